@@ -25,277 +25,277 @@
 //    551  base/scope.hpp                     Runs a callable when a scope is left, on every path out of it.
 //    582  base/text.hpp                      Text as the rest of winsvc needs it.
 //    650  os/win/windows_headers.hpp         The door to Windows: the one file that includes <windows.h>.
-//    707  api/httplib.hpp                    The door to cpp-httplib: the one file that includes it.
-//    824  api/abort.hpp                      A way out of the middle of a handler or a middleware.
-//    857  api/json.hpp                       The door to nlohmann's JSON.
-//    917  api/stream.hpp                     An answer that is written while it is made.
-//    995  base/json_writer.hpp               JSON, written: for what winsvc says to machines.
-//   1049  base/clock.hpp                     Time as a thing that is passed in, so that no test ever sleeps.
-//   1110  base/encoding.hpp                  Bytes as text and back, and the comparison of secrets.
-//   1143  base/error.hpp                     An error is a sentence for a tired person.
-//   1185  base/sha.hpp                       SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of ...
-//   1216  route/path.hpp                     The path of a request, cut into segments.
-//   1267  wire/grammar.hpp                   The few words of HTTP's grammar that the gate and the chunked decoder ...
-//   1330  wire/cookie.hpp                    A cookie as text: with all its attributes, and signed so that a client ...
-//   1412  api/reply.hpp                      What a handler may answer with, beyond plain text.
-//   1521  api/json_body.hpp                  A request's body as a T, from JSON, and the sentence for one that is none.
-//   1589  api/upload.hpp                     Files that a request brings, on disk before the handler runs and never ...
-//   1727  route/metadata.hpp                 What is known of a route beside its pattern.
-//   1817  api/handler.hpp                    What a lambda may take and return, and how it is called.
-//   2157  api/websocket.hpp                  WebSockets: a route whose handler talks with a page for as long as ...
-//   2321  api/middleware.hpp                 What runs around handlers: one shape for all of it.
-//   2367  api/error_handlers.hpp             What an error looks like to the client, where the app wants to say it ...
-//   2435  route/method.hpp                   The request methods that routes are made of, and small sets of them.
-//   2494  route/url_value.hpp                A value for a URL, and a URL with a query made of such values.
-//   2542  api/route_builder.hpp              A route that was registered, at hand for what else there is to say of it.
-//   2660  api/url_for.hpp                    The path of a named route, from within a handler.
-//   2698  api/resource.hpp                   A class as a resource.
-//   2785  api/file_options.hpp               The options of a folder of files: `svc.files(prefix, folder, options)`.
-//   2806  base/source_location.hpp           Where in the user's program a call was written.
-//   2840  api/group.hpp                      Routes, as an app or a part of it registers them.
-//   3047  api/context.hpp                    What travels with a request.
-//   3117  wire/fields.hpp                    Names and values as queries and forms have them ...
-//   3156  api/values.hpp                     What a request says beside its path, as a value of a type.
-//   3281  api/cookies.hpp                    Cookies of requests and answers.
-//   3311  base/stop.hpp                      A request to stop, remembered for ever: whoever looks later still sees it.
-//   3393  scm/control_event.hpp              What comes with a control: the session that changed, the power that went.
-//   3463  api/hooks.hpp                      The hooks of a service as the app writes them, each brought to one ...
-//   3623  base/duration.hpp                  Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   3653  settings/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
-//   3802  settings/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
-//   3867  settings/setting.hpp               One setting: its type, its rules, its value, and the value it would ...
-//   4082  api/setting.hpp                    A setting of the app's, as App declares it and handlers read it.
-//   4218  api/tls_options.hpp                The options of HTTPS: `svc.tls(certificate, key, options)`.
-//   4252  base/timed_mutex.hpp               A mutex whose waiters give up after a while.
-//   4319  base/log.hpp                       The log that a service keeps.
-//   4456  scm/recovery.hpp                   What the SCM does when the service fails.
-//   4519  base/quote.hpp                     Windows has no argument list, only one command line that each program ...
-//   4558  base/result.hpp                    A value or the reason there is none.
-//   4633  scm/spec.hpp                       What is to be installed.
-//   4717  wire/limits.hpp                    How much a client may send, and how long it may take.
-//   4786  api/service.hpp                    What App receives: the description of a service.
-//   5058  api/app.hpp                        What App may be: a function, a global callable object, or a type ...
-//   5101  api/run.hpp                        From main to a verb: what WINSVC_MAIN calls, and what a main of your ...
-//   5139  api/main.hpp                       The macro: a main for an App.
-//   5152  addons/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
-//   5193  addons/cors.hpp                    Cross-origin requests.
-//   5234  wire/head.hpp                      A request head that has passed the gate (wire/gate.hpp).
-//   5351  wire/websocket.hpp                 The WebSocket protocol as values.
-//   5480  addons/same_origin.hpp             Requests that change something, from pages of this service alone.
-//   5507  wire/ip.hpp                        IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   5564  addons/rate_limit.hpp              How often one client may ask.
-//   5633  addons/proxies.hpp                 The client behind a proxy.
-//   5659  addons/headers.hpp                 Small middleware for headers and sizes.
+//    707  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
+//    826  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
+//    865  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
+//    926  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
+//   1010  base/json_writer.hpp               JSON, written: for what winsvc says to machines.
+//   1064  base/clock.hpp                     Time as a thing that is passed in, so that no test ever sleeps.
+//   1125  base/encoding.hpp                  Bytes as text and back, and the comparison of secrets.
+//   1158  base/error.hpp                     An error is a sentence for a tired person.
+//   1200  base/sha.hpp                       SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of ...
+//   1231  route/path.hpp                     The path of a request, cut into segments.
+//   1282  wire/grammar.hpp                   The few words of HTTP's grammar that the gate and the chunked decoder ...
+//   1345  wire/cookie.hpp                    A cookie as text: with all its attributes, and signed so that a client ...
+//   1427  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
+//   1541  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
+//   1615  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
+//   1760  route/metadata.hpp                 What is known of a route beside its pattern.
+//   1850  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
+//   2200  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   2383  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   2431  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   2503  route/method.hpp                   The request methods that routes are made of, and small sets of them.
+//   2562  route/url_value.hpp                A value for a URL, and a URL with a query made of such values.
+//   2610  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   2743  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   2782  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   2877  api/file_options.hpp               Options of a static folder.
+//   2908  base/source_location.hpp           Where in the user's program a call was written.
+//   2942  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   3163  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   3241  wire/fields.hpp                    Names and values as queries and forms have them ...
+//   3280  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   3414  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   3446  base/stop.hpp                      A request to stop, remembered for ever: whoever looks later still sees it.
+//   3528  scm/control_event.hpp              What comes with a control: the session that changed, the power that went.
+//   3598  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   3773  base/duration.hpp                  Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   3803  settings/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
+//   3952  settings/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
+//   4017  settings/setting.hpp               One setting: its type, its rules, its value, and the value it would ...
+//   4232  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   4379  api/tls_options.hpp                TLS options: client certificates.
+//   4420  base/timed_mutex.hpp               A mutex whose waiters give up after a while.
+//   4487  base/log.hpp                       The log that a service keeps.
+//   4624  scm/recovery.hpp                   What the SCM does when the service fails.
+//   4687  base/quote.hpp                     Windows has no argument list, only one command line that each program ...
+//   4726  base/result.hpp                    A value or the reason there is none.
+//   4801  scm/spec.hpp                       What is to be installed.
+//   4885  wire/limits.hpp                    How much a client may send, and how long it may take.
+//   4954  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   5254  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   5300  api/run.hpp                        Entry point: runs the verb on the command line.
+//   5338  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   5351  addons/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
+//   5392  addons/cors.hpp                    Cross-origin requests.
+//   5433  wire/head.hpp                      A request head that has passed the gate (wire/gate.hpp).
+//   5550  wire/websocket.hpp                 The WebSocket protocol as values.
+//   5679  addons/same_origin.hpp             Requests that change something, from pages of this service alone.
+//   5706  wire/ip.hpp                        IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   5763  addons/rate_limit.hpp              How often one client may ask.
+//   5832  addons/proxies.hpp                 The client behind a proxy.
+//   5858  addons/headers.hpp                 Small middleware for headers and sizes.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   5692  base/text.hpp:bodies               Text as the rest of winsvc needs it.
-//   5903  api/httplib.hpp:bodies             The door to cpp-httplib: the one file that includes it.
-//   5932  api/abort.hpp:bodies               A way out of the middle of a handler or a middleware.
-//   5948  api/json.hpp:bodies                The door to nlohmann's JSON.
-//   6046  api/stream.hpp:bodies              An answer that is written while it is made.
-//   6088  base/clock.hpp:bodies              Time as a thing that is passed in, so that no test ever sleeps.
-//   6245  base/encoding.hpp:bodies           Bytes as text and back, and the comparison of secrets.
-//   6322  base/error.hpp:bodies              An error is a sentence for a tired person.
-//   6352  base/sha.hpp:bodies                SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of ...
-//   6468  route/path.hpp:bodies              The path of a request, cut into segments.
-//   6544  wire/grammar.hpp:bodies            The few words of HTTP's grammar that the gate and the chunked decoder ...
-//   6598  wire/cookie.hpp:bodies             A cookie as text: with all its attributes, and signed so that a client ...
-//   6723  api/reply.hpp:bodies               What a handler may answer with, beyond plain text.
-//   6789  api/json_body.hpp:bodies           A request's body as a T, from JSON, and the sentence for one that is none.
-//   6838  route/metadata.hpp:bodies          What is known of a route beside its pattern.
-//   6887  api/handler.hpp:bodies             What a lambda may take and return, and how it is called.
-//   6913  api/error_handlers.hpp:bodies      What an error looks like to the client, where the app wants to say it ...
-//   6941  route/method.hpp:bodies            The request methods that routes are made of, and small sets of them.
-//   6992  route/url_value.hpp:bodies         A value for a URL, and a URL with a query made of such values.
-//   7034  wire/fields.hpp:bodies             Names and values as queries and forms have them ...
-//   7100  api/values.hpp:bodies              What a request says beside its path, as a value of a type.
-//   7126  api/cookies.hpp:bodies             Cookies of requests and answers.
-//   7148  base/duration.hpp:bodies           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   7218  settings/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
-//   7334  settings/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
-//   7469  base/log.hpp:bodies                The log that a service keeps.
-//   7605  scm/recovery.hpp:bodies            What the SCM does when the service fails.
-//   7671  base/quote.hpp:bodies              Windows has no argument list, only one command line that each program ...
-//   7759  scm/spec.hpp:bodies                What is to be installed.
-//   7866  addons/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
-//   7946  addons/cors.hpp:bodies             Cross-origin requests.
-//   8013  wire/head.hpp:bodies               A request head that has passed the gate (wire/gate.hpp).
-//   8088  wire/websocket.hpp:bodies          The WebSocket protocol as values.
-//   8342  addons/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
-//   8368  wire/ip.hpp:bodies                 IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   8523  addons/rate_limit.hpp:bodies       How often one client may ask.
-//   8575  addons/proxies.hpp:bodies          The client behind a proxy.
-//   8608  addons/headers.hpp:bodies          Small middleware for headers and sizes.
-//   8649  base/timer_wheel.hpp               Deadlines of very many things, each set and moved in constant time.
-//   8796  base/error_codes.hpp               What system codes mean to the person who meets them.
-//   8931  base/flat_json.hpp                 JSON objects of texts and numbers alone, read.
-//   9061  settings/registry.hpp              The settings of an app.
-//   9346  route/pattern.hpp                  The paths a route serves, as one line of text, and how two of them relate.
-//   9536  route/table.hpp                    The routes of an app as a tree of segments.
-//   9851  route/url.hpp                      A pattern and its values back into a path.
-//   9954  wire/head_parser.hpp               The gate: decides whether the bytes a client sent are one valid ...
-//  10326  wire/chunked.hpp                   Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
-//  10487  wire/file_name.hpp                 The name a client gives to a file it sends, as a name that can be ...
-//  10565  wire/path_mapping.hpp              From the tail of a route to the path of a file below a folder, or a ...
-//  10634  wire/conditional.hpp               Requests with conditions.
-//  10777  wire/representation.hpp            Which form of a file a client gets.
-//  10899  wire/multipart.hpp                 A form with files (multipart/form-data, RFC 7578), taken apart while ...
-//  11149  scm/state.hpp                      The words that a service and the Service Control Manager (SCM) share.
-//  11310  scm/lifecycle.hpp                  The life of a service as a pure state machine.
-//  11423  scm/control_policy.hpp             What a control means in a state.
-//  11504  scm/stop_limits.hpp                How long a stop may take, by where it comes from.
-//  11567  scm/events.hpp                     What the service writes into the Windows event log, as a table.
-//  11624  scm/account.hpp                    The account a service runs as.
-//  11754  scm/security.hpp                   Who may do what, as text.
-//  11966  scm/config_levels.hpp              What ChangeServiceConfig2W sets, level by level.
-//  12073  scm/event_record.hpp               What stands in the Windows event log, read.
-//  12211  scm/saved_state.hpp                What the running service leaves for `status` to find.
-//  12302  commandline/verbs.hpp              The command line as two tables.
-//  12533  commandline/command.hpp            From argv to what is asked: pure, by the tables of commandline/verbs.hpp.
-//  12935  os/posix/headers.hpp               The door to POSIX: the one file that includes its system headers.
-//  12970  os/service_manager.hpp             The Service Control Manager as seen by who manages services, and what ...
-//  13131  os/socket.hpp                      TCP as the engine needs it.
-//  13272  os/posix/socket_api.hpp            What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//  13423  os/file.hpp                        The few things done with files.
-//  13533  os/process.hpp                     This process and its surroundings.
-//  13650  os/win/wide.hpp                    Windows' own strings, lists of strings and handles.
-//  13753  os/win/socket_api.hpp              What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//  13935  os/tcp.hpp                         os/socket.hpp on every platform.
-//  14206  os/poll_poller.hpp                 os/poller.hpp over poll() and WSAPoll.
-//  14371  os/posix/epoll.hpp                 os/poller.hpp on Linux.
-//  14482  os/win/iocp.hpp                    os/poller.hpp on Windows: an I/O completion port.
-//  14726  os/poller.hpp                      Waiting for many sockets with few threads.
-//  14776  os/control_channel.hpp             Where the operator talks to a running service.
-//  14843  os/posix/file.hpp                  os/file.hpp on POSIX.
-//  15012  os/connection_threads.hpp          Threads for those who come and go.
-//  15097  os/posix/control_channel.hpp       os/channel.hpp on POSIX: a Unix socket.
-//  15313  os/console.hpp                     The terminal: writing to it, asking for a secret, and the ways a ...
-//  15413  os/posix/console.hpp               os/console.hpp on POSIX.
-//  15567  os/crash.hpp                       What is left of a process that crashes.
-//  15701  os/posix/crash.hpp                 os/crash.hpp on POSIX.
-//  15898  os/elevation.hpp                   The same program once more, elevated.
-//  15972  os/posix/elevation.hpp             os/elevation.hpp on POSIX: there is nobody to ask.
-//  16019  os/folder_watcher.hpp              A folder that is watched.
-//  16069  os/posix/folder_watcher.hpp        os/folder_watcher.hpp on POSIX: inotify on Linux.
-//  16172  os/key_reader.hpp                  Keys as a person presses them, without Enter, where standard input is ...
-//  16209  os/posix/key_reader.hpp            os/keys.hpp on POSIX.
-//  16391  os/local_time.hpp                  How far the clocks on this machine's walls are ahead of UTC.
-//  16413  os/posix/local_time.hpp            os/local_time.hpp on POSIX.
-//  16448  os/exclusive_file.hpp              A file that comes into being.
-//  16526  os/posix/exclusive_file.hpp        os/exclusive_file.hpp on POSIX.
-//  16627  os/probe.hpp                       What `doctor` and `why` ask the machine beside its services.
-//  16655  os/posix/probe.hpp                 os/probe.hpp on POSIX: there is no such thing.
-//  16696  os/dispatcher.hpp                  The Service Control Manager as seen by the service itself.
-//  16736  os/event_log.hpp                   The Windows event log: one report, one line.
-//  16795  os/posix/process.hpp               os/process.hpp, os/event_log.hpp and the service side of the seam on ...
-//  17045  os/input_file.hpp                  A file that is read from any place of it.
-//  17109  os/posix/input_file.hpp            os/input_file.hpp on POSIX.
-//  17201  os/win/security.hpp                Security descriptors and SIDs as Windows holds them, and as text.
-//  17324  os/win/control_channel.hpp         os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  17562  os/win/console.hpp                 os/console.hpp on Windows.
-//  17761  os/win/file.hpp                    os/file.hpp on Windows.
-//  17945  os/win/system_library.hpp          Functions of Windows' own libraries, found at run time.
-//  17982  os/win/crash.hpp                   os/crash.hpp on Windows.
-//  18281  os/win/dispatcher.hpp              The real dispatcher: ServiceMain and the control handler, which ...
-//  18380  os/win/elevation.hpp               os/elevation.hpp on Windows.
-//  18632  os/win/folder_watcher.hpp          os/folder_watcher.hpp on Windows.
-//  18702  os/win/key_reader.hpp              os/keys.hpp on Windows.
-//  18789  os/win/local_time.hpp              os/local_time.hpp on Windows.
-//  18842  os/win/exclusive_file.hpp          os/exclusive_file.hpp on Windows.
-//  18933  os/win/registry.hpp                Keys of the registry below HKEY_LOCAL_MACHINE.
-//  19067  os/win/probe.hpp                   os/probe.hpp on Windows.
-//  19140  os/win/process.hpp                 os/process.hpp and os/event_log.hpp on Windows.
-//  19318  os/win/input_file.hpp              os/input_file.hpp on Windows.
-//  19429  os/win/account_rights.hpp          The right to log on as a service, in Windows' database of who may what ...
-//  19557  os/win/install.hpp                 What an install touches beside the Service Control Manager.
-//  19718  os/win/config_levels.hpp           model/levels.hpp as Windows has it.
-//  19868  os/win/service_manager.hpp         The real Service Control Manager.
-//  20121  os/native.hpp                      The operating system, whole: the seam and this platform's bodies for it.
-//  20127  log/async_sink.hpp                 A queue before the sinks of a log, and a thread that empties it.
-//  20416  log/ring_sink.hpp                  The last lines of the log, in memory: for who looks at a running service.
-//  20487  log/log_query.hpp                  Which entries of a log are wanted, and what a line of one says of itself.
-//  20569  log/rotating_file_sink.hpp         The log file: appended to, set aside by size and by day, so many kept.
-//  20944  log/console_sink.hpp               The log on the screen.
-//  21041  log/event_log_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
-//  21084  log/log_reader.hpp                 What `logs` shows: entries of the log file and of those that were set ...
-//  21314  addons/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
-//  21609  addons/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
-//  21850  addons/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
-//  21960  addons/dashboard_style.hpp         The looks of the dashboard (addons/dashboard_page.hpp).
-//  22111  addons/dashboard_script.hpp        What fills the dashboard (addons/dashboard_page.hpp).
-//  22508  http/router.hpp                    The routes of an app with their handlers.
-//  22698  http/request_statistics.hpp        How busy a service is.
-//  22897  http/engine_state.hpp              What the connections of one engine have in common.
-//  23007  http/upload_folder.hpp             The files of uploads on disk.
-//  23078  http/transport.hpp                 What a connection reads from and writes to.
-//  23224  http/exchange.hpp                  One request and its answer on their way through cpp-httplib.
-//  23575  http/stream_impl.hpp               The bodies of api/stream.hpp that work on a request in progress.
-//  23609  http/reply_impl.hpp                The bodies of api/reply.hpp that work on a request in progress.
-//  23667  http/problem.hpp                   Error responses: application/problem+json (RFC 9457), or a line of ...
-//  23751  http/context_impl.hpp              The bodies of api/context.hpp.
-//  23804  http/url_for_impl.hpp              The body of api/url_for.hpp.
-//  23835  http/route_builder_impl.hpp        The bodies of api/route_builder.hpp.
-//  23967  http/group_impl.hpp                The bodies of api/group.hpp: what a registrar does with the router.
-//  24015  http/body_reader.hpp               Reads the body of a request when a handler is about to be called, and ...
-//  24186  http/handler_timeouts.hpp          Time-outs of handlers.
-//  24298  http/upload_receiver.hpp           How the server hands a body to whatever reads it into files, without ...
-//  24328  http/error_responder.hpp           What becomes of everything that goes wrong between a request and its ...
-//  24483  http/fast_path.hpp                 The direct way of a plain request.
-//  24660  http/request_processor.hpp         cpp-httplib at work for one request.
-//  25075  http/file_response.hpp             A file as an answer: sent in pieces from the open file, never whole in ...
-//  25223  http/static_folder.hpp             A folder of files below a prefix.
-//  25369  http/upload_impl.hpp               The bodies of api/upload.hpp that work on files and on a request in ...
-//  25436  http/upload_reader.hpp             Reads a body into files while it arrives (api/upload.hpp has what ...
-//  25645  http/websocket_session.hpp         One open WebSocket on its connection.
-//  25989  server/tls_identity.hpp            The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
-//  26021  server/engine.hpp                  The engine: listens, accepts, serves, drains.
-//  26115  server/connection.hpp              One connection, from its first byte to its close, in steps.
-//  26557  server/thread_pool.hpp             The engine's threads, few and busy.
-//  27034  server/connection_table.hpp        The clients that are connected, and who of the crew is at which of them.
-//  27187  server/tls.hpp                     TLS between a socket and HTTP, where cpp-httplib is built with a ...
-//  27533  server/server.hpp                  The server inside an engine (server/engine.hpp).
-//  28051  host/definition.hpp                Everything App said, as a value: what the runtime and the verbs read.
-//  28157  host/service_impl.hpp              The bodies of api/service.hpp: what App says goes into the blueprint.
-//  28381  host/builtin_routes.hpp            What a service can tell of itself, where the app asks for it.
-//  28464  host/dashboard.hpp                 `svc.dashboard`: the service on a page (addons/dashboard_page.hpp) ...
-//  28721  host/status_reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  28786  host/health.hpp                    Liveness and readiness.
-//  28865  host/hook_thread.hpp               The thread that hooks run on, one after the other, and the patience ...
-//  29031  host/hook_runner.hpp               Runs the app's hooks on their thread and waits beside it.
-//  29138  host/builtin_settings.hpp          The settings of a run.
-//  29295  host/settings_watcher.hpp          The settings file, watched.
-//  29407  host/control_tasks.hpp             What controls ask for, beside a stop.
-//  29614  host/worker_pool.hpp               The app's workers while they run.
-//  29723  host/control_channel_server.hpp    What the operator asks a running service, by its channel ...
-//  29875  host/runtime.hpp                   The one order of start, serve, drain and stop, the same in a terminal ...
-//  30368  host/status.hpp                    What `status` shows: the SCM's view of the service and what the ...
-//  30509  host/console_keys.hpp              The keys of `debug`: what a control of the SCM's would do, at a ...
-//  30627  host/console_host.hpp              `debug`: the service in a terminal.
-//  30725  host/service_host.hpp              `run-service`: the service under the Service Control Manager.
-//  31065  manage/installation.hpp            What is installed, what is to be, and what lies between the two.
-//  31422  manage/wait.hpp                    Waiting until the SCM says that a service has got where it was sent.
-//  31506  manage/verb_context.hpp            What every verb that manages the service stands on.
-//  31640  manage/start_stop.hpp              The verbs that bring an installed service up and down.
-//  31938  manage/send_control.hpp            The verbs that send a running service a control.
-//  32073  manage/folder_access.hpp           The folders that a service needs, opened to its own SID and to nothing ...
-//  32202  manage/query_installed.hpp         What is installed, read with query rights alone.
-//  32299  manage/drift.hpp                   Drift: where what is installed is not what the program would install.
-//  32362  manage/install.hpp                 install and update: look at what there is (verbs/survey.hpp), plan ...
-//  32707  manage/remove.hpp                  remove: stop, wait, delete, close, wait until it is gone, and take ...
-//  32798  diagnose/firewall.hpp              Windows' firewall, as far as it concerns one program that listens.
-//  32889  diagnose/finding.hpp               What `doctor` finds: each with its weight, what was seen, and what to do.
-//  33059  diagnose/live_query.hpp            The questions that verbs ask a running service on its channel ...
-//  33143  diagnose/system_probe.hpp          The machine beside its services, as verbs ask it.
-//  33172  diagnose/doctor.hpp                `diagnostics`: looks at all that makes services fail, before it does.
-//  33472  diagnose/post_mortem.hpp           `why`: what became of the service, in a few sentences, from all that ...
-//  33596  cli/run_verb.hpp                   The verbs that manage, by their words.
-//  33811  cli/config.hpp                     `config`: every setting with its value, where that comes from, and ...
-//  33954  cli/run.hpp                        From the command line to a verb: the body of winsvc::run (api/run.hpp).
+//   5891  base/text.hpp:bodies               Text as the rest of winsvc needs it.
+//   6102  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   6131  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   6147  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   6245  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//   6287  base/clock.hpp:bodies              Time as a thing that is passed in, so that no test ever sleeps.
+//   6444  base/encoding.hpp:bodies           Bytes as text and back, and the comparison of secrets.
+//   6521  base/error.hpp:bodies              An error is a sentence for a tired person.
+//   6551  base/sha.hpp:bodies                SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of ...
+//   6667  route/path.hpp:bodies              The path of a request, cut into segments.
+//   6743  wire/grammar.hpp:bodies            The few words of HTTP's grammar that the gate and the chunked decoder ...
+//   6797  wire/cookie.hpp:bodies             A cookie as text: with all its attributes, and signed so that a client ...
+//   6922  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//   6989  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//   7038  route/metadata.hpp:bodies          What is known of a route beside its pattern.
+//   7087  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//   7113  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//   7141  route/method.hpp:bodies            The request methods that routes are made of, and small sets of them.
+//   7192  route/url_value.hpp:bodies         A value for a URL, and a URL with a query made of such values.
+//   7234  wire/fields.hpp:bodies             Names and values as queries and forms have them ...
+//   7300  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//   7328  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//   7350  base/duration.hpp:bodies           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   7420  settings/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
+//   7536  settings/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
+//   7671  base/log.hpp:bodies                The log that a service keeps.
+//   7807  scm/recovery.hpp:bodies            What the SCM does when the service fails.
+//   7873  base/quote.hpp:bodies              Windows has no argument list, only one command line that each program ...
+//   7961  scm/spec.hpp:bodies                What is to be installed.
+//   8068  addons/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
+//   8148  addons/cors.hpp:bodies             Cross-origin requests.
+//   8215  wire/head.hpp:bodies               A request head that has passed the gate (wire/gate.hpp).
+//   8290  wire/websocket.hpp:bodies          The WebSocket protocol as values.
+//   8544  addons/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
+//   8570  wire/ip.hpp:bodies                 IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   8725  addons/rate_limit.hpp:bodies       How often one client may ask.
+//   8777  addons/proxies.hpp:bodies          The client behind a proxy.
+//   8810  addons/headers.hpp:bodies          Small middleware for headers and sizes.
+//   8851  base/timer_wheel.hpp               Deadlines of very many things, each set and moved in constant time.
+//   8998  base/error_codes.hpp               What system codes mean to the person who meets them.
+//   9133  base/flat_json.hpp                 JSON objects of texts and numbers alone, read.
+//   9263  settings/registry.hpp              The settings of an app.
+//   9548  route/pattern.hpp                  The paths a route serves, as one line of text, and how two of them relate.
+//   9738  route/table.hpp                    The routes of an app as a tree of segments.
+//  10053  route/url.hpp                      A pattern and its values back into a path.
+//  10156  wire/head_parser.hpp               The gate: decides whether the bytes a client sent are one valid ...
+//  10528  wire/chunked.hpp                   Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
+//  10689  wire/file_name.hpp                 The name a client gives to a file it sends, as a name that can be ...
+//  10767  wire/path_mapping.hpp              From the tail of a route to the path of a file below a folder, or a ...
+//  10836  wire/conditional.hpp               Requests with conditions.
+//  10979  wire/representation.hpp            Which form of a file a client gets.
+//  11101  wire/multipart.hpp                 A form with files (multipart/form-data, RFC 7578), taken apart while ...
+//  11351  scm/state.hpp                      The words that a service and the Service Control Manager (SCM) share.
+//  11512  scm/lifecycle.hpp                  The life of a service as a pure state machine.
+//  11625  scm/control_policy.hpp             What a control means in a state.
+//  11706  scm/stop_limits.hpp                How long a stop may take, by where it comes from.
+//  11769  scm/events.hpp                     What the service writes into the Windows event log, as a table.
+//  11826  scm/account.hpp                    The account a service runs as.
+//  11956  scm/security.hpp                   Who may do what, as text.
+//  12168  scm/config_levels.hpp              What ChangeServiceConfig2W sets, level by level.
+//  12275  scm/event_record.hpp               What stands in the Windows event log, read.
+//  12413  scm/saved_state.hpp                What the running service leaves for `status` to find.
+//  12504  commandline/verbs.hpp              The command line as two tables.
+//  12735  commandline/command.hpp            From argv to what is asked: pure, by the tables of commandline/verbs.hpp.
+//  13137  os/posix/headers.hpp               The door to POSIX: the one file that includes its system headers.
+//  13172  os/service_manager.hpp             The Service Control Manager as seen by who manages services, and what ...
+//  13333  os/socket.hpp                      TCP as the engine needs it.
+//  13474  os/posix/socket_api.hpp            What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//  13625  os/file.hpp                        The few things done with files.
+//  13735  os/process.hpp                     This process and its surroundings.
+//  13852  os/win/wide.hpp                    Windows' own strings, lists of strings and handles.
+//  13955  os/win/socket_api.hpp              What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//  14137  os/tcp.hpp                         os/socket.hpp on every platform.
+//  14408  os/poll_poller.hpp                 os/poller.hpp over poll() and WSAPoll.
+//  14573  os/posix/epoll.hpp                 os/poller.hpp on Linux.
+//  14684  os/win/iocp.hpp                    os/poller.hpp on Windows: an I/O completion port.
+//  14928  os/poller.hpp                      Waiting for many sockets with few threads.
+//  14978  os/control_channel.hpp             Where the operator talks to a running service.
+//  15045  os/posix/file.hpp                  os/file.hpp on POSIX.
+//  15214  os/connection_threads.hpp          Threads for those who come and go.
+//  15299  os/posix/control_channel.hpp       os/channel.hpp on POSIX: a Unix socket.
+//  15515  os/console.hpp                     The terminal: writing to it, asking for a secret, and the ways a ...
+//  15615  os/posix/console.hpp               os/console.hpp on POSIX.
+//  15769  os/crash.hpp                       What is left of a process that crashes.
+//  15903  os/posix/crash.hpp                 os/crash.hpp on POSIX.
+//  16100  os/elevation.hpp                   The same program once more, elevated.
+//  16174  os/posix/elevation.hpp             os/elevation.hpp on POSIX: there is nobody to ask.
+//  16221  os/folder_watcher.hpp              A folder that is watched.
+//  16271  os/posix/folder_watcher.hpp        os/folder_watcher.hpp on POSIX: inotify on Linux.
+//  16374  os/key_reader.hpp                  Keys as a person presses them, without Enter, where standard input is ...
+//  16411  os/posix/key_reader.hpp            os/keys.hpp on POSIX.
+//  16593  os/local_time.hpp                  How far the clocks on this machine's walls are ahead of UTC.
+//  16615  os/posix/local_time.hpp            os/local_time.hpp on POSIX.
+//  16650  os/exclusive_file.hpp              A file that comes into being.
+//  16728  os/posix/exclusive_file.hpp        os/exclusive_file.hpp on POSIX.
+//  16829  os/probe.hpp                       What `doctor` and `why` ask the machine beside its services.
+//  16857  os/posix/probe.hpp                 os/probe.hpp on POSIX: there is no such thing.
+//  16898  os/dispatcher.hpp                  The Service Control Manager as seen by the service itself.
+//  16938  os/event_log.hpp                   The Windows event log: one report, one line.
+//  16997  os/posix/process.hpp               os/process.hpp, os/event_log.hpp and the service side of the seam on ...
+//  17247  os/input_file.hpp                  A file that is read from any place of it.
+//  17311  os/posix/input_file.hpp            os/input_file.hpp on POSIX.
+//  17403  os/win/security.hpp                Security descriptors and SIDs as Windows holds them, and as text.
+//  17526  os/win/control_channel.hpp         os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  17764  os/win/console.hpp                 os/console.hpp on Windows.
+//  17963  os/win/file.hpp                    os/file.hpp on Windows.
+//  18147  os/win/system_library.hpp          Functions of Windows' own libraries, found at run time.
+//  18184  os/win/crash.hpp                   os/crash.hpp on Windows.
+//  18483  os/win/dispatcher.hpp              The real dispatcher: ServiceMain and the control handler, which ...
+//  18582  os/win/elevation.hpp               os/elevation.hpp on Windows.
+//  18834  os/win/folder_watcher.hpp          os/folder_watcher.hpp on Windows.
+//  18904  os/win/key_reader.hpp              os/keys.hpp on Windows.
+//  18991  os/win/local_time.hpp              os/local_time.hpp on Windows.
+//  19044  os/win/exclusive_file.hpp          os/exclusive_file.hpp on Windows.
+//  19135  os/win/registry.hpp                Keys of the registry below HKEY_LOCAL_MACHINE.
+//  19269  os/win/probe.hpp                   os/probe.hpp on Windows.
+//  19342  os/win/process.hpp                 os/process.hpp and os/event_log.hpp on Windows.
+//  19520  os/win/input_file.hpp              os/input_file.hpp on Windows.
+//  19631  os/win/account_rights.hpp          The right to log on as a service, in Windows' database of who may what ...
+//  19759  os/win/install.hpp                 What an install touches beside the Service Control Manager.
+//  19920  os/win/config_levels.hpp           model/levels.hpp as Windows has it.
+//  20070  os/win/service_manager.hpp         The real Service Control Manager.
+//  20323  os/native.hpp                      The operating system, whole: the seam and this platform's bodies for it.
+//  20329  log/async_sink.hpp                 A queue before the sinks of a log, and a thread that empties it.
+//  20618  log/ring_sink.hpp                  The last lines of the log, in memory: for who looks at a running service.
+//  20689  log/log_query.hpp                  Which entries of a log are wanted, and what a line of one says of itself.
+//  20771  log/rotating_file_sink.hpp         The log file: appended to, set aside by size and by day, so many kept.
+//  21146  log/console_sink.hpp               The log on the screen.
+//  21243  log/event_log_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
+//  21286  log/log_reader.hpp                 What `logs` shows: entries of the log file and of those that were set ...
+//  21516  addons/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
+//  21811  addons/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
+//  22052  addons/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
+//  22162  addons/dashboard_style.hpp         The looks of the dashboard (addons/dashboard_page.hpp).
+//  22313  addons/dashboard_script.hpp        What fills the dashboard (addons/dashboard_page.hpp).
+//  22710  http/router.hpp                    The routes of an app with their handlers.
+//  22900  http/request_statistics.hpp        How busy a service is.
+//  23099  http/engine_state.hpp              What the connections of one engine have in common.
+//  23209  http/upload_folder.hpp             The files of uploads on disk.
+//  23280  http/transport.hpp                 What a connection reads from and writes to.
+//  23426  http/exchange.hpp                  One request and its answer on their way through cpp-httplib.
+//  23777  http/stream_impl.hpp               The bodies of api/stream.hpp that work on a request in progress.
+//  23811  http/reply_impl.hpp                The bodies of api/reply.hpp that work on a request in progress.
+//  23869  http/problem.hpp                   Error responses: application/problem+json (RFC 9457), or a line of ...
+//  23953  http/context_impl.hpp              The bodies of api/context.hpp.
+//  24006  http/url_for_impl.hpp              The body of api/url_for.hpp.
+//  24037  http/route_builder_impl.hpp        The bodies of api/route_builder.hpp.
+//  24169  http/group_impl.hpp                The bodies of api/group.hpp: what a registrar does with the router.
+//  24217  http/body_reader.hpp               Reads the body of a request when a handler is about to be called, and ...
+//  24388  http/handler_timeouts.hpp          Time-outs of handlers.
+//  24500  http/upload_receiver.hpp           How the server hands a body to whatever reads it into files, without ...
+//  24530  http/error_responder.hpp           What becomes of everything that goes wrong between a request and its ...
+//  24685  http/fast_path.hpp                 The direct way of a plain request.
+//  24862  http/request_processor.hpp         cpp-httplib at work for one request.
+//  25277  http/file_response.hpp             A file as an answer: sent in pieces from the open file, never whole in ...
+//  25425  http/static_folder.hpp             A folder of files below a prefix.
+//  25571  http/upload_impl.hpp               The bodies of api/upload.hpp that work on files and on a request in ...
+//  25638  http/upload_reader.hpp             Reads a body into files while it arrives (api/upload.hpp has what ...
+//  25847  http/websocket_session.hpp         One open WebSocket on its connection.
+//  26191  server/tls_identity.hpp            The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
+//  26223  server/engine.hpp                  The engine: listens, accepts, serves, drains.
+//  26317  server/connection.hpp              One connection, from its first byte to its close, in steps.
+//  26759  server/thread_pool.hpp             The engine's threads, few and busy.
+//  27236  server/connection_table.hpp        The clients that are connected, and who of the crew is at which of them.
+//  27389  server/tls.hpp                     TLS between a socket and HTTP, where cpp-httplib is built with a ...
+//  27735  server/server.hpp                  The server inside an engine (server/engine.hpp).
+//  28253  host/definition.hpp                Everything App said, as a value: what the runtime and the verbs read.
+//  28359  host/service_impl.hpp              The bodies of api/service.hpp: what App says goes into the blueprint.
+//  28583  host/builtin_routes.hpp            What a service can tell of itself, where the app asks for it.
+//  28666  host/dashboard.hpp                 `svc.dashboard`: the service on a page (addons/dashboard_page.hpp) ...
+//  28923  host/status_reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  28988  host/health.hpp                    Liveness and readiness.
+//  29067  host/hook_thread.hpp               The thread that hooks run on, one after the other, and the patience ...
+//  29233  host/hook_runner.hpp               Runs the app's hooks on their thread and waits beside it.
+//  29340  host/builtin_settings.hpp          The settings of a run.
+//  29497  host/settings_watcher.hpp          The settings file, watched.
+//  29609  host/control_tasks.hpp             What controls ask for, beside a stop.
+//  29816  host/worker_pool.hpp               The app's workers while they run.
+//  29925  host/control_channel_server.hpp    What the operator asks a running service, by its channel ...
+//  30077  host/runtime.hpp                   The one order of start, serve, drain and stop, the same in a terminal ...
+//  30570  host/status.hpp                    What `status` shows: the SCM's view of the service and what the ...
+//  30711  host/console_keys.hpp              The keys of `debug`: what a control of the SCM's would do, at a ...
+//  30829  host/console_host.hpp              `debug`: the service in a terminal.
+//  30927  host/service_host.hpp              `run-service`: the service under the Service Control Manager.
+//  31267  manage/installation.hpp            What is installed, what is to be, and what lies between the two.
+//  31624  manage/wait.hpp                    Waiting until the SCM says that a service has got where it was sent.
+//  31708  manage/verb_context.hpp            What every verb that manages the service stands on.
+//  31842  manage/start_stop.hpp              The verbs that bring an installed service up and down.
+//  32140  manage/send_control.hpp            The verbs that send a running service a control.
+//  32275  manage/folder_access.hpp           The folders that a service needs, opened to its own SID and to nothing ...
+//  32404  manage/query_installed.hpp         What is installed, read with query rights alone.
+//  32501  manage/drift.hpp                   Drift: where what is installed is not what the program would install.
+//  32564  manage/install.hpp                 install and update: look at what there is (verbs/survey.hpp), plan ...
+//  32909  manage/remove.hpp                  remove: stop, wait, delete, close, wait until it is gone, and take ...
+//  33000  diagnose/firewall.hpp              Windows' firewall, as far as it concerns one program that listens.
+//  33091  diagnose/finding.hpp               What `doctor` finds: each with its weight, what was seen, and what to do.
+//  33261  diagnose/live_query.hpp            The questions that verbs ask a running service on its channel ...
+//  33345  diagnose/system_probe.hpp          The machine beside its services, as verbs ask it.
+//  33374  diagnose/doctor.hpp                `diagnostics`: looks at all that makes services fail, before it does.
+//  33674  diagnose/post_mortem.hpp           `why`: what became of the service, in a few sentences, from all that ...
+//  33798  cli/run_verb.hpp                   The verbs that manage, by their words.
+//  34013  cli/config.hpp                     `config`: every setting with its value, where that comes from, and ...
+//  34156  cli/run.hpp                        From the command line to a verb: the body of winsvc::run (api/run.hpp).
 //
 // The end of the header:
 //
-//  34170  config/undef.hpp                   The end: every internal macro is taken back here, so that a program is ...
+//  34372  config/undef.hpp                   The end: every internal macro is taken back here, so that a program is ...
 
 #pragma once
 
@@ -707,19 +707,19 @@ void append_utf8(std::string& out, char32_t code_point);
 // api/httplib.hpp
 // =====================================================================================================================
 
-// The door to cpp-httplib: the one file that includes it. `winsvc::request` and `winsvc::response` are its own types,
-// so there is nothing new to learn: https://github.com/yhirose/cpp-httplib documents them.
+// Requests and responses: the types of cpp-httplib. This is the only header that includes <httplib.h>.
 //
 //   svc.get("/raw", [](const winsvc::request& req, winsvc::response& res) {
 //     res.set_content(req.get_param_value("q"), "text/plain");
 //   });
 //
-// Which header is included: WINSVC_HTTPLIB (config/knobs.hpp). cpp-httplib 0.41 or newer. A service is not exposed to
-// what its parser accepts: the gate in wire/ stands before it.
+// https://github.com/yhirose/cpp-httplib documents the types. WINSVC_HTTPLIB (config/options.hpp) names the header;
+// cpp-httplib 0.41 or newer is required. Clients cannot reach the lenient parser of cpp-httplib: the strict head parser
+// (wire/head_parser.hpp) runs first.
 //
-// A file that only sees declarations (config/form.hpp) does not include it: its types are declared and no more, which
-// saves most of the time that such a file takes to compile. Such a file includes <httplib.h> itself, before or after
-// <winsvc.hpp>, if it uses members of a request or a response.
+// In the separate form (config/form.hpp), this header only declares the types, which saves most of the compile time of
+// an app. A file that uses members of a request or a response includes <httplib.h> itself, before or after
+// <winsvc.hpp>.
 
 #include <string>
 #include <string_view>
@@ -734,7 +734,7 @@ void append_utf8(std::string& out, char32_t code_point);
   #define WINSVC_HAD_NO_NOMINMAX
 #endif
 
-// With a TLS library, cpp-httplib calls functions that it deprecates itself (0.41).
+// With a TLS library, cpp-httplib 0.41 calls functions that it marks as deprecated.
 #if WINSVC_COMPILER_MSVC
   #pragma warning(push)
   #pragma warning(disable : 4996)
@@ -743,13 +743,13 @@ void append_utf8(std::string& out, char32_t code_point);
   #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 #endif
 
-// cpp-httplib names enumerators Success and None, which are macros of X11. The macros are restored after the include.
+// cpp-httplib has enumerators Success and None, which are macros in X11. The macros are restored after the include.
 #pragma push_macro("Success")
 #pragma push_macro("None")
 #undef Success
 #undef None
 
-// It does to the program what it always does: its constructor ignores SIGPIPE on POSIX, and its own macros stay.
+// Side effects of cpp-httplib remain: its constructor ignores SIGPIPE on POSIX, and its macros stay defined.
 #include WINSVC_HTTPLIB
 
 #pragma pop_macro("None")
@@ -783,14 +783,16 @@ class DataSink;
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-using request = httplib::Request;    ///< method, target, headers, params, body, remote_addr ...
-using response = httplib::Response;  ///< status, headers, body, set_content(...) ...
+/// A request: method, target, headers, params, body, remote_addr ...
+using request = httplib::Request;
+/// A response: status, headers, body, set_content(...) ...
+using response = httplib::Response;
 
 namespace http {
 
 #if WINSVC_SEES_SERVER
-/// CPPHTTPLIB_VERSION_NUM as a number (0x002900 is 0.41.0). It is a string literal there, of no use to the
-/// preprocessor.
+/// CPPHTTPLIB_VERSION_NUM as a number (0x002900 is 0.41.0). In cpp-httplib it is a string literal, which the
+/// preprocessor cannot compare.
 [[nodiscard]] constexpr unsigned httplib_version() noexcept {
   unsigned value = 0;
   for (const char c : std::string_view(CPPHTTPLIB_VERSION_NUM).substr(2)) {
@@ -802,18 +804,18 @@ static_assert(httplib_version() >= 0x002900,
               "winsvc needs cpp-httplib 0.41 or newer: this httplib.h is older; run tools/deps or download it from "
               "https://github.com/yhirose/cpp-httplib/releases");
 
-/// Before 0.44, header values were percent-decoded while parsed, so "%0d%0a" became a line end.
+/// Before 0.44, cpp-httplib percent-decoded header values, so "%0d%0a" became a line end.
 inline constexpr bool httplib_decodes_headers = httplib_version() < 0x002C00;
 #endif
 
-/// The version of cpp-httplib that the server was compiled with: "0.41.0".
+/// The version of cpp-httplib that the server is compiled with, for example "0.41.0".
 [[nodiscard]] std::string_view httplib_version_text() noexcept;
 
-/// `set_header` adds a second header of the same name; this leaves one.
+/// Replaces all headers of this name by one. (`set_header` of cpp-httplib adds another header.)
 void replace_header(response& res, const std::string& name, const std::string& value);
 
-/// The value of the first header of this name; null when there is none. Answers have few: looking at each is quicker
-/// than hashing a name, as the map would.
+/// The value of the first header of this name; null if it is missing. A linear search, because a response has few
+/// headers and comparing them is faster than hashing the name.
 [[nodiscard]] const std::string* find_header(const response& res, std::string_view name) noexcept;
 
 }  // namespace http
@@ -824,9 +826,11 @@ void replace_header(response& res, const std::string& name, const std::string& v
 // api/abort.hpp
 // =====================================================================================================================
 
-// A way out of the middle of a handler or a middleware.
+// abort: ends a handler or a middleware with an error response.
 //
 //   if (id < 0) winsvc::abort(400, "ids start at 0");
+//
+// It throws an exception, so destructors run. It does not end the process; std::abort does.
 
 #include <exception>
 #include <string>
@@ -835,11 +839,13 @@ void replace_header(response& res, const std::string& name, const std::string& v
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// What `abort` throws. Catch it only to rethrow.
+/// The exception that `abort` throws. If you catch it, rethrow it.
 class abort_error : public std::exception {
  public:
   abort_error(int status, std::string message) : status_(status), message_(std::move(message)) {}
+  /// Status of the response.
   [[nodiscard]] int status() const noexcept { return status_; }
+  /// Message for the client.
   [[nodiscard]] const char* what() const noexcept override { return message_.c_str(); }
 
  private:
@@ -847,7 +853,9 @@ class abort_error : public std::exception {
   std::string message_;
 };
 
-/// Leaves the handler with an error status; the client is shown the message, unlike that of any other exception.
+/// Ends the handler with this error status. The response contains `message`; the message of any other exception is only
+/// logged. Default message: none. Headers that were set before remain in the response. Call it on the thread that
+/// handles the request.
 [[noreturn]] void abort(int status, std::string message = {});
 
 }  // inline namespace WINSVC_ABI
@@ -857,14 +865,14 @@ class abort_error : public std::exception {
 // api/json.hpp
 // =====================================================================================================================
 
-// The door to nlohmann's JSON: `winsvc::json` is its type, where its header is on the include path (WINSVC_JSON in
-// config/knobs.hpp).
+// JSON: `winsvc::json` is nlohmann::json. This is the only header that includes nlohmann's library.
 //
 //   svc.get("/users/{id}", [](int id) { return winsvc::json{{"id", id}}; });
 //
-// A file that only sees declarations (config/form.hpp) gets <nlohmann/json_fwd.hpp>, and includes <nlohmann/json.hpp>
-// itself if it makes or reads JSON. Text is made of it and read into it in the compiled part, so that such a file does not
-// compile nlohmann's writer and parser.
+// `winsvc::json` exists if <nlohmann/json.hpp> is on the include path (WINSVC_JSON in config/options.hpp). In the
+// separate form (config/form.hpp), an app includes only <nlohmann/json_fwd.hpp> here; a file that creates or reads JSON
+// includes <nlohmann/json.hpp> itself. Such a file does not compile nlohmann's writer and parser: text_of_json and
+// parse_json are in the compiled part.
 
 #include <functional>
 #include <string>
@@ -883,7 +891,7 @@ inline namespace WINSVC_ABI {
 
 namespace http {
 
-/// Any of nlohmann's JSON types, ordered_json among them.
+/// True for nlohmann's JSON types, including ordered_json.
 template <class T, class = void>
 struct is_nlohmann : std::false_type {};
 template <class T>
@@ -893,19 +901,20 @@ struct is_nlohmann<T, std::void_t<typename T::error_handler_t, decltype(std::dec
 }  // namespace http
 
 #if WINSVC_JSON
+/// nlohmann::json, documented at https://json.nlohmann.me.
 using json = nlohmann::json;
 
 namespace http {
 
 /// JSON as text. Bytes that are not UTF-8 are replaced.
 [[nodiscard]] std::string text_of_json(const json& value);
-/// Reads JSON from text. Aborts with 400.
+/// Parses JSON text. Aborts with 400 if the text is not JSON, or if a number is out of range.
 void parse_json(const std::string& text, json& output);
-/// Where the value is that a conversion of the document refuses: a JSON pointer (RFC 6901) with ": " after it, or ""
-/// if it was not found or is the document itself. `convert` repeats the conversion; `complaint` is the text of its
-/// exception. The document is changed meanwhile, and is the same afterwards.
-[[nodiscard]] std::string place_in_json(json& document, const std::string& complaint,
-                                        const std::function<void()>& convert);
+/// Locates the value that a conversion of the document rejects: a JSON pointer (RFC 6901) followed by ": ", or "" if
+/// the value was not found or is the document itself. `convert` repeats the conversion, `message` is the message of its
+/// exception. The function changes the document temporarily.
+[[nodiscard]] std::string locate_json_error(json& document, const std::string& message,
+                                            const std::function<void()>& convert);
 
 }  // namespace http
 #endif
@@ -917,7 +926,7 @@ void parse_json(const std::string& text, json& output);
 // api/stream.hpp
 // =====================================================================================================================
 
-// An answer that is written while it is made: a stream of bytes, and server-sent events over one.
+// Streams: responses that are written while the client reads, as bytes or as server-sent events.
 //
 //   svc.get("/numbers", [] {
 //     return winsvc::reply::stream("text/plain", [](winsvc::stream& out) {
@@ -930,9 +939,9 @@ void parse_json(const std::string& text, json& output);
 //     });
 //   });
 //
-// Both have a thread to themselves while they last, none of those that serve. `wait_for` ends early, and says so, when the client has left and
-// when the service stops: return then.
-// Source of the events' form: the HTML standard, section "Server-sent events".
+// A stream occupies a thread until its function returns; `limits().threads` does not count this thread. `wait_for`
+// returns false early when the client has disconnected or the service stops; return then.
+// Source: WHATWG HTML standard, section "Server-sent events".
 
 #include <algorithm>
 #include <chrono>
@@ -948,16 +957,18 @@ namespace http {
 struct exchange;
 }
 
-/// Used on the thread that writes the answer.
+/// A response body that the app writes. Use it only on the thread that runs the function.
 class stream {
  public:
   stream(httplib::DataSink& sink, http::exchange& exchange) noexcept : sink_(sink), exchange_(exchange) {}
 
-  /// False when the client is gone: there is nobody to write for.
+  /// Sends bytes. Waits while the client does not read, at most `limits().write_timeout`. Returns false if the client
+  /// has disconnected.
   bool write(std::string_view bytes);
-  /// Waits that long. False at once when the client has left or the service stops: then a last word may still be sent.
-  bool wait_for(std::chrono::milliseconds how_long);
-  /// Is there a reason to go on: a client, and a service that does not stop?
+  /// Waits for `duration` and returns true. Returns false at once if the client has disconnected, or if the service
+  /// stops; when the service stops, a final write is still possible.
+  bool wait_for(std::chrono::milliseconds duration);
+  /// True until the client has disconnected or the service stops.
   [[nodiscard]] bool is_open() const noexcept;
 
  private:
@@ -966,26 +977,30 @@ class stream {
   bool open_ = true;
 };
 
-/// Server-sent events: what an EventSource in a page reads.
+/// Server-sent events, which the class EventSource of a browser receives. Use it only on the thread that runs the
+/// function.
 class event_stream {
  public:
-  explicit event_stream(stream& out, std::string last_event_id) : out_(out), last_id_(std::move(last_event_id)) {}
+  explicit event_stream(stream& out, std::string last_event_id) : out_(out), last_event_id_(std::move(last_event_id)) {}
 
-  /// One event. `name`: its type, default "message"; `id`: what the client sends as Last-Event-ID when it comes back.
+  /// Sends an event. `name` is its type; default: "message". The client sends `id` as Last-Event-ID when it reconnects.
+  /// Returns false if the client has disconnected.
   bool send(std::string_view data, std::string_view name = {}, std::string_view id = {});
-  /// How long the client waits before it comes back after the connection was lost.
+  /// Sets the time that the client waits before it reconnects. Returns false if the client has disconnected.
   bool retry_after(std::chrono::milliseconds pause) {
     return out_.write("retry: " + std::to_string(pause.count()) + "\n\n");
   }
-  /// As stream's. A comment goes out every 15 s, so that proxies and vanished clients are not waited for.
-  bool wait_for(std::chrono::milliseconds how_long);
+  /// Waits as stream::wait_for does. Sends a comment every 15 s, so that proxies keep the connection open and a client
+  /// that has disconnected is detected.
+  bool wait_for(std::chrono::milliseconds duration);
+  /// True until the client has disconnected or the service stops.
   [[nodiscard]] bool is_open() const noexcept { return out_.is_open(); }
-  /// Of the last event that the client got before it came back; "" at first.
-  [[nodiscard]] const std::string& last_event_id() const noexcept { return last_id_; }
+  /// ID of the last event that the client received before it reconnected; empty on the first connection.
+  [[nodiscard]] const std::string& last_event_id() const noexcept { return last_event_id_; }
 
  private:
   stream& out_;
-  std::string last_id_;
+  std::string last_event_id_;
 };
 
 }  // inline namespace WINSVC_ABI
@@ -1412,13 +1427,14 @@ namespace wire {
 // api/reply.hpp
 // =====================================================================================================================
 
-// What a handler may answer with, beyond plain text: a reply with status and headers, JSON, and a way out of the
-// middle.
+// reply: a response with status, headers and body, as the return value of a handler.
 //
-//   svc.post("/users", [] { return winsvc::reply::text("made", 201).header("Location", "/users/7"); });
-//   svc.get("/users/{id}", [](int id) -> winsvc::json { if (id < 0) winsvc::abort(400, "ids start at 0"); ... });
+//   svc.post("/users", [] { return winsvc::reply::text("created", 201).header("Location", "/users/7"); });
+//   svc.get("/report", [] { return winsvc::reply::file("report.csv"); });
+//   svc.get("/old", [] { return winsvc::reply::redirect("/new", 301); });
 //
-// `winsvc::json` is nlohmann's json, there when <nlohmann/json.hpp> is (WINSVC_JSON in config/knobs.hpp).
+// A handler that only returns text or JSON does not need it (api/handler.hpp). `reply::json` requires
+// <nlohmann/json.hpp> (WINSVC_JSON in config/options.hpp).
 
 #include <algorithm>
 #include <cstddef>
@@ -1435,31 +1451,34 @@ inline namespace WINSVC_ABI {
 
 namespace http {
 
-/// Does it stay beside others of its name? Set-Cookie is a line a cookie (RFC 6265 section 3), Vary what each layer
-/// looked at.
+/// True if a response may have several headers of this name: Set-Cookie, one per cookie (RFC 6265 section 3), and Vary,
+/// which each layer of middleware extends.
 [[nodiscard]] bool is_repeatable_header(std::string_view name) noexcept;
 
-/// Into an answer that may have headers already: added or in their place, whichever the name asks for.
+/// Adds a repeatable header; replaces a header of any other name. A Set-Cookie replaces the one for the same cookie.
 void add_header(response& res, const std::string& name, const std::string& value);
 
 }  // namespace http
 
-/// A whole answer as a value. Cheap to move.
+/// A response as a value. Cheap to move.
 class reply {
  public:
-  /// An empty body.
+  /// A response with an empty body.
   explicit reply(int status = 200) : status_(status) {}
 
+  /// Plain text in UTF-8.
   [[nodiscard]] static reply text(std::string body, int status = 200) {
     return with(std::move(body), "text/plain; charset=utf-8", status);
   }
+  /// HTML in UTF-8.
   [[nodiscard]] static reply html(std::string body, int status = 200) {
     return with(std::move(body), "text/html; charset=utf-8", status);
   }
 #if WINSVC_JSON
+  /// JSON. Bytes that are not UTF-8 are replaced.
   [[nodiscard]] static reply json(const winsvc::json& value, int status = 200);
-  /// The same for nlohmann's other types (ordered_json), and for whatever converts to JSON: text, a list, a type with
-  /// to_json.
+  /// JSON from nlohmann's other types (ordered_json) and from any value that converts to JSON: text, a container, a
+  /// type with to_json.
   template <class T, class Json = winsvc::json, class = std::enable_if_t<!std::is_same_v<std::decay_t<T>, Json>>>
   [[nodiscard]] static reply json(T&& value, int status = 200) {
     if constexpr (http::is_nlohmann<std::decay_t<T>>::value)
@@ -1468,37 +1487,38 @@ class reply {
       return json(Json(std::forward<T>(value)), status);
   }
 #endif
-  /// Bytes that are written while they are made (api/stream.hpp); `write(stream&)` runs on the request's thread after
-  /// the head was sent.
+  /// A streamed body (api/stream.hpp). `write` runs on the thread of the request, after the head was sent.
   [[nodiscard]] static reply stream(std::string content_type, std::function<void(winsvc::stream&)> write);
-  /// Server-sent events (api/stream.hpp).
+  /// Server-sent events (api/stream.hpp). `write` runs as in `stream`.
   [[nodiscard]] static reply events(std::function<void(event_stream&)> write);
-  /// To another place: 302, or 301, 303, 307, 308 (RFC 9110, section 15.4).
+  /// A redirect to another URL: 302 by default, or 301, 303, 307, 308 (RFC 9110, section 15.4).
   [[nodiscard]] static reply redirect(const std::string& location, int status = 302) {
     return reply(status).header("Location", location);
   }
-  /// A file (http/file_answer.hpp): its type by its ending, with conditions and ranges. A relative path begins at the
-  /// executable's folder. `save_as`: what a browser saves it as, instead of showing it. 404 where there is none.
+  /// A file (http/file_response.hpp), with conditional requests and ranges. The file name extension determines the
+  /// Content-Type. A relative path starts at the folder of the executable. With `save_as`, a browser saves the file
+  /// under this name instead of showing it. A missing file is 404.
   [[nodiscard]] static reply file(std::string path, std::string save_as = {});
-  /// Bytes of a type of your own.
+  /// A body with this Content-Type.
   [[nodiscard]] static reply with(std::string body, std::string content_type, int status = 200);
 
-  /// Sets a header, in the place of one of this name that is there already, a middleware's too. Set-Cookie and Vary are
-  /// added to those that are there: each of them says something of its own.
+  /// Sets a header, and replaces an existing one of this name, also one from a middleware. Set-Cookie and Vary are
+  /// added to existing ones.
   reply& header(std::string name, std::string value) &;
   reply&& header(std::string name, std::string value) && {
     return std::move(header(std::move(name), std::move(value)));
   }
-  /// Sets a cookie, in the place of one of the same name, path and domain.
+  /// Sets a cookie, and replaces one with the same name, path and domain.
   reply& cookie(const winsvc::cookie& c) & { return header("Set-Cookie", c.to_string()); }
   reply&& cookie(const winsvc::cookie& c) && { return std::move(cookie(c)); }
+  /// Sets the status.
   reply& status(int code) & {
     status_ = code;
     return *this;
   }
   reply&& status(int code) && { return std::move(status(code)); }
 
-  /// Writes it into httplib's response.
+  /// Writes the reply to cpp-httplib's response.
   void apply(response& res) &&;
 
  private:
@@ -1508,7 +1528,7 @@ class reply {
   std::string body_;
   std::string content_type_;
   std::string file_, save_as_;
-  /// Of a file: what sends it. A program that sends none does not link it.
+  /// Sends the file. A pointer, so that a program that sends no files does not link the function.
   void (*send_file_)(const request&, response&, const std::string&, const std::string&) = nullptr;
   std::function<void(winsvc::stream&)> stream_function_;
   std::vector<std::pair<std::string, std::string>> headers_;
@@ -1521,11 +1541,15 @@ class reply {
 // api/json_body.hpp
 // =====================================================================================================================
 
-// A request's body as a T, from JSON, and the sentence for one that is none: 415 for what does not say it is JSON, 400
-// for what is not JSON (the offset is named), 422 for JSON that is no T (the place in it is named).
+// JSON body: converts the body of a request to a type, with an error message for each kind of invalid body.
 //
-// The type of the content is asked for because a page of another site can make a browser send any text without asking
-// this service first, but not with `application/json` (the Fetch standard's "CORS-safelisted request-header").
+//   const auto item = http::body_from_json<todo, winsvc::json>(req);     // what a handler with body<todo> does
+//
+// 415: the Content-Type is not JSON. 400: the body is not JSON; the message has the offset. 422: the JSON does not
+// convert to the type; the message has the JSON pointer of the value.
+//
+// The Content-Type is required for security. A page of another site can make a browser send a text body without a
+// preflight request, but not with `application/json` (Fetch standard, "CORS-safelisted request-header").
 
 #include <cstddef>
 #include <stdexcept>
@@ -1537,20 +1561,21 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// application/json, text/json, or a type that ends with +json (RFC 6839), whatever its parameters.
+/// True for application/json, text/json and types that end with +json (RFC 6839); parameters are ignored.
 [[nodiscard]] bool is_json_type(std::string_view content_type);
 
-/// How deep arrays and objects are nested in this text, if it is JSON.
+/// Nesting depth of arrays and objects in a JSON text.
 [[nodiscard]] std::size_t json_depth(std::string_view text) noexcept;
 
-/// Deeper documents are refused: what reads, copies and destroys them calls itself once for each level, and a thread's
-/// stack is 1 MiB on Windows.
+/// Maximum nesting depth. Parsing, copying and destroying a document recurse once per level, and the stack of a thread
+/// is 1 MiB on Windows.
 constexpr std::size_t max_json_depth = 128;
 
-/// The body of a request that says it is JSON. Aborts with 415, or with 400 for one that is nested too deep.
-[[nodiscard]] const std::string& json_text_of(const request& req);
+/// The body of a request with a JSON Content-Type. Aborts with 415 for another Content-Type, and with 400 if the
+/// nesting is too deep.
+[[nodiscard]] const std::string& json_body_text(const request& req);
 
-/// The body of this request as a T. Aborts with 415, 400 or 422.
+/// The body of the request as a T. Aborts with 415, 400 or 422.
 template <class T, class Json>
 [[nodiscard]] T body_from_json(const request& req);
 
@@ -1558,26 +1583,27 @@ template <class T, class Json>
 
 template <class T, class Json>
 T body_from_json(const request& req) {
-  const std::string& text = json_text_of(req);
+  const std::string& text = json_body_text(req);
   Json parsed;
   parse_json(text, parsed);
   if constexpr (std::is_same_v<T, Json>) {
     return parsed;
   } else {
-    const auto refuse = [](std::string_view reason) {
+    const auto reject = [](std::string_view reason) {
       winsvc::abort(422, "the body does not have the expected shape: " + std::string(reason));
     };
     try {
       return parsed.template get<T>();
     } catch (const typename Json::exception& e) {
-      const std::string complaint = e.what();  // "[json.exception.type_error.302] type must be ..."
-      const std::string place = place_in_json(parsed, complaint, [&parsed] { static_cast<void>(parsed.template get<T>()); });
-      const auto bracket = complaint.find("] ");
-      refuse(place + complaint.substr(bracket == complaint.npos ? 0 : bracket + 2));
-    } catch (const std::invalid_argument& e) {  // how a from_json says that a value of the right type will not do
-      refuse(e.what());
+      const std::string message = e.what();  // "[json.exception.type_error.302] type must be ..."
+      const std::string pointer =
+          locate_json_error(parsed, message, [&parsed] { static_cast<void>(parsed.template get<T>()); });
+      const auto bracket = message.find("] ");
+      reject(pointer + message.substr(bracket == message.npos ? 0 : bracket + 2));
+    } catch (const std::invalid_argument& e) {  // from_json throws it for an invalid value of the right type
+      reject(e.what());
     }
-    throw std::logic_error("refuse returned");
+    throw std::logic_error("reject returned");
   }
 }
 
@@ -1589,25 +1615,28 @@ T body_from_json(const request& req) {
 // api/upload.hpp
 // =====================================================================================================================
 
-// Files that a request brings, on disk before the handler runs and never in memory whole, however large they are.
+// Uploads: request bodies that are written to files while they arrive, so that large files do not occupy memory.
 //
 //   svc.post("/photos", [folder](winsvc::upload form) {
-//     auto& photo = form.file("photo");                       // 400 "the file 'photo' is missing"
-//     photo.save_to(folder + "/" + photo.file_name());        // what nobody saves is removed
+//     auto& photo = form.file("photo");                       // 400 "the file 'photo' is missing ..."
+//     photo.save_to(folder + "/" + photo.file_name());        // files that are not saved are removed
 //     return winsvc::reply::redirect("/photos", 303);
 //   }).limit_body(200 << 20).limit_file(50 << 20);
-//   svc.put("/backups/{name}", [](std::string name, winsvc::upload sent) { sent.body().save_to(...); });
+//   svc.put("/backups/{name}", [](std::string name, winsvc::upload backup) { backup.body().save_to(...); });
 //
-// A handler that takes `winsvc::upload` gets the parts of a form (multipart/form-data) that are files as files, and a
-// body of any other type as one file. The form's fields are values as ever (api/values.hpp: `winsvc::form<T>(req,
-// ...)`). It runs when all of it has arrived; middleware before it can refuse it first, which costs no upload.
+// A handler with a `winsvc::upload` parameter receives the files of a form (multipart/form-data, RFC 7578), or a body
+// of any other type as one file. The other fields of the form are available with `winsvc::form<T>(req, ...)`
+// (api/values.hpp). The handler runs when the body is complete. Middleware runs before the body is read, so a rejected
+// request does not cost an upload.
 //
-// The limits: the route's `limit_body` for all of it (default: the app's `limits().body_bytes`, 8 MiB), `limit_file`
-// for each file (default: none of its own), 1,024 parts, 1 MiB of fields: more is 413. No room on the disk is 507, with
-// a line in the log. Files lie in the service's data folder, in `uploads`, which is for the service alone; in debug in
-// the same place; in tests, and where there is no data folder, in the system's temporary folder. A file that is not
-// saved is removed with the last of its uploaded_file: when the handler returns or throws, when the client leaves. What
-// a process that was killed has left there is removed at the next start.
+// Limits, otherwise 413: `limit_body` of the route for the body (default: `limits().body_bytes` of the app, 8 MiB),
+// `limit_file` for each file (default: the limit of the body), 1,024 parts, 1 MiB for all fields. If the disk is full,
+// the response is 507 and the log has a line.
+//
+// Temporary files are in the folder `uploads` in the data folder, to which only the service has access; in tests, and
+// without a data folder, in the temporary folder of the system. The destructor of uploaded_file removes a file that was
+// not saved, for example when the handler returns, when it throws, or when the client disconnects. Files of a process
+// that was killed are removed at the next start.
 
 #include <cstddef>
 #include <cstdint>
@@ -1620,14 +1649,14 @@ T body_from_json(const request& req) {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// A file of an upload could not be written or moved: what was being done, to what, and what the system said. One that
-/// leaves a handler is a 507 when there is no room, else a 500; the log has its words.
+/// A file of an upload could not be written or moved. The message contains the operation, the path and the message of
+/// the system. If it leaves a handler, it is logged, and the response is 507 if the disk is full, otherwise 500.
 class upload_error : public std::runtime_error {
  public:
   explicit upload_error(const error& e);
-  /// The system's own code.
+  /// Error code of the system: a Win32 error code or errno.
   [[nodiscard]] std::uint32_t code() const noexcept { return code_; }
-  /// Is the disk full, or a quota used up?
+  /// True if the disk is full or the quota is exceeded.
   [[nodiscard]] bool is_disk_full() const noexcept { return no_room_; }
 
  private:
@@ -1635,7 +1664,7 @@ class upload_error : public std::runtime_error {
   bool no_room_;
 };
 
-/// One file that has arrived. It can be moved, and so outlive its request. Used by one thread at a time.
+/// A file of an upload. Movable, so it can outlive the request. Not thread-safe: use it from one thread at a time.
 class uploaded_file {
  public:
   uploaded_file(uploaded_file&& other) noexcept { *this = std::move(other); }
@@ -1647,28 +1676,32 @@ class uploaded_file {
   }
   ~uploaded_file();
 
-  /// Of the form's field; "" for a file that is the body.
+  /// Name of the form field; empty if the file is the body.
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
-  /// As the client calls it, made safe (wire/file_name.hpp): never a path, "file" where there is none. Two clients may
-  /// choose the same.
+  /// File name that the client sent, sanitized (wire/file_name.hpp): it never contains a path, and is "file" if the
+  /// client sent no name. It is not unique.
   [[nodiscard]] const std::string& file_name() const noexcept { return file_name_; }
-  /// What the client says it is: believe it as far as you believe the client.
+  /// Content-Type that the client sent, not verified. Default: application/octet-stream.
   [[nodiscard]] const std::string& content_type() const noexcept { return content_type_; }
+  /// Size in bytes.
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
-  /// Where it lies now, closed: a temporary place until it is saved.
+  /// Path of the file, which is closed: a temporary path until the file is saved.
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
-  /// Gives it its place, in a folder that is there, and in that of a file which has the name already: whoever reads
-  /// sees the old one or the new one, whole. At once in the same volume; from another it is copied beside it first. The
-  /// file stays readable by the service alone where files have modes. Throws upload_error, and is still temporary then.
+  /// Moves the file to `path` in an existing folder, and replaces an existing file atomically. On another volume, the
+  /// file is first copied to a temporary file in the target folder. On POSIX systems, only the account of the service
+  /// can read the file. Throws upload_error; the file is then still temporary.
   void save_to(const std::string& path);
 
-  /// For who receives it (http/upload_reader.hpp): a file that is about to be made at `path`.
+  // For http/upload_reader.hpp, which writes the file.
+
+  /// A file that will be created at `path`.
   uploaded_file(std::string name, std::string file_name, std::string content_type, std::string path)
       : name_(std::move(name)),
         file_name_(std::move(file_name)),
         content_type_(content_type.empty() ? "application/octet-stream" : std::move(content_type)),
         path_(std::move(path)) {}
+  /// Marks the file as existing; the destructor then removes it unless it is saved.
   void create() noexcept { temporary_ = true; }
   void add_size(std::uint64_t bytes) noexcept { size_ += bytes; }
 
@@ -1678,30 +1711,30 @@ class uploaded_file {
   bool temporary_ = false;
 };
 
-/// What a request brought. A handler takes it by value, as its last argument.
+/// The files of a request. A handler takes it by value, as its last parameter.
 class upload {
  public:
-  /// All of them, in the order they were sent.
+  /// All files, in the order in which the client sent them.
   [[nodiscard]] std::vector<uploaded_file>& files() noexcept { return files_; }
   [[nodiscard]] const std::vector<uploaded_file>& files() const noexcept { return files_; }
 
-  /// The first file of the form's field with this name; null where there is none, or none was chosen.
+  /// The first file of the form field with this name; null if the field is missing or the user selected no file.
   [[nodiscard]] uploaded_file* find_file(std::string_view name) noexcept {
-    for (auto& one : files_) {
-      if (one.name() == name) return &one;
+    for (auto& file : files_) {
+      if (file.name() == name) return &file;
     }
     return nullptr;
   }
-  /// The same, and where there is none, 400 with a sentence.
+  /// The first file of the form field with this name; aborts with 400 if there is no such file.
   [[nodiscard]] uploaded_file& file(const std::string& name) {
     auto* const found = name.empty() ? nullptr : find_file(name);
-    if (!found) abort(400, "the file '" + name + "' is missing; it is sent as a part of a multipart/form-data body");
+    if (!found) abort(400, "the file '" + name + "' is missing; send it as a part of a multipart/form-data body");
     return *found;
   }
-  /// The body as one file, where it was sent as no form. 400 where it was, or was empty.
+  /// The body as a file; aborts with 400 if the body is a form or empty.
   [[nodiscard]] uploaded_file& body() {
     auto* const found = find_file({});
-    if (!found) abort(400, "the file is missing; it is sent as the body, and not as a form");
+    if (!found) abort(400, "the file is missing; send it as the request body, not as a form");
     return *found;
   }
 
@@ -1711,11 +1744,11 @@ class upload {
 
 namespace http {
 
-/// The upload of the request that this thread handles, for its handler; empty where no body came.
+/// The upload of the request that this thread handles; empty if the request has no body.
 [[nodiscard]] upload make_upload();
 
-/// How a body becomes an upload (http/upload_receiver.hpp). A route whose handler takes one names it, so that a program
-/// without such a route does not link it.
+/// Writes a body to files (http/upload_receiver.hpp). Only routes with an `upload` parameter refer to it, so that a
+/// program without such a route does not link the code.
 struct upload_receiver;
 [[nodiscard]] const upload_receiver& the_upload_receiver() noexcept;
 
@@ -1817,19 +1850,23 @@ struct route_metadata {
 // api/handler.hpp
 // =====================================================================================================================
 
-// What a lambda may take and return, and how it is called.
+// Handlers: the parameters and return types of a handler, and the conversion of requests and responses.
 //
 //   [] { return "text"; }
 //   [](int id) { return winsvc::json{{"id", id}}; }
 //   [](const winsvc::request& req, winsvc::response& res, std::string name, winsvc::body<todo> item) { ... }
 //
-// Takes, in this order, each of them optional: `const request&`, `response&`, the path parameters in the order of the
-// pattern (int, long, long long and their unsigned kin, double, std::string), `body<T>` or `upload` (api/upload.hpp).
-// Returns: nothing (the response is as the handler left it), text, json, reply, std::optional<T> (empty is 404),
+// Parameters, each optional, in this order: `const request&`; `response&`; the path parameters in the order of the
+// pattern (signed and unsigned integers, double, std::string); `body<T>` or `upload` (api/upload.hpp).
+// Return types: void (the handler fills the response), text, json, reply, std::optional<T> (empty: 404),
 // std::pair<int, T> (status and value).
 //
-// A path parameter that does not convert is 404: `/users/{id}` with an int has no `/users/bob`. A body that is not
-// JSON is 400, one that is not a T is 422 (RFC 9110, section 15.5.21), one that does not say it is JSON is 415.
+// A path parameter that cannot be converted is 404: the pattern `/users/{id}` with an int does not match `/users/bob`.
+// A body without a JSON Content-Type is 415, a body that is not JSON is 400, and JSON that does not convert to T is 422
+// (RFC 9110, section 15.5.21).
+//
+// A handler runs on the thread that serves the request, concurrently with itself; protect shared data. An exception is
+// logged and becomes 500 (abort and on_exception: see api/abort.hpp and api/error_handlers.hpp).
 
 #include <charconv>
 #include <cstddef>
@@ -1846,7 +1883,8 @@ struct route_metadata {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// The request's body as a T, from JSON, by nlohmann's `from_json`. Read it with `*` and `->`.
+/// Handler parameter: the body of the request, converted from JSON to T by nlohmann's `from_json`. Use it like a
+/// pointer, with `*` and `->`. Requires <nlohmann/json.hpp>.
 template <class T>
 struct body {
   T value;
@@ -1858,32 +1896,31 @@ struct body {
 
 namespace http {
 
-/// One call of a handler: what it is given.
+/// The data for one call of a handler.
 struct invocation {
   const request& req;
   response& res;
-  const std::vector<std::string>& values;  ///< of the path parameters, decoded
+  const std::vector<std::string>& values;  ///< values of the path parameters, decoded
 };
 
-/// A lambda with its type forgotten. One small class for all of them: std::function for each of 200 lambdas costs twice
-/// the compile time.
+/// Type-erased handler. A class of winsvc, because std::function for 200 lambdas doubles the compile time.
 class handler {
  public:
   virtual ~handler() = default;
   virtual void call(const invocation& invocation) const = 0;
 };
 
-/// What registration has to know of a lambda's parameters.
+/// The signature of a handler, as registration needs it.
 struct handler_shape {
-  std::size_t parameters = 0;  ///< how many path parameters it takes
-  bool accepts_request = false;  ///< and could look at `path_params` itself
+  std::size_t parameters = 0;      ///< number of path parameters
+  bool accepts_request = false;    ///< the handler can read `path_params` of the request
   bool accepts_response = false;
   bool accepts_body = false;
-  const upload_receiver& (*receiver)() noexcept = nullptr;  ///< of one that takes an upload
-  const route::value_kind* kinds = nullptr;  ///< of the path parameters, so many
+  const upload_receiver& (*receiver)() noexcept = nullptr;  ///< null unless the handler has an `upload` parameter
+  const route::value_kind* kinds = nullptr;                 ///< kinds of the path parameters, an array of `parameters`
   route::response_kind response_kind = route::response_kind::unknown;
-  bool returns_optional = false;  ///< it returns an optional
-  bool sets_status = false;  ///< by a pair or a reply
+  bool returns_optional = false;
+  bool sets_status = false;        ///< the handler returns a pair or a reply
 };
 
 template <class T>
@@ -1916,45 +1953,47 @@ constexpr argument_kind kind_of() noexcept {
   }
 }
 
-/// Request before response before parameters before a body of either kind, nothing twice but parameters.
+/// True if the order is request, response, path parameters, then one body or upload, each at most once except path
+/// parameters.
 template <class... Arguments>
 constexpr bool check_argument_order() noexcept {
   argument_kind last = argument_kind::request;
   bool first = true, ok = true;
-  [[maybe_unused]] const auto next = [&](argument_kind k) {
-    if (!first && (k < last || last >= argument_kind::body || (k == last && k != argument_kind::parameter))) ok = false;
-    last = k;
+  [[maybe_unused]] const auto check_next = [&](argument_kind kind) {
+    if (!first && (kind < last || last >= argument_kind::body ||
+                   (kind == last && kind != argument_kind::parameter))) ok = false;
+    last = kind;
     first = false;
   };
-  (next(kind_of<Arguments>()), ...);
+  (check_next(kind_of<Arguments>()), ...);
   return ok;
 }
 
-/// A path parameter's text as a T; false where it is none.
+/// Converts the text of a path parameter to T. Returns false if the text is not a T.
 template <class T>
-bool convert(const std::string& from, T& to) {
+bool convert(const std::string& text, T& value) {
   if constexpr (std::is_same_v<T, std::string>) {
-    to = from;
+    value = text;
     return true;
   } else {
-    const auto [end, failed] = std::from_chars(from.data(), from.data() + from.size(), to);
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
     if constexpr (std::is_same_v<T, double>) {
-      if (!(to - to == 0)) return false;  // "inf" and "nan" convert, and are no numbers of a path
+      if (!(value - value == 0)) return false;  // from_chars accepts "inf" and "nan"
     }
-    return failed == std::errc() && end == from.data() + from.size() && !from.empty();
+    return failed == std::errc() && end == text.data() + text.size() && !text.empty();
   }
 }
 
-// What `write_result` does with a response. Functions, so that a file with handlers need not see httplib's response.
+// Access to the response through functions, so that a file with handlers does not include <httplib.h>.
 
-/// Text as the answer. A status that the handler set on the response itself stays.
-void answer_text(response& res, std::string text);
-/// The same for JSON, as text.
-void answer_json(response& res, std::string text);
-/// The answer's status.
+/// Sets the body to plain text. Keeps a status that the handler has set on the response; default: 200.
+void write_text(response& res, std::string text);
+/// Sets the body to JSON text. Keeps a status that the handler has set on the response; default: 200.
+void write_json(response& res, std::string text);
+/// Sets the status of the response.
 void set_status(response& res, int status);
 
-/// A handler's answer into the response.
+/// Writes the result of a handler to the response.
 template <class R>
 void write_result(response& res, R&& value) {
   using plain = std::remove_cv_t<std::remove_reference_t<R>>;
@@ -1962,18 +2001,18 @@ void write_result(response& res, R&& value) {
     reply(std::forward<R>(value)).apply(res);
   } else if constexpr (is_nlohmann<plain>::value) {  // before text: json converts to a string, by throwing
 #if WINSVC_JSON
-    if constexpr (std::is_same_v<plain, winsvc::json>) answer_json(res, text_of_json(value));
+    if constexpr (std::is_same_v<plain, winsvc::json>) write_json(res, text_of_json(value));
     else
 #endif
-      answer_json(res, value.dump(-1, ' ', false, plain::error_handler_t::replace));
+      write_json(res, value.dump(-1, ' ', false, plain::error_handler_t::replace));
   } else if constexpr (std::is_convertible_v<R, std::string>) {
-    answer_text(res, std::string(std::forward<R>(value)));
+    write_text(res, std::string(std::forward<R>(value)));
   } else if constexpr (std::is_same_v<plain, std::string_view>) {
-    answer_text(res, std::string(value));
+    write_text(res, std::string(value));
   } else {
     static_assert(sizeof(plain) == 0,
-                  "winsvc: a handler returns nothing, text, winsvc::json (with <nlohmann/json.hpp>), winsvc::reply, "
-                  "std::optional of one of these, or std::pair<int, one of these>");
+                  "winsvc: a handler must return void, text, winsvc::json (with <nlohmann/json.hpp>), winsvc::reply, "
+                  "std::optional<T> or std::pair<int, T>, where T is text, winsvc::json or winsvc::reply");
   }
 }
 template <class T>
@@ -1987,13 +2026,13 @@ void write_result(response& res, std::pair<int, T>&& value) {
   set_status(res, value.first);
 }
 
-/// What a return type says of the answer.
+/// Properties of a response that follow from the return type of the handler.
 template <class R>
 struct result_traits {
-  static constexpr bool optional = false, chooses = std::is_same_v<R, reply>;
-  static constexpr auto kind = std::is_void_v<R> || chooses ? route::response_kind::unknown
-                               : is_nlohmann<R>::value      ? route::response_kind::json
-                                                            : route::response_kind::text;
+  static constexpr bool optional = false, sets_status = std::is_same_v<R, reply>;
+  static constexpr auto kind = std::is_void_v<R> || sets_status ? route::response_kind::unknown
+                               : is_nlohmann<R>::value          ? route::response_kind::json
+                                                                : route::response_kind::text;
 };
 template <class T>
 struct result_traits<std::optional<T>> : result_traits<T> {
@@ -2001,24 +2040,24 @@ struct result_traits<std::optional<T>> : result_traits<T> {
 };
 template <class T>
 struct result_traits<std::pair<int, T>> : result_traits<T> {
-  static constexpr bool chooses = true;
+  static constexpr bool sets_status = true;
 };
 
-/// Everything about a handler that follows from its signature: made once for all lambdas that have the same one, for it
-/// is most of what a route costs to compile.
+/// The part of a handler that depends only on its signature. Lambdas with the same signature share it, because it
+/// causes most of the compile time of a route.
 template <class R, class... Arguments>
 class signature {
   static_assert(
       ((kind_of<Arguments>() != argument_kind::unsupported) && ...),
-      "winsvc: a handler takes const request&, response&, path parameters (integers, double, std::string) and "
-      "body<T> or upload, by value or const reference");
+      "winsvc: unsupported parameter type of a handler; supported are const request&, response&, path parameters "
+      "(integers, double, std::string) and body<T> or upload; the last two kinds by value or const reference");
   static_assert(
       check_argument_order<Arguments...>(),
-      "winsvc: a handler takes its arguments in this order: const request&, response&, path parameters, body<T> or "
-      "upload");
+      "winsvc: the parameters of a handler must be in this order: const request&, response&, path parameters, body<T> "
+      "or upload; only path parameters may repeat");
 
  public:
-  /// Calls the lambda at `f`.
+  /// Calls the function object at `f`.
   using invoke_function = R (*)(const void* f, Arguments...);
 
   static constexpr handler_shape shape() noexcept {
@@ -2028,38 +2067,39 @@ class signature {
     s.accepts_response = ((kind_of<Arguments>() == argument_kind::response) || ...);
     s.accepts_body = ((kind_of<Arguments>() == argument_kind::body) || ...);
     if constexpr (((kind_of<Arguments>() == argument_kind::upload) || ...)) s.receiver = &the_upload_receiver;
-    // Parameters are together, behind the request and the response.
+    // The path parameters follow the request and the response without a gap.
     s.kinds = kinds_ + (s.accepts_request ? 1 : 0) + (s.accepts_response ? 1 : 0);
-    using answer = result_traits<std::remove_cv_t<std::remove_reference_t<R>>>;
-    s.response_kind = answer::kind;
-    s.returns_optional = answer::optional;
-    s.sets_status = answer::chooses;
+    using traits = result_traits<std::remove_cv_t<std::remove_reference_t<R>>>;
+    s.response_kind = traits::kind;
+    s.returns_optional = traits::optional;
+    s.sets_status = traits::sets_status;
     return s;
   }
 
-  static void call(const invocation& invocation, const void* f, invoke_function enter) {
-    call(invocation, f, enter, std::index_sequence_for<Arguments...>());
+  static void call(const invocation& invocation, const void* f, invoke_function invoke) {
+    call(invocation, f, invoke, std::index_sequence_for<Arguments...>());
   }
 
  private:
   template <class A>
   using plain = std::remove_cv_t<std::remove_reference_t<A>>;
   static constexpr route::value_kind kinds_[] = {route::kind_of_value<plain<Arguments>>()..., route::value_kind::text};
-  /// What an argument is kept in between its conversion and the call.
+  /// Storage type of an argument between its conversion and the call; char if nothing is stored.
   template <class A>
   using stored_argument =
       std::conditional_t<kind_of<A>() == argument_kind::parameter || kind_of<A>() == argument_kind::upload, plain<A>,
                          std::conditional_t<kind_of<A>() == argument_kind::body, std::optional<plain<A>>, char>>;
 
   template <std::size_t... Index>
-  static void call(const invocation& invocation, const void* f, invoke_function enter, std::index_sequence<Index...>) {
+  static void call(const invocation& invocation, const void* f, invoke_function invoke,
+                   std::index_sequence<Index...>) {
     std::tuple<stored_argument<Arguments>...> values;
     [[maybe_unused]] std::size_t next = 0;
     if (!(convert_arguments<Arguments>(invocation, std::get<Index>(values), next) && ...)) winsvc::abort(404);
     if constexpr (std::is_void_v<R>) {
-      enter(f, pass<Arguments>(invocation, std::get<Index>(values))...);
+      invoke(f, pass<Arguments>(invocation, std::get<Index>(values))...);
     } else {
-      write_result(invocation.res, enter(f, pass<Arguments>(invocation, std::get<Index>(values))...));
+      write_result(invocation.res, invoke(f, pass<Arguments>(invocation, std::get<Index>(values))...));
     }
   }
 
@@ -2072,7 +2112,8 @@ class signature {
       using value = std::remove_reference_t<decltype(*std::declval<plain<A>&>())>;
       output.emplace(plain<A>{body_from_json<value, winsvc::json>(invocation.req)});
 #else
-      static_assert(sizeof(A) == 0, "winsvc: body<T> needs nlohmann's json: put <nlohmann/json.hpp> on the include path");
+      static_assert(sizeof(A) == 0,
+                    "winsvc: body<T> requires <nlohmann/json.hpp>: add its folder to the include path");
 #endif
     } else if constexpr (kind_of<A>() == argument_kind::upload) {
       output = make_upload();
@@ -2082,27 +2123,29 @@ class signature {
   }
 
   template <class A>
-  static decltype(auto) pass(const invocation& invocation, stored_argument<A>& from) {
-    static_cast<void>(invocation), static_cast<void>(from);
+  static decltype(auto) pass(const invocation& invocation, stored_argument<A>& stored) {
+    static_cast<void>(invocation), static_cast<void>(stored);
     if constexpr (kind_of<A>() == argument_kind::request) {
       return (invocation.req);
     } else if constexpr (kind_of<A>() == argument_kind::response) {
       return (invocation.res);
     } else if constexpr (kind_of<A>() == argument_kind::body) {
-      return std::move(*from);
+      return std::move(*stored);
     } else {
-      return std::move(from);
+      return std::move(stored);
     }
   }
 };
 
-/// What is left for each lambda.
+/// The part of a handler that depends on the type of the function object.
 template <class F, class R, class... Arguments>
 class typed_handler final : public handler {
  public:
   explicit typed_handler(F f) : function_(std::move(f)) {}
   static constexpr handler_shape shape() noexcept { return signature<R, Arguments...>::shape(); }
-  void call(const invocation& invocation) const override { signature<R, Arguments...>::call(invocation, &function_, &invoke); }
+  void call(const invocation& invocation) const override {
+    signature<R, Arguments...>::call(invocation, &function_, &invoke);
+  }
 
  private:
   static R invoke(const void* f, Arguments... arguments) {
@@ -2112,14 +2155,14 @@ class typed_handler final : public handler {
   F function_;
 };
 
-// From a callable to its parameter list.
+// Find the typed_handler for a callable type by its parameter list.
 template <class F, class Member>
 struct from_member;
 template <class F, class C, class R, class... A>
 struct from_member<F, R (C::*)(A...)> {
   static_assert(sizeof(C) == 0,
-                "winsvc: a handler is called from many threads at once, so its call operator must be const "
-                "(a lambda without `mutable`)");
+                "winsvc: the call operator of a handler must be const (a lambda without `mutable`), because several "
+                "threads call it at the same time");
 };
 template <class F, class C, class R, class... A>
 struct from_member<F, R (C::*)(A...) const> { using type = typed_handler<F, R, A...>; };
@@ -2129,7 +2172,7 @@ struct from_member<F, R (C::*)(A...) const noexcept> { using type = typed_handle
 template <class F, class = void>
 struct bind_handler {
   static_assert(sizeof(F) == 0,
-                "winsvc: a handler is a function or a lambda whose parameter types are written out (no `auto`)");
+                "winsvc: a handler must be a function or a lambda with explicit parameter types (no `auto`)");
 };
 template <class F>
 struct bind_handler<F, std::void_t<decltype(&F::operator())>> : from_member<F, decltype(&F::operator())> {};
@@ -2138,7 +2181,7 @@ struct bind_handler<R (*)(A...), void> { using type = typed_handler<R (*)(A...),
 template <class R, class... A>
 struct bind_handler<R (*)(A...) noexcept, void> { using type = typed_handler<R (*)(A...) noexcept, R, A...>; };
 
-/// A lambda with its type forgotten, and its shape.
+/// A type-erased handler and its signature.
 struct erased_handler {
   std::unique_ptr<handler> call;
   handler_shape shape;
@@ -2157,22 +2200,25 @@ erased_handler make_handler(F f) {
 // api/websocket.hpp
 // =====================================================================================================================
 
-// WebSockets: a route whose handler talks with a page for as long as both like.
+// WebSockets: connections on which the client and the service send messages at any time, until one side closes.
 //
 //   svc.websocket("/chat/{room}", [](winsvc::websocket& ws, std::string room) {
 //     while (auto message = ws.receive()) ws.send(room + ": " + message->data);
 //   });
 //
-// Middleware runs before, as for any GET, and can refuse; what it sets goes with the 101. The handler has the
-// connection's thread to itself while it lasts, up to `limits().websockets` of them, beyond which there is 503.
-// `receive` answers pings, sends them to a client that is silent, and ends when the client leaves, when it broke the
-// protocol, and when the service stops: return then. The closing handshake is done for the handler, with 1000, with
-// 1001 when the service stops, with 1011 when it threw, with 1008 when it called abort.
+// Middleware runs before the handshake, as for each GET. It can reject the request, and its headers are part of the 101
+// response. The handler occupies a thread until it returns. At most `limits().websockets` connections are open;
+// further requests get 503.
 //
-// cpp-httplib writes the 101 and no more. Its own WebSockets (0.41 to 0.53) close a connection over a frame header that
-// came in two packets, send no close code for what was wrong, and give each connection a second thread for pings; so
-// the frames are ours (wire/websocket.hpp).
-// Source: RFC 6455. No extensions, so no compression.
+// `receive` answers pings, sends pings to a silent client, and returns nullopt when the client has disconnected or
+// violated the protocol, or when the service stops; return then. After the handler returns, winsvc performs the closing
+// handshake: with code 1000, with 1001 if the service stops, with 1011 after an exception, with 1008 after abort.
+//
+// cpp-httplib only writes the 101 response; wire/websocket.hpp implements the frames. The WebSockets of cpp-httplib
+// (0.41 to 0.53) close a connection if a frame header arrives in two packets, send no close code for a protocol error,
+// and use a second thread per connection for pings.
+//
+// Extensions are not supported, so there is no compression. Source: RFC 6455.
 
 #include <chrono>
 #include <cstddef>
@@ -2189,11 +2235,13 @@ erased_handler make_handler(F f) {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+/// Options of a WebSocket route.
 struct websocket_options {
-  /// Pages of which other sites may connect: `https://host[:port]` each, or "*". The service's own may, and programs,
-  /// which send no Origin. Behind a proxy that asks under another Host, the name that browsers see goes here.
+  /// Other sites whose pages may connect: `https://host[:port]`, or "*" for all sites. Pages of this service, and
+  /// programs that send no Origin, may always connect. Behind a proxy that changes the Host header, add the name that
+  /// browsers use. Default: no other sites. Source: RFC 6455 section 10.2.
   std::vector<std::string> origins;
-  /// Subprotocols the handler speaks, the best first; see websocket::protocol.
+  /// Subprotocols of the handler, the preferred one first; see websocket::protocol. Default: none.
   std::vector<std::string> protocols;
 };
 
@@ -2201,44 +2249,53 @@ namespace http {
 class websocket_session;
 }
 
-/// A handle: copies are the same connection. Keep them where you like; once the handler has returned, they are closed.
+/// A handle to a connection. Copies refer to the same connection and can outlive the handler; the connection is closed
+/// when the handler returns.
 class websocket {
  public:
+  /// A received or sent message.
   struct message {
     std::string data;
-    bool binary = false;  ///< otherwise UTF-8, checked
+    bool binary = false;  ///< false: `data` is valid UTF-8
   };
 
-  /// The next message; nothing when there will be none. On the handler's thread.
+  /// Waits for the next message. Returns nullopt if the connection is closed or the service stops. Call it only on the
+  /// thread of the handler.
   [[nodiscard]] std::optional<message> receive() const;
-  /// Nothing too when none came in that time; `is_open` tells which.
+  /// Waits at most `limit` for the next message. Also returns nullopt if no message arrives in this time; `is_open` is
+  /// then true.
   [[nodiscard]] std::optional<message> receive(std::chrono::milliseconds limit) const;
 
-  // From any thread.
+  // The following functions are thread-safe.
 
-  /// False when there is nobody to send to any more. Waits while a client takes nothing, and cuts it off after
-  /// `limits().write_timeout`. Throws std::invalid_argument for what is not UTF-8.
+  /// Sends a text message. Waits while the client does not read, and aborts the connection after
+  /// `limits().write_timeout`. Returns false if the connection is closed. Throws std::invalid_argument if the text is
+  /// not UTF-8.
   bool send(std::string_view text) const;
+  /// Sends a text or binary message.
   bool send(const message& m) const { return m.binary ? send_binary(m.data) : send(m.data); }
+  /// Sends a binary message. Waits and returns false as `send` does.
   bool send_binary(std::string_view bytes) const;
-  /// JSON, as text.
+  /// Sends JSON as a text message.
   template <class Json, std::enable_if_t<http::is_nlohmann<Json>::value, int> = 0>
   bool send(const Json& value) const {
     return send(value.dump(-1, ' ', false, Json::error_handler_t::replace));
   }
-  /// Says goodbye; `receive` ends, the client's answer is waited for behind the handler. Throws std::invalid_argument
-  /// for a code that must not be sent: 1000 to 1003, 1007 to 1014 and 3000 to 4999 may.
+  /// Sends a Close frame; `receive` then returns nullopt. The Close frame of the client is awaited after the handler
+  /// returns. Throws std::invalid_argument unless the code is 1000 to 1003, 1007 to 1014 or 3000 to 4999 (RFC 6455
+  /// section 7.4).
   void close(int code = 1000, std::string_view reason = {}) const;
-  /// Is there a reason to go on: a client, and a service that does not stop?
+  /// True if the client is connected and the service does not stop.
   [[nodiscard]] bool is_open() const noexcept;
 
-  /// What the client closed with: 1005 without a code, 1006 when it just went; 0 while it has not.
+  /// Close code that the client sent: 0 if the client has not closed the connection, 1005 for a Close frame without a
+  /// code, 1006 if the client disconnected without a Close frame.
   [[nodiscard]] int close_code() const noexcept;
-  /// The request that it began as.
+  /// The request that opened the connection.
   [[nodiscard]] const winsvc::request& request() const noexcept;
-  /// Of the request, as the log has it.
+  /// ID of the request in the log.
   [[nodiscard]] const std::string& id() const noexcept;
-  /// The subprotocol that was agreed on, or "".
+  /// The negotiated subprotocol; empty if the handler has no subprotocols or the client requested none of them.
   [[nodiscard]] const std::string& protocol() const noexcept;
 
   friend bool operator==(const websocket& a, const websocket& b) noexcept { return a.session_ == b.session_; }
@@ -2252,10 +2309,11 @@ class websocket {
 
 namespace http {
 
-/// Accepts the handshake, or leaves with a refusal; `handler` runs when the 101 has left.
-void accept_websocket(const invocation& invocation, const websocket_options& options, std::function<void(websocket&)> handler);
+/// Accepts the handshake, or aborts with an error status. `handler` runs after the 101 response was sent.
+void accept_websocket(const invocation& invocation, const websocket_options& options,
+                      std::function<void(websocket&)> handler);
 
-/// A handler with its options, on its way to the router.
+/// A WebSocket handler with its options, as make_handler takes it.
 template <class F>
 struct websocket_route {
   F handler;
@@ -2266,11 +2324,12 @@ template <class F, class First, class... Parameters>
 class websocket_handler final : public handler {
   static_assert(std::is_same_v<std::remove_cv_t<std::remove_reference_t<First>>, websocket> &&
                     ((kind_of<Parameters>() == argument_kind::parameter) && ...),
-                "winsvc: a websocket handler takes winsvc::websocket& and the path parameters (integers, double, "
-                "std::string)");
+                "winsvc: a WebSocket handler must take winsvc::websocket& first, then the path parameters (integers, "
+                "double, std::string)");
 
  public:
-  explicit websocket_handler(websocket_route<F> of) : f_(std::move(of.handler)), options_(std::move(of.options)) {}
+  explicit websocket_handler(websocket_route<F> bound)
+      : function_(std::move(bound.handler)), options_(std::move(bound.options)) {}
 
   static constexpr handler_shape shape() noexcept {
     handler_shape s;
@@ -2292,21 +2351,24 @@ class websocket_handler final : public handler {
     std::tuple<plain<Parameters>...> values;
     if (!(convert(invocation.values[Index], std::get<Index>(values)) && ...)) winsvc::abort(404);
     accept_websocket(invocation, options_, [this, values](websocket& ws) {
-      std::apply([&](const auto&... value) { f_(ws, value...); }, values);
+      std::apply([&](const auto&... value) { function_(ws, value...); }, values);
     });
   }
 
-  F f_;
+  F function_;
   websocket_options options_;
 };
 
 template <class F, class Bound>
 struct bind_websocket {
-  static_assert(sizeof(F) == 0, "winsvc: a websocket handler takes winsvc::websocket& first, then the path parameters");
+  static_assert(sizeof(F) == 0,
+                "winsvc: a WebSocket handler must take winsvc::websocket& first, then the path parameters (integers, "
+                "double, std::string)");
 };
 template <class F, class R, class First, class... A>
 struct bind_websocket<F, typed_handler<F, R, First, A...>> {
-  static_assert(std::is_void_v<R>, "winsvc: a websocket handler returns nothing: it sends");
+  static_assert(std::is_void_v<R>,
+                "winsvc: a WebSocket handler must return void; it sends data with winsvc::websocket::send");
   using type = websocket_handler<F, First, A...>;
 };
 template <class F>
@@ -2321,18 +2383,18 @@ struct bind_handler<websocket_route<F>, void> : bind_websocket<F, typename bind_
 // api/middleware.hpp
 // =====================================================================================================================
 
-// What runs around handlers: one shape for all of it.
+// Middleware: functions that run before and after the handler.
 //
-//   svc.use([](const winsvc::request& req, winsvc::response& res, const winsvc::next& next) {
-//     const auto began = std::chrono::steady_clock::now();
-//     next();                                   // the rest of the chain, and the handler
-//     res.set_header("Server-Timing", ...);     // what it answered can be read and changed here
+//   svc.use([](const winsvc::request& req, winsvc::response& res, const winsvc::next_handler& next) {
+//     const auto start = std::chrono::steady_clock::now();
+//     next();                                   // the rest of the middleware chain, and the handler
+//     res.set_header("Server-Timing", ...);     // the response can be read and changed here
 //   });
 //
-// A middleware that does not call `next_handler` has answered itself. One that calls it sees a finished answer afterwards, that
-// of an exception or an abort behind it included. It runs before the body of the request is read, so that a refusal
-// costs no upload; the body is there when the handler is. Middlewares run in the order of their registration, the app's
-// before a group's, on the request's thread, many at once.
+// If a middleware does not call `next`, its own response is sent. When `next` returns, the response is complete, also
+// after an exception or an abort in the rest of the chain. Middleware runs before the body of the request is read, so a
+// rejected request does not cost an upload. It runs in the order of registration, middleware of the app before
+// middleware of a group, on the thread that handles the request, concurrently for different requests.
 
 #include <functional>
 #include <memory>
@@ -2342,21 +2404,23 @@ struct bind_handler<websocket_route<F>, void> : bind_websocket<F, typename bind_
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// The rest of the chain. Call it at most once; valid during the middleware's call only.
+/// The rest of the middleware chain, and the handler. Call it at most once, before the middleware returns. It does not
+/// throw exceptions of the handler: they are already converted to a response. A second call throws std::logic_error.
 class next_handler {
  public:
   void operator()() const { continue_(); }
-  explicit next_handler(const std::function<void()>& go) noexcept : continue_(go) {}
+  explicit next_handler(const std::function<void()>& continuation) noexcept : continue_(continuation) {}
 
  private:
   const std::function<void()>& continue_;
 };
 
+/// A middleware function. An exception becomes an error response, as in a handler.
 using middleware = std::function<void(const request&, response&, const next_handler&)>;
 
 namespace http {
 
-/// Middlewares in their order. Shared, because many routes have the same.
+/// The middleware of a route, outermost first. The pointers are shared because many routes use the same middleware.
 using middleware_chain = std::vector<std::shared_ptr<const middleware>>;
 
 }  // namespace http
@@ -2367,13 +2431,14 @@ using middleware_chain = std::vector<std::shared_ptr<const middleware>>;
 // api/error_handlers.hpp
 // =====================================================================================================================
 
-// What an error looks like to the client, where the app wants to say it itself: by status, by type of exception.
+// Error handlers: functions of the app that create error responses, by status or by exception type.
 //
 //   svc.on_error(404, [](const winsvc::request& req, winsvc::response& res) { res.set_content(...); });
 //   svc.on_exception<no_such_user>([](const no_such_user& e) { return winsvc::reply::text(e.what(), 404); });
 //
-// `on_error` is for answers that winsvc gives (no route, 405, abort, 413, 500 ...), not for a status that a handler
-// returned on its own. The status stays what it was unless the function changes it.
+// `on_error` applies to error responses that winsvc generates (no route, 405, abort, 413, 500 ...), not to a status
+// that a handler returns. The status does not change unless the function changes it. Without an error handler, the
+// response has problem details (RFC 9457), or text if the client prefers text.
 
 #include <exception>
 #include <functional>
@@ -2386,30 +2451,33 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
+/// Fills an error response. Runs on the thread of the request.
 using error_handler = std::function<void(const request&, response&)>;
-/// True: it was of the type, and is answered.
+/// Returns true if the exception has the type of this handler; the response is then complete.
 using exception_handler = std::function<bool(std::exception_ptr, const request&, response&)>;
 
+/// The error handlers of an app.
 struct error_handlers {
   std::map<int, error_handler> by_status;
-  std::vector<exception_handler> by_exception;  ///< the first that knows the type answers
+  std::vector<exception_handler> by_exception;  ///< the first one with a matching type runs
 
-  /// Lets the exception's page answer; false where there is none.
+  /// Runs the handler for the type of the exception. Returns false if there is no such handler.
   bool handle(const std::exception_ptr& thrown, const request& req, response& res) const;
-  /// Lets the status' page answer.
+  /// Runs the handler for the status of the response, if there is one.
   void handle(const request& req, response& res) const;
 };
 
 template <class E, class F>
 exception_handler make_exception_handler(F f) {
-  constexpr bool whole = std::is_invocable_v<const F&, const E&, const request&, response&>;
-  static_assert(whole || std::is_invocable_v<const F&, const E&>,
-                "winsvc: on_exception<E> takes a callable with const E&, or with const E&, const request&, response&");
+  constexpr bool fills_response = std::is_invocable_v<const F&, const E&, const request&, response&>;
+  static_assert(fills_response || std::is_invocable_v<const F&, const E&>,
+                "winsvc: the function passed to on_exception<E>() must be callable with const E&, or with const E&, "
+                "const request& and response&");
   return [f = std::move(f)](const std::exception_ptr& thrown, const request& req, response& res) {
     try {
       std::rethrow_exception(thrown);
     } catch (const E& e) {
-      if constexpr (whole) {
+      if constexpr (fills_response) {
         f(e, req, res);
       } else {
         using returned = std::invoke_result_t<const F&, const E&>;
@@ -2542,17 +2610,17 @@ class url_value {
 // api/route_builder.hpp
 // =====================================================================================================================
 
-// A route that was registered, at hand for what else there is to say of it.
+// route_builder: sets the name, the limits and the description of a registered route.
 //
-//   svc.get("/users", list).name("users").summary("All users").query("page", "which page", 1).tag("users");
-//   svc.put("/users/{id}", change).limit_body(4096).returns(200, "The user as it is now").returns(201, "It is new");
+//   svc.get("/users", list).name("users").summary("All users").query("page", "page number", 1).tag("users");
+//   svc.put("/users/{id}", change).limit_body(4096).returns(200, "The changed user").returns(201, "The new user");
 //
-//   const auto todo = svc.resource<todo_item>("/todos/{id}").name("todo").tag("todos");     // of all its methods
-//   todo.on(winsvc::route::method::get).summary("One to-do");                                // of one
+//   const auto todo = svc.resource<todo_item>("/todos/{id}").name("todo").tag("todos");     // for all its methods
+//   todo.on(winsvc::route::method::get).summary("One to-do");                                // for one method
 //
-// `limit_body` and `timeout` change what the route does, `name` serves url_for, all else describes it: the OpenAPI
-// document shows it (addons/openapi.hpp), nothing checks that the handler keeps it. A handle is a light value; it is of
-// use while the app is described, and throws setup_error afterwards.
+// `limit_body`, `limit_file` and `timeout` change the behavior of the route, and url_for uses `name`. Everything else
+// is documentation for the OpenAPI document (addons/openapi.hpp); winsvc does not check it against the handler.
+// A route_builder is small; copy it. Use it only in the app: its functions throw setup_error after start.
 
 #include <chrono>
 #include <cstddef>
@@ -2569,88 +2637,103 @@ namespace http {
 class router;
 }
 
+/// A handle to a route, or to the routes of a resource. Each function returns a route_builder, so calls can be chained.
+/// The functions throw setup_error for an invalid value and after start.
 class route_builder {
  public:
-  /// The routes with ids from `first` up to `last`; they have one pattern.
-  route_builder(http::router& of, std::size_t first, std::size_t last) noexcept
-      : router_(&of), first_(first), last_(last) {}
+  /// The routes with the IDs from `first` to `last - 1`, which have the same pattern.
+  route_builder(http::router& router, std::size_t first, std::size_t last) noexcept
+      : router_(&router), first_(first), last_(last) {}
 
-  /// For url_for, `routes` and the description. Unique; the routes of one resource share theirs.
+  /// Name of the route, for url_for, the verb `routes` and the OpenAPI operation ID. It must be unique; the routes of
+  /// one resource share a name.
   route_builder name(std::string text) const;
-  /// The most bytes of a body, in place of the app's `limits().body_bytes`: less, or more. A larger one gets 413; where
-  /// it says its length, before it is read.
+
+  // -- limits --
+
+  /// Maximum size of the body in bytes. Default: `limits().body_bytes` of the app, which may be smaller or larger. A
+  /// larger body gets 413, before it is read if the request has a Content-Length.
   route_builder limit_body(std::uint64_t bytes) const;
-  /// How long its handler may take, from the body's end until it returns; no limit is the default. A client whose
-  /// handler takes longer gets 503 and the connection ends. The handler itself goes on, for nothing can end a thread
-  /// that is in it; it may ask `winsvc::context(req).timed_out()` between two steps. A stream is written after the
-  /// handler, and has no limit.
+  /// Maximum size in bytes of each file of an upload (api/upload.hpp). A larger file gets 413. Default: the limit of
+  /// the body.
+  route_builder limit_file(std::uint64_t bytes) const;
+  /// Maximum duration of the handler, from the end of the request body until the handler returns; positive. After it,
+  /// the client gets 503 and the connection is closed. The handler keeps running, because a thread cannot be ended
+  /// safely; a long handler can check `winsvc::context(req).timed_out()` between two steps. A stream is not limited,
+  /// because it is written after the handler returns. Default: no limit.
   route_builder timeout(std::chrono::milliseconds limit) const;
 
-  /// The most bytes of each file of an upload (api/upload.hpp); a larger one gets 413. Default: that of the body.
-  route_builder limit_file(std::uint64_t bytes) const;
+  // -- description --
 
-  /// One line.
+  /// Summary in one line.
   route_builder summary(const std::string& text) const;
-  /// As much as there is to say; Markdown.
+  /// Description of any length, in Markdown.
   route_builder description(const std::string& text) const;
-  /// What it belongs to. Any number.
+  /// Adds a tag, which groups routes in the document.
   route_builder tag(const std::string& text) const;
+  /// Marks the route as deprecated.
   route_builder deprecated() const;
-  /// Not in the description.
+  /// Omits the route from the document.
   route_builder hidden() const;
 
-  /// What its handler reads from the query, spelled as it reads it (api/values.hpp): without a default it is required.
+  /// Documents a required query parameter of type T. Call it as the handler calls winsvc::query (api/values.hpp).
   template <class T>
-  route_builder query(const std::string& name, const std::string& about) const {
-    return add_query({name, about, route::kind_of_value<T>(), true, {}});
+  route_builder query(const std::string& name, const std::string& description) const {
+    return add_query({name, description, route::kind_of_value<T>(), true, {}});
   }
+  /// Documents an optional query parameter with a default.
   template <class T>
-  route_builder query(const std::string& name, const std::string& about, const T& otherwise) const {
+  route_builder query(const std::string& name, const std::string& description, const T& default_value) const {
     constexpr bool is_text = !std::is_arithmetic_v<T>;
     constexpr auto kind = is_text ? route::value_kind::text : route::kind_of_value<T>();
-    const std::string value = url_value(otherwise).text();
-    return add_query({name, about, kind, false, is_text ? strings::json_quoted(value) : value});
+    const std::string value = url_value(default_value).text();
+    return add_query({name, description, kind, false, is_text ? strings::json_quoted(value) : value});
   }
+  /// Documents an optional query parameter without a default.
   template <class T>
-  route_builder find_query(const std::string& name, const std::string& about) const {
-    return add_query({name, about, route::kind_of_value<T>(), false, {}});
+  route_builder find_query(const std::string& name, const std::string& description) const {
+    return add_query({name, description, route::kind_of_value<T>(), false, {}});
   }
 
-  /// The body of the request. A handler with body<T> is known to take JSON; others may say what they read.
-  route_builder takes(const std::string& about, const std::string& media_type = "application/json") const;
-  /// An answer. Those of winsvc's own (404, 422, ...) are described without it. `media_type`: default is what the
-  /// handler's type says.
-  route_builder returns(int status, const std::string& about, const std::string& media_type = std::string()) const;
-  /// The JSON Schema (2020-12) of the body that `takes` or `returns` named right before, as JSON or as its text. It is
-  /// written by hand: C++17 cannot ask a type for its members.
+  /// Documents the body of the request. Optional for a handler with body<T>, which always takes JSON.
+  route_builder takes(const std::string& description, const std::string& media_type = "application/json") const;
+  /// Documents a response with this status (100 to 599), once per status. The error responses of winsvc (404, 422 ...)
+  /// are documented without it. Default of `media_type`: the type that follows from the return type of the handler.
+  route_builder returns(int status, const std::string& description,
+                        const std::string& media_type = std::string()) const;
+  /// Sets the JSON Schema (2020-12) of a body, as JSON text. Call it directly after `takes` or `returns`. C++17 has no
+  /// reflection, so the schema cannot be derived from a type.
   route_builder schema_text(std::string_view text) const;
-  /// An example of it.
+  /// Sets an example of a body, as JSON text. Call it after `takes`, `returns` or `schema`.
   route_builder example_text(std::string_view text) const;
 #if WINSVC_JSON
+  /// Sets the JSON Schema of a body, as schema_text does.
   template <class T = winsvc::json, class Json = winsvc::json>
   route_builder schema(const T& value) const {
     return schema_text(http::text_of_json(Json(value)));
   }
+  /// Sets an example of a body, as example_text does.
   template <class T = winsvc::json, class Json = winsvc::json>
   route_builder example(const T& value) const {
     return example_text(http::text_of_json(Json(value)));
   }
 #endif
 
-  /// Of the routes of a resource, the one for this method. Throws setup_error where there is none.
-  [[nodiscard]] route_builder on(route::method verb) const;
+  /// The route of a resource for this method. Throws setup_error if the resource does not have the method.
+  [[nodiscard]] route_builder on(route::method method) const;
 
  private:
-  static constexpr int no_body = -1, request_body = 0;  // else the status of an answer
+  static constexpr int no_body = -1, request_body = 0;  // other values: the status of a response
 
   template <class F>
-  route_builder set(std::string_view what, F output, int code = no_body) const;
-  [[nodiscard]] route_builder add_query(route::query_metadata q) const;
-  [[nodiscard]] route::body_metadata& current_body(route::route_metadata& f, std::string_view what) const;
+  route_builder set(std::string_view function_name, F change, int body_status = no_body) const;
+  [[nodiscard]] route_builder add_query(route::query_metadata parameter) const;
+  [[nodiscard]] route::body_metadata& current_body(route::route_metadata& metadata,
+                                                   std::string_view function_name) const;
 
   http::router* router_;
   std::size_t first_, last_;
-  int current_body_status_ = no_body;
+  int current_body_status_ = no_body;  // the body that schema and example describe
 };
 
 }  // inline namespace WINSVC_ABI
@@ -2660,7 +2743,7 @@ class route_builder {
 // api/url_for.hpp
 // =====================================================================================================================
 
-// The path of a named route, from within a handler.
+// url_for: builds the path of a named route in a handler.
 //
 //   svc.get("/users/{id}", show).name("user");
 //   svc.post("/users", [](const winsvc::request& req) {
@@ -2669,8 +2752,8 @@ class route_builder {
 //
 //   winsvc::with_query(winsvc::url_for(req, "users"), {{"page", 2}})                      // /users?page=2
 //
-// A pattern then stands in one place, and may change there. What is built is a path: host and scheme are the client's
-// to know. See route/url.hpp for what values may be.
+// Handlers then need no copy of the pattern, and the pattern can change in one place. The result is a path without
+// scheme and host. route/url.hpp describes the values.
 
 #include <string>
 #include <string_view>
@@ -2680,12 +2763,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 namespace http {
-/// The body of url_for, for any number of values.
+/// Implements url_for for any number of values.
 [[nodiscard]] std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values);
 }  // namespace http
 
-/// Throws setup_error: a name that no route has, values that its pattern does not take, a request that this thread does
-/// not handle. Uncaught it is a logged 500.
+/// Returns the path of the route `name`, percent-encoded (RFC 3986), with `values` as its path parameters: text,
+/// numbers or bool. Throws setup_error if no route has the name, if the values do not match the pattern, or if the
+/// calling thread does not handle `req`. An exception that leaves the handler is logged and becomes 500.
 template <class... Values>
 [[nodiscard]] std::string url_for(const request& req, std::string_view name, const Values&... values) {
   return http::path_for(req, name, {url_value(values)...});
@@ -2698,7 +2782,12 @@ template <class... Values>
 // api/resource.hpp
 // =====================================================================================================================
 
-// A class as a resource: which of its members are handlers, found at compile time.
+// Resource: finds the members of a class that are handlers, at compile time. Used by `svc.resource<T>(pattern)`.
+//
+//   struct todo {
+//     winsvc::json get(int id) const;      // handler for GET
+//     winsvc::reply del(int id) const;     // handler for DELETE
+//   };
 
 #include <memory>
 #include <type_traits>
@@ -2708,12 +2797,12 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// A const member function and its object, as a callable with exactly its parameters.
+/// A const member function with its object, as a callable that has the parameters of the member function.
 template <class Member>
 struct member_call {
   static_assert(sizeof(Member) == 0,
-                "winsvc: a resource's get, post, put, patch and del are const member functions, because they are called "
-                "from many threads at once");
+                "winsvc: the members get, post, put, patch and del of a resource must be const member functions, "
+                "because several threads call them at the same time");
 };
 template <class T, class R, class... A>
 struct member_call<R (T::*)(A...) const> {
@@ -2728,8 +2817,9 @@ struct member_call<R (T::*)(A...) const noexcept> {
   R operator()(A... arguments) const { return (object.get()->*member)(std::forward<A>(arguments)...); }
 };
 
-// For each name: is there one member of it, more than one, or none? A class that inherits a second one of the name is
-// ambiguous exactly when the first is there, overloaded or not.
+// Determines for each name whether T has exactly one member function of this name (single_get), or any member of this
+// name (named_get). If a class inherits from T and from a class with such a member, the name is ambiguous exactly if T
+// has a member of this name, overloaded or not.
 #define WINSVC_RESOURCE_MEMBER(word)                                                                            \
   template <class T, class = void>                                                                              \
   struct single_##word : std::false_type {};                                                                    \
@@ -2745,13 +2835,14 @@ struct member_call<R (T::*)(A...) const noexcept> {
   template <class T>                                                                                            \
   struct named_##word<T, std::void_t<decltype(&both_##word<T>::word)>> : std::false_type {};                    \
   template <class T, class F>                                                                                   \
-  void each_##word(const std::shared_ptr<T>& object, route::method verb, F& found) {                            \
+  void each_##word(const std::shared_ptr<T>& object, route::method method, F& add) {                            \
     if constexpr (single_##word<T>::value) {                                                                    \
-      found(verb, member_call<decltype(&T::word)>{object, &T::word});                                           \
+      add(method, member_call<decltype(&T::word)>{object, &T::word});                                           \
     } else {                                                                                                    \
       static_assert(!named_##word<T>::value,                                                                    \
-                    "winsvc: a resource's " #word " is one public member function, not overloaded and no template"); \
-      static_cast<void>(object), static_cast<void>(verb), static_cast<void>(found);                             \
+                    "winsvc: the member " #word " of a resource must be one public member function, not "       \
+                    "overloaded and not a template");                                                           \
+      static_cast<void>(object), static_cast<void>(method), static_cast<void>(add);                             \
     }                                                                                                           \
   }
 WINSVC_RESOURCE_MEMBER(get)
@@ -2761,20 +2852,21 @@ WINSVC_RESOURCE_MEMBER(patch)
 WINSVC_RESOURCE_MEMBER(del)
 #undef WINSVC_RESOURCE_MEMBER
 
+/// True if T has a member that is a handler.
 template <class T>
 inline constexpr bool is_resource = single_get<T>::value || single_post<T>::value || single_put<T>::value ||
                                     single_patch<T>::value || single_del<T>::value;
 
-/// Calls `found(method, handler)` for each of them.
+/// Calls `add(method, handler)` for each member of T that is a handler.
 template <class T, class F>
-void for_each_member(const std::shared_ptr<T>& object, F found) {
-  static_assert(std::is_class_v<T> && !std::is_final_v<T>, "winsvc: a resource is a class that is not final");
-  each_get(object, route::method::get, found);
-  each_post(object, route::method::post, found);
-  each_put(object, route::method::put, found);
-  each_patch(object, route::method::patch, found);
-  each_del(object, route::method::del, found);
-  static_assert(is_resource<T>, "winsvc: a resource has at least one of the members get, post, put, patch, del");
+void for_each_member(const std::shared_ptr<T>& object, F add) {
+  static_assert(std::is_class_v<T> && !std::is_final_v<T>, "winsvc: a resource must be a class that is not final");
+  each_get(object, route::method::get, add);
+  each_post(object, route::method::post, add);
+  each_put(object, route::method::put, add);
+  each_patch(object, route::method::patch, add);
+  each_del(object, route::method::del, add);
+  static_assert(is_resource<T>, "winsvc: a resource must have a member get, post, put, patch or del");
 }
 
 }  // namespace http
@@ -2785,18 +2877,28 @@ void for_each_member(const std::shared_ptr<T>& object, F found) {
 // api/file_options.hpp
 // =====================================================================================================================
 
-// The options of a folder of files: `svc.files(prefix, folder, options)`.
+// Options of a static folder: index file, fallback file, caching, hidden files.
+//
+//   winsvc::file_options options;
+//   options.cache_control = "no-cache";
+//   svc.files("/", "public", options);
 
 #include <string>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+/// Options of `files` (api/group.hpp).
 struct file_options {
-  std::string index = "index.html";  ///< of a folder; empty: folders have no page
-  std::string fallback = {};        ///< for what no file has; empty: 404
-  std::string cache_control = {};    ///< for all of them: `no-cache`, `public, max-age=3600`; empty: none
-  bool hidden = false;               ///< are names that begin with a dot served?
+  /// File that is sent for a path that ends with a slash. Default: index.html. Empty: a folder has no page.
+  std::string index = "index.html";
+  /// File that is sent if no file matches and the last segment of the path contains no dot, for pages that route in the
+  /// browser. Default: empty, 404.
+  std::string fallback = {};
+  /// Value of Cache-Control for all files, for example `no-cache` or `public, max-age=3600`. Default: empty, no header.
+  std::string cache_control = {};
+  /// Whether files and folders with a name that starts with a dot are served. Default: no.
+  bool hidden = false;
 };
 
 }  // inline namespace WINSVC_ABI
@@ -2840,12 +2942,12 @@ struct source_location {
 // api/group.hpp
 // =====================================================================================================================
 
-// Routes, as an app or a part of it registers them: methods, groups under a prefix, middleware, resources.
+// Route registration: methods, groups under a prefix, middleware, resources, static folders, WebSockets.
 //
-//   void users(winsvc::route_group& g) {                          // in a file of its own
-//     g.use(winsvc::basic_auth(...));
-//     g.get("/", [] { ... });
-//     g.get("/{id}", [](int id) { ... });
+//   void users(winsvc::route_group& users) {
+//     users.use(winsvc::basic_auth(...));
+//     users.get("/", [] { ... });
+//     users.get("/{id}", [](int id) { ... });
 //   }
 //   svc.group("/users", users);                             // /users and /users/{id}
 //
@@ -2855,10 +2957,13 @@ struct source_location {
 //   };
 //   svc.resource<todo>("/todos/{id}");                      // any subset of get, post, put, patch, del
 //
-// A route that was registered is at hand for what else there is to say of it (api/route_builder.hpp):
+// Registration returns a route_builder (api/route_builder.hpp) for the name, limits and description of the route:
 //
 //   svc.get("/users/{id}", show).name("user").summary("One user");
 //   svc.url_for("user", 7)                                  // "/users/7"
+//
+// All functions throw setup_error for a malformed pattern, for a conflict with another route, and after start. A route
+// for GET also serves HEAD, and OPTIONS is answered with Allow unless a route serves it.
 
 #include <cstddef>
 #include <memory>
@@ -2877,28 +2982,30 @@ namespace http {
 
 class router;
 
-// What a registrar does with the router. Functions, so that a file that registers routes need not see it.
+// Access to the router through functions, so that a file that registers routes does not include http/router.hpp.
 
-/// Adds a route with the middleware around it; returns its id. Throws setup_error as router::add does.
-std::size_t add_route(router& to, route::method verb, std::string_view pattern, erased_handler made, source_location location,
-                      std::shared_ptr<const middleware_chain> links);
-/// How many routes there are: the id of the next one.
-[[nodiscard]] std::size_t route_count(const router& of) noexcept;
-/// The middleware for requests that no route serves.
-void set_outer_chain(router& to, std::shared_ptr<const middleware_chain> links, source_location location);
-/// A chain with one middleware more.
-[[nodiscard]] std::shared_ptr<const middleware_chain> with_link(const middleware_chain& before, middleware m);
-/// The path of the route with this name.
-[[nodiscard]] std::string path_of(const router& of, std::string_view name, const std::vector<url_value>& values);
+/// Adds a route with its middleware chain, and returns its ID. Throws setup_error as router::add does.
+std::size_t add_route(router& router, route::method method, std::string_view pattern, erased_handler handler,
+                      source_location location, std::shared_ptr<const middleware_chain> chain);
+/// Number of routes, which is the ID of the next route.
+[[nodiscard]] std::size_t route_count(const router& router) noexcept;
+/// Sets the middleware chain for requests that match no route.
+void set_outer_chain(router& router, std::shared_ptr<const middleware_chain> chain, source_location location);
+/// Returns a copy of the chain with one more middleware at its end.
+[[nodiscard]] std::shared_ptr<const middleware_chain> with_link(const middleware_chain& chain, middleware added);
+/// The path of the route with this name. Throws setup_error as url_for does.
+[[nodiscard]] std::string path_of(const router& router, std::string_view name, const std::vector<url_value>& values);
 /// Serves the files of a folder below `outer` + `prefix`.
-void add_files(router& to, const std::string& outer, std::string_view prefix, std::string folder, file_options options,
-               const std::shared_ptr<const middleware_chain>& links, source_location location);
+void add_files(router& router, const std::string& outer, std::string_view prefix, std::string folder,
+               file_options options, const std::shared_ptr<const middleware_chain>& chain,
+               source_location location);
 
-/// What `service` and `group` have in common; `Self` is which of them it is.
+/// The registration functions of `service` and `route_group`. `Self` is the derived class.
 template <class Self>
 class route_registrar {
  public:
-  /// Each of these: a pattern (route/pattern.hpp) and what answers it (api/handler.hpp).
+  /// Registers a handler for GET. route/pattern.hpp describes patterns, api/handler.hpp describes handlers. Error
+  /// messages contain `location`, by default the line of the call. The same holds for the functions below.
   template <class F>
   route_builder get(std::string_view pattern, F handler, source_location location = source_location::current()) {
     return add(route::method::get, pattern, make_handler(std::move(handler)), location);
@@ -2915,7 +3022,7 @@ class route_registrar {
   route_builder patch(std::string_view pattern, F handler, source_location location = source_location::current()) {
     return add(route::method::patch, pattern, make_handler(std::move(handler)), location);
   }
-  /// HTTP DELETE, a word that C++ and Windows' headers both have taken.
+  /// Registers a handler for DELETE. The name is short because `delete` is a keyword and DELETE a Windows macro.
   template <class F>
   route_builder del(std::string_view pattern, F handler, source_location location = source_location::current()) {
     return add(route::method::del, pattern, make_handler(std::move(handler)), location);
@@ -2924,82 +3031,89 @@ class route_registrar {
   route_builder options(std::string_view pattern, F handler, source_location location = source_location::current()) {
     return add(route::method::options, pattern, make_handler(std::move(handler)), location);
   }
-  /// Whatever the method is; a route for the method itself goes before it.
+  /// Registers a handler for all methods. A route of the same pattern for one method has precedence.
   template <class F>
   route_builder any(std::string_view pattern, F handler, source_location location = source_location::current()) {
     return add(route::method::any, pattern, make_handler(std::move(handler)), location);
   }
+  /// Registers a handler for the method `method`.
   template <class F>
-  route_builder route(route::method verb, std::string_view pattern, F handler, source_location location = source_location::current()) {
-    return add(verb, pattern, make_handler(std::move(handler)), location);
+  route_builder route(route::method method, std::string_view pattern, F handler,
+                      source_location location = source_location::current()) {
+    return add(method, pattern, make_handler(std::move(handler)), location);
   }
 
-  /// A WebSocket (api/websocket.hpp): `f(winsvc::websocket&, path parameters...)`.
+  /// Registers a WebSocket handler (api/websocket.hpp): `f(winsvc::websocket&, path parameters...)`.
   template <class F>
   route_builder websocket(std::string_view pattern, F handler, websocket_options options = {},
-                         source_location location = source_location::current()) {
-    websocket_route<F> with{std::move(handler), std::move(options)};
-    return add(route::method::get, pattern, make_handler(std::move(with)), location).returns(101, "A WebSocket");
+                          source_location location = source_location::current()) {
+    websocket_route<F> bound{std::move(handler), std::move(options)};
+    return add(route::method::get, pattern, make_handler(std::move(bound)), location).returns(101, "A WebSocket");
   }
 
-  /// A class whose members `get`, `post`, `put`, `patch`, `del` (any of them, const, not overloaded) are handlers of
-  /// one pattern. One object serves all requests; it is made with the default constructor, or given. What is said of
-  /// the handle is said of all of them, and of one with `on`.
+  /// Registers the members `get`, `post`, `put`, `patch` and `del` of a class as handlers of one pattern. A class has
+  /// one or more of them; they are const and not overloaded. One object serves all requests, concurrently: `object`, or
+  /// a default-constructed object. The returned route_builder applies to all methods; its function `on` selects one.
   template <class T>
   route_builder resource(std::string_view pattern, source_location location = source_location::current()) {
     return resource<T>(pattern, std::make_shared<T>(), location);
   }
   template <class T>
-  route_builder resource(std::string_view pattern, std::shared_ptr<T> object, source_location location = source_location::current()) {
+  route_builder resource(std::string_view pattern, std::shared_ptr<T> object,
+                         source_location location = source_location::current()) {
     const auto first = route_count(*router_);
-    for_each_member(std::move(object), [&](route::method verb, auto handler) {
-      this->route(verb, pattern, std::move(handler), location);
+    for_each_member(std::move(object), [&](route::method method, auto handler) {
+      this->route(method, pattern, std::move(handler), location);
     });
     return {*router_, first, route_count(*router_)};
   }
 
-  /// The files of a folder below a prefix (http/folder.hpp): GET and HEAD. The folder need not be there yet; the log
-  /// says so at start, and its paths are 404 until it is.
-  Self& files(std::string_view prefix, std::string folder, file_options options = {}, source_location location = source_location::current());
+  /// Serves the files of a folder below a prefix, for GET and HEAD (http/static_folder.hpp). A relative path starts at
+  /// the folder of the executable. If the folder does not exist at start, the log has a warning, and its paths are 404
+  /// until it exists.
+  Self& files(std::string_view prefix, std::string folder, file_options options = {},
+              source_location location = source_location::current());
 
-  /// Adds a middleware for the routes that are registered after it, here and in groups of this one.
+  /// Adds a middleware (api/middleware.hpp) for the routes that are registered after it, here and in nested groups. The
+  /// middleware of the app also runs for requests that match no route.
   Self& use(middleware m, source_location location = source_location::current()) {
     middleware_ = with_link(*middleware_, std::move(m));
     combined_middleware(middleware_, location);
     return self();
   }
 
-  /// Routes under a common prefix, with this one's middleware and their own. `describe(winsvc::route_group&)` is called
-  /// here and now; a pattern of "/" in it is the prefix itself.
+  /// Registers routes under a common prefix. They run the middleware of this object, then the middleware of the group.
+  /// Calls `describe(winsvc::route_group&)` at once. In the group, the pattern "/" is the prefix itself. The prefix
+  /// starts with '/' and does not end with '/'.
   template <class F>
   Self& group(std::string_view prefix, F&& describe, source_location location = source_location::current());
 
-  /// The path of the route with this name, percent-encoded, its parameters filled with the values; of routes that were
-  /// registered before. In a handler it is winsvc::url_for (api/url_for.hpp). Throws setup_error as that does.
+  /// Returns the path of the route with this name, percent-encoded, with the values as its parameters. The route must
+  /// be registered before. In a handler, use winsvc::url_for (api/url_for.hpp). Throws setup_error as that does.
   template <class... Values>
   [[nodiscard]] std::string url_for(std::string_view name, const Values&... values) const {
     return path_of(*router_, name, {url_value(values)...});
   }
 
  protected:
-  route_registrar(router& to, std::string prefix, std::shared_ptr<const middleware_chain> links)
-      : router_(&to), prefix_(std::move(prefix)), middleware_(std::move(links)) {}
+  route_registrar(router& router, std::string prefix, std::shared_ptr<const middleware_chain> chain)
+      : router_(&router), prefix_(std::move(prefix)), middleware_(std::move(chain)) {}
   ~route_registrar() = default;
 
  private:
-  route_builder add(route::method verb, std::string_view pattern, erased_handler made, source_location location) {
-    const auto id =
-        add_route(*router_, verb, prefix_ + std::string(full_pattern(pattern)), std::move(made), location, middleware_);
+  route_builder add(route::method method, std::string_view pattern, erased_handler handler, source_location location) {
+    const std::string full = prefix_ + std::string(full_pattern(pattern));
+    const auto id = add_route(*router_, method, full, std::move(handler), location, middleware_);
     return {*router_, id, id + 1};
   }
   Self& self() noexcept { return static_cast<Self&>(*this); }
   [[nodiscard]] std::string_view full_pattern(std::string_view pattern) const noexcept {
     return !prefix_.empty() && pattern == "/" ? std::string_view() : pattern;
   }
-  /// The app's own middleware runs for what no route serves too.
-  void combined_middleware(const std::shared_ptr<const middleware_chain>& links, source_location location) {
-    if constexpr (!std::is_same_v<Self, winsvc::route_group>) set_outer_chain(*router_, links, location);
-    else static_cast<void>(links), static_cast<void>(location);
+  /// The middleware of the app also runs for requests that match no route.
+  void combined_middleware(const std::shared_ptr<const middleware_chain>& chain, source_location location) {
+    if constexpr (!std::is_same_v<Self, winsvc::route_group>) set_outer_chain(*router_, chain, location);
+    else static_cast<void>(chain), static_cast<void>(location);
   }
 
   router* router_;
@@ -3009,10 +3123,11 @@ class route_registrar {
 
 }  // namespace http
 
+/// A group of routes with a common prefix and middleware. Valid during the call of `describe` in `group`.
 class route_group : public http::route_registrar<route_group> {
  public:
-  route_group(http::router& to, std::string prefix, std::shared_ptr<const http::middleware_chain> links)
-      : route_registrar(to, std::move(prefix), std::move(links)) {}
+  route_group(http::router& router, std::string prefix, std::shared_ptr<const http::middleware_chain> chain)
+      : route_registrar(router, std::move(prefix), std::move(chain)) {}
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -3020,7 +3135,8 @@ class route_group : public http::route_registrar<route_group> {
 namespace http {
 
 template <class Self>
-Self& route_registrar<Self>::files(std::string_view prefix, std::string folder, file_options options, source_location location) {
+Self& route_registrar<Self>::files(std::string_view prefix, std::string folder, file_options options,
+                                   source_location location) {
   add_files(*router_, prefix_, prefix, std::move(folder), std::move(options), middleware_, location);
   return self();
 }
@@ -3029,10 +3145,10 @@ template <class Self>
 template <class F>
 Self& route_registrar<Self>::group(std::string_view prefix, F&& describe, source_location location) {
   static_assert(std::is_invocable_v<F&, winsvc::route_group&>,
-                "winsvc: group takes a callable with winsvc::route_group&");
+                "winsvc: the function passed to group() must be callable with winsvc::route_group&");
   if (prefix.empty() || prefix.front() != '/' || prefix.back() == '/') {
     throw setup_error("group '" + std::string(prefix) + "' (" + location.to_string() +
-                      "): a prefix begins with '/' and does not end with it");
+                      "): a prefix must start with '/' and must not end with '/'");
   }
   winsvc::route_group inner(*router_, prefix_ + std::string(prefix), middleware_);
   describe(inner);
@@ -3047,13 +3163,14 @@ Self& route_registrar<Self>::group(std::string_view prefix, F&& describe, source
 // api/context.hpp
 // =====================================================================================================================
 
-// What travels with a request: its id, and values that middleware leaves for whoever comes behind it.
+// Request context: the ID of a request, and values that middleware passes to later middleware and to the handler.
 //
-//   winsvc::context(req).set(user{"anna"});              // in a middleware
-//   const user* who = winsvc::context(req).get<user>();  // in the handler; null when nobody left one
-//   winsvc::context(req).id()                            // as the log and a 500 have it
+//   winsvc::context(req).set(user{"anna"});                // in a middleware
+//   const user* user = winsvc::context(req).get<user>();   // in the handler; null if no middleware has set it
+//   winsvc::context(req).id()                              // the ID in the log and in a 500 response
 //
-// One value of each type. On the request's own thread, while it is handled.
+// A context holds one value of each type. It is valid on the thread that handles the request, until the request is
+// complete.
 
 #include <cstdint>
 #include <memory>
@@ -3068,32 +3185,38 @@ namespace http {
 struct exchange;
 }
 
+/// Access to the context of a request. A small handle; create it where you need it.
 class context {
  public:
-  /// Throws setup_error for a request that is not the one this thread handles.
+  /// Throws setup_error if the calling thread does not handle `req`.
   explicit context(const request& req);
 
+  /// ID of the request, unique in this process: the log and a 500 response contain it.
   [[nodiscard]] const std::string& id() const noexcept;
-  /// Did it come over TLS? To this process, that is: a proxy before it may have had TLS, and ended it.
+  /// True if the connection to this process uses TLS. Behind a proxy that terminates TLS it is false.
   [[nodiscard]] bool is_encrypted() const noexcept;
 
+  /// Stores the value of type T, and replaces an existing one.
   template <class T>
   void set(T value) const {
     put(key<T>(), std::make_shared<T>(std::move(value)));
   }
+  /// The stored value of type T; null if there is no such value.
   template <class T>
   [[nodiscard]] T* get() const noexcept {
     return static_cast<T*>(find(key<T>()));
   }
 
-  /// Has its route's time-out passed? The client has its 503 then, and whatever the handler still does is for nobody.
+  /// True if the timeout of the route has passed. The client has received 503, and the result of the handler is
+  /// discarded.
   [[nodiscard]] bool timed_out() const noexcept;
 
-  /// The most bytes of a body that are read for this request, when that is less than the app's limit.
+  /// Lowers the maximum size in bytes of the body of this request; a larger value than the current limit has no effect.
+  /// Call it in a middleware, before the body is read.
   void limit_body(std::uint64_t bytes) const noexcept;
 
  private:
-  /// An address a type: no RTTI is needed. Not const: linkers may put equal constants into one place (MSVC's /OPT:ICF).
+  /// One address per type, so that RTTI is not required. Not const: a linker may merge equal constants (MSVC /OPT:ICF).
   template <class T>
   static const void* key() noexcept {
     static char character = 0;
@@ -3106,7 +3229,8 @@ class context {
 };
 
 namespace http {
-/// Names the client that a trusted proxy reports, in the place of the proxy: for handlers and for the access log.
+/// Replaces the address of the proxy with the client address that a trusted proxy reports, for handlers and for the
+/// access log.
 void set_client(const request& req, std::string client);
 }  // namespace http
 
@@ -3156,18 +3280,17 @@ namespace wire {
 // api/values.hpp
 // =====================================================================================================================
 
-// What a request says beside its path, as a value of a type: query, form and header. A value that does not convert is a
-// 400 that names it.
+// Typed access to query parameters, form fields and headers of a request.
 //
-//   const int page = winsvc::query(req, "page", 1);                    // 1 when it is not there
+//   const int page = winsvc::query(req, "page", 1);                    // 1 if the parameter is missing
 //   const auto q = winsvc::query<std::string>(req, "q");               // 400 "the query parameter 'q' is missing"
 //   const auto tags = winsvc::query_all<std::string>(req, "tag");      // ?tag=a&tag=b
-//   const auto size = winsvc::form<int>(req, "size");                  // of a form's field
+//   const auto size = winsvc::form<int>(req, "size");                  // a form field
 //
-// The query is what stands in the target, and a form what stands in the body: neither is looked for in the other.
-// cpp-httplib's `params` has both.
+// A value that cannot be converted is 400, and the message names it. Query parameters are read only from the target,
+// form fields only from the body; `params` of cpp-httplib contains both.
 //
-// Types: those of path parameters, and bool (true, false, 1, 0, yes, no, on, off).
+// Types: integers, double, std::string and bool (true, false, 1, 0, yes, no, on, off).
 
 #include <optional>
 #include <string>
@@ -3179,88 +3302,97 @@ namespace wire {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-// A request's parts as text, for a file that does not include <httplib.h>.
+// Parts of a request as text, for a file that does not include <httplib.h>. All are valid on the thread of the request.
 
-/// The method in upper case.
+/// The method in upper case, for example "GET".
 [[nodiscard]] const std::string& request_method(const request& req) noexcept;
-/// The value of a header; empty when it is not there. Lines of one name are one value, joined by commas.
+/// The value of a header; empty if the header is missing. Several header lines of one name are joined by commas.
 [[nodiscard]] std::string header_text(const request& req, const std::string& name);
 /// True if the request has a header of this name.
 [[nodiscard]] bool has_header(const request& req, const std::string& name);
-/// The path of the target, decoded.
+/// The path of the target, percent-decoded.
 [[nodiscard]] const std::string& request_path(const request& req) noexcept;
-/// The address of the client; behind a trusted proxy (addons/proxies.hpp) the one that the proxy names.
+/// The IP address of the client; behind a trusted proxy (addons/proxies.hpp) the address that the proxy reports.
 [[nodiscard]] const std::string& client_address(const request& req) noexcept;
-/// The body as it came, decompressed. Empty before the handler: it is read after the middleware.
+/// The body, decompressed. It is empty in a middleware before the handler, because the body is read after the
+/// middleware.
 [[nodiscard]] const std::string& body_text(const request& req) noexcept;
 
 namespace http {
 
+/// Converts text to T. Aborts with 400 and names the value: `source` is "the query parameter", for example.
 template <class T>
-T value_of(const std::string& from, const char* what, const std::string& name) {
+T parse_value(const std::string& text, const char* source, const std::string& name) {
   static_assert(std::is_same_v<T, bool> || kind_of<T>() == argument_kind::parameter,
-                "winsvc: a value is an integer, double, bool or std::string");
-  T to{};
+                "winsvc: the type of a query parameter, form field or header must be an integer, double, bool or "
+                "std::string");
   if constexpr (std::is_same_v<T, bool>) {
     for (const char* yes : {"true", "1", "yes", "on"}) {
-      if (strings::equal_nocase(from, yes)) return true;
+      if (strings::equal_nocase(text, yes)) return true;
     }
     for (const char* no : {"false", "0", "no", "off"}) {
-      if (strings::equal_nocase(from, no)) return false;
+      if (strings::equal_nocase(text, no)) return false;
     }
   } else {
-    if (convert(from, to)) return to;
+    T value{};
+    if (convert(text, value)) return value;
   }
   constexpr const char* kind = std::is_same_v<T, bool>     ? "true or false"
                                : std::is_same_v<T, double> ? "a number"
                                : std::is_unsigned_v<T>     ? "a whole number from 0 on, or is too large"
                                                            : "a whole number, or is too large";
-  abort(400, std::string(what) + " '" + name + "' is not " + kind + ": '" + std::string(strings::truncate(from, 80)) + "'");
+  abort(400, std::string(source) + " '" + name + "' is not " + kind + ": '" +
+                 std::string(strings::truncate(text, 80)) + "'");
 }
 
-/// A string literal as a default means text.
+/// T, or std::string if T is a string literal.
 template <class T>
 using value_type = std::conditional_t<std::is_convertible_v<T, std::string_view>, std::string, T>;
 
-/// The query of the request's target, undecoded.
+/// The query component of the target, not decoded.
 [[nodiscard]] std::string_view query_text(const request& req) noexcept;
-/// The text of a form's field, urlencoded or multipart.
+/// The text of a form field, URL-encoded or multipart; nullopt if it is missing.
 [[nodiscard]] std::optional<std::string> form_text(const request& req, const std::string& name);
 
 }  // namespace http
 
+/// The query parameter `name`; nullopt if it is missing. If it occurs several times, the first value.
 template <class T>
 [[nodiscard]] std::optional<T> find_query(const request& req, const std::string& name) {
   const auto text = wire::find_field(http::query_text(req), name);
   if (!text) return std::nullopt;
-  return http::value_of<T>(*text, "the query parameter", name);
+  return http::parse_value<T>(*text, "the query parameter", name);
 }
+/// The query parameter `name`; aborts with 400 if it is missing.
 template <class T>
 [[nodiscard]] T query(const request& req, const std::string& name) {
   auto found = find_query<T>(req, name);
   if (!found) abort(400, "the query parameter '" + name + "' is missing");
   return std::move(*found);
 }
+/// The query parameter `name`; `default_value` if it is missing.
 template <class T>
-[[nodiscard]] http::value_type<T> query(const request& req, const std::string& name, T otherwise) {
+[[nodiscard]] http::value_type<T> query(const request& req, const std::string& name, T default_value) {
   auto found = find_query<http::value_type<T>>(req, name);
-  return found ? std::move(*found) : http::value_type<T>(std::move(otherwise));
+  return found ? std::move(*found) : http::value_type<T>(std::move(default_value));
 }
+/// All values of the query parameter `name`, in the order of the target.
 template <class T>
 [[nodiscard]] std::vector<T> query_all(const request& req, const std::string& name) {
-  std::vector<T> all;
+  std::vector<T> values;
   for (const std::string& text : wire::find_fields(http::query_text(req), name))
-    all.push_back(http::value_of<T>(text, "the query parameter", name));
-  return all;
+    values.push_back(http::parse_value<T>(text, "the query parameter", name));
+  return values;
 }
 
-/// A field of a form, urlencoded or multipart.
+/// The form field `name`, from a URL-encoded or multipart body; nullopt if it is missing.
 template <class T>
 [[nodiscard]] std::optional<T> find_form(const request& req, const std::string& name) {
   const auto text = http::form_text(req, name);
   if (!text) return std::nullopt;
-  return http::value_of<T>(*text, "the form field", name);
+  return http::parse_value<T>(*text, "the form field", name);
 }
+/// The form field `name`; aborts with 400 if it is missing.
 template <class T>
 [[nodiscard]] T form(const request& req, const std::string& name) {
   auto found = find_form<T>(req, name);
@@ -3268,10 +3400,11 @@ template <class T>
   return std::move(*found);
 }
 
+/// The header `name`; nullopt if it is missing.
 template <class T>
 [[nodiscard]] std::optional<T> find_header(const request& req, const std::string& name) {
   if (!has_header(req, name)) return std::nullopt;
-  return http::value_of<T>(header_text(req, name), "the header", name);
+  return http::parse_value<T>(header_text(req, name), "the header", name);
 }
 
 }  // inline namespace WINSVC_ABI
@@ -3281,15 +3414,17 @@ template <class T>
 // api/cookies.hpp
 // =====================================================================================================================
 
-// Cookies of requests and answers: read, set, and signed so that a client cannot change what it keeps for us.
+// Cookies: reads cookies of requests and sets cookies in responses. A signed cookie detects changes by the client.
 //
 //   if (auto theme = winsvc::find_cookie(req, "theme")) ...
 //   winsvc::set_cookie(res, winsvc::cookie("theme", "dark").max_age(24h * 30).same_site("Lax"));
 //   winsvc::set_cookie(res, winsvc::cookie("user", winsvc::sign("user", "anna", key, 8h)).max_age(8h));
-//   auto user = winsvc::unsign("user", winsvc::find_cookie(req, "user"), key);     // nothing when there is none, or it
-//                                                                               // was changed, or its time is over
 //
-// What a cookie is: wire/cookie.hpp. A reply sets one with `reply::cookie`.
+//   // nullopt if the cookie is missing, was changed or has expired
+//   auto user = winsvc::unsign("user", winsvc::find_cookie(req, "user"), key);
+//
+// wire/cookie.hpp has the class `cookie` and the signatures. A reply sets a cookie with `reply::cookie`.
+// Source: RFC 6265.
 
 #include <optional>
 #include <string>
@@ -3298,10 +3433,10 @@ template <class T>
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// Adds it to the answer, in the place of one of the same name, path and domain.
+/// Adds a cookie to the response, and replaces one with the same name, path and domain.
 void set_cookie(response& res, const cookie& c);
 
-/// The first cookie of this name, without quotes around it.
+/// The value of the first cookie with this name, without surrounding quotes; nullopt if it is missing.
 [[nodiscard]] std::optional<std::string> find_cookie(const request& req, std::string_view name);
 
 }  // inline namespace WINSVC_ABI
@@ -3463,13 +3598,14 @@ struct control_event {
 // api/hooks.hpp
 // =====================================================================================================================
 
-// The hooks of a service as the app writes them, each brought to one shape for the runtime.
+// Hooks: functions that the service calls at start, stop, pause, continue, reload and for custom controls.
 //
 //   svc.on_start("open store", [](winsvc::start_context& start) { ...; return [] { close_store(); }; });
-//   svc.on_stop("flush cache", [](winsvc::stop_context& stop) { ...; stop.progress("half of it"); });
+//   svc.on_stop("flush cache", [](winsvc::stop_context& stop) { ...; stop.progress("half of the entries"); });
 //   svc.on_control(200, [](std::uint32_t) { return 0; });
 //
-// A hook is named by the text it was given, or by where it was written: the log and a failure have to tell them apart.
+// The log identifies a hook by its name; a hook without a name is identified by its source location. This header
+// converts each form of a hook to one function type. host/hook_runner.hpp runs the hooks.
 
 #include <cstddef>
 #include <cstdint>
@@ -3483,17 +3619,21 @@ struct control_event {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// What a start hook is given. Used on the thread that runs the hook.
+/// Parameter of a start hook. Use it on the thread that runs the hook.
 class start_context {
  public:
-  /// "opening store", 2 of 5: goes to the log, and tells the SCM that the start is alive. A hook that makes none for
-  /// the start limit (`service::start_limit`, 30 s) is taken for hung, so call it when something has been achieved, and
-  /// only then.
-  void progress(std::string_view what, unsigned step = 0, unsigned of = 0) const { progress_(what, step, of); }
-  /// A stop was asked for meanwhile: return soon, the service will not run.
+  /// Reports a completed step: logs "opening store (2 of 5)" for `progress("opening store", 2, 5)`, and sends a
+  /// checkpoint to the SCM. If a hook makes no progress for `service::start_limit` (default 30 s), the start fails.
+  /// `step_count` 0: the number of steps is unknown.
+  void progress(std::string_view text, unsigned step = 0, unsigned step_count = 0) const {
+    progress_(text, step, step_count);
+  }
+  /// True if a stop was requested during the start. Return soon; the service will not run.
   [[nodiscard]] bool stop_requested() const { return stop_.stop_requested(); }
+  /// Token that is signaled when a stop is requested during the start.
   [[nodiscard]] const stop_token& stop() const noexcept { return stop_; }
-  /// What came with the start (`start -- words...`), without the service's name. Empty in debug.
+  /// Arguments of the start (verb: `start -- ARGUMENT...`), without the name of the service. Empty in `debug`.
+  /// Source: Win32, StartServiceW.
   [[nodiscard]] const std::vector<std::string>& arguments() const noexcept { return arguments_; }
 
   using progress_function = std::function<void(std::string_view, unsigned, unsigned)>;
@@ -3506,11 +3646,15 @@ class start_context {
   std::vector<std::string> arguments_;
 };
 
-/// What a stop, pause, continue or reload hook may be given. Used on the thread that runs the hook.
+/// Optional parameter of a stop, pause, continue, reload or time change hook, and of a cleanup function. Use it on the
+/// thread that runs the hook.
 class stop_context {
  public:
-  /// As in start_context; the limit is `service::stop_limit`, 20 s, and 3 s when the machine shuts down.
-  void progress(std::string_view what, unsigned step = 0, unsigned of = 0) const { progress_(what, step, of); }
+  /// Reports a completed step, as in start_context. The limit without progress is
+  /// `service::stop_limit` (default 20 s), and at most 3 s when Windows shuts down.
+  void progress(std::string_view text, unsigned step = 0, unsigned step_count = 0) const {
+    progress_(text, step, step_count);
+  }
   explicit stop_context(start_context::progress_function progress) : progress_(std::move(progress)) {}
 
  private:
@@ -3519,32 +3663,35 @@ class stop_context {
 
 namespace host {
 
-/// A start hook returns what undoes it, or nothing.
+/// Reverts a start hook; runs at stop.
 using cleanup_function = std::function<void(stop_context&)>;
 
-/// What is called when the service pauses, continues, reloads or stops.
+/// A pause, continue, reload, time change or stop hook.
 struct named_hook {
   std::string name;
   source_location location;
   cleanup_function run;
 
-  [[nodiscard]] std::string description() const { return name.empty() ? "hook at " + location.to_string() : "hook '" + name + "'"; }
+  /// "hook 'flush cache'" or "hook at app.cpp:7".
+  [[nodiscard]] std::string description() const {
+    return name.empty() ? "hook at " + location.to_string() : "hook '" + name + "'";
+  }
 };
 
-/// One entry of the list that is walked forwards at start and backwards at stop: a start hook or a stop hook.
+/// A start hook or a stop hook. The list runs forward at start and backward at stop.
 struct hook {
   std::function<cleanup_function(start_context&)> start;
-  named_hook stop;  ///< its name and place are the start hook's too
+  named_hook stop;  ///< also has the name and the location of a start hook
 };
 
-/// Of a control of the app's own; the result goes to the sender.
+/// The hook of a custom control; `run` returns the Win32 error code for the sender.
 struct control_hook {
   std::uint32_t code = 0;
   source_location location;
   std::function<std::uint32_t(std::uint32_t)> run;
 };
 
-/// A hook of events: `session_change` or `power_event`.
+/// A hook for an event: `session_change` or `power_event`.
 template <class Event>
 struct event_hook {
   source_location location;
@@ -3571,7 +3718,7 @@ template <class F>
 std::function<cleanup_function(start_context&)> start_callback(F f) {
   constexpr bool with_context = std::is_invocable_v<F&, start_context&>;
   static_assert(with_context || std::is_invocable_v<F&>,
-                "winsvc: on_start takes a callable without arguments, or with winsvc::start_context&");
+                "winsvc: an on_start hook must be callable without arguments or with winsvc::start_context&");
   return [f = std::move(f)](start_context& context) mutable -> cleanup_function {
     const auto call = [&]() -> decltype(auto) {
       if constexpr (with_context) return f(context);
@@ -3579,16 +3726,17 @@ std::function<cleanup_function(start_context&)> start_callback(F f) {
     };
     using returned = decltype(call());
     static_assert(std::is_void_v<returned> || is_stop_callback<std::decay_t<returned>>,
-                  "winsvc: an on_start hook returns nothing, or a callable that undoes it at stop");
+                  "winsvc: an on_start hook must return void or a cleanup function, which is callable without "
+                  "arguments or with winsvc::stop_context&");
     if constexpr (std::is_void_v<returned>) {
       call();
       return {};
     } else {
-      auto back = call();
-      if constexpr (std::is_assignable_v<decltype(back)&, std::nullptr_t>) {  // a std::function, which may be empty
-        if (!back) return {};
+      auto cleanup = call();
+      if constexpr (std::is_assignable_v<decltype(cleanup)&, std::nullptr_t>) {  // a std::function, which may be empty
+        if (!cleanup) return {};
       }
-      return stop_callback(std::move(back));
+      return stop_callback(std::move(cleanup));
     }
   };
 }
@@ -3597,7 +3745,8 @@ template <class F>
 std::function<std::uint32_t(std::uint32_t)> control_callback(F f) {
   constexpr bool with_code = std::is_invocable_v<F&, std::uint32_t>;
   static_assert(with_code || std::is_invocable_v<F&>,
-                "winsvc: on_control takes a callable without arguments, or with the control's number");
+                "winsvc: an on_control hook must be callable without arguments or with the control code "
+                "(std::uint32_t)");
   return [f = std::move(f)](std::uint32_t code) mutable -> std::uint32_t {
     const auto call = [&]() -> decltype(auto) {
       if constexpr (with_code) return f(code);
@@ -3605,7 +3754,8 @@ std::function<std::uint32_t(std::uint32_t)> control_callback(F f) {
     };
     using returned = decltype(call());
     static_assert(std::is_void_v<returned> || std::is_convertible_v<returned, std::uint32_t>,
-                  "winsvc: an on_control hook returns nothing, or a Win32 code for who sent the control");
+                  "winsvc: an on_control hook must return void or a Win32 error code, which the sender of the control "
+                  "receives");
     if constexpr (std::is_void_v<returned>) {
       call();
       return 0;
@@ -4082,13 +4232,17 @@ std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool i
 // api/setting.hpp
 // =====================================================================================================================
 
-// A setting of the app's, as App declares it and handlers read it.
+// Setting handle: reads a setting of the app. Also the options of a declaration: range, rule, enum names, secret.
 //
-//   auto greeting = svc.setting("greeting", "hello", "what to say");
-//   auto packers = svc.setting<int>("packers", 4, "threads that pack", winsvc::between(1, 64), winsvc::at_start);
+//   auto greeting = svc.setting("greeting", "hello", "text of the response");
+//   auto packers = svc.setting<int>("packers", 4, "packing threads", winsvc::between(1, 64), winsvc::at_start);
 //   svc.get("/", [greeting] { return *greeting; });
 //
-// The handle is small; copy it. `*handle` is the value of now: a reload changes it under a handler that reads twice.
+// A handle is small; copy it. `*handle` returns the current value. A reload can change it at any time, so a handler
+// that needs a consistent value reads it once.
+//
+// Types: bool, integers, double, std::string, std::chrono durations of milliseconds or longer units, byte_size,
+// file_path, std::vector<std::string>, and with enum_names any type with operator==.
 
 #include <cstddef>
 #include <initializer_list>
@@ -4101,75 +4255,79 @@ std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool i
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+/// A handle to a setting of type T. `service::setting` returns it.
 template <class T>
 class setting {
  public:
-  explicit setting(std::shared_ptr<const model::typed_setting<T>> of) noexcept : setting_(std::move(of)) {}
-  /// The value, from any thread.
+  explicit setting(std::shared_ptr<const model::typed_setting<T>> typed) noexcept : setting_(std::move(typed)) {}
+  /// The current value. Thread-safe.
   [[nodiscard]] T operator*() const { return setting_->get(); }
 
  private:
   std::shared_ptr<const model::typed_setting<T>> setting_;
 };
 
-// What else there is to say of a setting, behind its help, in any order:
+// Options of `service::setting`, after the help text, in any order:
 
-/// Both ends belong to it: `between(1, 64)`, `between(1s, 5min)`.
+/// A range that includes both limits: `between(1, 64)`, `between(1s, 5min)`.
 template <class A, class B>
 struct between {
   A lower;
   B upper;
-  constexpr between(A a, B b) : lower(std::move(a)), upper(std::move(b)) {}
+  constexpr between(A lower_limit, B upper_limit) : lower(std::move(lower_limit)), upper(std::move(upper_limit)) {}
 };
-/// Any other rule: `satisfies([](const std::string& s) { return s.size() == 8; }, "have eight letters")`.
+/// A custom rule: `satisfies([](const std::string& s) { return s.size() == 8; }, "have eight letters")`. The text
+/// completes the sentence "the setting must ...". The predicate must be thread-safe.
 template <class F>
 struct satisfies {
   F predicate;
   std::string requirement;
   satisfies(F f, std::string text) : predicate(std::move(f)), requirement(std::move(text)) {}
 };
-/// One of several, by name: `enum_names<mode>{{"fast", mode::fast}, {"safe", mode::safe}}`. Needed for an enumeration.
+/// The allowed values by name: `enum_names<mode>{{"fast", mode::fast}, {"safe", mode::safe}}`. Required for an
+/// enumeration.
 template <class T>
 struct enum_names {
   std::vector<std::pair<std::string, T>> values;
-  enum_names(std::initializer_list<std::pair<std::string, T>> these) : values(these) {}
+  enum_names(std::initializer_list<std::pair<std::string, T>> names) : values(names) {}
 };
-/// Shown as stars wherever settings are shown, named in the log without its value, and not taken from a command line,
-/// which every user of the machine can read.
+/// Marks a secret. Its value is shown as stars, the log contains only its name, and the command line does not accept
+/// it, because each user of the machine can read command lines.
 struct secret_setting {};
 inline constexpr secret_setting secret{};
-/// A change in the file holds from the next start on: a reload says so, and leaves it.
+/// Marks a setting whose value changes only at the next start. A reload keeps the current value and logs this.
 struct start_setting {};
 inline constexpr start_setting at_start{};
 
 namespace host {
 
-/// The name of a setting, and where it was written.
+/// The name of a setting and the source location of its declaration.
 struct setting_name_at {
   std::string name;
   source_location location;
   template <class Text, class = std::enable_if_t<std::is_convertible_v<Text, std::string>>>
-  setting_name_at(Text&& text, source_location here = source_location::current()) : name(std::forward<Text>(text)), location(here) {}
+  setting_name_at(Text&& text, source_location declared_at = source_location::current())
+      : name(std::forward<Text>(text)), location(declared_at) {}
 };
 
-/// What a setting holds whose default is a D: text for what is given as a literal.
+/// The type of a setting with a default of type D: T if it is given, std::string for a string literal, otherwise D.
 template <class T, class D>
 using setting_value = std::conditional_t<
     !std::is_void_v<T>, T,
-    std::conditional_t<std::is_convertible_v<D, std::string> && !std::is_same_v<std::decay_t<D>, file_path>, std::string,
-                       std::decay_t<D>>>;
+    std::conditional_t<std::is_convertible_v<D, std::string> && !std::is_same_v<std::decay_t<D>, file_path>,
+                       std::string, std::decay_t<D>>>;
 
 template <class T, class A, class B>
 void apply_option(model::typed_setting<T>& setting, const between<A, B>& range) {
   const T lower(range.lower), upper(range.upper);
   if constexpr (std::is_arithmetic_v<T> && std::is_arithmetic_v<A> && std::is_arithmetic_v<B>) {
     if (static_cast<A>(lower) != range.lower || static_cast<B>(upper) != range.upper)
-      throw setup_error("setting '" + setting.name() + "': an end of between() is beyond what it can hold");
+      throw setup_error("setting '" + setting.name() + "': a limit of between() is out of range for its type");
   }
   const auto text = [](const T& v) { return model::setting_type<T>::text(v); };
   setting.range = "from " + text(lower) + " to " + text(upper);
   setting.rules.push_back({[lower, upper](const T& v) { return !(v < lower) && !(upper < v); },
-                       "lie between " + text(lower) + " and " + text(upper)});
+                           "lie between " + text(lower) + " and " + text(upper)});
 }
 template <class T, class F>
 void apply_option(model::typed_setting<T>& setting, const satisfies<F>& rule) {
@@ -4194,20 +4352,23 @@ template <class T>
 inline constexpr bool is_enum_names_of<T, enum_names<T>> = true;
 
 template <class T, class... Options>
-std::shared_ptr<model::typed_setting<T>> make_setting(setting_name_at words, T standard, std::string help,
+std::shared_ptr<model::typed_setting<T>> make_setting(setting_name_at name, T standard, std::string help,
                                                       const Options&... options) {
   static_assert(model::setting_type<T>::is_supported || (is_enum_names_of<T, Options> || ...),
-                "winsvc: a setting holds bool, a whole number, double, std::string, a std::chrono duration of milliseconds or "
-                "longer, byte_size, file_path, std::vector<std::string>, or with winsvc::enum_names any type that has ==");
-  auto one = std::make_shared<model::typed_setting<T>>(std::move(words.name), std::move(standard), std::move(help));
-  one->location = words.location;
-  (apply_option(*one, options), ...);
-  if (!one->has_text_form(one->get()))
-    throw setup_error("setting '" + one->name() + "' (" + words.location.to_string() + "): its default cannot be written" +
-                      (one->enum_names.empty() ? ", and so not be set" : ": it has no name among its names"));
-  if (const auto why = one->validate(one->get()))
-    throw setup_error("setting '" + one->name() + "' (" + words.location.to_string() + "): its default " + *why);
-  return one;
+                "winsvc: the type of a setting must be bool, an integer, double, std::string, a std::chrono duration "
+                "of milliseconds or a longer unit, byte_size, file_path, std::vector<std::string>, or, with "
+                "winsvc::enum_names, any type with operator==");
+  auto setting = std::make_shared<model::typed_setting<T>>(std::move(name.name), std::move(standard), std::move(help));
+  setting->location = name.location;
+  (apply_option(*setting, options), ...);
+  const auto reject_default = [&](const std::string& reason) {
+    throw setup_error("setting '" + setting->name() + "' (" + name.location.to_string() + "): its default " + reason);
+  };
+  if (!setting->has_text_form(setting->get()))
+    reject_default(setting->enum_names.empty() ? "has no text form, so it cannot be set"
+                                               : "is not one of its enum_names");
+  if (const auto reason = setting->validate(setting->get())) reject_default(*reason);
+  return setting;
 }
 
 }  // namespace host
@@ -4218,28 +4379,35 @@ std::shared_ptr<model::typed_setting<T>> make_setting(setting_name_at words, T s
 // api/tls_options.hpp
 // =====================================================================================================================
 
-// The options of HTTPS: `svc.tls(certificate, key, options)`.
+// TLS options: client certificates.
+//
+//   winsvc::tls_options options;
+//   options.client_authorities = "clients.pem";
+//   svc.tls("cert.pem", "key.pem", options);
 
 #include <string>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+/// Options of `service::tls`.
 struct tls_options {
-  /// Certificates of authorities, in one file: clients must bring a certificate that one of them has signed. Empty:
-  /// clients bring none.
+  /// PEM file with the certificates of certificate authorities; a relative path starts at the folder of the executable.
+  /// A client must present a certificate that one of them has signed. Default: empty, no client certificate is
+  /// requested.
   std::string client_authorities;
 };
 
 namespace http {
 
+/// True if cpp-httplib is compiled with a TLS library.
 #if WINSVC_TLS
 inline constexpr bool has_tls = true;
 #else
 inline constexpr bool has_tls = false;
 #endif
 
-/// Where a service's certificate is: PEM files, their paths absolute.
+/// PEM files of a service, as absolute paths.
 struct tls_files {
   std::string certificate, key, client_authorities;
 };
@@ -4786,8 +4954,7 @@ struct limits {
 // api/service.hpp
 // =====================================================================================================================
 
-// What App receives: the description of a service. App says what there is; nothing happens until a verb makes it
-// happen.
+// The service: names, settings, routes, hooks, limits. An app receives it and describes the service with it.
 //
 //   void App(winsvc::service& svc) {
 //     svc.name("hello").display_name("Hello service").listen("127.0.0.1", 5001);
@@ -4796,7 +4963,8 @@ struct limits {
 //     svc.worker("poller", [](winsvc::stop_token stop) { while (!stop.wait_for(5s)) poll(); });
 //   }
 //
-// App runs for every verb, `help` included: what takes time or can fail belongs in `on_start`.
+// The app only describes: no port is opened and no hook runs until a verb starts the service. The app runs for each
+// verb, `help` included, so code that takes time or can fail belongs in `on_start`.
 
 #include <algorithm>
 #include <chrono>
@@ -4819,70 +4987,82 @@ namespace host {
 struct service_definition;
 }
 
+/// The description of a service. Call its functions in the app. The functions that change the description throw
+/// setup_error for a mistake, for example two identical routes, and after the service has started.
 class service : public http::route_registrar<service> {
  public:
   explicit service(host::service_definition& plan);
   service(const service&) = delete;
   service& operator=(const service&) = delete;
 
-  // -- identity, and what to install --
+  // -- identity and installation --
 
-  /// The name the SCM knows, 1 to 256 characters without slashes; also of the data folder and the event source.
-  /// Default: the executable's name.
+  /// Name of the service in the SCM, 1 to 256 characters, no slashes (Win32: CreateServiceW). The data folder and the
+  /// event source have the same name. Default: the name of the executable. Call it before the first `setting`.
   service& name(std::string text);
-  /// What the Services window shows. Default: the name.
+  /// Name in the Services window. Default: the name.
   service& display_name(std::string text);
+  /// Description in the Services window. Default: none.
   service& description(std::string text);
-  /// The app's own version, for the `version` verb.
+  /// Version of the app, shown by the verb `version`. Default: none.
   service& version(std::string text);
-  /// Which instance this is (`--instance blue`), or "". The SCM's name of one is `name$instance`.
+  /// The instance of this run (`--instance blue`); empty for the only or first instance. The SCM knows an instance as
+  /// `name$instance`.
   [[nodiscard]] std::string instance() const;
 
-  /// When the system starts it. Default: automatic.
+  /// When the SCM starts the service. Default: automatic.
   service& startup(winsvc::startup when);
-  /// Whom it runs as: `virtual`, `system`, `local-service`, `network-service`, `DOMAIN\name`. Default: virtual, an
-  /// account of the service's own without a password. A password is asked for at install.
+  /// Account of the service: `virtual`, `system`, `local-service`, `network-service` or `DOMAIN\name`. Default:
+  /// virtual, an account that belongs to this service only and has no password. For an account with a password, the
+  /// verb `install` asks for the password.
   service& account(std::string text);
-  /// What has to run before it: service names, groups with a '+' before them. Default: nothing.
+  /// Services that the SCM starts before this service. A name that starts with '+' is a load-order group.
+  /// Default: none.
   service& depends_on(std::vector<std::string> services);
-  /// What the SCM does after a failure, one action a failure, the last one for all that follow; after `reset` without
-  /// a failure the first again. Default: restart after 5 s, 30 s, 2 min; 1 day. An empty list: nothing.
+  /// Actions of the SCM after a failure: the first action after the first failure, the second after the second, the
+  /// last after each further failure. After `reset` without a failure, the count starts again. Default: restart after
+  /// 5 s, 30 s and 2 min; reset after 1 day. An empty list: no action. Source: Win32, SERVICE_FAILURE_ACTIONSW.
   service& recovery(std::vector<recovery_action> actions, std::chrono::seconds reset = std::chrono::hours(24));
-  /// Takes PRESHUTDOWN in the place of SHUTDOWN: the machine waits this long for the service before it shuts down.
-  /// Default: SHUTDOWN, for which the system leaves some 5 s.
+  /// Accepts PRESHUTDOWN instead of SHUTDOWN: before it shuts down, Windows waits up to `limit` (at most 1 day) for the
+  /// service. Default: SHUTDOWN, which leaves about 5 s. Source: Win32, SERVICE_PRESHUTDOWN_INFO.
   service& preshutdown(std::chrono::milliseconds limit);
-  /// Privileges its process keeps beside SeChangeNotifyPrivilege ("SeImpersonatePrivilege", ...). The SCM takes all
-  /// others out of its token; one that its account has not makes the start fail.
+  /// Privileges that the process keeps in addition to SeChangeNotifyPrivilege, for example "SeImpersonatePrivilege".
+  /// The SCM removes all other privileges from the token. A privilege that the account does not have makes the start
+  /// fail. Default: no additional privileges. Source: Win32, SERVICE_REQUIRED_PRIVILEGES_INFOW.
   service& privileges(std::vector<std::string> names);
 
-  // -- listening --
+  // -- listener --
 
-  /// Default: 127.0.0.1:8080. Port 0 picks a free one, which `status` shows. The command line has the last word
-  /// (`--host`, `--port`). "0.0.0.0" listens on all IPv4 addresses, "::" on all.
+  /// Address and port to listen on. Default: 127.0.0.1 and 8080. `--host` and `--port` override them. Port 0 selects a
+  /// free port, which the verb `status` shows. "0.0.0.0" listens on all IPv4 addresses, "::" on all addresses.
   service& listen(std::string host, std::uint16_t port);
-  /// HTTPS, and no plain HTTP, with a certificate and its key: PEM files, relative to the executable's folder. They are
-  /// read at start, which fails when they cannot be used, and again at `reload`. See server/tls.hpp.
+  /// Serves HTTPS instead of HTTP (server/tls.hpp). `certificate` and `key` are PEM files; a relative path starts at
+  /// the folder of the executable. The files are read at start and again at each reload. If they are invalid, the start
+  /// fails, and a reload keeps the previous certificate.
   template <bool Built = http::has_tls>
   service& tls(std::string certificate, std::string key, tls_options options = {}) {
     static_assert(Built,
-                  "winsvc: tls needs cpp-httplib built with a TLS library: compile with -DCPPHTTPLIB_OPENSSL_SUPPORT "
-                  "and link -lssl -lcrypto");
+                  "winsvc: tls() requires cpp-httplib with a TLS library: compile with -DCPPHTTPLIB_OPENSSL_SUPPORT "
+                  "and link with -lssl -lcrypto");
     set_tls({std::move(certificate), std::move(key), std::move(options.client_authorities)});
     return *this;
   }
-  /// Sizes and time-outs of the wire, each with its default in wire/limits.hpp.
+  /// Limits and timeouts of connections and requests; wire/limits.hpp has the defaults. Change them in the app.
   [[nodiscard]] wire::limits& limits() noexcept;
 
-  // -- routes: see api/group.hpp for all of them, route/pattern.hpp for patterns, api/handler.hpp for handlers --
+  // -- routes: api/group.hpp has get, post, group ...; route/pattern.hpp has patterns, api/handler.hpp handlers --
 
-  /// What an answer of winsvc's own with this status looks like (404, 405, 413, 500, `abort`...).
+  /// Sets the handler for error responses that winsvc generates with this status: 404, 405, 413, 500, `abort` ... It
+  /// does not run for a status that a handler returns. It runs on the thread of the request (api/error_handlers.hpp).
   service& on_error(int status, http::error_handler page, source_location location = source_location::current());
-  /// 404, said your way.
+  /// Short form of `on_error(404, page)`.
   service& not_found(http::error_handler page, source_location location = source_location::current()) {
     return on_error(404, std::move(page), location);
   }
-  /// What becomes of an exception of this type that leaves a handler or a middleware: `f(const E&)`, which returns what
-  /// a handler may return, or `f(const E&, const request&, response&)`. It is not logged then. The first that fits.
+  /// Handles exceptions of type E that leave a handler or a middleware. `f` is `f(const E&)`, which returns a value as
+  /// a handler does (void: status 500), or `f(const E&, const request&, response&)`. The first registered function
+  /// whose type matches runs, on the thread of the request, and the exception is not logged. Without a match, the
+  /// exception is logged and the response is 500.
   template <class E, class F>
   service& on_exception(F f) {
     check_not_frozen("on_exception");
@@ -4890,50 +5070,56 @@ class service : public http::route_registrar<service> {
     return *this;
   }
 
-  /// Answers GET at this path with the OpenAPI 3.1 document of the routes (addons/openapi.hpp), with the middleware that
-  /// was added before. Default: there is none.
+  /// Serves the OpenAPI 3.1 document of the routes at this path (addons/openapi.hpp). The middleware that was added
+  /// before applies. Default: no document.
   service& openapi(std::string_view path = "/openapi.json", source_location location = source_location::current());
-  /// Answers GET at this path with counts of requests in Prometheus' text format (addons/metrics.hpp), also while the
-  /// service is paused, with the middleware that was added before. Default: there is none, and nothing is counted.
+  /// Serves request counts and durations in the Prometheus text format at this path (addons/metrics.hpp), also while
+  /// the service is paused. The middleware that was added before applies. Default: no page and no counting.
   service& metrics(std::string_view path = "/metrics", source_location location = source_location::current());
-  /// A page of the service at this path: what it is doing now, its last five minutes, its slowest routes, its log, its
-  /// settings without secrets. It answers clients on this machine alone, by its own addresses and names, unless `guard`
-  /// decides who may see it: `svc.dashboard("/_service", winsvc::basic_auth("service", users))`. Default: there is
-  /// none.
-  service& dashboard(std::string_view path = "/_service", middleware guard = {}, source_location location = source_location::current());
-  /// Writes a line to the log for every request that was answered, or refused before it had a route: peer, id, method
-  /// and target, status, bytes, microseconds, the route's pattern. `debug` shows a shorter one in any case.
+  /// Serves a dashboard at this path: current requests, the last five minutes, the slowest routes, the log, and the
+  /// settings without secrets. `guard` controls access. Without `guard`, only clients on this machine have access, and
+  /// only through an address or a name of this machine. Default: no dashboard.
+  /// Example: `svc.dashboard("/_service", winsvc::basic_auth("service", users))`.
+  service& dashboard(std::string_view path = "/_service", middleware guard = {},
+                     source_location location = source_location::current());
+  /// Logs a line for each response, error responses included: client address, request ID, method and target, status,
+  /// bytes, microseconds, pattern of the route. Default: no access log. `debug` shows a shorter line in both cases.
   service& access_log();
 
   // -- settings --
 
-  /// A value that whoever runs the service may set: by `--set NAME=VALUE`, kept at install; by HELLO_NAME in the
-  /// environment; in the settings file, `hello.ini` beside the executable. `standard` is the default, and its type the
-  /// setting's, where none is named. What holds a value, and which rules can follow the help: api/setting.hpp. The
-  /// handle may be read at once, also here in App. A value that cannot be taken fails the start, with its place; at a
-  /// reload it leaves all as it was. `host`, `port`, `log_level` and
-  /// `log_format` are winsvc's own.
+  /// Declares a setting, a value that an operator can change. Its sources, the first has precedence:
+  ///
+  ///   command line    `--set NAME=VALUE`; `install` stores it
+  ///   environment     HELLO_NAME for the service `hello`
+  ///   settings file   `hello.ini` in the folder of the executable
+  ///   default         `standard`, which also determines the type unless T is given
+  ///
+  /// api/setting.hpp lists the types and the `options`. The returned handle can be read at once, also in the app, from
+  /// any thread. An invalid value makes the start fail, with its source in the message; at a reload it leaves all
+  /// settings unchanged. Throws setup_error for the names of the built-in settings: `host`, `port`, `log_level`,
+  /// `log_format`.
   template <class T = void, class Default, class... Options>
   winsvc::setting<host::setting_value<T, Default>> setting(host::setting_name_at name, Default standard,
                                                            std::string help = {}, const Options&... options) {
     check_not_frozen("setting");
     using value = host::setting_value<T, Default>;
-    auto one = host::make_setting<value>(std::move(name), value(std::move(standard)), std::move(help), options...);
-    declare(one);
-    return winsvc::setting<value>(std::move(one));
+    auto declared = host::make_setting<value>(std::move(name), value(std::move(standard)), std::move(help), options...);
+    declare(declared);
+    return winsvc::setting<value>(std::move(declared));
   }
 
-  /// Reloads when the settings file changes, as the verb `reload` does: the folder it is in is watched, by a thread.
-  /// All new values are good and taken, or none is; the log says which. A folder that cannot be watched is a warning.
-  /// Default: who changes the file says `reload`.
+  /// Reloads when the content of the settings file changes, as the verb `reload` does. A dedicated thread watches the
+  /// folder of the file. A reload applies all new values, or no value if one is invalid; the log has the result. If the
+  /// folder cannot be watched, the log has a warning. Default: only the verb `reload` reloads.
   service& reload_on_change();
 
-  // -- lifecycle: all hooks on one thread, which is none of the requests', one at a time --
+  // -- lifecycle: all hooks run on one thread, one after the other; this thread never serves requests --
 
-  /// Before the port is bound, in the order of registration. `f()` or `f(start_context&)`; what it returns, if
-  /// anything, is called at stop, in reverse order, as on_stop's are. An exception fails the start with its text, and
-  /// so does a hook that makes no progress for the start limit. `name`: what the log calls it; default: where it is
-  /// written.
+  /// Registers a start hook: `f()` or `f(start_context&)`. Start hooks run in the order of registration, before the
+  /// port is bound. A start hook may return a cleanup function; cleanup functions and stop hooks run at stop, in
+  /// reverse order. The start fails if a hook throws, or if it makes no progress for `start_limit`. `name` identifies
+  /// the hook in the log; default: its source location.
   template <class F>
   service& on_start(F f, source_location location = source_location::current()) {
     return on_start(std::string(), std::move(f), location);
@@ -4944,11 +5130,11 @@ class service : public http::route_registrar<service> {
     add_hook({host::start_callback(std::move(f)), {std::move(name), location, {}}});
     return *this;
   }
-  /// After the last request was answered, in reverse order of registration, among what on_start hooks returned; only
-  /// when all hooks registered before it have started. `f()` or `f(stop_context&)`. An exception is logged, and the
-  /// other hooks still run; a hook that makes no progress for the stop limit is named in the log and given up, and the
-  /// process ends. Not run when a handler or worker did not return in time, because it may still use what the hook
-  /// would close.
+  /// Registers a stop hook: `f()` or `f(stop_context&)`. Stop hooks and cleanup functions run in reverse order of
+  /// registration, after the last request is complete. A stop hook runs only if all start hooks registered before it
+  /// have succeeded. An exception is logged, and the other hooks still run. If a hook makes no progress for
+  /// `stop_limit`, the log names it and the process ends. If a handler or a worker does not return in time, no stop
+  /// hook runs, because that thread may still use the objects that a hook would close.
   template <class F>
   service& on_stop(F f, source_location location = source_location::current()) {
     return on_stop(std::string(), std::move(f), location);
@@ -4957,87 +5143,97 @@ class service : public http::route_registrar<service> {
   service& on_stop(std::string name, F f, source_location location = source_location::current()) {
     check_not_frozen("on_stop");
     static_assert(host::is_stop_callback<F>,
-                  "winsvc: on_stop takes a callable without arguments, or with winsvc::stop_context&");
+                  "winsvc: an on_stop hook must be callable without arguments or with winsvc::stop_context&");
     add_hook({{}, {std::move(name), location, host::stop_callback(std::move(f))}});
     return *this;
   }
-  /// Pause and continue, accepted when either is hooked. While it is paused the listener stays and requests get 503
-  /// with Retry-After (`/livez` still answers); workers go on. Paused is reported when all pause hooks have returned.
-  /// When one throws the service goes on running (or stays paused); hooks that had run before it are not called back.
+  /// Registers a pause hook: `f()` or `f(stop_context&)`. The service accepts pause and continue if it has a pause hook
+  /// or a continue hook. While it is paused, the listener stays open, requests get 503 with Retry-After, `/livez` still
+  /// responds, and workers keep running. PAUSED is reported after all pause hooks have returned. If a hook throws, the
+  /// service keeps running; the hooks that ran before are not reverted.
   template <class F>
   service& on_pause(F f, source_location location = source_location::current()) {
     return add(hook_list::on_pause, "on_pause", std::move(f), location);
   }
+  /// Registers a continue hook: `f()` or `f(stop_context&)`. If a hook throws, the service stays paused.
   template <class F>
   service& on_continue(F f, source_location location = source_location::current()) {
     return add(hook_list::on_continue, "on_continue", std::move(f), location);
   }
-  /// PARAMCHANGE (`reload`): read what has changed. An exception is logged; the service goes on as it was.
+  /// Registers a reload hook: `f()` or `f(stop_context&)`. It runs at a reload (PARAMCHANGE), after the settings file
+  /// was applied and before the certificate is read. An exception is logged and ends the reload; the service continues.
   template <class F>
   service& on_reload(F f, source_location location = source_location::current()) {
     return add(hook_list::on_reload, "on_reload", std::move(f), location);
   }
-  /// The machine's clock was set.
+  /// Registers a hook for changes of the system clock (TIMECHANGE): `f()` or `f(stop_context&)`.
   template <class F>
   service& on_time_change(F f, source_location location = source_location::current()) {
     return add(hook_list::on_time_change, "on_time_change", std::move(f), location);
   }
-  /// A control of your own, 128 to 255 (`control 200`). `f()` or `f(code)`; it returns a Win32 code for the sender, or
-  /// nothing, which is 0. The sender gets it when it comes within 500 ms, and 997 (still at work) otherwise, because
-  /// the SCM serves no one else meanwhile; 1064 when the hook throws.
+  /// Registers the hook for a custom control, 128 to 255 (verb: `control 200`): `f()` or `f(std::uint32_t code)`. It
+  /// returns void (0) or a Win32 error code for the sender. The sender receives the code if the hook returns within
+  /// 500 ms, otherwise 997 (ERROR_IO_PENDING), because the SCM handles no other control during that time. If the hook
+  /// throws, the sender receives 1064 (ERROR_EXCEPTION_IN_SERVICE). Source: Win32, ControlService.
   template <class F>
   service& on_control(std::uint32_t code, F f, source_location location = source_location::current()) {
-    auto made = host::control_callback(std::move(f));
-    add_control({code, location, std::move(made)});
+    auto callback = host::control_callback(std::move(f));
+    add_control({code, location, std::move(callback)});
     return *this;
   }
-  /// Somebody logged on, locked the screen, ...
-  service& on_session_change(std::function<void(const session_change&)> f, source_location location = source_location::current());
-  /// The machine suspends or resumes, its battery changed, ...
+  /// Registers a hook for session changes: logon, logoff, lock, unlock ... Source: Win32, WM_WTSSESSION_CHANGE.
+  service& on_session_change(std::function<void(const session_change&)> f,
+                             source_location location = source_location::current());
+  /// Registers a hook for power events: suspend, resume, battery ... Source: Win32, WM_POWERBROADCAST.
   service& on_power(std::function<void(const power_event&)> f, source_location location = source_location::current());
 
-  /// How long a start hook may make no progress, up to a day. Default: 30 s.
+  /// Time that a start hook may take without progress, at most 1 day. Default: 30 s.
   service& start_limit(std::chrono::milliseconds limit);
-  /// How long a stop waits for requests in flight, and for a hook that makes no progress, up to a day. Default: 20 s;
-  /// 3 s when the machine shuts down, which waits no longer.
+  /// Time that a stop waits for requests in flight, and time that a hook may take without progress, at most 1 day.
+  /// Default: 20 s; at most 3 s when Windows shuts down.
   service& stop_limit(std::chrono::milliseconds limit);
 
-  /// A thread of its own from RUNNING to the end of the drain: owned, and joined before the stop hooks run. An
-  /// exception that escapes it stops the service as failed, with its text.
-  service& worker(std::string name, std::function<void(stop_token)> body, source_location location = source_location::current());
+  /// Registers a worker, a function with its own thread. The thread starts when the service is RUNNING; at stop the
+  /// token is signaled, and the thread is joined before the stop hooks run. An exception that leaves `body` stops the
+  /// service as failed, with its message. `name` must be unique.
+  service& worker(std::string name, std::function<void(stop_token)> body,
+                  source_location location = source_location::current());
 
   // -- health --
 
-  /// Is the service ready for work? Asked, on a request's thread, whenever `/readyz` is; false or an exception makes
-  /// it 503.
+  /// Registers a readiness check. `is_ready` runs for each request to `/readyz`, on the thread of that request. If it
+  /// returns false or throws, the response is 503.
   service& ready(std::string name, std::function<bool()> is_ready);
-  /// Where liveness and readiness are asked. Default: /livez, /readyz; empty switches one off.
+  /// Paths of the liveness check and the readiness check. Default: /livez and /readyz. An empty path disables a check.
   service& health_paths(std::string live, std::string ready, source_location location = source_location::current());
 
-  /// Where the service keeps its data: `%ProgramData%\<name>`, which its own account and administrators may change;
-  /// `$XDG_STATE_HOME/<name>` elsewhere. It is made here where it is not there yet, so ask in a hook or a handler; the
-  /// verbs only describe the app. Throws std::runtime_error where it cannot be made.
+  // -- data and log --
+
+  /// Path of the data folder, which is created if necessary: `%ProgramData%\<name>`, writable by the account of the
+  /// service and by administrators; on other systems `$XDG_STATE_HOME/<name>`. Call it in a hook or a handler, because
+  /// the app also runs for verbs. Throws std::runtime_error if the folder cannot be created.
   [[nodiscard]] std::string data_folder() const;
-  /// The service's log: a file as a service, the terminal in debug.
+  /// The log of the service: a file under the SCM, the terminal in `debug`. Use it from any thread.
   [[nodiscard]] logger& log() noexcept;
-  /// How the log file looks (text or JSON lines), when it is set aside (10 MiB, and by day where asked), how many are
-  /// kept (5). In App.
+  /// Options of the log file: format (text or JSON lines), rotation (at 10 MiB; daily if enabled), number of files (5).
+  /// Change them in the app.
   [[nodiscard]] log_file_options& log_file() noexcept;
-  /// Lines of this level and above go to the Windows event log as well, with the IDs 10 (error), 11 (warning) and 12;
-  /// not in debug. What it says at its turns (started, stopped, failed...) stands there in any case.
+  /// Writes log lines of this level and above to the Windows event log as well, with the event IDs 10 (error),
+  /// 11 (warning) and 12 (other levels); not in `debug`. Lifecycle events (started, stopped, failed ...) are always
+  /// written.
   service& log_to_event_log(log_level min_level = log_level::warn);
-  /// Hands the log to a sink of your own as well. It is called by one thread, which is none of the requests'; what
-  /// comes faster than it can take is dropped, counted, and told of in a line.
+  /// Adds a custom log sink. One thread calls it, which never serves requests. Lines that do not fit into its queue are
+  /// dropped and counted, and the log reports their number.
   service& log_to(std::shared_ptr<log_sink> sink);
 
  private:
   enum class hook_list { on_pause, on_continue, on_reload, on_time_change };
 
   template <class F>
-  service& add(hook_list list, const char* what, F f, source_location location) {
-    check_not_frozen(what);
+  service& add(hook_list list, const char* function_name, F f, source_location location) {
+    check_not_frozen(function_name);
     static_assert(host::is_stop_callback<F>,
-                  "winsvc: this hook takes a callable without arguments, or with winsvc::stop_context&");
+                  "winsvc: this hook must be callable without arguments or with winsvc::stop_context&");
     add_named(list, {{}, location, host::stop_callback(std::move(f))});
     return *this;
   }
@@ -5047,7 +5243,7 @@ class service : public http::route_registrar<service> {
   void declare(std::shared_ptr<model::setting_base> setting);
   void add_control(host::control_hook h);
   void set_tls(http::tls_files files);
-  void check_not_frozen(std::string_view what) const;
+  void check_not_frozen(std::string_view function_name) const;
   host::service_definition& plan_;
 };
 
@@ -5058,8 +5254,11 @@ class service : public http::route_registrar<service> {
 // api/app.hpp
 // =====================================================================================================================
 
-// What App may be: a function, a global callable object, or a type constructible from `winsvc::service&`, whose object
-// then lives for the whole run. All three become one factory.
+// App factory: converts the forms of an app to one function type.
+//
+//   void App(winsvc::service& svc);                          // a function
+//   const auto App = [](winsvc::service& svc) { ... };       // a global callable object
+//   struct App { explicit App(winsvc::service& svc); };      // a type; its object exists until the service ends
 
 #include <functional>
 #include <memory>
@@ -5069,15 +5268,15 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// Describes the service; what it returns lives until the run has ended.
+/// Calls the app. The returned object, which may be null, must exist until the run has ended.
 using app_factory = std::function<std::shared_ptr<void>(service&)>;
 
 template <class T>
 app_factory app_of_type() {
   static_assert(
       std::is_constructible_v<T, service&>,
-      "winsvc: App is a function void(winsvc::service&), a global callable object of that shape, or a type with a "
-      "constructor that takes winsvc::service&");
+      "winsvc: App must be a function void(winsvc::service&), a global object that can be called with "
+      "winsvc::service&, or a type with a constructor that takes winsvc::service&");
   return [](service& svc) -> std::shared_ptr<void> { return std::make_shared<T>(svc); };
 }
 
@@ -5085,8 +5284,8 @@ template <class F>
 app_factory app_of_callable(F& f) {
   static_assert(
       std::is_invocable_v<F&, service&>,
-      "winsvc: App is a function void(winsvc::service&), a global callable object of that shape, or a type with a "
-      "constructor that takes winsvc::service&");
+      "winsvc: App must be a function void(winsvc::service&), a global object that can be called with "
+      "winsvc::service&, or a type with a constructor that takes winsvc::service&");
   return [&f](service& svc) -> std::shared_ptr<void> {
     f(svc);
     return nullptr;
@@ -5101,11 +5300,11 @@ app_factory app_of_callable(F& f) {
 // api/run.hpp
 // =====================================================================================================================
 
-// From main to a verb: what WINSVC_MAIN calls, and what a main of your own may call instead.
+// Entry point: runs the verb on the command line. WINSVC_MAIN calls it; your own main can call it instead.
 //
 //   int main(int argc, char** argv) { return winsvc::run<App>(argc, argv); }
 //
-// The exit code: 0, 2 for a usage error, otherwise the system's code.
+// The exit code is 0 on success, 2 for a usage error, otherwise the error code of the system.
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -5116,17 +5315,17 @@ namespace host {
 
 }  // namespace host
 
-/// Runs the verb that the command line asks for, with an App that is a type.
+/// Runs the verb on the command line with an App that is a type, and returns the exit code.
 template <class App>
 int run(int argc, char** argv) {
   return host::run_program(host::app_of_type<App>(), argc, argv);
 }
-/// The same with an App that is a function or a global callable object.
+/// Runs the verb with an App that is a function or a global callable object.
 template <auto& App>
 int run(int argc, char** argv) {
   return host::run_program(host::app_of_callable(App), argc, argv);
 }
-/// The same with any callable, a lambda that captures local objects too. It is called during `run` only.
+/// Runs the verb with any callable object, also a lambda with captures. It is called only during `run`.
 template <class App>
 int run(int argc, char** argv, App&& app) {
   return host::run_program(host::app_of_callable(app), argc, argv);
@@ -5139,11 +5338,11 @@ int run(int argc, char** argv, App&& app) {
 // api/main.hpp
 // =====================================================================================================================
 
-// The macro: a main for an App. It is one line over winsvc::run, which you can call from a main of your own.
+// WINSVC_MAIN: defines main for an app. It is one call of winsvc::run, which your own main can call instead.
 //
 //   WINSVC_MAIN(App)
 
-/// Defines main. App: a function void(winsvc::service&), a global callable object, or a type with a constructor that
+/// Defines main. App is a function void(winsvc::service&), a global callable object, or a type with a constructor that
 /// takes winsvc::service&.
 #define WINSVC_MAIN(App) \
   int main(int argc, char** argv) { return ::winsvc::run<App>(argc, argv); }
@@ -5916,8 +6115,8 @@ WINSVC_INLINE void replace_header(response& res, const std::string& name, const 
   res.set_header(name, value);
 }
 WINSVC_INLINE const std::string* find_header(const response& res, std::string_view name) noexcept {
-  for (const auto& [other, value] : res.headers) {
-    if (strings::equal_nocase(other, name)) return &value;
+  for (const auto& [known_name, value] : res.headers) {
+    if (strings::equal_nocase(known_name, name)) return &value;
   }
   return nullptr;
 }
@@ -5966,72 +6165,72 @@ WINSVC_INLINE void parse_json(const std::string& text, json& output) {
   } catch (const json::parse_error& e) {
     winsvc::abort(400, "the body is not JSON: error at byte " + std::to_string(e.byte));
   } catch (const json::exception&) {  // a number such as 1e999
-    winsvc::abort(400, "the body is JSON that cannot be held: a number in it is out of range");
+    winsvc::abort(400, "the JSON body contains a number that is out of range");
   }
 }
 
-/// Finds the value that a conversion did not like: nlohmann's exception says its kind, not its place. Each value of
-/// that kind is made one of another kind for a moment; where the complaint is then about that other kind, it was the
-/// one.
+/// Finds the value that a conversion rejects. The exception of nlohmann names the type of the value, not its position.
+/// The locator replaces each value of that type by a value of another type and repeats the conversion. If the exception
+/// then names the other type, the replaced value is the rejected one.
 class json_error_locator {
  public:
   json_error_locator(json& document, const std::function<void()>& convert) : document_(document), convert_(convert) {}
 
-  /// As a JSON pointer (RFC 6901) with a colon behind it; "" where it was not found, or is the document itself.
-  std::string locate(const std::string& complaint) {
-    constexpr std::string_view notify = "but is ";
-    const auto position = complaint.rfind(notify);
-    if (position == complaint.npos) return {};
-    kind_ = complaint.substr(position + notify.size());
-    if (kind_ == "null") replacement_ = false;
-    expected_error_ = complaint.substr(0, position + notify.size()) + replacement_.type_name();
-    return find(document_, json::json_pointer()) && !place_.empty() ? place_.to_string() + ": " : std::string();
+  /// The position as a JSON pointer followed by ": "; "" if it was not found or is the document itself.
+  std::string locate(const std::string& message) {
+    constexpr std::string_view separator = "but is ";
+    const auto position = message.rfind(separator);
+    if (position == message.npos) return {};
+    type_name_ = message.substr(position + separator.size());
+    if (type_name_ == "null") replacement_ = false;
+    expected_error_ = message.substr(0, position + separator.size()) + replacement_.type_name();
+    return find(document_, json::json_pointer()) && !pointer_.empty() ? pointer_.to_string() + ": " : std::string();
   }
 
  private:
-  bool find(json& at, const json::json_pointer& place) {
-    if (at.type_name() == kind_ && is_failing_value(at)) {
-      place_ = place;
+  bool find(json& value, const json::json_pointer& pointer) {
+    if (value.type_name() == type_name_ && is_failing_value(value)) {
+      pointer_ = pointer;
       return true;
     }
-    if (at.is_object()) {
-      for (auto it = at.begin(); it != at.end(); ++it) {
-        if (find(it.value(), place / it.key())) return true;
+    if (value.is_object()) {
+      for (auto it = value.begin(); it != value.end(); ++it) {
+        if (find(it.value(), pointer / it.key())) return true;
       }
-    } else if (at.is_array()) {
-      for (std::size_t i = 0; i < at.size(); ++i) {
-        if (find(at[i], place / i)) return true;
+    } else if (value.is_array()) {
+      for (std::size_t i = 0; i < value.size(); ++i) {
+        if (find(value[i], pointer / i)) return true;
       }
     }
     return false;
   }
   bool is_failing_value(json& value) {
-    if (attempts_left_ == 0) return false;  // a conversion each: a large document is not worth it
+    if (attempts_left_ == 0) return false;  // each attempt is a conversion, which is expensive for a large document
     --attempts_left_;
-    json kept = replacement_;
-    std::swap(kept, value);
+    json saved = replacement_;
+    std::swap(saved, value);
     bool found = false;
     try {
       convert_();
     } catch (const json::exception& e) {
       found = e.what() == expected_error_;
-    } catch (...) {  // it got further than before: this was not what it stopped at
+    } catch (...) {  // the conversion passed this value and failed later, so this value is valid
     }
-    std::swap(kept, value);
+    std::swap(saved, value);
     return found;
   }
 
   json& document_;
   const std::function<void()>& convert_;
   json replacement_ = nullptr;
-  std::string kind_, expected_error_;
-  json::json_pointer place_;
+  std::string type_name_, expected_error_;
+  json::json_pointer pointer_;
   int attempts_left_ = 64;
 };
 
-WINSVC_INLINE std::string place_in_json(json& document, const std::string& complaint,
-                                        const std::function<void()>& convert) {
-  return json_error_locator(document, convert).locate(complaint);
+WINSVC_INLINE std::string locate_json_error(json& document, const std::string& message,
+                                            const std::function<void()>& convert) {
+  return json_error_locator(document, convert).locate(message);
 }
 
 #endif  // WINSVC_JSON
@@ -6052,7 +6251,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE bool event_stream::send(std::string_view data, std::string_view name, std::string_view id) {
-  const auto format_single_line = [](std::string_view field, std::string_view value) {
+  const auto single_line_field = [](std::string_view field, std::string_view value) {
     std::string line(field);
     for (const char c : value) {
       if (c != '\n' && c != '\r' && c != '\0') line += c;
@@ -6060,9 +6259,9 @@ WINSVC_INLINE bool event_stream::send(std::string_view data, std::string_view na
     return line + '\n';
   };
   std::string text;
-  if (!id.empty()) text += format_single_line("id: ", id);
-  if (!name.empty()) text += format_single_line("event: ", name);
-  for (;;) {  // each line of the data is a field; \n, \r and \r\n all end one
+  if (!id.empty()) text += single_line_field("id: ", id);
+  if (!name.empty()) text += single_line_field("event: ", name);
+  for (;;) {  // each line of the data is a separate field; \n, \r and \r\n end a line
     const auto end = data.find_first_of("\r\n");
     text += "data: " + std::string(data.substr(0, end)) + '\n';
     if (end == data.npos) break;
@@ -6071,12 +6270,12 @@ WINSVC_INLINE bool event_stream::send(std::string_view data, std::string_view na
   return out_.write(text + '\n');
 }
 
-WINSVC_INLINE bool event_stream::wait_for(std::chrono::milliseconds how_long) {
-  constexpr std::chrono::milliseconds quiet_for{15'000};
-  for (; how_long > quiet_for; how_long -= quiet_for) {
-    if (!out_.wait_for(quiet_for) || !out_.write(": still here\n\n")) return false;
+WINSVC_INLINE bool event_stream::wait_for(std::chrono::milliseconds duration) {
+  constexpr std::chrono::milliseconds comment_interval{15'000};
+  for (; duration > comment_interval; duration -= comment_interval) {
+    if (!out_.wait_for(comment_interval) || !out_.write(": keep-alive\n\n")) return false;
   }
-  return out_.wait_for(how_long);
+  return out_.wait_for(duration);
 }
 
 }  // inline namespace WINSVC_ABI
@@ -6735,12 +6934,13 @@ WINSVC_INLINE bool is_repeatable_header(std::string_view name) noexcept {
 WINSVC_INLINE void add_header(response& res, const std::string& name, const std::string& value) {
   if (!is_repeatable_header(name)) return replace_header(res, name, value);
   const bool cookie = strings::equal_nocase(name, "Set-Cookie");
-  // Which of two lines a browser sees last is not ours to say: cpp-httplib keeps no order that it promises. What stays
-  // is collected and set again, because its versions differ in which iterators an erase leaves valid.
+  // cpp-httplib does not guarantee the order of two headers with one name. The other headers are collected and set
+  // again, because the versions of cpp-httplib differ in which iterators remain valid after an erase.
   std::vector<std::string> others;
   const auto [begin, end] = res.headers.equal_range(name);
-  for (auto path = begin; path != end; ++path) {
-    if (!(cookie ? wire::same_cookie(path->second, value) : path->second == value)) others.push_back(path->second);
+  for (auto header = begin; header != end; ++header) {
+    const bool is_same = cookie ? wire::same_cookie(header->second, value) : header->second == value;
+    if (!is_same) others.push_back(header->second);
   }
   res.headers.erase(name);
   for (const std::string& other : others) res.set_header(name, other);
@@ -6770,9 +6970,9 @@ WINSVC_INLINE reply reply::with(std::string body, std::string content_type, int 
 }
 
 WINSVC_INLINE reply& reply::header(std::string name, std::string value) & {
-  for (auto& [known, held] : headers_) {
-    if (strings::equal_nocase(known, name) && !http::is_repeatable_header(name)) {
-      held = std::move(value);
+  for (auto& [known_name, known_value] : headers_) {
+    if (strings::equal_nocase(known_name, name) && !http::is_repeatable_header(name)) {
+      known_value = std::move(value);
       return *this;
     }
   }
@@ -6802,7 +7002,7 @@ WINSVC_INLINE bool is_json_type(std::string_view content_type) {
 }
 
 WINSVC_INLINE std::size_t json_depth(std::string_view text) noexcept {
-  std::size_t depth = 0, limit = 0;
+  std::size_t depth = 0, max_depth = 0;
   bool quoted = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -6812,19 +7012,19 @@ WINSVC_INLINE std::size_t json_depth(std::string_view text) noexcept {
     } else if (c == '"') {
       quoted = true;
     } else if (c == '[' || c == '{') {
-      if (++depth > limit) limit = depth;
+      if (++depth > max_depth) max_depth = depth;
     } else if ((c == ']' || c == '}') && depth != 0) {
       --depth;
     }
   }
-  return limit;
+  return max_depth;
 }
 
-WINSVC_INLINE const std::string& json_text_of(const request& req) {
+WINSVC_INLINE const std::string& json_body_text(const request& req) {
   if (!is_json_type(req.get_header_value("Content-Type")))
-    winsvc::abort(415, "the body has to be JSON; send it with 'Content-Type: application/json'");
+    winsvc::abort(415, "the body must be JSON; send it with 'Content-Type: application/json'");
   if (json_depth(req.body) > max_json_depth)
-    winsvc::abort(400, "the body is JSON that is nested deeper than " + std::to_string(max_json_depth) + " levels");
+    winsvc::abort(400, "the JSON body is nested deeper than " + std::to_string(max_json_depth) + " levels");
   return req.body;
 }
 
@@ -6893,11 +7093,11 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-WINSVC_INLINE void answer_text(response& res, std::string text) {
+WINSVC_INLINE void write_text(response& res, std::string text) {
   const int status = res.status;
   reply::text(std::move(text), status == -1 ? 200 : status).apply(res);
 }
-WINSVC_INLINE void answer_json(response& res, std::string text) {
+WINSVC_INLINE void write_json(response& res, std::string text) {
   const int status = res.status;
   reply::with(std::move(text), "application/json", status == -1 ? 200 : status).apply(res);
 }
@@ -6920,15 +7120,15 @@ inline namespace WINSVC_ABI {
 namespace http {
 
 WINSVC_INLINE bool error_handlers::handle(const std::exception_ptr& thrown, const request& req, response& res) const {
-  for (const auto& page : by_exception) {
-    if (page(thrown, req, res)) return true;
+  for (const auto& handle_exception : by_exception) {
+    if (handle_exception(thrown, req, res)) return true;
   }
   return false;
 }
 
 WINSVC_INLINE void error_handlers::handle(const request& req, response& res) const {
-  const auto page = by_status.find(res.status);
-  if (page != by_status.end()) page->second(req, res);
+  const auto found = by_status.find(res.status);
+  if (found != by_status.end()) found->second(req, res);
 }
 
 }  // namespace http
@@ -7111,7 +7311,9 @@ WINSVC_INLINE std::string_view query_text(const request& req) noexcept { return 
 }  // namespace http
 
 WINSVC_INLINE const std::string& request_method(const request& req) noexcept { return req.method; }
-WINSVC_INLINE std::string header_text(const request& req, const std::string& name) { return req.get_header_value(name); }
+WINSVC_INLINE std::string header_text(const request& req, const std::string& name) {
+  return req.get_header_value(name);
+}
 WINSVC_INLINE bool has_header(const request& req, const std::string& name) { return req.has_header(name); }
 WINSVC_INLINE const std::string& request_path(const request& req) noexcept { return req.path; }
 WINSVC_INLINE const std::string& client_address(const request& req) noexcept { return req.remote_addr; }
@@ -7133,7 +7335,7 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE void set_cookie(response& res, const cookie& c) { http::add_header(res, "Set-Cookie", c.to_string()); }
 WINSVC_INLINE std::optional<std::string> find_cookie(const request& req, std::string_view name) {
-  // One header, however many lines there were: write_normalized_head has put them together in their order.
+  // write_normalized_head has joined several Cookie headers to one, in their order.
   const std::string header = header_text(req, "Cookie");
   const auto found = wire::cookie_in(header, name);
   return found ? std::optional<std::string>(*found) : std::nullopt;
