@@ -123,7 +123,7 @@ TEST_CASE("a queue that is full takes nothing and holds up nobody, and says how 
 
   CHECK(sink->seen == texts{"first", "1", "2", "3",
                             "2 lines were dropped between 1970-01-01T00:00:04.000Z and 1970-01-01T00:00:05.000Z: "
-                            "they came faster than they could be written",
+                            "they were logged faster than they could be written",
                             "after"});
 }
 
@@ -144,7 +144,7 @@ TEST_CASE("long texts fill the queue as well, but one of any length may wait alo
 
   CHECK(sink->seen == texts{"first", lengthy,
                             "1 line was dropped between 1970-01-01T01:00:01.000+01:00 and "
-                            "1970-01-01T01:00:01.000+01:00: they came faster than they could be written"});
+                            "1970-01-01T01:00:01.000+01:00: they were logged faster than they could be written"});
 }
 
 TEST_CASE("a flush gives up when a sink does not come back") {
@@ -218,7 +218,7 @@ TEST_CASE("a lock that its holder never gives back is given up, and what was not
 
   CHECK(sink->seen == texts{"first",
                             "1 line was dropped between 1970-01-01T00:00:00.000Z and 1970-01-01T00:00:00.000Z: "
-                            "they came faster than they could be written",
+                            "they were logged faster than they could be written",
                             "after"});
 }
 

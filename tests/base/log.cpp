@@ -135,7 +135,7 @@ TEST_CASE("who waits too long for a log that another thread holds loses the line
   log.info("after");
 
   REQUIRE(sink->texts.size() == 3);
-  CHECK(sink->texts[1] == "2 lines were lost: another thread was in the log for more than 1 ms");
+  CHECK(sink->texts[1] == "2 lines were lost: another thread held the log for more than 1 ms");
   CHECK(sink->texts[2] == "after");
 }
 
@@ -205,7 +205,7 @@ TEST_CASE("of what came before the first sink, the first 100 lines are kept, and
   REQUIRE(sink->entries.size() == 102);
   CHECK(sink->entries[0].text == "0");
   CHECK(sink->entries[99].text == "99");
-  CHECK(sink->entries[100].text == "50 more lines were logged before there was a log");
+  CHECK(sink->entries[100].text == "50 more lines were logged before the first sink was added, and lost");
   CHECK(sink->entries[101].text == "after");
 }
 

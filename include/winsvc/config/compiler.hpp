@@ -1,5 +1,5 @@
-// Platform and compiler detection: macros that are always 0 or 1. No other file tests a macro of a platform or compiler.
-// The names are internal; config/undef.hpp undefines them.
+// Platform and compiler detection: macros that are always 0 or 1. No other file tests a macro of a platform or a
+// compiler. The names are internal; config/undef.hpp undefines them.
 #pragma once
 
 #if defined(_MSVC_LANG)
