@@ -1,6 +1,6 @@
 // ways: g++, mingw
-// A program that has min and max as macros, as <windows.h> defines them: our headers do not stumble, and do not undefine
-// them. (The headers of others come first: theirs to answer for.)
+// The program defines the macros min and max, as <windows.h> does. The headers of winsvc compile and do not undefine
+// them. Other headers are included first, because they may not support these macros.
 #include "others.hpp"
 
 #define min(a, b) (((a) < (b)) ? (a) : (b))
@@ -9,9 +9,9 @@
 #include <winsvc.hpp>
 
 #if !defined(min) || !defined(max)
-  #error "winsvc undefined somebody else's macro"
+  #error "winsvc.hpp undefined a macro of another project"
 #endif
 
 #include "app.hpp"
 
-static_assert(min(1, 2) == 1 && max(1, 2) == 2, "and they still mean what they meant");
+static_assert(min(1, 2) == 1 && max(1, 2) == 2, "winsvc.hpp changed min or max");

@@ -1,5 +1,5 @@
 // ways: mingw
-// A program that uses COM includes the whole <windows.h> first.
+// A program that uses COM includes the full <windows.h> first.
 #include <winsock2.h>
 #include <windows.h>
 

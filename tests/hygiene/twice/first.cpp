@@ -1,4 +1,4 @@
-// One of two translation units that include winsvc: together they prove that everything in it is inline.
+// The first of two translation units that include winsvc. They link only if all functions are inline.
 #include <winsvc.hpp>
 
 int from_second();
