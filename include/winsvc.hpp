@@ -54,12 +54,12 @@
 #include "winsvc/api/main.hpp"            // WINSVC_MAIN
 
 // Middleware.
-#include "winsvc/web/auth.hpp"         // basic and bearer authentication
-#include "winsvc/web/cors.hpp"         // cross-origin requests
-#include "winsvc/web/same_origin.hpp"  // protection against cross-site request forgery
-#include "winsvc/web/rate_limit.hpp"   // rate limit for each client
-#include "winsvc/web/proxies.hpp"      // trusted proxies, X-Forwarded-For
-#include "winsvc/web/headers.hpp"      // request ID, security headers, body limit
+#include "winsvc/addons/auth.hpp"         // basic and bearer authentication
+#include "winsvc/addons/cors.hpp"         // cross-origin requests
+#include "winsvc/addons/same_origin.hpp"  // protection against cross-site request forgery
+#include "winsvc/addons/rate_limit.hpp"   // rate limit for each client
+#include "winsvc/addons/proxies.hpp"      // trusted proxies, X-Forwarded-For
+#include "winsvc/addons/headers.hpp"      // request ID, security headers, body limit
 
 // The implementation. The separate form compiles it once.
 #include "winsvc/implementation.hpp"

@@ -1,4 +1,5 @@
-// The implementation of winsvc: all headers below the interface for apps, in the order of the layers.
+// The implementation of winsvc: all headers below the interface for apps, in the order of the layers
+// (docs/architecture.md).
 //
 // In the separate form, only the file with the function bodies and the tests include it (config/form.hpp).
 #pragma once
@@ -7,7 +8,7 @@
 
 #if WINSVC_SEES_ALL
 
-// Layer 1, base: uses only the standard library.
+// Base: uses only the standard library.
 #include "winsvc/base/error.hpp"            // error, setup_error
 #include "winsvc/base/result.hpp"           // result: a value or an error
 #include "winsvc/base/source_location.hpp"  // source_location of a registration call
@@ -23,78 +24,87 @@
 #include "winsvc/base/stop.hpp"             // stop_token, stop_source
 #include "winsvc/base/timed_mutex.hpp"      // timed_mutex: a lock with a timeout
 #include "winsvc/base/log.hpp"              // logger, log_sink
-#include "winsvc/base/async_sink.hpp"       // async_sink: a queue in front of other sinks
-#include "winsvc/base/ring_sink.hpp"        // ring_sink: the newest log entries in memory
+#include "winsvc/base/error_codes.hpp"      // messages and hints for system error codes
+#include "winsvc/base/flat_json.hpp"        // flat_object: parses flat JSON objects
 
-// Layer 2, decisions: pure functions and values.
-#include "winsvc/model/state.hpp"           // states, controls, exit codes
-#include "winsvc/model/lifecycle.hpp"       // lifecycle: the state machine
-#include "winsvc/model/control_policy.hpp"  // decide_control: the effect of a control in a state
-#include "winsvc/model/stop_limits.hpp"     // stop_limits: time limits of a stop
-#include "winsvc/model/events.hpp"          // the events of the Windows event log
-#include "winsvc/model/codes.hpp"           // messages and hints for system error codes
-#include "winsvc/model/control_event.hpp"   // control_event: data of a control
-#include "winsvc/model/recovery.hpp"        // recovery_plan: what the SCM does after a failure
-#include "winsvc/model/account.hpp"         // account: the account of a service
-#include "winsvc/model/security.hpp"        // security descriptors in SDDL
-#include "winsvc/model/config_levels.hpp"   // config_level: the levels of ChangeServiceConfig2W
-#include "winsvc/model/setting_value.hpp"   // setting_type: parses and formats values
-#include "winsvc/model/settings_file.hpp"   // settings_file: name = value
-#include "winsvc/model/setting.hpp"         // typed_setting: one setting
-#include "winsvc/model/settings.hpp"        // setting_registry: all settings and their sources
-#include "winsvc/model/log_query.hpp"       // log_query: selects log entries
-#include "winsvc/model/event_record.hpp"    // event_record: reads the Windows event log
-#include "winsvc/model/firewall.hpp"        // check_firewall: rules of Windows Firewall
-#include "winsvc/model/finding.hpp"         // finding: one result of doctor
-#include "winsvc/model/spec.hpp"            // service_spec: names and options of an installation
-#include "winsvc/model/verbs.hpp"           // the tables of verbs and options
-#include "winsvc/model/command.hpp"         // parse_command: from argv to a command
-#include "winsvc/model/installation.hpp"    // install_plan: from installed to desired
-#include "winsvc/model/flat_object.hpp"     // flat_object: parses flat JSON objects
-#include "winsvc/model/state_file.hpp"      // saved_state: state.json
-#include "winsvc/route/method.hpp"          // method, method_set
-#include "winsvc/route/path.hpp"            // decodes request paths
-#include "winsvc/route/pattern.hpp"         // pattern: /users/{id}
-#include "winsvc/route/metadata.hpp"        // route_metadata: name, limits, body types
-#include "winsvc/route/table.hpp"           // table: finds the route of a path
-#include "winsvc/route/url_value.hpp"       // url_value, with_query
-#include "winsvc/route/url.hpp"             // build_path: a path from a pattern and values
-#include "winsvc/wire/limits.hpp"           // limits: sizes and timeouts
-#include "winsvc/wire/grammar.hpp"          // tokens and authorities
-#include "winsvc/wire/head.hpp"             // head: a parsed request head, normalized head
-#include "winsvc/wire/head_parser.hpp"      // parse_head: the strict parser
-#include "winsvc/wire/chunked.hpp"          // chunked_decoder
-#include "winsvc/wire/fields.hpp"           // fields of queries and forms
-#include "winsvc/wire/cookie.hpp"           // cookie, signed cookies
-#include "winsvc/wire/ip.hpp"               // IP addresses and ranges
-#include "winsvc/wire/file_name.hpp"        // safe names for uploaded files
-#include "winsvc/wire/path_mapping.hpp"     // map_to_file: URL path to file path
-#include "winsvc/wire/conditional.hpp"      // conditional requests: ETag, If-Match
-#include "winsvc/wire/representation.hpp"   // media types, content codings, byte ranges
-#include "winsvc/wire/multipart.hpp"        // multipart_decoder: forms with files
-#include "winsvc/wire/websocket.hpp"        // WebSocket frames and handshake
+// Settings: values, the settings file, sources (pure).
+#include "winsvc/settings/setting_value.hpp"  // setting_type: parses and formats values
+#include "winsvc/settings/settings_file.hpp"  // settings_file: name = value
+#include "winsvc/settings/setting.hpp"        // typed_setting: one setting
+#include "winsvc/settings/registry.hpp"       // setting_registry: all settings and their sources
 
-// Layer 3, the operating system: one seam that tests replace.
+// Routes: methods, paths, patterns, the route table (pure).
+#include "winsvc/route/method.hpp"     // method, method_set
+#include "winsvc/route/path.hpp"       // decodes request paths
+#include "winsvc/route/pattern.hpp"    // pattern: /users/{id}
+#include "winsvc/route/metadata.hpp"   // route_metadata: name, limits, body types
+#include "winsvc/route/table.hpp"      // table: finds the route of a path
+#include "winsvc/route/url_value.hpp"  // url_value, with_query
+#include "winsvc/route/url.hpp"        // build_path: a path from a pattern and values
+
+// HTTP/1.1 on the wire: heads, bodies, fields, frames (pure).
+#include "winsvc/wire/limits.hpp"          // limits: sizes and timeouts
+#include "winsvc/wire/grammar.hpp"         // tokens and authorities
+#include "winsvc/wire/head.hpp"            // head: a parsed request head, normalized head
+#include "winsvc/wire/head_parser.hpp"     // parse_head: the strict parser
+#include "winsvc/wire/chunked.hpp"         // chunked_decoder
+#include "winsvc/wire/fields.hpp"          // fields of queries and forms
+#include "winsvc/wire/cookie.hpp"          // cookie, signed cookies
+#include "winsvc/wire/ip.hpp"              // IP addresses and ranges
+#include "winsvc/wire/file_name.hpp"       // safe names for uploaded files
+#include "winsvc/wire/path_mapping.hpp"    // map_to_file: URL path to file path
+#include "winsvc/wire/conditional.hpp"     // conditional requests: ETag, If-Match
+#include "winsvc/wire/representation.hpp"  // media types, content codings, byte ranges
+#include "winsvc/wire/multipart.hpp"       // multipart_decoder: forms with files
+#include "winsvc/wire/websocket.hpp"       // WebSocket frames and handshake
+
+// The Service Control Manager: states, controls, specifications (pure).
+#include "winsvc/scm/state.hpp"           // states, controls, exit codes
+#include "winsvc/scm/lifecycle.hpp"       // lifecycle: the state machine
+#include "winsvc/scm/control_policy.hpp"  // decide_control: the effect of a control in a state
+#include "winsvc/scm/stop_limits.hpp"     // stop_limits: time limits of a stop
+#include "winsvc/scm/events.hpp"          // the events of the Windows event log
+#include "winsvc/scm/control_event.hpp"   // control_event: data of a control
+#include "winsvc/scm/recovery.hpp"        // recovery_plan: what the SCM does after a failure
+#include "winsvc/scm/account.hpp"         // account: the account of a service
+#include "winsvc/scm/security.hpp"        // security descriptors in SDDL
+#include "winsvc/scm/config_levels.hpp"   // config_level: the levels of ChangeServiceConfig2W
+#include "winsvc/scm/event_record.hpp"    // event_record: reads the Windows event log
+#include "winsvc/scm/spec.hpp"            // service_spec: names and options of an installation
+#include "winsvc/scm/saved_state.hpp"     // saved_state: state.json
+
+// The command line: tables of verbs and options, the parser (pure).
+#include "winsvc/commandline/verbs.hpp"    // the tables of verbs and options
+#include "winsvc/commandline/command.hpp"  // parse_command: from argv to a command
+
+// The operating system: one seam, which tests replace.
 #include "winsvc/os/native.hpp"  // the seam and its Windows or POSIX bodies
 
-// Layer 4, self-description: OpenAPI, metrics, dashboard page.
-#include "winsvc/web/openapi.hpp"           // OpenAPI document of the routes
-#include "winsvc/web/metrics.hpp"           // Prometheus metrics
-#include "winsvc/web/dashboard_page.hpp"    // HTML of the dashboard
-#include "winsvc/web/dashboard_style.hpp"   // CSS of the dashboard
-#include "winsvc/web/dashboard_script.hpp"  // JavaScript of the dashboard
+// Log sinks and log queries.
+#include "winsvc/log/async_sink.hpp"          // async_sink: a queue in front of other sinks
+#include "winsvc/log/ring_sink.hpp"           // ring_sink: the newest log entries in memory
+#include "winsvc/log/log_query.hpp"           // log_query: selects log entries
+#include "winsvc/log/rotating_file_sink.hpp"  // rotating_file_sink: the log file
+#include "winsvc/log/console_sink.hpp"        // console_sink: the log in a terminal
+#include "winsvc/log/event_log_sink.hpp"      // event_log_sink: the log in the event log
+#include "winsvc/log/log_reader.hpp"          // print_log, follow_log: reads the log files
 
-// Layer 5, HTTP: the part that upper layers use.
+// OpenAPI, metrics and the dashboard page.
+#include "winsvc/addons/openapi.hpp"           // OpenAPI document of the routes
+#include "winsvc/addons/metrics.hpp"           // Prometheus metrics
+#include "winsvc/addons/dashboard_page.hpp"    // HTML of the dashboard
+#include "winsvc/addons/dashboard_style.hpp"   // CSS of the dashboard
+#include "winsvc/addons/dashboard_script.hpp"  // JavaScript of the dashboard
+
+// HTTP: the part that upper layers use.
 #include "winsvc/http/router.hpp"              // router: routes with their handlers
 #include "winsvc/http/request_statistics.hpp"  // request_statistics: counts and latencies per second
 #include "winsvc/http/engine_state.hpp"        // engine_state: shared by the connections of an engine
-#include "winsvc/http/tls_identity.hpp"        // tls_identity: certificate and key
 #include "winsvc/http/upload_folder.hpp"       // temporary files of uploads
-#include "winsvc/http/engine.hpp"              // engine: the HTTP server
 
 #if WINSVC_SEES_SERVER
 
-// Layer 5, HTTP: the server, which uses cpp-httplib.
+// HTTP: one request and its response, with cpp-httplib.
 #include "winsvc/http/transport.hpp"           // transport: the byte stream of a connection
 #include "winsvc/http/exchange.hpp"            // exchange: one request with its response
 #include "winsvc/http/stream_impl.hpp"         // bodies of api/stream.hpp
@@ -110,32 +120,35 @@
 #include "winsvc/http/error_responder.hpp"     // error_responder: exceptions and statuses as responses
 #include "winsvc/http/fast_path.hpp"           // simple requests without cpp-httplib's parser
 #include "winsvc/http/request_processor.hpp"   // request_processor: runs one request
-#include "winsvc/http/connection.hpp"          // connection: from the first byte to close
-#include "winsvc/http/thread_pool.hpp"         // thread_pool: I/O threads and blocking threads
-#include "winsvc/http/connection_table.hpp"    // connection slots and their deadlines
-#include "winsvc/http/tls.hpp"                 // the TLS transport
-#include "winsvc/http/server.hpp"              // server: the members of an engine
-
-// Layer 5, HTTP: features that a program links only if it uses them.
-#include "winsvc/http/file_response.hpp"      // send_file_response: a file as the response
-#include "winsvc/http/static_folder.hpp"      // static_folder: serves the files of a folder
-#include "winsvc/http/upload_impl.hpp"        // bodies of api/upload.hpp
-#include "winsvc/http/upload_reader.hpp"      // read_upload: writes a body to files
-#include "winsvc/http/websocket_session.hpp"  // websocket_session: a connection after the upgrade
+#include "winsvc/http/file_response.hpp"       // send_file_response: a file as the response
+#include "winsvc/http/static_folder.hpp"       // static_folder: serves the files of a folder
+#include "winsvc/http/upload_impl.hpp"         // bodies of api/upload.hpp
+#include "winsvc/http/upload_reader.hpp"       // read_upload: writes a body to files
+#include "winsvc/http/websocket_session.hpp"   // websocket_session: a connection after the upgrade
 
 #endif  // WINSVC_SEES_SERVER
 
-// Layer 6, app: the service object.
-#include "winsvc/app/definition.hpp"      // service_definition: all that App registered
-#include "winsvc/app/service_impl.hpp"    // bodies of api/service.hpp
-#include "winsvc/app/builtin_routes.hpp"  // OpenAPI, metrics and access log of a service
-#include "winsvc/app/dashboard.hpp"       // routes of the dashboard
+// The server: the part that upper layers use.
+#include "winsvc/server/tls_identity.hpp"  // tls_identity: certificate and key
+#include "winsvc/server/engine.hpp"        // engine: the HTTP server
 
-// Layer 7, host: runs the service.
+#if WINSVC_SEES_SERVER
+
+// The server: connections, thread pool, timeouts, with cpp-httplib.
+#include "winsvc/server/connection.hpp"        // connection: from the first byte to close
+#include "winsvc/server/thread_pool.hpp"       // thread_pool: I/O threads and blocking threads
+#include "winsvc/server/connection_table.hpp"  // connection slots and their deadlines
+#include "winsvc/server/tls.hpp"               // the TLS transport
+#include "winsvc/server/server.hpp"            // server: the members of an engine
+
+#endif  // WINSVC_SEES_SERVER
+
+// The host: runs the service.
+#include "winsvc/host/definition.hpp"              // service_definition: all that App registered
+#include "winsvc/host/service_impl.hpp"            // bodies of api/service.hpp
+#include "winsvc/host/builtin_routes.hpp"          // OpenAPI, metrics and access log of a service
+#include "winsvc/host/dashboard.hpp"               // routes of the dashboard
 #include "winsvc/host/status_reporter.hpp"         // status_reporter: reports each state in order
-#include "winsvc/host/rotating_file_sink.hpp"      // rotating_file_sink: the log file
-#include "winsvc/host/console_sink.hpp"            // console_sink: the log in a terminal
-#include "winsvc/host/event_log_sink.hpp"          // event_log_sink: the log in the event log
 #include "winsvc/host/health.hpp"                  // /livez and /readyz
 #include "winsvc/host/hook_thread.hpp"             // hook_thread: runs hooks with a time limit
 #include "winsvc/host/hook_runner.hpp"             // hook_runner: waits for hooks and reports progress
@@ -143,30 +156,36 @@
 #include "winsvc/host/settings_watcher.hpp"        // settings_watcher: reloads a changed file
 #include "winsvc/host/control_tasks.hpp"           // control_task_runner: pause, continue, reload, events
 #include "winsvc/host/worker_pool.hpp"             // worker_pool: the worker threads of the app
-#include "winsvc/host/control_channel_server.hpp"  // control_channel_server
+#include "winsvc/host/control_channel_server.hpp"  // control_channel_server: requests of an operator
 #include "winsvc/host/runtime.hpp"                 // runtime: start, serve, drain, stop
 #include "winsvc/host/status.hpp"                  // the output of status
 #include "winsvc/host/console_keys.hpp"            // console_keys: the keys of debug
 #include "winsvc/host/console_host.hpp"            // debug: the service in a terminal
 #include "winsvc/host/service_host.hpp"            // service_host: the service under the SCM
 
-// Layer 8, the verbs.
-#include "winsvc/verbs/wait.hpp"             // waits while a state is pending
-#include "winsvc/verbs/verb_context.hpp"     // verb_context: what all verbs share
-#include "winsvc/verbs/live_query.hpp"       // requests to a running service
-#include "winsvc/verbs/start_stop.hpp"       // start, stop, restart, status
-#include "winsvc/verbs/send_control.hpp"     // pause, continue, reload, control
-#include "winsvc/verbs/folder_access.hpp"    // access rights of the service to folders
-#include "winsvc/verbs/query_installed.hpp"  // query_installed: the installed configuration
-#include "winsvc/verbs/drift.hpp"            // find_drift: installed and desired compared
-#include "winsvc/verbs/install.hpp"          // install, update
-#include "winsvc/verbs/remove.hpp"           // remove
-#include "winsvc/verbs/system_probe.hpp"     // system_probe: queries to the system
-#include "winsvc/verbs/doctor.hpp"           // doctor
-#include "winsvc/verbs/logs.hpp"             // logs
-#include "winsvc/verbs/post_mortem.hpp"      // why
-#include "winsvc/verbs/manage.hpp"           // runs the verbs above, elevated if necessary
-#include "winsvc/verbs/config.hpp"           // config: the settings and their values
-#include "winsvc/verbs/run.hpp"              // the body of winsvc::run
+// Verbs that change the service: install, update, remove, start, stop, controls.
+#include "winsvc/manage/installation.hpp"     // install_plan: from installed to desired
+#include "winsvc/manage/wait.hpp"             // waits while a state is pending
+#include "winsvc/manage/verb_context.hpp"     // verb_context: shared by all verbs
+#include "winsvc/manage/start_stop.hpp"       // start, stop, restart, status
+#include "winsvc/manage/send_control.hpp"     // pause, continue, reload, control
+#include "winsvc/manage/folder_access.hpp"    // access rights of the service to folders
+#include "winsvc/manage/query_installed.hpp"  // query_installed: the installed configuration
+#include "winsvc/manage/drift.hpp"            // find_drift: installed and desired compared
+#include "winsvc/manage/install.hpp"          // install, update
+#include "winsvc/manage/remove.hpp"           // remove
+
+// Verbs that explain the service: doctor, why.
+#include "winsvc/diagnose/firewall.hpp"      // check_firewall: rules of Windows Firewall
+#include "winsvc/diagnose/finding.hpp"       // finding: one result of doctor
+#include "winsvc/diagnose/live_query.hpp"    // requests to a running service
+#include "winsvc/diagnose/system_probe.hpp"  // system_probe: queries to the system
+#include "winsvc/diagnose/doctor.hpp"        // diagnostics: the checks of doctor
+#include "winsvc/diagnose/post_mortem.hpp"   // post_mortem: the data of why
+
+// From the command line to the verb.
+#include "winsvc/cli/run_verb.hpp"  // runs a verb, elevated if necessary
+#include "winsvc/cli/config.hpp"    // config: the settings and their values
+#include "winsvc/cli/run.hpp"       // the body of winsvc::run
 
 #endif  // WINSVC_SEES_ALL

@@ -7,7 +7,7 @@
 // that can serve must not fail because its log cannot be written. Up to 100 entries that are logged before the first
 // sink is added (in App, for example) are stored and delivered to it.
 //
-// `info` returns after the sinks have returned. base/async_sink.hpp is a sink with a queue, so that callers do not wait
+// `info` returns after the sinks have returned. log/async_sink.hpp is a sink with a queue, so that callers do not wait
 // for the disk.
 #pragma once
 
