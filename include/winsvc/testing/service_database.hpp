@@ -49,12 +49,12 @@ class service_database final : public os::service_manager {
   std::map<std::string, std::string> accounts;  ///< SIDs by name; installed services have one too
   std::map<std::string, std::string> folders;   ///< DACLs in SDDL, by path
 
-  std::vector<std::string> socket_api;                       ///< the calls: `function(arguments)`, without passwords
+  std::vector<std::string> socket_api;                     ///< the calls: `function(arguments)`, without passwords
   std::map<std::string, std::uint32_t> fail_with;          ///< error code by function
   std::map<std::uint32_t, std::uint32_t> fail_level_with;  ///< error code of change_level and query_level, by level
   std::map<std::size_t, std::uint32_t> fail_call_with;     ///< error code by number of the call, from 0
-  std::deque<os::service_process_status> after_start;          ///< statuses of a service after start
-  std::deque<os::service_process_status> after_stop;           ///< statuses after STOP
+  std::deque<os::service_process_status> after_start;      ///< statuses of a service after start
+  std::deque<os::service_process_status> after_stop;       ///< statuses after STOP
   std::deque<os::service_process_status> after_pause, after_continue;
 
   /// A status with this state. The process ID is 0 if the service is stopped.
