@@ -1,4 +1,4 @@
-// winsvc: a router of lambdas becomes a Windows service.
+// winsvc: makes a Windows service with an HTTP server from a function that registers routes.
 //
 //   #include <winsvc.hpp>
 //
@@ -8,8 +8,9 @@
 //   }
 //   WINSVC_MAIN(App)
 //
-// The program installs, starts, stops, debugs, describes and removes itself: `hello help`. It needs cpp-httplib's
-// <httplib.h> beside it and nothing else. The order below is the architecture: a file sees what stands above it here.
+// The program installs, starts, stops, debugs, describes and removes the service: `hello help`. It requires only
+// cpp-httplib's <httplib.h> in the include path. The includes are in the order of the layers: a file uses only files
+// that precede it.
 //
 // winsvc 0.1.0. Copyright 2026 the winsvc authors. SPDX-License-Identifier: MIT (in full at the end)
 //
@@ -17,285 +18,285 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    303  config/version.hpp                 The version of winsvc: the one place that knows it.
-//    320  config/compiler.hpp                What is compiling us.
-//    359  config/form.hpp                    The form in which winsvc is compiled.
-//    445  config/options.hpp                 Every knob a user can turn, with its default and its price.
-//    500  config/abi.hpp                     The inline namespace that everything is in.
-//    551  base/scope.hpp                     Runs a callable when a scope is left, on every path out of it.
-//    582  base/text.hpp                      Text as the rest of winsvc needs it.
-//    650  os/win/windows_headers.hpp         The door to Windows: the one file that includes <windows.h>.
-//    707  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
-//    826  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
-//    865  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
-//    926  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
-//   1010  base/json_writer.hpp               JSON, written: for what winsvc says to machines.
-//   1064  base/clock.hpp                     Time as a thing that is passed in, so that no test ever sleeps.
-//   1125  base/encoding.hpp                  Bytes as text and back, and the comparison of secrets.
-//   1158  base/error.hpp                     An error is a sentence for a tired person.
-//   1200  base/sha.hpp                       SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of ...
-//   1231  route/path.hpp                     The path of a request, cut into segments.
-//   1282  wire/grammar.hpp                   The few words of HTTP's grammar that the gate and the chunked decoder ...
-//   1345  wire/cookie.hpp                    A cookie as text: with all its attributes, and signed so that a client ...
-//   1427  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
-//   1541  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
-//   1615  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
-//   1760  route/metadata.hpp                 What is known of a route beside its pattern.
-//   1850  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
-//   2200  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
-//   2383  api/middleware.hpp                 Middleware: functions that run before and after the handler.
-//   2431  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
-//   2503  route/method.hpp                   The request methods that routes are made of, and small sets of them.
-//   2562  route/url_value.hpp                A value for a URL, and a URL with a query made of such values.
-//   2610  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
-//   2743  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
-//   2782  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
-//   2877  api/file_options.hpp               Options of a static folder.
-//   2908  base/source_location.hpp           Where in the user's program a call was written.
-//   2942  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
-//   3163  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
-//   3241  wire/fields.hpp                    Names and values as queries and forms have them ...
-//   3280  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
-//   3414  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
-//   3446  base/stop.hpp                      A request to stop, remembered for ever: whoever looks later still sees it.
-//   3528  scm/control_event.hpp              What comes with a control: the session that changed, the power that went.
-//   3598  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   3773  base/duration.hpp                  Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   3803  settings/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
-//   3952  settings/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
-//   4017  settings/setting.hpp               One setting: its type, its rules, its value, and the value it would ...
-//   4232  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   4379  api/tls_options.hpp                TLS options: client certificates.
-//   4420  base/timed_mutex.hpp               A mutex whose waiters give up after a while.
-//   4487  base/log.hpp                       The log that a service keeps.
-//   4624  scm/recovery.hpp                   What the SCM does when the service fails.
-//   4687  base/quote.hpp                     Windows has no argument list, only one command line that each program ...
-//   4726  base/result.hpp                    A value or the reason there is none.
-//   4801  scm/spec.hpp                       What is to be installed.
-//   4885  wire/limits.hpp                    How much a client may send, and how long it may take.
-//   4954  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   5254  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   5300  api/run.hpp                        Entry point: runs the verb on the command line.
-//   5338  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   5351  addons/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
-//   5392  addons/cors.hpp                    Cross-origin requests.
-//   5433  wire/head.hpp                      A request head that has passed the gate (wire/gate.hpp).
-//   5550  wire/websocket.hpp                 The WebSocket protocol as values.
-//   5679  addons/same_origin.hpp             Requests that change something, from pages of this service alone.
-//   5706  wire/ip.hpp                        IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   5763  addons/rate_limit.hpp              How often one client may ask.
-//   5832  addons/proxies.hpp                 The client behind a proxy.
-//   5858  addons/headers.hpp                 Small middleware for headers and sizes.
+//    304  config/version.hpp                 The version of winsvc, defined only here.
+//    321  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
+//    360  config/form.hpp                    The form in which winsvc is compiled.
+//    446  config/options.hpp                 The compile-time options of winsvc.
+//    502  config/abi.hpp                     The inline namespace that contains all names of winsvc.
+//    553  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
+//    584  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    654  os/win/windows_headers.hpp         The door to Windows: the one file that includes <windows.h>.
+//    711  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
+//    830  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
+//    869  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
+//    930  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
+//   1014  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
+//   1069  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
+//   1133  base/encoding.hpp                  base64 and constant-time comparison of secrets.
+//   1168  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
+//   1210  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
+//   1240  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
+//   1293  wire/grammar.hpp                   The few words of HTTP's grammar that the gate and the chunked decoder ...
+//   1356  wire/cookie.hpp                    A cookie as text: with all its attributes, and signed so that a client ...
+//   1438  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
+//   1552  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
+//   1626  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
+//   1771  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
+//   1861  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
+//   2211  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   2394  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   2442  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   2514  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
+//   2573  route/url_value.hpp                url_value, with_query.
+//   2622  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   2755  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   2794  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   2889  api/file_options.hpp               Options of a static folder.
+//   2920  base/source_location.hpp           source_location: file and line of a call in the user's program.
+//   2956  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   3177  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   3255  wire/fields.hpp                    Names and values as queries and forms have them ...
+//   3294  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   3428  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   3460  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
+//   3543  scm/control_event.hpp              What comes with a control: the session that changed, the power that went.
+//   3613  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   3788  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   3819  settings/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
+//   3968  settings/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
+//   4033  settings/setting.hpp               One setting: its type, its rules, its value, and the value it would ...
+//   4248  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   4395  api/tls_options.hpp                TLS options: client certificates.
+//   4436  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   4503  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   4644  scm/recovery.hpp                   What the SCM does when the service fails.
+//   4707  base/quote.hpp                     Windows command lines.
+//   4748  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   4823  scm/spec.hpp                       What is to be installed.
+//   4907  wire/limits.hpp                    How much a client may send, and how long it may take.
+//   4976  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   5276  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   5322  api/run.hpp                        Entry point: runs the verb on the command line.
+//   5360  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   5373  addons/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
+//   5414  addons/cors.hpp                    Cross-origin requests.
+//   5455  wire/head.hpp                      A request head that has passed the gate (wire/gate.hpp).
+//   5572  wire/websocket.hpp                 The WebSocket protocol as values.
+//   5701  addons/same_origin.hpp             Requests that change something, from pages of this service alone.
+//   5728  wire/ip.hpp                        IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   5785  addons/rate_limit.hpp              How often one client may ask.
+//   5854  addons/proxies.hpp                 The client behind a proxy.
+//   5880  addons/headers.hpp                 Small middleware for headers and sizes.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   5891  base/text.hpp:bodies               Text as the rest of winsvc needs it.
-//   6102  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   6131  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   6147  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   6245  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//   6287  base/clock.hpp:bodies              Time as a thing that is passed in, so that no test ever sleeps.
-//   6444  base/encoding.hpp:bodies           Bytes as text and back, and the comparison of secrets.
-//   6521  base/error.hpp:bodies              An error is a sentence for a tired person.
-//   6551  base/sha.hpp:bodies                SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of ...
-//   6667  route/path.hpp:bodies              The path of a request, cut into segments.
-//   6743  wire/grammar.hpp:bodies            The few words of HTTP's grammar that the gate and the chunked decoder ...
-//   6797  wire/cookie.hpp:bodies             A cookie as text: with all its attributes, and signed so that a client ...
-//   6922  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//   6989  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//   7038  route/metadata.hpp:bodies          What is known of a route beside its pattern.
-//   7087  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//   7113  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//   7141  route/method.hpp:bodies            The request methods that routes are made of, and small sets of them.
-//   7192  route/url_value.hpp:bodies         A value for a URL, and a URL with a query made of such values.
-//   7234  wire/fields.hpp:bodies             Names and values as queries and forms have them ...
-//   7300  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//   7328  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//   7350  base/duration.hpp:bodies           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   7420  settings/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
-//   7536  settings/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
-//   7671  base/log.hpp:bodies                The log that a service keeps.
-//   7807  scm/recovery.hpp:bodies            What the SCM does when the service fails.
-//   7873  base/quote.hpp:bodies              Windows has no argument list, only one command line that each program ...
-//   7961  scm/spec.hpp:bodies                What is to be installed.
-//   8068  addons/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
-//   8148  addons/cors.hpp:bodies             Cross-origin requests.
-//   8215  wire/head.hpp:bodies               A request head that has passed the gate (wire/gate.hpp).
-//   8290  wire/websocket.hpp:bodies          The WebSocket protocol as values.
-//   8544  addons/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
-//   8570  wire/ip.hpp:bodies                 IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   8725  addons/rate_limit.hpp:bodies       How often one client may ask.
-//   8777  addons/proxies.hpp:bodies          The client behind a proxy.
-//   8810  addons/headers.hpp:bodies          Small middleware for headers and sizes.
-//   8851  base/timer_wheel.hpp               Deadlines of very many things, each set and moved in constant time.
-//   8998  base/error_codes.hpp               What system codes mean to the person who meets them.
-//   9133  base/flat_json.hpp                 JSON objects of texts and numbers alone, read.
-//   9263  settings/registry.hpp              The settings of an app.
-//   9548  route/pattern.hpp                  The paths a route serves, as one line of text, and how two of them relate.
-//   9738  route/table.hpp                    The routes of an app as a tree of segments.
-//  10053  route/url.hpp                      A pattern and its values back into a path.
-//  10156  wire/head_parser.hpp               The gate: decides whether the bytes a client sent are one valid ...
-//  10528  wire/chunked.hpp                   Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
-//  10689  wire/file_name.hpp                 The name a client gives to a file it sends, as a name that can be ...
-//  10767  wire/path_mapping.hpp              From the tail of a route to the path of a file below a folder, or a ...
-//  10836  wire/conditional.hpp               Requests with conditions.
-//  10979  wire/representation.hpp            Which form of a file a client gets.
-//  11101  wire/multipart.hpp                 A form with files (multipart/form-data, RFC 7578), taken apart while ...
-//  11351  scm/state.hpp                      The words that a service and the Service Control Manager (SCM) share.
-//  11512  scm/lifecycle.hpp                  The life of a service as a pure state machine.
-//  11625  scm/control_policy.hpp             What a control means in a state.
-//  11706  scm/stop_limits.hpp                How long a stop may take, by where it comes from.
-//  11769  scm/events.hpp                     What the service writes into the Windows event log, as a table.
-//  11826  scm/account.hpp                    The account a service runs as.
-//  11956  scm/security.hpp                   Who may do what, as text.
-//  12168  scm/config_levels.hpp              What ChangeServiceConfig2W sets, level by level.
-//  12275  scm/event_record.hpp               What stands in the Windows event log, read.
-//  12413  scm/saved_state.hpp                What the running service leaves for `status` to find.
-//  12504  commandline/verbs.hpp              The command line as two tables.
-//  12735  commandline/command.hpp            From argv to what is asked: pure, by the tables of commandline/verbs.hpp.
-//  13137  os/posix/headers.hpp               The door to POSIX: the one file that includes its system headers.
-//  13172  os/service_manager.hpp             The Service Control Manager as seen by who manages services, and what ...
-//  13333  os/socket.hpp                      TCP as the engine needs it.
-//  13474  os/posix/socket_api.hpp            What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//  13625  os/file.hpp                        The few things done with files.
-//  13735  os/process.hpp                     This process and its surroundings.
-//  13852  os/win/wide.hpp                    Windows' own strings, lists of strings and handles.
-//  13955  os/win/socket_api.hpp              What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//  14137  os/tcp.hpp                         os/socket.hpp on every platform.
-//  14408  os/poll_poller.hpp                 os/poller.hpp over poll() and WSAPoll.
-//  14573  os/posix/epoll.hpp                 os/poller.hpp on Linux.
-//  14684  os/win/iocp.hpp                    os/poller.hpp on Windows: an I/O completion port.
-//  14928  os/poller.hpp                      Waiting for many sockets with few threads.
-//  14978  os/control_channel.hpp             Where the operator talks to a running service.
-//  15045  os/posix/file.hpp                  os/file.hpp on POSIX.
-//  15214  os/connection_threads.hpp          Threads for those who come and go.
-//  15299  os/posix/control_channel.hpp       os/channel.hpp on POSIX: a Unix socket.
-//  15515  os/console.hpp                     The terminal: writing to it, asking for a secret, and the ways a ...
-//  15615  os/posix/console.hpp               os/console.hpp on POSIX.
-//  15769  os/crash.hpp                       What is left of a process that crashes.
-//  15903  os/posix/crash.hpp                 os/crash.hpp on POSIX.
-//  16100  os/elevation.hpp                   The same program once more, elevated.
-//  16174  os/posix/elevation.hpp             os/elevation.hpp on POSIX: there is nobody to ask.
-//  16221  os/folder_watcher.hpp              A folder that is watched.
-//  16271  os/posix/folder_watcher.hpp        os/folder_watcher.hpp on POSIX: inotify on Linux.
-//  16374  os/key_reader.hpp                  Keys as a person presses them, without Enter, where standard input is ...
-//  16411  os/posix/key_reader.hpp            os/keys.hpp on POSIX.
-//  16593  os/local_time.hpp                  How far the clocks on this machine's walls are ahead of UTC.
-//  16615  os/posix/local_time.hpp            os/local_time.hpp on POSIX.
-//  16650  os/exclusive_file.hpp              A file that comes into being.
-//  16728  os/posix/exclusive_file.hpp        os/exclusive_file.hpp on POSIX.
-//  16829  os/probe.hpp                       What `doctor` and `why` ask the machine beside its services.
-//  16857  os/posix/probe.hpp                 os/probe.hpp on POSIX: there is no such thing.
-//  16898  os/dispatcher.hpp                  The Service Control Manager as seen by the service itself.
-//  16938  os/event_log.hpp                   The Windows event log: one report, one line.
-//  16997  os/posix/process.hpp               os/process.hpp, os/event_log.hpp and the service side of the seam on ...
-//  17247  os/input_file.hpp                  A file that is read from any place of it.
-//  17311  os/posix/input_file.hpp            os/input_file.hpp on POSIX.
-//  17403  os/win/security.hpp                Security descriptors and SIDs as Windows holds them, and as text.
-//  17526  os/win/control_channel.hpp         os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  17764  os/win/console.hpp                 os/console.hpp on Windows.
-//  17963  os/win/file.hpp                    os/file.hpp on Windows.
-//  18147  os/win/system_library.hpp          Functions of Windows' own libraries, found at run time.
-//  18184  os/win/crash.hpp                   os/crash.hpp on Windows.
-//  18483  os/win/dispatcher.hpp              The real dispatcher: ServiceMain and the control handler, which ...
-//  18582  os/win/elevation.hpp               os/elevation.hpp on Windows.
-//  18834  os/win/folder_watcher.hpp          os/folder_watcher.hpp on Windows.
-//  18904  os/win/key_reader.hpp              os/keys.hpp on Windows.
-//  18991  os/win/local_time.hpp              os/local_time.hpp on Windows.
-//  19044  os/win/exclusive_file.hpp          os/exclusive_file.hpp on Windows.
-//  19135  os/win/registry.hpp                Keys of the registry below HKEY_LOCAL_MACHINE.
-//  19269  os/win/probe.hpp                   os/probe.hpp on Windows.
-//  19342  os/win/process.hpp                 os/process.hpp and os/event_log.hpp on Windows.
-//  19520  os/win/input_file.hpp              os/input_file.hpp on Windows.
-//  19631  os/win/account_rights.hpp          The right to log on as a service, in Windows' database of who may what ...
-//  19759  os/win/install.hpp                 What an install touches beside the Service Control Manager.
-//  19920  os/win/config_levels.hpp           model/levels.hpp as Windows has it.
-//  20070  os/win/service_manager.hpp         The real Service Control Manager.
-//  20323  os/native.hpp                      The operating system, whole: the seam and this platform's bodies for it.
-//  20329  log/async_sink.hpp                 A queue before the sinks of a log, and a thread that empties it.
-//  20618  log/ring_sink.hpp                  The last lines of the log, in memory: for who looks at a running service.
-//  20689  log/log_query.hpp                  Which entries of a log are wanted, and what a line of one says of itself.
-//  20771  log/rotating_file_sink.hpp         The log file: appended to, set aside by size and by day, so many kept.
-//  21146  log/console_sink.hpp               The log on the screen.
-//  21243  log/event_log_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
-//  21286  log/log_reader.hpp                 What `logs` shows: entries of the log file and of those that were set ...
-//  21516  addons/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
-//  21811  addons/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
-//  22052  addons/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
-//  22162  addons/dashboard_style.hpp         The looks of the dashboard (addons/dashboard_page.hpp).
-//  22313  addons/dashboard_script.hpp        What fills the dashboard (addons/dashboard_page.hpp).
-//  22710  http/router.hpp                    The routes of an app with their handlers.
-//  22900  http/request_statistics.hpp        How busy a service is.
-//  23099  http/engine_state.hpp              What the connections of one engine have in common.
-//  23209  http/upload_folder.hpp             The files of uploads on disk.
-//  23280  http/transport.hpp                 What a connection reads from and writes to.
-//  23426  http/exchange.hpp                  One request and its answer on their way through cpp-httplib.
-//  23777  http/stream_impl.hpp               The bodies of api/stream.hpp that work on a request in progress.
-//  23811  http/reply_impl.hpp                The bodies of api/reply.hpp that work on a request in progress.
-//  23869  http/problem.hpp                   Error responses: application/problem+json (RFC 9457), or a line of ...
-//  23953  http/context_impl.hpp              The bodies of api/context.hpp.
-//  24006  http/url_for_impl.hpp              The body of api/url_for.hpp.
-//  24037  http/route_builder_impl.hpp        The bodies of api/route_builder.hpp.
-//  24169  http/group_impl.hpp                The bodies of api/group.hpp: what a registrar does with the router.
-//  24217  http/body_reader.hpp               Reads the body of a request when a handler is about to be called, and ...
-//  24388  http/handler_timeouts.hpp          Time-outs of handlers.
-//  24500  http/upload_receiver.hpp           How the server hands a body to whatever reads it into files, without ...
-//  24530  http/error_responder.hpp           What becomes of everything that goes wrong between a request and its ...
-//  24685  http/fast_path.hpp                 The direct way of a plain request.
-//  24862  http/request_processor.hpp         cpp-httplib at work for one request.
-//  25277  http/file_response.hpp             A file as an answer: sent in pieces from the open file, never whole in ...
-//  25425  http/static_folder.hpp             A folder of files below a prefix.
-//  25571  http/upload_impl.hpp               The bodies of api/upload.hpp that work on files and on a request in ...
-//  25638  http/upload_reader.hpp             Reads a body into files while it arrives (api/upload.hpp has what ...
-//  25847  http/websocket_session.hpp         One open WebSocket on its connection.
-//  26191  server/tls_identity.hpp            The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
-//  26223  server/engine.hpp                  The engine: listens, accepts, serves, drains.
-//  26317  server/connection.hpp              One connection, from its first byte to its close, in steps.
-//  26759  server/thread_pool.hpp             The engine's threads, few and busy.
-//  27236  server/connection_table.hpp        The clients that are connected, and who of the crew is at which of them.
-//  27389  server/tls.hpp                     TLS between a socket and HTTP, where cpp-httplib is built with a ...
-//  27735  server/server.hpp                  The server inside an engine (server/engine.hpp).
-//  28253  host/definition.hpp                Everything App said, as a value: what the runtime and the verbs read.
-//  28359  host/service_impl.hpp              The bodies of api/service.hpp: what App says goes into the blueprint.
-//  28583  host/builtin_routes.hpp            What a service can tell of itself, where the app asks for it.
-//  28666  host/dashboard.hpp                 `svc.dashboard`: the service on a page (addons/dashboard_page.hpp) ...
-//  28923  host/status_reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  28988  host/health.hpp                    Liveness and readiness.
-//  29067  host/hook_thread.hpp               The thread that hooks run on, one after the other, and the patience ...
-//  29233  host/hook_runner.hpp               Runs the app's hooks on their thread and waits beside it.
-//  29340  host/builtin_settings.hpp          The settings of a run.
-//  29497  host/settings_watcher.hpp          The settings file, watched.
-//  29609  host/control_tasks.hpp             What controls ask for, beside a stop.
-//  29816  host/worker_pool.hpp               The app's workers while they run.
-//  29925  host/control_channel_server.hpp    What the operator asks a running service, by its channel ...
-//  30077  host/runtime.hpp                   The one order of start, serve, drain and stop, the same in a terminal ...
-//  30570  host/status.hpp                    What `status` shows: the SCM's view of the service and what the ...
-//  30711  host/console_keys.hpp              The keys of `debug`: what a control of the SCM's would do, at a ...
-//  30829  host/console_host.hpp              `debug`: the service in a terminal.
-//  30927  host/service_host.hpp              `run-service`: the service under the Service Control Manager.
-//  31267  manage/installation.hpp            What is installed, what is to be, and what lies between the two.
-//  31624  manage/wait.hpp                    Waiting until the SCM says that a service has got where it was sent.
-//  31708  manage/verb_context.hpp            What every verb that manages the service stands on.
-//  31842  manage/start_stop.hpp              The verbs that bring an installed service up and down.
-//  32140  manage/send_control.hpp            The verbs that send a running service a control.
-//  32275  manage/folder_access.hpp           The folders that a service needs, opened to its own SID and to nothing ...
-//  32404  manage/query_installed.hpp         What is installed, read with query rights alone.
-//  32501  manage/drift.hpp                   Drift: where what is installed is not what the program would install.
-//  32564  manage/install.hpp                 install and update: look at what there is (verbs/survey.hpp), plan ...
-//  32909  manage/remove.hpp                  remove: stop, wait, delete, close, wait until it is gone, and take ...
-//  33000  diagnose/firewall.hpp              Windows' firewall, as far as it concerns one program that listens.
-//  33091  diagnose/finding.hpp               What `doctor` finds: each with its weight, what was seen, and what to do.
-//  33261  diagnose/live_query.hpp            The questions that verbs ask a running service on its channel ...
-//  33345  diagnose/system_probe.hpp          The machine beside its services, as verbs ask it.
-//  33374  diagnose/doctor.hpp                `diagnostics`: looks at all that makes services fail, before it does.
-//  33674  diagnose/post_mortem.hpp           `why`: what became of the service, in a few sentences, from all that ...
-//  33798  cli/run_verb.hpp                   The verbs that manage, by their words.
-//  34013  cli/config.hpp                     `config`: every setting with its value, where that comes from, and ...
-//  34156  cli/run.hpp                        From the command line to a verb: the body of winsvc::run (api/run.hpp).
+//   5913  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   6124  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   6153  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   6169  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   6267  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//   6309  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//   6466  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
+//   6543  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   6573  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//   6689  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   6766  wire/grammar.hpp:bodies            The few words of HTTP's grammar that the gate and the chunked decoder ...
+//   6820  wire/cookie.hpp:bodies             A cookie as text: with all its attributes, and signed so that a client ...
+//   6945  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//   7012  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//   7061  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   7110  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//   7136  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//   7164  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//   7215  route/url_value.hpp:bodies         url_value, with_query.
+//   7257  wire/fields.hpp:bodies             Names and values as queries and forms have them ...
+//   7323  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//   7351  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//   7373  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   7445  settings/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
+//   7561  settings/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
+//   7696  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//   7835  scm/recovery.hpp:bodies            What the SCM does when the service fails.
+//   7901  base/quote.hpp:bodies              Windows command lines.
+//   7989  scm/spec.hpp:bodies                What is to be installed.
+//   8096  addons/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
+//   8176  addons/cors.hpp:bodies             Cross-origin requests.
+//   8243  wire/head.hpp:bodies               A request head that has passed the gate (wire/gate.hpp).
+//   8318  wire/websocket.hpp:bodies          The WebSocket protocol as values.
+//   8572  addons/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
+//   8598  wire/ip.hpp:bodies                 IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   8753  addons/rate_limit.hpp:bodies       How often one client may ask.
+//   8805  addons/proxies.hpp:bodies          The client behind a proxy.
+//   8838  addons/headers.hpp:bodies          Small middleware for headers and sizes.
+//   8879  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//   9027  base/error_codes.hpp               What system codes mean to the person who meets them.
+//   9162  base/flat_json.hpp                 JSON objects of texts and numbers alone, read.
+//   9292  settings/registry.hpp              The settings of an app.
+//   9577  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//   9775  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  10103  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  10209  wire/head_parser.hpp               The gate: decides whether the bytes a client sent are one valid ...
+//  10581  wire/chunked.hpp                   Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
+//  10742  wire/file_name.hpp                 The name a client gives to a file it sends, as a name that can be ...
+//  10820  wire/path_mapping.hpp              From the tail of a route to the path of a file below a folder, or a ...
+//  10889  wire/conditional.hpp               Requests with conditions.
+//  11032  wire/representation.hpp            Which form of a file a client gets.
+//  11154  wire/multipart.hpp                 A form with files (multipart/form-data, RFC 7578), taken apart while ...
+//  11404  scm/state.hpp                      The words that a service and the Service Control Manager (SCM) share.
+//  11565  scm/lifecycle.hpp                  The life of a service as a pure state machine.
+//  11678  scm/control_policy.hpp             What a control means in a state.
+//  11759  scm/stop_limits.hpp                How long a stop may take, by where it comes from.
+//  11822  scm/events.hpp                     What the service writes into the Windows event log, as a table.
+//  11879  scm/account.hpp                    The account a service runs as.
+//  12009  scm/security.hpp                   Who may do what, as text.
+//  12221  scm/config_levels.hpp              What ChangeServiceConfig2W sets, level by level.
+//  12328  scm/event_record.hpp               What stands in the Windows event log, read.
+//  12466  scm/saved_state.hpp                What the running service leaves for `status` to find.
+//  12557  commandline/verbs.hpp              The command line as two tables.
+//  12788  commandline/command.hpp            From argv to what is asked: pure, by the tables of commandline/verbs.hpp.
+//  13190  os/posix/headers.hpp               The door to POSIX: the one file that includes its system headers.
+//  13225  os/service_manager.hpp             The Service Control Manager as seen by who manages services, and what ...
+//  13386  os/socket.hpp                      TCP as the engine needs it.
+//  13527  os/posix/socket_api.hpp            What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//  13678  os/file.hpp                        The few things done with files.
+//  13788  os/process.hpp                     This process and its surroundings.
+//  13905  os/win/wide.hpp                    Windows' own strings, lists of strings and handles.
+//  14008  os/win/socket_api.hpp              What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//  14190  os/tcp.hpp                         os/socket.hpp on every platform.
+//  14461  os/poll_poller.hpp                 os/poller.hpp over poll() and WSAPoll.
+//  14626  os/posix/epoll.hpp                 os/poller.hpp on Linux.
+//  14737  os/win/iocp.hpp                    os/poller.hpp on Windows: an I/O completion port.
+//  14981  os/poller.hpp                      Waiting for many sockets with few threads.
+//  15031  os/control_channel.hpp             Where the operator talks to a running service.
+//  15098  os/posix/file.hpp                  os/file.hpp on POSIX.
+//  15267  os/connection_threads.hpp          Threads for those who come and go.
+//  15352  os/posix/control_channel.hpp       os/channel.hpp on POSIX: a Unix socket.
+//  15568  os/console.hpp                     The terminal: writing to it, asking for a secret, and the ways a ...
+//  15668  os/posix/console.hpp               os/console.hpp on POSIX.
+//  15822  os/crash.hpp                       What is left of a process that crashes.
+//  15956  os/posix/crash.hpp                 os/crash.hpp on POSIX.
+//  16153  os/elevation.hpp                   The same program once more, elevated.
+//  16227  os/posix/elevation.hpp             os/elevation.hpp on POSIX: there is nobody to ask.
+//  16274  os/folder_watcher.hpp              A folder that is watched.
+//  16324  os/posix/folder_watcher.hpp        os/folder_watcher.hpp on POSIX: inotify on Linux.
+//  16427  os/key_reader.hpp                  Keys as a person presses them, without Enter, where standard input is ...
+//  16464  os/posix/key_reader.hpp            os/keys.hpp on POSIX.
+//  16646  os/local_time.hpp                  How far the clocks on this machine's walls are ahead of UTC.
+//  16668  os/posix/local_time.hpp            os/local_time.hpp on POSIX.
+//  16703  os/exclusive_file.hpp              A file that comes into being.
+//  16781  os/posix/exclusive_file.hpp        os/exclusive_file.hpp on POSIX.
+//  16882  os/probe.hpp                       What `doctor` and `why` ask the machine beside its services.
+//  16910  os/posix/probe.hpp                 os/probe.hpp on POSIX: there is no such thing.
+//  16951  os/dispatcher.hpp                  The Service Control Manager as seen by the service itself.
+//  16991  os/event_log.hpp                   The Windows event log: one report, one line.
+//  17050  os/posix/process.hpp               os/process.hpp, os/event_log.hpp and the service side of the seam on ...
+//  17300  os/input_file.hpp                  A file that is read from any place of it.
+//  17364  os/posix/input_file.hpp            os/input_file.hpp on POSIX.
+//  17456  os/win/security.hpp                Security descriptors and SIDs as Windows holds them, and as text.
+//  17579  os/win/control_channel.hpp         os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  17817  os/win/console.hpp                 os/console.hpp on Windows.
+//  18016  os/win/file.hpp                    os/file.hpp on Windows.
+//  18200  os/win/system_library.hpp          Functions of Windows' own libraries, found at run time.
+//  18237  os/win/crash.hpp                   os/crash.hpp on Windows.
+//  18536  os/win/dispatcher.hpp              The real dispatcher: ServiceMain and the control handler, which ...
+//  18635  os/win/elevation.hpp               os/elevation.hpp on Windows.
+//  18887  os/win/folder_watcher.hpp          os/folder_watcher.hpp on Windows.
+//  18957  os/win/key_reader.hpp              os/keys.hpp on Windows.
+//  19044  os/win/local_time.hpp              os/local_time.hpp on Windows.
+//  19097  os/win/exclusive_file.hpp          os/exclusive_file.hpp on Windows.
+//  19188  os/win/registry.hpp                Keys of the registry below HKEY_LOCAL_MACHINE.
+//  19322  os/win/probe.hpp                   os/probe.hpp on Windows.
+//  19395  os/win/process.hpp                 os/process.hpp and os/event_log.hpp on Windows.
+//  19573  os/win/input_file.hpp              os/input_file.hpp on Windows.
+//  19684  os/win/account_rights.hpp          The right to log on as a service, in Windows' database of who may what ...
+//  19812  os/win/install.hpp                 What an install touches beside the Service Control Manager.
+//  19973  os/win/config_levels.hpp           model/levels.hpp as Windows has it.
+//  20123  os/win/service_manager.hpp         The real Service Control Manager.
+//  20376  os/native.hpp                      The operating system, whole: the seam and this platform's bodies for it.
+//  20382  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  20675  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  20747  log/log_query.hpp                  Which entries of a log are wanted, and what a line of one says of itself.
+//  20829  log/rotating_file_sink.hpp         The log file: appended to, set aside by size and by day, so many kept.
+//  21204  log/console_sink.hpp               The log on the screen.
+//  21301  log/event_log_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
+//  21344  log/log_reader.hpp                 What `logs` shows: entries of the log file and of those that were set ...
+//  21574  addons/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
+//  21869  addons/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
+//  22110  addons/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
+//  22220  addons/dashboard_style.hpp         The looks of the dashboard (addons/dashboard_page.hpp).
+//  22371  addons/dashboard_script.hpp        What fills the dashboard (addons/dashboard_page.hpp).
+//  22768  http/router.hpp                    The routes of an app with their handlers.
+//  22958  http/request_statistics.hpp        How busy a service is.
+//  23157  http/engine_state.hpp              What the connections of one engine have in common.
+//  23267  http/upload_folder.hpp             The files of uploads on disk.
+//  23338  http/transport.hpp                 What a connection reads from and writes to.
+//  23484  http/exchange.hpp                  One request and its answer on their way through cpp-httplib.
+//  23835  http/stream_impl.hpp               The bodies of api/stream.hpp that work on a request in progress.
+//  23869  http/reply_impl.hpp                The bodies of api/reply.hpp that work on a request in progress.
+//  23927  http/problem.hpp                   Error responses: application/problem+json (RFC 9457), or a line of ...
+//  24011  http/context_impl.hpp              The bodies of api/context.hpp.
+//  24064  http/url_for_impl.hpp              The body of api/url_for.hpp.
+//  24095  http/route_builder_impl.hpp        The bodies of api/route_builder.hpp.
+//  24227  http/group_impl.hpp                The bodies of api/group.hpp: what a registrar does with the router.
+//  24275  http/body_reader.hpp               Reads the body of a request when a handler is about to be called, and ...
+//  24446  http/handler_timeouts.hpp          Time-outs of handlers.
+//  24558  http/upload_receiver.hpp           How the server hands a body to whatever reads it into files, without ...
+//  24588  http/error_responder.hpp           What becomes of everything that goes wrong between a request and its ...
+//  24743  http/fast_path.hpp                 The direct way of a plain request.
+//  24920  http/request_processor.hpp         cpp-httplib at work for one request.
+//  25335  http/file_response.hpp             A file as an answer: sent in pieces from the open file, never whole in ...
+//  25483  http/static_folder.hpp             A folder of files below a prefix.
+//  25629  http/upload_impl.hpp               The bodies of api/upload.hpp that work on files and on a request in ...
+//  25696  http/upload_reader.hpp             Reads a body into files while it arrives (api/upload.hpp has what ...
+//  25905  http/websocket_session.hpp         One open WebSocket on its connection.
+//  26249  server/tls_identity.hpp            The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
+//  26281  server/engine.hpp                  The engine: listens, accepts, serves, drains.
+//  26375  server/connection.hpp              One connection, from its first byte to its close, in steps.
+//  26817  server/thread_pool.hpp             The engine's threads, few and busy.
+//  27294  server/connection_table.hpp        The clients that are connected, and who of the crew is at which of them.
+//  27447  server/tls.hpp                     TLS between a socket and HTTP, where cpp-httplib is built with a ...
+//  27793  server/server.hpp                  The server inside an engine (server/engine.hpp).
+//  28311  host/definition.hpp                Everything App said, as a value: what the runtime and the verbs read.
+//  28417  host/service_impl.hpp              The bodies of api/service.hpp: what App says goes into the blueprint.
+//  28641  host/builtin_routes.hpp            What a service can tell of itself, where the app asks for it.
+//  28724  host/dashboard.hpp                 `svc.dashboard`: the service on a page (addons/dashboard_page.hpp) ...
+//  28981  host/status_reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  29046  host/health.hpp                    Liveness and readiness.
+//  29125  host/hook_thread.hpp               The thread that hooks run on, one after the other, and the patience ...
+//  29291  host/hook_runner.hpp               Runs the app's hooks on their thread and waits beside it.
+//  29398  host/builtin_settings.hpp          The settings of a run.
+//  29555  host/settings_watcher.hpp          The settings file, watched.
+//  29667  host/control_tasks.hpp             What controls ask for, beside a stop.
+//  29874  host/worker_pool.hpp               The app's workers while they run.
+//  29983  host/control_channel_server.hpp    What the operator asks a running service, by its channel ...
+//  30135  host/runtime.hpp                   The one order of start, serve, drain and stop, the same in a terminal ...
+//  30628  host/status.hpp                    What `status` shows: the SCM's view of the service and what the ...
+//  30769  host/console_keys.hpp              The keys of `debug`: what a control of the SCM's would do, at a ...
+//  30887  host/console_host.hpp              `debug`: the service in a terminal.
+//  30985  host/service_host.hpp              `run-service`: the service under the Service Control Manager.
+//  31325  manage/installation.hpp            What is installed, what is to be, and what lies between the two.
+//  31682  manage/wait.hpp                    Waiting until the SCM says that a service has got where it was sent.
+//  31766  manage/verb_context.hpp            What every verb that manages the service stands on.
+//  31900  manage/start_stop.hpp              The verbs that bring an installed service up and down.
+//  32198  manage/send_control.hpp            The verbs that send a running service a control.
+//  32333  manage/folder_access.hpp           The folders that a service needs, opened to its own SID and to nothing ...
+//  32462  manage/query_installed.hpp         What is installed, read with query rights alone.
+//  32559  manage/drift.hpp                   Drift: where what is installed is not what the program would install.
+//  32622  manage/install.hpp                 install and update: look at what there is (verbs/survey.hpp), plan ...
+//  32967  manage/remove.hpp                  remove: stop, wait, delete, close, wait until it is gone, and take ...
+//  33058  diagnose/firewall.hpp              Windows' firewall, as far as it concerns one program that listens.
+//  33149  diagnose/finding.hpp               What `doctor` finds: each with its weight, what was seen, and what to do.
+//  33319  diagnose/live_query.hpp            The questions that verbs ask a running service on its channel ...
+//  33403  diagnose/system_probe.hpp          The machine beside its services, as verbs ask it.
+//  33432  diagnose/doctor.hpp                `diagnostics`: looks at all that makes services fail, before it does.
+//  33732  diagnose/post_mortem.hpp           `why`: what became of the service, in a few sentences, from all that ...
+//  33856  cli/run_verb.hpp                   The verbs that manage, by their words.
+//  34071  cli/config.hpp                     `config`: every setting with its value, where that comes from, and ...
+//  34214  cli/run.hpp                        From the command line to a verb: the body of winsvc::run (api/run.hpp).
 //
 // The end of the header:
 //
-//  34372  config/undef.hpp                   The end: every internal macro is taken back here, so that a program is ...
+//  34430  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -303,11 +304,11 @@
 // config/version.hpp
 // =====================================================================================================================
 
-// The version of winsvc: the one place that knows it. CMake, Meson and the changelog test read these four lines.
+// The version of winsvc, defined only here. CMake, Meson and the changelog test read the first four macros.
 //
 //   #if WINSVC_VERSION >= 200      // 0.2.0 or later
 //
-// WINSVC_VERSION is a plain number, major * 10000 + minor * 100 + patch, so that the preprocessor can compare it.
+// WINSVC_VERSION is the number major * 10000 + minor * 100 + patch, which the preprocessor can compare.
 
 #define WINSVC_VERSION_MAJOR 0
 #define WINSVC_VERSION_MINOR 1
@@ -320,8 +321,8 @@
 // config/compiler.hpp
 // =====================================================================================================================
 
-// What is compiling us: the only file that asks which platform and compiler this is. Everything else receives an
-// answer that is always 0 or 1. These names are internal and are taken back in config/undef.hpp.
+// Platform and compiler detection: macros that are always 0 or 1. No other file tests a macro of a platform or a
+// compiler. The names are internal; config/undef.hpp undefines them.
 
 #if defined(_MSVC_LANG)
   #define WINSVC_CPLUSPLUS _MSVC_LANG
@@ -350,7 +351,7 @@
 #endif
 
 #if defined(_MSC_VER)
-  #define WINSVC_COMPILER_MSVC 1  // cl, and clang-cl in its dialect
+  #define WINSVC_COMPILER_MSVC 1  // cl and clang-cl
 #else
   #define WINSVC_COMPILER_MSVC 0
 #endif
@@ -359,22 +360,22 @@
 // config/form.hpp
 // =====================================================================================================================
 
-// The form in which winsvc is compiled: header-only, declarations only, or the bodies as well.
+// The form in which winsvc is compiled: header-only, declarations only, or declarations and function bodies.
 //
-//   g++ hello.cpp                                     // header-only: every file that includes it has all of it
+//   g++ hello.cpp                                     // header-only: each file that includes winsvc compiles all of it
 //
-//   g++ -DWINSVC_SEPARATE=1 -c hello.cpp              // separate: this file only sees declarations
-//   g++ -c winsvc.cpp                                 // and one file has the bodies: it defines WINSVC_IMPLEMENTATION
+//   g++ -DWINSVC_SEPARATE=1 -c hello.cpp              // separate: this file sees only declarations
+//   g++ -c winsvc.cpp                                 // one file has the bodies: it defines WINSVC_IMPLEMENTATION
 //
-// A build that wants several objects compiles the second file once for each part, with -DWINSVC_PART=1 to 7. A linker
-// takes from a library only the objects whose names a program uses.
+// To get several object files, compile the second file once for each part, with -DWINSVC_PART=1 to 7. From a library,
+// the linker takes only the objects that define a name that the program uses.
 //
-// Define these macros before the first include, best on the command line: a later one has no effect.
+// Define these macros before the first include, preferably on the command line. A later definition has no effect.
 //
-// Every function that is not a template and is defined outside its class is WINSVC_INLINE and stands below the rule of
-// its file, inside `#if WINSVC_BODIES_...`. `tools/amalgamate --audit` checks this.
+// A function that is not a template and is defined outside its class is WINSVC_INLINE. Its body is below the ruled line
+// of its file, inside `#if WINSVC_BODIES_...`. `tools/amalgamate --audit` checks this.
 
-// Defined without a value means 1, as on a line `#define WINSVC_IMPLEMENTATION`.
+// A definition without a value, `#define WINSVC_IMPLEMENTATION`, means 1.
 #ifndef WINSVC_IMPLEMENTATION
   #define WINSVC_IMPLEMENTATION 0
 #elif (0 - WINSVC_IMPLEMENTATION - 1) == 1
@@ -408,14 +409,14 @@
   #define WINSVC_INLINE inline
 #endif
 
-// True if this file holds bodies, of all parts or of one.
+// 1 if this file contains function bodies, of all parts or of one part.
 #if WINSVC_IMPLEMENTATION || !WINSVC_SEPARATE
   #define WINSVC_BODIES 1
 #else
   #define WINSVC_BODIES 0
 #endif
 
-// True if this file sees all declarations: with the bodies, and in tests, which look at what is inside.
+// 1 if this file sees all declarations: a file with bodies, or a test, which also tests internals.
 #ifndef WINSVC_TESTING
   #define WINSVC_TESTING 0
 #endif
@@ -423,10 +424,10 @@
 
 #define WINSVC_HAS_PART(number) (WINSVC_BODIES && (WINSVC_PART == 0 || WINSVC_PART == (number)))
 
-// True if this file sees the server and cpp-httplib, which the other parts do without.
+// 1 if this file sees the server and cpp-httplib. The other parts do not need them.
 #define WINSVC_SEES_SERVER (WINSVC_TESTING || WINSVC_HAS_PART(3) || WINSVC_HAS_PART(4))
 
-// The parts, and which bodies each has. CMakeLists.txt and meson.build read their number here.
+// The bodies in each part. CMakeLists.txt and meson.build read the number of parts from the next line.
 #define WINSVC_PARTS 7
 #define WINSVC_BODIES_BASE WINSVC_HAS_PART(1)      // values, decisions, parsers
 #define WINSVC_BODIES_MODEL WINSVC_HAS_PART(1)
@@ -436,27 +437,28 @@
 #define WINSVC_BODIES_API WINSVC_HAS_PART(3)       // the server
 #define WINSVC_BODIES_HTTP WINSVC_HAS_PART(3)
 #define WINSVC_BODIES_FEATURES WINSVC_HAS_PART(4)  // files, uploads, WebSockets
-#define WINSVC_BODIES_APP WINSVC_HAS_PART(5)       // what runs the app
+#define WINSVC_BODIES_APP WINSVC_HAS_PART(5)       // runs the app
 #define WINSVC_BODIES_HOST WINSVC_HAS_PART(5)
-#define WINSVC_BODIES_VERBS WINSVC_HAS_PART(6)     // what manages the service
+#define WINSVC_BODIES_VERBS WINSVC_HAS_PART(6)     // manages the service
 #define WINSVC_BODIES_WEB WINSVC_HAS_PART(7)       // middleware, OpenAPI, metrics, dashboard
 
 // =====================================================================================================================
 // config/options.hpp
 // =====================================================================================================================
 
-// Every knob a user can turn, with its default and its price. Define one before the include, the same in every
-// translation unit.
+// The compile-time options of winsvc: macros that a program may define, with defaults. Define a macro before the
+// include, with the same value in each translation unit.
 //
-//   WINSVC_HTTPLIB    the header that is cpp-httplib. Default <httplib.h>; cpp-httplib 0.41 or newer.
-//   WINSVC_JSON       1 where <nlohmann/json.hpp> is found: handlers may take and return winsvc::json. Define it 0 to
-//                     keep that header out, which costs compile time; all else works without it. If a file of a program
-//                     has 1, the file with the bodies needs it too: text_of_json and parse_json are there.
-//   WINSVC_AUTOLINK   1 on MSVC: the system libraries are linked by #pragma comment(lib, ...). Define it 0 to name them
-//                     yourself: ws2_32 and advapi32 (elsewhere -lws2_32 is all there is to add).
-//   WINSVC_SEPARATE   1: the file only sees declarations, and another file has the bodies (config/form.hpp). Default 0.
+//   WINSVC_HTTPLIB    the header of cpp-httplib, version 0.41 or newer. Default <httplib.h>.
+//   WINSVC_JSON       1: handlers may take and return winsvc::json. Default 1 if <nlohmann/json.hpp> is found, else 0.
+//                     Define it as 0 to save the compile time of that header; no other feature depends on it. If one
+//                     file of a program has 1, the file with the bodies must have 1 too, because it defines
+//                     text_of_json and parse_json.
+//   WINSVC_AUTOLINK   1: link the system libraries with #pragma comment(lib, ...). Default 1 with MSVC, else 0. With 0,
+//                     pass the libraries to the linker: ws2_32 and advapi32 with MSVC, -lws2_32 with MinGW.
+//   WINSVC_SEPARATE   1: this file sees only declarations; another file has the bodies (config/form.hpp). Default 0.
 //   WINSVC_IMPLEMENTATION   1, or defined without a value: this file has the bodies. Default 0.
-//   WINSVC_ASSERT     what checks our own promises; default assert from <cassert>.
+//   WINSVC_ASSERT     checks the preconditions of winsvc's functions. Default: assert from <cassert>.
 
 #include <cassert>
 
@@ -473,7 +475,7 @@
 #endif
 
 #ifndef WINSVC_AUTOLINK
-  #if WINSVC_COMPILER_MSVC  // not its name as our value: it is gone after the include, and this is not
+  #if WINSVC_COMPILER_MSVC  // not a copy of that macro: config/undef.hpp undefines it, but WINSVC_AUTOLINK remains
     #define WINSVC_AUTOLINK 1
   #else
     #define WINSVC_AUTOLINK 0
@@ -484,7 +486,7 @@
   #define WINSVC_ASSERT(condition) assert(condition)
 #endif
 
-// What cpp-httplib is built with changes the layout of its types.
+// The options of cpp-httplib change the layout of its types.
 #if defined(CPPHTTPLIB_OPENSSL_SUPPORT) || defined(CPPHTTPLIB_MBEDTLS_SUPPORT) || defined(CPPHTTPLIB_WOLFSSL_SUPPORT)
   #define WINSVC_TLS 1
 #else
@@ -500,11 +502,11 @@
 // config/abi.hpp
 // =====================================================================================================================
 
-// The inline namespace that everything is in. Its name says what changes the meaning of our types: the version, the form
-// (config/form.hpp) and what cpp-httplib is built with. Two files that are compiled differently then fail to link, with
-// a name that says why, and do not disagree at run time.
+// The inline namespace that contains all names of winsvc. Its name contains everything that changes the layout of the
+// types: the version, the form (config/form.hpp) and the options of cpp-httplib. Two files that are compiled
+// differently then fail to link, and the names in the linker's message show the difference.
 //
-// `winsvc::service` is what you write; `winsvc::v0_1_separate_tls::service` is what the linker sees.
+// You write `winsvc::service`; the linker sees `winsvc::v0_1_separate_tls::service`.
 
 #define WINSVC_JOIN_NOW(a, b, c, d, e, f) v##a##_##b##c##d##e##f
 #define WINSVC_JOIN(a, b, c, d, e, f) WINSVC_JOIN_NOW(a, b, c, d, e, f)
@@ -539,7 +541,7 @@
   WINSVC_JOIN(WINSVC_VERSION_MAJOR, WINSVC_VERSION_MINOR, WINSVC_ABI_FORM, WINSVC_ABI_TLS, WINSVC_ABI_ZLIB, \
               WINSVC_ABI_CODINGS)
 
-#if WINSVC_COMPILER_MSVC  // the linker compares these by themselves, and names both values
+#if WINSVC_COMPILER_MSVC  // the linker compares the two values and prints both
   #pragma detect_mismatch("winsvc", WINSVC_QUOTE(WINSVC_ABI))
 #endif
 
@@ -551,11 +553,11 @@ inline namespace WINSVC_ABI {}
 // base/scope.hpp
 // =====================================================================================================================
 
-// Runs a callable when a scope is left, on every path out of it.
+// scope_exit: runs a callable at the end of a scope, also when an exception is thrown.
 //
 //   const scope_exit close([&] { ::fclose(file); });
 //
-// The callable must not throw. There is no `release`: a scope that may keep what it opened returns an owning type.
+// The callable must not throw. There is no `release`. If a scope may pass on what it opened, use an owning type.
 
 #include <type_traits>
 #include <utility>
@@ -566,7 +568,7 @@ inline namespace WINSVC_ABI {
 template <class F>
 class [[nodiscard]] scope_exit {
  public:
-  explicit scope_exit(F at_exit) noexcept(std::is_nothrow_move_constructible_v<F>) : function_(std::move(at_exit)) {}
+  explicit scope_exit(F function) noexcept(std::is_nothrow_move_constructible_v<F>) : function_(std::move(function)) {}
   ~scope_exit() { function_(); }
   scope_exit(const scope_exit&) = delete;
   scope_exit& operator=(const scope_exit&) = delete;
@@ -582,13 +584,14 @@ class [[nodiscard]] scope_exit {
 // base/text.hpp
 // =====================================================================================================================
 
-// Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string; UTF-16 exists only where Windows is
-// called. Case is folded for ASCII alone, because verbs, options and header names are ASCII.
+// Text functions: UTF-8 and UTF-16, ASCII case folding, splitting, numbers, closest match. winsvc stores all text as
+// UTF-8 in std::string; UTF-16 is used only to call Windows. Case is folded for ASCII only, because verbs, options and
+// header names are ASCII.
 //
-//   text::to_utf16("Z\u00FCrich")      text::equal_nocase("Content-Type", "content-type")
-//   text::nearest("instal", verbs)                                    // "install"
+//   strings::to_utf16("Z\u00FCrich")      strings::equal_nocase("Content-Type", "content-type")
+//   strings::closest_match("instal", verbs)                                    // "install"
 //
-// It does no locale, no normalisation, no Unicode case.
+// It does not use locales, Unicode normalization or Unicode case.
 
 #include <algorithm>
 #include <cstddef>
@@ -601,7 +604,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace strings {
 
-/// UTF-8 to UTF-16. A malformed byte becomes U+FFFD, so that no input is refused and none passes unseen.
+/// UTF-8 to UTF-16. A malformed byte becomes U+FFFD: the conversion never fails, and the error stays visible.
 [[nodiscard]] std::u16string to_utf16(std::string_view utf8);
 /// UTF-16 to UTF-8. A lone surrogate becomes U+FFFD.
 [[nodiscard]] std::string to_utf8(std::u16string_view utf16);
@@ -617,32 +620,33 @@ namespace strings {
 [[nodiscard]] bool equal_nocase(std::string_view a, std::string_view b) noexcept;
 [[nodiscard]] bool starts_with(std::string_view s, std::string_view prefix) noexcept;
 
-/// The first bytes, at most so many, without cutting a character in two.
+/// The first bytes of `s`, at most `limit`. The end is moved to the left so that no character is split.
 [[nodiscard]] std::string_view truncate(std::string_view s, std::size_t limit) noexcept;
-/// Without the blanks and tabs at both ends.
+/// `s` without the spaces and tabs at both ends.
 [[nodiscard]] std::string_view trim(std::string_view s) noexcept;
-/// Cut at every `mark`; "" gives one empty piece, as "a," gives two.
-[[nodiscard]] std::vector<std::string_view> split(std::string_view s, char mark);
-[[nodiscard]] std::string join(const std::vector<std::string>& parts, std::string_view between);
+/// The parts of `s` between separators. "" has one empty part; "a," has two parts.
+[[nodiscard]] std::vector<std::string_view> split(std::string_view s, char separator);
+[[nodiscard]] std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
-/// A decimal number that is all of `s`, at most `most`; false otherwise, and `out` is untouched.
+/// Parses `s` as a decimal number of at most `limit`. Returns false and leaves `out` unchanged if `s` is anything else.
 [[nodiscard]] bool parse_number(std::string_view s, std::uint64_t limit, std::uint64_t& out) noexcept;
 
-/// How many letters must be changed, added, dropped or swapped with their neighbour to turn one word into the other.
+/// Number of bytes to change, add, remove or swap with the next byte in order to turn one word into the other.
 [[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
-/// The word a person most likely meant; empty when none is near (within a third of its length, at least one).
+/// The known word with the smallest edit distance to `word`, for "did you mean". A known word matches only if the
+/// distance is at most a third of its length, or 1. Empty if no word matches.
 [[nodiscard]] std::string_view closest_match(std::string_view word, const std::vector<std::string_view>& known);
 
-/// `s` as a JSON string, quotes included (RFC 8259, section 7). Malformed UTF-8 becomes U+FFFD.
+/// `s` as a JSON string with its quotes (RFC 8259 section 7). Malformed UTF-8 becomes U+FFFD.
 [[nodiscard]] std::string json_quoted(std::string_view s);
 
-/// The next code point of `s` from `at`, which moves past it; U+FFFD for a malformed byte, which is one byte long.
+/// Returns the code point at `position` and advances `position`. A malformed byte is one U+FFFD.
 [[nodiscard]] char32_t next_code_point(std::string_view s, std::size_t& position) noexcept;
 void append_utf8(std::string& out, char32_t code_point);
 
 [[nodiscard]] bool starts_with_nocase(std::string_view s, std::string_view prefix) noexcept;
 
-}  // namespace text
+}  // namespace strings
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -1010,13 +1014,13 @@ class event_stream {
 // base/json_writer.hpp
 // =====================================================================================================================
 
-// JSON, written: for what winsvc says to machines. (What a handler answers in JSON is nlohmann's.)
+// json_object_writer, json_array: write JSON text. Handlers use nlohmann::json instead.
 //
-//   text::json_object_writer o;
-//   o.put("pid", "7").put_text("name", "a \"b\"").put_text_if_set("hint", "");      // left out where it is empty
-//   o.text()                                                                 // {"pid":7,"name":"a \"b\""}
+//   strings::json_object_writer o;
+//   o.put("pid", "7").put_text("name", "a \"b\"").put_text_if_set("hint", "");      // an empty hint is omitted
+//   o.text()                                                                       // {"pid":7,"name":"a \"b\""}
 //
-// Members stay in the order they were put; nobody checks that a name is put once. It reads nothing.
+// Members keep the order of the calls. Duplicate names are not detected. There is no parser here.
 
 #include <string>
 #include <string_view>
@@ -1025,16 +1029,17 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace strings {
 
-/// An object while it grows.
+/// Builds a JSON object, member by member.
 class json_object_writer {
  public:
-  /// `value` is JSON itself: a number, `true`, `null`, what another one's `text` gave.
+  /// Adds a member. `value` is JSON text: a number, `true`, `null`, the `text()` of another writer.
   json_object_writer& put(std::string_view name, std::string_view value) {
     text_ += text_.size() == 1 ? "" : ",";
     text_ += json_quoted(name) + ':';
     text_ += value;
     return *this;
   }
+  /// Adds a member with a JSON string.
   json_object_writer& put_text(std::string_view name, std::string_view value) { return put(name, json_quoted(value)); }
   json_object_writer& put_text_if_set(std::string_view name, std::string_view value) {
     return value.empty() ? *this : put_text(name, value);
@@ -1045,18 +1050,18 @@ class json_object_writer {
   std::string text_ = "{";
 };
 
-/// `[a,b]`, of what `one` makes of each; `between` instead of the comma alone, to break lines.
+/// `[a,b]`: calls `to_json` for each item. `separator` is a comma, and may add line breaks.
 template <class List, class F>
-[[nodiscard]] std::string json_array(const List& all, F one, std::string_view between = ",") {
+[[nodiscard]] std::string json_array(const List& items, F to_json, std::string_view separator = ",") {
   std::string out = "[";
-  for (const auto& item : all) {
-    if (out.size() > 1) out += between;
-    out += one(item);
+  for (const auto& item : items) {
+    if (out.size() > 1) out += separator;
+    out += to_json(item);
   }
   return out + ']';
 }
 
-}  // namespace text
+}  // namespace strings
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -1064,11 +1069,12 @@ template <class List, class F>
 // base/clock.hpp
 // =====================================================================================================================
 
-// Time as a thing that is passed in, so that no test ever sleeps: what waits in winsvc asks a `clock`, and
-// winsvc/testing.hpp has one that is moved by hand.
+// clock: the time source of winsvc, passed in so that tests do not sleep; and dates in RFC 3339 and HTTP form.
 //
 //   const auto deadline = clock.now() + 20s;
 //   while (!done() && clock.now() < deadline) clock.sleep(250ms);
+//
+// testing/clock.hpp has a clock that the test advances.
 
 #include <chrono>
 #include <cstddef>
@@ -1082,6 +1088,7 @@ template <class List, class F>
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+/// A monotonic clock and a system clock, as std::chrono has them. Safe to use from any thread.
 class clock {
  public:
   using duration = std::chrono::steady_clock::duration;
@@ -1093,14 +1100,14 @@ class clock {
   [[nodiscard]] virtual system_time system_now() const noexcept { return std::chrono::system_clock::now(); }
   virtual void sleep(duration d) { std::this_thread::sleep_for(d); }
 
-  /// The machine's own clock. Lives as long as the program.
+  /// The system's clock. It exists until the program ends.
   static clock& system() {
-    static clock machine;
-    return machine;
+    static clock instance;
+    return instance;
   }
 };
 
-/// A moment in UTC, cut into the fields that dates are written with.
+/// A point in time in UTC as the fields of a date.
 struct utc_fields {
   std::int64_t year = 1970;
   unsigned month = 1, day = 1, hour = 0, minute = 0, second = 0, millisecond = 0;
@@ -1110,12 +1117,13 @@ struct utc_fields {
 
 /// `2026-01-31T08:05:09.250Z` (RFC 3339).
 [[nodiscard]] std::string iso_time(clock::system_time time);
-/// `2026-01-31T09:05:09.250+01:00`: the same moment by the clock on a wall that is `offset` ahead of UTC; how far that
-/// is, os/local_time.hpp knows. Without an offset it ends with +00:00, so that lines are as long in winter and summer.
+/// `2026-01-31T09:05:09.250+01:00`: the local time that is `offset` ahead of UTC. os/local_time.hpp returns the offset.
+/// An offset of 0 is written as +00:00, not as Z, so that the length is the same in winter and summer.
 [[nodiscard]] std::string local_time(clock::system_time time, std::chrono::minutes offset);
-/// What these two write, read back; the fraction may be missing or have any number of digits. Nothing for all else.
+/// Parses the format of `iso_time` and `local_time`. The fraction is optional and may have any number of digits.
+/// nullopt for any other text.
 [[nodiscard]] std::optional<clock::system_time> parse_time(std::string_view s) noexcept;
-/// `Sat, 31 Jan 2026 08:05:09 GMT`, the form of the Date header (RFC 9110, section 5.6.7).
+/// `Sat, 31 Jan 2026 08:05:09 GMT`, the format of the Date header (RFC 9110 section 5.6.7).
 [[nodiscard]] std::string http_date(clock::system_time time);
 
 }  // inline namespace WINSVC_ABI
@@ -1125,10 +1133,10 @@ struct utc_fields {
 // base/encoding.hpp
 // =====================================================================================================================
 
-// Bytes as text and back, and the comparison of secrets.
+// base64 and constant-time comparison of secrets.
 //
-//   from_base64("aGVsbG8=")                  // "hello"; nothing for what is no base64 (RFC 4648, section 4)
-//   equal_secret(given, expected)            // takes the same time wherever they differ
+//   strings::from_base64("aGVsbG8=")         // "hello"; nullopt if the text is not base64 (RFC 4648 section 4)
+//   equal_secret(given, expected)            // the time does not depend on the first difference
 
 #include <cstddef>
 #include <cstdint>
@@ -1140,15 +1148,17 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace strings {
 
+/// Base64 with padding (RFC 4648 section 4).
 [[nodiscard]] std::string to_base64(std::string_view bytes);
-/// The same with '-' and '_' and without padding: fit for cookies and paths (RFC 4648, section 5).
+/// Base64url without padding, for cookies and paths (RFC 4648 section 5).
 [[nodiscard]] std::string to_base64url(std::string_view bytes);
-/// Either alphabet, padding or not; nothing else, and no bits left over.
+/// Decodes either alphabet, with or without padding. nullopt for any other character, or if unused bits are not zero.
 [[nodiscard]] std::optional<std::string> from_base64(std::string_view s);
 
-}  // namespace text
+}  // namespace strings
 
-/// Are they equal? The time depends on the length of `given` alone, so that nobody learns a secret by trying.
+/// True if the texts are equal. The time depends only on the length of `given`, so that a client cannot learn the
+/// secret from response times.
 [[nodiscard]] bool equal_secret(std::string_view given, std::string_view expected) noexcept;
 
 }  // inline namespace WINSVC_ABI
@@ -1158,13 +1168,13 @@ namespace strings {
 // base/error.hpp
 // =====================================================================================================================
 
-// An error is a sentence for a tired person: what we were doing, to what, what the system said, what to try.
+// error, setup_error: an error value with the operation, its subject, the system's message, its code and a hint.
 //
-//   error{5, "install", "hello", "access denied", "run from an elevated prompt"}.sentence()
+//   error{5, "install", "hello", "access denied", "run from an elevated prompt"}.to_string()
 //   // install 'hello': access denied (5); run from an elevated prompt
 //
-// Operations on the world return `result<T>` (base/result.hpp) with an `error` in it. Mistakes of the programmer are
-// thrown as `setup_error`. Requests fail with a status (winsvc::abort in api/reply.hpp). There is no fourth way.
+// Operations on the system return `result<T>` (base/result.hpp) with an `error` in it. Mistakes of the programmer are
+// thrown as `setup_error`. A request fails with a status (winsvc::abort in api/abort.hpp). There is no fourth way.
 
 #include <cstdint>
 #include <stdexcept>
@@ -1173,21 +1183,21 @@ namespace strings {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// What went wrong with an operation on the world. A value: copy it, store it, print it.
+/// A failed operation on the system. A value: copy it, store it, print it.
 struct error {
-  std::uint32_t code = 0;  ///< the system's own number (a Win32 code; errno elsewhere); becomes the exit code
-  std::string operation;       ///< the verb: "install", "listen on"
-  std::string subject;     ///< what it was done to, unquoted: the service, the address, the file
-  std::string message;        ///< what the system answered, in words
-  std::string hint;        ///< what to try; empty when we do not know better
+  std::uint32_t code = 0;  ///< code of the system: a Win32 code, or errno on POSIX; becomes the exit code
+  std::string operation;   ///< a verb: "install", "listen on"
+  std::string subject;     ///< the object of the operation, unquoted: the service, the address, the file
+  std::string message;     ///< message of the system
+  std::string hint;        ///< remedy; empty if none is known
 
-  /// One line: `doing 'subject': said (code); hint`. Parts that are empty are left out, punctuation and
-  /// all; a code that stands in `message` already is not repeated.
+  /// One line: `operation 'subject': message (code); hint`. Empty parts are omitted with their punctuation. The code is
+  /// omitted if it is 0 or if `message` already contains it.
   [[nodiscard]] std::string to_string() const;
 };
 
-/// A mistake in how the app is described: a duplicate route, a parameter that the lambda does not take, a call after
-/// start. Thrown at registration or at start-up, on the thread that made the call, with both places in its text.
+/// A mistake in the registration calls of an app: a duplicate route, a parameter that the lambda does not take, a call
+/// after start. Thrown at registration or at start, on the calling thread. The text of a conflict names both locations.
 class setup_error : public std::logic_error {
  public:
   using std::logic_error::logic_error;
@@ -1200,12 +1210,11 @@ class setup_error : public std::logic_error {
 // base/sha.hpp
 // =====================================================================================================================
 
-// SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets: cpp-httplib offers no public
-// function for them without a TLS library.
+// SHA-1, SHA-256 and HMAC-SHA-256. cpp-httplib has no public function for them without a TLS library.
 //
 //   hmac_sha256(key, "text")          // 32 bytes
 //
-// SHA-1 protects nothing: RFC 6455 4.2.2 asks for it.
+// SHA-256 and HMAC sign cookies. SHA-1 is used only in the WebSocket handshake; RFC 6455 section 4.2.2 requires it.
 // Source: FIPS 180-4 and RFC 2104; tested with their vectors and those of RFC 4231.
 
 #include <array>
@@ -1217,11 +1226,11 @@ class setup_error : public std::logic_error {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// 20 bytes.
+/// The SHA-1 digest, 20 bytes.
 [[nodiscard]] std::string sha1(std::string_view bytes);
-/// 32 bytes.
+/// The SHA-256 digest, 32 bytes.
 [[nodiscard]] std::string sha256(std::string_view bytes);
-/// 32 bytes.
+/// The HMAC-SHA-256, 32 bytes (RFC 2104).
 [[nodiscard]] std::string hmac_sha256(std::string_view key, std::string_view bytes);
 
 }  // inline namespace WINSVC_ABI
@@ -1231,16 +1240,16 @@ inline namespace WINSVC_ABI {
 // route/path.hpp
 // =====================================================================================================================
 
-// The path of a request, cut into segments: first cut, then decoded, in this order, so that an encoded slash stays
-// inside its segment and can never make two of one.
+// Decodes a request path into segments, and percent-encodes a segment. The path is split before it is decoded, so that
+// an encoded slash stays within its segment.
 //
 //   decode_path("/a%2Fb/c")          // {"a/b", "c"}
-//   decode_path("/users/")           // {"users", ""}: a trailing slash is its own path
-//   decode_path("/%zz")              // nothing: 400
+//   decode_path("/users/")           // {"users", ""}: a trailing slash makes a different path
+//   decode_path("/%zz")              // nullopt: 400
 //   percent_encode_segment("a/b \u00FC")  // "a%2Fb%20%C3%BC"
 //
-// It does not resolve "." and ".." (RFC 3986 section 6.2.2.3 leaves that to whoever maps paths onto folders), does not
-// take '+' for a blank, and does not ask for UTF-8.
+// It does not resolve "." and "..", does not decode '+' as a space and does not require UTF-8. Code that maps paths to
+// folders must resolve "." and ".." (RFC 3986 section 6.2.2.3).
 
 #include <cstddef>
 #include <optional>
@@ -1252,17 +1261,19 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// The decoded segments of a raw path (RFC 9110 section 4.2.1, RFC 3986 section 3.3). Nothing when it does not begin
-/// with '/', holds an escape that is not '%' and two hex digits (RFC 3986 section 2.1), or a NUL, encoded or not.
+/// The decoded segments of a raw path (RFC 9110 section 4.2.1, RFC 3986 section 3.3). nullopt if the path does not
+/// begin with '/', if a '%' is not followed by two hex digits (RFC 3986 section 2.1), or if it contains a NUL, encoded
+/// or not.
 [[nodiscard]] std::optional<std::vector<std::string>> decode_path(std::string_view raw_path);
 
-/// Decodes one segment onto the end of `out`; false, with `out` in between, for an invalid escape or a NUL.
+/// Appends one decoded segment to `out`. Returns false for an invalid escape or a NUL; then `out` has a partial
+/// segment.
 [[nodiscard]] bool decode_segment(std::string_view raw, std::string& out);
 
-/// True when `decode_path` would give segments: for those who only need to know.
+/// True if `decode_path` would succeed. Allocates nothing.
 [[nodiscard]] bool path_is_valid(std::string_view raw_path) noexcept;
 
-/// One segment as it is written into a URL: what is not a pchar (RFC 3986 section 3.3) becomes %XX.
+/// Encodes one segment for a URL: each byte that is not a pchar (RFC 3986 section 3.3) becomes %XX.
 [[nodiscard]] std::string percent_encode_segment(std::string_view segment);
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -1760,13 +1771,13 @@ struct upload_receiver;
 // route/metadata.hpp
 // =====================================================================================================================
 
-// What is known of a route beside its pattern: its name, what it takes and answers, and what the app says about it.
+// route_metadata: name, description, body types and limits of a route.
 //
-//   facts f;
-//   f.name = "user", f.summary = "One user", f.parameters = {value_kind::int32};
+//   route_metadata m;
+//   m.name = "user", m.summary = "One user", m.parameters = {value_kind::int32};
 //
-// The parts that follow from the handler's type are filled when it is registered, the rest by
-// `api/route_builder.hpp`. It serves nothing: url_for, the `routes` verb, the OpenAPI document and the limits read it.
+// The members that follow from the handler's type are set when the route is registered; `api/route_builder.hpp` sets
+// the others. url_for, the `routes` verb, the OpenAPI document and the limits read the metadata.
 
 #include <charconv>
 #include <chrono>
@@ -1783,7 +1794,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// What a value in a path or a query is, as far as descriptions go.
+/// The type of a value in a path or a query, for descriptions.
 enum class value_kind { text, int32, int64, uint32, uint64, number, boolean };
 
 template <class T>
@@ -1795,51 +1806,51 @@ template <class T>
   else return std::is_unsigned_v<T> ? value_kind::uint32 : value_kind::int32;
 }
 
-/// "a whole number", for sentences.
+/// The type as text for error messages: "a number".
 [[nodiscard]] std::string_view describe(value_kind k) noexcept;
 
-/// Would a path parameter of this kind take this text?
+/// True if a path parameter of this type accepts the text.
 [[nodiscard]] bool accepts_text(value_kind k, std::string_view value) noexcept;
 
-/// A value of the query, as `winsvc::query` and its kin read it.
+/// A query value that the handler reads with `winsvc::query` or a similar function.
 struct query_metadata {
   std::string name, description;
   value_kind kind = value_kind::text;
   bool required = false;
-  std::string default_json;  ///< the default as JSON; empty when there is none
+  std::string default_json;  ///< the default as JSON; empty: no default
 };
 
-/// A body, of a request or of an answer.
+/// The body of a request or a response.
 struct body_metadata {
   std::string description;
-  std::string media_type;       ///< empty: what the handler's type says
-  std::string schema, example;  ///< JSON; empty when there is none
+  std::string media_type;       ///< empty: derived from the handler's type
+  std::string schema, example;  ///< JSON; empty: none
 };
 
-/// What a handler's type says about its answer.
+/// The kind of response that follows from the handler's return type.
 enum class response_kind { unknown, text, json };
 
 struct route_metadata {
   // From the handler's type.
-  std::vector<value_kind> parameters;  ///< of the path, in order; empty where the handler reads them itself
-  bool accepts_json = false;             ///< it has a body<T>
-  bool accepts_upload = false;           ///< its body goes into files
+  std::vector<value_kind> parameters;  ///< types of the path parameters; empty if they are not arguments
+  bool accepts_json = false;           ///< the handler takes a body<T>
+  bool accepts_upload = false;         ///< the request body is written to files
   response_kind response = response_kind::unknown;
-  bool returns_optional = false;  ///< it returns an optional: 404
-  bool sets_status = false;  ///< it returns a reply or a pair, or works on the response
+  bool returns_optional = false;  ///< the handler returns an optional; an empty one is 404
+  bool sets_status = false;       ///< the handler returns a reply or a pair, or takes the response
 
-  // What the app says.
-  std::string name;  ///< for url_for; unique but among the routes of one resource
+  // From the app.
+  std::string name;  ///< for url_for; unique, except among the routes of one resource
   std::string summary, description;
   std::vector<std::string> tags;
   std::vector<query_metadata> query;
   std::optional<body_metadata> request_body;
-  std::vector<std::pair<int, body_metadata>> responses;  ///< by status, in the order they were said
+  std::vector<std::pair<int, body_metadata>> responses;  ///< by status, in the order of the calls
   bool deprecated = false;
-  bool hidden = false;                     ///< not in the description
-  std::optional<std::uint64_t> body_limit;  ///< bytes, in place of the app's limit
-  std::optional<std::uint64_t> file_limit;  ///< bytes of each file of an upload
-  std::optional<std::chrono::milliseconds> time_limit;  ///< of the handler; then the client gets 503
+  bool hidden = false;                      ///< not in the OpenAPI document
+  std::optional<std::uint64_t> body_limit;  ///< maximum body in bytes; overrides the app's limit
+  std::optional<std::uint64_t> file_limit;  ///< maximum size of each file of an upload, in bytes
+  std::optional<std::chrono::milliseconds> time_limit;  ///< of the handler; afterwards the client receives 503
 };
 
 }  // namespace route
@@ -2503,14 +2514,14 @@ exception_handler make_exception_handler(F f) {
 // route/method.hpp
 // =====================================================================================================================
 
-// The request methods that routes are made of, and small sets of them.
+// method, method_set: the request methods of routes, and the Allow field.
 //
 //   parse_method("DELETE")                       // method::del
 //   method_set set; set.add(method::get);
 //   set.allow()                                  // "GET, HEAD, OPTIONS"
 //
-// It knows the seven methods that a route may serve. CONNECT and TRACE are HTTP too, but an origin server that is no
-// proxy has no use for them: they are answered as unknown ones are, with 501.
+// There are seven methods. CONNECT and TRACE are not among them: an origin server does not need them, and the response
+// is 501, as for an unknown method.
 
 #include <optional>
 #include <string>
@@ -2520,18 +2531,18 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// A method of RFC 9110 section 9.3 (PATCH: RFC 5789), or `any`: a route for all of them, which no request ever
-/// carries. `del` is DELETE, which Windows headers define as a macro.
+/// A method of RFC 9110 section 9.3 (PATCH: RFC 5789). `any` is for a route that serves all methods; a request never
+/// has it. `del` is DELETE, because Windows headers define DELETE as a macro.
 enum class method { get, head, post, put, patch, del, options, any };
 
-/// The method that a request line names. Case counts (RFC 9110 section 9.1): "get" is no method, and "ANY" is not one
-/// either.
+/// Parses the method of a request line. Case matters (RFC 9110 section 9.1): "get" is not a method. "ANY" is not a
+/// method either.
 [[nodiscard]] std::optional<method> parse_method(std::string_view token) noexcept;
 
-/// As it stands in a request line; `any` is "ANY", for messages only.
+/// The name in a request line. `any` is "ANY", for messages only.
 [[nodiscard]] std::string_view name(method m) noexcept;
 
-/// What a resource can be asked for. `any` adds every method.
+/// The methods of a resource. Adding `any` adds all methods.
 class method_set {
  public:
   void add(method m) noexcept;
@@ -2539,8 +2550,8 @@ class method_set {
   [[nodiscard]] bool has(method m) const noexcept;
   [[nodiscard]] bool empty() const noexcept { return bits_ == 0; }
 
-  /// The value of an Allow field (RFC 9110 section 10.2.1), in the order of the enumeration. GET brings HEAD along
-  /// (RFC 9110 section 9.3.2), and OPTIONS is always there, because whoever writes Allow answers OPTIONS with it.
+  /// The value of an Allow field (RFC 9110 section 10.2.1), in the order of the enumeration. GET includes HEAD (RFC
+  /// 9110 section 9.3.2). OPTIONS is always included, because the server responds to OPTIONS with this field.
   [[nodiscard]] std::string allow() const;
 
   friend bool operator==(method_set a, method_set b) noexcept { return a.bits_ == b.bits_; }
@@ -2562,7 +2573,7 @@ inline constexpr unsigned method_count = 7;  // without `any`
 // route/url_value.hpp
 // =====================================================================================================================
 
-// A value for a URL, and a URL with a query made of such values.
+// url_value, with_query: a value for a URL, and a URL with such values in its query.
 //
 //   with_query("/users", {{"page", 2}, {"q", "a&b"}})             // "/users?page=2&q=a%26b"
 
@@ -2577,7 +2588,8 @@ inline constexpr unsigned method_count = 7;  // without `any`
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// A value for a URL: text, an integer, a floating point number (the shortest text that reads back), a bool.
+/// A value for a URL: a text, an integer, a floating-point number (the shortest text that parses to the same number),
+/// or a bool.
 class url_value {
  public:
   url_value(std::string value) : text_(std::move(value)) {}
@@ -2585,7 +2597,7 @@ class url_value {
   url_value(const char* value) : text_(value) {}
   template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
   url_value(T value) {
-    static_assert(!std::is_same_v<T, char>, "winsvc: a char in a URL is a number or a letter? give an int or a string");
+    static_assert(!std::is_same_v<T, char>, "winsvc: a char in a URL is ambiguous: pass an int or a string");
     if constexpr (std::is_same_v<T, bool>) {
       text_ = value ? "true" : "false";
     } else {
@@ -2599,7 +2611,7 @@ class url_value {
   std::string text_;
 };
 
-/// A URL with values behind its '?', percent-encoded; where it has some already, behind those.
+/// Adds percent-encoded values to the query of a URL, after the values that it already has and before the fragment.
 [[nodiscard]] std::string with_query(std::string url,
                                      std::initializer_list<std::pair<std::string_view, url_value>> values);
 
@@ -2908,10 +2920,12 @@ struct file_options {
 // base/source_location.hpp
 // =====================================================================================================================
 
-// Where in the user's program a call was written. Registration functions take one as their last, defaulted argument, so
-// that a conflict can show both lines. (std::source_location is C++20; the built-ins below are in g++, clang and cl.)
+// source_location: file and line of a call in the user's program. Registration functions take it as their last,
+// defaulted argument, so that the message of a conflict shows both lines.
 //
-//   void get(std::string pattern, F handler, source where = source::here());
+//   void get(std::string pattern, F handler, source_location location = source_location::current());
+//
+// std::source_location is C++20; g++, clang++ and cl have the built-in functions in C++17.
 
 #include <string>
 #include <string_view>
@@ -2927,7 +2941,7 @@ struct source_location {
     return {file, line};
   }
 
-  /// `main.cpp:12`: the file's last component, which is what a person recognises.
+  /// `main.cpp:12`: the file name without its folder.
   [[nodiscard]] std::string to_string() const {
     const std::string_view path = file;
     const auto slash = path.find_last_of("/\\");
@@ -3446,13 +3460,13 @@ void set_cookie(response& res, const cookie& c);
 // base/stop.hpp
 // =====================================================================================================================
 
-// A request to stop, remembered for ever: whoever looks later still sees it. What a worker waits on.
+// stop_token, stop_source: a stop request that threads poll or wait on. A request stays set.
 //
 //   svc.worker("poller", [](winsvc::stop_token stop) {
 //     while (!stop.wait_for(5s)) poll_once();
 //   });
 //
-// It carries no reason and cannot be taken back. (std::stop_token is C++20 and has no timed wait of its own.)
+// A request has no reason and cannot be withdrawn. (std::stop_token is C++20 and has no wait with a timeout.)
 
 #include <chrono>
 #include <condition_variable>
@@ -3465,7 +3479,7 @@ inline namespace WINSVC_ABI {
 
 class stop_source;
 
-/// The listening end. Copies listen to the same request. Safe to use from any thread.
+/// Reports whether a stop was requested. Copies refer to the same request. Safe to use from any thread.
 class stop_token {
  public:
   [[nodiscard]] bool stop_requested() const {
@@ -3473,16 +3487,17 @@ class stop_token {
     return state_->stopped;
   }
 
-  /// Waits that long, or until a stop is requested. True: stop now. More than a year is for ever.
+  /// Waits until a stop is requested, or until `timeout` has passed. Returns true if a stop was requested. A timeout of
+  /// more than a year means no timeout.
   template <class Rep, class Period>
-  bool wait_for(std::chrono::duration<Rep, Period> how_long) const {
-    // hours::max() and its kin would overflow when added to the time that it is now, and not wait at all.
-    if (std::chrono::duration<double>(how_long) > std::chrono::hours(24 * 365)) {
+  bool wait_for(std::chrono::duration<Rep, Period> timeout) const {
+    // hours::max() would overflow when added to the current time, and the wait would return at once.
+    if (std::chrono::duration<double>(timeout) > std::chrono::hours(24 * 365)) {
       wait();
       return true;
     }
     std::unique_lock lock(state_->mutex);
-    return state_->state_changed.wait_for(lock, how_long, [this] { return state_->stopped; });
+    return state_->state_changed.wait_for(lock, timeout, [this] { return state_->stopped; });
   }
 
   /// Waits until a stop is requested.
@@ -3502,14 +3517,14 @@ class stop_token {
   std::shared_ptr<stop_state> state_;
 };
 
-/// The asking end, owned by whoever decides.
+/// Requests a stop. Its owner decides when.
 class stop_source {
  public:
   [[nodiscard]] stop_token token() const { return stop_token(state_); }
 
-  /// Any number of times, from any thread; the first one counts.
+  /// Requests the stop and ends all waits. Safe to call from any thread; further calls have no effect.
   void request_stop() const noexcept {
-    const auto own = state_;  // whoever waits for this may end, and take the source along
+    const auto own = state_;  // a thread that waits may destroy this source as soon as `stopped` is set
     {
       const std::lock_guard lock(own->mutex);
       own->stopped = true;
@@ -3773,7 +3788,7 @@ std::function<std::uint32_t(std::uint32_t)> control_callback(F f) {
 // base/duration.hpp
 // =====================================================================================================================
 
-// Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`; a bare number is seconds.
+// Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`. A number without a unit is in seconds.
 //
 //   parse_duration("1m30s")    // 90 s
 //   duration_text(1500ms)      // "1.5 s"
@@ -3787,13 +3802,14 @@ std::function<std::uint32_t(std::uint32_t)> control_callback(F f) {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// One or more `number unit` pairs, largest unit not required first; nothing for anything else or beyond 10,000 days.
+/// Parses one or more pairs of a number and a unit, in any order of units. nullopt for any other text, and for more
+/// than 10,000 days.
 [[nodiscard]] std::optional<std::chrono::milliseconds> parse_duration(std::string_view s);
 
-/// 5s, 2m, 1d: the largest unit that says it exactly, as parse_duration reads it.
+/// 5s, 2m, 1d: the duration in the largest unit that divides it; parse_duration reads it.
 [[nodiscard]] std::string exact_duration(std::chrono::milliseconds d);
 
-/// For a sentence: "350 ms", "1.5 s", "20 s", "3 min", "2 h 5 min", "4 d 1 h".
+/// Rounded down, for messages: "350 ms", "1.5 s", "20 s", "3 min", "2 h 5 min", "4 d 1 h".
 [[nodiscard]] std::string duration_text(std::chrono::milliseconds d);
 
 }  // inline namespace WINSVC_ABI
@@ -4420,13 +4436,13 @@ struct tls_files {
 // base/timed_mutex.hpp
 // =====================================================================================================================
 
-// A mutex whose waiters give up after a while: for what must go on when a thread has crashed and left it locked.
+// timed_mutex: a mutex with a timeout, for code that must continue after a thread has crashed and left it locked.
 //
-//   timed_mutex::hold held(mutex, 2s);
-//   if (!held) return;                         // whoever has it does not come back
+//   timed_mutex::scoped_lock lock(mutex, 2s);
+//   if (!lock) return;                         // the thread that holds the mutex may never release it
 //
-// It is std::timed_mutex in other clothes. That one's timed lock is unknown to the thread sanitizers of our compilers
-// (clang 14 and before: pthread_mutex_clocklock), which then see races everywhere.
+// It replaces std::timed_mutex, whose timed lock is unknown to the thread sanitizer of clang 14 and earlier
+// (pthread_mutex_clocklock); the sanitizer then reports races that do not exist.
 
 #include <chrono>
 #include <condition_variable>
@@ -4437,7 +4453,7 @@ inline namespace WINSVC_ABI {
 
 class timed_mutex {
  public:
-  /// The lock, for a scope; false when it could not be had in time.
+  /// Holds the lock until the end of the scope. False if the lock was not acquired within the timeout.
   class scoped_lock {
    public:
     scoped_lock(timed_mutex& m, std::chrono::milliseconds timeout) : mutex_(m), owns_lock_(m.try_lock_for(timeout)) {}
@@ -4464,17 +4480,17 @@ class timed_mutex {
     return locked_ = true;
   }
   void unlock() {
-    bool present = false;
+    bool has_waiter = false;
     {
       const std::lock_guard lock(mutex_);
       locked_ = false;
-      present = waiter_count_ != 0;
+      has_waiter = waiter_count_ != 0;
     }
-    if (present) unlocked_.notify_one();
+    if (has_waiter) unlocked_.notify_one();
   }
 
  private:
-  std::mutex mutex_;  // held for the few instructions above, in which nothing can crash
+  std::mutex mutex_;  // held only for the instructions above, which cannot crash
   std::condition_variable unlocked_;
   int waiter_count_ = 0;
   bool locked_ = false;
@@ -4487,15 +4503,17 @@ class timed_mutex {
 // base/log.hpp
 // =====================================================================================================================
 
-// The log that a service keeps: lines with a time and a level, handed to sinks (the file, the console, the event log).
+// logger, log_sink: a log of entries with a time and a level, delivered to sinks: the log file, the console, the event
+// log.
 //
 //   svc.log().info("store opened, 12 users");
 //
-// The text is written as it is; format it with what you like. A sink never throws and never stops the caller: a log
-// that cannot be written must not end a service that can serve. What is logged before the first sink is there (in App,
-// say) is kept and handed to it, up to 100 lines.
+// The text is written unchanged; format it with any library. A sink never throws and never ends the caller: a service
+// that can serve must not fail because its log cannot be written. Up to 100 entries that are logged before the first
+// sink is added (in App, for example) are stored and delivered to it.
 //
-// Sinks are called before `info` returns; log/async_sink.hpp is the one that lets others wait for the disk instead.
+// `info` returns after the sinks have returned. log/async_sink.hpp is a sink with a queue, so that callers do not wait
+// for the disk.
 
 #include <atomic>
 #include <chrono>
@@ -4516,30 +4534,30 @@ enum class log_level { debug, info, warn, error };
   constexpr std::string_view names[] = {"debug", "info", "warn", "error"};
   return names[static_cast<int>(l)];
 }
-/// Its way back, in any case of letters.
+/// Parses a name of a level; case is ignored.
 [[nodiscard]] std::optional<log_level> parse_log_level(std::string_view name) noexcept;
-/// As the second column of a line: `INFO `, five characters.
+/// The second column of a log line, five characters: `INFO `.
 [[nodiscard]] constexpr std::string_view level_column(log_level l) noexcept {
   constexpr std::string_view columns[] = {"DEBUG", "INFO ", "WARN ", "ERROR"};
   return columns[static_cast<int>(l)];
 }
 
-// g++ 12 warns that an enumerator hides winsvc::json; it hides nothing, because the enumeration has its own scope.
+// g++ 12 warns that the enumerator json hides winsvc::json. The warning is wrong: the enumeration has its own scope.
 #if defined(__GNUC__)
   #pragma GCC diagnostic push
   #pragma GCC diagnostic ignored "-Wshadow"
 #endif
-/// What a log file consists of: lines for people, or one JSON object a line for machines.
+/// Format of a log file: text lines, or one JSON object per line.
 enum class log_format { text, json };
 #if defined(__GNUC__)
   #pragma GCC diagnostic pop
 #endif
 
-/// How the log file looks, and how much of it is kept.
+/// Format and rotation of the log file.
 struct log_file_options {
-  std::uint64_t max_file_bytes = 10 * 1024 * 1024;  ///< a file that would grow over it is set aside; 0: none is
-  int max_files = 5;                            ///< files in all, the current one included
-  bool daily = false;                      ///< and so is one that was begun on another day, by the clock on the wall
+  std::uint64_t max_file_bytes = 10 * 1024 * 1024;  ///< a file that would exceed this size is rotated; 0: no limit
+  int max_files = 5;                                ///< number of files, including the current file
+  bool daily = false;                               ///< also rotates a file that was begun on another day, local time
   log_format format = log_format::text;
 };
 
@@ -4547,39 +4565,39 @@ struct log_entry {
   clock::system_time time;
   log_level level = log_level::info;
   std::string text;
-  std::string json_fields{};  ///< further members of its JSON form, as they stand there: `"status":200,"us":12`
+  std::string json_fields{};  ///< more json_fields of the JSON form, as JSON text: `"status":200,"us":12`
 
-  /// `2026-01-31T09:05:09.250+01:00 INFO  text`, without a line end: `time` on a clock that is `offset` ahead of UTC.
+  /// `2026-01-31T09:05:09.250+01:00 INFO  text`, without a line end. `offset`: local time minus UTC.
   [[nodiscard]] std::string line(std::chrono::minutes offset) const;
-  /// `{"time":"2026-01-31T09:05:09.250+01:00","level":"info","text":"text",<members>}`, without a line end.
+  /// `{"time":"2026-01-31T09:05:09.250+01:00","level":"info","text":"text",<json_fields>}`, without a line end.
   [[nodiscard]] std::string json_line(std::chrono::minutes offset) const;
 };
 
-/// The text as it stands in a line. Its line breaks are indented, so that every line of a log that begins with a digit
-/// begins an entry; characters that would control a terminal, and bytes that are no UTF-8, are written as `\x1b`: a log
-/// holds what clients sent, and somebody reads it in a terminal. A backslash stays one, for the sake of Windows' paths.
+/// Escapes a text for a log line. Lines after the first are indented, so that a line that begins with a digit begins an
+/// entry. Control characters and bytes that are not UTF-8 are written as `\x1b`, because a log contains data from
+/// clients and may be displayed in a terminal. A backslash is not escaped, so that Windows paths stay readable.
 [[nodiscard]] std::string escape_log_text(std::string_view text);
 
-/// Where entries go. Called by one thread at a time, from any thread.
+/// A destination of log entries. Called by one thread at a time, on the thread that logs.
 class log_sink {
  public:
   virtual ~log_sink() = default;
   virtual void write(const log_entry& entry) noexcept = 0;
-  /// Several at once, for whom one write costs as much as a hundred: a queue hands over what has come together.
+  /// Writes several entries. A sink overrides it if one write of many entries is cheaper than many writes.
   virtual void write_batch(const std::vector<log_entry>& batch) noexcept {
     for (const auto& entry : batch) write(entry);
   }
   virtual void flush() noexcept {}
-  /// May its `flush` be called while another thread is in its `write`? Where it waits for something, nobody who logs
-  /// has to wait with it then.
+  /// True if `flush` may be called while another thread is in `write`. Then a slow `flush` does not block other threads
+  /// that log. Default: false.
   [[nodiscard]] virtual bool has_concurrent_flush() const noexcept { return false; }
 };
 
-/// The front: safe to use from any thread.
+/// The front end that threads call. Safe to use from any thread.
 class logger {
  public:
-  /// `patience`: a thread that crashed in a sink, or waits in one for ever, holds this log for ever. Who comes after it
-  /// gives up after so long, and the line is lost; should the log come free again, it says how many were.
+  /// `timeout`: the longest time that a call waits for the lock, because a thread that crashes or hangs in a sink never
+  /// releases it. After the timeout the entry is lost, and a later entry reports the number of lost entries.
   explicit logger(const clock& time = clock::system(), std::chrono::milliseconds timeout = std::chrono::seconds(2))
       : time_(&time), lock_timeout_(timeout) {}
 
@@ -4588,29 +4606,31 @@ class logger {
   void warn(std::string text) { write(log_level::warn, std::move(text)); }
   void error(std::string text) { write(log_level::error, std::move(text)); }
   /// `json_fields` as in log_entry.
-  void write(log_level level, std::string text, std::string members = {});
+  void write(log_level level, std::string text, std::string json_fields = {});
 
-  /// The same, whatever the threshold is: what an operator did is told in any case.
+  /// Writes the entry at any threshold, for example an action of an operator.
   void write_always(log_level level, std::string text) { deliver(level, std::move(text), {}); }
 
-  /// Entries below it are dropped. Default: info.
+  /// Entries below this level are dropped. Default: info.
   void threshold(log_level min_level) noexcept { threshold_.store(min_level, std::memory_order_relaxed); }
   [[nodiscard]] log_level threshold() const noexcept { return threshold_.load(std::memory_order_relaxed); }
-  /// Ask it before a text that is dear to make: it costs a load.
+  /// True if an entry of this level is written. Check it before you build an expensive text; it costs one atomic load.
   [[nodiscard]] bool is_enabled(log_level level) const noexcept { return level >= threshold(); }
 
+  /// Adds a sink. The first sink also receives the entries that were logged before.
   void add_sink(std::shared_ptr<log_sink> sink);
+  /// Flushes all sinks.
   void flush() noexcept;
 
  private:
   using sinks = std::vector<std::shared_ptr<log_sink>>;
-  void deliver(log_level level, std::string text, std::string members);
+  void deliver(log_level level, std::string text, std::string json_fields);
   void report_lost_lines(clock::system_time time);
 
   const clock* time_;
   std::chrono::milliseconds lock_timeout_;
-  std::atomic<log_level> threshold_{log_level::info};  // relaxed: a line more or less around a change of level is no harm
-  std::atomic<std::uint64_t> lost_count_{0};             // relaxed: it is a count, and nothing hangs on when it is seen
+  std::atomic<log_level> threshold_{log_level::info};  // relaxed: a change may take effect one entry late
+  std::atomic<std::uint64_t> lost_count_{0};           // relaxed: a counter that orders no other data
   timed_mutex mutex_;
   sinks sinks_;
   std::vector<log_entry> buffered_;
@@ -4687,15 +4707,17 @@ struct recovery_plan {
 // base/quote.hpp
 // =====================================================================================================================
 
-// Windows has no argument list, only one command line that each program cuts for itself. These two functions are the
-// rules of CommandLineToArgvW and the Microsoft C runtime, in both directions. What is quoted here both read the same;
-// they differ about `""` within quotes, where CommandLineToArgvW ends the quotes: there we cut as the runtime does.
+// Windows command lines: quotes and splits arguments by the rules of CommandLineToArgvW and the Microsoft C runtime.
+// Windows passes one command line to a program, not a list of arguments.
 //
 //   quote_argument(R"(C:\My tools\app.exe)")     // "C:\My tools\app.exe"  with quotes
-//   split_command_line(whole)                    // back again
+//   split_command_line(line)                     // the arguments again
 //
-// An unquoted path with a blank in a service's ImagePath lets `C:\My.exe` run in its place (CWE-428), so the executable
-// is quoted always.
+// Both parsers read the output of quote_argument in the same way. They differ in `""` within quotes, where
+// CommandLineToArgvW ends the quotes; split_command_line follows the runtime.
+//
+// If an unquoted ImagePath of a service contains a space, Windows may run `C:\My.exe` instead (CWE-428). Therefore the
+// executable is always quoted.
 // Source: "Parsing C command-line arguments" and CommandLineToArgvW in the Win32 documentation.
 
 #include <cstddef>
@@ -4706,17 +4728,17 @@ struct recovery_plan {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// When quotes are put around an argument: only where the rules demand them, or always.
+/// `needed` quotes an argument only if the rules require it; `always` quotes each argument.
 enum class quoting { needed, always };
 
-/// One argument, so that it comes out of `split_command_line` unchanged. It must not hold a NUL.
-[[nodiscard]] std::string quote_argument(std::string_view argument, quoting when = quoting::needed);
+/// Quotes an argument so that `split_command_line` returns it unchanged. It must not contain a NUL.
+[[nodiscard]] std::string quote_argument(std::string_view argument, quoting mode = quoting::needed);
 
-/// `program` quoted always, then each argument quoted where needed: the form for an ImagePath.
+/// `program`, always quoted, then the arguments, quoted if needed. This is the form of an ImagePath.
 [[nodiscard]] std::string command_line(std::string_view program, const std::vector<std::string>& arguments);
 
-/// Cuts a command line by those rules. The first piece, the program, has rules of its own: a quote ends
-/// only at the next quote, and backslashes are plain. An empty line gives an empty list.
+/// Splits a command line. The first argument, the program, has other rules: a quoted part ends at the next quote, and
+/// backslashes have no special meaning. An empty line gives an empty list.
 [[nodiscard]] std::vector<std::string> split_command_line(std::string_view line);
 
 }  // inline namespace WINSVC_ABI
@@ -4726,13 +4748,13 @@ enum class quoting { needed, always };
 // base/result.hpp
 // =====================================================================================================================
 
-// A value or the reason there is none. What an operation on the world returns instead of throwing.
+// result: a value or an error, returned by operations that can fail.
 //
 //   result<config> read(const path&);
-//   if (auto got = read(p)) use(*got); else complain(got.error().sentence());
+//   if (auto loaded = read(p)) use(*loaded); else print(loaded.error().to_string());
 //
-// `result<T, std::uint32_t>` is the same with a bare system code: the form the thin operating-system layer uses, whose
-// callers know the sentence.
+// `result<T, std::uint32_t>` has a system code as its error. The operating system layer returns it; the caller knows
+// the operation and builds the `error`.
 
 #include <cstdint>
 #include <utility>
@@ -4741,7 +4763,7 @@ enum class quoting { needed, always };
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// The failing side of a result: `return failure{error{...}};`
+/// The error of a result, as a return value: `return failure{error{...}};`
 template <class E>
 struct failure {
   E error;
@@ -4757,26 +4779,26 @@ class [[nodiscard]] result {
 
   explicit operator bool() const noexcept { return value_.index() == 0; }
 
-  /// The value. Asking a failed result for it is a bug of the caller (asserted).
+  /// The value. Precondition: the result has a value (asserted).
   T& operator*() & { return *assert_held(std::get_if<0>(&value_)); }
   const T& operator*() const& { return *assert_held(std::get_if<0>(&value_)); }
-  T operator*() && { return std::move(*assert_held(std::get_if<0>(&value_))); }  // no reference into what is about to go
+  T operator*() && { return std::move(*assert_held(std::get_if<0>(&value_))); }  // by value: *this is a temporary
   T* operator->() { return assert_held(std::get_if<0>(&value_)); }
   const T* operator->() const { return assert_held(std::get_if<0>(&value_)); }
 
-  /// The reason. Asking a result that succeeded for it is a bug of the caller (asserted).
+  /// The error. Precondition: the result has an error (asserted).
   [[nodiscard]] const E& error() const { return *assert_held(std::get_if<1>(&value_)); }
 
  private:
   template <class P>
-  static P* assert_held(P* held) {
-    WINSVC_ASSERT(held != nullptr && "winsvc::result: asked for the side it does not hold");
-    return held;
+  static P* assert_held(P* alternative) {
+    WINSVC_ASSERT(alternative != nullptr && "winsvc::result: a value was read from an error, or an error from a value");
+    return alternative;
   }
   std::variant<T, E> value_;
 };
 
-/// Nothing, or the reason it failed: `return {};` is success.
+/// Success without a value, or an error. `return {};` is success.
 template <class E>
 class [[nodiscard]] result<void, E> {
  public:
@@ -4785,7 +4807,7 @@ class [[nodiscard]] result<void, E> {
 
   explicit operator bool() const noexcept { return ok_; }
   [[nodiscard]] const E& error() const {
-    WINSVC_ASSERT(!ok_ && "winsvc::result: asked for the error of a success");
+    WINSVC_ASSERT(!ok_ && "winsvc::result: an error was read from a success");
     return error_;
   }
 
@@ -5915,7 +5937,7 @@ WINSVC_INLINE char32_t next_code_point(std::string_view s, std::size_t& position
     if ((next & 0xC0u) != 0x80u) return malformed;
     value = (value << 6) | (next & 0x3Fu);
   }
-  constexpr char32_t minimum[] = {0, 0x80, 0x800, 0x10000};  // below: an overlong form
+  constexpr char32_t minimum[] = {0, 0x80, 0x800, 0x10000};  // a smaller value is an overlong form
   if (value < minimum[more] || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) return malformed;
   position += static_cast<std::size_t>(more);
   return value;
@@ -6003,20 +6025,20 @@ WINSVC_INLINE std::string_view trim(std::string_view s) noexcept {
   return s.substr(first, s.find_last_not_of(" \t") - first + 1);
 }
 
-WINSVC_INLINE std::vector<std::string_view> split(std::string_view s, char mark) {
-  std::vector<std::string_view> pieces;
+WINSVC_INLINE std::vector<std::string_view> split(std::string_view s, char separator) {
+  std::vector<std::string_view> parts;
   for (;;) {
-    const auto cut = s.find(mark);
-    pieces.push_back(s.substr(0, cut));
-    if (cut == std::string_view::npos) return pieces;
-    s.remove_prefix(cut + 1);
+    const auto end = s.find(separator);
+    parts.push_back(s.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    s.remove_prefix(end + 1);
   }
 }
 
-WINSVC_INLINE std::string join(const std::vector<std::string>& parts, std::string_view between) {
+WINSVC_INLINE std::string join(const std::vector<std::string>& parts, std::string_view separator) {
   std::string out;
   for (const auto& part : parts) {
-    if (&part != &parts.front()) out += between;
+    if (&part != &parts.front()) out += separator;
     out += part;
   }
   return out;
@@ -6036,7 +6058,7 @@ WINSVC_INLINE bool parse_number(std::string_view s, std::uint64_t limit, std::ui
 }
 
 WINSVC_INLINE std::size_t edit_distance(std::string_view a, std::string_view b) {
-  // Three rows of the usual table (optimal string alignment): swapped neighbours need the row before the last.
+  // Three rows of the table of the algorithm (optimal string alignment). A swap needs the row before the last row.
   std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
@@ -6092,7 +6114,7 @@ WINSVC_INLINE std::string json_quoted(std::string_view s) {
   return out + '"';
 }
 
-}  // namespace text
+}  // namespace strings
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -6294,21 +6316,21 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE utc_fields to_utc(clock::system_time time) noexcept {
   using namespace std::chrono;
-  const std::int64_t ms = floor<milliseconds>(time.time_since_epoch()).count();  // downwards before 1970 too
+  const std::int64_t ms = floor<milliseconds>(time.time_since_epoch()).count();  // rounds down, also before 1970
   std::int64_t days = ms / 86'400'000;
-  std::int64_t rest = ms % 86'400'000;
-  if (rest < 0) {
-    rest += 86'400'000;
+  std::int64_t ms_of_day = ms % 86'400'000;
+  if (ms_of_day < 0) {
+    ms_of_day += 86'400'000;
     --days;
   }
   utc_fields f;
-  f.hour = static_cast<unsigned>(rest / 3'600'000);
-  f.minute = static_cast<unsigned>(rest / 60'000 % 60);
-  f.second = static_cast<unsigned>(rest / 1000 % 60);
-  f.millisecond = static_cast<unsigned>(rest % 1000);
+  f.hour = static_cast<unsigned>(ms_of_day / 3'600'000);
+  f.minute = static_cast<unsigned>(ms_of_day / 60'000 % 60);
+  f.second = static_cast<unsigned>(ms_of_day / 1000 % 60);
+  f.millisecond = static_cast<unsigned>(ms_of_day % 1000);
   f.weekday = static_cast<unsigned>(((days % 7) + 11) % 7);  // day 0 was a Thursday
 
-  // Days to a date, counted in 400-year eras whose year begins in March, so that the leap day is the last of its year.
+  // From days to a date, in eras of 400 years. A year begins in March, so that the leap day is the last day of a year.
   // std::gmtime is not used: it shares one buffer between threads, and its safe forms differ between platforms.
   days += 719'468;
   const std::int64_t era = (days >= 0 ? days : days - 146'096) / 146'097;
@@ -6322,7 +6344,7 @@ WINSVC_INLINE utc_fields to_utc(clock::system_time time) noexcept {
   return f;
 }
 
-/// `2026-01-31T08:05:09.250`. By hand: every line of the log has one, and snprintf takes as long as all the rest of it.
+/// `2026-01-31T08:05:09.250`. Not with snprintf, which takes as long as everything else that a log line needs.
 WINSVC_INLINE std::string time_text(const utc_fields& f) {
   if (f.year < 0 || f.year > 9999) {
     char out[64];
@@ -6331,7 +6353,7 @@ WINSVC_INLINE std::string time_text(const utc_fields& f) {
     return out;
   }
   std::string out = "0000-00-00T00:00:00.000";
-  const auto put = [&out](std::size_t end, unsigned value) {  // its last digit stands before `end`
+  const auto put = [&out](std::size_t end, unsigned value) {  // `end` is the position after the last digit
     for (; value != 0; value /= 10) out[--end] = static_cast<char>('0' + value % 10);
   };
   put(4, static_cast<unsigned>(f.year));
@@ -6348,42 +6370,42 @@ WINSVC_INLINE std::string iso_time(clock::system_time time) { return time_text(t
 
 WINSVC_INLINE std::string local_time(clock::system_time time, std::chrono::minutes offset) {
   std::string out = time_text(to_utc(time + offset));
-  const auto ahead = offset.count() < 0 ? -offset.count() : offset.count();
+  const auto minutes = offset.count() < 0 ? -offset.count() : offset.count();
   const auto digit = [](std::int64_t d) { return static_cast<char>('0' + d % 10); };
   out += offset.count() < 0 ? '-' : '+';
-  out += {digit(ahead / 600), digit(ahead / 60 % 10), ':', digit(ahead % 60 / 10), digit(ahead % 10)};
+  out += {digit(minutes / 600), digit(minutes / 60 % 10), ':', digit(minutes % 60 / 10), digit(minutes % 10)};
   return out;
 }
 
 WINSVC_INLINE std::optional<clock::system_time> parse_time(std::string_view s) noexcept {
   using namespace std::chrono;
-  bool fits = true;
+  bool valid = true;
   const auto number = [&](std::size_t digits, std::int64_t minimum, std::int64_t limit) {
     std::int64_t value = 0;
     for (; digits > 0; --digits) {
-      if (s.empty() || s[0] < '0' || s[0] > '9') return fits = false, std::int64_t{0};
+      if (s.empty() || s[0] < '0' || s[0] > '9') return valid = false, std::int64_t{0};
       value = value * 10 + (s[0] - '0');
       s.remove_prefix(1);
     }
-    fits = fits && value >= minimum && value <= limit;
+    valid = valid && value >= minimum && value <= limit;
     return value;
   };
-  const auto mark = [&](char c) {
-    fits = fits && !s.empty() && s[0] == c;
-    if (fits) s.remove_prefix(1);
+  const auto expect = [&](char c) {
+    valid = valid && !s.empty() && s[0] == c;
+    if (valid) s.remove_prefix(1);
   };
   const std::int64_t year = number(4, 0, 9999);
-  mark('-');
+  expect('-');
   const std::int64_t month = number(2, 1, 12);
-  mark('-');
+  expect('-');
   const std::int64_t day = number(2, 1, 31);
-  mark('T');
+  expect('T');
   const std::int64_t hour = number(2, 0, 23);
-  mark(':');
+  expect(':');
   const std::int64_t minute = number(2, 0, 59);
-  mark(':');
+  expect(':');
   const std::int64_t second = number(2, 0, 59);
-  if (!fits) return std::nullopt;
+  if (!valid) return std::nullopt;
 
   std::int64_t fraction = 0;  // ns
   if (!s.empty() && s[0] == '.') {
@@ -6396,16 +6418,16 @@ WINSVC_INLINE std::optional<clock::system_time> parse_time(std::string_view s) n
   }
   std::int64_t offset = 0;
   if (s != "Z") {
-    const bool behind = !s.empty() && s[0] == '-';
-    mark(behind ? '-' : '+');
+    const bool negative = !s.empty() && s[0] == '-';
+    expect(negative ? '-' : '+');
     offset = number(2, 0, 23) * 60;
-    mark(':');
+    expect(':');
     offset += number(2, 0, 59);
-    if (!fits || !s.empty()) return std::nullopt;
-    if (behind) offset = -offset;
+    if (!valid || !s.empty()) return std::nullopt;
+    if (negative) offset = -offset;
   }
 
-  // The way back of to_utc: years that begin in March, in eras of 400.
+  // The inverse of to_utc: years that begin in March, in eras of 400 years.
   const std::int64_t march_year = year - (month <= 2 ? 1 : 0);
   const std::int64_t era = (march_year >= 0 ? march_year : march_year - 399) / 400;
   const std::int64_t year_of_era = march_year - era * 400;
@@ -6413,7 +6435,7 @@ WINSVC_INLINE std::optional<clock::system_time> parse_time(std::string_view s) n
   const std::int64_t days =
       era * 146'097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719'468;
   const seconds since{((days * 24 + hour) * 60 + minute - offset) * 60 + second};
-  // A year 9999 is more than a clock of nanoseconds can say.
+  // A 64-bit clock in nanoseconds cannot represent the year 9999.
   if (since >= duration_cast<seconds>((clock::system_time::max)().time_since_epoch()) ||
       since <= duration_cast<seconds>((clock::system_time::min)().time_since_epoch())) {
     return std::nullopt;
@@ -6421,7 +6443,7 @@ WINSVC_INLINE std::optional<clock::system_time> parse_time(std::string_view s) n
   const clock::system_time time(duration_cast<clock::system_time::duration>(since) +
                                duration_cast<clock::system_time::duration>(nanoseconds(fraction)));
   const utc_fields read = to_utc(time + minutes(offset));
-  if (read.day != static_cast<unsigned>(day)) return std::nullopt;  // the 30th of February
+  if (read.day != static_cast<unsigned>(day)) return std::nullopt;  // such as February 30
   return time;
 }
 
@@ -6486,21 +6508,21 @@ WINSVC_INLINE std::optional<std::string> from_base64(std::string_view s) {
   if (s.size() % 4 == 1) return std::nullopt;
   std::string out;
   std::uint32_t bits = 0;
-  int have = 0;
+  int bit_count = 0;
   for (const char c : s) {
     const int v = value(c);
     if (v < 0) return std::nullopt;
     bits = (bits << 6 | static_cast<std::uint32_t>(v)) & 0xFFFFu;
-    have += 6;
-    if (have < 8) continue;
-    have -= 8;
-    out += static_cast<char>(bits >> have & 0xFFu);
+    bit_count += 6;
+    if (bit_count < 8) continue;
+    bit_count -= 8;
+    out += static_cast<char>(bits >> bit_count & 0xFFu);
   }
-  if ((bits & ((1u << have) - 1)) != 0) return std::nullopt;  // two texts for one value would be two keys for one door
+  if ((bits & ((1u << bit_count) - 1)) != 0) return std::nullopt;  // otherwise two texts would decode to the same bytes
   return out;
 }
 
-}  // namespace text
+}  // namespace strings
 
 WINSVC_INLINE bool equal_secret(std::string_view given, std::string_view expected) noexcept {
   volatile unsigned char different = given.size() == expected.size() ? 0 : 1;
@@ -6556,7 +6578,7 @@ WINSVC_INLINE std::string error::to_string() const {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// A message in whole blocks of 64 bytes, with its length at the end (FIPS 180-4, section 5.1.1).
+/// Pads a message to a multiple of 64 bytes; its length is at the end (FIPS 180-4 section 5.1.1).
 WINSVC_INLINE std::string sha_padded(std::string_view bytes) {
   std::string text(bytes);
   text += static_cast<char>(0x80);
@@ -6566,7 +6588,7 @@ WINSVC_INLINE std::string sha_padded(std::string_view bytes) {
   return text;
 }
 
-/// Runs `block` over the padded message; the state as bytes, most significant first.
+/// Runs `block` on the padded message and returns the state as bytes, most significant first.
 template <std::size_t Words>
 std::string sha_digest(std::string_view bytes, std::array<std::uint32_t, Words> state,
                        void (*block)(std::array<std::uint32_t, Words>&, const unsigned char*) noexcept) {
@@ -6629,9 +6651,9 @@ WINSVC_INLINE void sha256_block(std::array<std::uint32_t, 8>& state, const unsig
   }
   auto [a, b, c, d, e, f, g, h] = state;
   for (std::size_t i = 0; i < 64; ++i) {
-    const std::uint32_t one = h + (right(e, 6) ^ right(e, 11) ^ right(e, 25)) + ((e & f) ^ (~e & g)) + k[i] + w[i];
-    const std::uint32_t two = (right(a, 2) ^ right(a, 13) ^ right(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
-    h = g, g = f, f = e, e = d + one, d = c, c = b, b = a, a = one + two;
+    const std::uint32_t t1 = h + (right(e, 6) ^ right(e, 11) ^ right(e, 25)) + ((e & f) ^ (~e & g)) + k[i] + w[i];
+    const std::uint32_t t2 = (right(a, 2) ^ right(a, 13) ^ right(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+    h = g, g = f, f = e, e = d + t1, d = c, c = b, b = a, a = t1 + t2;
   }
   const std::uint32_t added[8] = {a, b, c, d, e, f, g, h};
   for (std::size_t i = 0; i < 8; ++i) state[i] += added[i];
@@ -6673,7 +6695,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// The byte that the escape at `raw[at]` stands for, or -1 when it is none.
+/// The byte of the escape at `raw[position]`, or -1 if the escape is invalid.
 WINSVC_INLINE int escaped_byte(std::string_view raw, std::size_t position) noexcept {
   if (raw.size() - position < 3) return -1;
   const int high = hex_value(raw[position + 1]);
@@ -6697,7 +6719,8 @@ WINSVC_INLINE bool decode_segment(std::string_view raw, std::string& out) {
 WINSVC_INLINE bool path_is_valid(std::string_view raw_path) noexcept {
   if (raw_path.empty() || raw_path[0] != '/') return false;
   if (raw_path.find('\0') != std::string_view::npos) return false;
-  for (auto position = raw_path.find('%'); position != std::string_view::npos; position = raw_path.find('%', position + 3)) {
+  constexpr auto none = std::string_view::npos;
+  for (auto position = raw_path.find('%'); position != none; position = raw_path.find('%', position + 3)) {
     if (escaped_byte(raw_path, position) <= 0) return false;
   }
   return true;
@@ -6706,23 +6729,23 @@ WINSVC_INLINE bool path_is_valid(std::string_view raw_path) noexcept {
 WINSVC_INLINE std::optional<std::vector<std::string>> decode_path(std::string_view raw_path) {
   if (raw_path.empty() || raw_path[0] != '/') return std::nullopt;
   std::vector<std::string> segments;
-  std::string_view rest = raw_path.substr(1);
+  std::string_view remaining = raw_path.substr(1);
   for (;;) {
-    const auto slash = rest.find('/');
-    if (!decode_segment(rest.substr(0, slash), segments.emplace_back())) return std::nullopt;
+    const auto slash = remaining.find('/');
+    if (!decode_segment(remaining.substr(0, slash), segments.emplace_back())) return std::nullopt;
     if (slash == std::string_view::npos) return segments;
-    rest.remove_prefix(slash + 1);
+    remaining.remove_prefix(slash + 1);
   }
 }
 
 WINSVC_INLINE std::string percent_encode_segment(std::string_view segment) {
   constexpr char hex[] = "0123456789ABCDEF";
-  constexpr std::string_view kept = "-._~!$&'()*+,;=:@";  // the marks among pchar
+  constexpr std::string_view other_pchars = "-._~!$&'()*+,;=:@";
   std::string out;
   for (const char c : segment) {
     const auto byte = static_cast<unsigned char>(c);
-    const bool word = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-    if (word || kept.find(c) != std::string_view::npos) {
+    const bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    if (alphanumeric || other_pchars.find(c) != std::string_view::npos) {
       out += c;
     } else {
       out += '%';
@@ -7059,9 +7082,9 @@ WINSVC_INLINE std::string_view describe(value_kind k) noexcept {
 
 template <class T>
 bool parses_as(std::string_view value) noexcept {
-  T to{};
-  const auto [end, failed] = std::from_chars(value.data(), value.data() + value.size(), to);
-  return failed == std::errc() && end == value.data() + value.size();
+  T parsed{};
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), parsed);
+  return error == std::errc() && end == value.data() + value.size();
 }
 
 WINSVC_INLINE bool accepts_text(value_kind k, std::string_view value) noexcept {
@@ -7163,9 +7186,9 @@ WINSVC_INLINE void method_set::add(method m) noexcept {
 }
 
 WINSVC_INLINE bool method_set::has(method m) const noexcept {
-  method_set one;
-  one.add(m);
-  return (bits_ & one.bits_) == one.bits_;
+  method_set single;
+  single.add(m);
+  return (bits_ & single.bits_) == single.bits_;
 }
 
 WINSVC_INLINE std::string method_set::allow() const {
@@ -7198,8 +7221,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// A piece of the query: only what is neither reserved nor a blank stays as it is (RFC 3986 section 2.3), so that '+',
-/// '&' and '=' mean themselves wherever it is read.
+/// Encodes a name or a value of a query: all but the unreserved characters (RFC 3986 section 2.3), so that '+', '&' and
+/// '=' are decoded as themselves.
 WINSVC_INLINE std::string percent_encode_value(std::string_view value) {
   std::string out;
   for (const char c : percent_encode_segment(value)) {
@@ -7384,6 +7407,7 @@ WINSVC_INLINE std::optional<std::chrono::milliseconds> parse_duration(std::strin
   }
   return std::chrono::milliseconds(total);
 }
+
 WINSVC_INLINE std::string exact_duration(std::chrono::milliseconds d) {
   struct unit {
     std::int64_t ms;
@@ -7394,11 +7418,12 @@ WINSVC_INLINE std::string exact_duration(std::chrono::milliseconds d) {
   }
   return d.count() == 0 ? "0s" : std::to_string(d.count()) + "ms";
 }
+
 WINSVC_INLINE std::string duration_text(std::chrono::milliseconds d) {
   const auto ms = d.count() < 0 ? 0 : d.count();
-  const auto two = [](std::int64_t big, const char* big_name, std::int64_t rest, const char* rest_name) {
-    std::string out = std::to_string(big) + big_name;
-    if (rest != 0) out += ' ' + std::to_string(rest) + rest_name;
+  const auto two_units = [](std::int64_t major, const char* major_unit, std::int64_t minor, const char* minor_unit) {
+    std::string out = std::to_string(major) + major_unit;
+    if (minor != 0) out += ' ' + std::to_string(minor) + minor_unit;
     return out;
   };
   if (ms < 1000) return std::to_string(ms) + " ms";
@@ -7406,9 +7431,9 @@ WINSVC_INLINE std::string duration_text(std::chrono::milliseconds d) {
     const auto tenths = ms / 100 % 10;
     return std::to_string(ms / 1000) + (tenths != 0 ? "." + std::to_string(tenths) : "") + " s";
   }
-  if (ms < 3'600'000) return two(ms / 60'000, " min", ms / 1000 % 60, " s");
-  if (ms < 86'400'000) return two(ms / 3'600'000, " h", ms / 60'000 % 60, " min");
-  return two(ms / 86'400'000, " d", ms / 3'600'000 % 24, " h");
+  if (ms < 3'600'000) return two_units(ms / 60'000, " min", ms / 1000 % 60, " s");
+  if (ms < 86'400'000) return two_units(ms / 3'600'000, " h", ms / 60'000 % 60, " min");
+  return two_units(ms / 86'400'000, " d", ms / 3'600'000 % 24, " h");
 }
 
 }  // inline namespace WINSVC_ABI
@@ -7676,14 +7701,14 @@ WINSVC_INLINE std::string settings_file_text(const std::vector<std::string>& hea
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE std::optional<log_level> parse_log_level(std::string_view expected) noexcept {
+WINSVC_INLINE std::optional<log_level> parse_log_level(std::string_view text) noexcept {
   for (const auto l : {log_level::debug, log_level::info, log_level::warn, log_level::error}) {
-    if (strings::equal_nocase(name(l), expected)) return l;
+    if (strings::equal_nocase(name(l), text)) return l;
   }
   return std::nullopt;
 }
 
-/// Line and paragraph separators, and what turns the order of writing around: a line could look like another.
+/// Unicode line and paragraph separators and bidirectional controls: they can make a line look like another line.
 constexpr bool is_bidi_control(char32_t c) noexcept {
   return c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
 }
@@ -7704,7 +7729,7 @@ WINSVC_INLINE std::string escape_log_text(std::string_view text) {
       out += text[position++];
     } else if (text.substr(position, 2) == "\r\n") {
       ++position;
-    } else if (const char32_t c = strings::next_code_point(text, position); 
+    } else if (const char32_t c = strings::next_code_point(text, position);
                c < 0xA0 || (c == 0xFFFD && position - begin == 1) || is_bidi_control(c)) {
       for (const char raw : text.substr(begin, position - begin)) {
         out += "\\x";
@@ -7731,7 +7756,7 @@ WINSVC_INLINE std::string log_entry::json_line(std::chrono::minutes offset) cons
   out += "\",\"level\":\"";
   out += name(level);
   out += "\",\"text\":";
-  // JSON lets DEL and the C1 controls stand; a terminal that shows the file would obey them.
+  // JSON allows DEL and the C1 controls unescaped, but a terminal that displays the file would execute them.
   const std::string quoted = strings::json_quoted(text);
   for (std::size_t position = 0; position < quoted.size();) {
     const std::size_t begin = position;
@@ -7743,23 +7768,23 @@ WINSVC_INLINE std::string log_entry::json_line(std::chrono::minutes offset) cons
   return out += '}';
 }
 
-WINSVC_INLINE void logger::write(log_level level, std::string text, std::string members) {
-  if (is_enabled(level)) deliver(level, std::move(text), std::move(members));
+WINSVC_INLINE void logger::write(log_level level, std::string text, std::string json_fields) {
+  if (is_enabled(level)) deliver(level, std::move(text), std::move(json_fields));
 }
 
-WINSVC_INLINE void logger::deliver(log_level level, std::string text, std::string members) {
-  constexpr std::size_t kept_early = 100;
-  const timed_mutex::scoped_lock held(mutex_, lock_timeout_);
-  if (!held) {
+WINSVC_INLINE void logger::deliver(log_level level, std::string text, std::string json_fields) {
+  constexpr std::size_t max_buffered = 100;
+  const timed_mutex::scoped_lock lock(mutex_, lock_timeout_);
+  if (!lock) {
     lost_count_.fetch_add(1, std::memory_order_relaxed);
     return;
   }
-  const auto now = time_->system_now();  // stamped under the lock: times in a file never go back
+  const auto now = time_->system_now();  // read under the lock, so that times in a file never decrease
   if (lost_count_.load(std::memory_order_relaxed) != 0) report_lost_lines(now);
-  log_entry entry{now, level, std::move(text), std::move(members)};
+  log_entry entry{now, level, std::move(text), std::move(json_fields)};
   for (const auto& sink : sinks_) sink->write(entry);
   if (!sinks_.empty()) return;
-  if (buffered_.size() < kept_early) buffered_.push_back(std::move(entry));
+  if (buffered_.size() < max_buffered) buffered_.push_back(std::move(entry));
   else lost_buffered_ += 1;
 }
 
@@ -7767,34 +7792,37 @@ WINSVC_INLINE void logger::report_lost_lines(clock::system_time time) {
   const auto lost = lost_count_.exchange(0, std::memory_order_relaxed);
   const log_entry entry{time, log_level::warn,
                         std::to_string(lost) + (lost == 1 ? " line was" : " lines were") +
-                            " lost: another thread was in the log for more than " +
+                            " lost: another thread held the log for more than " +
                             std::to_string(lock_timeout_.count()) + " ms",
                         "\"lost\":" + std::to_string(lost)};
   for (const auto& sink : sinks_) sink->write(entry);
 }
 
 WINSVC_INLINE void logger::add_sink(std::shared_ptr<log_sink> sink) {
-  const timed_mutex::scoped_lock held(mutex_, std::chrono::hours(24));  // an early line must not get lost on its way
+  const timed_mutex::scoped_lock lock(mutex_, std::chrono::hours(24));  // long: a buffered entry must not be lost
   for (const auto& entry : buffered_) sink->write(entry);
-  if (const auto more = std::exchange(lost_buffered_, 0); more != 0)
-    sink->write({time_->system_now(), log_level::warn, std::to_string(more) + " more lines were logged before there was a log"});
+  if (const auto lost = std::exchange(lost_buffered_, 0); lost != 0) {
+    sink->write({time_->system_now(), log_level::warn,
+                 std::to_string(lost) + (lost == 1 ? " more line was" : " more lines were") +
+                     " logged before the first sink was added, and lost"});
+  }
   buffered_.clear();
   sinks_.push_back(std::move(sink));
 }
 
 WINSVC_INLINE void logger::flush() noexcept {
   try {
-    sinks later;
+    sinks concurrent;
     {
-      const timed_mutex::scoped_lock held(mutex_, lock_timeout_);
-      if (!held) return;
+      const timed_mutex::scoped_lock lock(mutex_, lock_timeout_);
+      if (!lock) return;
       for (const auto& sink : sinks_) {
-        if (sink->has_concurrent_flush()) later.push_back(sink);
+        if (sink->has_concurrent_flush()) concurrent.push_back(sink);
         else sink->flush();
       }
     }
-    for (const auto& sink : later) sink->flush();
-  } catch (...) {  // out of memory: they will be flushed when they end
+    for (const auto& sink : concurrent) sink->flush();
+  } catch (...) {  // out of memory: the destructors of the sinks flush them
   }
 }
 
@@ -7878,9 +7906,9 @@ WINSVC_INLINE std::string recovery_text(const std::vector<recovery_action>& acti
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE std::string quote_argument(std::string_view argument, quoting when) {
+WINSVC_INLINE std::string quote_argument(std::string_view argument, quoting mode) {
   const bool plain = !argument.empty() && argument.find_first_of(" \t\n\v\"") == std::string_view::npos;
-  if (plain && when == quoting::needed) return std::string(argument);
+  if (plain && mode == quoting::needed) return std::string(argument);
 
   std::string out = "\"";
   std::size_t backslashes = 0;
@@ -7889,7 +7917,7 @@ WINSVC_INLINE std::string quote_argument(std::string_view argument, quoting when
       ++backslashes;
       continue;
     }
-    // Backslashes are plain characters except before a quote: there each counts double, and one more escapes the quote.
+    // A backslash is special only before a quote: there each one is doubled, and one more escapes the quote.
     out.append(c == '"' ? backslashes * 2 + 1 : backslashes, '\\');
     backslashes = 0;
     out += c;
@@ -7905,8 +7933,8 @@ WINSVC_INLINE std::string command_line(std::string_view program, const std::vect
 }
 
 WINSVC_INLINE std::vector<std::string> split_command_line(std::string_view line) {
-  std::vector<std::string> pieces;
-  if (line.empty()) return pieces;
+  std::vector<std::string> arguments;
+  if (line.empty()) return arguments;
   const auto blank = [](char c) { return c == ' ' || c == '\t'; };
   std::size_t position = 0;
 
@@ -7918,13 +7946,13 @@ WINSVC_INLINE std::vector<std::string> split_command_line(std::string_view line)
   } else {
     while (position < line.size() && !blank(line[position])) program += line[position++];
   }
-  pieces.push_back(std::move(program));
+  arguments.push_back(std::move(program));
 
   for (;;) {
     while (position < line.size() && blank(line[position])) ++position;
-    if (position >= line.size()) return pieces;
+    if (position >= line.size()) return arguments;
 
-    std::string chunk;
+    std::string current;
     bool quoted = false;
     while (position < line.size() && (quoted || !blank(line[position]))) {
       std::size_t backslashes = 0;
@@ -7933,11 +7961,11 @@ WINSVC_INLINE std::vector<std::string> split_command_line(std::string_view line)
         ++position;
       }
       if (position < line.size() && line[position] == '"') {
-        chunk.append(backslashes / 2, '\\');
+        current.append(backslashes / 2, '\\');
         if (backslashes % 2 == 1) {
-          chunk += '"';
+          current += '"';
         } else if (quoted && position + 1 < line.size() && line[position + 1] == '"') {
-          chunk += '"';  // "" inside quotes is one quote, and the quotes go on
+          current += '"';  // "" inside quotes is one quote, and the quoted part continues
           ++position;
         } else {
           quoted = !quoted;
@@ -7945,10 +7973,10 @@ WINSVC_INLINE std::vector<std::string> split_command_line(std::string_view line)
         ++position;
         continue;
       }
-      chunk.append(backslashes, '\\');
-      if (backslashes == 0) chunk += line[position++];
+      current.append(backslashes, '\\');
+      if (backslashes == 0) current += line[position++];
     }
-    pieces.push_back(std::move(chunk));
+    arguments.push_back(std::move(current));
   }
 }
 
@@ -8851,15 +8879,16 @@ WINSVC_INLINE middleware body_limit(std::uint64_t bytes) {
 // base/timer_wheel.hpp
 // =====================================================================================================================
 
-// Deadlines of very many things, each set and moved in constant time: a wheel of slots, one turn of which is 65 s.
+// timer_wheel: many deadlines, each set and moved in constant time (Varghese and Lauck 1987).
 //
 //   timer_wheel wheel(now);
-//   wheel.set(connection.timer, now + 10s);             // moves it when it was set before
-//   wheel.advance(now, [](timer_wheel::entry& e) { ... });  // those whose time has come
-//   sleep_until(wheel.next());
+//   wheel.set(connection.timer, now + 10s);             // moves the timer if it is already set
+//   wheel.advance(now, [](timer_wheel::timer& t) { ... });  // called for each expired timer
+//   sleep_until(wheel.next_deadline());
 //
-// It is coarse, and never early: an entry is handed out up to 64 ms after its time. One that lies further ahead than a
-// turn is kept until it is near. It knows no clock and no threads; whoever shares it brings a lock.
+// A timer never expires early; it expires at most 64 ms late. The wheel has 1024 slots of 64 ms, 65 s in all. A later
+// deadline stays on the wheel for more than one turn. The class reads no clock and has no lock; threads that share a
+// wheel need a mutex.
 
 #include <array>
 #include <chrono>
@@ -8873,12 +8902,12 @@ class timer_wheel {
  public:
   using time_point = std::chrono::steady_clock::time_point;
 
-  /// A place on the wheel, part of what it is the deadline of. It must stay where it is while it is set.
+  /// A list node, usually a member of the object with the deadline. Its address must not change while it is set.
   struct timer {
-    timer* previous = nullptr;  // null: not on the wheel
+    timer* previous = nullptr;  // null: not set
     timer* next = nullptr;
-    std::int64_t deadline = 0;  // in slots since the clock's beginning
-    void* user_data = nullptr;  ///< what it is the deadline of; for the user
+    std::int64_t deadline = 0;  // in slots since the epoch of the clock
+    void* user_data = nullptr;  ///< for the caller, such as the object with the deadline
   };
 
   explicit timer_wheel(time_point now) noexcept : now_(slot_of(now)) {
@@ -8887,14 +8916,14 @@ class timer_wheel {
   timer_wheel(const timer_wheel&) = delete;
   timer_wheel& operator=(const timer_wheel&) = delete;
 
-  void set(timer& e, time_point time) noexcept;
-  void clear(timer& e) noexcept;
-  [[nodiscard]] static bool is_set(const timer& e) noexcept { return e.previous != nullptr; }
+  void set(timer& t, time_point time) noexcept;
+  void clear(timer& t) noexcept;
+  [[nodiscard]] static bool is_set(const timer& t) noexcept { return t.previous != nullptr; }
 
-  /// Calls `f` for each entry whose time has come; it is off the wheel by then, and may be set again.
+  /// Calls `on_expired` for each expired timer. The timer is already cleared; the function may set it again.
   template <class F>
-  void advance(time_point now, const F& f);
-  /// When to look again: nothing is due before. time_point::max() when the wheel is empty.
+  void advance(time_point now, const F& on_expired);
+  /// The earliest time at which a timer may expire. time_point::max() if no timer is set.
   [[nodiscard]] time_point next_deadline() const noexcept;
 
   static constexpr std::chrono::milliseconds slot_duration{64};
@@ -8906,34 +8935,34 @@ class timer_wheel {
   [[nodiscard]] static std::int64_t slot_of(time_point time) noexcept {
     return std::chrono::floor<slot_duration_type>(time.time_since_epoch()).count();
   }
-  void link(timer& e) noexcept;
-  static void unlink(timer& e) noexcept;
+  void link(timer& t) noexcept;
+  static void unlink(timer& t) noexcept;
 
   std::array<timer, slot_count> slots_;
   std::size_t count_ = 0;
-  std::int64_t now_;  // all slots up to this one have been handed out
+  std::int64_t now_;  // the last slot whose timers have expired
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
 template <class F>
-void timer_wheel::advance(time_point now, const F& f) {
+void timer_wheel::advance(time_point now, const F& on_expired) {
   const auto target = slot_of(now);
   if (target > now_ + static_cast<std::int64_t>(slot_count)) now_ = target - static_cast<std::int64_t>(slot_count);
   while (now_ < target && count_ > 0) {
     ++now_;
     timer& head = slots_[static_cast<std::size_t>(now_) % slot_count];
-    timer* const last = head.previous;  // what is set again meanwhile goes behind it
-    for (timer* e = head.next; e != &head;) {
-      timer& one = *e;
-      const bool at_end = e == last;
-      e = e->next;
-      unlink(one);
-      if (one.deadline > now_) {
-        link(one);
+    timer* const last = head.previous;  // a timer that is set again during this loop is added after it
+    for (timer* t = head.next; t != &head;) {
+      timer& current = *t;
+      const bool at_end = t == last;
+      t = t->next;
+      unlink(current);
+      if (current.deadline > now_) {
+        link(current);
       } else {
         --count_;
-        f(one);
+        on_expired(current);
       }
       if (at_end) break;
     }
@@ -8949,33 +8978,33 @@ void timer_wheel::advance(time_point now, const F& f) {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE void timer_wheel::link(timer& e) noexcept {
-  // At the latest in the slot that is looked at last: an entry that is due in a later turn is put there again.
-  auto at = e.deadline <= now_ ? now_ + 1 : e.deadline;
-  if (at > now_ + static_cast<std::int64_t>(slot_count)) at = now_ + static_cast<std::int64_t>(slot_count);
-  timer& head = slots_[static_cast<std::size_t>(at) % slot_count];
-  e.previous = head.previous;
-  e.next = &head;
-  head.previous->next = &e;
-  head.previous = &e;
+WINSVC_INLINE void timer_wheel::link(timer& t) noexcept {
+  // At most one turn ahead. If the deadline is later, `advance` links the timer again at the end of the turn.
+  auto slot = t.deadline <= now_ ? now_ + 1 : t.deadline;
+  if (slot > now_ + static_cast<std::int64_t>(slot_count)) slot = now_ + static_cast<std::int64_t>(slot_count);
+  timer& head = slots_[static_cast<std::size_t>(slot) % slot_count];
+  t.previous = head.previous;
+  t.next = &head;
+  head.previous->next = &t;
+  head.previous = &t;
 }
 
-WINSVC_INLINE void timer_wheel::unlink(timer& e) noexcept {
-  e.previous->next = e.next;
-  e.next->previous = e.previous;
-  e.previous = e.next = nullptr;
+WINSVC_INLINE void timer_wheel::unlink(timer& t) noexcept {
+  t.previous->next = t.next;
+  t.next->previous = t.previous;
+  t.previous = t.next = nullptr;
 }
 
-WINSVC_INLINE void timer_wheel::set(timer& e, time_point time) noexcept {
-  if (is_set(e)) unlink(e);
+WINSVC_INLINE void timer_wheel::set(timer& t, time_point time) noexcept {
+  if (is_set(t)) unlink(t);
   else ++count_;
-  e.deadline = slot_of(time) + 1;  // the slot that begins after it: never early
-  link(e);
+  t.deadline = slot_of(time) + 1;  // the slot that begins after the time: never early
+  link(t);
 }
 
-WINSVC_INLINE void timer_wheel::clear(timer& e) noexcept {
-  if (!is_set(e)) return;
-  unlink(e);
+WINSVC_INLINE void timer_wheel::clear(timer& t) noexcept {
+  if (!is_set(t)) return;
+  unlink(t);
   --count_;
 }
 
@@ -9548,19 +9577,19 @@ WINSVC_INLINE std::vector<setting_registry::setting_view> setting_registry::view
 // route/pattern.hpp
 // =====================================================================================================================
 
-// The paths a route serves, as one line of text, and how two of them relate.
+// pattern: the path of a route, parsed; and the relation of two patterns.
 //
-//   parse_pattern("/users/{id}")            // one segment, not empty:           /users/7
-//   parse_pattern("/files/{path...}")       // all the rest, also an empty one:  /files/  /files/a/b  (not /files)
-//   compare(a, b), witness(a, b)            // relation::overlap, "/x/y"
+//   parse_pattern("/users/{id}")            // one segment, not empty:              /users/7
+//   parse_pattern("/files/{path...}")       // the rest of the path, may be empty:  /files/  /files/a/b  (not /files)
+//   compare(a, b), common_path(a, b)        // relation::overlap, "/x/y"
 //
-//   pattern   = 1*( "/" segment )           only the last segment may be empty: "/users/" is another path than "/users"
-//   segment   = literal / "{" name "}" / "{" name "...}"          "..." in the last segment alone
-//   name      = ( letter / "_" ) *( letter / digit / "_" )        each name once
+//   pattern   = 1*( "/" segment )           only the last segment may be empty: "/users/" and "/users" are different
+//   segment   = literal / "{" name "}" / "{" name "...}"          "..." only in the last segment
+//   name      = ( letter / "_" ) *( letter / digit / "_" )        unique within the pattern
 //   literal   = decoded UTF-8 text without "/" "{" "}" "?" "#", controls, and escapes: write "\u00FC", not "%C3%BC"
 //
-// It has no wildcards inside a segment, no optional parts and no regular expressions: with these three kinds, which of
-// two patterns is meant for a path can be decided when they are registered.
+// There are no wildcards within a segment, no optional parts and no regular expressions. With these three kinds of
+// segments, registration can decide which of two patterns a path belongs to.
 
 #include <algorithm>
 #include <cstddef>
@@ -9572,29 +9601,30 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// One piece between slashes.
+/// The part of a pattern between two slashes.
 struct segment {
   enum class segment_kind { literal, parameter, tail };
   segment_kind kind = segment_kind::literal;
-  std::string text;  ///< of a literal: what a decoded segment must equal; else the name
+  std::string text;  ///< of a literal: the decoded segment; else the name of the parameter
 };
 
 /// A parsed pattern. A value: copy it, compare it, print its `text`.
 struct pattern {
   std::string text;
-  std::vector<segment> segments;   ///< at least one: "/" is one empty literal
-  std::vector<std::string> names;  ///< of the parameters, in their order; the tail's is the last
+  std::vector<segment> segments;   ///< at least one segment: "/" is one empty literal
+  std::vector<std::string> names;  ///< names of the parameters in order; the name of the tail is the last
 };
 
-/// Parses, or throws a setup_error that shows the pattern, the offset and what is wrong there.
+/// Parses a pattern. Throws setup_error with the pattern, the offset and the reason.
 [[nodiscard]] pattern parse_pattern(std::string_view text);
 
-/// How the paths of one pattern lie to those of another: equal, within, around, crossing, apart.
+/// The relation of the set of paths that pattern a matches to that of pattern b: equal, a subset, a superset, neither
+/// but with common paths, or without common paths.
 enum class relation { same, more_specific, more_general, overlap, disjoint };
 
 [[nodiscard]] relation compare(const pattern& a, const pattern& b) noexcept;
 
-/// A path that both match, percent-encoded as a client would send it; empty when there is none.
+/// A path that both patterns match, percent-encoded as a client sends it. Empty if the patterns are disjoint.
 [[nodiscard]] std::string common_path(const pattern& a, const pattern& b);
 
 }  // namespace route
@@ -9609,12 +9639,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-WINSVC_INLINE void throw_bad_pattern(std::string_view text, std::size_t position, std::string_view what) {
-  std::string shown(text);
-  for (char& c : shown) {
-    if (static_cast<unsigned char>(c) < 0x20) c = '?';  // a NUL would end the sentence here
+WINSVC_INLINE void throw_bad_pattern(std::string_view text, std::size_t position, std::string_view reason) {
+  std::string printable(text);
+  for (char& c : printable) {
+    if (static_cast<unsigned char>(c) < 0x20) c = '?';  // a NUL would end the message
   }
-  throw setup_error("pattern '" + shown + "': " + std::string(what) + " (at offset " + std::to_string(position) + ")");
+  throw setup_error("pattern '" + printable + "': " + std::string(reason) + " (at offset " + std::to_string(position) +
+                    ")");
 }
 
 WINSVC_INLINE bool is_identifier(std::string_view s) noexcept {
@@ -9623,49 +9654,54 @@ WINSVC_INLINE bool is_identifier(std::string_view s) noexcept {
          std::all_of(s.begin(), s.end(), [&](char c) { return letter(c) || strings::is_digit(c); });
 }
 
-/// Characters that no segment may hold, wherever they stand.
+/// Throws for characters that a pattern must not contain at any position.
 WINSVC_INLINE void check_pattern_text(std::string_view text) {
   for (std::size_t position = 0; position < text.size();) {
-    const std::size_t here = position;
+    const std::size_t begin = position;
     const char32_t c = strings::next_code_point(text, position);
-    if (c == '?' || c == '#') throw_bad_pattern(text, here, "a pattern is a path alone, without '?' and '#'");
-    if (c < 0x20 || c == 0x7F) throw_bad_pattern(text, here, "control character");
-    if (c == '%' && escaped_byte(text, here) >= 0) {
-      throw_bad_pattern(text, here, "escape; write the character itself, patterns are compared decoded");
+    if (c == '?' || c == '#') throw_bad_pattern(text, begin, "a pattern is only a path, without '?' and '#'");
+    if (c < 0x20 || c == 0x7F) throw_bad_pattern(text, begin, "control character");
+    if (c == '%' && escaped_byte(text, begin) >= 0) {
+      throw_bad_pattern(text, begin, "percent-encoded character; write the character itself");
     }
-    // U+FFFD is three bytes when it is really written; one byte is the mark of what is not UTF-8.
-    if (c == 0xFFFD && position - here == 1) {
-      throw_bad_pattern(text, here, "not UTF-8; save the file as UTF-8 (and compile with /utf-8)");
+    // A real U+FFFD has three bytes; U+FFFD for one byte means that the byte is not UTF-8.
+    if (c == 0xFFFD && position - begin == 1) {
+      throw_bad_pattern(text, begin, "not UTF-8; save the source file as UTF-8 and, with MSVC, compile with /utf-8");
     }
   }
 }
 
-/// The segment `piece`, which stands at `at` in `text`.
-WINSVC_INLINE segment parse_segment(std::string_view text, std::size_t position, std::string_view chunk, bool last) {
-  const auto open = chunk.find('{');
-  const auto close = chunk.find('}');
+/// Parses the segment `raw`, which begins at `position` in `text`.
+WINSVC_INLINE segment parse_segment(std::string_view text, std::size_t position, std::string_view raw, bool last) {
+  const auto open = raw.find('{');
+  const auto close = raw.find('}');
   constexpr auto none = std::string_view::npos;
   if (open == none && close == none) {
-    if (chunk.empty() && !last) throw_bad_pattern(text, position, "empty segment; only the last one may be");
-    return {segment::segment_kind::literal, std::string(chunk)};
+    if (raw.empty() && !last) throw_bad_pattern(text, position, "empty segment; only the last segment may be empty");
+    return {segment::segment_kind::literal, std::string(raw)};
   }
   if (open == none) throw_bad_pattern(text, position + close, "'}' without '{'");
   if (close == none) throw_bad_pattern(text, position + open, "'{' without '}'");
-  if (open != 0 || close + 1 != chunk.size()) {
-    throw_bad_pattern(text, position, "a parameter is a whole segment, without text before or after its braces");
+  if (open != 0 || close + 1 != raw.size()) {
+    throw_bad_pattern(text, position, "a parameter must be a whole segment, without text before '{' or after '}'");
   }
 
-  std::string_view name = chunk.substr(1, chunk.size() - 2);
+  std::string_view name = raw.substr(1, raw.size() - 2);
   const bool tail = name.size() >= 3 && name.substr(name.size() - 3) == "...";
   if (tail) name.remove_suffix(3);
   if (name.empty()) throw_bad_pattern(text, position, "parameter without a name");
-  if (!is_identifier(name)) throw_bad_pattern(text, position + 1, "a parameter's name is letters, digits and '_'");
-  if (tail && !last) throw_bad_pattern(text, position, "'...' takes all the rest, so it must be the last segment");
+  if (!is_identifier(name)) {
+    throw_bad_pattern(text, position + 1,
+                      "a parameter name begins with a letter or '_' and has only letters, digits and '_'");
+  }
+  if (tail && !last) {
+    throw_bad_pattern(text, position, "'...' matches the rest of the path, so it must be the last segment");
+  }
   return {tail ? segment::segment_kind::tail : segment::segment_kind::parameter, std::string(name)};
 }
 
 WINSVC_INLINE pattern parse_pattern(std::string_view text) {
-  if (text.empty() || text[0] != '/') throw_bad_pattern(text, 0, "a pattern begins with '/'");
+  if (text.empty() || text[0] != '/') throw_bad_pattern(text, 0, "a pattern must begin with '/'");
   check_pattern_text(text);
 
   pattern parsed;
@@ -9676,7 +9712,7 @@ WINSVC_INLINE pattern parse_pattern(std::string_view text) {
     segment next = parse_segment(text, position, text.substr(position, last ? slash : slash - position), last);
     if (next.kind != segment::segment_kind::literal) {
       if (std::find(parsed.names.begin(), parsed.names.end(), next.text) != parsed.names.end()) {
-        throw_bad_pattern(text, position + 1, "the name '" + next.text + "' is there already");
+        throw_bad_pattern(text, position + 1, "duplicate parameter name '" + next.text + "'");
       }
       parsed.names.push_back(next.text);
     }
@@ -9686,44 +9722,45 @@ WINSVC_INLINE pattern parse_pattern(std::string_view text) {
   }
 }
 
-/// What two segments say together with what the ones before them said.
-constexpr relation combine_relations(relation before, relation here) noexcept {
-  if (before == relation::disjoint || here == relation::disjoint) return relation::disjoint;
-  if (before == relation::same || before == here) return here;
-  return here == relation::same ? before : relation::overlap;
+/// Combines the relation of the previous segments with the relation of the next two segments.
+constexpr relation combine_relations(relation previous, relation next) noexcept {
+  if (previous == relation::disjoint || next == relation::disjoint) return relation::disjoint;
+  if (previous == relation::same || previous == next) return next;
+  return next == relation::same ? previous : relation::overlap;
 }
 
 WINSVC_INLINE relation compare(const segment& a, const segment& b) noexcept {
-  using sort = segment::segment_kind;
-  if (a.kind == b.kind) return a.kind != sort::literal || a.text == b.text ? relation::same : relation::disjoint;
-  if (a.kind == sort::tail) return relation::more_general;
-  if (b.kind == sort::tail) return relation::more_specific;
-  const segment& literal = a.kind == sort::literal ? a : b;
+  using kind = segment::segment_kind;
+  if (a.kind == b.kind) return a.kind != kind::literal || a.text == b.text ? relation::same : relation::disjoint;
+  if (a.kind == kind::tail) return relation::more_general;
+  if (b.kind == kind::tail) return relation::more_specific;
+  const segment& literal = a.kind == kind::literal ? a : b;
   if (literal.text.empty()) return relation::disjoint;  // a parameter is never empty
-  return a.kind == sort::literal ? relation::more_specific : relation::more_general;
+  return a.kind == kind::literal ? relation::more_specific : relation::more_general;
 }
 
 WINSVC_INLINE relation compare(const pattern& a, const pattern& b) noexcept {
-  relation sum = relation::same;
+  relation combined = relation::same;
   for (std::size_t i = 0; i < a.segments.size() && i < b.segments.size(); ++i) {
-    sum = combine_relations(sum, compare(a.segments[i], b.segments[i]));
-    if (sum == relation::disjoint) return sum;
-    const bool tail = a.segments[i].kind == segment::segment_kind::tail || b.segments[i].kind == segment::segment_kind::tail;
-    if (tail) return sum;  // it covers whatever the other one still has
+    combined = combine_relations(combined, compare(a.segments[i], b.segments[i]));
+    if (combined == relation::disjoint) return combined;
+    constexpr auto tail = segment::segment_kind::tail;
+    if (a.segments[i].kind == tail || b.segments[i].kind == tail) return combined;  // a tail matches any rest
   }
-  return a.segments.size() == b.segments.size() ? sum : relation::disjoint;
+  return a.segments.size() == b.segments.size() ? combined : relation::disjoint;
 }
 
 WINSVC_INLINE std::string common_path(const pattern& a, const pattern& b) {
   if (compare(a, b) == relation::disjoint) return {};
-  using sort = segment::segment_kind;
+  using kind = segment::segment_kind;
   std::string path;
   for (std::size_t i = 0; i < (std::max)(a.segments.size(), b.segments.size()); ++i) {
-    // The narrower of the two segments; beyond a tail, the other pattern's. A parameter is shown as its name.
-    const segment* narrow = i < a.segments.size() ? &a.segments[i] : &b.segments[i];
-    if (i < b.segments.size() && b.segments[i].kind < narrow->kind) narrow = &b.segments[i];
-    path += '/' + percent_encode_segment(narrow->text);
-    if (narrow->kind == sort::tail) break;
+    // The more specific of the two segments; after a tail, the segment of the other pattern. The value of a parameter
+    // is its name.
+    const segment* specific = i < a.segments.size() ? &a.segments[i] : &b.segments[i];
+    if (i < b.segments.size() && b.segments[i].kind < specific->kind) specific = &b.segments[i];
+    path += '/' + percent_encode_segment(specific->text);
+    if (specific->kind == kind::tail) break;
   }
   return path;
 }
@@ -9738,17 +9775,17 @@ WINSVC_INLINE std::string common_path(const pattern& a, const pattern& b) {
 // route/table.hpp
 // =====================================================================================================================
 
-// The routes of an app as a tree of segments: which one serves a path, and if none does, what could be asked instead.
+// table: finds the route of a request path, in a tree of segments. If no route matches, it reports the allowed methods.
 //
 //   table routes;
-//   routes.add(method::get, "/users/{id}", 0, source::here());
-//   routes.add(method::get, "/users/me", 1, source::here());
-//   routes.match(method::get, "/users/me")       // found, id 1: a literal beats a parameter beats a tail
+//   routes.add(method::get, "/users/{id}", 0, source_location::current());
+//   routes.add(method::get, "/users/me", 1, source_location::current());
+//   routes.match(method::get, "/users/me")       // matched, id 1: a literal precedes a parameter
 //   routes.match(method::post, "/users/7")       // method_not_allowed, allowed.allow() == "GET, HEAD, OPTIONS"
 //
-// A match costs by the depth of the path, not by the number of routes, and one of a path without parameters allocates
-// nothing. What is served does not depend on the order of registration: where two routes could claim one path with
-// equal right, `add` throws. It holds ids, not handlers, and answers nothing itself.
+// The time of a match depends on the number of segments, not on the number of routes. A match of a path without
+// parameters allocates nothing. The result does not depend on the order of registration: if two routes match one path
+// with equal precedence, `add` throws. The table stores ids of routes, not handlers, and sends no responses.
 
 #include <algorithm>
 #include <array>
@@ -9764,19 +9801,26 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// The answers: serve it, 404, 405 (or 204 to OPTIONS) with Allow, 400, and 503 while the service is paused (which the
-/// table itself never says).
+/// The result of a match, and the response that follows from it.
+///
+/// | outcome            | response                                     |
+/// |--------------------|----------------------------------------------|
+/// | matched            | of the handler                               |
+/// | not_found          | 404                                          |
+/// | method_not_allowed | 405 with Allow; 204 with Allow for OPTIONS   |
+/// | bad_path           | 400                                          |
+/// | paused             | 503; set by the caller, never by the table   |
 enum class match_outcome { matched, not_found, method_not_allowed, bad_path, paused };
 
 struct match_result {
   match_outcome outcome = match_outcome::not_found;
-  std::size_t route_id = 0;                ///< of the route, when found
-  std::vector<std::string> values;   ///< of its parameters, decoded, in their order, when found
-  method_set allowed;                ///< what this path can be asked for, when method_not_allowed
-  std::optional<std::size_t> sibling_id;  ///< a route of this path for another method, when method_not_allowed
+  std::size_t route_id = 0;               ///< id of the route, if matched
+  std::vector<std::string> values;        ///< decoded values of its parameters in order, if matched
+  method_set allowed;                     ///< methods of this path, if method_not_allowed
+  std::optional<std::size_t> sibling_id;  ///< a route of this path for another method, if method_not_allowed
 };
 
-/// A registered route, as `app.exe routes` lists it.
+/// A registered route. The verb `routes` lists these entries.
 struct route_entry {
   method method_id;
   pattern path;
@@ -9784,86 +9828,88 @@ struct route_entry {
   source_location location;
   route_metadata metadata;
 
-  /// `GET /users/{id} (main.cpp:12)`, for sentences.
+  /// `GET /users/{id} (main.cpp:12)`, for messages.
   [[nodiscard]] std::string text() const {
     return std::string(name(method_id)) + ' ' + path.text + " (" + location.to_string() + ')';
   }
 };
 
+/// The routes of an app. Not synchronized: registration ends before the first match.
 class table {
  public:
   table() : nodes_(1) {}
 
-  /// Adds a route. Throws setup_error when the pattern is malformed, or when a route is there that serves the same
-  /// method (or `any`) and claims some path with equal right: the same paths, or crossing ones. One pattern within the
-  /// other is fine, the narrower wins; the same pattern once for a method and once for `any` too, the method wins.
-  void add(method verb, std::string_view pattern_text, std::size_t id, source_location location);
+  /// Adds a route. Throws setup_error if the pattern is malformed or conflicts with the pattern of a route for the same
+  /// method (or `any`). Two patterns conflict if they match the same paths, or if they have common paths and neither is
+  /// more specific. The more specific pattern takes precedence, and for one pattern the method precedes `any`.
+  void add(method method_id, std::string_view pattern_text, std::size_t id, source_location location);
 
-  /// The route for a request. `raw_path` is as received: not decoded, without the query.
+  /// Finds the route for a request. `raw_path` is the received path: not decoded, without the query.
   ///
-  /// Segment by segment from the left a literal is tried before a parameter before a tail; a branch without a route for
-  /// the method is left again. HEAD is served by GET (RFC 9110 section 9.3.2). OPTIONS without a route of its own (or
-  /// `any`) is method_not_allowed: the caller answers it from `allowed` (RFC 9110 section 9.3.7).
+  /// The search goes through the segments from left to right and tries a literal, then a parameter, then a tail. If a
+  /// branch has no route for the method, the search backtracks. A GET route serves HEAD too (RFC 9110 section 9.3.2).
+  /// OPTIONS without a route for it (or `any`) is method_not_allowed; the caller builds the response from `allowed`
+  /// (RFC 9110 section 9.3.7).
   ///
-  /// The value of a tail is its decoded segments joined with '/'. An encoded slash in there would be lost among them,
-  /// so a tail does not take such a path: when nothing else does either, it is bad_path.
-  [[nodiscard]] match_result match(method verb, std::string_view raw_path) const;
+  /// The value of a tail is its decoded segments joined with '/'. An encoded slash would look like a separator there,
+  /// so a tail does not match such a path. If no other route matches it, the outcome is bad_path.
+  [[nodiscard]] match_result match(method method_id, std::string_view raw_path) const;
 
-  /// What a path can be asked for; empty where `match` would say not_found or bad_path.
+  /// The methods of a path. Empty if `match` would return not_found or bad_path.
   [[nodiscard]] method_set methods_at(std::string_view raw_path) const;
-  /// What some path can be asked for: the answer to `OPTIONS *`.
-  [[nodiscard]] method_set all_methods() const noexcept { return all_; }
+  /// The methods of all routes, for the response to `OPTIONS *`.
+  [[nodiscard]] method_set all_methods() const noexcept { return all_methods_; }
 
   [[nodiscard]] bool has_routes() const noexcept { return !entries_.empty(); }
-  /// In the order of registration.
+  /// The routes in the order of registration.
   [[nodiscard]] const std::vector<route_entry>& entries() const noexcept { return entries_; }
-  /// What is known of the route that was added as the index-th.
+  /// The metadata of the route with this index in the order of registration.
   [[nodiscard]] route_metadata& metadata(std::size_t index) noexcept { return entries_[index].metadata; }
 
-  /// Names the routes from `first` up to `last`, which have one pattern. Throws setup_error when the name is empty or
-  /// that of other routes (both places are named), or when they have one already.
+  /// Sets the name of the routes [first, last), which have the same pattern. Throws setup_error if the name is empty,
+  /// if another route has it (the message has both locations), or if the routes already have a name.
   void name_routes(std::size_t first, std::size_t last, std::string name);
-  /// The first route of this name; null when there is none.
+  /// The first route with this name, or null.
   [[nodiscard]] const route_entry* find_by_name(std::string_view name) const noexcept;
   [[nodiscard]] std::vector<std::string_view> names() const;
 
  private:
   static constexpr std::size_t none = static_cast<std::size_t>(-1);
 
-  /// The routes that end at one place: an index into entries_ for each method, `any` among them.
+  /// The routes with one pattern: an index into entries_ for each method and for `any`.
   struct route_leaf {
     route_leaf() { by_method.fill(none); }
-    [[nodiscard]] std::size_t route_for(method verb) const noexcept;
+    [[nodiscard]] std::size_t route_for(method method_id) const noexcept;
     std::array<std::size_t, method_count + 1> by_method;
     method_set methods;
   };
   struct node {
     std::vector<std::pair<std::string, std::size_t>> literals;  ///< sorted, for a binary search
     std::size_t parameter = none;
-    route_leaf exact;  ///< the path ends with this segment
-    route_leaf tail;  ///< a tail takes what follows
+    route_leaf exact;  ///< the pattern ends with this segment
+    route_leaf tail;   ///< a tail follows this segment
   };
-  /// One walk: what is asked, and what was met.
+  /// The state of one search.
   struct match_search {
-    std::optional<method> verb;  ///< nothing: collect `allowed` only
+    std::optional<method> method_id;  ///< nullopt: only collect `allowed`
     std::size_t found = none;
-    std::size_t path_matched = none;  ///< the first route of another method
-    std::vector<std::string_view> values;  ///< raw
+    std::size_t path_matched = none;  ///< the first route that matches the path, but not the method
+    std::vector<std::string_view> values;  ///< not decoded
     method_set allowed;
     bool slash_in_tail = false;
   };
 
-  void check_conflicts(method verb, const pattern& path, source_location location) const;
+  void check_conflicts(method method_id, const pattern& path, source_location location) const;
   std::size_t child(std::size_t parent, const segment& segment);
   [[nodiscard]] std::size_t literal(const node& parent, std::string_view raw) const;
-  [[nodiscard]] bool match_segment(const node& from, std::string_view rest, match_search& s) const;
-  [[nodiscard]] bool match_next(std::size_t to, std::string_view rest, std::size_t slash, match_search& s) const;
-  [[nodiscard]] static bool accept_leaf(const route_leaf& end, match_search& s) noexcept;
+  [[nodiscard]] bool match_segment(const node& from, std::string_view path, match_search& s) const;
+  [[nodiscard]] bool match_next(std::size_t index, std::string_view path, std::size_t slash, match_search& s) const;
+  [[nodiscard]] static bool accept_leaf(const route_leaf& leaf, match_search& s) noexcept;
 
   std::vector<node> nodes_;  // [0] is the root, before the first segment
   std::vector<route_entry> entries_;
-  std::map<std::string, std::size_t, std::less<>> names_;  // to the first entry that has it
-  method_set all_;
+  std::map<std::string, std::size_t, std::less<>> names_;  // index of the first entry with the name
+  method_set all_methods_;
 };
 
 }  // namespace route
@@ -9878,22 +9924,24 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-WINSVC_INLINE void table::check_conflicts(method verb, const pattern& path, source_location location) const {
-  for (const auto& old : entries_) {
-    const bool equal = old.method_id == verb;
-    if (!equal && old.method_id != method::any && verb != method::any) continue;
-    const relation how = compare(path, old.path);
-    if (how != relation::overlap && !(how == relation::same && equal)) continue;
+WINSVC_INLINE void table::check_conflicts(method method_id, const pattern& path, source_location location) const {
+  for (const auto& other : entries_) {
+    const bool same_method = other.method_id == method_id;
+    if (!same_method && other.method_id != method::any && method_id != method::any) continue;
+    const relation relation_to_other = compare(path, other.path);
+    const bool same_paths = relation_to_other == relation::same;
+    if (relation_to_other != relation::overlap && !(same_paths && same_method)) continue;
 
-    throw setup_error(route_entry{verb, path, 0, location, {}}.text() + " conflicts with " + old.text() +
-                      ": both match " + common_path(path, old.path) +
-                      (how == relation::same ? "; remove one" : "; make one of them narrower than the other"));
+    throw setup_error(route_entry{method_id, path, 0, location, {}}.text() + " conflicts with " + other.text() +
+                      ": both match " + common_path(path, other.path) +
+                      (same_paths ? "; remove one" : "; make one pattern more specific than the other"));
   }
 }
 
-WINSVC_INLINE void table::add(method verb, std::string_view pattern_text, std::size_t id, source_location location) {
+WINSVC_INLINE void table::add(method method_id, std::string_view pattern_text, std::size_t id,
+                              source_location location) {
   pattern path = parse_pattern(pattern_text);
-  check_conflicts(verb, path, location);
+  check_conflicts(method_id, path, location);
 
   std::size_t position = 0;
   bool tail = false;
@@ -9901,23 +9949,24 @@ WINSVC_INLINE void table::add(method verb, std::string_view pattern_text, std::s
     tail = segment.kind == segment::segment_kind::tail;
     if (!tail) position = child(position, segment);
   }
-  route_leaf& end = tail ? nodes_[position].tail : nodes_[position].exact;
-  end.by_method[static_cast<std::size_t>(verb)] = entries_.size();
-  end.methods.add(verb);
-  all_.add(verb);
-  entries_.push_back({verb, std::move(path), id, location, {}});
+  route_leaf& leaf = tail ? nodes_[position].tail : nodes_[position].exact;
+  leaf.by_method[static_cast<std::size_t>(method_id)] = entries_.size();
+  leaf.methods.add(method_id);
+  all_methods_.add(method_id);
+  entries_.push_back({method_id, std::move(path), id, location, {}});
 }
 
 WINSVC_INLINE void table::name_routes(std::size_t first, std::size_t last, std::string name) {
-  const route_entry& one = entries_[first];
-  if (name.empty()) throw setup_error(one.text() + ": its name is empty");
-  if (!one.metadata.name.empty()) {
-    throw setup_error(one.text() + ": it is named '" + one.metadata.name + "' already, and now '" + name + "'");
+  const route_entry& route = entries_[first];
+  if (name.empty()) throw setup_error(route.text() + ": the name is empty");
+  if (!route.metadata.name.empty()) {
+    throw setup_error(route.text() + ": the route already has the name '" + route.metadata.name +
+                      "'; remove it or the name '" + name + "'");
   }
-  const auto [at, fresh] = names_.emplace(name, first);
-  if (!fresh) {
-    throw setup_error(one.text() + " and " + entries_[at->second].text() + " are both named '" + name +
-                      "'; a name is one route's, so that url_for knows which");
+  const auto [position, added] = names_.emplace(name, first);
+  if (!added) {
+    throw setup_error(route.text() + " and " + entries_[position->second].text() + " are both named '" + name +
+                      "'; a name must be unique, because url_for finds a route by its name");
   }
   for (std::size_t i = first; i < last; ++i) entries_[i].metadata.name = name;
 }
@@ -9928,89 +9977,90 @@ WINSVC_INLINE const route_entry* table::find_by_name(std::string_view name) cons
 }
 
 WINSVC_INLINE std::vector<std::string_view> table::names() const {
-  std::vector<std::string_view> items;
-  for (const auto& [name, index] : names_) items.push_back(name);
-  return items;
+  std::vector<std::string_view> result;
+  for (const auto& [name, index] : names_) result.push_back(name);
+  return result;
 }
 
 WINSVC_INLINE std::size_t table::child(std::size_t parent, const segment& segment) {
-  const std::size_t fresh = nodes_.size();
+  const std::size_t added = nodes_.size();
   if (segment.kind == segment::segment_kind::parameter) {
     if (nodes_[parent].parameter != none) return nodes_[parent].parameter;
-    nodes_[parent].parameter = fresh;
+    nodes_[parent].parameter = added;
   } else {
     auto& literals = nodes_[parent].literals;
-    const auto position = std::lower_bound(literals.begin(), literals.end(), segment.text,
-                                     [](const auto& have, const std::string& want) { return have.first < want; });
+    const auto precedes = [](const auto& entry, const std::string& text) { return entry.first < text; };
+    const auto position = std::lower_bound(literals.begin(), literals.end(), segment.text, precedes);
     if (position != literals.end() && position->first == segment.text) return position->second;
-    literals.emplace(position, segment.text, fresh);
+    literals.emplace(position, segment.text, added);
   }
   nodes_.emplace_back();
-  return fresh;
+  return added;
 }
 
 WINSVC_INLINE std::size_t table::literal(const node& parent, std::string_view raw) const {
-  std::string decoded;  // escapes are rare: without one, the request's own bytes are compared
+  std::string decoded;  // only if there are escapes, which are rare; else the bytes of the request are compared
   if (raw.find('%') != std::string_view::npos) {
     if (!decode_segment(raw, decoded)) return none;
     raw = decoded;
   }
   const auto& literals = parent.literals;
-  const auto position = std::lower_bound(literals.begin(), literals.end(), raw,
-                                   [](const auto& have, std::string_view want) { return have.first < want; });
+  const auto precedes = [](const auto& entry, std::string_view text) { return entry.first < text; };
+  const auto position = std::lower_bound(literals.begin(), literals.end(), raw, precedes);
   return position != literals.end() && position->first == raw ? position->second : none;
 }
 
-WINSVC_INLINE std::size_t table::route_leaf::route_for(method verb) const noexcept {
-  const auto own = by_method[static_cast<std::size_t>(verb)];
-  if (own != none) return own;
+WINSVC_INLINE std::size_t table::route_leaf::route_for(method method_id) const noexcept {
+  const auto exact = by_method[static_cast<std::size_t>(method_id)];
+  if (exact != none) return exact;
   const auto get = by_method[static_cast<std::size_t>(method::get)];
-  if (verb == method::head && get != none) return get;
+  if (method_id == method::head && get != none) return get;
   return by_method[static_cast<std::size_t>(method::any)];
 }
 
-WINSVC_INLINE bool table::accept_leaf(const route_leaf& end, match_search& s) noexcept {
-  s.allowed.add(end.methods);
-  if (s.verb) s.found = end.route_for(*s.verb);
+WINSVC_INLINE bool table::accept_leaf(const route_leaf& leaf, match_search& s) noexcept {
+  s.allowed.add(leaf.methods);
+  if (s.method_id) s.found = leaf.route_for(*s.method_id);
   if (s.found != none) return true;
-  for (const auto other : end.by_method) s.path_matched = (std::min)(s.path_matched, other);
+  for (const auto other : leaf.by_method) s.path_matched = (std::min)(s.path_matched, other);
   return false;
 }
 
-/// One segment further, to the node `to`: the path ends there, or is walked on behind its slash.
-WINSVC_INLINE bool table::match_next(std::size_t to, std::string_view rest, std::size_t slash, match_search& s) const {
-  if (slash == std::string_view::npos) return accept_leaf(nodes_[to].exact, s);
-  return match_segment(nodes_[to], rest.substr(slash + 1), s);
+/// Continues the search at the child `index`: the path ends there, or the next segment follows the slash.
+WINSVC_INLINE bool table::match_next(std::size_t index, std::string_view path, std::size_t slash,
+                                     match_search& s) const {
+  if (slash == std::string_view::npos) return accept_leaf(nodes_[index].exact, s);
+  return match_segment(nodes_[index], path.substr(slash + 1), s);
 }
 
-/// `tail` is the raw path behind the slash that led to `from`. True when a route was found. Every node is reached by
-/// one way only, so that backtracking visits none twice; the recursion is as deep as the deepest pattern, not as the
+/// Searches below the node `from`. `path` is the remaining raw path. Returns true if a route was found. A node has one
+/// parent, so backtracking visits no node twice. The depth of the recursion is that of the deepest pattern, not of the
 /// path.
-WINSVC_INLINE bool table::match_segment(const node& from, std::string_view rest, match_search& s) const {
-  const auto slash = rest.find('/');
-  const std::string_view raw = rest.substr(0, slash);
+WINSVC_INLINE bool table::match_segment(const node& from, std::string_view path, match_search& s) const {
+  const auto slash = path.find('/');
+  const std::string_view raw = path.substr(0, slash);
 
-  const std::size_t same = literal(from, raw);
-  if (same != none && match_next(same, rest, slash, s)) return true;
+  const std::size_t same_text = literal(from, raw);
+  if (same_text != none && match_next(same_text, path, slash, s)) return true;
 
   if (from.parameter != none && !raw.empty()) {
     s.values.push_back(raw);
-    if (match_next(from.parameter, rest, slash, s)) return true;
+    if (match_next(from.parameter, path, slash, s)) return true;
     s.values.pop_back();
   }
 
   if (from.tail.methods.empty()) return false;
-  if (rest.find("%2F") != std::string_view::npos || rest.find("%2f") != std::string_view::npos) {
+  if (path.find("%2F") != std::string_view::npos || path.find("%2f") != std::string_view::npos) {
     s.slash_in_tail = true;
     return false;
   }
-  s.values.push_back(rest);
+  s.values.push_back(path);
   if (accept_leaf(from.tail, s)) return true;
   s.values.pop_back();
   return false;
 }
 
-WINSVC_INLINE match_result table::match(method verb, std::string_view raw_path) const {
+WINSVC_INLINE match_result table::match(method method_id, std::string_view raw_path) const {
   match_result result;
   if (!path_is_valid(raw_path)) {
     result.outcome = match_outcome::bad_path;
@@ -10018,13 +10068,13 @@ WINSVC_INLINE match_result table::match(method verb, std::string_view raw_path) 
   }
 
   match_search s;
-  s.verb = verb;
+  s.method_id = method_id;
   if (match_segment(nodes_[0], raw_path.substr(1), s)) {
     result.outcome = match_outcome::matched;
     result.route_id = entries_[s.found].id;
     result.values.reserve(s.values.size());
     for (const auto raw : s.values) {
-      // A tail is decoded in one go: it holds no encoded slash, so its slashes are the real ones. Valid, as checked.
+      // A tail has no encoded slash, so it is decoded as a whole. The path was checked above: this cannot fail.
       static_cast<void>(decode_segment(raw, result.values.emplace_back()));
     }
   } else if (!s.allowed.empty()) {
@@ -10053,13 +10103,14 @@ WINSVC_INLINE method_set table::methods_at(std::string_view raw_path) const {
 // route/url.hpp
 // =====================================================================================================================
 
-// A pattern and its values back into a path: the other way round than a table goes.
+// build_path: builds a path from a pattern and values. It is the inverse of `table::match`.
 //
 //   build_path(parse_pattern("/users/{id}"), {"7"})               // "/users/7"
 //   build_path(parse_pattern("/files/{path...}"), {"a b/c"})      // "/files/a%20b/c": a tail keeps its slashes
 //
-// What it builds, `table::match` takes apart into the same values. Values that no path can carry are refused: an empty
-// segment, a NUL, and "." and "..", which clients resolve before they ask (RFC 3986 section 5.2.4, escaped ones too).
+// `table::match` returns the same values for the built path. Values that a path cannot contain are rejected: an empty
+// segment, a NUL, and "." and "..", which clients resolve before they send the request, also if they are
+// percent-encoded (RFC 3986 section 5.2.4).
 
 #include <algorithm>
 #include <charconv>
@@ -10076,11 +10127,11 @@ inline namespace WINSVC_ABI {
 
 namespace route {
 
-/// The path of a route, percent-encoded (RFC 3986). Throws setup_error: the wrong number of values, or one that no
-/// path could carry or that this route would not take.
-[[nodiscard]] std::string build_path(const route_entry& of, const std::vector<url_value>& values);
+/// The path of a route, percent-encoded (RFC 3986). Throws setup_error if the number of values is wrong, or if a value
+/// cannot be in a path or does not have the type of the parameter.
+[[nodiscard]] std::string build_path(const route_entry& route, const std::vector<url_value>& values);
 
-/// The same by the route's name. Throws setup_error for a name that is none, too, with the nearest that is one.
+/// The same for the route with this name. Throws setup_error for an unknown name, with the most similar known name.
 [[nodiscard]] std::string build_path(const table& routes, std::string_view name, const std::vector<url_value>& values);
 
 }  // namespace route
@@ -10096,54 +10147,56 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// One decoded segment of a path: what is wrong with it, or nothing.
+/// The reason why a decoded segment is invalid. Empty if it is valid.
 WINSVC_INLINE std::string_view find_invalid_segment(std::string_view value) noexcept {
-  if (value.find('\0') != std::string_view::npos) return "holds a NUL, which no path may";
-  if (value == "." || value == "..") return "would be resolved by the client, and not reach this route";
+  if (value.find('\0') != std::string_view::npos) return "contains a NUL, which a path must not contain";
+  if (value == "." || value == "..") return "is '.' or '..', which clients remove from a path before they send it";
   return {};
 }
 
-WINSVC_INLINE std::string build_path(const route_entry& of, const std::vector<url_value>& values) {
-  const auto refuse = [&of](const std::string& reason) { throw setup_error("url_for " + of.text() + ": " + reason); };
-  const auto& names = of.path.names;
+WINSVC_INLINE std::string build_path(const route_entry& route, const std::vector<url_value>& values) {
+  const auto fail = [&](const std::string& reason) { throw setup_error("url_for " + route.text() + ": " + reason); };
+  const auto& names = route.path.names;
   if (values.size() != names.size()) {
-    refuse("the pattern has " + std::to_string(names.size()) + " parameter" + (names.size() == 1 ? "" : "s") + ", " +
-           std::to_string(values.size()) + (values.size() == 1 ? " value was" : " values were") + " given");
+    fail("the pattern has " + std::to_string(names.size()) + " parameter" + (names.size() == 1 ? "" : "s") + ", " +
+         std::to_string(values.size()) + (values.size() == 1 ? " value was" : " values were") + " given");
   }
 
   std::string path;
   std::size_t next = 0;
-  for (const auto& segment : of.path.segments) {
+  for (const auto& segment : route.path.segments) {
     if (segment.kind == segment::segment_kind::literal) {
       path += '/' + percent_encode_segment(segment.text);
       continue;
     }
     const std::string& value = values[next].text();
     const bool tail = segment.kind == segment::segment_kind::tail;
-    const std::string shown = "the parameter '" + segment.text + "'";
-    if (!tail && value.empty()) refuse(shown + " is empty, which a segment of a path is not");
-    if (next < of.metadata.parameters.size() && !accepts_text(of.metadata.parameters[next], value)) {
-      refuse(shown + " is not " + std::string(describe(of.metadata.parameters[next])) + ": '" +
-             std::string(strings::truncate(value, 80)) + "'");
+    const std::string subject = "the parameter '" + segment.text + "'";
+    if (!tail && value.empty()) fail(subject + " is empty; a path segment needs a value");
+    const auto& kinds = route.metadata.parameters;
+    if (next < kinds.size() && !accepts_text(kinds[next], value)) {
+      fail(subject + " is not " + std::string(describe(kinds[next])) + ": '" +
+           std::string(strings::truncate(value, 80)) + "'");
     }
     for (const std::string_view part : tail ? strings::split(value, '/') : std::vector<std::string_view>{value}) {
-      if (const auto reason = find_invalid_segment(part); !reason.empty()) refuse(shown + " " + std::string(reason));
+      if (const auto reason = find_invalid_segment(part); !reason.empty()) fail(subject + " " + std::string(reason));
       path += '/' + percent_encode_segment(part);
     }
     ++next;
   }
-  // To a browser that is a host, not a path (RFC 3986 section 4.2).
-  if (path.size() > 1 && path[1] == '/') refuse("it would begin with '//', which names a host");
+  // A client reads it as a host, not as a path (RFC 3986 section 4.2).
+  if (path.size() > 1 && path[1] == '/') fail("the path would begin with '//', which names a host");
   return path;
 }
 
 WINSVC_INLINE std::string build_path(const table& routes, std::string_view name, const std::vector<url_value>& values) {
   if (const route_entry* found = routes.find_by_name(name)) return build_path(*found, values);
   const auto names = routes.names();
-  const auto near_one = strings::closest_match(name, names);
-  throw setup_error("url_for '" + std::string(name) + "': no route has this name" +
-                    (near_one.empty() ? names.empty() ? ": none has one yet; say .name(\"...\") behind a route" : ""
-                                      : "; did you mean '" + std::string(near_one) + "'?"));
+  std::string hint;
+  if (names.empty()) hint = "; no route has a name yet: call .name(\"...\") after a route";
+  else if (const auto similar = strings::closest_match(name, names); !similar.empty())
+    hint = "; did you mean '" + std::string(similar) + "'?";
+  throw setup_error("url_for '" + std::string(name) + "': no route has this name" + hint);
 }
 
 }  // namespace route
@@ -20329,17 +20382,17 @@ WINSVC_INLINE model::service_status from_native(const SERVICE_STATUS_PROCESS& s)
 // log/async_sink.hpp
 // =====================================================================================================================
 
-// A queue before the sinks of a log, and a thread that empties it: whoever logs leaves a line there and goes on,
-// however slow the disk is.
+// async_sink: a log sink with a bounded queue and a thread in front of other sinks. A thread that logs adds an entry to
+// the queue and does not wait for the disk.
 //
 //   auto queue = std::make_shared<async_sink>();
 //   queue->add_sink(std::make_shared<host::rotating_file_sink>(path));
 //   log.add_sink(queue);
 //
-// The queue is bounded. When it is full, lines are dropped and counted, never waited for; a WARN line in their place
-// says how many there were and when. Lines are never reordered. `flush` waits until all that was logged before it has
-// been written; the destructor writes what is left, and waits for as long as the sinks take. What is queued when the
-// process is killed is gone: the lines of the last `batch_delay`, where the sinks keep up.
+// When the queue is full, entries are dropped and counted; a WARN entry in their place reports their number and times.
+// The order of entries never changes. `flush` waits until all earlier entries are written. The destructor writes the
+// queued entries and waits for the sinks without a time limit. If the process is killed, the queued entries are lost.
+// These are the entries of the last `batch_delay` if the sinks are fast enough.
 
 #include <algorithm>
 #include <atomic>
@@ -20361,16 +20414,16 @@ inline namespace WINSVC_ABI {
 class async_sink final : public log_sink {
  public:
   struct async_sink_options {
-    std::size_t max_entries = 8192;           ///< that may wait; as many again are being written at times
-    std::size_t max_bytes = 8 * 1024 * 1024;  ///< of their texts. One entry may wait alone however long it is
-    /// How long the thread leaves the first line alone, so that the next ones come along: with a wake and a write for
-    /// each, those who log 100,000 lines a second would spend their time in the kernel.
+    std::size_t max_entries = 8192;           ///< queued entries; as many again may be in the batch being written
+    std::size_t max_bytes = 8 * 1024 * 1024;  ///< text of the queued entries. A single entry may be longer
+    /// Time that the thread waits after the first entry, to write more entries in one batch. Without it, a program that
+    /// logs 100,000 entries per second would spend its time in system calls, with one wakeup and one write for each.
     std::chrono::milliseconds batch_delay{5};
-    std::chrono::milliseconds flush_timeout{5'000};  ///< of `flush`
-    /// For the times in what it says of dropped lines; none: UTC.
+    std::chrono::milliseconds flush_timeout{5'000};  ///< longest wait of `flush`
+    /// Returns the UTC offset for times in the entry about dropped entries. Default: UTC.
     std::function<std::chrono::minutes(clock::system_time)> utc_offset;
-    /// How the thread is started; none: std::thread. When it throws, there is no thread and no queue: lines go to the
-    /// sinks at once, and whoever logs waits for them, up to a second.
+    /// Starts the thread. Default: std::thread. If it throws, there is no thread and no queue: the thread that logs
+    /// writes to the sinks. It waits at most 1 s for another thread that does the same.
     std::function<std::thread(std::function<void()>)> start_thread;
   };
   explicit async_sink(async_sink_options options);
@@ -20379,26 +20432,27 @@ class async_sink final : public log_sink {
   async_sink(const async_sink&) = delete;
   async_sink& operator=(const async_sink&) = delete;
 
-  /// It gets what is not yet written, and all that follows. Until there is one, lines wait in the queue.
+  /// Adds a sink, which receives the queued and all later entries. Without a sink, entries stay in the queue.
   void add_sink(std::shared_ptr<log_sink> sink);
 
   void write(const log_entry& entry) noexcept override;
-  /// Waits until all that was written before it is with the sinks and they are flushed; `flush_timeout` at most. Also after
-  /// a crash, from another thread, whatever the crashed one held. In a sink of this queue it does nothing.
+  /// Waits until all earlier entries are written and the sinks are flushed, at most `flush_timeout`. Also works after a
+  /// crash, from another thread, even if the crashed thread holds a lock. Does nothing when called from a sink of this
+  /// queue.
   void flush() noexcept override;
   [[nodiscard]] bool has_concurrent_flush() const noexcept override { return true; }
-  /// Was a flush given up, and has it not been made good since? The destructor would wait for it.
+  /// True if a flush was requested and has not completed, for example after a timeout. The destructor waits for it.
   [[nodiscard]] bool is_flush_overdue() {
     const std::lock_guard lock(mutex_);
     return flush_requested_ != flush_done_.load(std::memory_order_relaxed);
   }
 
-  /// Lines that were dropped, since the beginning.
+  /// Number of dropped entries since construction.
   [[nodiscard]] std::uint64_t dropped_count() const noexcept { return dropped_total_.load(std::memory_order_relaxed); }
 
  private:
   using sinks = std::vector<std::shared_ptr<log_sink>>;
-  /// What did not fit since the thread last took the queue.
+  /// The entries that were dropped since the thread last took the queue.
   struct lost_lines {
     std::uint64_t count = 0;
     clock::system_time first_time{}, last_time{};
@@ -20412,22 +20466,22 @@ class async_sink final : public log_sink {
   static bool try_lock_for(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds timeout) noexcept;
 
   async_sink_options options_;
-  std::atomic<std::uint64_t> dropped_total_{0};
-  std::atomic<std::uint64_t> dropped_without_lock_{0};  // dropped without the lock: no memory, or the lock could not be had
-  std::mutex mutex_;                       // held for a push or a swap; for a sink's call only where there is no thread
+  std::atomic<std::uint64_t> dropped_total_{0};         // relaxed: a counter that orders no other data
+  std::atomic<std::uint64_t> dropped_without_lock_{0};  // relaxed; out of memory, or the lock was not acquired in time
+  std::mutex mutex_;  // held for a push or a swap; during a call of a sink only if there is no thread
   std::condition_variable wakeup_;
   std::vector<log_entry> queue_;
   std::size_t bytes_ = 0;
   lost_lines unreported_losses_;
   std::shared_ptr<const sinks> sinks_ = std::make_shared<const sinks>();
   std::uint64_t flush_requested_ = 0;
-  bool is_idle_ = false;  // the thread waits for a first line: who brings one must wake it
+  bool is_idle_ = false;  // the thread waits for a first entry, and must be woken for it
   bool stopping_ = false;
   bool synchronous_ = false;  // there is no thread
-  // Written by the thread alone, and read without the lock: who waits in `flush` must not need one that a crashed
-  // thread may hold. The release orders what the sinks did before it.
+  // Written only by the thread, and read without the lock, because a crashed thread may hold the lock while another
+  // waits in `flush`. Release and acquire: the work of the sinks happens before `flush` returns.
   std::atomic<std::uint64_t> flush_done_{0};
-  std::thread thread_;  // last: it uses all of the above
+  std::thread thread_;  // the last member: it uses the others
 };
 
 }  // inline namespace WINSVC_ABI
@@ -20442,8 +20496,9 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE async_sink::async_sink(async_sink_options options) : options_(std::move(options)) {
   try {
-    thread_ = options_.start_thread ? options_.start_thread([this] { thread_main(); }) : std::thread([this] { thread_main(); });
-  } catch (...) {  // too many threads, or no memory for one: a slow log is better than none
+    thread_ = options_.start_thread ? options_.start_thread([this] { thread_main(); })
+                                    : std::thread([this] { thread_main(); });
+  } catch (...) {  // too many threads, or out of memory: a slow log is better than no log
     synchronous_ = true;
   }
 }
@@ -20458,9 +20513,10 @@ WINSVC_INLINE async_sink::~async_sink() {
   thread_.join();
 }
 
-/// A mutex is locked here for less than a microsecond, unless its holder has crashed: then it is locked for ever. Not a
-/// std::timed_mutex, because no condition variable takes one without a mutex of its own, which could be held as well.
-WINSVC_INLINE bool async_sink::try_lock_for(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds timeout) noexcept {
+/// The mutex is held for less than a microsecond, or forever if its holder has crashed. It is not a std::timed_mutex:
+/// std::condition_variable_any, which accepts one, has an internal mutex that a crashed thread could hold too.
+WINSVC_INLINE bool async_sink::try_lock_for(std::unique_lock<std::mutex>& lock,
+                                            std::chrono::milliseconds timeout) noexcept {
   for (int i = 0; i < 100; ++i) {
     if (lock.try_lock()) return true;
     std::this_thread::yield();
@@ -20479,9 +20535,9 @@ WINSVC_INLINE void async_sink::add_sink(std::shared_ptr<log_sink> sink) {
       sink->write_batch(queue_);
       queue_.clear();
     }
-    sinks all = *sinks_;
-    all.push_back(std::move(sink));
-    sinks_ = std::make_shared<const sinks>(std::move(all));
+    sinks added = *sinks_;
+    added.push_back(std::move(sink));
+    sinks_ = std::make_shared<const sinks>(std::move(added));
   }
   wakeup_.notify_one();
 }
@@ -20489,16 +20545,16 @@ WINSVC_INLINE void async_sink::add_sink(std::shared_ptr<log_sink> sink) {
 WINSVC_INLINE void async_sink::write(const log_entry& entry) noexcept {
   bool wake = false;
   try {
-    log_entry own(entry);
-    wake = enqueue(own);
+    log_entry copy(entry);
+    wake = enqueue(copy);
   } catch (...) {  // out of memory
     dropped_without_lock_.fetch_add(1, std::memory_order_relaxed);
     dropped_total_.fetch_add(1, std::memory_order_relaxed);
   }
-  if (wake) wakeup_.notify_one();  // without the lock, which the woken would only wait for
+  if (wake) wakeup_.notify_one();  // without the lock, for which the thread would otherwise wait
 }
 
-/// Puts it into the queue. Must the thread be woken?
+/// Adds an entry to the queue. Returns true if the caller must wake the thread.
 WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
   std::unique_lock lock(mutex_, std::defer_lock);
   if (!try_lock_for(lock, (std::min)(options_.flush_timeout, std::chrono::milliseconds(1'000)))) {
@@ -20516,15 +20572,16 @@ WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
   }
   const std::size_t size = entry.text.size() + entry.json_fields.size();
   const bool full = queue_.size() >= options_.max_entries || (!queue_.empty() && bytes_ + size > options_.max_bytes);
-  // Once one was dropped all are, until the thread takes the queue: the line that says so stands where they were.
+  // After the first dropped entry, all entries are dropped until the thread takes the queue. Then the WARN entry is at
+  // the right place in the order.
   if (full || unreported_losses_.count != 0) {
     count_dropped(entry.time);
     return false;
   }
-  const bool was_shortened = is_near_capacity();
+  const bool was_near_capacity = is_near_capacity();
   queue_.push_back(std::move(entry));
   bytes_ += size;
-  const bool wake = is_idle_ || (is_near_capacity() && !was_shortened);
+  const bool wake = is_idle_ || (is_near_capacity() && !was_near_capacity);
   is_idle_ = false;
   return wake;
 }
@@ -20535,20 +20592,20 @@ WINSVC_INLINE void async_sink::count_dropped(clock::system_time time) noexcept {
   dropped_total_.fetch_add(1, std::memory_order_relaxed);
 }
 
-/// Is there a reason not to wait for more?
+/// True if the thread must write now and not wait for more entries. Requires the lock.
 WINSVC_INLINE bool async_sink::is_near_capacity() const noexcept {
   return stopping_ || flush_requested_ != flush_done_.load(std::memory_order_relaxed) ||
          queue_.size() >= options_.max_entries / 2 || bytes_ >= options_.max_bytes / 2;
 }
 
 WINSVC_INLINE log_entry async_sink::lost_lines_entry(const lost_lines& lost) const {
-  const auto at = [this](clock::system_time time) {
+  const auto format = [this](clock::system_time time) {
     return options_.utc_offset ? local_time(time, options_.utc_offset(time)) : iso_time(time);
   };
   const std::string count = std::to_string(lost.count);
   return {lost.last_time, log_level::warn,
-          count + (lost.count == 1 ? " line was" : " lines were") + " dropped between " + at(lost.first_time) + " and " +
-              at(lost.last_time) + ": they came faster than they could be written",
+          count + (lost.count == 1 ? " line was" : " lines were") + " dropped between " + format(lost.first_time) +
+              " and " + format(lost.last_time) + ": they were logged faster than they could be written",
           "\"dropped\":" + count};
 }
 
@@ -20568,17 +20625,17 @@ WINSVC_INLINE void async_sink::thread_main() noexcept {
     lost_lines lost = std::exchange(unreported_losses_, {});
     const std::uint64_t requested = flush_requested_;
     const auto sinks_now = sinks_;
-    const bool last = stopping_;  // nobody may write to what is being destroyed: there is nothing after it
+    const bool last = stopping_;  // the last batch: no thread may write to a sink that is being destroyed
     lock.unlock();
 
-    if (const auto refused = dropped_without_lock_.exchange(0, std::memory_order_relaxed); refused != 0) {
+    if (const auto dropped = dropped_without_lock_.exchange(0, std::memory_order_relaxed); dropped != 0) {
       if (lost.count == 0) lost.first_time = lost.last_time = batch.empty() ? clock::system_time{} : batch.back().time;
-      lost.count += refused;
+      lost.count += dropped;
     }
     if (lost.count != 0) {
       try {
         batch.push_back(lost_lines_entry(lost));
-      } catch (...) {  // out of memory: said the next time
+      } catch (...) {  // out of memory: reported with the next batch
         dropped_without_lock_.fetch_add(lost.count, std::memory_order_relaxed);
       }
     }
@@ -20601,10 +20658,10 @@ WINSVC_INLINE void async_sink::flush() noexcept {
     for (const auto& sink : *sinks_) sink->flush();
     return;
   }
-  const std::uint64_t own = ++flush_requested_;
+  const std::uint64_t number = ++flush_requested_;
   lock.unlock();
   wakeup_.notify_one();
-  while (flush_done_.load(std::memory_order_acquire) < own && std::chrono::steady_clock::now() < deadline) {
+  while (flush_done_.load(std::memory_order_acquire) < number && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }
@@ -20618,10 +20675,10 @@ WINSVC_INLINE void async_sink::flush() noexcept {
 // log/ring_sink.hpp
 // =====================================================================================================================
 
-// The last lines of the log, in memory: for who looks at a running service.
+// ring_sink: keeps the newest log entries in memory, for clients that watch a running service.
 //
-//   auto lines = recent->after(0);             // all that are kept, oldest first, each with its number
-//   recent->wait(lines.back().number, 1s);     // until there is a newer one
+//   auto entries = recent->after(0);                   // all stored entries with their numbers, oldest first
+//   recent->wait_after(entries.back().number, 1s);     // waits for a newer entry
 
 #include <chrono>
 #include <condition_variable>
@@ -20638,40 +20695,41 @@ inline namespace WINSVC_ABI {
 class ring_sink final : public log_sink {
  public:
   struct numbered_entry {
-    std::uint64_t number = 0;  ///< from 1 on
+    std::uint64_t number = 0;  ///< counted from 1
     log_entry entry;
   };
-  explicit ring_sink(std::size_t kept = 200) : capacity_(kept) {}
+  /// Stores at most `capacity` entries.
+  explicit ring_sink(std::size_t capacity = 200) : capacity_(capacity) {}
 
   void write(const log_entry& entry) noexcept override {
     const std::lock_guard lock(mutex_);
     try {
       entries_.push_back(entry);
-    } catch (...) {  // no memory: this one is not kept
+    } catch (...) {  // out of memory: this entry is not stored
       return;
     }
     ++last_number_;
     if (entries_.size() > capacity_) entries_.pop_front();
     entry_added_.notify_all();
   }
-  /// Those that are kept and newer, oldest first.
+  /// The stored entries with a greater number, oldest first.
   [[nodiscard]] std::vector<numbered_entry> after(std::uint64_t number) const {
     const std::lock_guard lock(mutex_);
-    std::vector<numbered_entry> out;
+    std::vector<numbered_entry> newer;
     const std::uint64_t first = last_number_ - entries_.size() + 1;
     for (std::size_t i = number >= first ? static_cast<std::size_t>(number - first + 1) : 0; i < entries_.size(); ++i)
-      out.push_back({first + i, entries_[i]});
-    return out;
+      newer.push_back({first + i, entries_[i]});
+    return newer;
   }
-  /// The newest one's number; 0: there is none.
+  /// The number of the newest entry; 0 if there was no entry.
   [[nodiscard]] std::uint64_t last_number() const {
     const std::lock_guard lock(mutex_);
     return last_number_;
   }
-  /// Until there is a newer one, or the time is over.
-  void wait_after(std::uint64_t number, std::chrono::milliseconds limit) const {
+  /// Waits until there is an entry with a greater number, or until `timeout` has passed.
+  void wait_after(std::uint64_t number, std::chrono::milliseconds timeout) const {
     std::unique_lock lock(mutex_);
-    entry_added_.wait_for(lock, limit, [&] { return last_number_ > number; });
+    entry_added_.wait_for(lock, timeout, [&] { return last_number_ > number; });
   }
 
  private:
@@ -34372,8 +34430,8 @@ WINSVC_INLINE int run_program(const app_factory& app, int argc, char** argv) { r
 // config/undef.hpp
 // =====================================================================================================================
 
-// The end: every internal macro is taken back here, so that a program is left with our namespace and the public
-// WINSVC_ names alone (`tools/amalgamate --audit` compares this list with what is defined).
+// Undefines the internal macros. After the include, a program has the namespace winsvc and the public WINSVC_ macros
+// only. `tools/amalgamate --audit` compares this list with the macros that the headers define.
 
 #undef WINSVC_CPLUSPLUS
 #undef WINSVC_OS_LINUX

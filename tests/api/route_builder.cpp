@@ -147,7 +147,7 @@ TEST_CASE("what contradicts itself is refused, with the places") {
       {complaint([&](service& svc) { static_cast<void>(svc.resource<todos>("/t/{id}", at(4)).on(method::del)); }),
        "GET /t/{id} (app.cpp:4): on DELETE: this resource has GET, PUT"},
       {complaint([&](service& svc) { static_cast<void>(svc.url_for("user", 7)); }),
-       "url_for 'user': no route has this name: none has one yet"},
+       "url_for 'user': no route has this name; no route has a name yet"},
   };
   for (const auto& r : rows) {
     CAPTURE(r.said);

@@ -37,7 +37,7 @@ TEST_CASE("remove deletes a stopped service, waits until it is gone, and takes i
 
   CHECK(sentence(d.remove(patient(10s))) == "done");
 
-  CHECK(d.scm.socket_api == calls{"open_manager(0x1)", "open_service(hello, 0x1002d)", "query_config()",
+  CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x1002d)", "query_config()",
                              "account_sid(NT SERVICE\\hello)", "control_service(1)", "delete_service()",
                              "open_manager(0x1)", "open_service(hello, 0x4)", "remove_event_source(hello)",
                              "query_folder_security(C:\\apps)"});
@@ -104,7 +104,7 @@ TEST_CASE("start waits until the service runs, and shows its address") {
 
   CHECK(sentence(d.start(patient(60s))) == "done");
 
-  CHECK(d.scm.socket_api == calls{"open_manager(0x1)", "open_service(hello, 0x14)", "start_service()", "query_status()",
+  CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x14)", "start_service()", "query_status()",
                              "query_status()", "query_status()"});
   CHECK(d.said == "started 'hello': http://127.0.0.1:5001\n");
 }
@@ -205,7 +205,7 @@ TEST_CASE("stop waits until the service has stopped") {
 
   CHECK(sentence(d.stop(patient(60s))) == "done");
 
-  CHECK(d.scm.socket_api == calls{"open_manager(0x1)", "open_service(hello, 0x2c)", "query_status()", "control_service(1)",
+  CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x2c)", "query_status()", "control_service(1)",
                              "query_status()", "query_status()", "query_status()"});
   CHECK(d.said == "stopped 'hello'\n");
 }
@@ -269,7 +269,7 @@ TEST_CASE("status of a running service, for a person and for a machine") {
   const auto r = d.status();
 
   REQUIRE(r);
-  CHECK(d.scm.socket_api == calls{"open_manager(0x1)", "open_service(hello, 0x5)", "query_status()", "query_config()"});
+  CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x5)", "query_status()", "query_config()"});
   CHECK(winsvc::host::status_exit(*r) == 0);
   CHECK(winsvc::host::status_text(*r) ==
         "hello: running, pid 42, since 2026-01-31T08:05:09.250Z\n"
@@ -437,7 +437,7 @@ TEST_CASE("start passes its arguments on, and says so when they cannot reach it"
   command c;
   c.arguments = {"--fast", "a b"};
   CHECK(sentence(d.start(c)) == "done");
-  CHECK(d.scm.socket_api[2] == "start_service(--fast a b)");
+  CHECK(d.scm.calls[2] == "start_service(--fast a b)");
 
   bench running;
   running.installed(state::running);
@@ -520,7 +520,7 @@ TEST_CASE("with --force dependents are stopped in the order that the SCM gives, 
 
   CHECK(sentence(d.stop(forced())) == "done");
 
-  CHECK(d.scm.socket_api ==
+  CHECK(d.scm.calls ==
         calls{"open_manager(0x1)", "open_service(hello, 0x2c)", "query_status()", "control_service(1)", "query_status()",
               "active_dependents()",
               "open_manager(0x1)", "open_service(shop, 0x24)", "control_service(1)", "query_status()", "query_status()",
@@ -552,7 +552,7 @@ TEST_CASE("restart stops and starts, with its arguments, and brings back the dep
         "stopped 'shop', which depends on it\nstopped 'web', which depends on it\nstopped 'hello'\nstarted 'hello'\n"
         "started 'web' again\nstarted 'shop' again\n");
   std::vector<std::string> starts;
-  for (const auto& call : d.scm.socket_api) {
+  for (const auto& call : d.scm.calls) {
     if (call.rfind("start_service", 0) == 0) starts.push_back(call);
   }
   CHECK(starts == calls{"start_service(anew)", "start_service()", "start_service()"});

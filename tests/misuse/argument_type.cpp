@@ -4,5 +4,5 @@
 struct user {};
 
 void App(winsvc::service& svc) {
-  svc.get("/users/{id}", [](user) { return "no path segment is a user"; });
+  svc.get("/users/{id}", [](user) { return "user"; });
 }

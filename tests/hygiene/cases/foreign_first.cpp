@@ -1,6 +1,5 @@
 // ways: clang++ -DFOREIGN_COMMON -DFOREIGN_QT -DFOREIGN_X11, clang-mingw --target=i686-w64-mingw32 -nostdlibinc -isystem /usr/x86_64-w64-mingw32/include -DFOREIGN_COMMON -DFOREIGN_QT -DWINSVC_JSON=0
-// The macros of a desktop program come before every other header. X11 on Linux only: <windows.h> has a name `Status`.
-// The program for Windows has 32 bits; the headers of MinGW are the same for both targets.
+// The macros of a desktop program precede all headers. X11 only on Linux: <windows.h> uses the name `Status`.
 #include "foreign_macros.hpp"
 
 #include <winsvc.hpp>

@@ -4,7 +4,7 @@
 #include <winsvc/api/httplib.hpp>
 
 #ifndef WINSVC_TEST_OTHERS
-  #error "WINSVC_HTTPLIB was not asked"
+  #error "winsvc.hpp did not include WINSVC_HTTPLIB"
 #endif
 
 int main() {}
