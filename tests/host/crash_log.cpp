@@ -1,7 +1,7 @@
 // The last log lines of a process that crashes are in the file, even if the crashed thread held a lock of the log.
-#include "winsvc/base/async_sink.hpp"
-#include "winsvc/host/rotating_file_sink.hpp"
-#include "winsvc/verbs/logs.hpp"
+#include "winsvc/log/async_sink.hpp"
+#include "winsvc/log/rotating_file_sink.hpp"
+#include "winsvc/log/log_reader.hpp"
 
 #include "../os/part.hpp"
 

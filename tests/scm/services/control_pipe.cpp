@@ -113,7 +113,7 @@ DWORD WINAPI end_process_at_limit(void* user_data) {
   limit.expired = true;
   ::TerminateProcess(limit.process, 1460);
   ::WaitForSingleObject(limit.process, 2000);
-  fail("complete before the limit", ERROR_TIMEOUT);
+  fail("wait any longer", ERROR_TIMEOUT);
 }
 
 class pipe_connection {

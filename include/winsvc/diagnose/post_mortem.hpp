@@ -1,0 +1,141 @@
+// Post-mortem: `why` explains in a few sentences why the service stopped or failed. The data comes from the SCM, its
+// events, the state file, the last log lines and the minidumps.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "winsvc/base/clock.hpp"
+#include "winsvc/base/log.hpp"
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/host/status.hpp"
+#include "winsvc/base/error_codes.hpp"
+#include "winsvc/scm/event_record.hpp"
+#include "winsvc/scm/spec.hpp"
+#include "winsvc/os/native.hpp"
+#include "winsvc/log/log_reader.hpp"
+#include "winsvc/diagnose/system_probe.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// Data of `why`.
+struct post_mortem {
+  service_report report;
+  std::string last_log_lines;           ///< the newest lines of the log
+  std::string last_problems;            ///< the newest warnings and errors that are not among those lines
+  std::string log_error;                ///< why the log cannot be read; empty if it can be read or does not exist
+  std::string dump;                     ///< path of the newest minidump
+  std::vector<std::string> scm_events;  ///< events of the SCM, `time message`, oldest first
+};
+[[nodiscard]] std::string format_post_mortem(const post_mortem& data);
+/// Collects the data of `why`; `folder` is the data folder.
+[[nodiscard]] post_mortem collect_post_mortem(service_report report, const std::string& folder,
+                                              const system_probe& probe = {});
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE std::string indented(std::string_view lines) {
+  std::string out;
+  for (const auto line : strings::split(lines, '\n')) {
+    if (!line.empty()) out += "  " + std::string(line) + '\n';
+  }
+  return out;
+}
+
+WINSVC_INLINE std::string format_post_mortem(const post_mortem& data) {
+  const auto& report = data.report;
+  if (!report.installed) return '\'' + report.name + "' is not installed.\n";
+  const auto& status = report.process.status;
+  std::string out = '\'' + report.name + "' is " + std::string(model::name(status.current)) + '.';
+  if (status.current == model::state::stopped) {
+    const std::uint32_t code = status.exit.code();
+    const auto* explanation = model::explain(code);
+    if (status.exit.failed()) {
+      out += " It ended with " + std::to_string(code) + ": " +
+             (explanation ? std::string(explanation->message) : os::system_error_message(code)) + '.';
+    } else if (report.saved_state.failure.empty()) {
+      out += " It was stopped on request, or it has not been started since boot. It did not fail.";
+    }
+    // The hint of the exit code is printed unless the service saved a more exact message.
+    if (explanation && report.saved_state.failure.empty() && !explanation->hint.empty())
+      out += " Try this: " + std::string(explanation->hint) + '.';
+  }
+  out += '\n';
+  const bool runs = report.process.pid != 0;
+  const bool is_current_run = report.saved_state.pid == report.process.pid;
+  if (!report.saved_state.failure.empty() && (!runs || is_current_run))
+    out += "It reported: " + escape_log_text(report.saved_state.failure) + '\n';
+  if (!report.saved_state.previous_failure.empty())
+    out += "An earlier run failed: " + escape_log_text(report.saved_state.previous_failure) + '\n';
+  if (!data.scm_events.empty()) out += "Events of the service control manager:\n";
+  for (const auto& line : data.scm_events) out += "  " + escape_log_text(line) + '\n';
+  if (!data.dump.empty())
+    out += std::string(runs ? "An earlier" : "Its last") + " crash wrote a minidump: " + data.dump + '\n';
+  if (!data.last_problems.empty()) out += "Last warnings and errors in its log:\n" + indented(data.last_problems);
+  if (!data.log_error.empty()) out += "Its log cannot be read: " + data.log_error + '\n';
+  if (!data.last_log_lines.empty()) out += "Last lines of its log:\n" + indented(data.last_log_lines);
+  return out;
+}
+
+WINSVC_INLINE post_mortem collect_post_mortem(service_report report, const std::string& folder,
+                                              const system_probe& probe) {
+  post_mortem data;
+  const std::string path = log_path(folder, report.name);
+  const auto last_entries = [&path](log_level min_level, std::size_t count) {
+    model::log_query query;
+    query.min_level = min_level;
+    query.max_entries = count;
+    std::string out;
+    print_log(path, query, [&out](std::string_view lines) { out += lines; });
+    return out;
+  };
+  data.last_log_lines = last_entries(log_level::debug, 5);
+  data.last_problems = last_entries(log_level::warn, 3);
+  std::string other_problems;
+  for (const auto line : strings::split(data.last_problems, '\n')) {
+    if (!line.empty() && data.last_log_lines.find(line) == std::string::npos) (other_problems += line) += '\n';
+  }
+  data.last_problems = std::move(other_problems);
+  const auto newest = os::input_file::open(log_file_name(path, 0));
+  if (!newest && !os::is_missing(newest.error())) data.log_error = os::system_error_message(newest.error());
+  const std::string logs = os::folder_of(path), prefix =  model::folder_name(report.name) + '-';
+  if (const auto files = os::list_files(logs)) {  // sorted by name, which begins with the time
+    for (const auto& file : *files) {
+      const bool is_dump =  file.size() > 4 && file.compare(file.size() - 4, 4, ".dmp") == 0;
+      if (is_dump && strings::starts_with(file, prefix)) data.dump = os::path_join(logs, file);
+    }
+  }
+  constexpr std::size_t max_events = 3;
+  if (const auto events = probe.system_events()) {
+    for (const auto& event : *events) {
+      const auto message = model::describe_scm_event(event, report.config.display_name);
+      if (message)
+        data.scm_events.insert(data.scm_events.begin(),
+                               local_time(event.time, os::utc_offset(event.time)) + ' ' + *message);
+      if (data.scm_events.size() == max_events) break;
+    }
+  }
+  data.report = std::move(report);
+  return data;
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS

@@ -1,0 +1,390 @@
+// Rotating file sink: appends to the log file, rotates it by size and by day, and keeps a fixed number of files.
+// `hello.log` is the newest, then `hello.1.log`, `hello.2.log`.
+//
+// A write error never reaches the service: the sink counts the lost lines and tries the file again once per second. The
+// first line after a success reports how many lines were lost, since when and why:
+//
+//   2026-01-31T09:05:09.250+01:00 WARN  37 lines could not be written since 2026-01-31T09:04:51.002+01:00: No space ...
+//
+// Lines are passed to the system without a flush to the disk: written lines survive a crash of the process, but may not
+// survive a power failure.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "winsvc/base/clock.hpp"
+#include "winsvc/base/log.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/log/log_query.hpp"
+#include "winsvc/scm/spec.hpp"
+#include "winsvc/os/native.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+namespace host {
+
+/// Path of a service's log without `.log`.
+[[nodiscard]] std::string log_path(const std::string& data_folder, const std::string& service_name);
+
+/// Name of a log file; age 0 is the newest: `hello.log`, `hello.1.log`, ...
+[[nodiscard]] std::string log_file_name(const std::string& path, int age);
+
+/// Name of a rotated file that has no number yet, because another program has a numbered file open.
+[[nodiscard]] std::string pending_rotation_name(const std::string& path);
+
+/// Options until the app has run: nothing is rotated or deleted.
+[[nodiscard]] log_file_options startup_log_options(log_format format);
+
+class rotating_file_sink final : public log_sink {
+ public:
+  using offset_of = std::function<std::chrono::minutes(clock::system_time)>;
+
+  /// `path` is without `.log`.
+  rotating_file_sink(std::string path, const log_file_options& options, const clock& time = clock::system(),
+                     offset_of offset = &os::utc_offset);
+  explicit rotating_file_sink(std::string path) : rotating_file_sink(std::move(path), log_file_options{}) {}
+
+  /// Sets the options for later lines. Safe to call from any thread.
+  void options(const log_file_options& new_options) {
+    const std::lock_guard lock(options_mutex_);
+    pending_options_ = new_options;
+    has_pending_options_.store(true, std::memory_order_release);
+  }
+  /// Sets a callback for write errors: it receives the system's error code once when a failure begins, on the thread
+  /// that writes. Set it before the first line.
+  void on_write_error(std::function<void(std::uint32_t)> notify) { on_write_error_ = std::move(notify); }
+
+  void write(const log_entry& entry) noexcept override { write_entries(&entry, 1); }
+  /// Writes the entries in one call, unless they go to different files.
+  void write_batch(const std::vector<log_entry>& batch) noexcept override { write_entries(batch.data(), batch.size()); }
+
+  /// The system's error code of the current failure; 0 if writing works. Safe to call from any thread, as the next two.
+  [[nodiscard]] std::uint32_t last_error() const noexcept { return last_error_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool is_open() const noexcept { return last_error() == 0; }
+  /// Number of lines that could not be written since the sink was created.
+  [[nodiscard]] std::uint64_t lost_count() const noexcept { return lost_total_.load(std::memory_order_relaxed); }
+
+ private:
+  [[nodiscard]] std::string name(int age) const { return log_file_name(path_, age); }
+  [[nodiscard]] std::string pending_rotation_path() const { return pending_rotation_name(path_); }
+  [[nodiscard]] std::uint64_t max_bytes() const noexcept {
+    return options_.max_file_bytes != 0 ? options_.max_file_bytes : (std::numeric_limits<std::uint64_t>::max)();
+  }
+
+  void write_entries(const log_entry* first, std::size_t count) noexcept;
+  void apply_pending_options();
+  void detect_external_rename();
+  bool open();
+  bool rotate_files();
+  void rotate(std::int64_t today);
+  void write_pending();
+  std::size_t write_from(std::size_t first);
+  void count_lost(std::uint64_t lines) noexcept;
+  void handle_write_error(std::uint32_t code) noexcept;
+  [[nodiscard]] std::string notice_line(log_level level, std::string text) const;
+  [[nodiscard]] std::string format_entry(const log_entry& entry) const;
+  [[nodiscard]] std::chrono::minutes utc_offset_at(clock::system_time time) const;
+  [[nodiscard]] std::int64_t day_of(clock::system_time time) const;
+
+  std::string path_;
+  log_file_options options_;
+  std::mutex options_mutex_;  // guards pending_options_, which the writing thread applies before its next write
+  log_file_options pending_options_;
+  std::atomic<bool> has_pending_options_{false};
+  std::function<void(std::uint32_t)> on_write_error_;
+  const clock* time_;
+  offset_of offset_;
+  mutable std::int64_t offset_quarter_ = INT64_MIN;  // number of the quarter hour, since 1970, of cached_offset_
+  mutable std::chrono::minutes cached_offset_{0};
+
+  os::append_file file_;
+  std::uint64_t rotate_at_bytes_ = max_bytes();
+  std::optional<std::int64_t> first_entry_day_;  // day of the first entry in the file; nullopt if it is empty
+  std::int64_t last_entry_day_ = 0;              // day of the last pending entry
+  bool partial_line_ = false;                    // the file ends in the middle of a line
+  bool reopened_ = false;                        // another program moved or deleted the file; not yet reported
+  int blocked_rotations_ = 0;                    // failed rotations since the file was full
+  bool blocked_rotation_reported_ = false;
+  clock::time_point next_check_;
+
+  // Relaxed: statistics for `status`. Only the writing thread changes them.
+  std::atomic<std::uint32_t> last_error_{0};
+  std::atomic<std::uint64_t> lost_total_{0};
+  std::uint64_t unreported_lost_ = 0;  // lost lines that the log does not report yet
+  std::uint32_t lost_error_ = 0;       // 0: out of memory
+  clock::system_time first_lost_time_;
+  clock::time_point retry_at_;
+
+  std::string pending_text_;               // formatted entries that are not written yet
+  std::vector<std::size_t> entry_ends_;    // end offset of each entry in pending_text_
+  clock::system_time first_pending_time_;  // time of the first pending entry
+};
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE std::string log_path(const std::string& data_folder, const std::string& service_name) {
+  return os::path_join(os::path_join(data_folder, "logs"), model::folder_name(service_name));
+}
+WINSVC_INLINE std::string log_file_name(const std::string& path, int age) {
+  return path + (age == 0 ? "" : "." + std::to_string(age)) + ".log";
+}
+WINSVC_INLINE std::string pending_rotation_name(const std::string& path) { return path + ".aside.log"; }
+WINSVC_INLINE log_file_options startup_log_options(log_format format) {
+  log_file_options options;
+  options.max_file_bytes = (std::numeric_limits<std::uint64_t>::max)();
+  options.max_files = (std::numeric_limits<int>::max)();
+  options.format = format;
+  return options;
+}
+
+WINSVC_INLINE rotating_file_sink::rotating_file_sink(std::string path, const log_file_options& options,
+                                                     const clock& time, offset_of offset)
+    : path_(std::move(path)), options_(options), time_(&time), offset_(std::move(offset)) {
+  rotate_files();  // the previous run may have ended between two renames
+  open();
+  next_check_ = time_->now() + std::chrono::seconds(1);
+}
+
+WINSVC_INLINE void rotating_file_sink::write_entries(const log_entry* first, std::size_t count) noexcept {
+  constexpr std::size_t max_write_bytes = 256 * 1024;  // a larger write is not faster and uses more memory
+  std::size_t taken = 0;
+  try {
+    apply_pending_options();
+    detect_external_rename();
+    while (taken < count) {
+      const log_entry& entry = first[taken];
+      const std::string written = format_entry(entry);
+      const std::uint64_t size = file_.size() + pending_text_.size();
+      const std::int64_t today = options_.daily ? day_of(entry.time) : 0;
+      const bool other_day =
+          size > 0 && today != (entry_ends_.empty() ? first_entry_day_.value_or(today) : last_entry_day_);
+      if (file_.is_open() && size > 0 && (other_day || size + written.size() > rotate_at_bytes_)) {
+        write_pending();
+        if (last_error() == 0) rotate(today);
+      }
+      last_entry_day_ = today;
+      if (entry_ends_.empty()) first_pending_time_ = entry.time;
+      pending_text_ += written;
+      entry_ends_.push_back(pending_text_.size());
+      ++taken;
+      if (pending_text_.size() > max_write_bytes) write_pending();
+    }
+    write_pending();
+  } catch (...) {  // out of memory: the lines are lost, the service continues
+    if (entry_ends_.empty() && taken < count) first_pending_time_ = first[taken].time;
+    count_lost(entry_ends_.size() + (count - taken));
+    pending_text_.clear();
+    entry_ends_.clear();
+  }
+}
+
+WINSVC_INLINE void rotating_file_sink::apply_pending_options() {
+  if (!has_pending_options_.load(std::memory_order_acquire)) return;
+  const std::lock_guard lock(options_mutex_);
+  has_pending_options_.store(false, std::memory_order_relaxed);
+  const bool was_daily = std::exchange(options_, pending_options_).daily;
+  rotate_at_bytes_ = max_bytes();
+  if (options_.daily && !was_daily && file_.is_open()) open();  // the day of the file was not needed before
+}
+
+/// Opens a new file if another program deleted or moved the current one (a cleaner, logrotate).
+WINSVC_INLINE void rotating_file_sink::detect_external_rename() {
+  if (!file_.is_open() || last_error() != 0) return;
+  const auto now = time_->now();
+  if (now < next_check_) return;
+  next_check_ = now + std::chrono::seconds(1);
+  if (file_.is_file_at(name(0))) return;
+  reopened_ = true;
+  open();
+}
+
+/// Opens the file, or opens it again. Closes the handle first: on Windows the name of a deleted file stays in use until
+/// then.
+WINSVC_INLINE bool rotating_file_sink::open() {
+  file_.close();
+  first_entry_day_.reset();
+  partial_line_ = false;
+  auto opened = os::append_file::open(name(0));
+  const std::string folder = os::folder_of(path_);
+  if (!opened && os::is_missing(opened.error()) && os::real_folder(os::folder_of(folder)) && os::make_folders(folder))
+    opened = os::append_file::open(name(0));  // the folder of the log was deleted, but not its parent
+  if (!opened) {
+    handle_write_error(opened.error());
+    return false;
+  }
+  file_ = std::move(*opened);
+  rotate_at_bytes_ = max_bytes();
+  if (file_.size() == 0) return true;
+
+  // A file of a previous run may end in the middle of a line, and may be of another day.
+  const auto previous = os::input_file::open(name(0));
+  if (!previous) return true;
+  char end = '\n', begin[80];
+  if (previous->read(file_.size() - 1, &end, 1) == std::size_t{1}) partial_line_ = end != '\n';
+  const std::size_t received = previous->read(0, begin, sizeof begin).value_or(0);
+  const auto mark = model::parse_log_line(std::string_view(begin, received));
+  first_entry_day_ = options_.daily ? day_of(mark ? mark->time : previous->modified()) : 0;
+  return true;
+}
+
+/// Renames the rotated file to number 1 and each older file to the next number. Starts at the first free number, so
+/// that a retry after a partial attempt deletes nothing. False if another program has a file open (on Windows).
+WINSVC_INLINE bool rotating_file_sink::rotate_files() {
+  if (!os::file_id_of(pending_rotation_path())) return true;
+  int free = 1;
+  while (free < options_.max_files && os::file_id_of(name(free))) ++free;
+  if (free >= options_.max_files) --free;
+  // Left from a run that kept more files.
+  for (int age = (std::max)(options_.max_files, 1); os::remove_file(name(age)); ++age) {}
+  if (free < 1) return os::remove_file(pending_rotation_path());  // only the current file is kept
+  if (free == options_.max_files - 1 && os::file_id_of(name(free)) && !os::remove_file(name(free))) return false;
+  for (int age = free; age > 1; --age) {
+    if (!os::rename_file(name(age - 1), name(age))) return false;
+  }
+  return os::rename_file(pending_rotation_path(), name(1));
+}
+
+WINSVC_INLINE void rotating_file_sink::rotate(std::int64_t today) {
+  file_.close();
+  // Rename the current file first: if another program has it open, the older files keep their names and the current
+  // file grows. It also grows if the previous rotated file has no number yet.
+  const bool moved = rotate_files() && os::rename_file(name(0), pending_rotation_path());
+  if (moved) rotate_files();
+  if (moved) blocked_rotations_ = 0, blocked_rotation_reported_ = false;
+  if (!open() || moved) return;
+  if (file_.size() == 0) {  // the file did not exist
+    reopened_ = true;
+    return;
+  }
+  ++blocked_rotations_;
+  rotate_at_bytes_ = file_.size() + options_.max_file_bytes / 10;
+  first_entry_day_ = today;  // otherwise each line would start a rotation
+}
+
+/// Writes the pending entries, or counts them as lost.
+WINSVC_INLINE void rotating_file_sink::write_pending() {
+  if (entry_ends_.empty()) return;
+  const bool was_working = last_error() == 0;
+  std::size_t done = 0;
+  if (was_working || time_->now() >= retry_at_) {
+    if (was_working) done = write_from(0);
+    // Try again with a new handle: a handle to a network share may have become invalid.
+    if (done < entry_ends_.size() && open()) done += write_from(done);
+  }
+  if (!first_entry_day_ && done != 0) first_entry_day_ = last_entry_day_;
+  if (done == entry_ends_.size()) last_error_.store(0, std::memory_order_relaxed);
+  else count_lost(entry_ends_.size() - done);
+  pending_text_.clear();
+  entry_ends_.clear();
+}
+
+/// Writes the pending entries from index `first` on, after the notices. Returns the number of entries written
+/// completely.
+WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
+  std::string head = partial_line_ ? "\n" : "";
+  if (reopened_)
+    head += notice_line(log_level::info, "the log file was moved or deleted by another program; this is a new file");
+  // One failure may be caused by a reader.
+  const bool reports_blocked = blocked_rotations_ > 1 && !blocked_rotation_reported_;
+  if (reports_blocked) {
+    head += notice_line(log_level::warn,
+                        "the log file cannot be rotated: another program has it or an older log file open, "
+                        "or its folder is not writable; it grows until it can be rotated");
+  }
+  if (unreported_lost_ != 0) {
+    head +=
+        notice_line(log_level::warn,
+                    std::to_string(unreported_lost_) + (unreported_lost_ == 1 ? " line" : " lines") +
+                        " could not be written since " + local_time(first_lost_time_, utc_offset_at(first_lost_time_)) +
+                        (lost_error_ != 0 ? ": " + os::system_error_message(lost_error_) : std::string()));
+  }
+  const std::size_t begin = first == 0 ? 0 : entry_ends_[first - 1];
+  const std::string joined = head.empty() ? std::string() : head + pending_text_.substr(begin);
+  const std::string_view out = head.empty() ? std::string_view(pending_text_).substr(begin) : joined;
+
+  const std::uint64_t before = file_.size();
+  const auto result = file_.write(out);
+  const auto written = static_cast<std::size_t>(file_.size() - before);
+  if (!result) handle_write_error(result.error());
+  if (written != 0) partial_line_ = out[written - 1] != '\n';
+  if (written >= head.size()) {
+    unreported_lost_ = 0;
+    reopened_ = false;
+    blocked_rotation_reported_ = blocked_rotation_reported_ || reports_blocked;
+  }
+  std::size_t complete = 0;
+  while (first + complete < entry_ends_.size() && entry_ends_[first + complete] - begin + head.size() <= written)
+    ++complete;
+  return complete;
+}
+
+WINSVC_INLINE void rotating_file_sink::count_lost(std::uint64_t lines) noexcept {
+  if (unreported_lost_ == 0) {
+    lost_error_ = last_error();
+    first_lost_time_ = first_pending_time_;
+  }
+  unreported_lost_ += lines;
+  lost_total_.fetch_add(lines, std::memory_order_relaxed);
+}
+
+WINSVC_INLINE void rotating_file_sink::handle_write_error(std::uint32_t code) noexcept {
+  const bool begins = last_error_.exchange(code, std::memory_order_relaxed) == 0;
+  if (begins && on_write_error_) on_write_error_(code);
+  retry_at_ = time_->now() + std::chrono::seconds(1);
+}
+
+/// Formats a line of the sink itself with the time of the first pending entry.
+WINSVC_INLINE std::string rotating_file_sink::notice_line(log_level level, std::string text) const {
+  return format_entry({first_pending_time_, level, std::move(text)});
+}
+
+WINSVC_INLINE std::string rotating_file_sink::format_entry(const log_entry& entry) const {
+  const std::chrono::minutes offset = utc_offset_at(entry.time);
+  return (options_.format == log_format::json ? entry.json_line(offset) : entry.line(offset)) + '\n';
+}
+
+/// Queries the system once per quarter hour, because the offset changes only then and the query takes as long as the
+/// rest of a line.
+WINSVC_INLINE std::chrono::minutes rotating_file_sink::utc_offset_at(clock::system_time time) const {
+  using quarters = std::chrono::duration<std::int64_t, std::ratio<900>>;
+  const std::int64_t quarter = std::chrono::floor<quarters>(time.time_since_epoch()).count();
+  if (quarter != offset_quarter_) {
+    cached_offset_ = offset_(time);
+    offset_quarter_ = quarter;
+  }
+  return cached_offset_;
+}
+
+WINSVC_INLINE std::int64_t rotating_file_sink::day_of(clock::system_time time) const {
+  using days = std::chrono::duration<std::int64_t, std::ratio<86'400>>;
+  return std::chrono::floor<days>(time.time_since_epoch() + utc_offset_at(time)).count();
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST

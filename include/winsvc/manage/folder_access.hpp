@@ -1,0 +1,140 @@
+// Folder access: grants the service SID read and execute access to the folder of the executable and modify access to
+// the data folder. An error here is only a warning with a remedy: the service is installed, and it may already have
+// inherited the access.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "winsvc/base/quote.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/manage/installation.hpp"
+#include "winsvc/scm/security.hpp"
+#include "winsvc/os/process.hpp"
+#include "winsvc/os/service_manager.hpp"
+#include "winsvc/manage/verb_context.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// Reads the current access of the service; leaves it unknown if it cannot be read.
+void query_folder_access(verb_context& context, model::installation& installed);
+/// Executes the folder changes of the plan and removes failed changes from the plan. `installed` is the state before
+/// the change; its executable may be in another folder.
+void grant_folder_access(verb_context& context, model::install_plan& plan,
+                         const std::optional<model::installation>& installed);
+/// Removes the entries of `sid` from the permissions of the folder of `binary` (an ImagePath).
+void revoke_folder_access(verb_context& context, const std::string& sid, const std::string& binary);
+
+/// The service SID, which does not depend on the account. It exists only while the service is installed.
+[[nodiscard]] os::sys_result<std::string> service_sid(verb_context& context);
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE os::sys_result<std::string> service_sid(verb_context& context) {
+  return context.scm().account_sid("NT SERVICE\\" + context.name());
+}
+
+WINSVC_INLINE bool is_not_found(std::uint32_t code) noexcept { return code == 2 || code == 3; }
+
+WINSVC_INLINE std::string folder_of_binary(const std::string& binary) {
+  const auto arguments = split_command_line(binary);
+  return arguments.empty() ? std::string() : os::folder_of(arguments[0]);
+}
+
+WINSVC_INLINE void query_folder_access(verb_context& context, model::installation& installed) {
+  const auto sid = service_sid(context);
+  if (!sid) return;
+  const auto has = [&context](const std::string& folder, const std::string& ace, bool is_data) -> std::optional<bool> {
+    const auto security = context.scm().query_folder_security(folder);
+    if (security) return model::has_ace(*security, ace) && (!is_data || model::is_restricted(*security));
+    return is_not_found(security.error()) ? std::optional(false) : std::nullopt;
+  };
+  installed.can_read_program_folder = has(context.defaults().program_folder, model::read_ace(*sid), false);
+  installed.can_modify_data_folder = has(context.defaults().data_folder, model::modify_ace(*sid), true);
+}
+
+WINSVC_INLINE std::string error_code_text(std::uint32_t code) {
+  return os::system_error_message(code) + " (" + std::to_string(code) + ")";
+}
+
+/// Adds an entry for the service SID to the permissions of a folder; creates the data folder if it does not exist.
+WINSVC_INLINE bool open_folder(verb_context& context, model::config_item item, const std::string& folder,
+                               const std::string& sid) {
+  const bool is_data = item == model::config_item::data_folder;
+  const std::string access = is_data ? "modify" : "read", user = "'NT SERVICE\\" + context.name() + '\'';
+  const auto security = context.scm().query_folder_security(folder);
+  // Permissions that cannot be read must not be overwritten.
+  if (!security && !(is_data && is_not_found(security.error()))) {
+    context.warn("the permissions of '" + folder + "' cannot be read: " + error_code_text(security.error()) +
+                 "; grant " + user + ' ' + access + " access manually");
+    return false;
+  }
+  const std::string sddl = !is_data   ? model::add_ace(model::without_owner(*security), model::read_ace(sid))
+                           : security ? model::data_folder_security(*security, sid)
+                                      : model::data_folder_security(sid);
+  if (const auto done = context.scm().change_folder_security(folder, sddl); !done) {
+    context.warn(access + " access to '" + folder + "' cannot be granted: " + error_code_text(done.error()) +
+                 "; grant it to " + user + " manually");
+    return false;
+  }
+  return true;
+}
+
+WINSVC_INLINE void grant_folder_access(verb_context& context, model::install_plan& plan,
+                                       const std::optional<model::installation>& installed) {
+  const auto& defaults = context.defaults();
+  if (const auto reason = model::shared_folder_reason(defaults.program_folder);
+      !reason.empty() && (plan.creates_service || plan.has(model::config_item::binary))) {
+    context.warn("no access to '" + defaults.program_folder + "' is granted, because " + std::string(reason) +
+                 "; move the program to a separate folder");
+  }
+  const bool program = plan.has(model::config_item::program_folder), data = plan.has(model::config_item::data_folder);
+  const std::string old_folder = installed && installed->binary ? folder_of_binary(*installed->binary) : std::string();
+  const bool moved = !old_folder.empty() && !strings::equal_nocase(old_folder, defaults.program_folder);
+  if (!program && !data && !moved) return;
+
+  const auto sid = service_sid(context);
+  if (!sid && (program || data)) {
+    context.warn("the service SID cannot be read: " + error_code_text(sid.error()) + "; grant 'NT SERVICE\\" +
+                 context.name() + '\'' + (program ? " read access to '" + defaults.program_folder + '\'' : "") +
+                 (program && data ? " and" : "") + (data ? " modify access to '" + defaults.data_folder + '\'' : "") +
+                 " manually");
+  }
+  const auto open = [&](model::config_item item, const std::string& folder) {
+    if (!sid || !open_folder(context, item, folder, *sid)) plan.remove_item(item);
+  };
+  if (program) open(model::config_item::program_folder, defaults.program_folder);
+  if (data) open(model::config_item::data_folder, defaults.data_folder);
+  if (moved && sid) revoke_folder_access(context, *sid, *installed->binary);
+}
+
+WINSVC_INLINE void revoke_folder_access(verb_context& context, const std::string& sid, const std::string& binary) {
+  const std::string folder = folder_of_binary(binary);
+  if (folder.empty() || !model::shared_folder_reason(folder).empty()) return;
+  const auto security = context.scm().query_folder_security(folder);
+  if (!security) return;  // it was deleted, perhaps with the program
+  const std::string before = model::without_owner(*security), after = model::remove_aces_of(before, sid);
+  if (after == before) return;
+  if (const auto done = context.scm().change_folder_security(folder, after); !done) {
+    context.warn("the access of " + sid + " to '" + folder + "' cannot be removed: " + error_code_text(done.error()) +
+                 "; remove it manually");
+  }
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS

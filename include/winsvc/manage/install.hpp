@@ -1,0 +1,368 @@
+// `install` and `update` verbs: read the installed configuration (manage/query_installed.hpp), make a plan
+// (manage/installation.hpp) and execute its steps with the minimum rights. If a required step fails, the completed
+// steps are rolled back.
+//
+// Required: the service itself, the options of the command line, the event source, the logon right. Only warnings:
+// configuration levels that the system does not support, and the folder access of the service.
+//
+// Source: "Installing, Removing, and Enumerating Services" and "Service Security and Access Rights" in the Win32
+// documentation.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "winsvc/base/result.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/commandline/command.hpp"
+#include "winsvc/manage/installation.hpp"
+#include "winsvc/os/service_manager.hpp"
+#include "winsvc/manage/verb_context.hpp"
+#include "winsvc/manage/folder_access.hpp"
+#include "winsvc/manage/start_stop.hpp"
+#include "winsvc/manage/query_installed.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// Reverts the completed steps, last first, unless commit() was called.
+class rollback {
+ public:
+  rollback() = default;
+  rollback(const rollback&) = delete;
+  rollback& operator=(const rollback&) = delete;
+  ~rollback() {
+    for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) (*step)();
+  }
+  void add(std::function<void()> step) { steps_.push_back(std::move(step)); }
+  void commit() noexcept { steps_.clear(); }
+
+ private:
+  std::vector<std::function<void()>> steps_;
+};
+
+/// Executes `install` and `update`.
+class installer {
+ public:
+  explicit installer(verb_context& context) noexcept : context_(context) {}
+
+  /// Installs or updates the service. If it is not installed, `install` creates it and `update` fails.
+  result<void> run(const model::command& command);
+  /// True if `run` would request a password, as far as can be read without rights. Called before elevation.
+  bool needs_password(const model::command& command);
+
+ private:
+  /// State of one install.
+  struct install_job {
+    const model::command& command;
+    std::string operation;
+    std::optional<model::installation> installation;
+    std::map<std::string, std::string> sids;  ///< SIDs of the users of --allow-control
+    model::installation desired;
+    model::install_plan plan;
+    std::optional<std::string> password;
+  };
+
+  result<install_job> plan(const model::command& command);
+  result<void> read_password(install_job& job);
+  result<void> create(install_job& job);
+  result<void> change(install_job& job);
+  // The steps of both verbs; a completed step adds its reversal to the rollback.
+  result<void> change_settings(install_job& job, verb_context::raw_handle service, rollback& rollback);
+  result<void> change_account(const install_job& job, verb_context::raw_handle service, rollback& rollback);
+  result<void> change_levels(install_job& job, verb_context::raw_handle service, rollback& rollback);
+  result<void> change_level(install_job& job, verb_context::raw_handle service,
+                            const std::optional<model::config_level>& from, const model::config_level& to,
+                            rollback& rollback);
+  result<void> change_related_objects(const install_job& job, verb_context::raw_handle service, rollback& rollback);
+  result<void> grant_logon_right(const install_job& job);
+  void print_result(const install_job& job) const;
+
+  /// Rights on the service handle that the plan requires.
+  [[nodiscard]] static std::uint32_t rights_for(const install_job& job);
+
+  verb_context& context_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE result<void> installer::run(const model::command& command) {
+  auto planned = plan(command);
+  if (!planned) return failure{planned.error()};
+  install_job& job = *planned;
+  if (command.plan) {
+    std::string text = model::format_plan(context_.name(), job.plan);
+    text.pop_back();
+    context_.print(text);
+    return {};
+  }
+
+  if (!job.plan.creates_service && job.plan.changes.empty()) {
+    context_.print(context_.quoted_name() + " is up to date");
+  } else {
+    if (auto done = job.plan.creates_service ? create(job) : change(job); !done) return done;
+    grant_folder_access(context_, job.plan, job.installation);
+    print_result(job);
+  }
+  if (!command.start_after) return {};
+  return service_controller(context_).start(command);
+}
+
+WINSVC_INLINE bool installer::needs_password(const model::command& command) {
+  if (const auto planned = plan(command)) return planned->desired.new_password;
+  // As for a new service.
+  const auto desired = model::desired_installation(command, context_.spec(), nullptr, context_.defaults());
+  return desired && desired->new_password;
+}
+
+WINSVC_INLINE result<installer::install_job> installer::plan(const model::command& command) {
+  install_job job{command, std::string(model::info(command.verb).word), {}, {}, {}, {}, {}};
+  auto found = query_installed(context_, command, job.operation);
+  if (!found) return failure{found.error()};
+  job.installation = std::move(found->installation);
+  job.sids = std::move(found->sids);
+  if (!job.installation && command.verb == model::verb::update)
+    return context_.make_error(job.operation, model::win32_error::service_does_not_exist);
+
+  const model::installation* old = job.installation ? &*job.installation : nullptr;
+  auto desired = model::desired_installation(command, context_.spec(), old, context_.defaults());
+  if (!desired) return failure{desired.error()};
+  job.desired = *std::move(desired);
+  job.plan = model::plan_install(old, job.desired, context_.defaults());
+  return job;
+}
+
+WINSVC_INLINE std::uint32_t installer::rights_for(const install_job& job) {
+  const auto restarts = [](const std::optional<model::config_level>& l) {
+    if (!l) return false;
+    for (const auto& action : std::get<model::recovery_plan>(*l).actions) {
+      if (action.kind_of_action == recovery_action::kind::restart) return true;
+    }
+    return false;
+  };
+  std::uint32_t rights = os::access_rights::change_config | (job.plan.creates_service ? os::access_rights::remove : 0);
+  // To configure a restart, the caller needs the right to start the service; a rollback may need it too.
+  if (job.plan.has(model::config_item::recovery)) {
+    const auto old =
+        job.installation ? model::level_of(*job.installation, model::config_level_id::failure_actions) : std::nullopt;
+    if (restarts(model::level_of(job.desired, model::config_level_id::failure_actions)) || restarts(old))
+      rights |= os::access_rights::start;
+  }
+  if (job.plan.has(model::config_item::control))
+    rights |= os::access_rights::read_security | os::access_rights::write_security;
+  return rights;
+}
+
+/// Called after the manager was opened with the required rights, so that the password prompt does not precede error 5.
+WINSVC_INLINE result<void> installer::read_password(install_job& job) {
+  if (!job.desired.account) return {};
+  job.password = job.desired.account->fixed_password();
+  if (!job.desired.new_password) return {};
+  auto password = context_.read_password();
+  if (!password) return failure{password.error()};
+  job.password = *std::move(password);
+  return {};
+}
+
+WINSVC_INLINE result<void> installer::create(install_job& job) {
+  auto& scm = context_.scm();
+  const auto manager =
+      context_.open_manager(job.operation, os::access_rights::manager_connect | os::access_rights::manager_create);
+  if (!manager) return failure{manager.error()};
+  if (auto read = read_password(job); !read) return read;
+
+  os::service_config_change config;
+  config.startup = job.desired.startup;
+  config.binary = job.desired.binary;
+  config.display_name = job.desired.display_name;
+  config.account = job.desired.account->name;
+  config.password = job.password;
+  config.dependencies = job.desired.dependencies;
+  const auto created = scm.create_service(manager->get(), context_.name(), rights_for(job), config);
+  if (!created) return context_.make_error(job.operation, created.error());
+  const os::service_handle service(scm, *created);
+
+  rollback rollback;  // after the handle, which it uses
+  rollback.add([&] { static_cast<void>(scm.delete_service(service.get())); });
+  if (job.desired.startup == startup::delayed) {
+    if (auto done = change_level(job, service.get(), {}, model::delayed_start{true}, rollback); !done) return done;
+  }
+  if (auto done = change_levels(job, service.get(), rollback); !done) return done;
+  if (auto done = change_related_objects(job, service.get(), rollback); !done) return done;
+  if (auto done = grant_logon_right(job); !done) return done;
+  rollback.commit();
+  return {};
+}
+
+WINSVC_INLINE result<void> installer::change(install_job& job) {
+  const auto service = context_.open(job.operation, rights_for(job));
+  if (!service) return failure{service.error()};
+  if (auto read = read_password(job); !read) return read;
+
+  rollback rollback;
+  if (auto done = change_settings(job, service->get(), rollback); !done) return done;
+  if (auto done = change_levels(job, service->get(), rollback); !done) return done;
+  if (auto done = change_related_objects(job, service->get(), rollback); !done) return done;
+  // Last, because the rollback cannot restore an account that has a password, and cannot know whether to remove the
+  // logon right.
+  if (auto done = change_account(job, service->get(), rollback); !done) return done;
+  if (auto done = grant_logon_right(job); !done) return done;
+  rollback.commit();
+  return {};
+}
+
+/// Changes the values that one ChangeServiceConfigW call sets, except the account.
+WINSVC_INLINE result<void> installer::change_settings(install_job& job, verb_context::raw_handle service,
+                                                      rollback& rollback) {
+  auto& scm = context_.scm();
+  os::service_config_change to, restore;
+  if (job.plan.has(model::config_item::startup))
+    to.startup = job.desired.startup, restore.startup = job.installation->startup;
+  if (job.plan.has(model::config_item::binary))
+    to.binary = job.desired.binary, restore.binary = job.installation->binary;
+  if (job.plan.has(model::config_item::display_name))
+    to.display_name = job.desired.display_name, restore.display_name = job.installation->display_name;
+  if (!to.startup && !to.binary && !to.display_name && !job.plan.has(model::config_item::dependencies)) return {};
+  restore.dependencies = job.installation->dependencies;
+  to.dependencies = job.desired.dependencies ? job.desired.dependencies : job.installation->dependencies;
+
+  // Delayed start requires an automatic start: remove the delay before the start type changes, and set it afterwards.
+  const bool was_delayed = to.startup && job.installation->startup == startup::delayed;
+  if (was_delayed) {
+    const model::config_level off = model::delayed_start{false}, on = model::delayed_start{true};
+    if (auto done = change_level(job, service, on, off, rollback); !done) return done;
+  }
+  if (auto changed = scm.change_config(service, to); !changed)
+    return context_.make_error(job.operation, changed.error());
+  rollback.add([&scm, service, restore] { static_cast<void>(scm.change_config(service, restore)); });
+  if (to.startup == startup::delayed) {
+    const model::config_level off = model::delayed_start{false}, on = model::delayed_start{true};
+    if (auto done = change_level(job, service, off, on, rollback); !done) return done;
+  }
+  return {};
+}
+
+WINSVC_INLINE result<void> installer::change_account(const install_job& job, verb_context::raw_handle service,
+                                                     rollback& rollback) {
+  if (!job.plan.has(model::config_item::account) && !job.plan.has(model::config_item::password)) return {};
+  auto& scm = context_.scm();
+  os::service_config_change to, restore;
+  to.account = job.desired.account->name;
+  to.password = job.password;
+  to.dependencies = job.desired.dependencies ? job.desired.dependencies : job.installation->dependencies;
+  if (auto changed = scm.change_config(service, to); !changed)
+    return context_.make_error(job.operation, changed.error());
+  if (job.installation->account->needs_password()) return {};
+  restore.account = job.installation->account->name;
+  restore.password = job.installation->account->fixed_password();
+  restore.dependencies = to.dependencies;
+  rollback.add([&scm, service, restore] { static_cast<void>(scm.change_config(service, restore)); });
+  return {};
+}
+
+WINSVC_INLINE result<void> installer::change_levels(install_job& job, verb_context::raw_handle service,
+                                                    rollback& rollback) {
+  for (const auto& [number, to] : job.desired.levels) {
+    const auto from = job.installation ? model::level_of(*job.installation, number) : std::nullopt;
+    if (from && model::format_config_level(*from) == model::format_config_level(to)) continue;
+    if (auto done = change_level(job, service, from, to, rollback); !done) return done;
+  }
+  return {};
+}
+
+WINSVC_INLINE result<void> installer::change_level(install_job& job, verb_context::raw_handle service,
+                                                   const std::optional<model::config_level>& from,
+                                                   const model::config_level& to, rollback& rollback) {
+  auto& scm = context_.scm();
+  const std::uint32_t number = model::number(to);
+  if (auto done = scm.change_level(service, to); !done) {
+    if (!model::is_level_unreadable(done.error())) return context_.make_error("configure", done.error());
+    context_.warn("this system does not support configuration level " + std::to_string(number) + " (" +
+                  std::to_string(done.error()) + "): " + std::string(model::consequence_of_missing(number)));
+    for (const auto& row : model::config_level_table) {
+      if (row.number == number) job.plan.remove_item(row.item);
+    }
+    return {};
+  }
+  if (from) rollback.add([&scm, service, from] { static_cast<void>(scm.change_level(service, *from)); });
+  return {};
+}
+
+/// Changes the objects outside the SCM configuration: environment, event source, permissions of the service.
+WINSVC_INLINE result<void> installer::change_related_objects(const install_job& job, verb_context::raw_handle service,
+                                                             rollback& rollback) {
+  auto& scm = context_.scm();
+  if (job.plan.has(model::config_item::environment)) {
+    if (auto done = scm.change_environment(context_.name(), *job.desired.environment); !done)
+      return context_.make_error("set the environment of", done.error());
+    if (job.installation) {  // the environment of a new service is deleted with the service
+      rollback.add([&scm, name = context_.name(), restore = *job.installation->environment] {
+        static_cast<void>(scm.change_environment(name, restore));
+      });
+    }
+  }
+  if (job.plan.has(model::config_item::control)) {
+    const auto security = scm.query_security(service);
+    if (!security) return context_.make_error("read the permissions of", security.error());
+    std::string to = *security;
+    for (const auto& [user, sid] : job.sids) to = model::add_ace(to, model::control_ace(sid));
+    if (auto done = scm.change_security(service, to); !done)
+      return context_.make_error("change the permissions of", done.error());
+    rollback.add([&scm, service, restore = *security] { static_cast<void>(scm.change_security(service, restore)); });
+  }
+  // Also added to an existing service, which may have lost it; that is never rolled back.
+  if (job.plan.creates_service)
+    rollback.add([&scm, name = context_.name()] { static_cast<void>(scm.remove_event_source(name)); });
+  if (auto done = scm.add_event_source(context_.name()); !done)
+    return context_.make_error("register the event source", done.error());
+  return {};
+}
+
+/// Without this right the start fails with 1069, and the Services window does not show the reason.
+WINSVC_INLINE result<void> installer::grant_logon_right(const install_job& job) {
+  if (!job.plan.has(model::config_item::logon_right)) return {};
+  const std::string& name = (job.desired.account ? job.desired.account : job.installation->account)->name;
+  const auto sid = context_.scm().account_sid(model::lookup_name(name));
+  if (!sid) return context_.make_error("find the account", name, sid.error());
+  if (auto done = context_.scm().add_logon_right(*sid); !done)
+    return context_.make_error("grant the right to log on as a service to", name, done.error());
+  return {};
+}
+
+WINSVC_INLINE void installer::print_result(const install_job& job) const {
+  if (job.plan.creates_service) {
+    context_.print("installed " + context_.quoted_name() + " (" + std::string(name(*job.desired.startup)) +
+                   "): " + *job.desired.binary);
+  } else if (job.plan.changes.empty()) {
+    context_.print(context_.quoted_name() + " is installed; this system does not support the remaining changes");
+  } else {
+    std::string text = "updated " + context_.quoted_name() + ":\n" + model::format_changes(job.plan);
+    text.pop_back();
+    context_.print(text);
+  }
+  const auto& account = job.desired.account ? job.desired.account : job.installation->account;
+  if (const auto warning = account->losing_rights_warning(); !warning.empty())
+    context_.print("note: " + std::string(warning));
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS

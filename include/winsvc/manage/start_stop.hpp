@@ -1,0 +1,315 @@
+// `start`, `stop`, `restart` and `status` verbs. Each uses the interface in os/service_manager.hpp with the minimum
+// rights; nothing here depends on Windows.
+//
+// A verb whose target state is already reached (stopped, running) is a success.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "winsvc/base/result.hpp"
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/host/status.hpp"
+#include "winsvc/commandline/command.hpp"
+#include "winsvc/scm/saved_state.hpp"
+#include "winsvc/os/service_manager.hpp"
+#include "winsvc/manage/verb_context.hpp"
+#include "winsvc/manage/wait.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// Starts, stops and queries one service.
+class service_controller {
+ public:
+  explicit service_controller(verb_context& context) noexcept : context_(context) {}
+
+  result<void> start(const model::command& command);
+  /// Stops the service. Fails with 1460 if it stopped but did not complete a request, hook or worker.
+  result<void> stop(const model::command& command);
+  result<void> restart(const model::command& command);
+  result<service_report> status();
+
+  /// How a stop ended. A service that was not running has code 0.
+  struct stop_result {
+    bool was_running = false;             ///< the service was running, and the stop was waited for
+    std::uint32_t code = 0;               ///< 0: complete stop
+    std::string sentence;                 ///< the failure that the service reported, if the stop was not complete
+    std::vector<std::string> dependents;  ///< the services that were stopped before it, in this order
+  };
+  /// Rights that the handle must have.
+  static constexpr std::uint32_t stop_rights =
+      os::access_rights::stop | os::access_rights::query_status | os::access_rights::enumerate_dependents;
+  /// Stops the service, and with --force the services that depend on it first; waits unless --no-wait is given.
+  result<stop_result> stop_and_wait(verb_context::raw_handle service, const model::command& command,
+                                    const std::string& operation);
+
+ private:
+  result<void> stop_one(verb_context::raw_handle service, const std::string& name, const model::command& command,
+                        bool wait, const std::string& operation, os::service_process_status* stopped);
+  result<std::vector<std::string>> stop_dependents(verb_context::raw_handle service, const model::command& command,
+                                                   const std::string& operation);
+  result<void> restart_dependents(const std::vector<std::string>& stopped_names, const model::command& command);
+  [[nodiscard]] stop_result describe_stop(const model::service_status& status,
+                                          const std::optional<model::saved_state>& previous) const;
+  [[nodiscard]] error start_error(const model::service_status& status,
+                                  const std::optional<model::saved_state>& previous) const;
+
+  verb_context& context_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE result<void> service_controller::start(const model::command& command) {
+  const auto service = context_.open("start", os::access_rights::start | os::access_rights::query_status);
+  if (!service) return failure{service.error()};
+  const auto previous = context_.state();
+  for (bool first = true;; first = false) {
+    const auto started = context_.scm().start_service(service->get(), command.arguments);
+    if (started) break;
+    if (started.error() != model::win32_error::service_already_running)
+      return context_.make_error("start", started.error());
+    const auto current = context_.scm().query_status(service->get());
+    if (current && current->status.current == model::state::running) {
+      context_.print(context_.quoted_name() + " is already running");
+      if (!command.arguments.empty()) context_.warn("the arguments were not delivered; use 'restart'");
+      return {};
+    }
+    if (!first || !current || current->status.current != model::state::stop_pending) break;
+    // The service is stopping: wait until it has stopped, and start it then.
+    const auto settled =
+        wait_while_pending(context_.scm(), service->get(), context_.time(), {}, command.wait, "start", context_.name());
+    if (!settled) return failure{settled.error()};
+  }
+  if (command.no_wait) return {};
+
+  const auto settled = wait_while_pending(context_.scm(), service->get(), context_.time(), {model::state::running},
+                                          command.wait, "start", context_.name());
+  if (!settled) return failure{settled.error()};
+  if (settled->status.current != model::state::running) return failure{start_error(settled->status, previous)};
+  const auto saved = context_.state();
+  const bool known = saved && saved->pid == settled->pid && !saved->url.empty();
+  context_.print("started " + context_.quoted_name() + (known ? ": " + saved->url : ""));
+  return {};
+}
+
+/// Error of a failed start, with the message of the service if it saved one, for example "the port is taken by pid 7"
+/// for 10048. `previous` is the state before this start, which does not count.
+WINSVC_INLINE error service_controller::start_error(const model::service_status& status,
+                                                    const std::optional<model::saved_state>& previous) const {
+  const std::uint32_t code = status.exit.failed() ? status.exit.code() : model::win32_error::service_request_timeout;
+  error error = model::error_with_explanation(code, "start", context_.name(), os::system_error_message(code));
+  if (const auto saved = context_.state();
+      saved && !saved->failure.empty() && (!previous || saved->pid != previous->pid)) {
+    error.message = saved->failure;
+    error.hint.clear();
+  } else if (!status.exit.failed()) {
+    error.message = "it stopped immediately after its start";
+    error.hint = "read its log with 'logs'";
+  }
+  return error;
+}
+
+WINSVC_INLINE result<void> service_controller::stop(const model::command& command) {
+  const auto service = context_.open("stop", stop_rights);
+  if (!service) return failure{service.error()};
+  const auto current = context_.scm().query_status(service->get());
+  if (current && current->status.current == model::state::stopped) {
+    context_.print(context_.quoted_name() + " is not running");
+    return {};
+  }
+  const auto stopped = stop_and_wait(service->get(), command, "stop");
+  if (!stopped) return failure{stopped.error()};
+  if (command.no_wait) {
+    context_.print("sent 'stop' to " + context_.quoted_name());
+    return {};
+  }
+  if (stopped->code != 0)
+    return failure{
+        error{stopped->code, {}, {}, "stopped " + context_.quoted_name() + ", but: " + stopped->sentence, {}}};
+  context_.print("stopped " + context_.quoted_name());
+  return {};
+}
+
+WINSVC_INLINE result<void> service_controller::restart(const model::command& command) {
+  stop_result stopped;
+  {
+    const auto service = context_.open("restart", stop_rights);
+    if (!service) return failure{service.error()};
+    auto stop = stop_and_wait(service->get(), command, "restart");
+    if (!stop) return failure{stop.error()};
+    stopped = *std::move(stop);
+  }
+  if (stopped.code != 0)
+    context_.warn("stopped " + context_.quoted_name() + ", but: " + stopped.sentence);
+  else
+    context_.print(stopped.was_running ? "stopped " + context_.quoted_name()
+                                       : context_.quoted_name() + " is not running");
+  if (auto started = start(command); !started) return started;
+  return restart_dependents(stopped.dependents, command);
+}
+
+WINSVC_INLINE result<service_controller::stop_result> service_controller::stop_and_wait(
+    verb_context::raw_handle service, const model::command& command, const std::string& operation) {
+  const auto previous = context_.state();
+  const bool wait = !command.no_wait;
+  stop_result stopped;
+  os::service_process_status last;
+  auto done = stop_one(service, context_.name(), command, wait, operation, &last);
+  if (!done && done.error().code == model::win32_error::dependent_services_running) {
+    auto dependents = stop_dependents(service, command, operation);
+    if (!dependents) return failure{dependents.error()};
+    stopped.dependents = *std::move(dependents);
+    done = stop_one(service, context_.name(), command, wait, operation, &last);
+  }
+  if (!done) return failure{done.error()};
+  // It was not running, or the stop is not waited for.
+  if (last.status.current != model::state::stopped) return stopped;
+  auto result =  describe_stop(last.status, previous);
+  result.dependents = std::move(stopped.dependents);
+  return result;
+}
+
+/// Stops one service, ours or a dependent one. `stopped` receives its last state if the stop was waited for.
+WINSVC_INLINE result<void> service_controller::stop_one(verb_context::raw_handle service, const std::string& name,
+                                                        const model::command& command, bool wait,
+                                                        const std::string& operation,
+                                                        os::service_process_status* stopped) {
+  const auto start =  context_.time().now(), deadline = start + command.wait;
+  for (;;) {
+    const auto done = context_.scm().control_service(service, static_cast<std::uint32_t>(model::control::stop));
+    if (done) break;
+    if (done.error() == model::win32_error::service_not_active) return {};
+    const auto current = context_.scm().query_status(service);
+    // A service between two states returns 1061 on Windows and 1052 on Wine. A service that never accepts a stop also
+    // returns 1052, so a state that just changed is tried again for a second.
+    const bool refused = done.error() == model::win32_error::service_cannot_accept_control ||
+                         done.error() == model::win32_error::invalid_service_control;
+    if (!refused) return context_.make_error(operation, name, done.error());
+    if (current && current->status.current == model::state::stop_pending) break;
+
+    // The service may be starting: wait until it has started and try again.
+    const bool pending = current && model::is_pending(current->status.current);
+    if (!pending && context_.time().now() >= (std::min)(deadline, start + std::chrono::seconds(1)))
+      return context_.make_error(operation, name, done.error());
+    if (pending && context_.time().now() >= deadline) {
+      error late = model::error_with_explanation(model::win32_error::timeout, operation, name);
+      late.message = "the service is still '" + std::string(model::name(current->status.current)) + '\'';
+      return failure{std::move(late)};
+    }
+    context_.time().sleep(std::chrono::milliseconds(50));
+  }
+  if (!wait) return {};
+  const auto settled = wait_while_pending(context_.scm(), service, context_.time(), {}, command.wait, operation, name);
+  if (!settled) return failure{settled.error()};
+  if (stopped) *stopped = *settled;
+  return {};
+}
+
+WINSVC_INLINE result<std::vector<std::string>> service_controller::stop_dependents(verb_context::raw_handle service,
+                                                                                   const model::command& command,
+                                                                                   const std::string& operation) {
+  auto dependents = context_.scm().active_dependents(service);
+  if (!dependents) return context_.make_error(operation, dependents.error());
+  if (!command.force) {
+    auto error = context_.make_error(operation, model::win32_error::dependent_services_running);
+    if (!dependents->empty()) error.error.message += ": " + strings::join(*dependents, ", ");
+    return error;
+  }
+  for (const auto& name : *dependents) {
+    const auto dependent = context_.open(operation, name, os::access_rights::stop | os::access_rights::query_status);
+    if (!dependent) return failure{dependent.error()};
+    if (auto done = stop_one(dependent->get(), name, command, true, operation, nullptr); !done)
+      return failure{done.error()};
+    context_.print("stopped '" + name + "', which depends on it");
+  }
+  return *std::move(dependents);
+}
+
+/// Starts the dependent services that restart stopped, in reverse order.
+WINSVC_INLINE result<void> service_controller::restart_dependents(const std::vector<std::string>& stopped_names,
+                                                                  const model::command& command) {
+  for (auto name = stopped_names.rbegin(); name != stopped_names.rend(); ++name) {
+    const auto dependent = context_.open("start", *name, os::access_rights::start | os::access_rights::query_status);
+    if (!dependent) return failure{dependent.error()};
+    const auto started = context_.scm().start_service(dependent->get(), {});
+    if (!started && started.error() != model::win32_error::service_already_running)
+      return context_.make_error("start", *name, started.error());
+    const auto settled = wait_while_pending(context_.scm(), dependent->get(), context_.time(), {model::state::running},
+                                            command.wait, "start", *name);
+    if (!settled) return failure{settled.error()};
+    if (settled->status.current != model::state::running)
+      return failure{model::error_with_explanation(settled->status.exit.code(), "start", *name,
+                                                   "it stopped immediately after its start")};
+    context_.print("started '" + *name + "' again");
+  }
+  return {};
+}
+
+/// Describes a stop. A stop that aborted a request or a hook ends with code 0, because it must not cause a recovery;
+/// the message then comes from the state file.
+WINSVC_INLINE service_controller::stop_result service_controller::describe_stop(const model::service_status& status,
+                                              const std::optional<model::saved_state>& previous) const {
+  stop_result result;
+  result.was_running = true;
+  const auto saved = context_.state();
+  const bool has_new_failure = saved && !saved->failure.empty() &&
+                               (!previous || previous->pid != saved->pid || previous->failure != saved->failure);
+  if (status.exit.failed()) {
+    result.code = status.exit.code();
+    const auto* explanation = model::explain(result.code);
+    result.sentence = has_new_failure ? saved->failure
+                      : explanation   ? std::string(explanation->message)
+                                      : os::system_error_message(result.code);
+  } else if (has_new_failure) {
+    result.code = model::win32_error::timeout;
+    result.sentence = saved->failure;
+  }
+  return result;
+}
+
+WINSVC_INLINE result<service_report> service_controller::status() {
+  service_report report;
+  report.name = context_.name();
+  const auto service = context_.open("query", os::access_rights::query_status | os::access_rights::query_config);
+  if (!service) {
+    if (service.error().code == model::win32_error::service_does_not_exist) return report;
+    return failure{service.error()};
+  }
+  report.installed = true;
+  const auto process = context_.scm().query_status(service->get());
+  if (!process) return context_.make_error("query", process.error());
+  report.process = *process;
+  const auto config = context_.scm().query_config(service->get());
+  if (!config) return context_.make_error("query", config.error());
+  report.config = *config;
+  if (auto saved = context_.state()) {
+    report.saved_state = *saved;
+    if (report.saved_state.pid != report.process.pid || report.process.pid == 0)
+      report.saved_state.url.clear(), report.saved_state.since.clear();
+  }
+  return report;
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS

@@ -1,0 +1,100 @@
+// Test bench of the verbs: a service 'hello' in an in-memory service database, with the dependencies of a verb.
+#pragma once
+
+#include <winsvc/testing.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+struct bench {
+  using calls = std::vector<std::string>;
+
+  winsvc::testing::service_database scm;
+  winsvc::testing::manual_clock time;
+  std::string output;
+  std::optional<winsvc::model::saved_state> saved;           // the state file of the service
+  std::optional<winsvc::model::saved_state> saved_by_start;  // replaces `saved` after start_service was called
+  std::optional<winsvc::model::saved_state> saved_by_stop;
+  winsvc::model::service_spec spec;
+  winsvc::model::install_defaults defaults{"C:\\apps\\hello.exe", "C:\\apps", "C:\\ProgramData\\hello",
+                                           std::chrono::seconds(25)};
+  std::optional<std::string> password;
+  bool denied = false;
+
+  bench() {
+    spec.name = "hello";
+    scm.folders["C:\\apps"] = "D:AI(A;OICIID;FA;;;BA)";
+  }
+
+  winsvc::testing::service_database::entry& installed(winsvc::model::state state = winsvc::model::state::stopped) {
+    return scm.add("hello", "\"C:\\apps\\hello.exe\" run-service --port 5001", state);
+  }
+  bool called(const std::string& function) const {
+    return std::any_of(scm.calls.begin(), scm.calls.end(), [&](const std::string& call) {
+      return call.compare(0, function.size() + 1, function + '(') == 0;
+    });
+  }
+
+  /// Runs a verb with this bench as its context.
+  template <class Verb>
+  auto run(Verb verb) {
+    winsvc::host::verb_context context(spec, {scm, time, [this](const std::string& line) { output += line + '\n'; },
+                                 [this] { return state(); }, defaults, [this] { return read_password(); }});
+    auto done = verb(context);
+    denied = context.denied();
+    return done;
+  }
+  winsvc::result<void> install(winsvc::model::command c = {}) {
+    c.verb = winsvc::model::verb::install;
+    return run([&](winsvc::host::verb_context& context) { return winsvc::host::installer(context).run(c); });
+  }
+  winsvc::result<void> update(winsvc::model::command c = {}) {
+    c.verb = winsvc::model::verb::update;
+    return run([&](winsvc::host::verb_context& context) { return winsvc::host::installer(context).run(c); });
+  }
+  winsvc::result<void> remove(const winsvc::model::command& c = {}) {
+    return run([&](winsvc::host::verb_context& context) { return winsvc::host::remove(context, c); });
+  }
+  winsvc::result<void> start(const winsvc::model::command& c = {}) {
+    return run([&](winsvc::host::verb_context& context) { return winsvc::host::service_controller(context).start(c); });
+  }
+  winsvc::result<void> stop(const winsvc::model::command& c = {}) {
+    return run([&](winsvc::host::verb_context& context) { return winsvc::host::service_controller(context).stop(c); });
+  }
+  winsvc::result<void> restart(const winsvc::model::command& c = {}) {
+    return run(
+        [&](winsvc::host::verb_context& context) { return winsvc::host::service_controller(context).restart(c); });
+  }
+  winsvc::result<winsvc::host::service_report> status() {
+    return run([&](winsvc::host::verb_context& context) { return winsvc::host::service_controller(context).status(); });
+  }
+
+ private:
+  std::optional<winsvc::model::saved_state> state() const {
+    if (saved_by_start && called("start_service")) return saved_by_start;
+    if (saved_by_stop && called("control_service")) return saved_by_stop;
+    return saved;
+  }
+  winsvc::result<std::string> read_password() const {
+    if (password) return *password;
+    return winsvc::failure{winsvc::error{1223, "read the password", {}, "no password", {}}};
+  }
+};
+
+/// A command with this --wait.
+inline winsvc::model::command with_wait(std::chrono::milliseconds wait) {
+  winsvc::model::command c;
+  c.wait = wait;
+  return c;
+}
+
+template <class Result>
+std::string sentence(const Result& r) {
+  return r ? "done" : r.error().to_string();
+}
