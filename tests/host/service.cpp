@@ -187,7 +187,7 @@ TEST_CASE("an app that throws while it describes the service fails the start wit
   };
 
   struct { std::function<void(service&)> app; const char* words; } cases[] = {
-      {throws_std, "no such device"}, {throws_int, "no std::exception"}, {twice, "conflicts with"}};
+      {throws_std, "no such device"}, {throws_int, "not derived from std::exception"}, {twice, "conflicts with"}};
   for (auto& one : cases) {
     CAPTURE(one.words);
     simulated_scm scm;
