@@ -46,12 +46,12 @@ TEST_CASE("what is no account, or another service's, is refused with a remedy") 
   const row rows[] = {
       {"", "it is empty"},
       {"  ", "it is empty"},
-      {"\\anna", "it is no account name"},
-      {"CORP\\", "it is no account name"},
-      {"CORP\\eu\\anna", "it is no account name"},
+      {"\\anna", "it is not an account name"},
+      {"CORP\\", "it is not an account name"},
+      {"CORP\\eu\\anna", "it is not an account name"},
       {"NT SERVICE\\other", "it is the virtual account of another service"},
       {"NT SERVICE\\hello$blue", "it is the virtual account of another service"},
-      {"web$", "a managed account has a domain"},
+      {"web$", "a managed account needs a domain"},
   };
   for (const auto& r : rows) {
     CAPTURE(r.asked);

@@ -132,7 +132,7 @@ TEST_CASE("every verb takes the options that the table gives it, in both forms a
         } else {
           REQUIRE_FALSE(result);
           CHECK(result.error().code == 0);
-          CHECK(holds(result.error().message, "takes no option"));
+          CHECK(holds(result.error().message, "does not accept the option"));
           CHECK(holds(result.error().hint, "help " + verb));
         }
       }
@@ -237,8 +237,8 @@ TEST_CASE("a value that an option does not take is refused, with what it takes")
       {{"start", "--wait=-1"}, "give seconds"},
       {{"install", "--display-name", std::string(257, 'x')}, "shorten it"},
       {{"install", "--username", ""}, "DOMAIN\\name"},
-      {{"install", "--depends", "a,,b"}, "commas between them"},
-      {{"install", "--depends", "a,+"}, "commas between them"},
+      {{"install", "--depends", "a,,b"}, "separated by commas"},
+      {{"install", "--depends", "a,+"}, "separated by commas"},
       {{"install", "--recovery", "reboot/5s"}, "restart/5s,restart/1m,none"},
       {{"install", "--recovery", "restart/50d"}, "restart/5s,restart/1m,none"},
       {{"install", "--recovery-reset", "500ms"}, "whole seconds"},
@@ -257,7 +257,7 @@ TEST_CASE("a value that an option does not take is refused, with what it takes")
     REQUIRE_FALSE(result);
     CHECK(holds(result.error().hint, r.hint));
   }
-  CHECK(sentence({"install", "--port", "-1"}) == "--port does not take '-1'; a port is a number from 0 to 65535");
+  CHECK(sentence({"install", "--port", "-1"}) == "--port does not accept '-1'; a port is a number from 0 to 65535");
   CHECK(*parse_command({"install", "--port", "0"})->launch.port == 0);
   CHECK(*parse_command({"install", "--port", "65535"})->launch.port == 65535);
 }
@@ -270,16 +270,16 @@ TEST_CASE("a usage error has no system code, whatever was wrong") {
 
 TEST_CASE("a missing value, a value too many, and a stray word are named") {
   CHECK(sentence({"install", "--port"}) == "--port needs a value; write --port N");
-  CHECK(sentence({"stop", "--no-wait=1"}) == "--no-wait takes no value; write it alone");
-  CHECK(sentence({"status", "--json="}) == "--json takes no value; write it alone");
+  CHECK(sentence({"stop", "--no-wait=1"}) == "--no-wait does not accept a value; write it without '='");
+  CHECK(sentence({"status", "--json="}) == "--json does not accept a value; write it without '='");
   CHECK(sentence({"install", "hello"}) ==
-        "'install' takes no argument 'hello'; options begin with --; 'help install' lists them");
+        "'install' does not accept the argument 'hello'; options begin with --; 'help install' lists them");
   CHECK(sentence({"install", ""}) ==
-        "'install' takes no argument ''; options begin with --; 'help install' lists them");
+        "'install' does not accept the argument ''; options begin with --; 'help install' lists them");
   CHECK(sentence({"install", "-"}) ==
-        "'install' takes no argument '-'; options begin with --; 'help install' lists them");
+        "'install' does not accept the argument '-'; options begin with --; 'help install' lists them");
   CHECK(sentence({"help", "install", "remove"}) ==
-        "'help' takes no argument 'remove'; options begin with --; 'help help' lists them");
+        "'help' does not accept the argument 'remove'; options begin with --; 'help help' lists them");
 }
 
 TEST_CASE("waiting is given in seconds or with a unit") {
@@ -312,20 +312,20 @@ TEST_CASE("what stands behind -- is for the start hooks, whatever it looks like"
   }
   CHECK(sentence({"stop", "--", "x"}) == "unknown option '--'; 'help stop' lists the options");
   CHECK(sentence({"start", "x"}) ==
-        "'start' takes no argument 'x'; options begin with --; 'help start' lists them");
+        "'start' does not accept the argument 'x'; options begin with --; 'help start' lists them");
 }
 
 TEST_CASE("control takes a number from 128 to 255, and nothing else") {
   CHECK(parse_command({"control", "128"})->control == 128);
-  CHECK(parse_command({"control", "--wait=1", "255"}).error().message == "'control' takes no option --wait");
+  CHECK(parse_command({"control", "--wait=1", "255"}).error().message == "'control' does not accept the option --wait");
   CHECK(parse_command({"CONTROL", "255"})->control == 255);
   for (const std::string word : {"0", "1", "127", "256", "200x", "-200", "4294967496", "reload"}) {
     CAPTURE(word);
     CHECK_FALSE(parse_command({"control", word}));
   }
-  CHECK(sentence({"control", "127"}) == "'127' is no control of a service's own; they are 128 to 255");
-  CHECK(sentence({"control"}) == "'control' needs a number; write control N, N being 128 to 255");
-  CHECK(holds(sentence({"control", "200", "201"}), "takes no argument '201'"));
+  CHECK(sentence({"control", "127"}) == "'127' is not a custom control; use 128 to 255");
+  CHECK(sentence({"control"}) == "'control' needs a number; write control N, where N is 128 to 255");
+  CHECK(holds(sentence({"control", "200", "201"}), "does not accept the argument '201'"));
   CHECK(parse_command({"control", "--help"})->topic == verb::control);
 }
 
@@ -334,7 +334,7 @@ TEST_CASE("a password is not taken from a command line, and the sentence says wh
                          words{"--username", "anna", "--password", "secret", "install"}}) {
     CHECK(sentence(w) ==
           "there is no --password: a command line is no place for a password: every user of the machine can read it; "
-          "leave it out, and a prompt asks; or pipe it in, with --password-stdin");
+          "omit it to be prompted for the password, or pipe it in with --password-stdin");
   }
   CHECK(holds(sentence({"install", "--interactive"}), "no desktop since Windows Vista"));
 }

@@ -37,7 +37,7 @@ TEST_CASE("a level is shown as a person reads it") {
       {sid_type{sid_type::unrestricted}, "unrestricted"},
       {sid_type{sid_type::restricted}, "restricted"},
       {sid_type{7}, "7"},
-      {required_privileges{}, "all that the account has"},
+      {required_privileges{}, "all privileges of the account"},
       {required_privileges{{"SeA", "SeB"}}, "SeA, SeB"},
       {preshutdown_timeout{25s}, "25s"},
   };

@@ -70,12 +70,12 @@ TEST_CASE("a torn buffer ends where it is torn, and nothing is read behind it") 
 
 TEST_CASE("what the SCM says of a service is said in our words, codes explained") {
   CHECK(said(7000, {"Hello service", "%%1053"}).find("it failed to start: 1053, ") == 0);
-  CHECK(said(7009, {"30000", "Hello service"}) == "it did not connect within 30000 ms of its start");
+  CHECK(said(7009, {"30000", "Hello service"}) == "it did not connect to the service control manager within 30000 ms");
   CHECK(said(7023, {"hello SERVICE", "%%10048"}) == "it ended with an error: 10048, the port is taken");
-  CHECK(said(7024, {"Hello service", "%%4242"}) == "it ended with an error of its own: 4242");
+  CHECK(said(7024, {"Hello service", "%%4242"}) == "it ended with a service-specific error: 4242");
   CHECK(said(7031, {"Hello service", "2", "5000", "1", "Restart the service"}) ==
-        "it ended unexpectedly, 2 time(s) so far; what follows, follows after 5000 ms");
-  CHECK(said(7001, {"Hello service", "Tcpip"}) == "it needs 'Tcpip', which failed to start: ?");
+        "it ended unexpectedly, 2 time(s) so far; the recovery action follows after 5000 ms");
+  CHECK(said(7001, {"Hello service", "Tcpip"}) == "it depends on 'Tcpip', which failed to start: ?");
   CHECK(said(7034, {"Other service", "2"}) == "(nothing)");
   CHECK(said(7034, {}) == "(nothing)");
   CHECK(said(7036, {"Hello service", "running"}) == "(nothing)");

@@ -70,13 +70,13 @@ TEST_CASE("an install without a word: automatic, an account of its own, restarts
         "  display name  hello\n"
         "  account       NT SERVICE\\hello\n"
         "  recovery      restart/5s,restart/30s,restart/2m, reset 1d\n"
-        "  on errors too yes\n"
+        "  failure flag  yes\n"
         "  service SID   unrestricted\n"
         "  privileges    SeChangeNotifyPrivilege\n"
         "  preshutdown   25s\n"
         "  event source  registered\n"
-        "  may read      C:\\apps\n"
-        "  may modify    C:\\ProgramData\\hello\n");
+        "  read access   C:\\apps\n"
+        "  modify access C:\\ProgramData\\hello\n");
 }
 
 TEST_CASE("a second install without a word changes nothing") {
@@ -84,7 +84,7 @@ TEST_CASE("a second install without a word changes nothing") {
   const auto plan = plan_install(&installed, wanted({}, hello(), &installed), ours);
   CHECK(plan.changes.empty());
   CHECK_FALSE(plan.creates_service);
-  CHECK(format_plan("hello", plan) == "'hello' is installed as it is asked for; nothing changes\n");
+  CHECK(format_plan("hello", plan) == "'hello' is installed as requested; nothing changes\n");
 }
 
 TEST_CASE("what is asked counts more than what the app says, which counts more than what there is") {
@@ -140,7 +140,7 @@ TEST_CASE("what is asked counts more than what the app says, which counts more t
     CHECK(from_line.binary == "\"C:\\apps\\hello.exe\" run-service --port 90 --preshutdown 30s");
   }
   CHECK(format_plan("hello", plan_install(&installed, wanted(c, reply, &installed), ours)) ==
-        "'hello' is installed; these change:\n"
+        "'hello' is installed; these values change:\n"
         "  startup       disabled -> delayed\n"
         "  binary        \"D:\\old\\hello.exe\" run-service --port 80 --preshutdown 50s -> "
         "\"C:\\apps\\hello.exe\" run-service --port 90 --preshutdown 30s\n"
@@ -179,12 +179,12 @@ TEST_CASE("what could not be read is unknown: set where it is always set, left a
   const installation w = wanted({}, hello(), &installed);
   CHECK(level_text(w, config_level_id::failure_actions) == "left alone");
   CHECK(changes(&installed, w) ==
-        "  on errors too unknown -> yes\n"
+        "  failure flag  unknown -> yes\n"
         "  service SID   unknown -> unrestricted\n"
         "  privileges    unknown -> SeChangeNotifyPrivilege\n"
         "  preshutdown   unknown -> 25s\n"
-        "  may read      unknown -> C:\\apps\n"
-        "  may modify    none -> C:\\ProgramData\\hello\n");
+        "  read access   unknown -> C:\\apps\n"
+        "  modify access none -> C:\\ProgramData\\hello\n");
 }
 
 TEST_CASE("what is empty is shown as none") {
@@ -236,7 +236,7 @@ TEST_CASE("a password is asked for when a person's account is new, asked for, or
     if (r.asks) CHECK(plan.has(config_item::logon_right));
   }
   CHECK(changes(&installed, wanted(asked({"--password-stdin"}), hello(), &installed)) ==
-        "  password      unknown -> the one that is given\n"
+        "  password      unknown -> the given password\n"
         "  log-on right  unknown -> as a service\n");
   CHECK(plan_install(nullptr, wanted(asked({"--username", "CORP\\web$"})), ours).has(config_item::logon_right));
   CHECK_FALSE(plan_install(nullptr, wanted(asked({"--username", "system"})), ours).has(config_item::logon_right));
@@ -280,7 +280,7 @@ TEST_CASE("who may control it is asked for user by user, and given once") {
   installation installed = plain();
   installed.control_users = {{"CORP\\anna", true}, {"Users", false}};
   CHECK(changes(&installed, wanted(asked({"--allow-control", "Users", "--allow-control", "CORP\\anna"}), hello(), &installed)) ==
-        "  rights of Users none -> start and stop it\n");
+        "  rights of Users none -> start and stop the service\n");
 }
 
 TEST_CASE("a program in a folder that is not its own gets no right to it") {

@@ -146,11 +146,11 @@ TEST_CASE("whatever is wrong in a settings file has its line, and does not hide 
 
   lines reply;
   for (const auto& f : file.errors) reply.push_back(std::to_string(f.line) + ": " + f.message);
-  CHECK(reply == lines{"1: there is no '=' in it", "2: 'a b' is no name of a setting", "3: '' is no name of a setting",
-                      "4: '[store' is no section", "5: '[]' is no section", "7: 'a' is said in line 6 already",
-                      "8: there is a zero byte: the file is damaged, or no text", "9: it is not UTF-8",
-                      "10: '.x' is no name of a setting", "11: 'x.' is no name of a setting",
-                      "12: '1x' is no name of a setting"});
+  CHECK(reply == lines{"1: the line has no '='", "2: 'a b' is not a setting name", "3: '' is not a setting name",
+                      "4: '[store' is not a section", "5: '[]' is not a section", "7: 'a' is already set in line 6",
+                      "8: it contains a zero byte; the file is damaged or not a text file", "9: it is not UTF-8",
+                      "10: '.x' is not a setting name", "11: 'x.' is not a setting name",
+                      "12: '1x' is not a setting name"});
   CHECK(file.rows.size() == 2);
 
   CHECK(parse_settings_file("\xFF\xFE" "a").errors.at(0).message == "it is UTF-16");
@@ -179,7 +179,7 @@ TEST_CASE("the file that 'config --init' writes changes nothing, and is what it 
 TEST_CASE("a default that has blanks at its ends, or several lines, makes no file that cannot be read") {
   const std::string text = settings_file_text({}, {{"between", " - ", "a text", ""}, {"poem", "a\nb", "a text", ""}});
   CHECK(text.find("#between = \" - \"\n") != std::string::npos);
-  CHECK(text.find("# Its default cannot be written in a line.\n#poem = \n") != std::string::npos);
+  CHECK(text.find("# The default cannot be written on one line.\n#poem = \n") != std::string::npos);
   CHECK(parse_settings_file(text).errors.empty());
 }
 
@@ -236,11 +236,11 @@ TEST_CASE("a value that cannot be taken is told with its place, and the default 
   CHECK(speed->get() == 3);
   CHECK(sentences(registry.errors()) ==
         "--set colour: there is no setting 'colour'; 'config' lists them\n"
-        "read 'hello.ini:1': 'count' takes a whole number, and 'many' is none (13)\n"
-        "read 'hello.ini:2': 'speed' must lie between 1 and 10, and '99' does not (13)\n"
-        "--set limit: 'limit' takes a whole number, and 'x' is none\n"
-        "read 'HELLO_PLACE': 'place' takes a path, and '' is none (13)\n"
-        "read 'hello.ini:5': there is no '=' in it (13); write name = value, or '#' before a comment\n"
+        "read 'hello.ini:1': 'count' must be a whole number, but is 'many' (13)\n"
+        "read 'hello.ini:2': 'speed' must lie between 1 and 10, but is '99' (13)\n"
+        "--set limit: 'limit' must be a whole number, but is 'x'\n"
+        "read 'HELLO_PLACE': 'place' must be a path, but is '' (13)\n"
+        "read 'hello.ini:5': the line has no '=' (13); write name = value, or '#' before a comment\n"
         "read 'hello.ini:3': there is no setting 'greting' (13); did you mean 'greeting'?\n");
 }
 
@@ -261,7 +261,7 @@ TEST_CASE("one of several is chosen by its name") {
   CHECK(chosen->text() == "safe");
   CHECK(chosen->kind() == "fast or safe");
   CHECK(sentences(registry.errors()) ==
-        "read 'hello.ini:2': 'other' takes fast or safe, and 'slow' is none (13)\n");
+        "read 'hello.ini:2': 'other' must be fast or safe, but is 'slow' (13)\n");
 }
 
 TEST_CASE("quotes in the file keep the blanks of a text, and are letters everywhere else") {
@@ -299,7 +299,7 @@ TEST_CASE("a secret is stars, is not quoted in what is wrong with it, and does n
   CHECK(reported.find("s3cret") == reported.npos);
   CHECK(registry.views()[0].value == setting_base::masked);
   CHECK(registry.views()[2].value == "");  // that none is set is no secret
-  CHECK(reported.find("write it into the settings file") != reported.npos);
+  CHECK(reported.find("write it to the settings file") != reported.npos);
 }
 
 TEST_CASE("a reload takes all new values or none, and says what has changed") {
@@ -327,7 +327,7 @@ TEST_CASE("a reload takes all new values or none, and says what has changed") {
   SUBCASE("one is not") {
     const auto report = registry.reload(parse_settings_file("a = 2\nb = x\n"));
     CHECK(sentences(report.faults) ==
-        "read 'hello.ini:2': 'b' takes a whole number, and 'x' is none (13)\n");
+        "read 'hello.ini:2': 'b' must be a whole number, but is 'x' (13)\n");
     CHECK(report.changes.empty());
     CHECK(a->get() == 1);
     CHECK(b->get() == 1);
@@ -355,7 +355,7 @@ TEST_CASE("a reload takes all new values or none, and says what has changed") {
 TEST_CASE("a name is declared once, and is a name") {
   setting_registry registry;
   registry.declare(number("a-b.c", 0));
-  CHECK_THROWS_WITH(registry.declare(number("A_B.C", 0)), "setting 'a_b.c' (:0): it is declared at :0 already");
+  CHECK_THROWS_WITH(registry.declare(number("A_B.C", 0)), "setting 'a_b.c' (:0): it is already declared at :0");
   for (const auto bad : {"", "a b", ".a", "a.", "a..b", "1a", "a=b"})
     CHECK_THROWS_AS(registry.declare(number(bad, 0)), winsvc::setup_error);
 }
@@ -366,15 +366,15 @@ TEST_CASE("names are what there is of a value also where its type knows others")
   CHECK(speed.kind() == "slow or fast");
   CHECK(speed.stage("fast", true) == std::nullopt);
   CHECK(speed.staged_text() == "fast");
-  CHECK(*speed.stage("77", true) == "takes slow or fast, and '77' is none");
+  CHECK(*speed.stage("77", true) == "must be slow or fast, but is '77'");
   CHECK(speed.has_text_form(9));
   CHECK_FALSE(speed.has_text_form(2));
 }
 
 TEST_CASE("a number that is too large is said to be that; a default that could not be written is none") {
   typed_setting<int> number("n", 1, "");
-  CHECK(*number.stage("99999999999", true) == "takes a whole number, and '99999999999' is beyond what it can hold");
-  CHECK(*number.stage("nine", true) == "takes a whole number, and 'nine' is none");
+  CHECK(*number.stage("99999999999", true) == "must be a whole number, but '99999999999' is too large");
+  CHECK(*number.stage("nine", true) == "must be a whole number, but is 'nine'");
   typed_setting<std::chrono::milliseconds> time("t", std::chrono::milliseconds(1), "");
   CHECK(time.has_text_form(std::chrono::minutes(90)));
   CHECK_FALSE(time.has_text_form(std::chrono::milliseconds(-1)));

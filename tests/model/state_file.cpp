@@ -113,7 +113,7 @@ TEST_CASE("the last failure is kept by the runs after it, until another fails; a
   CHECK(last_failure(saved) == saved.previous_failure);
   saved.url = "http://127.0.0.1:5001";
   saved.since = "2026-01-31T08:05:09.250Z";
-  CHECK(last_failure(saved) == "the run that began at 2026-01-31T08:05:09.250Z (pid 7) ended without a word");
+  CHECK(last_failure(saved) == "the run that began at 2026-01-31T08:05:09.250Z (pid 7) ended without an exit code");
   saved.failure = "the store is gone";
   CHECK(last_failure(saved) == "the store is gone");
   saved.written_at = "2026-02-01T08:05:09.250Z";

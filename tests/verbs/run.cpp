@@ -136,7 +136,7 @@ TEST_CASE("a usage error is one line with a suggestion, and exit code 2") {
       {{"start", "--prot", "1"}, "--prot"},
       {{"install", "--port", "70000"}, "a port is a number from 0 to 65535"},
       {{"install", "--port"}, "--port needs a value"},
-      {{"status", "now"}, "'status' takes no argument 'now'"},
+      {{"status", "now"}, "'status' does not accept the argument 'now'"},
       {{"help", "fly"}, "unknown verb 'fly'"},
   };
   for (const auto& one : cases) {
@@ -321,7 +321,7 @@ TEST_CASE("reload looks at the settings file first, and does not send the servic
   CHECK(m.run(counts, {"reload"}) == 13);
   winsvc::os::remove_file(path);
   CHECK(m.out.empty());
-  CHECK(has(m.err, ".ini:1': 'count' takes a whole number, and 'many' is none (13); the service was not told to reload\n"));
+  CHECK(has(m.err, ".ini:1': 'count' must be a whole number, but is 'many' (13); the service was not told to reload\n"));
 }
 
 TEST_CASE("config --init writes the settings file, once") {

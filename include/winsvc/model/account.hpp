@@ -68,13 +68,13 @@ WINSVC_INLINE std::string_view account::losing_rights_warning() const noexcept {
   switch (kind) {
     case account_kind::virtual_account: return {};
     case account_kind::local_system:
-      return "LocalSystem may do anything on this machine: whoever takes over the service takes over the machine";
+      return "LocalSystem can do anything on this machine; an attacker who controls the service controls the machine";
     case account_kind::local_service:
     case account_kind::network_service:
-      return "this account is shared with other services, which can read and stop what this one does";
+      return "other services use this account too; they can read the data of this service and stop it";
     case account_kind::managed: return {};
     case account_kind::user:
-      return "a person's account has a password, and when that is changed it has to be given here anew";
+      return "a user account has a password; if it changes, set the new one with update --username ACCOUNT";
   }
   return {};
 }
@@ -112,15 +112,15 @@ WINSVC_INLINE result<account> parse_account(std::string_view s, std::string_view
     if (strings::equal_nocase(s, k.word)) return account{k.kind, std::string(k.name)};
   }
   if (strings::starts_with_nocase(s, "NT SERVICE\\")) {
-    return refuse("it is the virtual account of another service", "'virtual' is this one's own: " + own);
+    return refuse("it is the virtual account of another service", "write 'virtual' for the account of this service: " + own);
   }
   const auto slash = s.find('\\');
   if (slash == 0 || slash + 1 == s.size() || (slash != s.npos && s.find('\\', slash + 1) != s.npos)) {
-    return refuse("it is no account name", "write DOMAIN\\name, .\\name for this machine, or name@domain");
+    return refuse("it is not an account name", "write DOMAIN\\name, .\\name for this machine, or name@domain");
   }
   const account_kind kind = s.back() == '$' ? account_kind::managed : account_kind::user;
   if (slash != s.npos || s.find('@') != s.npos) return account{kind, std::string(s)};
-  if (kind == account_kind::managed) return refuse("a managed account has a domain", "write DOMAIN\\" + std::string(s));
+  if (kind == account_kind::managed) return refuse("a managed account needs a domain", "write DOMAIN\\" + std::string(s));
   return account{kind, ".\\" + std::string(s)};
 }
 

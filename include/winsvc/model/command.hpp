@@ -138,8 +138,8 @@ WINSVC_INLINE result<const option_info*> option_of(std::string_view word, const 
     const bool taken = (o.verbs & verb_bit(v.id)) != 0;
     if (strings::equal_nocase(o.word, word)) {
       if (taken) return &o;
-      return usage_error("'" + std::string(v.word) + "' takes no option " + std::string(o.word),
-                         "'help " + std::string(v.word) + "' lists the ones it takes");
+      return usage_error("'" + std::string(v.word) + "' does not accept the option " + std::string(o.word),
+                         "'help " + std::string(v.word) + "' lists its options");
     }
     if (taken && !o.summary.empty()) known.push_back(o.word);
   }
@@ -247,20 +247,20 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
 /// What would have been taken.
 WINSVC_INLINE std::string used_values(const option_info& o) {
   switch (o.id) {
-    case option::startup: return "it is one of " + std::string(o.value);
+    case option::startup: return "use one of " + std::string(o.value);
     case option::username: return "give virtual, system, local-service, network-service or DOMAIN\\name";
-    case option::depends: return "give service names with commas between them; \"\" is none";
-    case option::recovery: return "give restart/TIME and none with commas between, such as restart/5s,restart/1m,none";
+    case option::depends: return "write service names separated by commas, or \"\" for no dependencies";
+    case option::recovery: return "write restart/TIME and none, separated by commas, such as restart/5s,restart/1m,none";
     case option::recovery_reset: return "give whole seconds, such as 1d";
     case option::preshutdown: return "give a time of up to a day, such as 30s";
-    case option::environment: return "write NAME=VALUE, or NAME= to take it out";
+    case option::environment: return "write NAME=VALUE, or NAME= to remove the variable";
     case option::allow_control: return "give a user or a group, such as DOMAIN\\name";
     case option::host: return "give an address, such as 127.0.0.1 or 0.0.0.0";
     case option::port: return "a port is a number from 0 to 65535";
     case option::set: return "write NAME=VALUE";
     case option::unset: return "give the name of a setting";
     case option::lines: return "give a number";
-    case option::level: return "it is one of debug, info, warn and error";
+    case option::level: return "use debug, info, warn or error";
     case option::since: return "give a time, such as 10m or 2h";
     case option::instance: return "give 1 to 64 letters, digits, '-', '_' and '.', such as blue";
     case option::wait: return "give seconds, such as 30, or 2m";
@@ -274,7 +274,7 @@ WINSVC_INLINE result<void> apply_option(command& command, const option_info& o, 
       return usage_error(std::string(o.word) + ": " + good.error().message, good.error().hint);
   }
   if (parse_value(command, o.id, value)) return {};
-  return usage_error(std::string(o.word) + " does not take '" + std::string(strings::truncate(value, 80)) + "'",
+  return usage_error(std::string(o.word) + " does not accept '" + std::string(strings::truncate(value, 80)) + "'",
                      used_values(o));
 }
 
@@ -289,18 +289,18 @@ WINSVC_INLINE result<void> apply_positional(command& command, const verb_info& v
   if (v.id == verb::control && command.control == 0) {
     std::uint64_t number = 0;
     if (!strings::parse_number(word, 255, number) || number < 128)
-      return usage_error("'" + std::string(word) + "' is no control of a service's own", "they are 128 to 255");
+      return usage_error("'" + std::string(word) + "' is not a custom control", "use 128 to 255");
     command.control = static_cast<std::uint32_t>(number);
     return {};
   }
   if (v.id == verb::level && !command.has_level) {
     const auto level = parse_log_level(word);
-    if (!level) return usage_error("'" + std::string(word) + "' is no level", "it is one of debug, info, warn and error");
+    if (!level) return usage_error("'" + std::string(word) + "' is not a log level", "use debug, info, warn or error");
     command.level = *level;
     command.has_level = true;
     return {};
   }
-  return usage_error("'" + std::string(v.word) + "' takes no argument '" + std::string(word) + "'",
+  return usage_error("'" + std::string(v.word) + "' does not accept the argument '" + std::string(word) + "'",
                      "options begin with --; 'help " + std::string(v.word) + "' lists them");
 }
 
@@ -362,7 +362,7 @@ WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& as_w
     std::string_view value;
     if ((*o)->value.empty()) {
       if (equals != std::string_view::npos)
-        return usage_error(std::string((*o)->word) + " takes no value", "write it alone");
+        return usage_error(std::string((*o)->word) + " does not accept a value", "write it without '='");
     } else if (equals != std::string_view::npos) {
       value = word.substr(equals + 1);
     } else {
@@ -375,7 +375,7 @@ WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& as_w
     if (auto applied = apply_option(command, **o, value); !applied) return failure{applied.error()};
   }
   if (command.verb == verb::control && command.control == 0)
-    return usage_error("'control' needs a number", "write control N, N being 128 to 255");
+    return usage_error("'control' needs a number", "write control N, where N is 128 to 255");
   if (command.verb == verb::level && !command.has_level)
     return usage_error("'level' needs a level", "write level debug, info, warn or error");
   return command;

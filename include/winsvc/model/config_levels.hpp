@@ -37,7 +37,7 @@ struct sid_type {
   std::uint32_t value = 0;
   static constexpr std::uint32_t none = 0, unrestricted = 1, restricted = 3;
 };
-/// The privileges that stay in the process's token; the SCM takes the others out. Empty: all that the account has.
+/// The privileges that stay in the process's token; the SCM takes the others out. Empty: all privileges of the account.
 struct required_privileges {
   std::vector<std::string> names;
 };
@@ -93,7 +93,7 @@ WINSVC_INLINE std::string format_config_level(const config_level& l) {
                                                  : std::to_string(v.value);
     }
     std::string operator()(const required_privileges& v) const {
-      return v.names.empty() ? "all that the account has" : strings::join(v.names, ", ");
+      return v.names.empty() ? "all privileges of the account" : strings::join(v.names, ", ");
     }
     std::string operator()(const preshutdown_timeout& v) const { return exact_duration(v.limit); }
   };

@@ -95,16 +95,16 @@ WINSVC_INLINE std::optional<std::string> describe_scm_event(const event_record& 
   };
   constexpr row rows[] = {
       {7000, 0, "it failed to start: {=2}"},
-      {7001, 0, "it needs '{2}', which failed to start: {=3}"},
-      {7009, 1, "it did not connect within {1} ms of its start"},
-      {7011, 1, "it did not answer a control within {1} ms"},
-      {7022, 0, "it hung on starting"},
+      {7001, 0, "it depends on '{2}', which failed to start: {=3}"},
+      {7009, 1, "it did not connect to the service control manager within {1} ms"},
+      {7011, 1, "it did not respond to a control within {1} ms"},
+      {7022, 0, "it hung during the start"},
       {7023, 0, "it ended with an error: {=2}"},
-      {7024, 0, "it ended with an error of its own: {=2}"},
-      {7031, 0, "it ended unexpectedly, {2} time(s) so far; what follows, follows after {3} ms"},
+      {7024, 0, "it ended with a service-specific error: {=2}"},
+      {7031, 0, "it ended unexpectedly, {2} time(s) so far; the recovery action follows after {3} ms"},
       {7034, 0, "it ended unexpectedly, {2} time(s) so far"},
-      {7038, 0, "it could not log on as {2} with the password it has: {=3}"},
-      {7041, 0, "it could not log on as {2}, which may not log on as a service"},
+      {7038, 0, "it could not log on as {2} with the configured password: {=3}"},
+      {7041, 0, "it could not log on as {2}, which has no right to log on as a service"},
   };
   if (record.source != scm_source) return std::nullopt;
   for (const auto& r : rows) {

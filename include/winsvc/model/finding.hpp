@@ -160,9 +160,9 @@ WINSVC_INLINE std::vector<std::string> untrusted_writers(std::string_view sddl) 
 WINSVC_INLINE std::string restrict_folder_hint(const std::string& folder) {
   const bool a_persons = strings::to_lower(folder).find("\\users\\") != std::string::npos;
   if (a_persons || !shared_folder_reason(folder).empty())
-    return "move the program to a folder of its own below Program Files, and install it from there";
+    return "move the program to its own folder below Program Files and install it from there";
   // The groups by their SIDs: their names are in the language of the system.
-  return "move the program to a folder below Program Files, or close this one: icacls \"" + folder +
+  return "move the program to a folder below Program Files, or restrict this folder: icacls \"" + folder +
          "\" /inheritance:r /grant:r \"*S-1-5-18:(OI)(CI)F\" \"*S-1-5-32-544:(OI)(CI)F\" \"*S-1-5-32-545:(OI)(CI)RX\"";
 }
 

@@ -3,7 +3,7 @@
 //
 //   const auto wanted = desired_installation(asked, spec, there ? &*there : nullptr, ours);
 //   const install_plan plan = plan_install(there ? &*there : nullptr, *wanted);
-//   format_plan("hello", plan);     // "'hello' is installed; these change:\n  startup       manual -> auto\n"
+//   format_plan("hello", plan);     // "'hello' is installed; these values change:\n  startup       manual -> auto\n"
 //
 // What counts, strongest first: what is asked on the command line, what the app says, what there is, the default.
 #pragma once
@@ -70,7 +70,7 @@ struct config_level_info {
 inline constexpr config_level_info config_level_table[] = {
     {config_level_id::description, config_item::description, "description"},
     {config_level_id::failure_actions, config_item::recovery, "recovery"},
-    {config_level_id::failure_flag, config_item::failure_flag, "on errors too"},
+    {config_level_id::failure_flag, config_item::failure_flag, "failure flag"},
     {config_level_id::sid_type, config_item::service_sid, "service SID"},
     {config_level_id::required_privileges, config_item::privileges, "privileges"},
     {config_level_id::preshutdown, config_item::preshutdown, "preshutdown"},
@@ -169,17 +169,17 @@ WINSVC_INLINE std::string_view consequence_of_missing(std::uint32_t l) noexcept 
     case config_level_id::description:
       return "the Services window shows no description";
     case config_level_id::failure_actions:
-      return "it is not started again after a failure";
+      return "it is not restarted after a failure";
     case config_level_id::delayed_start:
       return "it starts without delay";
     case config_level_id::failure_flag:
-      return "it is started again after a crash alone, not after it stopped with an error";
+      return "it is restarted only after a crash, not after a stop with an error code";
     case config_level_id::sid_type:
-      return "files cannot be opened to this service alone";
+      return "access to files cannot be granted to this service alone";
     case config_level_id::required_privileges:
-      return "its process keeps every privilege of its account";
+      return "its process keeps all privileges of its account";
     case config_level_id::preshutdown:
-      return "the system's own time-out counts when the machine shuts down";
+      return "at shutdown, the default time limit of Windows applies";
     default:
       return {};
   }
@@ -295,7 +295,7 @@ WINSVC_INLINE install_plan plan_install(const installation* installed, const ins
   if (desired.account && !(old.account && strings::equal_nocase(old.account->name, desired.account->name))) {
     put(config_item::account, "account", shown(old.account, [](const account& a) { return a.name; }), desired.account->name);
   }
-  if (desired.new_password) put(config_item::password, "password", std::nullopt, "the one that is given");
+  if (desired.new_password) put(config_item::password, "password", std::nullopt, "the given password");
   if (desired.dependencies) {
     if (installed || !desired.dependencies->empty())
       put(config_item::dependencies, "depends on", shown(old.dependencies, list), list(*desired.dependencies));
@@ -317,7 +317,7 @@ WINSVC_INLINE install_plan plan_install(const installation* installed, const ins
   for (const auto& [user, may] : desired.control_users) {
     const auto has = old.control_users.find(user);
     right(config_item::control, "rights of " + user,
-          has == old.control_users.end() ? std::nullopt : std::optional<bool>(has->second), "start and stop it");
+          has == old.control_users.end() ? std::nullopt : std::optional<bool>(has->second), "start and stop the service");
   }
   const auto& account = desired.account ? desired.account : old.account;
   if (account && account->needs_logon_right()) {
@@ -325,8 +325,8 @@ WINSVC_INLINE install_plan plan_install(const installation* installed, const ins
     if (other) put(config_item::logon_right, "log-on right", std::nullopt, "as a service");
     else if (old.logon_right == false) right(config_item::logon_right, "log-on right", false, "as a service");
   }
-  if (desired.can_read_program_folder) right(config_item::program_folder, "may read", old.can_read_program_folder, defaults.program_folder);
-  if (desired.can_modify_data_folder) right(config_item::data_folder, "may modify", old.can_modify_data_folder, defaults.data_folder);
+  if (desired.can_read_program_folder) right(config_item::program_folder, "read access", old.can_read_program_folder, defaults.program_folder);
+  if (desired.can_modify_data_folder) right(config_item::data_folder, "modify access", old.can_modify_data_folder, defaults.data_folder);
   return plan;
 }
 
@@ -341,17 +341,17 @@ WINSVC_INLINE std::string format_changes(const install_plan& plan) {
 WINSVC_INLINE std::string format_plan(std::string_view service, const install_plan& plan) {
   const std::string quoted = '\'' + std::string(service) + '\'';
   if (plan.creates_service) return quoted + " is not installed; install creates it:\n" + format_changes(plan);
-  if (plan.changes.empty()) return quoted + " is installed as it is asked for; nothing changes\n";
-  return quoted + " is installed; these change:\n" + format_changes(plan);
+  if (plan.changes.empty()) return quoted + " is installed as requested; nothing changes\n";
+  return quoted + " is installed; these values change:\n" + format_changes(plan);
 }
 
 WINSVC_INLINE std::string format_drift(const config_change& c) {
   switch (c.item) {
-    case config_item::program_folder: return "the service has no right of its own to read " + c.to;
-    case config_item::data_folder: return "the service has no right of its own to modify " + c.to;
-    case config_item::logon_right: return "its account may not log on as a service";
+    case config_item::program_folder: return "the service SID has no right to read " + c.to;
+    case config_item::data_folder: return "the service SID has no right to modify " + c.to;
+    case config_item::logon_right: return "its account has no right to log on as a service";
     case config_item::event_source: return "its event source is not registered";
-    default: return c.name + " is " + c.from + ", would be " + c.to;
+    default: return c.name + " is " + c.from + ", expected " + c.to;
   }
 }
 

@@ -188,7 +188,7 @@ WINSVC_INLINE std::string_view shared_folder_reason(std::string_view path) noexc
   const auto slash = [](char c) { return c == '\\' || c == '/'; };
   while (!path.empty() && slash(path.back())) path.remove_suffix(1);
   if (strings::starts_with(path, "\\\\?\\") && path.size() > 5 && path[5] == ':') path.remove_prefix(4);  // \\?\C:\...
-  if (path.size() >= 2 && slash(path[0]) && slash(path[1])) return "it lies on another machine";
+  if (path.size() >= 2 && slash(path[0]) && slash(path[1])) return "it is on another machine";
   if (path.size() >= 2 && path[1] == ':') path.remove_prefix(2);
   if (path.empty() || path == ".") return "it is the root of a drive";
   path.remove_prefix(slash(path[0]) ? 1 : 0);
@@ -196,10 +196,10 @@ WINSVC_INLINE std::string_view shared_folder_reason(std::string_view path) noexc
   std::size_t end = 0;
   while (end < path.size() && !slash(path[end])) ++end;
   const std::string_view first = path.substr(0, end);
-  if (strings::equal_nocase(first, "Windows")) return "it is a folder of Windows itself";
+  if (strings::equal_nocase(first, "Windows")) return "it is a folder of Windows";
   if (end < path.size()) return {};
   for (const std::string_view shared : {"Program Files", "Program Files (x86)", "ProgramData", "Users"}) {
-    if (strings::equal_nocase(first, shared)) return "it is a folder of everybody's";
+    if (strings::equal_nocase(first, shared)) return "other programs and users share it";
   }
   return {};
 }

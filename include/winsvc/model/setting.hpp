@@ -2,7 +2,7 @@
 //
 //   typed_setting<int> packers("packers", 4, "threads that pack");
 //   packers.rules.push_back({[](int n) { return n > 0; }, "be more than none"});
-//   packers.stage("x", true);     // "takes a whole number, and 'x' is none"
+//   packers.stage("x", true);     // "must be a whole number, but is 'x'"
 //   packers.get();                // 4, from any thread
 //
 // All of them, and where their values come from: model/settings.hpp.

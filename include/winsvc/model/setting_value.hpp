@@ -129,7 +129,7 @@ struct setting_type<byte_size> {
 template <>
 struct setting_type<std::vector<std::string>> {
   static constexpr bool is_supported = true;
-  static std::string kind() { return "a list with commas between"; }
+  static std::string kind() { return "a list separated by commas"; }
   static std::optional<std::vector<std::string>> parse(std::string_view s);
   static std::string text(const std::vector<std::string>& value);
 };

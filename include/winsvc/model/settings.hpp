@@ -171,7 +171,7 @@ WINSVC_INLINE std::optional<error> setting_registry::stage(setting_base& setting
     if (spoken && setting.secret) {
       wrong = error{0, {}, {}, "'" + setting.name() + "' is a secret, and a command line is no place for one: every user of "
                                "the machine can read it",
-                    "write it into the settings file"};
+                    "write it to the settings file"};
     } else if (const auto reason = setting.stage(value, in_file)) {
       const std::string message = '\'' + setting.name() + "' " + *reason;
       wrong = spoken ? error{0, {}, {}, origin.location + ": " + message, {}}

@@ -94,7 +94,7 @@ WINSVC_INLINE std::string_view unquote(std::string_view value) noexcept {
 
 /// Why this is no text of ours; empty when it is.
 WINSVC_INLINE std::string invalid_utf8_error(std::string_view line) {
-  if (line.find('\0') != line.npos) return "there is a zero byte: the file is damaged, or no text";
+  if (line.find('\0') != line.npos) return "it contains a zero byte; the file is damaged or not a text file";
   for (std::size_t position = 0; position < line.size();) {
     const auto before = position;
     const bool malformed = strings::next_code_point(line, position) == 0xFFFD;
@@ -120,18 +120,18 @@ WINSVC_INLINE void parse_settings_line(settings_file& output, std::string_view l
       section = setting_name(inside) + '.';
       return;
     }
-    return complain(shown(line) + " is no section", "write [name], of letters, digits, '_' and '-'");
+    return complain(shown(line) + " is not a section", "write [name] with letters, digits, '_' and '-'");
   }
   const auto equals = line.find('=');
   // The line itself is not shown: it may be the second half of a secret.
-  if (equals == line.npos) return complain("there is no '=' in it", "write name = value, or '#' before a comment");
+  if (equals == line.npos) return complain("the line has no '='", "write name = value, or '#' before a comment");
   const auto name = strings::trim(line.substr(0, equals));
   if (!is_setting_name(name))
-    return complain(shown(name) + " is no name of a setting", "use letters, digits, '_' and '-'");
+    return complain(shown(name) + " is not a setting name", "use letters, digits, '_' and '-'");
 
   settings_file::setting_line row{section + setting_name(name), std::string(strings::trim(line.substr(equals + 1))), number};
   const auto [other, is_new] = names.emplace(row.name, number);
-  if (!is_new) return complain('\'' + row.name + "' is said in line " + std::to_string(other->second) + " already", "take one out");
+  if (!is_new) return complain('\'' + row.name + "' is said in line " + std::to_string(other->second) + " already", "remove one of the lines");
   output.rows.push_back(std::move(row));
 }
 
@@ -182,7 +182,7 @@ WINSVC_INLINE std::string settings_file_text(const std::vector<std::string>& hea
       if (section_of(s.name) != section) continue;
       out += '\n';
       comment(s.help.empty() ? s.kind : s.help + " (" + s.kind + ')');
-      if (!is_representable(s.value)) comment("Its default cannot be written in a line.");
+      if (!is_representable(s.value)) comment("The default cannot be written on one line.");
       const std::string value = is_representable(s.value) ? format_value(s.value) : std::string();
       out += '#' + s.name.substr(section.empty() ? 0 : section.size() + 1) + " = " + value + '\n';
     }

@@ -146,8 +146,8 @@ WINSVC_INLINE result<void> check_name(std::string_view name) {
   if (name.empty()) return refuse("it is empty");
   if (strings::to_utf16(name).size() > 256) return refuse("it is longer than 256 characters");
   for (const char c : name) {
-    if (c == '/' || c == '\\') return refuse("it has a slash");
-    if (static_cast<unsigned char>(c) < 0x20) return refuse("it has a control character");
+    if (c == '/' || c == '\\') return refuse("it contains a slash");
+    if (static_cast<unsigned char>(c) < 0x20) return refuse("it contains a control character");
   }
   return {};
 }
@@ -160,7 +160,7 @@ WINSVC_INLINE result<void> check_instance(std::string_view instance) {
   }
   if (good) return {};
   return failure{error{123, "use the instance name", std::string(strings::truncate(instance, 80)),
-                       "it is not 1 to 64 letters, digits, '-', '_' and '.'", "choose another, such as blue"}};
+                       "an instance name has 1 to 64 letters, digits, '-', '_' and '.'", "choose another name, such as blue"}};
 }
 
 WINSVC_INLINE service_spec spec_of_instance(service_spec spec, const std::optional<std::string>& instance) {

@@ -63,7 +63,7 @@ WINSVC_INLINE std::string format_saved_state(const saved_state& s) {
 WINSVC_INLINE std::string last_failure(const saved_state& saved) {
   if (!saved.failure.empty()) return saved.written_at + (saved.written_at.empty() ? "" : " ") + saved.failure;
   if (!saved.url.empty())
-    return "the run that began at " + saved.since + " (pid " + std::to_string(saved.pid) + ") ended without a word";
+    return "the run that began at " + saved.since + " (pid " + std::to_string(saved.pid) + ") ended without an exit code";
   return saved.previous_failure;
 }
 
