@@ -231,10 +231,10 @@ TEST_CASE("a value that an option does not take is refused, with what it takes")
       {{"install", "--port", ""}, "a port is a number from 0 to 65535"},
       {{"install", "--port=http"}, "a port is a number from 0 to 65535"},
       {{"install", "--port", "--host"}, "a port is a number from 0 to 65535"},
-      {{"debug", "--host="}, "give an address"},
+      {{"debug", "--host="}, "write an address"},
       {{"install", "--startup", "boot"}, "auto|delayed|manual|disabled"},
-      {{"start", "--wait", "soon"}, "give seconds"},
-      {{"start", "--wait=-1"}, "give seconds"},
+      {{"start", "--wait", "soon"}, "write a time in seconds"},
+      {{"start", "--wait=-1"}, "write a time in seconds"},
       {{"install", "--display-name", std::string(257, 'x')}, "shorten it"},
       {{"install", "--username", ""}, "DOMAIN\\name"},
       {{"install", "--depends", "a,,b"}, "separated by commas"},
@@ -333,7 +333,7 @@ TEST_CASE("a password is not taken from a command line, and the sentence says wh
   for (const words& w : {words{"install", "--password", "secret"}, words{"install", "--password=secret"},
                          words{"--username", "anna", "--password", "secret", "install"}}) {
     CHECK(sentence(w) ==
-          "there is no --password: a command line is no place for a password: every user of the machine can read it; "
+          "--password is not supported: every user of this machine can read command lines; "
           "omit it to be prompted for the password, or pipe it in with --password-stdin");
   }
   CHECK(holds(sentence({"install", "--interactive"}), "no desktop since Windows Vista"));

@@ -222,7 +222,7 @@ TEST_CASE("a value that cannot be taken is told with its place, and the default 
   from.environment = [](const std::string& name) -> std::optional<std::string> {
     return name == "HELLO_PLACE" ? std::optional<std::string>("") : std::nullopt;
   };
-  from.command_line = {{"colour", "red", "--set colour"}, {"limit", "x", "--set limit"}};
+  from.command_line = {{"banana", "red", "--set banana"}, {"limit", "x", "--set limit"}};
   setting_registry registry;
   registry.set_sources(from);
   const auto count = number("count", 7), speed = number("speed", 3), limit = number("limit", 1);
@@ -235,7 +235,7 @@ TEST_CASE("a value that cannot be taken is told with its place, and the default 
   CHECK(count->get() == 7);
   CHECK(speed->get() == 3);
   CHECK(sentences(registry.errors()) ==
-        "--set colour: there is no setting 'colour'; 'config' lists them\n"
+        "--set banana: there is no setting 'banana'; 'config' lists the settings\n"
         "read 'hello.ini:1': 'count' must be a whole number, but is 'many' (13)\n"
         "read 'hello.ini:2': 'speed' must lie between 1 and 10, but is '99' (13)\n"
         "--set limit: 'limit' must be a whole number, but is 'x'\n"

@@ -1,10 +1,10 @@
-// What system codes mean to the person who meets them: one table of words and remedies. Every error sentence about
-// services and sockets takes its second half from here.
+// Error messages and remedies for system error codes. Every error message about services and sockets takes its reason
+// and its remedy from this table.
 //
-//   explain(1072)->said      // "the service is marked for deletion"
+//   explain(1072)->message   // "the service is marked for deletion"
 //   explain(1072)->hint      // "close the Services window and Task Manager, ..."
 //
-// A code that is not in the table gets the system's own words and no remedy.
+// A code that is not in the table has the message of the system and no remedy.
 // Source: "System Error Codes" and "Windows Sockets Error Codes" in the Win32 documentation.
 #pragma once
 
@@ -20,15 +20,15 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// The exit codes of the verbs. Anything else that is not 0 is the system's own code.
+/// Exit codes of the verbs. Any other value except 0 is an error code of the system.
 namespace exit_codes {
 inline constexpr int ok = 0;
 inline constexpr int usage = 2;
 inline constexpr int not_running = 3;    // status
 inline constexpr int not_installed = 4;  // status
-}  // namespace exits
+}  // namespace exit_codes
 
-/// The system codes that decisions are made on.
+/// System error codes that the program tests for.
 namespace win32_error {
 inline constexpr std::uint32_t access_denied = 5, not_supported = 50, call_not_implemented = 120, invalid_level = 124,
                                io_pending = 997, dependent_services_running = 1051, invalid_service_control = 1052,
@@ -37,15 +37,18 @@ inline constexpr std::uint32_t access_denied = 5, not_supported = 50, call_not_i
                                service_cannot_accept_control = 1061, service_not_active = 1062,
                                failed_controller_connect = 1063, service_marked_for_delete = 1072,
                                service_exists = 1073, cancelled = 1223, timeout = 1460, invalid_tag = 1733,
-                               invalid_data = 13, address_in_use = 10048, access_to_address = 10013, address_not_available = 10049;
-}
+                               invalid_data = 13, address_in_use = 10048, access_to_address = 10013,
+                               address_not_available = 10049;
+}  // namespace win32_error
 
+/// One row of the table. Message and hint are parts of a sentence; the hint may be empty.
 struct explanation {
   std::uint32_t win32_error;
   std::string_view message;
   std::string_view hint;
 };
 
+/// All rows, in ascending order of the codes.
 inline constexpr explanation explanations[] = {
     {2, "the file was not found", "check the path"},
     {3, "the folder was not found", "check the path"},
@@ -82,7 +85,8 @@ inline constexpr explanation explanations[] = {
     {1077, "it has not been started since boot", "start it"},
     {1078, "another service has this display name", "choose another with --display-name"},
     {1223, "the elevation was refused", "accept the elevation request, or run from an elevated prompt"},
-    {1297, "its account lacks a privilege that the app requires", "grant the privilege to the account, or use another account"},
+    {1297, "its account lacks a privilege that the app requires",
+     "grant the privilege to the account, or use another account"},
     {1326, "the account's name or password is wrong", "set the password with update --username ACCOUNT"},
     {1332, "there is no account with that name", "check the name, with its domain"},
     {1385, "the account has no right to log on as a service",
@@ -95,7 +99,7 @@ inline constexpr explanation explanations[] = {
     {11001, "the host name is not known", "use an address, or check the name"},
 };
 
-/// The row for a code, or null.
+/// Returns the row of a code, or null.
 [[nodiscard]] constexpr const explanation* explain(std::uint32_t code) noexcept {
   for (const auto& row : explanations) {
     if (row.win32_error == code) return &row;
@@ -103,9 +107,9 @@ inline constexpr explanation explanations[] = {
   return nullptr;
 }
 
-/// The error for a code: words and remedy from the table, or the system's own words.
+/// Returns the error for a code: message and remedy from the table, or `system_error_message` without a remedy.
 [[nodiscard]] error error_with_explanation(std::uint32_t code, std::string operation, std::string subject,
-                                     std::string system_error_message = {});
+                                           std::string system_error_message = {});
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -120,7 +124,7 @@ inline namespace WINSVC_ABI {
 namespace model {
 
 WINSVC_INLINE error error_with_explanation(std::uint32_t code, std::string operation, std::string subject,
-                                     std::string system_error_message) {
+                                           std::string system_error_message) {
   if (const explanation* row = explain(code)) {
     return {code, std::move(operation), std::move(subject), std::string(row->message), std::string(row->hint)};
   }

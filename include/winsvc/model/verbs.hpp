@@ -47,8 +47,8 @@ inline constexpr verb_info verb_table[] = {
      "It is not an error if the service is already running. The start hooks receive the arguments after --, for this\n"
      "start only."},
     {verb::stop, "stop", "", "", "stop the service and wait until the requests in flight are complete",
-     "It is not an error if the service is already stopped. Exit code 1460: the service stopped, but something did not\n"
-     "finish within its time limit."},
+     "It is not an error if the service is already stopped. Exit code 1460: the service stopped, but something did\n"
+     "not finish within its time limit."},
     {verb::restart, "restart", "", "[-- ARGUMENTS]", "stop the service, then start it",
      "With --force, the services that depend on it are stopped before it and started after it."},
     {verb::pause, "pause", "", "", "pause the service; it keeps running and sends 503 to requests",
@@ -64,8 +64,8 @@ inline constexpr verb_info verb_table[] = {
      "The service need not be installed. Shows the routes, the requests and the log. You can start the program in a\n"
      "debugger, or attach one."},
     {verb::logs, "logs", "", "", "show the last entries of the service log",
-     "Reads the log files in the data folder, even if the service is not running. Unless the app sets other limits, five\n"
-     "files of at most 10 MiB are kept, and older entries are deleted."},
+     "Reads the log files in the data folder, even if the service is not running. Unless the app sets other limits,\n"
+     "five files of at most 10 MiB are kept, and older entries are deleted."},
     {verb::level, "level", "", "LEVEL", "set the log level of the running service: debug, info, warn or error",
      "Applies until the service stops. The setting log_level is the level at the next start."},
     {verb::doctor, "doctor", "", "", "find problems that prevent the service from starting or serving",
@@ -74,8 +74,9 @@ inline constexpr verb_info verb_table[] = {
     {verb::why, "why", "", "", "explain why the service stopped or failed",
      "Uses the service control manager, the saved state of the service, its log and its last minidump."},
     {verb::config, "config", "", "", "show each setting: its value, its source and its purpose",
-     "Shows the values of the installed service, if it is installed. Sources, strongest first: the command line (--set,\n"
-     "stored at install), the environment, the settings file, the default. Exit code 13: the file or a value is invalid."},
+     "Shows the values of the installed service, if it is installed. Sources, strongest first: the command line\n"
+     "(--set, stored at install), the environment, the settings file, the default. Exit code 13: the file or a value\n"
+     "is invalid."},
     {verb::routes, "routes", "", "", "show method, pattern, name and source line of each route", ""},
     {verb::help, "help", "", "[VERB]", "show this help, or the help of a verb", ""},
     {verb::version, "version", "", "", "show the version of the program and of winsvc", ""},
@@ -134,7 +135,8 @@ inline constexpr option_info option_table[] = {
      "allow a user or group to start and stop the service without elevation (repeatable)"},
     {option::host, "--host", "ADDRESS", verbs_with_settings, "address to listen on"},
     {option::port, "--port", "N", verbs_with_settings, "port to listen on; 0 selects a free port"},
-    {option::set, "--set", "NAME=VALUE", verbs_with_settings, "set a setting (repeatable); 'config' lists the settings"},
+    {option::set, "--set", "NAME=VALUE", verbs_with_settings,
+     "set a setting (repeatable); 'config' lists the settings"},
     {option::unset, "--unset", "NAME", verbs_that_install, "remove a value that an earlier install stored with --set"},
     {option::config, "--config", "FILE", verbs_with_settings,
      "settings file (default: the program's name with .ini, in the folder of the program)"},
@@ -142,7 +144,8 @@ inline constexpr option_info option_table[] = {
     {option::init, "--init", "", verb_bit(verb::config), "write a settings file with each setting commented out"},
     {option::lines, "-n", "N", verb_bit(verb::logs), "number of entries (default 20; all with --since)"},
     {option::follow, "-f", "", verb_bit(verb::logs), "also show new entries, until Ctrl-C"},
-    {option::level, "--level", "LEVEL", verb_bit(verb::logs), "minimum level: debug, info, warn or error (default debug)"},
+    {option::level, "--level", "LEVEL", verb_bit(verb::logs),
+     "minimum level: debug, info, warn or error (default debug)"},
     {option::since, "--since", "TIME", verb_bit(verb::logs), "show the entries of the last 10m, 2h, 1d"},
     {option::instance, "--instance", "NAME",
      verbs_that_manage | verb_bits(verb::status, verb::debug, verb::config, verb::logs, verb::level, verb::doctor,
@@ -156,7 +159,8 @@ inline constexpr option_info option_table[] = {
     {option::wait, "--wait", "SECONDS", verbs_that_wait, "maximum time to wait for completion (default 60)"},
     {option::no_wait, "--no-wait", "", verb_bits(verb::start, verb::stop), "send the control and return at once"},
     {option::json, "--json", "", verb_bits(verb::status, verb::routes, verb::config, verb::doctor), "print JSON"},
-    {option::no_elevate, "--no-elevate", "", verbs_that_manage, "fail if elevation is required, instead of requesting it"},
+    {option::no_elevate, "--no-elevate", "", verbs_that_manage,
+     "fail if elevation is required, instead of requesting it"},
     {option::elevated, "--elevated", "PIPE", verbs_that_manage, ""},  // marks the elevated process (os/elevation.hpp)
     {option::argument, "--argument", "TEXT", verb_bits(verb::start, verb::restart), ""},  // one argument after --
 };
