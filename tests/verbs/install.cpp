@@ -102,10 +102,10 @@ TEST_CASE("passwords: NULL for virtual and managed accounts, \"\" for the built-
   } const rows[] = {
       {"virtual", "NT SERVICE\\hello", std::nullopt, false, ""},
       {"CORP\\web$", "CORP\\web$", std::nullopt, true, ""},
-      {"system", "LocalSystem", "", false, "note: LocalSystem may do anything"},
-      {"local-service", "NT AUTHORITY\\LocalService", "", false, "note: this account is shared"},
-      {"network-service", "NT AUTHORITY\\NetworkService", "", false, "note: this account is shared"},
-      {"CORP\\anna", "CORP\\anna", "secret", true, "note: a person's account has a password"},
+      {"system", "LocalSystem", "", false, "note: LocalSystem can do anything"},
+      {"local-service", "NT AUTHORITY\\LocalService", "", false, "note: other services use this account"},
+      {"network-service", "NT AUTHORITY\\NetworkService", "", false, "note: other services use this account"},
+      {"CORP\\anna", "CORP\\anna", "secret", true, "note: a user account has a password"},
   };
   for (const auto& r : rows) {
     CAPTURE(r.account);
@@ -237,7 +237,7 @@ TEST_CASE("a second install keeps what is not asked anew, also what an administr
   CHECK(level_of(b, level::description) == "old");
   CHECK(level_of(b, level::failure_actions) == "none, reset 1h");
   CHECK(level_of(b, level::failure_flag) == "yes");
-  CHECK(has(b.said, "note: LocalSystem may do anything"));
+  CHECK(has(b.said, "note: LocalSystem can do anything"));
 }
 
 TEST_CASE("a delay is set behind an automatic start and taken away before it") {

@@ -162,8 +162,8 @@ TEST_CASE("a start that is refused says why") {
       {"start_service", 1058,
        "start 'hello': the service is disabled (1058); install it with --startup auto or --startup manual"},
       {"start_service", 1069,
-       "start 'hello': the account could not log on (1069); give its password anew with update --username ACCOUNT, which "
-       "also gives the right to log on as a service"},
+       "start 'hello': the account could not log on (1069); set its password with update --username ACCOUNT, which "
+       "also grants the right to log on as a service"},
       {"open_manager", 50,
        "start 'hello': services are a thing of Windows (50); 'debug' serves in the terminal on every system"},
   };

@@ -426,8 +426,8 @@ TEST_CASE("who refuses the elevation is told so, and one that cannot be had leav
   m.elevation = winsvc::os::sys_failure(1223);
   CHECK(m.run({"install"}) == winsvc::os::exit_code(1223));
   CHECK(m.err ==
-        "hello: install 'hello': the elevation was refused (1223); say yes to the question, or run from an elevated "
-        "prompt\n");
+        "hello: install 'hello': the elevation was refused (1223); accept the elevation request, or run from an "
+        "elevated prompt\n");
   m.elevation = winsvc::os::sys_failure(50);
   CHECK(m.run({"install"}) == 5);
   CHECK(m.err == "hello: install 'hello': access denied (5); run from an elevated prompt\n");
