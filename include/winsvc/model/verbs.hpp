@@ -115,7 +115,7 @@ struct option_info {
 
 inline constexpr option_info option_table[] = {
     {option::startup, "--startup", "auto|delayed|manual|disabled", verbs_that_install,
-     "when Windows starts the service (default auto)"},
+     "start type of the service (default auto)"},
     {option::display_name, "--display-name", "TEXT", verbs_that_install, "name in the Services window"},
     {option::description, "--description", "TEXT", verbs_that_install, "description in the Services window"},
     {option::username, "--username", "ACCOUNT", verbs_that_install,
@@ -143,7 +143,7 @@ inline constexpr option_info option_table[] = {
     {option::fix, "--fix", "", verb_bit(verb::doctor), "fix the problems that need no decision"},
     {option::init, "--init", "", verb_bit(verb::config), "write a settings file with each setting commented out"},
     {option::lines, "-n", "N", verb_bit(verb::logs), "number of entries (default 20; all with --since)"},
-    {option::follow, "-f", "", verb_bit(verb::logs), "also show new entries, until Ctrl-C"},
+    {option::follow, "-f", "", verb_bit(verb::logs), "follow the log: show new entries until Ctrl-C"},
     {option::level, "--level", "LEVEL", verb_bit(verb::logs),
      "minimum level: debug, info, warn or error (default debug)"},
     {option::since, "--since", "TIME", verb_bit(verb::logs), "show the entries of the last 10m, 2h, 1d"},
@@ -154,7 +154,7 @@ inline constexpr option_info option_table[] = {
     {option::start_after, "--start", "", verbs_that_install, "start the service afterwards"},
     {option::plan, "--plan", "", verbs_that_install, "show the changes without applying them"},
     {option::force, "--force", "", verb_bits(verb::stop, verb::restart, verb::remove),
-     "also stop the services that depend on this one"},
+     "stop the services that depend on this one, too"},
     {option::why, "--why", "TEXT", verb_bits(verb::stop, verb::restart), "reason for the stop, for the service log"},
     {option::wait, "--wait", "SECONDS", verbs_that_wait, "maximum time to wait for completion (default 60)"},
     {option::no_wait, "--no-wait", "", verb_bits(verb::start, verb::stop), "send the control and return at once"},
