@@ -1,0 +1,99 @@
+// Saved state of a service: the file `state.json` in the data folder, a flat JSON object. A running service writes it,
+// and `status`, `why` and `doctor` read it.
+//
+//   {"pid":1234,"url":"http://127.0.0.1:5001","since":"2026-01-31T08:05:09.250Z","failure":""}
+//
+// The file may be out of date: only the SCM knows whether the service is running, and the other members are valid only
+// if the pid is the one that the SCM reports.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "winsvc/base/json_writer.hpp"
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/base/flat_json.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// Content of the file.
+struct saved_state {
+  std::uint32_t pid = 0;
+  std::string url;                    ///< with the actual port; empty before the service listens and after it stopped
+  std::string since;                  ///< time when it began to listen, RFC 3339
+  std::string failure;                ///< message of the last failure; empty after a clean stop
+  std::uint32_t start_ms = 0;         ///< ms from the start of the process to RUNNING; 0: RUNNING was not reached
+  std::string written_at = {};        ///< time of the failure, RFC 3339
+  std::string previous_failure = {};  ///< last failure of an earlier run, with its time; empty: no failure is known
+};
+
+/// Returns the content as JSON on one line, with a line end.
+[[nodiscard]] std::string format_saved_state(const saved_state& state);
+
+/// Parses the text of `format_saved_state`, with the members in any order; ignores unknown members. Returns nullopt for
+/// any other text, such as a truncated file.
+[[nodiscard]] std::optional<saved_state> parse_saved_state(std::string_view text);
+
+/// Returns the last failure of the earlier runs, for a run that finds `saved` at its start: the failure of the previous
+/// run, or the one that the previous run had found. If the previous run left its address, it was terminated, or the
+/// machine lost power.
+[[nodiscard]] std::string last_failure(const saved_state& saved);
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE std::string format_saved_state(const saved_state& state) {
+  strings::json_object_writer o;
+  o.put("pid", std::to_string(state.pid)).put_text("url", state.url).put_text("since", state.since);
+  o.put_text("failure", state.failure);
+  if (state.start_ms != 0) o.put("start_ms", std::to_string(state.start_ms));
+  o.put_text_if_set("when", state.written_at).put_text_if_set("earlier", state.previous_failure);
+  return o.text() + '\n';
+}
+
+WINSVC_INLINE std::string last_failure(const saved_state& saved) {
+  if (!saved.failure.empty()) return saved.written_at + (saved.written_at.empty() ? "" : " ") + saved.failure;
+  if (!saved.url.empty()) {
+    const std::string pid = std::to_string(saved.pid);
+    return "the run that began at " + saved.since + " (pid " + pid + ") ended without an exit code";
+  }
+  return saved.previous_failure;
+}
+
+WINSVC_INLINE std::optional<saved_state> parse_saved_state(std::string_view text) {
+  const auto members = parse_flat_object(text);
+  if (!members) return std::nullopt;
+  saved_state out;
+  for (const auto& [name, value] : *members) {
+    if (name == "url") out.url = value.text;
+    if (name == "since") out.since = value.text;
+    if (name == "failure") out.failure = value.text;
+    if (name == "when") out.written_at = value.text;
+    if (name == "earlier") out.previous_failure = value.text;
+    if (name != "pid" && name != "start_ms") continue;
+    std::uint64_t number = 0;
+    if (!strings::parse_number(value.text, 0xFFFFFFFFu, number)) return std::nullopt;
+    (name == "pid" ? out.pid : out.start_ms) = static_cast<std::uint32_t>(number);
+  }
+  return out;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

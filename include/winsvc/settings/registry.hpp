@@ -1,0 +1,304 @@
+// Registry of the settings of an app: finds their values in the sources, reports errors, and reloads the settings file.
+//
+//   setting_registry registry;
+//   registry.set_sources(sources);       // command line, environment, settings file: strongest first
+//   const auto greeting = std::make_shared<typed_setting<std::string>>("greeting", "hello", "text of the response");
+//   registry.declare(greeting);
+//   if (const auto errors = registry.errors(); !errors.empty()) ...
+//   greeting->get();                     // from any thread
+//
+// A setting has its value as soon as it is declared. If the value is invalid, the setting keeps its default and
+// `errors` has the reason; a service with errors does not start. A reload applies all new values or no value. It does
+// not read files: the caller passes their content.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "winsvc/base/error.hpp"
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/base/error_codes.hpp"
+#include "winsvc/settings/setting.hpp"
+#include "winsvc/settings/settings_file.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// Sources of the values.
+struct setting_sources {
+  struct command_line_value {
+    std::string name, value;
+    std::string option = "--set";  ///< option that the user typed, for messages
+  };
+  std::vector<command_line_value> command_line;  ///< if a name occurs twice, the last value wins
+  /// Returns the value of an environment variable.
+  std::function<std::optional<std::string>(const std::string&)> environment;
+  std::string prefix;                  ///< prefix of the environment variables, such as HELLO
+  std::string path;                    ///< path of the settings file
+  std::string file_name;               ///< name of the settings file in messages
+  std::optional<std::string> content;  ///< content of the settings file
+  std::optional<settings_file> file;   ///< the parsed content
+  std::optional<error> file_error;     ///< reason why the file could not be read
+
+  /// Returns the environment variable of a setting: HELLO_STORE_PATH for `store.path`.
+  [[nodiscard]] std::string variable(std::string_view name) const;
+};
+/// Returns the service name in capital letters, with '_' for each character that is not a letter or a digit.
+[[nodiscard]] std::string variable_prefix(std::string_view service_name);
+
+/// The settings of an app with their sources.
+class setting_registry {
+ public:
+  using list = std::vector<std::shared_ptr<setting_base>>;
+
+  /// Sets the sources and reads the values of all declared settings again.
+  void set_sources(setting_sources sources);
+  [[nodiscard]] const setting_sources& sources() const noexcept { return sources_; }
+  [[nodiscard]] bool empty() const noexcept { return settings_.empty(); }
+
+  /// Sets the prefix of the environment variables.
+  void set_service_name(std::string_view service_name) { sources_.prefix = variable_prefix(service_name); }
+
+  /// Sets the value of a setting that is not declared yet, for settings that are needed before the app runs. The
+  /// setting keeps its default if there is no value or the value is invalid.
+  void load_early(setting_base& setting) const {
+    setting_source source;
+    static_cast<void>(stage(setting, source));
+    setting.commit();
+  }
+  /// Adds a setting and sets its value. Throws setup_error if the name is invalid or already declared, or if another
+  /// setting has the same environment variable.
+  void declare(std::shared_ptr<setting_base> setting);
+  [[nodiscard]] const list& settings() const noexcept { return settings_; }
+  [[nodiscard]] setting_base* find(std::string_view name) const noexcept;
+
+  /// Returns the errors in the sources: invalid values, names that no setting has, and malformed lines of the file.
+  /// Call it after all settings are declared. Each error has its location.
+  [[nodiscard]] std::vector<error> errors() const;
+
+  /// Result of a reload.
+  struct reload_result {
+    std::vector<error> faults;                       ///< if not empty: no value was changed
+    std::vector<std::string> changes;                ///< "greeting: 'hi', was 'hello' (hello.ini:3)"
+    std::vector<std::string> changes_after_restart;  ///< the same for settings that need a restart
+  };
+  /// Replaces the settings file and applies its values, or keeps the old file and all values if there are errors.
+  /// `file_error`: reason why the file could not be read. Not thread-safe.
+  reload_result reload(std::optional<settings_file> file, std::optional<error> file_error = {});
+
+  /// A setting as it is shown, with stars for a secret.
+  struct setting_view {
+    std::string name, value, origin, default_text, kind, help;
+    bool secret = false, needs_restart = false;
+  };
+  /// Returns all settings, in the order of their declaration. Thread-safe.
+  [[nodiscard]] std::vector<setting_view> views() const;
+
+ private:
+  using value_callback = std::function<void(std::string_view, setting_source)>;
+
+  void find_value(const setting_base& setting, const value_callback& use) const;
+  [[nodiscard]] std::optional<error> stage(setting_base& setting, setting_source& source) const;
+  [[nodiscard]] error unknown_setting_error(std::string_view name, const setting_source& source,
+                                            std::uint32_t code) const;
+  [[nodiscard]] std::string file_location(const settings_file::setting_line& row) const {
+    return sources_.file_name + ':' + std::to_string(row.line);
+  }
+
+  setting_sources sources_;
+  list settings_;
+  std::vector<error> value_errors_;
+  mutable std::mutex mutex_;  // protects the origins of the settings
+};
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE std::string variable_prefix(std::string_view service_name) {
+  std::string out;
+  for (const char c : service_name) {
+    const char upper = strings::to_upper(c);
+    out += (upper >= 'A' && upper <= 'Z') || strings::is_digit(upper) ? upper : '_';
+  }
+  return out;
+}
+
+WINSVC_INLINE std::string setting_sources::variable(std::string_view name) const {
+  return prefix + '_' + variable_prefix(name);
+}
+
+WINSVC_INLINE setting_base* setting_registry::find(std::string_view name) const noexcept {
+  for (const auto& setting : settings_) {
+    if (setting->name() == name) return setting.get();
+  }
+  return nullptr;
+}
+
+/// Calls `use` with the value of the strongest source; does not call it if no source has a value.
+WINSVC_INLINE void setting_registry::find_value(const setting_base& setting, const value_callback& use) const {
+  using kind = setting_source::kind;
+  for (auto entry = sources_.command_line.rbegin(); entry != sources_.command_line.rend(); ++entry) {
+    if (setting_name(entry->name) == setting.name()) return use(entry->value, {kind::command_line, entry->option});
+  }
+  const std::string variable = sources_.variable(setting.name());
+  const auto value = sources_.environment ? sources_.environment(variable) : std::nullopt;
+  if (value) return use(*value, {kind::environment, variable});
+  if (!sources_.file) return;
+  for (const auto& row : sources_.file->rows) {
+    if (row.name == setting.name()) return use(row.value, {kind::file, file_location(row)});
+  }
+}
+
+/// Stages the value of the strongest source. If it is invalid, stages the default and returns the error.
+WINSVC_INLINE std::optional<error> setting_registry::stage(setting_base& setting, setting_source& source) const {
+  std::optional<error> value_error;
+  setting.stage_default();
+  source = {};
+  find_value(setting, [&](std::string_view value, setting_source origin) {
+    const bool in_file = origin.kind_of_source == setting_source::kind::file;
+    const bool on_command_line = origin.kind_of_source == setting_source::kind::command_line;
+    if (on_command_line && setting.secret) {
+      value_error = error{0, {}, {},
+                          "'" + setting.name() +
+                              "' is a secret and is not accepted on a command line, which every user of this machine "
+                              "can read",
+                          "write it to the settings file"};
+    } else if (const auto reason = setting.stage(value, in_file)) {
+      const std::string message = '\'' + setting.name() + "' " + *reason;
+      value_error = on_command_line ? error{0, {}, {}, origin.location + ": " + message, {}}
+                                    : error{win32_error::invalid_data, "read", origin.location, message, {}};
+    } else {
+      source = std::move(origin);
+    }
+  });
+  return value_error;
+}
+
+WINSVC_INLINE void setting_registry::set_sources(setting_sources sources) {
+  sources_ = std::move(sources);
+  value_errors_.clear();
+  const std::lock_guard lock(mutex_);
+  for (const auto& setting : settings_) {
+    if (auto value_error = stage(*setting, setting->origin)) value_errors_.push_back(*std::move(value_error));
+    setting->commit();
+  }
+}
+
+WINSVC_INLINE void setting_registry::declare(std::shared_ptr<setting_base> setting) {
+  const std::string subject = "setting '" + setting->name() + "' (" + setting->location.to_string() + "): ";
+  if (!is_setting_name(setting->name()))
+    throw setup_error(subject + "a name consists of letters, digits, '_' and '-', separated by dots");
+  if (const auto* other = find(setting->name()))
+    throw setup_error(subject + "it is already declared at " + other->location.to_string());
+  for (const auto& other : settings_) {
+    if (sources_.variable(other->name()) == sources_.variable(setting->name()))
+      throw setup_error(subject + "it has the same environment variable as '" + other->name() + "' (" +
+                        other->location.to_string() + ")");
+  }
+  const std::lock_guard lock(mutex_);
+  if (auto value_error = stage(*setting, setting->origin)) value_errors_.push_back(*std::move(value_error));
+  setting->commit();
+  settings_.push_back(std::move(setting));
+}
+
+WINSVC_INLINE error setting_registry::unknown_setting_error(std::string_view name, const setting_source& source,
+                                                            std::uint32_t code) const {
+  std::vector<std::string_view> known;
+  for (const auto& setting : settings_) known.push_back(setting->name());
+  const auto best = strings::closest_match(name, known);
+  const std::string message = "there is no setting '" + std::string(strings::truncate(name, 80)) + '\'';
+  std::string hint = best.empty() ? "'config' lists the settings" : "did you mean '" + std::string(best) + "'?";
+  if (code == 0) return {0, {}, {}, source.location + ": " + message, std::move(hint)};
+  return {code, "read", source.location, message, std::move(hint)};
+}
+
+WINSVC_INLINE std::vector<error> setting_registry::errors() const {
+  std::vector<error> out;
+  for (const auto& entry : sources_.command_line) {
+    if (!find(setting_name(entry.name)))
+      out.push_back(unknown_setting_error(entry.name, {setting_source::kind::command_line, entry.option}, 0));
+  }
+  out.insert(out.end(), value_errors_.begin(), value_errors_.end());
+  if (sources_.file_error) out.push_back(*sources_.file_error);
+  if (!sources_.file) return out;
+  for (const auto& e : sources_.file->errors) {
+    const std::string location = sources_.file_name + ':' + std::to_string(e.line);
+    out.push_back({win32_error::invalid_data, "read", location, e.message, e.hint});
+  }
+  for (const auto& row : sources_.file->rows) {
+    if (find(row.name)) continue;
+    const setting_source source{setting_source::kind::file, file_location(row)};
+    out.push_back(unknown_setting_error(row.name, source, win32_error::invalid_data));
+  }
+  return out;
+}
+
+WINSVC_INLINE setting_registry::reload_result setting_registry::reload(std::optional<settings_file> file,
+                                                                      std::optional<error> file_error) {
+  reload_result report;
+  auto old_file = std::exchange(sources_.file, std::move(file));
+  auto old_file_error = std::exchange(sources_.file_error, std::move(file_error));
+  auto old_value_errors = std::move(value_errors_);
+  value_errors_.clear();
+  std::vector<setting_source> origins(settings_.size());
+  for (std::size_t i = 0; i < settings_.size(); ++i) {
+    if (auto value_error = stage(*settings_[i], origins[i])) value_errors_.push_back(*std::move(value_error));
+  }
+  report.faults = errors();
+  if (!report.faults.empty()) {
+    sources_.file = std::move(old_file);
+    sources_.file_error = std::move(old_file_error);
+    value_errors_ = std::move(old_value_errors);
+    return report;
+  }
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < settings_.size(); ++i) {
+    setting_base& setting = *settings_[i];
+    const std::string old_text = setting.text(), new_text = setting.staged_text();
+    if (old_text != new_text) {
+      const std::string values = setting.secret ? "" : ": '" + new_text + "', was '" + old_text + '\'';
+      const std::string line = setting.name() + values + " (" + origins[i].text() + ')';
+      (setting.needs_restart ? report.changes_after_restart : report.changes).push_back(line);
+      if (setting.needs_restart) continue;
+    }
+    setting.commit();
+    setting.origin = std::move(origins[i]);
+  }
+  return report;
+}
+
+WINSVC_INLINE std::vector<setting_registry::setting_view> setting_registry::views() const {
+  std::vector<setting_view> out;
+  const std::lock_guard lock(mutex_);
+  for (const auto& setting : settings_) {
+    out.push_back({setting->name(), setting->masked_value(setting->text()), setting->origin.text(),
+                   setting->masked_value(setting->default_text()), setting->kind(), setting->help(), setting->secret,
+                   setting->needs_restart});
+  }
+  return out;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL
