@@ -231,7 +231,7 @@ TEST_CASE("a setting that was installed and is none any more fails the start wit
   scm.launch.settings.push_back({"gone", "1"});
   scm.start(app);
   CHECK(scm.wait() != 0);
-  CHECK(data.log().find("there is no setting 'gone' (13); 'config' lists them; 'update --unset NAME' takes out what was installed") !=
+  CHECK(data.log().find("there is no setting 'gone' (13); 'config' lists the settings; 'update --unset NAME' takes out what was installed") !=
         std::string::npos);
   CHECK(scm.history().back().status.exit.code() == 13);
 }

@@ -107,7 +107,7 @@ TEST_CASE("a service between two states is asked again when it has got there, or
   late.installed(state::start_pending);
   const auto began = late.time.now();
   CHECK(sentence(pause(late, patient(5s))) ==
-        "pause 'hello': the service cannot take a control now (1061); wait until it has started or stopped, then try "
+        "pause 'hello': the service cannot accept a control now (1061); wait until it has started or stopped, then try "
         "again");
   CHECK(late.time.now() - began >= 5s);
   CHECK(late.time.now() - began < 6s);
