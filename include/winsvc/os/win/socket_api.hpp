@@ -57,7 +57,7 @@ void close_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept;
 void signal_wakeup(tcp_socket::native_handle end) noexcept;
 void clear_wakeup(tcp_socket::native_handle end) noexcept;
 
-}  // namespace calls
+}  // namespace socket_api
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -133,7 +133,7 @@ WINSVC_INLINE void clear_wakeup(tcp_socket::native_handle end) noexcept {
   while (::recv(static_cast<SOCKET>(end), sink, sizeof sink, 0) > 0) {}
 }
 
-}  // namespace calls
+}  // namespace socket_api
 
 /// From the table of TCP listeners on IPv4 with their processes. iphlpapi is loaded at run time: it is needed for a
 /// sentence in a failure only, and no program should have to link it for that.
