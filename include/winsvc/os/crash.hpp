@@ -96,7 +96,7 @@ WINSVC_INLINE std::string current_exception_message() {
   } catch (const std::exception& e) {
     return e.what();
   } catch (...) {
-    return "an exception that is no std::exception";
+    return "unknown exception (not derived from std::exception)";
   }
 }
 WINSVC_INLINE std::string terminate_message() {

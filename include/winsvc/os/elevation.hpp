@@ -2,7 +2,7 @@
 //
 //   if (auto code = run_elevated({"install"}, {}, [](std::string_view text) { write_stdout(text); })) return *code;
 //
-// Windows asks the user for consent (UAC); the window of the child process stays hidden. Parent and child communicate
+// Windows prompts the user for consent (UAC); the window of the child process is hidden. Parent and child communicate
 // through a named pipe that only this user and administrators can open. The child opens it with SECURITY_ANONYMOUS, so
 // that the owner of the pipe cannot impersonate it. On POSIX: 50 (not supported).
 //
