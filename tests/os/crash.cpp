@@ -95,7 +95,7 @@ const part noexcept_throws("noexcept throws", [] {
   return 0;
 });
 const part main_throws("main throws", []() -> int {
-  static os::crash_handler handler(report_options());  // static: the compiler may not destroy it before std::terminate
+  static os::crash_handler handler(report_options());  // the stack is not unwound, so nothing is destroyed
   throw std::runtime_error("no such device");
 });
 const part joinable("joinable", [] {

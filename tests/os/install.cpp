@@ -78,9 +78,9 @@ TEST_CASE("account_sid returns the SID of an account, and fails with 1332 if it 
   CHECK(*scm.account_sid("Administrators") == "S-1-5-32-544");
   CHECK(*scm.account_sid("NT AUTHORITY\\SYSTEM") == "S-1-5-18");
   CHECK(scm.account_sid("winsvc-no-such-account").error() == 1332);
-  const auto own = os::current_user_sid();
-  REQUIRE(own);
-  CHECK(own->substr(0, 4) == "S-1-");
+  const auto sid = os::current_user_sid();
+  REQUIRE(sid);
+  CHECK(sid->substr(0, 4) == "S-1-");
 }
 
 TEST_CASE("add_logon_right rejects a text that is not a SID") {

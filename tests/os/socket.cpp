@@ -107,7 +107,7 @@ TEST_CASE("listen fails with 10049 for an address of another computer and with 1
   CHECK(unknown.error() == 11001);
 }
 
-TEST_CASE("both ends of a connection know their addresses and can send and receive") {
+TEST_CASE("listener ends of a connection know their addresses and can send and receive") {
   connection t = make_connection();
   CHECK(t.client.peer().port == t.server.local().port);
   CHECK(t.server.peer().port == t.client.local().port);
@@ -293,12 +293,12 @@ TEST_CASE("a listener on :: accepts IPv6 and IPv4 clients") {
   CHECK(t.server.peer().host == "::1");
   CHECK(t.server.peer().text() == "[::1]:" + std::to_string(t.client.local().port));
 
-  const tcp_socket both = make_listener("::");
+  const tcp_socket listener = make_listener("::");
   os::waker waker;
-  auto client = tcp_socket::connect({"127.0.0.1", both.local().port}, 5s);
+  auto client = tcp_socket::connect({"127.0.0.1", listener.local().port}, 5s);
   REQUIRE(client);
-  REQUIRE(waker.wait_for(both, 5s) == os::waker::outcome::ready);
-  const auto server = both.accept();
+  REQUIRE(waker.wait_for(listener, 5s) == os::waker::outcome::ready);
+  const auto server = listener.accept();
   REQUIRE(server);
   CHECK(server->peer().host == "127.0.0.1");  // and not ::ffff:127.0.0.1
 }

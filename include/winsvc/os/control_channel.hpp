@@ -51,7 +51,7 @@ class control_channel {
   struct implementation;
 
  private:
-  explicit control_channel(std::unique_ptr<implementation> made);
+  explicit control_channel(std::unique_ptr<implementation> new_server);
   std::unique_ptr<implementation> implementation_;
 };
 

@@ -6,7 +6,7 @@
 //   options.on_crash = [&](const crash_report& report) { log.error(report.description); };
 //   const crash_handler handler(std::move(options));
 //
-// It handles unhandled structured exceptions (access violation, stack overflow), std::terminate (an exception left a
+// It reports unhandled structured exceptions (access violation, stack overflow), std::terminate (an exception left a
 // thread or a noexcept function) and abort(). After the report, the process ends with an exit code and without STOPPED,
 // which the SCM counts as a failure. There is no report after TerminateProcess, nor after the fail-fast exception that
 // Windows raises for a corrupted heap or stack cookie.

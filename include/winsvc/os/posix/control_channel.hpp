@@ -135,8 +135,8 @@ WINSVC_INLINE void control_channel::implementation::accept_loop() noexcept {
   }
 }
 
-WINSVC_INLINE control_channel::control_channel(std::unique_ptr<implementation> made)
-    : implementation_(std::move(made)) {
+WINSVC_INLINE control_channel::control_channel(std::unique_ptr<implementation> new_server)
+    : implementation_(std::move(new_server)) {
   implementation_->accept_thread = std::thread([server = implementation_.get()] { server->accept_loop(); });
 }
 
@@ -165,12 +165,12 @@ WINSVC_INLINE sys_result<std::unique_ptr<control_channel>> control_channel::open
     if (!S_ISSOCK(info.st_mode)) return sys_failure(EEXIST);  // it may be a file of the app
     ::unlink(address.c_str());                                // the socket file of a process that has ended
   }
-  auto made = std::make_unique<implementation>();
-  made->path = address;
-  made->handler = std::move(handler);
-  made->listener = tcp_socket(::socket(AF_UNIX, SOCK_STREAM, 0));
-  const int native = static_cast<int>(made->listener.native());
-  if (native == -1 || !made->stopping.is_open()) return errno_failure();
+  auto new_server = std::make_unique<implementation>();
+  new_server->path = address;
+  new_server->handler = std::move(handler);
+  new_server->listener = tcp_socket(::socket(AF_UNIX, SOCK_STREAM, 0));
+  const int native = static_cast<int>(new_server->listener.native());
+  if (native == -1 || !new_server->stopping.is_open()) return errno_failure();
   socket_api::disable_inherit(native);
   socket_api::set_nonblocking(native);
   // chmod precedes listen, so that no other user can connect in between.
@@ -181,7 +181,7 @@ WINSVC_INLINE sys_result<std::unique_ptr<control_channel>> control_channel::open
     return error;
   }
   try {
-    return std::unique_ptr<control_channel>(new control_channel(std::move(made)));
+    return std::unique_ptr<control_channel>(new control_channel(std::move(new_server)));
   } catch (const std::exception&) {
     ::unlink(address.c_str());
     return sys_failure(EAGAIN);

@@ -147,7 +147,7 @@ WINSVC_INLINE crash_handler::crash_handler(crash_handler_options options) : stat
 
   stack_t current_stack = {};
   if (::sigaltstack(nullptr, &current_stack) == 0 && (current_stack.ss_flags & SS_DISABLE) != 0) {
-    state_->stack.resize(64 * 1024);  // not if there is one: sanitizers install their own
+    state_->stack.resize(64 * 1024);  // only if the thread has no alternate stack; sanitizers install one
     stack_t signal_stack = {};
     signal_stack.ss_sp = state_->stack.data();
     signal_stack.ss_size = state_->stack.size();

@@ -159,16 +159,16 @@ namespace os {
 
 WINSVC_INLINE key_reader::key_reader(std::function<void(char)> on_key) {
   if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) return;
-  auto new_state = std::make_unique<state>();
-  if (!new_state->stopping.is_open() || !terminal_mode::enable_raw_mode()) return;
-  new_state->on_key = std::move(on_key);
+  auto reader_state = std::make_unique<state>();
+  if (!reader_state->stopping.is_open() || !terminal_mode::enable_raw_mode()) return;
+  reader_state->on_key = std::move(on_key);
   try {
-    new_state->reader = std::thread([s = new_state.get()] { s->read(); });
+    reader_state->reader = std::thread([s = reader_state.get()] { s->read(); });
   } catch (const std::exception&) {  // the system cannot create a thread: report no keys
     terminal_mode::restore_terminal();
     return;
   }
-  state_ = new_state.release();
+  state_ = reader_state.release();
 }
 
 WINSVC_INLINE key_reader::~key_reader() {

@@ -32,16 +32,16 @@ class account_rights {
 
   /// `access`: the required access to the policy, POLICY_...
   static sys_result<account_rights> open(const std::string& sid, ACCESS_MASK access) {
-    account_rights made;
-    if (!made.open_ || !made.add_ || !made.list_ || !made.free_ || !made.close_ || !made.win32_)
+    account_rights rights;
+    if (!rights.open_ || !rights.add_ || !rights.list_ || !rights.free_ || !rights.close_ || !rights.win32_)
       return sys_failure(ERROR_PROC_NOT_FOUND);
     PSID parsed = nullptr;
     if (!::ConvertStringSidToSidW(to_wide(sid).c_str(), &parsed)) return sys_failure(::GetLastError());
-    made.sid_ = local_memory(parsed);
+    rights.sid_ = local_memory(parsed);
     lsa_attributes attributes{};
-    if (const LONG status = made.open_(nullptr, &attributes, access, &made.policy_); status != 0)
-      return sys_failure(made.win32_(status));
-    return made;
+    if (const LONG status = rights.open_(nullptr, &attributes, access, &rights.policy_); status != 0)
+      return sys_failure(rights.win32_(status));
+    return rights;
   }
   account_rights(account_rights&& other) noexcept
       : sid_(std::move(other.sid_)), policy_(std::exchange(other.policy_, nullptr)) {}

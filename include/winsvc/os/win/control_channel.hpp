@@ -165,8 +165,8 @@ WINSVC_INLINE void control_channel::implementation::accept_loop(overlapped_pipe 
   }
 }
 
-WINSVC_INLINE control_channel::control_channel(std::unique_ptr<implementation> made)
-    : implementation_(std::move(made)) {}
+WINSVC_INLINE control_channel::control_channel(std::unique_ptr<implementation> new_server)
+    : implementation_(std::move(new_server)) {}
 
 WINSVC_INLINE control_channel::~control_channel() {
   ::SetEvent(implementation_->stop_event.get());
@@ -184,15 +184,15 @@ WINSVC_INLINE sys_result<std::unique_ptr<control_channel>> control_channel::open
   }
   auto security = descriptor_of("D:P(A;;GA;;;SY)(A;;GRGW;;;BA)(A;;GA;;;" + *sid + ")");
   if (!security) return sys_failure(security.error());
-  auto made = std::make_unique<implementation>();
-  made->name = to_wide(address);
-  made->security = *std::move(security);
-  made->handler = std::move(handler);
-  made->stop_event = unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr));
-  if (!made->stop_event) return sys_failure(::GetLastError());
-  auto first = made->create_instance(true);
+  auto new_server = std::make_unique<implementation>();
+  new_server->name = to_wide(address);
+  new_server->security = *std::move(security);
+  new_server->handler = std::move(handler);
+  new_server->stop_event = unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr));
+  if (!new_server->stop_event) return sys_failure(::GetLastError());
+  auto first = new_server->create_instance(true);
   if (!first) return sys_failure(first.error());
-  auto channel = std::unique_ptr<control_channel>(new control_channel(std::move(made)));
+  auto channel = std::unique_ptr<control_channel>(new control_channel(std::move(new_server)));
   implementation* const server = channel->implementation_.get();
   try {
     server->accept_thread = std::thread([server, pipe = std::make_shared<overlapped_pipe>(*std::move(first))] {

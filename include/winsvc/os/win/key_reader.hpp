@@ -56,20 +56,20 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 WINSVC_INLINE key_reader::key_reader(std::function<void(char)> on_key) {
-  auto new_state = std::make_unique<state>();
-  new_state->input = ::GetStdHandle(STD_INPUT_HANDLE);
+  auto reader_state = std::make_unique<state>();
+  reader_state->input = ::GetStdHandle(STD_INPUT_HANDLE);
   DWORD mode = 0;
   if (!::GetConsoleMode(::GetStdHandle(STD_ERROR_HANDLE), &mode)) return;
-  if (!::GetConsoleMode(new_state->input, &mode)) return;  // the mode stays: it does not affect ReadConsoleInputW
-  new_state->stop_event = unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr));
-  if (!new_state->stop_event) return;
-  new_state->on_key = std::move(on_key);
+  if (!::GetConsoleMode(reader_state->input, &mode)) return;  // the mode stays: it does not affect ReadConsoleInputW
+  reader_state->stop_event = unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr));
+  if (!reader_state->stop_event) return;
+  reader_state->on_key = std::move(on_key);
   try {
-    new_state->reader = std::thread([s = new_state.get()] { s->read(); });
+    reader_state->reader = std::thread([s = reader_state.get()] { s->read(); });
   } catch (const std::exception&) {  // the system cannot create a thread: report no keys
     return;
   }
-  state_ = new_state.release();
+  state_ = reader_state.release();
 }
 
 WINSVC_INLINE key_reader::~key_reader() {
