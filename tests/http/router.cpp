@@ -107,7 +107,7 @@ TEST_CASE("a route that is registered after the start is refused") {
 
 TEST_CASE("a prefix that is none is refused with its place") {
   CHECK(complaint([](service& svc) { svc.group("/api/", [](winsvc::route_group&) {}, at(7)); }) ==
-        "group '/api/' (app.cpp:7): a prefix begins with '/' and does not end with it");
+        "group '/api/' (app.cpp:7): a prefix must start with '/' and must not end with '/'");
 }
 
 TEST_CASE("names that Windows would not take, and two workers of one name, are refused") {

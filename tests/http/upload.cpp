@@ -108,7 +108,7 @@ TEST_CASE("a request without a body brings no files") {
   CHECK(c.request("POST", "/all").body == "0");
   const auto r = c.request("PUT", "/body");
   CHECK(r.status == 400);
-  CHECK(r.body.find("the file is missing; it is sent as the body, and not as a form") != std::string::npos);
+  CHECK(r.body.find("the file is missing; send it as the request body, not as a form") != std::string::npos);
 }
 
 TEST_CASE("a saved file is at its place, over an older one, and stays") {
@@ -160,7 +160,7 @@ TEST_CASE("a file that is asked for and was not sent is a 400 that names it") {
   for (const auto& body : {field("photo", "text"), file("other", "x", "x")}) {
     const auto r = c.post("/", body + "--B--", form_type);
     CHECK(r.status == 400);
-    CHECK(r.body.find("the file 'photo' is missing; it is sent as a part of a multipart/form-data body") !=
+    CHECK(r.body.find("the file 'photo' is missing; send it as a part of a multipart/form-data body") !=
           std::string::npos);
   }
   CHECK(c.post("/", "photo=x", "application/x-www-form-urlencoded").status == 400);

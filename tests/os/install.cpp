@@ -1,6 +1,6 @@
 // Registry, accounts and folder security: the members of service_manager that do not call the SCM.
 #include "winsvc/base/scope.hpp"
-#include "winsvc/model/security.hpp"
+#include "winsvc/scm/security.hpp"
 #include "winsvc/os/native.hpp"
 
 #include <doctest/doctest.h>

@@ -9,18 +9,18 @@
 #include <vector>
 
 #include "winsvc/config/abi.hpp"
-#include "winsvc/model/event_record.hpp"
+#include "winsvc/scm/event_record.hpp"
 #include "winsvc/os/service_manager.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// The local firewall rules as the registry stores them, without those of a group policy. model/firewall.hpp parses
+/// The local firewall rules as the registry stores them, without those of a group policy. diagnose/firewall.hpp parses
 /// them.
 [[nodiscard]] sys_result<std::vector<std::string>> firewall_rules();
 /// The last records of the System event log, newest first (about 4,000). The service control manager logs the events of
-/// all services there (model/event_record.hpp).
+/// all services there (scm/event_record.hpp).
 [[nodiscard]] sys_result<std::vector<model::event_record>> system_events();
 /// True if the path is on another computer: a UNC path or a mapped drive. A mapped drive belongs to the logon session
 /// of the user who mapped it, so a service cannot use it.

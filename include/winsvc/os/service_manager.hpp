@@ -4,7 +4,7 @@
 //
 // One member function stands for one Win32 call, with portable types. os/win/service_manager.hpp and os/win/install.hpp
 // implement it with Win32; winsvc/testing.hpp simulates it on all platforms, so that tests check each call and each
-// argument of install, start and remove (verbs/install.hpp, verbs/start_stop.hpp).
+// argument of install, start and remove (manage/install.hpp, manage/start_stop.hpp).
 //
 // Each function returns the Win32 code unchanged. The verbs write the error messages, because they know the operation.
 #pragma once
@@ -17,9 +17,9 @@
 
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/model/config_levels.hpp"
-#include "winsvc/model/spec.hpp"
-#include "winsvc/model/state.hpp"
+#include "winsvc/scm/config_levels.hpp"
+#include "winsvc/scm/spec.hpp"
+#include "winsvc/scm/state.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

@@ -1,4 +1,4 @@
-// ways: clang++, mingw
+// ways: clang-mingw
 // All macros of tools/foreign_macros.txt are defined. The headers of the libraries come before them: some use these names.
 #include "others.hpp"
 

@@ -1,4 +1,4 @@
-// ways: g++ -std=c++20, clang++ -std=c++20 -DWINSVC_JSON=0, g++ -std=c++23 -DWINSVC_JSON=0
+// ways: clang++ -std=c++20, g++ -std=c++23 -DWINSVC_JSON=0
 // Later standards, and a program without JSON.
 #include <winsvc.hpp>
 

@@ -1,4 +1,4 @@
-// ways: mingw
+// ways: clang-mingw
 // The door to Windows takes back the two macros it defined for itself (cpp-httplib, a floor above, keeps its own).
 #include <string>
 #undef NOMINMAX  // mingw's libstdc++ defines it

@@ -1,4 +1,4 @@
-// ways: mingw, mingw -DUNICODE -D_UNICODE -DWINSVC_JSON=0
+// ways: clang-mingw -DUNICODE -D_UNICODE -DWINSVC_JSON=0
 // <windows.h> comes later, whole, with UNICODE as its project has it.
 #include <winsvc.hpp>
 

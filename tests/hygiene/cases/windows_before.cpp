@@ -1,4 +1,4 @@
-// ways: mingw, clang-mingw
+// ways: clang-mingw
 // <windows.h> came first, the lean way: nothing of it is in our way, and what was defined stays defined.
 #define WIN32_LEAN_AND_MEAN
 #define NOMINMAX

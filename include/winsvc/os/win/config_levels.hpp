@@ -1,4 +1,4 @@
-// Conversion of the config levels (model/config_levels.hpp) to and from the structs of ChangeServiceConfig2W and
+// Conversion of the config levels (scm/config_levels.hpp) to and from the structs of ChangeServiceConfig2W and
 // QueryServiceConfig2W. It makes no calls, so that a test can check each field, also under Wine, whose service manager
 // does not store all levels.
 //
@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "winsvc/config/abi.hpp"
-#include "winsvc/model/config_levels.hpp"
+#include "winsvc/scm/config_levels.hpp"
 #include "winsvc/os/win/windows_headers.hpp"
 #include "winsvc/os/win/wide.hpp"
 
