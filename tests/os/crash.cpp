@@ -25,7 +25,7 @@ using namespace winsvc;
 namespace {
 
 /// The folder in which the crashing process writes its report and its dumps.
-std::string part_folder() { return own_words().at(2); }
+std::string part_folder() { return program_arguments().at(2); }
 
 void write_report(const os::crash_report& r) {
   const std::string text =
@@ -36,7 +36,7 @@ void write_report(const os::crash_report& r) {
 /// it takes 2 s under Wine.
 os::crash_handler::crash_handler_options report_options(std::function<void(const os::crash_report&)> then = nullptr) {
   os::crash_handler::crash_handler_options options;
-  if (own_words().size() > 3 && own_words()[3] == "dump") options.folder = part_folder();
+  if (program_arguments().size() > 3 && program_arguments()[3] == "dump") options.folder = part_folder();
   options.name = "hello";
   options.on_crash = [then](const os::crash_report& r) {
     write_report(r);
@@ -177,7 +177,7 @@ struct crash {
   crash& operator=(const crash&) = delete;
 
   void run(const std::string& part) {
-    code = play(part, {folder, mode});
+    code = run_part(part, {folder, mode});
     const std::string report = os::read_file(os::path_join(folder, "report")).value_or("");
     const auto lines = strings::split(report, '\n');
     has_report = lines.size() == 4;

@@ -32,7 +32,7 @@ namespace {
 
 /// The value of the option --elevated, the last argument; empty without the option.
 std::string own_pipe() {
-  const auto arguments = own_words();
+  const auto arguments = program_arguments();
   return arguments.size() > 2 && arguments[arguments.size() - 2] == os::elevated_option ? arguments.back() : "";
 }
 
@@ -40,7 +40,7 @@ const part echo("echo", [] {
   const auto input = os::connect_to_parent(own_pipe());
   if (!input) return 99;
   std::string text;
-  for (const auto& argument : own_words()) text += "[" + argument + "]";
+  for (const auto& argument : program_arguments()) text += "[" + argument + "]";
   os::write_stdout(text.substr(0, text.find("[--elevated]")) + "\n");
   os::write_stderr("input: " + *input + "\n");
   return 7;

@@ -1,7 +1,7 @@
 // Runs this test program again as a child process that executes one named part instead of the tests.
 //
 //   const part hello("hello", [] { os::write_stdout("hello"); return 7; });   // at namespace scope
-//   CHECK(play("hello") == 7);                                                // in a test
+//   CHECK(run_part("hello") == 7);                                                // in a test
 #pragma once
 
 #include "winsvc/base/quote.hpp"
@@ -22,7 +22,7 @@
 #endif
 
 /// The command-line arguments of this process.
-inline std::vector<std::string> own_words() {
+inline std::vector<std::string> program_arguments() {
 #if defined(_WIN32)
   return winsvc::os::arguments(0, nullptr);
 #else
@@ -39,7 +39,7 @@ inline std::vector<std::string> own_words() {
 /// with the exit code that `run` returns.
 struct part {
   part(const char* name, int (*run)()) {
-    const std::vector<std::string> arguments = own_words();
+    const std::vector<std::string> arguments = program_arguments();
     if (arguments.size() < 2 || arguments[0] != "--part" || arguments[1] != name) return;
     const int code = run();
     std::fflush(nullptr);
@@ -49,7 +49,7 @@ struct part {
 
 /// Runs a part in a child process, waits for its end and returns its exit code. On POSIX, if a signal ended the
 /// process, returns 128 + the signal. `more`: further arguments.
-inline std::uint32_t play(const std::string& name, const std::vector<std::string>& more = {}) {
+inline std::uint32_t run_part(const std::string& name, const std::vector<std::string>& more = {}) {
   std::vector<std::string> arguments = {"--part", name};
   arguments.insert(arguments.end(), more.begin(), more.end());
   const std::string program = winsvc::os::executable_path();
