@@ -92,7 +92,7 @@ TEST_CASE("basic authentication lets in who it knows, and asks everybody else") 
 
 TEST_CASE("a password that is empty is refused at start-up: an environment variable that is not set opens no door") {
   CHECK_THROWS_WITH_AS(static_cast<void>(winsvc::basic_auth("realm", {{"anna", "secret"}, {"bob", ""}})),
-                       "basic_auth: the password of 'bob' is empty", setup_error);
+                       "basic_auth: the password of 'bob' is empty; check the setting that provides it", setup_error);
 }
 
 TEST_CASE("bearer authentication asks the app whose token it is") {

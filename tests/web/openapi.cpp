@@ -94,7 +94,7 @@ TEST_CASE("the types of a handler's parameters are the types of the path's") {
     CHECK(parameters[i]["schema"] == schemas[i]);
   }
   CHECK(d["paths"]["/raw/{x}"]["get"]["parameters"][0]["schema"] == json{{"type", "string"}});
-  CHECK(d["paths"]["/f/{path}"]["get"]["parameters"][0]["description"] == "The rest of the path; it may hold slashes.");
+  CHECK(d["paths"]["/f/{path}"]["get"]["parameters"][0]["description"] == "The rest of the path, which may contain slashes.");
 }
 
 TEST_CASE("what was said of a route stands in its operation") {
