@@ -200,14 +200,14 @@ TEST_CASE("a setting that cannot be is told where it is declared") {
   };
   CHECK(says([](service& svc) { svc.setting("a", 1); svc.setting("A", 2); }).find("it is declared at settings.cpp:") !=
         std::string::npos);
-  CHECK(says([](service& svc) { svc.setting("port", 1); }).find("every service has it") != std::string::npos);
+  CHECK(says([](service& svc) { svc.setting("port", 1); }).find("built-in setting") != std::string::npos);
   CHECK(says([](service& svc) { svc.setting("a b", 1); }).find("a name has letters") != std::string::npos);
   CHECK(says([](service& svc) { svc.setting("a", 0, "", winsvc::between(1, 2)); })
             .find("its default must lie between 1 and 2") != std::string::npos);
   CHECK(says([](service& svc) {
           svc.setting("a", 3, "", winsvc::satisfies([](int n) { return n % 2 == 0; }, "be even"));
         }).find("its default must be even") != std::string::npos);
-  CHECK(says([](service& svc) { svc.setting("a", 1); svc.name("x"); }).find("say it before the first setting") !=
+  CHECK(says([](service& svc) { svc.setting("a", 1); svc.name("x"); }).find("call name() before setting()") !=
         std::string::npos);
   CHECK(says([](service& svc) { svc.name("x"); svc.setting("a", 1); }) == "nothing");
 }
