@@ -49,8 +49,8 @@ class route_statistics {
     const auto us = static_cast<std::uint64_t>(response.duration.count());
     counters.duration[http::request_statistics::bucket_of(response.duration)].fetch_add(1, relaxed);
     if (response.status >= 500) counters.failed.fetch_add(1, relaxed);
-    for (auto max = counters.max_duration.load(relaxed);
-         us > max && !counters.max_duration.compare_exchange_weak(max, us, relaxed);) {}
+    for (auto known_max = counters.max_duration.load(relaxed);
+         us > known_max && !counters.max_duration.compare_exchange_weak(known_max, us, relaxed);) {}
   }
   /// Returns a JSON array of the slowest routes by the 99th percentile, at most `max_routes`.
   [[nodiscard]] std::string json(std::size_t max_routes) const;
