@@ -30,10 +30,10 @@ struct page {
   std::map<std::string, std::map<labels, double>> samples;  ///< by name of the sample
   std::string error;
 
-  double value(const std::string& name, const labels& labels = {}) const {
+  double value(const std::string& name, const labels& sample_labels = {}) const {
     const auto family = samples.find(name);
     if (family == samples.end()) return -1;
-    const auto sample = family->second.find(labels);
+    const auto sample = family->second.find(sample_labels);
     return sample == family->second.end() ? -1 : sample->second;
   }
 };
@@ -48,7 +48,7 @@ bool is_name(const std::string& s, bool allow_colon) {
 }
 
 /// Parses a line `name{label="value",...} number`. Returns the error, or "".
-std::string parse_sample(const std::string& line, std::string& name, labels& labels, double& value) {
+std::string parse_sample(const std::string& line, std::string& name, labels& sample_labels, double& value) {
   std::size_t position = line.find_first_of("{ ");
   if (position == line.npos) return "no value";
   name = line.substr(0, position);
@@ -71,7 +71,7 @@ std::string parse_sample(const std::string& line, std::string& name, labels& lab
         text += c == 'n' ? '\n' : c;
       }
       if (position >= line.size()) return "a label's value without an end";
-      if (!labels.emplace(label, text).second) return "a label twice";
+      if (!sample_labels.emplace(label, text).second) return "a label twice";
     } while (line[++position] == ',');
     if (line[position++] != '}') return "labels without an end";
   }
@@ -138,11 +138,11 @@ page parse(const std::string& text) {
       continue;
     }
     std::string name;
-    labels labels;
+    labels sample_labels;
     double value = 0;
-    p.error = parse_sample(line, name, labels, value);
+    p.error = parse_sample(line, name, sample_labels, value);
     if (p.error.empty() && family_of(p, name) != current) p.error = "a sample outside its family";
-    if (p.error.empty() && !p.samples[name].emplace(labels, value).second) p.error = "a sample twice";
+    if (p.error.empty() && !p.samples[name].emplace(sample_labels, value).second) p.error = "a sample twice";
     if (p.error.empty() && (p.types[current] == "counter") && (value < 0 || name.find("_total") + 6 != name.size()))
       p.error = "an invalid counter";
     if (!p.error.empty()) p.error += ": " + line;

@@ -142,14 +142,14 @@ class prometheus_text {
     out += "# HELP " + std::string(name) + ' ' + std::string(help) + "\n# TYPE " + std::string(name) + ' ' +
            std::string(type) + '\n';
   }
-  void sample(std::string_view name, const labels& labels, std::string_view value) {
+  void sample(std::string_view name, const labels& sample_labels, std::string_view value) {
     out += name;
     char separator = '{';
-    for (const auto& [label, text] : labels) {
+    for (const auto& [label, text] : sample_labels) {
       out += separator + std::string(label) + "=\"" + escaped(text) + '"';
       separator = ',';
     }
-    if (!labels.empty()) out += '}';
+    if (!sample_labels.empty()) out += '}';
     out += ' ' + std::string(value) + '\n';
   }
   /// Writes a family with one sample without labels.
