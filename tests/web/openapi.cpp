@@ -53,10 +53,10 @@ struct todos {
 }  // namespace
 
 TEST_CASE("there is no document by default, and the app can choose its path") {
-  auto none = [](service& svc) { svc.get("/", text); };
+  auto without = [](service& svc) { svc.get("/", text); };
   auto moved = [](service& svc) { svc.openapi("/api/described"); };
 
-  CHECK(client(none).get("/openapi.json").status == 404);
+  CHECK(client(without).get("/openapi.json").status == 404);
   CHECK(client(moved).get("/openapi.json").status == 404);
   CHECK(client(moved).get("/api/described").status == 200);
 }

@@ -103,12 +103,12 @@ WINSVC_INLINE head_error head_parser::check_partial_line(std::string_view line, 
   const auto method_end = line.find(' ');
   if ((method_end == npos ? line.size() : method_end) > limits_.method_bytes) return {501, "method too long"};
   if (method_end == npos) return {};
-  const auto rest = line.substr(method_end + 1);
-  const auto target_end = rest.find(' ');
-  if ((target_end == npos ? rest.size() : target_end) > limits_.target_bytes) return {414, "target too long"};
+  const auto remaining = line.substr(method_end + 1);
+  const auto target_end = remaining.find(' ');
+  if ((target_end == npos ? remaining.size() : target_end) > limits_.target_bytes) return {414, "target too long"};
   if (target_end == npos) return {};
   constexpr std::string_view version = "HTTP/1.1";
-  if (rest.size() - target_end - 1 > version.size()) return {400, "malformed request line"};
+  if (remaining.size() - target_end - 1 > version.size()) return {400, "malformed request line"};
   return {};
 }
 
@@ -151,26 +151,26 @@ WINSVC_INLINE head_error head_parser::target(std::string_view text) {
     return head_.method_id == route::method::options ? head_error{} : head_error{400, "target '*' requires OPTIONS"};
   }
 
-  std::string_view rest = text;
+  std::string_view remaining = text;
   if (text[0] != '/') {
     const auto scheme_end = text.find("://");
     if (scheme_end == std::string_view::npos) return {400, "target is neither a path nor a URL"};
     const auto scheme = text.substr(0, scheme_end);
     if (!strings::equal_nocase(scheme, "http") && !strings::equal_nocase(scheme, "https"))
       return {400, "unsupported scheme"};
-    rest.remove_prefix(scheme_end + 3);
-    authority_ = rest.substr(0, rest.find_first_of("/?"));
+    remaining.remove_prefix(scheme_end + 3);
+    authority_ = remaining.substr(0, remaining.find_first_of("/?"));
     if (!is_authority(authority_)) return {400, "invalid authority in target"};
-    rest.remove_prefix(authority_.size());
-    if (rest.empty() && head_.method_id == route::method::options) {  // RFC 9112 section 3.2.4
+    remaining.remove_prefix(authority_.size());
+    if (remaining.empty() && head_.method_id == route::method::options) {  // RFC 9112 section 3.2.4
       head_.path = "*";
       return {};
     }
   }
-  const auto mark = rest.find('?');
-  head_.path = rest.substr(0, mark);
+  const auto mark = remaining.find('?');
+  head_.path = remaining.substr(0, mark);
   if (head_.path.empty()) head_.path = "/";  // RFC 9112 section 3.2.1
-  if (mark != std::string_view::npos) head_.query = rest.substr(mark + 1);
+  if (mark != std::string_view::npos) head_.query = remaining.substr(mark + 1);
   return {};
 }
 
@@ -206,10 +206,10 @@ WINSVC_INLINE head_error head_parser::parse_known_field(const field& f) {
   if (is("Content-Length")) return content_length(f.value);
   if (is("Transfer-Encoding")) return transfer_encoding(f.value);
   if (is("Connection")) {
-    for (auto rest = f.value; !rest.empty();) {
-      const auto end = (std::min)(rest.find(','), rest.size());
-      const auto option = strings::trim(rest.substr(0, end));
-      rest.remove_prefix((std::min)(end + 1, rest.size()));
+    for (auto remaining = f.value; !remaining.empty();) {
+      const auto end = (std::min)(remaining.find(','), remaining.size());
+      const auto option = strings::trim(remaining.substr(0, end));
+      remaining.remove_prefix((std::min)(end + 1, remaining.size()));
       if (strings::equal_nocase(option, "close")) has_close_ = true;
       if (strings::equal_nocase(option, "keep-alive")) has_keep_alive_ = true;
       if (strings::equal_nocase(option, "upgrade")) has_upgrade_ = true;
