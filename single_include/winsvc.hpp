@@ -59,244 +59,244 @@
 //   3294  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
 //   3428  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
 //   3460  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
-//   3543  scm/control_event.hpp              What comes with a control: the session that changed, the power that went.
-//   3613  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   3788  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   3819  settings/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
-//   3968  settings/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
-//   4033  settings/setting.hpp               One setting: its type, its rules, its value, and the value it would ...
-//   4248  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   4395  api/tls_options.hpp                TLS options: client certificates.
-//   4436  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   4503  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   4644  scm/recovery.hpp                   What the SCM does when the service fails.
-//   4707  base/quote.hpp                     Windows command lines.
-//   4748  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   4823  scm/spec.hpp                       What is to be installed.
-//   4907  wire/limits.hpp                    How much a client may send, and how long it may take.
-//   4976  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   5276  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   5322  api/run.hpp                        Entry point: runs the verb on the command line.
-//   5360  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   5373  addons/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
-//   5414  addons/cors.hpp                    Cross-origin requests.
-//   5455  wire/head.hpp                      A request head that has passed the gate (wire/gate.hpp).
-//   5572  wire/websocket.hpp                 The WebSocket protocol as values.
-//   5701  addons/same_origin.hpp             Requests that change something, from pages of this service alone.
-//   5728  wire/ip.hpp                        IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   5785  addons/rate_limit.hpp              How often one client may ask.
-//   5854  addons/proxies.hpp                 The client behind a proxy.
-//   5880  addons/headers.hpp                 Small middleware for headers and sizes.
+//   3543  scm/control_event.hpp              Event data of a control.
+//   3616  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   3791  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   3822  settings/setting_value.hpp         Types of settings and their text form.
+//   3974  settings/settings_file.hpp         Settings file (.ini).
+//   4041  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
+//   4266  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   4413  api/tls_options.hpp                TLS options: client certificates.
+//   4454  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   4521  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   4662  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   4730  base/quote.hpp                     Windows command lines.
+//   4771  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   4846  scm/spec.hpp                       Service specification.
+//   4938  wire/limits.hpp                    How much a client may send, and how long it may take.
+//   5007  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   5307  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   5353  api/run.hpp                        Entry point: runs the verb on the command line.
+//   5391  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   5404  addons/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
+//   5445  addons/cors.hpp                    Cross-origin requests.
+//   5486  wire/head.hpp                      A request head that has passed the gate (wire/gate.hpp).
+//   5603  wire/websocket.hpp                 The WebSocket protocol as values.
+//   5732  addons/same_origin.hpp             Requests that change something, from pages of this service alone.
+//   5759  wire/ip.hpp                        IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   5816  addons/rate_limit.hpp              How often one client may ask.
+//   5885  addons/proxies.hpp                 The client behind a proxy.
+//   5911  addons/headers.hpp                 Small middleware for headers and sizes.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   5913  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   6124  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   6153  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   6169  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   6267  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//   6309  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//   6466  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
-//   6543  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   6573  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//   6689  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   6766  wire/grammar.hpp:bodies            The few words of HTTP's grammar that the gate and the chunked decoder ...
-//   6820  wire/cookie.hpp:bodies             A cookie as text: with all its attributes, and signed so that a client ...
-//   6945  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//   7012  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//   7061  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   7110  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//   7136  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//   7164  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//   7215  route/url_value.hpp:bodies         url_value, with_query.
-//   7257  wire/fields.hpp:bodies             Names and values as queries and forms have them ...
-//   7323  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//   7351  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//   7373  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   7445  settings/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
-//   7561  settings/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
-//   7696  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//   7835  scm/recovery.hpp:bodies            What the SCM does when the service fails.
-//   7901  base/quote.hpp:bodies              Windows command lines.
-//   7989  scm/spec.hpp:bodies                What is to be installed.
-//   8096  addons/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
-//   8176  addons/cors.hpp:bodies             Cross-origin requests.
-//   8243  wire/head.hpp:bodies               A request head that has passed the gate (wire/gate.hpp).
-//   8318  wire/websocket.hpp:bodies          The WebSocket protocol as values.
-//   8572  addons/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
-//   8598  wire/ip.hpp:bodies                 IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   8753  addons/rate_limit.hpp:bodies       How often one client may ask.
-//   8805  addons/proxies.hpp:bodies          The client behind a proxy.
-//   8838  addons/headers.hpp:bodies          Small middleware for headers and sizes.
-//   8879  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//   9027  base/error_codes.hpp               What system codes mean to the person who meets them.
-//   9162  base/flat_json.hpp                 JSON objects of texts and numbers alone, read.
-//   9292  settings/registry.hpp              The settings of an app.
-//   9577  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//   9775  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  10103  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  10209  wire/head_parser.hpp               The gate: decides whether the bytes a client sent are one valid ...
-//  10581  wire/chunked.hpp                   Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
-//  10742  wire/file_name.hpp                 The name a client gives to a file it sends, as a name that can be ...
-//  10820  wire/path_mapping.hpp              From the tail of a route to the path of a file below a folder, or a ...
-//  10889  wire/conditional.hpp               Requests with conditions.
-//  11032  wire/representation.hpp            Which form of a file a client gets.
-//  11154  wire/multipart.hpp                 A form with files (multipart/form-data, RFC 7578), taken apart while ...
-//  11404  scm/state.hpp                      The words that a service and the Service Control Manager (SCM) share.
-//  11565  scm/lifecycle.hpp                  The life of a service as a pure state machine.
-//  11678  scm/control_policy.hpp             What a control means in a state.
-//  11759  scm/stop_limits.hpp                How long a stop may take, by where it comes from.
-//  11822  scm/events.hpp                     What the service writes into the Windows event log, as a table.
-//  11879  scm/account.hpp                    The account a service runs as.
-//  12009  scm/security.hpp                   Who may do what, as text.
-//  12221  scm/config_levels.hpp              What ChangeServiceConfig2W sets, level by level.
-//  12328  scm/event_record.hpp               What stands in the Windows event log, read.
-//  12466  scm/saved_state.hpp                What the running service leaves for `status` to find.
-//  12557  commandline/verbs.hpp              The command line as two tables.
-//  12788  commandline/command.hpp            From argv to what is asked: pure, by the tables of commandline/verbs.hpp.
-//  13190  os/posix/headers.hpp               The door to POSIX: the one file that includes its system headers.
-//  13225  os/service_manager.hpp             The Service Control Manager as seen by who manages services, and what ...
-//  13386  os/socket.hpp                      TCP as the engine needs it.
-//  13527  os/posix/socket_api.hpp            What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//  13678  os/file.hpp                        The few things done with files.
-//  13788  os/process.hpp                     This process and its surroundings.
-//  13905  os/win/wide.hpp                    Windows' own strings, lists of strings and handles.
-//  14008  os/win/socket_api.hpp              What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//  14190  os/tcp.hpp                         os/socket.hpp on every platform.
-//  14461  os/poll_poller.hpp                 os/poller.hpp over poll() and WSAPoll.
-//  14626  os/posix/epoll.hpp                 os/poller.hpp on Linux.
-//  14737  os/win/iocp.hpp                    os/poller.hpp on Windows: an I/O completion port.
-//  14981  os/poller.hpp                      Waiting for many sockets with few threads.
-//  15031  os/control_channel.hpp             Where the operator talks to a running service.
-//  15098  os/posix/file.hpp                  os/file.hpp on POSIX.
-//  15267  os/connection_threads.hpp          Threads for those who come and go.
-//  15352  os/posix/control_channel.hpp       os/channel.hpp on POSIX: a Unix socket.
-//  15568  os/console.hpp                     The terminal: writing to it, asking for a secret, and the ways a ...
-//  15668  os/posix/console.hpp               os/console.hpp on POSIX.
-//  15822  os/crash.hpp                       What is left of a process that crashes.
-//  15956  os/posix/crash.hpp                 os/crash.hpp on POSIX.
-//  16153  os/elevation.hpp                   The same program once more, elevated.
-//  16227  os/posix/elevation.hpp             os/elevation.hpp on POSIX: there is nobody to ask.
-//  16274  os/folder_watcher.hpp              A folder that is watched.
-//  16324  os/posix/folder_watcher.hpp        os/folder_watcher.hpp on POSIX: inotify on Linux.
-//  16427  os/key_reader.hpp                  Keys as a person presses them, without Enter, where standard input is ...
-//  16464  os/posix/key_reader.hpp            os/keys.hpp on POSIX.
-//  16646  os/local_time.hpp                  How far the clocks on this machine's walls are ahead of UTC.
-//  16668  os/posix/local_time.hpp            os/local_time.hpp on POSIX.
-//  16703  os/exclusive_file.hpp              A file that comes into being.
-//  16781  os/posix/exclusive_file.hpp        os/exclusive_file.hpp on POSIX.
-//  16882  os/probe.hpp                       What `doctor` and `why` ask the machine beside its services.
-//  16910  os/posix/probe.hpp                 os/probe.hpp on POSIX: there is no such thing.
-//  16951  os/dispatcher.hpp                  The Service Control Manager as seen by the service itself.
-//  16991  os/event_log.hpp                   The Windows event log: one report, one line.
-//  17050  os/posix/process.hpp               os/process.hpp, os/event_log.hpp and the service side of the seam on ...
-//  17300  os/input_file.hpp                  A file that is read from any place of it.
-//  17364  os/posix/input_file.hpp            os/input_file.hpp on POSIX.
-//  17456  os/win/security.hpp                Security descriptors and SIDs as Windows holds them, and as text.
-//  17579  os/win/control_channel.hpp         os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  17817  os/win/console.hpp                 os/console.hpp on Windows.
-//  18016  os/win/file.hpp                    os/file.hpp on Windows.
-//  18200  os/win/system_library.hpp          Functions of Windows' own libraries, found at run time.
-//  18237  os/win/crash.hpp                   os/crash.hpp on Windows.
-//  18536  os/win/dispatcher.hpp              The real dispatcher: ServiceMain and the control handler, which ...
-//  18635  os/win/elevation.hpp               os/elevation.hpp on Windows.
-//  18887  os/win/folder_watcher.hpp          os/folder_watcher.hpp on Windows.
-//  18957  os/win/key_reader.hpp              os/keys.hpp on Windows.
-//  19044  os/win/local_time.hpp              os/local_time.hpp on Windows.
-//  19097  os/win/exclusive_file.hpp          os/exclusive_file.hpp on Windows.
-//  19188  os/win/registry.hpp                Keys of the registry below HKEY_LOCAL_MACHINE.
-//  19322  os/win/probe.hpp                   os/probe.hpp on Windows.
-//  19395  os/win/process.hpp                 os/process.hpp and os/event_log.hpp on Windows.
-//  19573  os/win/input_file.hpp              os/input_file.hpp on Windows.
-//  19684  os/win/account_rights.hpp          The right to log on as a service, in Windows' database of who may what ...
-//  19812  os/win/install.hpp                 What an install touches beside the Service Control Manager.
-//  19973  os/win/config_levels.hpp           model/levels.hpp as Windows has it.
-//  20123  os/win/service_manager.hpp         The real Service Control Manager.
-//  20376  os/native.hpp                      The operating system, whole: the seam and this platform's bodies for it.
-//  20382  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  20675  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  20747  log/log_query.hpp                  Which entries of a log are wanted, and what a line of one says of itself.
-//  20829  log/rotating_file_sink.hpp         The log file: appended to, set aside by size and by day, so many kept.
-//  21204  log/console_sink.hpp               The log on the screen.
-//  21301  log/event_log_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
-//  21344  log/log_reader.hpp                 What `logs` shows: entries of the log file and of those that were set ...
-//  21574  addons/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
-//  21869  addons/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
-//  22110  addons/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
-//  22220  addons/dashboard_style.hpp         The looks of the dashboard (addons/dashboard_page.hpp).
-//  22371  addons/dashboard_script.hpp        What fills the dashboard (addons/dashboard_page.hpp).
-//  22768  http/router.hpp                    The routes of an app with their handlers.
-//  22958  http/request_statistics.hpp        How busy a service is.
-//  23157  http/engine_state.hpp              What the connections of one engine have in common.
-//  23267  http/upload_folder.hpp             The files of uploads on disk.
-//  23338  http/transport.hpp                 What a connection reads from and writes to.
-//  23484  http/exchange.hpp                  One request and its answer on their way through cpp-httplib.
-//  23835  http/stream_impl.hpp               The bodies of api/stream.hpp that work on a request in progress.
-//  23869  http/reply_impl.hpp                The bodies of api/reply.hpp that work on a request in progress.
-//  23927  http/problem.hpp                   Error responses: application/problem+json (RFC 9457), or a line of ...
-//  24011  http/context_impl.hpp              The bodies of api/context.hpp.
-//  24064  http/url_for_impl.hpp              The body of api/url_for.hpp.
-//  24095  http/route_builder_impl.hpp        The bodies of api/route_builder.hpp.
-//  24227  http/group_impl.hpp                The bodies of api/group.hpp: what a registrar does with the router.
-//  24275  http/body_reader.hpp               Reads the body of a request when a handler is about to be called, and ...
-//  24446  http/handler_timeouts.hpp          Time-outs of handlers.
-//  24558  http/upload_receiver.hpp           How the server hands a body to whatever reads it into files, without ...
-//  24588  http/error_responder.hpp           What becomes of everything that goes wrong between a request and its ...
-//  24743  http/fast_path.hpp                 The direct way of a plain request.
-//  24920  http/request_processor.hpp         cpp-httplib at work for one request.
-//  25335  http/file_response.hpp             A file as an answer: sent in pieces from the open file, never whole in ...
-//  25483  http/static_folder.hpp             A folder of files below a prefix.
-//  25629  http/upload_impl.hpp               The bodies of api/upload.hpp that work on files and on a request in ...
-//  25696  http/upload_reader.hpp             Reads a body into files while it arrives (api/upload.hpp has what ...
-//  25905  http/websocket_session.hpp         One open WebSocket on its connection.
-//  26249  server/tls_identity.hpp            The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
-//  26281  server/engine.hpp                  The engine: listens, accepts, serves, drains.
-//  26375  server/connection.hpp              One connection, from its first byte to its close, in steps.
-//  26817  server/thread_pool.hpp             The engine's threads, few and busy.
-//  27294  server/connection_table.hpp        The clients that are connected, and who of the crew is at which of them.
-//  27447  server/tls.hpp                     TLS between a socket and HTTP, where cpp-httplib is built with a ...
-//  27793  server/server.hpp                  The server inside an engine (server/engine.hpp).
-//  28311  host/definition.hpp                Everything App said, as a value: what the runtime and the verbs read.
-//  28417  host/service_impl.hpp              The bodies of api/service.hpp: what App says goes into the blueprint.
-//  28641  host/builtin_routes.hpp            What a service can tell of itself, where the app asks for it.
-//  28724  host/dashboard.hpp                 `svc.dashboard`: the service on a page (addons/dashboard_page.hpp) ...
-//  28981  host/status_reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  29046  host/health.hpp                    Liveness and readiness.
-//  29125  host/hook_thread.hpp               The thread that hooks run on, one after the other, and the patience ...
-//  29291  host/hook_runner.hpp               Runs the app's hooks on their thread and waits beside it.
-//  29398  host/builtin_settings.hpp          The settings of a run.
-//  29555  host/settings_watcher.hpp          The settings file, watched.
-//  29667  host/control_tasks.hpp             What controls ask for, beside a stop.
-//  29874  host/worker_pool.hpp               The app's workers while they run.
-//  29983  host/control_channel_server.hpp    What the operator asks a running service, by its channel ...
-//  30135  host/runtime.hpp                   The one order of start, serve, drain and stop, the same in a terminal ...
-//  30628  host/status.hpp                    What `status` shows: the SCM's view of the service and what the ...
-//  30769  host/console_keys.hpp              The keys of `debug`: what a control of the SCM's would do, at a ...
-//  30887  host/console_host.hpp              `debug`: the service in a terminal.
-//  30985  host/service_host.hpp              `run-service`: the service under the Service Control Manager.
-//  31325  manage/installation.hpp            What is installed, what is to be, and what lies between the two.
-//  31682  manage/wait.hpp                    Waiting until the SCM says that a service has got where it was sent.
-//  31766  manage/verb_context.hpp            What every verb that manages the service stands on.
-//  31900  manage/start_stop.hpp              The verbs that bring an installed service up and down.
-//  32198  manage/send_control.hpp            The verbs that send a running service a control.
-//  32333  manage/folder_access.hpp           The folders that a service needs, opened to its own SID and to nothing ...
-//  32462  manage/query_installed.hpp         What is installed, read with query rights alone.
-//  32559  manage/drift.hpp                   Drift: where what is installed is not what the program would install.
-//  32622  manage/install.hpp                 install and update: look at what there is (verbs/survey.hpp), plan ...
-//  32967  manage/remove.hpp                  remove: stop, wait, delete, close, wait until it is gone, and take ...
-//  33058  diagnose/firewall.hpp              Windows' firewall, as far as it concerns one program that listens.
-//  33149  diagnose/finding.hpp               What `doctor` finds: each with its weight, what was seen, and what to do.
-//  33319  diagnose/live_query.hpp            The questions that verbs ask a running service on its channel ...
-//  33403  diagnose/system_probe.hpp          The machine beside its services, as verbs ask it.
-//  33432  diagnose/doctor.hpp                `diagnostics`: looks at all that makes services fail, before it does.
-//  33732  diagnose/post_mortem.hpp           `why`: what became of the service, in a few sentences, from all that ...
-//  33856  cli/run_verb.hpp                   The verbs that manage, by their words.
-//  34071  cli/config.hpp                     `config`: every setting with its value, where that comes from, and ...
-//  34214  cli/run.hpp                        From the command line to a verb: the body of winsvc::run (api/run.hpp).
+//   5944  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   6155  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   6184  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   6200  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   6298  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//   6340  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//   6497  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
+//   6574  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   6604  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//   6720  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   6797  wire/grammar.hpp:bodies            The few words of HTTP's grammar that the gate and the chunked decoder ...
+//   6851  wire/cookie.hpp:bodies             A cookie as text: with all its attributes, and signed so that a client ...
+//   6976  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//   7043  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//   7092  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   7141  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//   7167  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//   7195  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//   7246  route/url_value.hpp:bodies         url_value, with_query.
+//   7288  wire/fields.hpp:bodies             Names and values as queries and forms have them ...
+//   7354  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//   7382  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//   7404  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   7476  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   7594  settings/settings_file.hpp:bodies  Settings file (.ini).
+//   7736  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//   7875  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//   7941  base/quote.hpp:bodies              Windows command lines.
+//   8029  scm/spec.hpp:bodies                Service specification.
+//   8138  addons/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
+//   8218  addons/cors.hpp:bodies             Cross-origin requests.
+//   8285  wire/head.hpp:bodies               A request head that has passed the gate (wire/gate.hpp).
+//   8360  wire/websocket.hpp:bodies          The WebSocket protocol as values.
+//   8614  addons/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
+//   8640  wire/ip.hpp:bodies                 IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   8795  addons/rate_limit.hpp:bodies       How often one client may ask.
+//   8847  addons/proxies.hpp:bodies          The client behind a proxy.
+//   8880  addons/headers.hpp:bodies          Small middleware for headers and sizes.
+//   8921  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//   9069  base/error_codes.hpp               Error messages and remedies for system error codes.
+//   9208  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//   9341  settings/registry.hpp              Registry of the settings of an app.
+//   9642  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//   9840  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  10168  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  10274  wire/head_parser.hpp               The gate: decides whether the bytes a client sent are one valid ...
+//  10646  wire/chunked.hpp                   Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
+//  10807  wire/file_name.hpp                 The name a client gives to a file it sends, as a name that can be ...
+//  10885  wire/path_mapping.hpp              From the tail of a route to the path of a file below a folder, or a ...
+//  10954  wire/conditional.hpp               Requests with conditions.
+//  11097  wire/representation.hpp            Which form of a file a client gets.
+//  11219  wire/multipart.hpp                 A form with files (multipart/form-data, RFC 7578), taken apart while ...
+//  11469  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  11640  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  11757  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  11842  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  11907  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  11974  scm/account.hpp                    Account of a service.
+//  12113  scm/security.hpp                   Security descriptors in SDDL.
+//  12331  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  12441  scm/event_record.hpp               Records of the Windows event log.
+//  12582  scm/saved_state.hpp                Saved state of a service.
+//  12680  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  12929  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
+//  13336  os/posix/headers.hpp               The door to POSIX: the one file that includes its system headers.
+//  13371  os/service_manager.hpp             The Service Control Manager as seen by who manages services, and what ...
+//  13532  os/socket.hpp                      TCP as the engine needs it.
+//  13673  os/posix/socket_api.hpp            What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//  13824  os/file.hpp                        The few things done with files.
+//  13934  os/process.hpp                     This process and its surroundings.
+//  14051  os/win/wide.hpp                    Windows' own strings, lists of strings and handles.
+//  14154  os/win/socket_api.hpp              What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//  14336  os/tcp.hpp                         os/socket.hpp on every platform.
+//  14607  os/poll_poller.hpp                 os/poller.hpp over poll() and WSAPoll.
+//  14772  os/posix/epoll.hpp                 os/poller.hpp on Linux.
+//  14883  os/win/iocp.hpp                    os/poller.hpp on Windows: an I/O completion port.
+//  15127  os/poller.hpp                      Waiting for many sockets with few threads.
+//  15177  os/control_channel.hpp             Where the operator talks to a running service.
+//  15244  os/posix/file.hpp                  os/file.hpp on POSIX.
+//  15413  os/connection_threads.hpp          Threads for those who come and go.
+//  15498  os/posix/control_channel.hpp       os/channel.hpp on POSIX: a Unix socket.
+//  15714  os/console.hpp                     The terminal: writing to it, asking for a secret, and the ways a ...
+//  15814  os/posix/console.hpp               os/console.hpp on POSIX.
+//  15968  os/crash.hpp                       What is left of a process that crashes.
+//  16102  os/posix/crash.hpp                 os/crash.hpp on POSIX.
+//  16299  os/elevation.hpp                   The same program once more, elevated.
+//  16373  os/posix/elevation.hpp             os/elevation.hpp on POSIX: there is nobody to ask.
+//  16420  os/folder_watcher.hpp              A folder that is watched.
+//  16470  os/posix/folder_watcher.hpp        os/folder_watcher.hpp on POSIX: inotify on Linux.
+//  16573  os/key_reader.hpp                  Keys as a person presses them, without Enter, where standard input is ...
+//  16610  os/posix/key_reader.hpp            os/keys.hpp on POSIX.
+//  16792  os/local_time.hpp                  How far the clocks on this machine's walls are ahead of UTC.
+//  16814  os/posix/local_time.hpp            os/local_time.hpp on POSIX.
+//  16849  os/exclusive_file.hpp              A file that comes into being.
+//  16927  os/posix/exclusive_file.hpp        os/exclusive_file.hpp on POSIX.
+//  17028  os/probe.hpp                       What `doctor` and `why` ask the machine beside its services.
+//  17056  os/posix/probe.hpp                 os/probe.hpp on POSIX: there is no such thing.
+//  17097  os/dispatcher.hpp                  The Service Control Manager as seen by the service itself.
+//  17137  os/event_log.hpp                   The Windows event log: one report, one line.
+//  17196  os/posix/process.hpp               os/process.hpp, os/event_log.hpp and the service side of the seam on ...
+//  17446  os/input_file.hpp                  A file that is read from any place of it.
+//  17510  os/posix/input_file.hpp            os/input_file.hpp on POSIX.
+//  17602  os/win/security.hpp                Security descriptors and SIDs as Windows holds them, and as text.
+//  17725  os/win/control_channel.hpp         os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  17963  os/win/console.hpp                 os/console.hpp on Windows.
+//  18162  os/win/file.hpp                    os/file.hpp on Windows.
+//  18346  os/win/system_library.hpp          Functions of Windows' own libraries, found at run time.
+//  18383  os/win/crash.hpp                   os/crash.hpp on Windows.
+//  18682  os/win/dispatcher.hpp              The real dispatcher: ServiceMain and the control handler, which ...
+//  18781  os/win/elevation.hpp               os/elevation.hpp on Windows.
+//  19033  os/win/folder_watcher.hpp          os/folder_watcher.hpp on Windows.
+//  19103  os/win/key_reader.hpp              os/keys.hpp on Windows.
+//  19190  os/win/local_time.hpp              os/local_time.hpp on Windows.
+//  19243  os/win/exclusive_file.hpp          os/exclusive_file.hpp on Windows.
+//  19334  os/win/registry.hpp                Keys of the registry below HKEY_LOCAL_MACHINE.
+//  19468  os/win/probe.hpp                   os/probe.hpp on Windows.
+//  19541  os/win/process.hpp                 os/process.hpp and os/event_log.hpp on Windows.
+//  19719  os/win/input_file.hpp              os/input_file.hpp on Windows.
+//  19830  os/win/account_rights.hpp          The right to log on as a service, in Windows' database of who may what ...
+//  19958  os/win/install.hpp                 What an install touches beside the Service Control Manager.
+//  20119  os/win/config_levels.hpp           model/levels.hpp as Windows has it.
+//  20269  os/win/service_manager.hpp         The real Service Control Manager.
+//  20522  os/native.hpp                      The operating system, whole: the seam and this platform's bodies for it.
+//  20528  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  20821  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  20893  log/log_query.hpp                  Log query of the verb `logs`.
+//  20978  log/rotating_file_sink.hpp         The log file: appended to, set aside by size and by day, so many kept.
+//  21353  log/console_sink.hpp               The log on the screen.
+//  21450  log/event_log_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
+//  21493  log/log_reader.hpp                 What `logs` shows: entries of the log file and of those that were set ...
+//  21723  addons/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
+//  22018  addons/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
+//  22259  addons/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
+//  22369  addons/dashboard_style.hpp         The looks of the dashboard (addons/dashboard_page.hpp).
+//  22520  addons/dashboard_script.hpp        What fills the dashboard (addons/dashboard_page.hpp).
+//  22917  http/router.hpp                    The routes of an app with their handlers.
+//  23107  http/request_statistics.hpp        How busy a service is.
+//  23306  http/engine_state.hpp              What the connections of one engine have in common.
+//  23416  http/upload_folder.hpp             The files of uploads on disk.
+//  23487  http/transport.hpp                 What a connection reads from and writes to.
+//  23633  http/exchange.hpp                  One request and its answer on their way through cpp-httplib.
+//  23984  http/stream_impl.hpp               The bodies of api/stream.hpp that work on a request in progress.
+//  24018  http/reply_impl.hpp                The bodies of api/reply.hpp that work on a request in progress.
+//  24076  http/problem.hpp                   Error responses: application/problem+json (RFC 9457), or a line of ...
+//  24160  http/context_impl.hpp              The bodies of api/context.hpp.
+//  24213  http/url_for_impl.hpp              The body of api/url_for.hpp.
+//  24244  http/route_builder_impl.hpp        The bodies of api/route_builder.hpp.
+//  24376  http/group_impl.hpp                The bodies of api/group.hpp: what a registrar does with the router.
+//  24424  http/body_reader.hpp               Reads the body of a request when a handler is about to be called, and ...
+//  24595  http/handler_timeouts.hpp          Time-outs of handlers.
+//  24707  http/upload_receiver.hpp           How the server hands a body to whatever reads it into files, without ...
+//  24737  http/error_responder.hpp           What becomes of everything that goes wrong between a request and its ...
+//  24892  http/fast_path.hpp                 The direct way of a plain request.
+//  25069  http/request_processor.hpp         cpp-httplib at work for one request.
+//  25484  http/file_response.hpp             A file as an answer: sent in pieces from the open file, never whole in ...
+//  25632  http/static_folder.hpp             A folder of files below a prefix.
+//  25778  http/upload_impl.hpp               The bodies of api/upload.hpp that work on files and on a request in ...
+//  25845  http/upload_reader.hpp             Reads a body into files while it arrives (api/upload.hpp has what ...
+//  26054  http/websocket_session.hpp         One open WebSocket on its connection.
+//  26398  server/tls_identity.hpp            The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
+//  26430  server/engine.hpp                  The engine: listens, accepts, serves, drains.
+//  26524  server/connection.hpp              One connection, from its first byte to its close, in steps.
+//  26966  server/thread_pool.hpp             The engine's threads, few and busy.
+//  27443  server/connection_table.hpp        The clients that are connected, and who of the crew is at which of them.
+//  27596  server/tls.hpp                     TLS between a socket and HTTP, where cpp-httplib is built with a ...
+//  27942  server/server.hpp                  The server inside an engine (server/engine.hpp).
+//  28460  host/definition.hpp                Everything App said, as a value: what the runtime and the verbs read.
+//  28566  host/service_impl.hpp              The bodies of api/service.hpp: what App says goes into the blueprint.
+//  28790  host/builtin_routes.hpp            What a service can tell of itself, where the app asks for it.
+//  28873  host/dashboard.hpp                 `svc.dashboard`: the service on a page (addons/dashboard_page.hpp) ...
+//  29130  host/status_reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  29195  host/health.hpp                    Liveness and readiness.
+//  29274  host/hook_thread.hpp               The thread that hooks run on, one after the other, and the patience ...
+//  29440  host/hook_runner.hpp               Runs the app's hooks on their thread and waits beside it.
+//  29547  host/builtin_settings.hpp          The settings of a run.
+//  29704  host/settings_watcher.hpp          The settings file, watched.
+//  29816  host/control_tasks.hpp             What controls ask for, beside a stop.
+//  30023  host/worker_pool.hpp               The app's workers while they run.
+//  30132  host/control_channel_server.hpp    What the operator asks a running service, by its channel ...
+//  30284  host/runtime.hpp                   The one order of start, serve, drain and stop, the same in a terminal ...
+//  30777  host/status.hpp                    What `status` shows: the SCM's view of the service and what the ...
+//  30918  host/console_keys.hpp              The keys of `debug`: what a control of the SCM's would do, at a ...
+//  31036  host/console_host.hpp              `debug`: the service in a terminal.
+//  31134  host/service_host.hpp              `run-service`: the service under the Service Control Manager.
+//  31474  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  31872  manage/wait.hpp                    Waiting until the SCM says that a service has got where it was sent.
+//  31956  manage/verb_context.hpp            What every verb that manages the service stands on.
+//  32090  manage/start_stop.hpp              The verbs that bring an installed service up and down.
+//  32388  manage/send_control.hpp            The verbs that send a running service a control.
+//  32523  manage/folder_access.hpp           The folders that a service needs, opened to its own SID and to nothing ...
+//  32652  manage/query_installed.hpp         What is installed, read with query rights alone.
+//  32749  manage/drift.hpp                   Drift: where what is installed is not what the program would install.
+//  32812  manage/install.hpp                 install and update: look at what there is (verbs/survey.hpp), plan ...
+//  33157  manage/remove.hpp                  remove: stop, wait, delete, close, wait until it is gone, and take ...
+//  33248  diagnose/firewall.hpp              Check of the Windows firewall.
+//  33342  diagnose/finding.hpp               Findings of `doctor`.
+//  33524  diagnose/live_query.hpp            The questions that verbs ask a running service on its channel ...
+//  33608  diagnose/system_probe.hpp          The machine beside its services, as verbs ask it.
+//  33637  diagnose/doctor.hpp                `diagnostics`: looks at all that makes services fail, before it does.
+//  33937  diagnose/post_mortem.hpp           `why`: what became of the service, in a few sentences, from all that ...
+//  34061  cli/run_verb.hpp                   The verbs that manage, by their words.
+//  34276  cli/config.hpp                     `config`: every setting with its value, where that comes from, and ...
+//  34419  cli/run.hpp                        From the command line to a verb: the body of winsvc::run (api/run.hpp).
 //
 // The end of the header:
 //
-//  34430  config/undef.hpp                   Undefines the internal macros.
+//  34635  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -3543,11 +3543,11 @@ class stop_source {
 // scm/control_event.hpp
 // =====================================================================================================================
 
-// What comes with a control: the session that changed, the power that went. Typed, so that a hook need not look up
-// numbers.
+// Event data of a control: session changes and power events, with names for the numbers of Windows.
 //
-//   svc.on_session_change([](const winsvc::session_change& c) { if (c.what == winsvc::session_change::lock) ... });
-//   svc.on_power([](const winsvc::power_event& p) { if (p.what == winsvc::power_event::suspend) ... });
+//   using winsvc::session_change;
+//   svc.on_session_change([](const session_change& c) { if (c.kind_of_change == session_change::lock) ... });
+//   svc.on_power([](const winsvc::power_event& p) { if (p.kind_of_event == winsvc::power_event::suspend) ... });
 //
 // Source: HandlerEx, WM_WTSSESSION_CHANGE and WM_POWERBROADCAST in the Win32 documentation.
 
@@ -3558,34 +3558,37 @@ class stop_source {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// A person's session on this machine changed.
+/// A change of a user's session on this machine.
 struct session_change {
-  /// WTS_*, with Windows' values; what is not listed here may come as its number.
+  /// WTS_*, with the values of Windows. A value that is not in this list is passed as its number.
   enum kind : std::uint32_t {
     console_connect = 1, console_disconnect = 2, remote_connect = 3, remote_disconnect = 4, logon = 5, logoff = 6,
     lock = 7, unlock = 8, remote_control = 9, created = 10, terminated = 11,
   };
   kind kind_of_change = logon;
-  std::uint32_t session = 0;
+  std::uint32_t session = 0;  ///< session ID
 };
 
-/// The machine's power changed.
+/// A change of the power state of the machine.
 struct power_event {
-  /// PBT_*, with Windows' values. `setting_changed` comes only to who has registered for a setting with Windows.
+  /// PBT_*, with the values of Windows. Windows sends `setting_changed` only if the app has registered for a setting
+  /// (RegisterPowerSettingNotification).
   enum kind : std::uint32_t {
     suspend = 0x4, resume = 0x7, status_changed = 0xA, resume_automatic = 0x12, setting_changed = 0x8013,
   };
   kind kind_of_event = status_changed;
-  std::string setting;  ///< of setting_changed: the GUID, `{02731015-4510-4526-99e6-e5a17ebd1aea}`
-  std::string data;     ///< and its bytes
+  std::string setting;  ///< for setting_changed: the GUID, such as `{02731015-4510-4526-99e6-e5a17ebd1aea}`
+  std::string data;     ///< for setting_changed: the bytes of the new value
 };
 
+/// Returns the name of a session change in plain words; "unknown" for other numbers.
 [[nodiscard]] constexpr std::string_view name(session_change::kind k) noexcept {
   constexpr std::string_view names[] = {"",       "console connect", "console disconnect", "remote connect",
                                         "remote disconnect", "logon", "logoff", "lock", "unlock", "remote control",
                                         "created", "terminated"};
   return k >= 1 && k <= 11 ? names[k] : "unknown";
 }
+/// Returns the name of a power event in plain words; "unknown" for other numbers.
 [[nodiscard]] constexpr std::string_view name(power_event::kind k) noexcept {
   return k == power_event::suspend            ? "suspend"
          : k == power_event::resume           ? "resume"
@@ -3597,12 +3600,12 @@ struct power_event {
 
 namespace model {
 
-/// A control as the dispatcher hands it on, its event data copied out of Windows' memory.
+/// A control with its event data, which the dispatcher has copied from the memory of Windows.
 struct control_event {
   std::uint32_t control = 0;
   std::uint32_t type = 0;     ///< dwEventType
-  std::uint32_t session = 0;  ///< of SESSION_CHANGE
-  std::string setting, data;  ///< of POWER_EVENT with a setting
+  std::uint32_t session = 0;  ///< for SESSION_CHANGE: session ID
+  std::string setting, data;  ///< for POWER_EVENT with a setting: GUID and bytes of the value
 };
 
 }  // namespace model
@@ -3819,14 +3822,14 @@ inline namespace WINSVC_ABI {
 // settings/setting_value.hpp
 // =====================================================================================================================
 
-// What a setting can hold, and how it is written: one row a type.
+// Types of settings and their text form: one specialization of `setting_type` for each type.
 //
 //   setting_type<int>::parse("42")                    // 42
 //   setting_type<byte_size>::parse("10 MiB")          // 10485760 bytes
 //   setting_type<std::chrono::milliseconds>::text(90s)   // "1m30s"
 //
-// What `text` writes is what `parse` reads. Numbers are decimal, without blanks or signs of thousands; a value that does
-// not fit the type is refused, not cut.
+// `parse` reads the text that `text` writes. Numbers are decimal, without blanks or thousands separators. A value that
+// the type cannot represent is rejected.
 
 #include <charconv>
 #include <chrono>
@@ -3846,8 +3849,8 @@ inline namespace WINSVC_ABI {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// A number of bytes, written `512`, `64k`, `10 MiB`, `1g`: units are of 1024, whatever their case, with `b` or `ib`
-/// behind them or not.
+/// Number of bytes, written as `512`, `64k`, `10 MiB` or `1g`. A unit is a power of 1024, is not case-sensitive, and
+/// may end with `b` or `ib`.
 struct byte_size {
   std::uint64_t bytes = 0;
   constexpr byte_size() = default;
@@ -3855,8 +3858,8 @@ struct byte_size {
   constexpr operator std::uint64_t() const noexcept { return bytes; }
 };
 
-/// The path of a file or folder, UTF-8. A relative one is meant relative to the executable's folder, which is also the
-/// current one while the service runs.
+/// Path of a file or folder in UTF-8. A relative path is relative to the folder of the executable, which is also the
+/// current folder of a running service.
 struct file_path {
   std::string text;
   file_path() = default;
@@ -3869,14 +3872,16 @@ struct file_path {
 
 namespace model {
 
-/// Nothing here: a type that no setting can have.
+/// Primary template: a type that settings do not support. A specialization has `kind` (a description for messages),
+/// `parse` (nullopt if the text is invalid) and `text`.
 template <class T, class = void>
 struct setting_type {
   static constexpr bool is_supported = false;
 };
 
 template <class T>
-inline constexpr bool is_integer_setting = std::is_integral_v<T> && !std::is_same_v<T, bool> && !std::is_same_v<T, char>;
+inline constexpr bool is_integer_setting =
+    std::is_integral_v<T> && !std::is_same_v<T, bool> && !std::is_same_v<T, char>;
 
 template <>
 struct setting_type<bool> {
@@ -3892,8 +3897,8 @@ struct setting_type<T, std::enable_if_t<is_integer_setting<T>>> {
   static std::string kind() { return "a whole number"; }
   static std::optional<T> parse(std::string_view s) noexcept {
     T value{};
-    const auto read = std::from_chars(s.data(), s.data() + s.size(), value);
-    return read.ec == std::errc() && read.ptr == s.data() + s.size() ? std::optional(value) : std::nullopt;
+    const auto result = std::from_chars(s.data(), s.data() + s.size(), value);
+    return result.ec == std::errc() && result.ptr == s.data() + s.size() ? std::optional(value) : std::nullopt;
   }
   static std::string text(T value) { return std::to_string(value); }
 };
@@ -3914,7 +3919,8 @@ struct setting_type<std::string> {
   static std::string text(const std::string& value) { return value; }
 };
 
-/// A std::chrono duration of milliseconds or longer. One that the type cannot hold exactly is refused.
+/// A std::chrono duration whose unit is a millisecond or longer. A value that the type cannot represent exactly is
+/// rejected.
 template <class Rep, class Period>
 struct setting_type<std::chrono::duration<Rep, Period>,
                     std::enable_if_t<std::ratio_greater_equal_v<Period, std::milli>>> {
@@ -3922,10 +3928,10 @@ struct setting_type<std::chrono::duration<Rep, Period>,
   static constexpr bool is_supported = true;
   static std::string kind() { return "a time, such as 250ms, 30s, 1m30s or 2h"; }
   static std::optional<type> parse(std::string_view s) {
-    const auto read = parse_duration(s);
-    if (!read) return std::nullopt;
-    const auto value = std::chrono::duration_cast<type>(*read);
-    return value == *read ? std::optional(value) : std::nullopt;
+    const auto duration = parse_duration(s);
+    if (!duration) return std::nullopt;
+    const auto value = std::chrono::duration_cast<type>(*duration);
+    return value == *duration ? std::optional(value) : std::nullopt;
   }
   static std::string text(type value) {
     return exact_duration(std::chrono::duration_cast<std::chrono::milliseconds>(value));
@@ -3940,12 +3946,12 @@ struct setting_type<byte_size> {
   static std::string text(byte_size value);
 };
 
-/// `a, b, "c, d"`: pieces without the blanks around them; one in quotes keeps its commas and blanks, a quote in it is
-/// doubled. The empty text is no piece at all.
+/// `a, b, "c, d"`: items without the blanks around them. An item in double quotes keeps its commas and blanks; a double
+/// quote in it is written twice. An empty text is an empty list.
 template <>
 struct setting_type<std::vector<std::string>> {
   static constexpr bool is_supported = true;
-  static std::string kind() { return "a list with commas between"; }
+  static std::string kind() { return "a list separated by commas"; }
   static std::optional<std::vector<std::string>> parse(std::string_view s);
   static std::string text(const std::vector<std::string>& value);
 };
@@ -3968,17 +3974,17 @@ struct setting_type<file_path> {
 // settings/settings_file.hpp
 // =====================================================================================================================
 
-// The settings file: lines of `name = value`, by sections or not.
+// Settings file (.ini): parses and writes lines of the form `name = value`, with optional sections.
 //
-//   # what the printer is called
+//   # name of the printer
 //   printer = Main hall
 //   [store]
-//   path = C:\data            the setting 'store.path'
+//   path = C:\data            this is the setting 'store.path'
 //
-// A line whose first character is '#' or ';' is a comment; there are none behind a value, which may hold both. Names are
-// case-blind, and '-' is '_' in them. Blanks around a value do not count; a text that needs its own stands in double
-// quotes. The file is UTF-8, with or without a byte order mark. Every fault has its line, and one fault is no reason to
-// keep quiet of the next.
+// A line that begins with '#' or ';' is a comment. A comment cannot follow a value, which may contain both characters.
+// Names are not case-sensitive, and '-' equals '_' in them. Blanks around a value are removed; a text that begins or
+// ends with blanks needs double quotes. The file is UTF-8, with or without a byte order mark. The parser reports all
+// errors, each with its line.
 
 #include <algorithm>
 #include <cstddef>
@@ -3993,35 +3999,37 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
+/// Content of a settings file.
 struct settings_file {
   struct setting_line {
-    std::string name;   ///< `store.path`, as setting_name has it
-    std::string value;  ///< as it stands there, quotes and all
-    std::size_t line = 0;
+    std::string name;      ///< normalized name with its section, such as `store.path`
+    std::string value;     ///< text after '=', including quotes
+    std::size_t line = 0;  ///< line number, from 1
   };
   struct syntax_error {
-    std::size_t line = 0;
+    std::size_t line = 0;  ///< line number, from 1
     std::string message, hint;
   };
-  std::vector<setting_line> rows;  ///< in the order of the file, each name once
-  std::vector<syntax_error> errors;
+  std::vector<setting_line> rows;    ///< in the order of the file, each name once
+  std::vector<syntax_error> errors;  ///< in the order of the file
 };
 
+/// Parses a settings file. A line with an error is not in `rows`.
 [[nodiscard]] settings_file parse_settings_file(std::string_view content);
 
-/// A name as it is compared: small letters, '_' for '-'.
-[[nodiscard]] std::string setting_name(std::string_view written);
-/// Letters, digits, '_' and '-', with dots between: `greeting`, `store.path`.
+/// Returns the normalized name: lower case, with '_' for '-'.
+[[nodiscard]] std::string setting_name(std::string_view name);
+/// True for names of letters, digits, '_' and '-', separated by dots: `greeting`, `store.path`.
 [[nodiscard]] bool is_setting_name(std::string_view s) noexcept;
-/// Without the double quotes around it, where there are two and no third.
+/// Returns the value without the double quotes around it, if it has no other double quote.
 [[nodiscard]] std::string_view unquote(std::string_view value) noexcept;
 
-/// A setting as `config --init` writes it.
+/// A setting that `config --init` writes.
 struct setting_template {
   std::string name, value, kind, help;
 };
-/// A whole file: every setting with its help, commented out, so that it changes nothing until somebody writes in it.
-/// `head` stands above them, as comments.
+/// Returns the text of a settings file: `head` as comments, then each setting with its help. The settings are commented
+/// out, so that the file has no effect until it is edited.
 [[nodiscard]] std::string settings_file_text(const std::vector<std::string>& head,
                                              const std::vector<setting_template>& settings);
 
@@ -4033,14 +4041,14 @@ struct setting_template {
 // settings/setting.hpp
 // =====================================================================================================================
 
-// One setting: its type, its rules, its value, and the value it would have after a reload.
+// Setting: a named, typed value with rules, a default, and a staged value that a reload applies.
 //
-//   typed_setting<int> packers("packers", 4, "threads that pack");
-//   packers.rules.push_back({[](int n) { return n > 0; }, "be more than none"});
-//   packers.stage("x", true);     // "takes a whole number, and 'x' is none"
+//   typed_setting<int> packers("packers", 4, "number of packing threads");
+//   packers.rules.push_back({[](int n) { return n > 0; }, "be greater than 0"});
+//   packers.stage("x", true);     // "must be a whole number, but is 'x'"
 //   packers.get();                // 4, from any thread
 //
-// All of them, and where their values come from: settings/registry.hpp.
+// It does not look for its value; the registry in settings/registry.hpp does.
 
 #include <algorithm>
 #include <atomic>
@@ -4061,16 +4069,17 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// Where a value was found.
+/// Source of a value.
 struct setting_source {
   enum class kind { default_value, file, environment, command_line };
   kind kind_of_source = kind::default_value;
-  std::string location;  ///< `hello.ini:3`, `HELLO_GREETING`, `--set`; "default"
+  std::string location;  ///< `hello.ini:3`, `HELLO_GREETING` or `--set`; empty for the default
 
+  /// Returns the location, or "default".
   [[nodiscard]] std::string text() const { return kind_of_source == kind::default_value ? "default" : location; }
 };
 
-/// One setting, whatever it holds. What is staged is not seen until it is committed.
+/// Setting of any type. `get` does not return a staged value until it is committed.
 class setting_base {
  public:
   setting_base(std::string name, std::string help) : name_(setting_name(name)), help_(std::move(help)) {}
@@ -4080,22 +4089,24 @@ class setting_base {
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] const std::string& help() const noexcept { return help_; }
-  /// What it takes: "a whole number from 1 to 64".
+  /// Returns a description of the valid values, such as "a whole number from 1 to 64".
   [[nodiscard]] virtual std::string kind() const = 0;
   [[nodiscard]] virtual std::string default_text() const = 0;
   [[nodiscard]] virtual std::string text() const = 0;
-  /// Nothing, or why it does not take that.
-  [[nodiscard]] virtual std::optional<std::string> stage(std::string_view written, bool in_file) = 0;
+  /// Parses and checks a value and stages it. `in_file`: the text comes from the settings file and may have quotes.
+  /// Returns nullopt, or the reason why the value is invalid, as in "must be a whole number, but is 'x'".
+  [[nodiscard]] virtual std::optional<std::string> stage(std::string_view text, bool in_file) = 0;
   virtual void stage_default() = 0;
   [[nodiscard]] virtual std::string staged_text() const = 0;
+  /// Makes the staged value the value.
   virtual void commit() = 0;
 
-  bool secret = false;    ///< shown as stars, everywhere
-  bool needs_restart = false;  ///< a change holds from the next start on
-  source_location location;           ///< of the declaration
-  setting_source origin;  ///< under the registry's lock
+  bool secret = false;         ///< the value is shown as stars
+  bool needs_restart = false;  ///< a change applies at the next start
+  source_location location;    ///< of the declaration
+  setting_source origin;       ///< source of the value; the lock of the registry protects it
 
-  /// For people: a secret that is set is stars.
+  /// Returns the value as it is shown: stars for a secret that is not empty.
   [[nodiscard]] std::string masked_value(const std::string& value) const {
     return secret && !value.empty() ? std::string(masked) : value;
   }
@@ -4105,20 +4116,24 @@ class setting_base {
   std::string name_, help_;
 };
 
-/// A rule for a value beyond its type, and how it ends the sentence "... must".
+/// Rule for the values of a setting, in addition to its type.
 template <class T>
 struct setting_rule {
   std::function<bool(const T&)> predicate;
-  std::string requirement;
+  std::string requirement;  ///< the text after "must", such as "be greater than 0"
 };
 
+/// Setting of type T. `setting_type<T>` must support T, or `enum_names` must have the values.
 template <class T>
 class typed_setting final : public setting_base {
  public:
-  typed_setting(std::string name, T standard, std::string help)
-      : setting_base(std::move(name), std::move(help)), default_(standard), staged_(standard), value_(std::move(standard)) {}
+  typed_setting(std::string name, T default_value, std::string help)
+      : setting_base(std::move(name), std::move(help)),
+        default_(default_value),
+        staged_(default_value),
+        value_(std::move(default_value)) {}
 
-  /// From any thread.
+  /// Returns the value. Thread-safe.
   [[nodiscard]] T get() const {
     if constexpr (is_lock_free) {
       return value_.load(std::memory_order_relaxed);
@@ -4128,10 +4143,10 @@ class typed_setting final : public setting_base {
     }
   }
 
-  // While it is described:
+  // Set before the setting is declared:
   std::vector<setting_rule<T>> rules;
-  std::vector<std::pair<std::string, T>> enum_names;  ///< where it is one of several, by name
-  std::string range;                             ///< "from 1 to 64"
+  std::vector<std::pair<std::string, T>> enum_names;  ///< if not empty: the names of all valid values
+  std::string range;                                  ///< part of `kind()`, such as "from 1 to 64"
 
   [[nodiscard]] std::string kind() const override;
   [[nodiscard]] std::string default_text() const override { return to_text(default_); }
@@ -4147,20 +4162,21 @@ class typed_setting final : public setting_base {
       value_ = staged_;
     }
   }
-  /// Of the default: the mistake would be the programmer's.
+  /// Checks a value against the rules. Returns nullopt, or the rule that is not met, as in "must be greater than 0".
   [[nodiscard]] std::optional<std::string> validate(const T& value) const;
-  /// Is what is written of a value read back as it? Not of a default that has no name among its names, nor of a time
-  /// that is negative.
+  /// True if the text of the value is parsed to the same value. False for a value without a name in `enum_names`, and
+  /// for a negative duration.
   [[nodiscard]] bool has_text_form(const T& value) const {
     if (!enum_names.empty())
-      return std::any_of(enum_names.begin(), enum_names.end(), [&value](const auto& one) { return one.second == value; });
+      return std::any_of(enum_names.begin(), enum_names.end(),
+                         [&value](const auto& item) { return item.second == value; });
     if constexpr (!setting_type<T>::is_supported) {
       return false;
     } else if constexpr (std::is_same_v<T, file_path>) {
-      return true;  // the empty one is none
+      return true;  // an empty path is a valid default, although it cannot be parsed
     } else {
-      const auto read = setting_type<T>::parse(setting_type<T>::text(value));
-      return read && *read == value;
+      const auto parsed = setting_type<T>::parse(setting_type<T>::text(value));
+      return parsed && *parsed == value;
     }
   }
 
@@ -4177,8 +4193,8 @@ class typed_setting final : public setting_base {
 
 template <class T>
 std::string typed_setting<T>::to_text(const T& value) const {
-  for (const auto& [name, one] : enum_names) {
-    if (one == value) return name;
+  for (const auto& [name, named_value] : enum_names) {
+    if (named_value == value) return name;
   }
   if constexpr (setting_type<T>::is_supported) return setting_type<T>::text(value);
   else return {};
@@ -4210,7 +4226,7 @@ std::optional<std::string> typed_setting<T>::validate(const T& value) const {
   for (const auto& rule : rules) {
     try {
       if (!rule.predicate(value)) return "must " + rule.requirement;
-    } catch (const std::exception& e) {  // of a regular expression that is none, say
+    } catch (const std::exception& e) {  // for example, an invalid regular expression in the rule
       return "must " + rule.requirement + (secret ? std::string() : " (" + std::string(e.what()) + ')');
     }
   }
@@ -4219,23 +4235,25 @@ std::optional<std::string> typed_setting<T>::validate(const T& value) const {
 
 template <class T>
 std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool in_file) {
-  const std::string quoted = secret ? "what it has" : '\'' + std::string(strings::truncate(text, 80)) + '\'';
+  const std::string quoted = '\'' + std::string(strings::truncate(text, 80)) + '\'';
+  const std::string but_is = secret ? ", but is not" : ", but is " + quoted;
   std::optional<T> value;
   if (!enum_names.empty()) {
-    for (const auto& [name, one] : enum_names) {
-      if (strings::equal_nocase(name, text)) value = one;
+    for (const auto& [name, named_value] : enum_names) {
+      if (strings::equal_nocase(name, text)) value = named_value;
     }
   } else if constexpr (setting_type<T>::is_supported) {
-    constexpr bool takes_quotes = std::is_same_v<T, std::string> || std::is_same_v<T, file_path>;
-    value = setting_type<T>::parse(in_file && takes_quotes ? unquote(text) : text);
+    constexpr bool can_have_quotes = std::is_same_v<T, std::string> || std::is_same_v<T, file_path>;
+    value = setting_type<T>::parse(in_file && can_have_quotes ? unquote(text) : text);
   }
   if (!value) {
     const auto digits = text.substr(text.empty() || text[0] != '-' ? 0 : 1);
-    const bool too_large = is_integer_setting<T> && enum_names.empty() && !digits.empty() &&
-                           digits.find_first_not_of("0123456789") == digits.npos;
-    return "takes " + kind() + ", and " + quoted + (too_large ? " is beyond what it can hold" : " is none");
+    const bool is_too_large = is_integer_setting<T> && enum_names.empty() && !digits.empty() &&
+                              digits.find_first_not_of("0123456789") == digits.npos;
+    if (is_too_large) return "must be " + kind() + ", but " + (secret ? "" : quoted + " ") + "is too large";
+    return "must be " + kind() + but_is;
   }
-  if (auto why = validate(*value)) return *why + ", and " + quoted + " does not";
+  if (auto unmet_rule = validate(*value)) return *unmet_rule + but_is;
   staged_ = *std::move(value);
   return std::nullopt;
 }
@@ -4644,14 +4662,15 @@ class logger {
 // scm/recovery.hpp
 // =====================================================================================================================
 
-// What the SCM does when the service fails: a list of actions, one a failure, the last one for all that follow, and how
-// long without a failure begins the list anew.
+// Recovery of a service: the actions of the SCM after failures. The first action follows the first failure, and the
+// last action follows all further failures. After a time without a failure, the list starts again.
 //
 //   svc.recovery({restart_after(5s), restart_after(30s), no_action()}, 24h);
 //   hello install --recovery restart/5s,restart/30s,none --recovery-reset 1d
 //
-// A failure is a process that ends without STOPPED, and, by the flag that install sets as well, a STOPPED with an exit
-// code. Source: SERVICE_FAILURE_ACTIONSW and SERVICE_FAILURE_ACTIONS_FLAG in the Win32 documentation.
+// A failure is a process that ends without STOPPED or, because install also sets the failure flag, STOPPED with an exit
+// code other than 0.
+// Source: SERVICE_FAILURE_ACTIONSW and SERVICE_FAILURE_ACTIONS_FLAG in the Win32 documentation.
 
 #include <chrono>
 #include <cstdint>
@@ -4663,9 +4682,9 @@ class logger {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// One action after one failure.
+/// Action after one failure.
 struct recovery_action {
-  /// SC_ACTION_TYPE. reboot and run are never set here, but may be found.
+  /// SC_ACTION_TYPE. winsvc never sets `reboot` and `run`, but an installed service may have them.
   enum class kind : std::uint32_t { none = 0, restart = 1, reboot = 2, run = 3 };
   kind kind_of_action = kind::none;
   std::chrono::milliseconds delay{0};
@@ -4674,29 +4693,33 @@ struct recovery_action {
     return a.kind_of_action == b.kind_of_action && a.delay == b.delay;
   }
 };
+/// Returns the action that restarts the service after `delay`, at most 49 days.
 [[nodiscard]] recovery_action restart_after(std::chrono::milliseconds delay) noexcept;
+/// Returns the action that does nothing.
 [[nodiscard]] recovery_action no_action() noexcept;
-/// Windows counts delays in milliseconds of 32 bits: 49 days.
+/// Maximum delay, 49 days: Windows stores milliseconds in 32 bits.
 inline constexpr std::chrono::milliseconds longest_recovery_delay{0xFFFFFFFF};
 
 namespace model {
 
+/// Actions after failures, and the time after which the failure count is reset.
 struct recovery_plan {
   std::vector<recovery_action> actions;
-  std::chrono::seconds reset{24 * 3600};  ///< so long without a failure, and the next one is the first again
+  std::chrono::seconds reset{24 * 3600};  ///< time without a failure after which the failure count is reset
 
   friend bool operator==(const recovery_plan& a, const recovery_plan& b) noexcept {
     return a.actions == b.actions && a.reset == b.reset;
   }
 };
 
-/// What an install sets where nobody says otherwise: the service comes back, ever more slowly.
+/// Returns the default of an install: restart after 5 s, 30 s and 2 min, with a reset after 1 day.
 [[nodiscard]] recovery_plan default_recovery();
 
-/// `restart/5s,restart/30s,none`; `none` alone and the empty text: no action at all. Nothing for anything else, and for
-/// a delay that Windows cannot say.
+/// Parses `restart/5s,restart/30s,none`. `none` alone and the empty text are a plan without actions. Returns nullopt
+/// for any other text, and for a delay above `longest_recovery_delay`.
 [[nodiscard]] std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s);
-/// The same back; kinds that cannot be asked for as `reboot/...` and `run/...`.
+/// Returns the text that parse_recovery reads. The kinds that it does not accept are written as `reboot/...` and
+/// `run/...`.
 [[nodiscard]] std::string recovery_text(const std::vector<recovery_action>& actions);
 
 }  // namespace model
@@ -4823,8 +4846,14 @@ class [[nodiscard]] result<void, E> {
 // scm/spec.hpp
 // =====================================================================================================================
 
-// What is to be installed: the app's own description, and what an install adds to it. Pure values, with which
-// manage/installation.hpp plans; manage/install.hpp turns the plan into calls.
+// Service specification: the identity and the install options of an app, the options in the ImagePath, and the checks
+// of names.
+//
+//   service_spec spec;
+//   spec.name = "hello";
+//   image_path("C:\\app.exe", {"blue", {}, 5001, {}});     // "C:\app.exe" run-service --instance blue --port 5001
+//
+// These are values without effects; manage/installation.hpp makes a plan from them, and manage/install.hpp executes it.
 
 #include <algorithm>
 #include <chrono>
@@ -4838,65 +4867,67 @@ class [[nodiscard]] result<void, E> {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// When the SCM starts the service.
+/// When the SCM starts the service: at boot, about two minutes after boot, on request, or never.
 enum class startup { automatic, delayed, manual, disabled };
 
+/// Returns the name that `--startup` accepts.
 [[nodiscard]] constexpr std::string_view name(startup s) noexcept {
   constexpr std::string_view names[] = {"auto", "delayed", "manual", "disabled"};
   return names[static_cast<int>(s)];
 }
+/// Parses `auto`, `automatic`, `delayed`, `manual` or `disabled`, not case-sensitive.
 [[nodiscard]] std::optional<startup> parse_startup(std::string_view s) noexcept;
 
 namespace model {
 
-/// What the ImagePath carries from install to every start, as far as it was said.
+/// Options that the ImagePath passes from install to each start. An empty member was not specified.
 struct launch_options {
   std::optional<std::string> instance;
   std::optional<std::string> host;
   std::optional<std::uint16_t> port;
   std::optional<std::chrono::milliseconds> preshutdown;
-  std::optional<std::string> config = {};                          ///< the settings file, absolute
-  std::vector<std::pair<std::string, std::string>> settings = {};  ///< name, value: --set
-  std::vector<std::string> unset_settings = {};                             ///< names: --unset, which ends in no ImagePath
+  std::optional<std::string> config = {};                          ///< absolute path of the settings file
+  std::vector<std::pair<std::string, std::string>> settings = {};  ///< --set: names and values
+  std::vector<std::string> unset_settings = {};                    ///< --unset: names; the ImagePath does not have them
 
-  /// These, and from `older` what these leave open.
+  /// Returns these options, completed with options from `older`.
   [[nodiscard]] launch_options override_with(const launch_options& older) const;
 };
 
-/// The app's identity, and what it asks to be installed with. What is not set is defaulted at creation and left alone
-/// in an update.
+/// Identity and install options that an app specifies. An empty member means the default when the service is created,
+/// and no change when it is updated.
 struct service_spec {
   std::string name;
   std::optional<std::string> display_name;               ///< default: the name
-  std::optional<std::string> description;                ///< default: none
+  std::optional<std::string> description;                ///< default: no description
   std::optional<winsvc::startup> startup;                ///< default: automatic
   std::optional<std::string> account;                    ///< default: virtual (scm/account.hpp)
-  std::optional<std::vector<std::string>> depends_on;    ///< default: nothing
+  std::optional<std::vector<std::string>> depends_on;    ///< default: no dependencies
   std::optional<recovery_plan> recovery;                 ///< default: default_recovery()
-  std::optional<std::chrono::milliseconds> preshutdown;  ///< default: SHUTDOWN is taken instead
-  std::vector<std::string> privileges;                   ///< beside SeChangeNotifyPrivilege
+  std::optional<std::chrono::milliseconds> preshutdown;  ///< default: the service accepts SHUTDOWN instead
+  std::vector<std::string> privileges;                   ///< in addition to SeChangeNotifyPrivilege
 };
 
-/// The name of an instance of a service, as Windows' own instances are called: `hello$blue`.
+/// Returns the service name of an instance, in the form that SQL Server uses: `hello$blue`.
 [[nodiscard]] std::string instance_name(std::string_view service, std::string_view instance);
-/// 1 to 64 letters, digits, '-', '_' and '.'.
+/// Fails with 123 unless the name has 1 to 64 letters, digits, '-', '_' and '.'.
 [[nodiscard]] result<void> check_instance(std::string_view instance);
-/// What is installed for an instance: another name, and a display name that says which, "Hello service (blue)".
+/// Returns the specification of an instance, with its service name and a display name such as "Hello service (blue)".
 [[nodiscard]] service_spec spec_of_instance(service_spec spec, const std::optional<std::string>& instance);
 
-/// The word in the ImagePath that tells the process it was started by the SCM. It is explicit, so that nothing has to
-/// be guessed from parent process, session or handles.
+/// The verb in the ImagePath. It identifies a start by the SCM, so that the program need not examine its parent
+/// process, session or handles.
 inline constexpr std::string_view run_service_verb = "run-service";
 
-/// The ImagePath: the quoted executable, the word, the options that were given at install.
+/// Returns the ImagePath: the quoted executable, `run-service` and the options.
 [[nodiscard]] std::string image_path(std::string_view executable, const launch_options& launch);
 
-/// A service name as CreateService takes it: 1 to 256 characters (UTF-16 units), no slash of either kind.
+/// Fails with 123 unless CreateService accepts the name: 1 to 256 UTF-16 units without '/', '\' and control characters.
 [[nodiscard]] result<void> check_name(std::string_view name);
-/// The service name as a folder and file name: what Windows does not take in one becomes '_'. Names that differ in such
-/// characters alone share a folder.
+/// Returns the service name as a name of a folder or file. Each character that Windows does not allow there becomes
+/// '_', so names that differ only in such characters share a folder.
 [[nodiscard]] std::string folder_name(std::string_view service_name);
-/// A display name: up to 256 characters.
+/// Fails with 123 if the display name is longer than 256 UTF-16 units.
 [[nodiscard]] result<void> check_display_name(std::string_view display_name);
 
 }  // namespace model
@@ -7461,8 +7492,8 @@ WINSVC_INLINE std::optional<bool> setting_type<bool>::parse(std::string_view s) 
   return std::nullopt;
 }
 
-/// By streams in the classic locale: `from_chars` of a double came to libstdc++ with 11 only, and strtod reads what the
-/// program's locale calls a number.
+/// Uses a stream with the classic locale: libstdc++ has `from_chars` for double only since version 11, and strtod
+/// depends on the locale of the program.
 WINSVC_INLINE std::optional<double> setting_type<double>::parse(std::string_view s) {
   if (s.empty() || s.find_first_not_of("+-.0123456789eE") != s.npos) return std::nullopt;
   std::istringstream in{std::string(s)};
@@ -7475,7 +7506,7 @@ WINSVC_INLINE std::optional<double> setting_type<double>::parse(std::string_view
 }
 
 WINSVC_INLINE std::string setting_type<double>::text(double value) {
-  for (int digits = 6; digits <= 17; ++digits) {  // the fewest that are read back as what they were
+  for (int digits = 6; digits <= 17; ++digits) {  // the smallest precision that is parsed to the same value
     std::ostringstream out;
     out.imbue(std::locale::classic());
     out.precision(digits);
@@ -7488,14 +7519,15 @@ WINSVC_INLINE std::string setting_type<double>::text(double value) {
 WINSVC_INLINE std::optional<byte_size> setting_type<byte_size>::parse(std::string_view s) {
   const auto digits = (std::min)(s.find_first_not_of("0123456789"), s.size());
   std::uint64_t count = 0;
-  if (!strings::parse_number(s.substr(0, digits), (std::numeric_limits<std::uint64_t>::max)(), count)) return std::nullopt;
+  constexpr auto max_count = (std::numeric_limits<std::uint64_t>::max)();
+  if (!strings::parse_number(s.substr(0, digits), max_count, count)) return std::nullopt;
   const std::string unit = strings::to_lower(strings::trim(s.substr(digits)));
   if (unit.empty() || unit == "b") return byte_size(count);
   const auto power = std::string_view("kmgt").find(unit[0]);
-  const auto rest = unit.substr(1);
-  if (power == std::string_view::npos || (!rest.empty() && rest != "b" && rest != "ib")) return std::nullopt;
+  const auto ending = unit.substr(1);
+  if (power == std::string_view::npos || (!ending.empty() && ending != "b" && ending != "ib")) return std::nullopt;
   const auto shift = 10 * (power + 1);
-  if (count > ((std::numeric_limits<std::uint64_t>::max)() >> shift)) return std::nullopt;
+  if (count > (max_count >> shift)) return std::nullopt;
   return byte_size(count << shift);
 }
 
@@ -7506,46 +7538,47 @@ WINSVC_INLINE std::string setting_type<byte_size>::text(byte_size value) {
   return std::to_string(count) + (power == 0 ? "" : std::string(1, "kMGT"[power - 1]));
 }
 
-WINSVC_INLINE std::optional<std::vector<std::string>> setting_type<std::vector<std::string>>::parse(std::string_view s) {
-  std::vector<std::string> pieces;
+WINSVC_INLINE std::optional<std::vector<std::string>> setting_type<std::vector<std::string>>::parse(
+    std::string_view s) {
+  std::vector<std::string> items;
   s = strings::trim(s);
   while (!s.empty()) {
-    std::string chunk;
+    std::string item;
     if (s.front() == '"') {
       std::size_t position = 1;
       for (;; ++position) {
         if (position == s.size()) return std::nullopt;
         if (s[position] == '"' && (position + 1 == s.size() || s[position + 1] != '"')) break;
         if (s[position] == '"') ++position;
-        chunk += s[position];
+        item += s[position];
       }
       s = strings::trim(s.substr(position + 1));
       if (!s.empty() && s.front() != ',') return std::nullopt;
     } else {
       const auto comma = (std::min)(s.find(','), s.size());
-      chunk = std::string(strings::trim(s.substr(0, comma)));
-      if (chunk.empty()) return std::nullopt;
+      item = std::string(strings::trim(s.substr(0, comma)));
+      if (item.empty()) return std::nullopt;
       s.remove_prefix(comma);
     }
-    pieces.push_back(std::move(chunk));
+    items.push_back(std::move(item));
     if (s.empty()) break;
     s = strings::trim(s.substr(1));
-    if (s.empty()) return std::nullopt;  // a comma, and nothing behind it
+    if (s.empty()) return std::nullopt;  // a comma at the end
   }
-  return pieces;
+  return items;
 }
 
 WINSVC_INLINE std::string setting_type<std::vector<std::string>>::text(const std::vector<std::string>& value) {
   std::string out;
-  for (const auto& chunk : value) {
+  for (const auto& item : value) {
     if (!out.empty()) out += ", ";
-    const bool plain = !chunk.empty() && chunk.find_first_of(",\"") == chunk.npos && strings::trim(chunk) == chunk;
-    if (plain) {
-      out += chunk;
+    const bool needs_no_quotes = !item.empty() && item.find_first_of(",\"") == item.npos && strings::trim(item) == item;
+    if (needs_no_quotes) {
+      out += item;
       continue;
     }
     out += '"';
-    for (const char c : chunk) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+    for (const char c : item) out += c == '"' ? std::string("\"\"") : std::string(1, c);
     out += '"';
   }
   return out;
@@ -7567,48 +7600,49 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE std::string setting_name(std::string_view written) {
-  std::string name = strings::to_lower(written);
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
+WINSVC_INLINE std::string setting_name(std::string_view name) {
+  std::string normalized = strings::to_lower(name);
+  std::replace(normalized.begin(), normalized.end(), '-', '_');
+  return normalized;
 }
 
 WINSVC_INLINE bool is_setting_name(std::string_view s) noexcept {
-  char before = '.';
+  char previous = '.';
   for (const char c : s) {
-    const bool letter = (strings::to_lower(c) >= 'a' && strings::to_lower(c) <= 'z') || c == '_';
-    if (before == '.' ? !letter : !letter && !strings::is_digit(c) && c != '-' && c != '.') return false;
-    before = c;
+    const bool is_letter = (strings::to_lower(c) >= 'a' && strings::to_lower(c) <= 'z') || c == '_';
+    if (previous == '.' ? !is_letter : !is_letter && !strings::is_digit(c) && c != '-' && c != '.') return false;
+    previous = c;
   }
-  return before != '.';
+  return previous != '.';
 }
 
 WINSVC_INLINE std::string_view unquote(std::string_view value) noexcept {
-  const bool quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
-  return quoted && value.find('"', 1) == value.size() - 1 ? value.substr(1, value.size() - 2) : value;
+  const bool is_quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
+  return is_quoted && value.find('"', 1) == value.size() - 1 ? value.substr(1, value.size() - 2) : value;
 }
 
-/// Why this is no text of ours; empty when it is.
+/// Returns the reason why the line is not valid UTF-8 text; empty if it is valid.
 WINSVC_INLINE std::string invalid_utf8_error(std::string_view line) {
-  if (line.find('\0') != line.npos) return "there is a zero byte: the file is damaged, or no text";
+  if (line.find('\0') != line.npos) return "it contains a zero byte; the file is damaged or not a text file";
   for (std::size_t position = 0; position < line.size();) {
-    const auto before = position;
-    const bool malformed = strings::next_code_point(line, position) == 0xFFFD;
-    if (malformed && line.substr(before, 3) != "\xEF\xBF\xBD") return "it is not UTF-8";
+    const auto start = position;
+    const bool is_replacement = strings::next_code_point(line, position) == 0xFFFD;
+    if (is_replacement && line.substr(start, 3) != "\xEF\xBF\xBD") return "it is not UTF-8";
   }
   return {};
 }
 
-/// One line of the file, in the section that was opened last.
-WINSVC_INLINE void parse_settings_line(settings_file& output, std::string_view line, std::size_t number, std::string& section,
-                               std::map<std::string, std::size_t>& names) {
-  const auto complain = [&](std::string message, std::string hint) {
+/// Parses one line. `section`: the prefix of the current section, which a section line replaces. `names`: the line of
+/// each name so far.
+WINSVC_INLINE void parse_settings_line(settings_file& output, std::string_view line, std::size_t number,
+                                       std::string& section, std::map<std::string, std::size_t>& names) {
+  const auto add_error = [&](std::string message, std::string hint) {
     output.errors.push_back({number, std::move(message), std::move(hint)});
   };
-  if (auto reason = invalid_utf8_error(line); !reason.empty()) return complain(std::move(reason), "save it as UTF-8");
+  if (auto reason = invalid_utf8_error(line); !reason.empty()) return add_error(std::move(reason), "save it as UTF-8");
   line = strings::trim(line);
   if (line.empty() || line[0] == '#' || line[0] == ';') return;
-  const auto shown = [](std::string_view s) { return '\'' + std::string(strings::truncate(s, 60)) + '\''; };
+  const auto quoted = [](std::string_view s) { return '\'' + std::string(strings::truncate(s, 60)) + '\''; };
 
   if (line[0] == '[') {
     const auto inside = strings::trim(line.substr(1, line.size() - 2));
@@ -7616,18 +7650,22 @@ WINSVC_INLINE void parse_settings_line(settings_file& output, std::string_view l
       section = setting_name(inside) + '.';
       return;
     }
-    return complain(shown(line) + " is no section", "write [name], of letters, digits, '_' and '-'");
+    return add_error(quoted(line) + " is not a section", "write [name] with letters, digits, '_' and '-'");
   }
   const auto equals = line.find('=');
-  // The line itself is not shown: it may be the second half of a secret.
-  if (equals == line.npos) return complain("there is no '=' in it", "write name = value, or '#' before a comment");
+  // The message does not contain the line, which may be the second line of a secret.
+  if (equals == line.npos) return add_error("the line has no '='", "write name = value, or '#' before a comment");
   const auto name = strings::trim(line.substr(0, equals));
   if (!is_setting_name(name))
-    return complain(shown(name) + " is no name of a setting", "use letters, digits, '_' and '-'");
+    return add_error(quoted(name) + " is not a setting name", "use letters, digits, '_' and '-'");
 
-  settings_file::setting_line row{section + setting_name(name), std::string(strings::trim(line.substr(equals + 1))), number};
+  const auto value = strings::trim(line.substr(equals + 1));
+  settings_file::setting_line row{section + setting_name(name), std::string(value), number};
   const auto [other, is_new] = names.emplace(row.name, number);
-  if (!is_new) return complain('\'' + row.name + "' is said in line " + std::to_string(other->second) + " already", "take one out");
+  if (!is_new) {
+    const std::string other_line = std::to_string(other->second);
+    return add_error('\'' + row.name + "' is already set in line " + other_line, "remove one of the lines");
+  }
   output.rows.push_back(std::move(row));
 }
 
@@ -7639,7 +7677,7 @@ WINSVC_INLINE settings_file parse_settings_file(std::string_view content) {
   }
   if (content.substr(0, 3) == "\xEF\xBB\xBF") content.remove_prefix(3);
   std::string section;
-  std::map<std::string, std::size_t> names;  // and their lines
+  std::map<std::string, std::size_t> names;  // with their lines
   std::size_t number = 1;
   for (auto line : strings::split(content, '\n')) {
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
@@ -7648,26 +7686,28 @@ WINSVC_INLINE settings_file parse_settings_file(std::string_view content) {
   return out;
 }
 
+/// True if the value fits on one line.
 WINSVC_INLINE bool is_representable(std::string_view value) noexcept {
   return std::none_of(value.begin(), value.end(), [](char c) { return c == '\n' || c == '\r' || c == '\0'; });
 }
-/// In quotes, where it has blanks at its ends.
+/// Returns the value, in double quotes if it begins or ends with blanks.
 WINSVC_INLINE std::string format_value(const std::string& value) {
   return strings::trim(value) == value ? value : '"' + value + '"';
 }
 
-WINSVC_INLINE std::string settings_file_text(const std::vector<std::string>& head, const std::vector<setting_template>& settings) {
+WINSVC_INLINE std::string settings_file_text(const std::vector<std::string>& head,
+                                             const std::vector<setting_template>& settings) {
   std::string out;
-  const auto comment = [&out](std::string_view message) {
-    for (const auto line : strings::split(message, '\n')) out += "# " + std::string(line) + '\n';
+  const auto add_comment = [&out](std::string_view text) {
+    for (const auto line : strings::split(text, '\n')) out += "# " + std::string(line) + '\n';
   };
-  for (const auto& line : head) comment(line);
+  for (const auto& line : head) add_comment(line);
 
   const auto section_of = [](const std::string& name) {
     const auto dot = name.rfind('.');
     return dot == name.npos ? std::string() : name.substr(0, dot);
   };
-  std::vector<std::string> sections{""};  // what has none stands first: there is no way out of a section
+  std::vector<std::string> sections{""};  // settings without a section come first, because a section cannot be closed
   for (const auto& s : settings) {
     if (std::find(sections.begin(), sections.end(), section_of(s.name)) == sections.end())
       sections.push_back(section_of(s.name));
@@ -7677,8 +7717,8 @@ WINSVC_INLINE std::string settings_file_text(const std::vector<std::string>& hea
     for (const auto& s : settings) {
       if (section_of(s.name) != section) continue;
       out += '\n';
-      comment(s.help.empty() ? s.kind : s.help + " (" + s.kind + ')');
-      if (!is_representable(s.value)) comment("Its default cannot be written in a line.");
+      add_comment(s.help.empty() ? s.kind : s.help + " (" + s.kind + ')');
+      if (!is_representable(s.value)) add_comment("The default cannot be written on one line.");
       const std::string value = is_representable(s.value) ? format_value(s.value) : std::string();
       out += '#' + s.name.substr(section.empty() ? 0 : section.size() + 1) + " = " + value + '\n';
     }
@@ -7855,37 +7895,37 @@ WINSVC_INLINE recovery_plan default_recovery() {
 WINSVC_INLINE std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s) {
   std::vector<recovery_action> actions;
   if (strings::trim(s).empty()) return actions;
-  bool acts = false;
+  bool has_restart = false;
   while (true) {
     const auto comma = s.find(',');
-    const std::string_view one = strings::trim(s.substr(0, comma));
-    const auto slash = one.find('/');
-    const std::string_view word = one.substr(0, slash);
+    const std::string_view item = strings::trim(s.substr(0, comma));
+    const auto slash = item.find('/');
+    const std::string_view word = item.substr(0, slash);
     recovery_action action;
     if (strings::equal_nocase(word, "restart")) {
       const auto delay =
-          slash == one.npos ? std::optional(std::chrono::milliseconds(0)) : parse_duration(one.substr(slash + 1));
+          slash == item.npos ? std::optional(std::chrono::milliseconds(0)) : parse_duration(item.substr(slash + 1));
       if (!delay || *delay > longest_recovery_delay) return std::nullopt;
       action = restart_after(*delay);
-      acts = true;
-    } else if (!strings::equal_nocase(word, "none") || slash != one.npos) {
+      has_restart = true;
+    } else if (!strings::equal_nocase(word, "none") || slash != item.npos) {
       return std::nullopt;
     }
     actions.push_back(action);
     if (comma == s.npos) break;
     s.remove_prefix(comma + 1);
   }
-  if (!acts) actions.clear();  // nothing but "none" is no plan at all
+  if (!has_restart) actions.clear();  // a list of "none" alone has no effect
   return actions;
 }
 
 WINSVC_INLINE std::string recovery_text(const std::vector<recovery_action>& actions) {
-  constexpr std::string_view message[] = {"none", "restart", "reboot", "run"};
+  constexpr std::string_view kinds[] = {"none", "restart", "reboot", "run"};
   std::string out;
   for (const auto& a : actions) {
     const auto i = static_cast<std::uint32_t>(a.kind_of_action);
     if (!out.empty()) out += ',';
-    out += i < 4 ? std::string(message[i]) : "action " + std::to_string(i);
+    out += i < 4 ? std::string(kinds[i]) : "action " + std::to_string(i);
     if (a.kind_of_action != recovery_action::kind::none) out += '/' + exact_duration(a.delay);
   }
   return out.empty() ? "none" : out;
@@ -7995,8 +8035,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE std::optional<startup> parse_startup(std::string_view s) noexcept {
-  for (const startup one : {startup::automatic, startup::delayed, startup::manual, startup::disabled}) {
-    if (strings::equal_nocase(s, name(one))) return one;
+  for (const startup value : {startup::automatic, startup::delayed, startup::manual, startup::disabled}) {
+    if (strings::equal_nocase(s, name(value))) return value;
   }
   return strings::equal_nocase(s, "automatic") ? std::optional(startup::automatic) : std::nullopt;
 }
@@ -8008,19 +8048,20 @@ WINSVC_INLINE std::string instance_name(std::string_view service, std::string_vi
 }
 
 WINSVC_INLINE launch_options launch_options::override_with(const launch_options& older) const {
-  const auto taken_out = [this](std::string_view name) {
-    return std::any_of(unset_settings.begin(), unset_settings.end(), [name](const std::string& u) { return setting_name(u) == name; });
+  const auto is_unset = [this](std::string_view name) {
+    return std::any_of(unset_settings.begin(), unset_settings.end(),
+                       [name](const std::string& unset) { return setting_name(unset) == name; });
   };
-  launch_options out{instance ? instance : older.instance, host || taken_out("host") ? host : older.host,
-                     port || taken_out("port") ? port : older.port, preshutdown ? preshutdown : older.preshutdown,
+  launch_options out{instance ? instance : older.instance, host || is_unset("host") ? host : older.host,
+                     port || is_unset("port") ? port : older.port, preshutdown ? preshutdown : older.preshutdown,
                      config ? config : older.config};
-  const auto given_again = [this](const std::string& name) {
-    const auto same = [&name](const std::string& other) { return setting_name(other) == setting_name(name); };
-    return std::any_of(unset_settings.begin(), unset_settings.end(), same) ||
-           std::any_of(settings.begin(), settings.end(), [&same](const auto& s) { return same(s.first); });
+  const auto is_overridden = [this](const std::string& name) {
+    const auto is_same = [&name](const std::string& other) { return setting_name(other) == setting_name(name); };
+    return std::any_of(unset_settings.begin(), unset_settings.end(), is_same) ||
+           std::any_of(settings.begin(), settings.end(), [&is_same](const auto& s) { return is_same(s.first); });
   };
-  for (const auto& one : older.settings) {
-    if (!given_again(one.first)) out.settings.push_back(one);
+  for (const auto& setting : older.settings) {
+    if (!is_overridden(setting.first)) out.settings.push_back(setting);
   }
   out.settings.insert(out.settings.end(), settings.begin(), settings.end());
   return out;
@@ -8045,21 +8086,22 @@ WINSVC_INLINE result<void> check_name(std::string_view name) {
   if (name.empty()) return refuse("it is empty");
   if (strings::to_utf16(name).size() > 256) return refuse("it is longer than 256 characters");
   for (const char c : name) {
-    if (c == '/' || c == '\\') return refuse("it has a slash");
-    if (static_cast<unsigned char>(c) < 0x20) return refuse("it has a control character");
+    if (c == '/' || c == '\\') return refuse("it contains a slash");
+    if (static_cast<unsigned char>(c) < 0x20) return refuse("it contains a control character");
   }
   return {};
 }
 
 WINSVC_INLINE result<void> check_instance(std::string_view instance) {
-  bool good = !instance.empty() && instance.size() <= 64;
+  bool is_valid = !instance.empty() && instance.size() <= 64;
   for (const char c : instance) {
-    const bool letter = strings::to_lower(c) >= 'a' && strings::to_lower(c) <= 'z';
-    good = good && (letter || strings::is_digit(c) || c == '-' || c == '_' || c == '.');
+    const bool is_letter = strings::to_lower(c) >= 'a' && strings::to_lower(c) <= 'z';
+    is_valid = is_valid && (is_letter || strings::is_digit(c) || c == '-' || c == '_' || c == '.');
   }
-  if (good) return {};
+  if (is_valid) return {};
   return failure{error{123, "use the instance name", std::string(strings::truncate(instance, 80)),
-                       "it is not 1 to 64 letters, digits, '-', '_' and '.'", "choose another, such as blue"}};
+                       "an instance name has 1 to 64 letters, digits, '-', '_' and '.'",
+                       "choose another name, such as blue"}};
 }
 
 WINSVC_INLINE service_spec spec_of_instance(service_spec spec, const std::optional<std::string>& instance) {
@@ -8075,7 +8117,7 @@ WINSVC_INLINE std::string folder_name(std::string_view service_name) {
     if (std::string_view("<>:\"|?*/\\").find(c) != std::string_view::npos || static_cast<unsigned char>(c) < 0x20)
       c = '_';
   }
-  // A dot or a blank at the end is dropped by Windows without a word; "." and ".." would be other folders.
+  // Windows removes a dot or a blank at the end without an error, and "." and ".." are other folders.
   while (!out.empty() && (out.back() == '.' || out.back() == ' ')) out.back() = '_';
   return out;
 }
@@ -9027,13 +9069,13 @@ WINSVC_INLINE timer_wheel::time_point timer_wheel::next_deadline() const noexcep
 // base/error_codes.hpp
 // =====================================================================================================================
 
-// What system codes mean to the person who meets them: one table of words and remedies. Every error sentence about
-// services and sockets takes its second half from here.
+// Error messages and remedies for system error codes. Every error message about services and sockets takes its reason
+// and its remedy from this table.
 //
-//   explain(1072)->said      // "the service is marked for deletion"
+//   explain(1072)->message   // "the service is marked for deletion"
 //   explain(1072)->hint      // "close the Services window and Task Manager, ..."
 //
-// A code that is not in the table gets the system's own words and no remedy.
+// A code that is not in the table has the message of the system and no remedy.
 // Source: "System Error Codes" and "Windows Sockets Error Codes" in the Win32 documentation.
 
 #include <cstdint>
@@ -9045,15 +9087,15 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// The exit codes of the verbs. Anything else that is not 0 is the system's own code.
+/// Exit codes of the verbs. Any other value except 0 is an error code of the system.
 namespace exit_codes {
 inline constexpr int ok = 0;
 inline constexpr int usage = 2;
 inline constexpr int not_running = 3;    // status
 inline constexpr int not_installed = 4;  // status
-}  // namespace exits
+}  // namespace exit_codes
 
-/// The system codes that decisions are made on.
+/// System error codes that the program tests for.
 namespace win32_error {
 inline constexpr std::uint32_t access_denied = 5, not_supported = 50, call_not_implemented = 120, invalid_level = 124,
                                io_pending = 997, dependent_services_running = 1051, invalid_service_control = 1052,
@@ -9062,65 +9104,69 @@ inline constexpr std::uint32_t access_denied = 5, not_supported = 50, call_not_i
                                service_cannot_accept_control = 1061, service_not_active = 1062,
                                failed_controller_connect = 1063, service_marked_for_delete = 1072,
                                service_exists = 1073, cancelled = 1223, timeout = 1460, invalid_tag = 1733,
-                               invalid_data = 13, address_in_use = 10048, access_to_address = 10013, address_not_available = 10049;
-}
+                               invalid_data = 13, address_in_use = 10048, access_to_address = 10013,
+                               address_not_available = 10049;
+}  // namespace win32_error
 
+/// One row of the table. Message and hint are parts of a sentence; the hint may be empty.
 struct explanation {
   std::uint32_t win32_error;
   std::string_view message;
   std::string_view hint;
 };
 
+/// All rows, in ascending order of the codes.
 inline constexpr explanation explanations[] = {
     {2, "the file was not found", "check the path"},
     {3, "the folder was not found", "check the path"},
     {5, "access denied", "run from an elevated prompt"},
     {50, "not supported on this system", ""},
     {87, "a parameter is not valid", ""},
-    {120, "the service does not handle this control", "hook it in the app, with on_control"},
+    {120, "the service does not handle this control", "add a hook in the app with on_control"},
     {123, "the name is not valid", "use 1 to 256 characters without '/' and '\\'"},
-    {124, "this system does not know the setting", ""},
-    {997, "the service has taken it and is still at work", "look into its log for the end of it"},
+    {124, "this system does not support the setting", ""},
+    {997, "the service has accepted the control and its hook is still running", "read its log for the result"},
     {1051, "other services that depend on it are running", "stop them first, or add --force"},
-    {1052, "the service does not take this control", "pause and continue need hooks of the app"},
+    {1052, "the service does not accept this control", "pause and continue need hooks in the app"},
     {1053, "the service did not respond to the start in time", "read its log and the event log"},
     {1055, "the service database is locked", "try again in a moment"},
-    {1056, "it is running already", "restart it where it has to begin anew"},
+    {1056, "it is already running", "use 'restart' to restart it"},
     {1057, "the account or its password is not valid", "check the name, with its domain, and the password"},
     {1058, "the service is disabled", "install it with --startup auto or --startup manual"},
-    {1059, "its dependencies lead back to it", "give others with --depends"},
+    {1059, "its dependencies form a cycle", "specify others with --depends"},
     {1060, "it is not installed", "install it first"},
-    {1061, "the service cannot take a control now", "wait until it has started or stopped, then try again"},
+    {1061, "the service cannot accept a control now", "wait until it has started or stopped, then try again"},
     {1062, "it is not running", "start it first"},
     {1063, "this process was not started by the service control manager",
-     "use the start verb, or debug for a terminal"},
+     "use 'start' to start the service, or 'debug' to run it in a terminal"},
     {1064, "an exception was thrown in the service", "read its log"},
-    {1066, "the service ended with an error of its own", "read its log"},
+    {1066, "the service ended with a service-specific error", "read its log"},
     {1067, "the process ended unexpectedly", "read its log and the event log"},
-    {1068, "a service it depends on did not start", "start that one first, or look into its log"},
+    {1068, "a service it depends on did not start", "start that service first, or read its log"},
     {1069, "the account could not log on",
-     "give its password anew with update --username ACCOUNT, which also gives the right to log on as a service"},
+     "set its password with update --username ACCOUNT, which also grants the right to log on as a service"},
     {1072, "the service is marked for deletion",
      "close the Services window and Task Manager, which hold it open, then try again"},
-    {1073, "a service of that name exists", "use update, or give the app another name"},
-    {1075, "a service it depends on is not installed", "install that one first, or give others with --depends"},
-    {1077, "it was not started since the machine was", "start it"},
-    {1078, "the display name is taken by another service", "choose another with --display-name"},
-    {1223, "the elevation was refused", "say yes to the question, or run from an elevated prompt"},
-    {1297, "its account lacks a privilege that the app asks for", "give the account that privilege, or use another"},
-    {1326, "the account's name or password is wrong", "give the password anew with update --username ACCOUNT"},
-    {1332, "there is no account of that name", "check the name, with its domain"},
-    {1385, "the account may not log on as a service",
-     "run update --username ACCOUNT, or see whether a group policy denies it"},
-    {1460, "the time ran out", "look with the status verb; allow more with --wait SECONDS"},
-    {10013, "the port is in a range the system keeps for others, or another program owns it exclusively",
+    {1073, "a service with that name exists", "use 'update', or give the app another name"},
+    {1075, "a service it depends on is not installed", "install that service first, or specify others with --depends"},
+    {1077, "it has not been started since boot", "start it"},
+    {1078, "another service has this display name", "choose another with --display-name"},
+    {1223, "the elevation was refused", "accept the elevation request, or run from an elevated prompt"},
+    {1297, "its account lacks a privilege that the app requires",
+     "grant the privilege to the account, or use another account"},
+    {1326, "the account's name or password is wrong", "set the password with update --username ACCOUNT"},
+    {1332, "there is no account with that name", "check the name, with its domain"},
+    {1385, "the account has no right to log on as a service",
+     "run update --username ACCOUNT, or check whether a group policy denies the right"},
+    {1460, "the timeout expired", "check it with 'status'; allow more time with --wait SECONDS"},
+    {10013, "the port is in a range that Windows has reserved, or another program uses it exclusively",
      "choose another port; 'netsh int ipv4 show excludedportrange tcp' lists the ranges"},
-    {10048, "the port is taken", "stop that program, or choose another port with --port"},
+    {10048, "the port is taken", "stop the program that uses it, or choose another port with --port"},
     {10049, "the address does not belong to this machine", "use an address that 'ipconfig' shows, or 0.0.0.0 for all"},
     {11001, "the host name is not known", "use an address, or check the name"},
 };
 
-/// The row for a code, or null.
+/// Returns the row of a code, or null.
 [[nodiscard]] constexpr const explanation* explain(std::uint32_t code) noexcept {
   for (const auto& row : explanations) {
     if (row.win32_error == code) return &row;
@@ -9128,9 +9174,9 @@ inline constexpr explanation explanations[] = {
   return nullptr;
 }
 
-/// The error for a code: words and remedy from the table, or the system's own words.
+/// Returns the error for a code: message and remedy from the table, or `system_error_message` without a remedy.
 [[nodiscard]] error error_with_explanation(std::uint32_t code, std::string operation, std::string subject,
-                                     std::string system_error_message = {});
+                                           std::string system_error_message = {});
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -9145,7 +9191,7 @@ inline namespace WINSVC_ABI {
 namespace model {
 
 WINSVC_INLINE error error_with_explanation(std::uint32_t code, std::string operation, std::string subject,
-                                     std::string system_error_message) {
+                                           std::string system_error_message) {
   if (const explanation* row = explain(code)) {
     return {code, std::move(operation), std::move(subject), std::string(row->message), std::string(row->hint)};
   }
@@ -9162,11 +9208,12 @@ WINSVC_INLINE error error_with_explanation(std::uint32_t code, std::string opera
 // base/flat_json.hpp
 // =====================================================================================================================
 
-// JSON objects of texts and numbers alone, read: what a service says of itself, to its own verbs.
+// Parser for flat JSON objects, which have only strings and unsigned numbers: the live status and the saved state of a
+// service.
 //
-//   parse_flat_object("{\"pid\":7,\"url\":\"http://...\"}")->find("pid")->text    // "7"
+//   number_of(*parse_flat_object("{\"pid\":7,\"url\":\"http://...\"}"), "pid")    // 7
 //
-// It reads what base/json_text.hpp writes of such members, in any order, and nothing else: anything else is no answer.
+// It accepts the JSON that base/json_writer.hpp writes for such members, in any order, and rejects all other JSON.
 
 #include <algorithm>
 #include <cstddef>
@@ -9181,18 +9228,20 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
+/// Value of a member.
 struct flat_value {
-  std::string text;  ///< of a number, its digits
+  std::string text;  ///< the string, or the digits of a number
   bool is_number = false;
 };
 using flat_object = std::map<std::string, flat_value>;
 
+/// Parses an object, with or without a line end after it. Returns nullopt for any other text.
 [[nodiscard]] std::optional<flat_object> parse_flat_object(std::string_view s);
 
-/// The member's text; "" where there is none.
-[[nodiscard]] std::string text_of(const flat_object& o, const std::string& name);
-/// The member's number; 0 where there is none.
-[[nodiscard]] std::uint64_t number_of(const flat_object& o, const std::string& name);
+/// Returns the text of a member; "" if the member is missing.
+[[nodiscard]] std::string text_of(const flat_object& object, const std::string& name);
+/// Returns the number of a member; 0 if the member is missing or is not a number.
+[[nodiscard]] std::uint64_t number_of(const flat_object& object, const std::string& name);
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -9206,17 +9255,17 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE std::string text_of(const flat_object& o, const std::string& name) {
-  const auto found = o.find(name);
-  return found == o.end() ? std::string() : found->second.text;
+WINSVC_INLINE std::string text_of(const flat_object& object, const std::string& name) {
+  const auto found = object.find(name);
+  return found == object.end() ? std::string() : found->second.text;
 }
-WINSVC_INLINE std::uint64_t number_of(const flat_object& o, const std::string& name) {
+WINSVC_INLINE std::uint64_t number_of(const flat_object& object, const std::string& name) {
   std::uint64_t number = 0;
-  static_cast<void>(strings::parse_number(text_of(o, name), ~std::uint64_t{0}, number));
+  static_cast<void>(strings::parse_number(text_of(object, name), ~std::uint64_t{0}, number));
   return number;
 }
 
-/// A JSON string at the front of `s`, which moves past it. The escapes that json_quoted writes, and no others.
+/// Parses a JSON string at the front of `s` and removes it from `s`. Accepts only the escapes that json_quoted writes.
 WINSVC_INLINE std::optional<std::string> parse_json_string(std::string_view& s) {
   if (s.empty() || s[0] != '"') return std::nullopt;
   std::string out;
@@ -9292,16 +9341,18 @@ WINSVC_INLINE std::optional<flat_object> parse_flat_object(std::string_view s) {
 // settings/registry.hpp
 // =====================================================================================================================
 
-// The settings of an app: what it declares, where the values come from, and what becomes of them at a reload.
+// Registry of the settings of an app: finds their values in the sources, reports errors, and reloads the settings file.
 //
-//   settings all;
-//   all.from(sources);                                   // command line, environment, file: strongest first
-//   auto greeting = all.declare(std::make_shared<typed_setting<std::string>>("greeting", "hello", "what to say"));
-//   if (const auto wrong = all.faults(); !wrong.empty()) ...
-//   greeting->get();                                     // from any thread
+//   setting_registry registry;
+//   registry.set_sources(sources);       // command line, environment, settings file: strongest first
+//   const auto greeting = std::make_shared<typed_setting<std::string>>("greeting", "hello", "text of the response");
+//   registry.declare(greeting);
+//   if (const auto errors = registry.errors(); !errors.empty()) ...
+//   greeting->get();                     // from any thread
 //
-// A setting has its value as soon as it is declared; a value that cannot be taken leaves it at its default, and is one
-// of the `errors`, with which nothing starts. A reload takes all values, or none.
+// A setting has its value as soon as it is declared. If the value is invalid, the setting keeps its default and
+// `errors` has the reason; a service with errors does not start. A reload applies all new values or no value. It does
+// not read files: the caller passes their content.
 
 #include <cstddef>
 #include <cstdint>
@@ -9318,76 +9369,83 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// Where values may stand.
+/// Sources of the values.
 struct setting_sources {
   struct command_line_value {
     std::string name, value;
-    std::string option = "--set";  ///< how it was said
+    std::string option = "--set";  ///< option that the user typed, for messages
   };
-  std::vector<command_line_value> command_line;  ///< of two for one name the last counts
-  /// The value of a variable, by its name.
+  std::vector<command_line_value> command_line;  ///< if a name occurs twice, the last value wins
+  /// Returns the value of an environment variable.
   std::function<std::optional<std::string>(const std::string&)> environment;
-  std::string prefix;     ///< of the names of variables: HELLO
-  std::string path;       ///< of the file
-  std::string file_name;  ///< the same as it is shown
-  std::optional<std::string> content;  ///< as it was read
-  std::optional<settings_file> file;
-  std::optional<error> file_error;  ///< why there is none, where there should be one
+  std::string prefix;                  ///< prefix of the environment variables, such as HELLO
+  std::string path;                    ///< path of the settings file
+  std::string file_name;               ///< name of the settings file in messages
+  std::optional<std::string> content;  ///< content of the settings file
+  std::optional<settings_file> file;   ///< the parsed content
+  std::optional<error> file_error;     ///< reason why the file could not be read
 
-  /// HELLO_STORE_PATH for `store.path`.
+  /// Returns the environment variable of a setting: HELLO_STORE_PATH for `store.path`.
   [[nodiscard]] std::string variable(std::string_view name) const;
 };
-/// Letters and digits of a service's name, capital; '_' for the rest.
+/// Returns the service name in capital letters, with '_' for each character that is not a letter or a digit.
 [[nodiscard]] std::string variable_prefix(std::string_view service_name);
 
-/// All of them.
+/// The settings of an app with their sources.
 class setting_registry {
  public:
   using list = std::vector<std::shared_ptr<setting_base>>;
 
-  /// Where values stand. Before the first is declared, or again later, for all of them.
-  void set_sources(setting_sources where);
+  /// Sets the sources and reads the values of all declared settings again.
+  void set_sources(setting_sources sources);
   [[nodiscard]] const setting_sources& sources() const noexcept { return sources_; }
   [[nodiscard]] bool empty() const noexcept { return settings_.empty(); }
 
-  /// Variables of the environment have this name in theirs.
+  /// Sets the prefix of the environment variables.
   void set_service_name(std::string_view service_name) { sources_.prefix = variable_prefix(service_name); }
 
-  /// Gives it the value that it would have, or leaves it at its default: for what has to be known before App says it.
+  /// Sets the value of a setting that is not declared yet, for settings that are needed before the app runs. The
+  /// setting keeps its default if there is no value or the value is invalid.
   void load_early(setting_base& setting) const {
-    setting_source from;
-    static_cast<void>(stage(setting, from));
+    setting_source source;
+    static_cast<void>(stage(setting, source));
     setting.commit();
   }
-  /// Takes its value. Throws setup_error for a name that is none, or taken.
+  /// Adds a setting and sets its value. Throws setup_error if the name is invalid or already declared, or if another
+  /// setting has the same environment variable.
   void declare(std::shared_ptr<setting_base> setting);
   [[nodiscard]] const list& settings() const noexcept { return settings_; }
   [[nodiscard]] setting_base* find(std::string_view name) const noexcept;
 
-  /// What is wrong with the sources, in their order, once all settings are declared: values that are not taken, names
-  /// that nobody declared, lines of the file that say nothing. Each is a sentence with its place.
+  /// Returns the errors in the sources: invalid values, names that no setting has, and malformed lines of the file.
+  /// Call it after all settings are declared. Each error has its location.
   [[nodiscard]] std::vector<error> errors() const;
 
-  /// What a reload did.
+  /// Result of a reload.
   struct reload_result {
-    std::vector<error> faults;         ///< if any: nothing was changed
-    std::vector<std::string> changes;  ///< "greeting: 'hi', was 'hello' (hello.ini:3)"
-    std::vector<std::string> changes_after_restart;    ///< the same, of those that hold from the next start on
+    std::vector<error> faults;                       ///< if not empty: no value was changed
+    std::vector<std::string> changes;                ///< "greeting: 'hi', was 'hello' (hello.ini:3)"
+    std::vector<std::string> changes_after_restart;  ///< the same for settings that need a restart
   };
-  /// From one thread at a time.
-  reload_result reload(std::optional<settings_file> file, std::optional<error> fault = {});
+  /// Replaces the settings file and applies its values, or keeps the old file and all values if there are errors.
+  /// `file_error`: reason why the file could not be read. Not thread-safe.
+  reload_result reload(std::optional<settings_file> file, std::optional<error> file_error = {});
 
-  /// A setting as it is shown: any thread may ask.
+  /// A setting as it is shown, with stars for a secret.
   struct setting_view {
     std::string name, value, origin, default_text, kind, help;
     bool secret = false, needs_restart = false;
   };
+  /// Returns all settings, in the order of their declaration. Thread-safe.
   [[nodiscard]] std::vector<setting_view> views() const;
 
  private:
-  void find_value(const setting_base& setting, const std::function<void(std::string_view, setting_source)>& use) const;
-  [[nodiscard]] std::optional<error> stage(setting_base& setting, setting_source& from) const;
-  [[nodiscard]] error unknown_setting_error(std::string_view name, const setting_source& at, std::uint32_t code) const;
+  using value_callback = std::function<void(std::string_view, setting_source)>;
+
+  void find_value(const setting_base& setting, const value_callback& use) const;
+  [[nodiscard]] std::optional<error> stage(setting_base& setting, setting_source& source) const;
+  [[nodiscard]] error unknown_setting_error(std::string_view name, const setting_source& source,
+                                            std::uint32_t code) const;
   [[nodiscard]] std::string file_location(const settings_file::setting_line& row) const {
     return sources_.file_name + ':' + std::to_string(row.line);
   }
@@ -9395,7 +9453,7 @@ class setting_registry {
   setting_sources sources_;
   list settings_;
   std::vector<error> value_errors_;
-  mutable std::mutex mutex_;  // of the origins
+  mutable std::mutex mutex_;  // protects the origins of the settings
 };
 
 }  // namespace model
@@ -9430,124 +9488,130 @@ WINSVC_INLINE setting_base* setting_registry::find(std::string_view name) const 
   return nullptr;
 }
 
-/// Calls `use` with the strongest value, or not at all.
-WINSVC_INLINE void setting_registry::find_value(const setting_base& setting,
-                              const std::function<void(std::string_view, setting_source)>& use) const {
+/// Calls `use` with the value of the strongest source; does not call it if no source has a value.
+WINSVC_INLINE void setting_registry::find_value(const setting_base& setting, const value_callback& use) const {
   using kind = setting_source::kind;
-  for (auto given = sources_.command_line.rbegin(); given != sources_.command_line.rend(); ++given) {
-    if (setting_name(given->name) == setting.name()) return use(given->value, {kind::command_line, given->option});
+  for (auto entry = sources_.command_line.rbegin(); entry != sources_.command_line.rend(); ++entry) {
+    if (setting_name(entry->name) == setting.name()) return use(entry->value, {kind::command_line, entry->option});
   }
   const std::string variable = sources_.variable(setting.name());
-  const auto set = sources_.environment ? sources_.environment(variable) : std::nullopt;
-  if (set) return use(*set, {kind::environment, variable});
+  const auto value = sources_.environment ? sources_.environment(variable) : std::nullopt;
+  if (value) return use(*value, {kind::environment, variable});
   if (!sources_.file) return;
   for (const auto& row : sources_.file->rows) {
     if (row.name == setting.name()) return use(row.value, {kind::file, file_location(row)});
   }
 }
 
-/// Nothing, or what is wrong with the value it has; then its default is staged.
-WINSVC_INLINE std::optional<error> setting_registry::stage(setting_base& setting, setting_source& from) const {
-  std::optional<error> wrong;
+/// Stages the value of the strongest source. If it is invalid, stages the default and returns the error.
+WINSVC_INLINE std::optional<error> setting_registry::stage(setting_base& setting, setting_source& source) const {
+  std::optional<error> value_error;
   setting.stage_default();
-  from = {};
+  source = {};
   find_value(setting, [&](std::string_view value, setting_source origin) {
     const bool in_file = origin.kind_of_source == setting_source::kind::file;
-    const bool spoken = origin.kind_of_source == setting_source::kind::command_line;
-    if (spoken && setting.secret) {
-      wrong = error{0, {}, {}, "'" + setting.name() + "' is a secret, and a command line is no place for one: every user of "
-                               "the machine can read it",
-                    "write it into the settings file"};
+    const bool on_command_line = origin.kind_of_source == setting_source::kind::command_line;
+    if (on_command_line && setting.secret) {
+      value_error = error{0, {}, {},
+                          "'" + setting.name() +
+                              "' is a secret and is not accepted on a command line, which every user of this machine "
+                              "can read",
+                          "write it to the settings file"};
     } else if (const auto reason = setting.stage(value, in_file)) {
       const std::string message = '\'' + setting.name() + "' " + *reason;
-      wrong = spoken ? error{0, {}, {}, origin.location + ": " + message, {}}
-                     : error{win32_error::invalid_data, "read", origin.location, message, {}};
+      value_error = on_command_line ? error{0, {}, {}, origin.location + ": " + message, {}}
+                                    : error{win32_error::invalid_data, "read", origin.location, message, {}};
     } else {
-      from = std::move(origin);
+      source = std::move(origin);
     }
   });
-  return wrong;
+  return value_error;
 }
 
-WINSVC_INLINE void setting_registry::set_sources(setting_sources where) {
-  sources_ = std::move(where);
+WINSVC_INLINE void setting_registry::set_sources(setting_sources sources) {
+  sources_ = std::move(sources);
   value_errors_.clear();
   const std::lock_guard lock(mutex_);
   for (const auto& setting : settings_) {
-    if (auto wrong = stage(*setting, setting->origin)) value_errors_.push_back(*std::move(wrong));
+    if (auto value_error = stage(*setting, setting->origin)) value_errors_.push_back(*std::move(value_error));
     setting->commit();
   }
 }
 
 WINSVC_INLINE void setting_registry::declare(std::shared_ptr<setting_base> setting) {
+  const std::string subject = "setting '" + setting->name() + "' (" + setting->location.to_string() + "): ";
   if (!is_setting_name(setting->name()))
-    throw setup_error("setting '" + setting->name() + "' (" + setting->location.to_string() +
-                      "): a name has letters, digits, '_' and '-', with dots between");
+    throw setup_error(subject + "a name consists of letters, digits, '_' and '-', separated by dots");
   if (const auto* other = find(setting->name()))
-    throw setup_error("setting '" + setting->name() + "' (" + setting->location.to_string() + "): it is declared at " +
-                      other->location.to_string() + " already");
+    throw setup_error(subject + "it is already declared at " + other->location.to_string());
   for (const auto& other : settings_) {
     if (sources_.variable(other->name()) == sources_.variable(setting->name()))
-      throw setup_error("setting '" + setting->name() + "' (" + setting->location.to_string() + "): in the environment it has the name of '" +
-                        other->name() + "' (" + other->location.to_string() + ")");
+      throw setup_error(subject + "it has the same environment variable as '" + other->name() + "' (" +
+                        other->location.to_string() + ")");
   }
   const std::lock_guard lock(mutex_);
-  if (auto wrong = stage(*setting, setting->origin)) value_errors_.push_back(*std::move(wrong));
+  if (auto value_error = stage(*setting, setting->origin)) value_errors_.push_back(*std::move(value_error));
   setting->commit();
   settings_.push_back(std::move(setting));
 }
 
-WINSVC_INLINE error setting_registry::unknown_setting_error(std::string_view name, const setting_source& at, std::uint32_t code) const {
+WINSVC_INLINE error setting_registry::unknown_setting_error(std::string_view name, const setting_source& source,
+                                                            std::uint32_t code) const {
   std::vector<std::string_view> known;
   for (const auto& setting : settings_) known.push_back(setting->name());
-  const auto near_one = strings::closest_match(name, known);
+  const auto best = strings::closest_match(name, known);
   const std::string message = "there is no setting '" + std::string(strings::truncate(name, 80)) + '\'';
-  std::string hint = near_one.empty() ? "'config' lists them" : "did you mean '" + std::string(near_one) + "'?";
-  if (code == 0) return {0, {}, {}, at.location + ": " + message, std::move(hint)};
-  return {code, "read", at.location, message, std::move(hint)};
+  std::string hint = best.empty() ? "'config' lists the settings" : "did you mean '" + std::string(best) + "'?";
+  if (code == 0) return {0, {}, {}, source.location + ": " + message, std::move(hint)};
+  return {code, "read", source.location, message, std::move(hint)};
 }
 
 WINSVC_INLINE std::vector<error> setting_registry::errors() const {
   std::vector<error> out;
-  for (const auto& given : sources_.command_line) {
-    if (!find(setting_name(given.name)))
-      out.push_back(unknown_setting_error(given.name, {setting_source::kind::command_line, given.option}, 0));
+  for (const auto& entry : sources_.command_line) {
+    if (!find(setting_name(entry.name)))
+      out.push_back(unknown_setting_error(entry.name, {setting_source::kind::command_line, entry.option}, 0));
   }
   out.insert(out.end(), value_errors_.begin(), value_errors_.end());
   if (sources_.file_error) out.push_back(*sources_.file_error);
   if (!sources_.file) return out;
-  for (const auto& f : sources_.file->errors)
-    out.push_back({win32_error::invalid_data, "read", sources_.file_name + ':' + std::to_string(f.line), f.message, f.hint});
+  for (const auto& e : sources_.file->errors) {
+    const std::string location = sources_.file_name + ':' + std::to_string(e.line);
+    out.push_back({win32_error::invalid_data, "read", location, e.message, e.hint});
+  }
   for (const auto& row : sources_.file->rows) {
-    if (!find(row.name)) out.push_back(unknown_setting_error(row.name, {setting_source::kind::file, file_location(row)}, win32_error::invalid_data));
+    if (find(row.name)) continue;
+    const setting_source source{setting_source::kind::file, file_location(row)};
+    out.push_back(unknown_setting_error(row.name, source, win32_error::invalid_data));
   }
   return out;
 }
 
-WINSVC_INLINE setting_registry::reload_result setting_registry::reload(std::optional<settings_file> file, std::optional<error> fault) {
+WINSVC_INLINE setting_registry::reload_result setting_registry::reload(std::optional<settings_file> file,
+                                                                      std::optional<error> file_error) {
   reload_result report;
-  auto before = std::exchange(sources_.file, std::move(file));
-  auto fault_before = std::exchange(sources_.file_error, std::move(fault));
-  auto wrong_before = std::move(value_errors_);
+  auto old_file = std::exchange(sources_.file, std::move(file));
+  auto old_file_error = std::exchange(sources_.file_error, std::move(file_error));
+  auto old_value_errors = std::move(value_errors_);
   value_errors_.clear();
   std::vector<setting_source> origins(settings_.size());
   for (std::size_t i = 0; i < settings_.size(); ++i) {
-    if (auto wrong = stage(*settings_[i], origins[i])) value_errors_.push_back(*std::move(wrong));
+    if (auto value_error = stage(*settings_[i], origins[i])) value_errors_.push_back(*std::move(value_error));
   }
   report.faults = errors();
   if (!report.faults.empty()) {
-    sources_.file = std::move(before);
-    sources_.file_error = std::move(fault_before);
-    value_errors_ = std::move(wrong_before);
+    sources_.file = std::move(old_file);
+    sources_.file_error = std::move(old_file_error);
+    value_errors_ = std::move(old_value_errors);
     return report;
   }
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < settings_.size(); ++i) {
     setting_base& setting = *settings_[i];
-    const std::string was = setting.text(), is = setting.staged_text();
-    if (was != is) {
-      const std::string line = setting.secret ? setting.name() + " (" + origins[i].text() + ')'
-                                          : setting.name() + ": '" + is + "', was '" + was + "' (" + origins[i].text() + ')';
+    const std::string old_text = setting.text(), new_text = setting.staged_text();
+    if (old_text != new_text) {
+      const std::string values = setting.secret ? "" : ": '" + new_text + "', was '" + old_text + '\'';
+      const std::string line = setting.name() + values + " (" + origins[i].text() + ')';
       (setting.needs_restart ? report.changes_after_restart : report.changes).push_back(line);
       if (setting.needs_restart) continue;
     }
@@ -9561,8 +9625,9 @@ WINSVC_INLINE std::vector<setting_registry::setting_view> setting_registry::view
   std::vector<setting_view> out;
   const std::lock_guard lock(mutex_);
   for (const auto& setting : settings_) {
-    out.push_back({setting->name(), setting->masked_value(setting->text()), setting->origin.text(), setting->masked_value(setting->default_text()),
-                   setting->kind(), setting->help(), setting->secret, setting->needs_restart});
+    out.push_back({setting->name(), setting->masked_value(setting->text()), setting->origin.text(),
+                   setting->masked_value(setting->default_text()), setting->kind(), setting->help(), setting->secret,
+                   setting->needs_restart});
   }
   return out;
 }
@@ -11404,8 +11469,12 @@ WINSVC_INLINE multipart_decoder::step multipart_decoder::next() {
 // scm/state.hpp
 // =====================================================================================================================
 
-// The words that a service and the Service Control Manager (SCM) share: states, controls, statuses, exit codes. The
-// numbers are Win32's own, so that the layer that talks to Windows copies them without a table.
+// States, controls, statuses and exit codes of a service, with the numbers of Win32, so that os/ passes them to the
+// Service Control Manager (SCM) without a conversion.
+//
+//   name(state::start_pending)                       // "start pending"
+//   accepted_controls(state::running, hooks)         // dwControlsAccepted
+//   failure_status(0).win32                          // 1064: a failure never has the code 0
 //
 // Source: SERVICE_STATUS, HandlerEx and SetServiceStatus in the Win32 documentation.
 
@@ -11419,7 +11488,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// dwCurrentState. `none` is before the first report, a state of ours.
+/// dwCurrentState. `none` is the state before the first report; Win32 does not have it.
 enum class state : std::uint32_t {
   none = 0,
   stopped = 1,
@@ -11431,6 +11500,7 @@ enum class state : std::uint32_t {
   paused = 7,
 };
 
+/// Returns the name of a state in plain words; "unknown" for other numbers.
 [[nodiscard]] constexpr std::string_view name(state s) noexcept {
   constexpr std::string_view names[] = {"none",    "stopped",          "start pending", "stop pending",
                                         "running", "continue pending", "pause pending", "paused"};
@@ -11438,12 +11508,13 @@ enum class state : std::uint32_t {
   return i < 8 ? names[i] : "unknown";
 }
 
+/// True for the four pending states.
 [[nodiscard]] constexpr bool is_pending(state s) noexcept {
   return s == state::start_pending || s == state::stop_pending || s == state::continue_pending ||
          s == state::pause_pending;
 }
 
-/// What the SCM sends to a service. 128 to 255 are the service's own.
+/// Control that the SCM sends to a service. 128 to 255 are custom controls.
 enum class control : std::uint32_t {
   stop = 1,
   pause = 2,
@@ -11459,35 +11530,36 @@ enum class control : std::uint32_t {
   time_change = 16,
 };
 
-/// dwControlsAccepted, one bit a kind of control.
+/// dwControlsAccepted, one bit for each kind of control.
 namespace accepted_control {
 inline constexpr std::uint32_t stop = 0x1, pause_continue = 0x2, shutdown = 0x4, param_change = 0x8,
                                power_event = 0x40, session_change = 0x80, preshutdown = 0x100, time_change = 0x200;
-}
+}  // namespace accepted_control
 
-/// How a service ended: dwWin32ExitCode, and dwServiceSpecificExitCode where the first is 1066.
+/// Exit code of a service: dwWin32ExitCode, and dwServiceSpecificExitCode if the first is 1066.
 struct exit_status {
   std::uint32_t win32 = 0;
   std::uint32_t specific = 0;
 
   [[nodiscard]] bool failed() const noexcept { return win32 != 0; }
-  /// The number that tells the most: for the exit code of a process, for a person.
+  /// Returns the service-specific code if there is one, otherwise the Win32 code. Messages and the exit code of the
+  /// process use it.
   [[nodiscard]] std::uint32_t code() const noexcept { return win32 == 1066 ? specific : win32; }
 };
 
 namespace win32_error {
 inline constexpr std::uint32_t exception_in_service = 1064;  // ERROR_EXCEPTION_IN_SERVICE
 inline constexpr std::uint32_t service_specific = 1066;      // ERROR_SERVICE_SPECIFIC_ERROR
-}  // namespace code
+}  // namespace win32_error
 
-/// A failure as the SCM must be told it: never 0, which it reads as success and does not recover from, and never 1066
-/// without a number, which Windows shows as "completed successfully".
+/// Returns the exit status of a failure. It is never 0, which the SCM treats as success, without a recovery, and never
+/// 1066 without a service-specific code, which Windows shows as "completed successfully". Both become 1064.
 [[nodiscard]] constexpr exit_status failure_status(std::uint32_t reason) noexcept {
   if (reason == 0 || reason == win32_error::service_specific) return {win32_error::exception_in_service, 0};
   return {reason, 0};
 }
 
-/// What is reported to the SCM: SERVICE_STATUS without its type field.
+/// Status for the SCM: SERVICE_STATUS without dwServiceType.
 struct service_status {
   state current = state::none;
   std::uint32_t accepted = 0;
@@ -11496,7 +11568,8 @@ struct service_status {
   std::chrono::milliseconds wait_hint{0};
 };
 
-/// The controls that hooks are there for. What is not hooked is not advertised: the SCM then refuses it for us (1052).
+/// Controls that the app has hooks for. The service does not accept the other controls, and the SCM rejects them with
+/// 1052.
 struct handled_controls {
   bool pause_continue = false;
   bool param_change = false;
@@ -11511,11 +11584,12 @@ struct handled_controls {
   }
 };
 
-/// The one function that computes the mask of accepted controls: nothing in a pending state and in STOPPED. With
-/// PRESHUTDOWN accepted, Windows delivers no SHUTDOWN, so exactly one of the two is asked for.
+/// Returns dwControlsAccepted: 0 in a pending state and in STOPPED. It has either PRESHUTDOWN or SHUTDOWN, because
+/// Windows does not send SHUTDOWN to a service that accepts PRESHUTDOWN.
 [[nodiscard]] std::uint32_t accepted_controls(state s, const handled_controls& h) noexcept;
 
-/// Would a service that accepts `mask` be handed this control? (INTERROGATE always, custom codes always.)
+/// True if the SCM sends this control to a service that accepts `mask`. It always sends INTERROGATE and custom
+/// controls.
 [[nodiscard]] constexpr bool is_accepted(std::uint32_t mask, control c) noexcept {
   switch (c) {
     case control::stop: return (mask & accepted_control::stop) != 0;
@@ -11546,7 +11620,8 @@ namespace model {
 
 WINSVC_INLINE std::uint32_t accepted_controls(state s, const handled_controls& h) noexcept {
   if (s != state::running && s != state::paused) return 0;
-  std::uint32_t mask = accepted_control::stop | (h.preshutdown ? accepted_control::preshutdown : accepted_control::shutdown);
+  std::uint32_t mask = accepted_control::stop;
+  mask |= h.preshutdown ? accepted_control::preshutdown : accepted_control::shutdown;
   if (h.pause_continue) mask |= accepted_control::pause_continue;
   if (h.param_change) mask |= accepted_control::param_change;
   if (h.power_event) mask |= accepted_control::power_event;
@@ -11565,15 +11640,17 @@ WINSVC_INLINE std::uint32_t accepted_controls(state s, const handled_controls& h
 // scm/lifecycle.hpp
 // =====================================================================================================================
 
-// The life of a service as a pure state machine: a table of legal moves, and for each move the status to publish.
+// Lifecycle of a service: a state machine with a table of legal transitions. Each transition returns the status to
+// report.
 //
-//   lifecycle life({});
-//   publish(*life.apply(step::start, 30s));     // START_PENDING, checkpoint 1
-//   publish(*life.apply(step::ready));          // RUNNING
-//   life.apply(step::ready);                    // nullopt: not legal from here, publish nothing
+//   lifecycle machine({});
+//   report(*machine.apply(lifecycle_event::start, 30s));     // START_PENDING, checkpoint 1
+//   report(*machine.apply(lifecycle_event::ready));          // RUNNING
+//   machine.apply(lifecycle_event::ready);                   // nullopt: not legal in RUNNING, report nothing
 //
-// It holds no thread, no clock and no handle: the host publishes what it is given, under one lock, in the order given.
-// STOPPED is given once, and nothing after it, because the process may be ended the moment the SCM hears it.
+// It has no thread, no clock and no handle, and is not thread-safe: the host calls it under one lock and reports each
+// status in this order. STOPPED is returned once, and no status after it, because Windows may terminate the process as
+// soon as the SCM has received STOPPED.
 
 #include <chrono>
 #include <optional>
@@ -11582,10 +11659,11 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// What happened, or is asked for. `hook_failed`: a pause or continue hook threw, and things are as they were before.
+/// Event that causes a transition. `hook_failed`: a pause or continue hook threw, and the service returns to the state
+/// before the control.
 enum class lifecycle_event { start, progress, ready, pause, paused, resume, resumed, hook_failed, stop, finished };
 
-/// One legal move. `progress` stays in its state and raises the checkpoint.
+/// One legal transition. `progress` keeps the state and increments the checkpoint.
 struct transition {
   state from;
   lifecycle_event event;
@@ -11614,6 +11692,7 @@ inline constexpr transition transitions[] = {
     {state::stop_pending, lifecycle_event::finished, state::stopped},
 };
 
+/// Current state and status of a service.
 class lifecycle {
  public:
   explicit lifecycle(handled_controls hooks) noexcept : hooks_(hooks) {}
@@ -11621,13 +11700,13 @@ class lifecycle {
   [[nodiscard]] const service_status& status() const noexcept { return status_; }
   [[nodiscard]] bool is_stopped() const noexcept { return status_.current == state::stopped; }
 
-  /// Which controls are hooked; known only when the app has been described, which is after START_PENDING.
-  void hooks(handled_controls h) noexcept { hooks_ = h; }
+  /// Sets the controls that have hooks. They are known only after the app has run, which is during START_PENDING.
+  void hooks(handled_controls controls) noexcept { hooks_ = controls; }
 
-  /// Makes the move and returns what to publish, or nothing where the table has no such move.
-  /// `wait_hint`: how long until the next report at the latest; for pending states only.
-  /// `exit`: for step::finished only.
-  std::optional<service_status> apply(lifecycle_event what, std::chrono::milliseconds wait_hint = {},
+  /// Makes the transition and returns the status to report, or nullopt if the table has no such transition.
+  /// `wait_hint`: maximum time until the next report; used only in pending states.
+  /// `exit`: used only for lifecycle_event::finished.
+  std::optional<service_status> apply(lifecycle_event event, std::chrono::milliseconds wait_hint = {},
                                       exit_status exit = {}) noexcept;
 
  private:
@@ -11647,21 +11726,21 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE std::optional<service_status> lifecycle::apply(lifecycle_event what, std::chrono::milliseconds wait_hint,
-                                                      exit_status exit) noexcept {
-  for (const auto& m : transitions) {
-    if (m.from != status_.current || m.event != what) continue;
+WINSVC_INLINE std::optional<service_status> lifecycle::apply(lifecycle_event event, std::chrono::milliseconds wait_hint,
+                                                              exit_status exit) noexcept {
+  for (const auto& row : transitions) {
+    if (row.from != status_.current || row.event != event) continue;
 
     service_status next;
-    next.current = m.to;
-    next.accepted = accepted_controls(m.to, hooks_);
-    if (is_pending(m.to)) {
-      next.checkpoint = m.from == m.to ? status_.checkpoint + 1 : 1;
-      // A progress without a hint of its own keeps the last one; a pending state without any hint would let the SCM
-      // give up after its own 2 s.
-      next.wait_hint = wait_hint.count() > 0 || m.from != m.to ? wait_hint : status_.wait_hint;
+    next.current = row.to;
+    next.accepted = accepted_controls(row.to, hooks_);
+    if (is_pending(row.to)) {
+      next.checkpoint = row.from == row.to ? status_.checkpoint + 1 : 1;
+      // `progress` without a wait hint keeps the previous hint. Without a hint in a pending state, the SCM would wait
+      // for only 2 s.
+      next.wait_hint = wait_hint.count() > 0 || row.from != row.to ? wait_hint : status_.wait_hint;
     }
-    if (m.to == state::stopped) next.exit = exit;
+    if (row.to == state::stopped) next.exit = exit;
     status_ = next;
     return next;
   }
@@ -11678,12 +11757,13 @@ WINSVC_INLINE std::optional<service_status> lifecycle::apply(lifecycle_event wha
 // scm/control_policy.hpp
 // =====================================================================================================================
 
-// What a control means in a state: the answer for the SCM, the status to publish at once, and what is left to do for
-// the service's own thread. Pure: the control handler asks, publishes, hands on and returns.
+// Control policy: decides for a control in a state the return code for the SCM, the lifecycle event to apply at once,
+// and the control task that remains. The control handler calls it, reports the status, queues the task and returns.
 //
-//   decide(state::running, hooks, 2 /* pause */)     // {0, step::pause, duty::pause}
-//   decide(state::paused, hooks, 99)                 // {120}: the service does not know it
+//   decide_control(state::running, hooks, 2 /* pause */)     // {0, lifecycle_event::pause, control_action::pause}
+//   decide_control(state::paused, hooks, 99)                 // {120}: the service does not handle the control
 //
+// It has no state and calls nothing.
 // Source: HandlerEx and "Service Control Handler Function" in the Win32 documentation.
 
 #include <cstdint>
@@ -11693,17 +11773,19 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// What a control leaves to be done.
+/// Control task that a control causes.
 enum class control_action { nothing, stop, pause, resume, reload, power, session, time, custom };
 
 struct control_decision {
-  std::uint32_t return_code = 0;     ///< the handler's return value; of `custom` the hook's comes in its place
-  std::optional<lifecycle_event> event;  ///< applied to the lifecycle before anything else happens
+  std::uint32_t return_code = 0;  ///< return value of the control handler; for `custom`, the hook's result replaces it
+  std::optional<lifecycle_event> event;  ///< applied to the lifecycle before the control task is queued
   control_action action = control_action::nothing;
 };
 
-/// Decides. Whatever comes, even what the SCM should not have sent, has an answer and does no harm.
-[[nodiscard]] control_decision decide_control(state now, const handled_controls& h, std::uint32_t control) noexcept;
+/// Decides what a control does in the state `current`. `hooks`: the controls that the app has hooks for. Each number
+/// has a result, including controls that the SCM should not send in this state.
+[[nodiscard]] control_decision decide_control(state current, const handled_controls& hooks,
+                                              std::uint32_t number) noexcept;
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -11717,35 +11799,36 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE control_decision decide_control(state now, const handled_controls& h, std::uint32_t what) noexcept {
-  constexpr control_decision unknown{120, {}, control_action::nothing};      // ERROR_CALL_NOT_IMPLEMENTED
-  constexpr control_decision not_now{1061, {}, control_action::nothing};     // ERROR_SERVICE_CANNOT_ACCEPT_CTRL
-  constexpr control_decision done_already{0, {}, control_action::nothing};
-  const bool working = now == state::running || now == state::paused;
-  const auto if_hooked = [&](bool is_hooked, control_action then) {
-    return !is_hooked ? unknown : !working ? not_now : control_decision{0, {}, then};
+WINSVC_INLINE control_decision decide_control(state current, const handled_controls& hooks,
+                                              std::uint32_t number) noexcept {
+  constexpr control_decision unknown{120, {}, control_action::nothing};   // ERROR_CALL_NOT_IMPLEMENTED
+  constexpr control_decision not_now{1061, {}, control_action::nothing};  // ERROR_SERVICE_CANNOT_ACCEPT_CTRL
+  constexpr control_decision no_change{0, {}, control_action::nothing};
+  const bool is_settled = current == state::running || current == state::paused;
+  const auto if_hooked = [&](bool is_hooked, control_action action) {
+    return !is_hooked ? unknown : !is_settled ? not_now : control_decision{0, {}, action};
   };
 
-  switch (static_cast<control>(what)) {
-    case control::interrogate: return done_already;  // the SCM has our last status, which is true
+  switch (static_cast<control>(number)) {
+    case control::interrogate: return no_change;  // the SCM already has the current status
     case control::stop:
     case control::shutdown:
     case control::preshutdown:
-      if (now == state::stop_pending || now == state::stopped) return done_already;
+      if (current == state::stop_pending || current == state::stopped) return no_change;
       return {0, lifecycle_event::stop, control_action::stop};
     case control::pause:
-      if (!h.pause_continue) return unknown;
-      if (now == state::paused || now == state::pause_pending) return done_already;
-      return now == state::running ? control_decision{0, lifecycle_event::pause, control_action::pause} : not_now;
+      if (!hooks.pause_continue) return unknown;
+      if (current == state::paused || current == state::pause_pending) return no_change;
+      return current == state::running ? control_decision{0, lifecycle_event::pause, control_action::pause} : not_now;
     case control::continue_control:
-      if (!h.pause_continue) return unknown;
-      if (now == state::running || now == state::continue_pending) return done_already;
-      return now == state::paused ? control_decision{0, lifecycle_event::resume, control_action::resume} : not_now;
-    case control::param_change: return if_hooked(h.param_change, control_action::reload);
-    case control::power_event: return if_hooked(h.power_event, control_action::power);
-    case control::session_change: return if_hooked(h.session_change, control_action::session);
-    case control::time_change: return if_hooked(h.time_change, control_action::time);
-    default: return if_hooked(h.has_custom(what), control_action::custom);
+      if (!hooks.pause_continue) return unknown;
+      if (current == state::running || current == state::continue_pending) return no_change;
+      return current == state::paused ? control_decision{0, lifecycle_event::resume, control_action::resume} : not_now;
+    case control::param_change: return if_hooked(hooks.param_change, control_action::reload);
+    case control::power_event: return if_hooked(hooks.power_event, control_action::power);
+    case control::session_change: return if_hooked(hooks.session_change, control_action::session);
+    case control::time_change: return if_hooked(hooks.time_change, control_action::time);
+    default: return if_hooked(hooks.has_custom(number), control_action::custom);
   }
 }
 
@@ -11759,13 +11842,13 @@ WINSVC_INLINE control_decision decide_control(state now, const handled_controls&
 // scm/stop_limits.hpp
 // =====================================================================================================================
 
-// How long a stop may take, by where it comes from.
+// Time limits of a stop, which depend on the control that caused it.
 //
-//   stop_limits_for(control::shutdown, 20s, {})       // 3 s for requests and each hook, 4.5 s in all
+//   stop_limits_for(static_cast<std::uint32_t>(control::shutdown), 20s, {})     // 3 s per step, 4.5 s in total
 //
-// Source: "Service Control Handler Function" and SERVICE_PRESHUTDOWN_INFO in the Win32 documentation. The system ends us
-// some 5 s after SHUTDOWN, and at the end of our time after PRESHUTDOWN, whatever we are doing: requests get a part of it,
-// so that hooks and the log have theirs.
+// Windows terminates the process about 5 s after SHUTDOWN, and at the end of its preshutdown timeout after PRESHUTDOWN.
+// The drain gets only a part of this time, so that the stop hooks and the log get the remaining time.
+// Source: "Service Control Handler Function" and SERVICE_PRESHUTDOWN_INFO in the Win32 documentation.
 
 #include <algorithm>
 #include <chrono>
@@ -11776,17 +11859,19 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
+/// Limits of one stop.
 struct stop_limits {
-  std::chrono::milliseconds per_step{0};                ///< for the requests in flight, and for each hook
-  std::optional<std::chrono::milliseconds> total;  ///< and for all of it; none: as long as it makes progress
+  std::chrono::milliseconds per_step{0};           ///< for the drain, and for each hook
+  std::optional<std::chrono::milliseconds> total;  ///< for the whole stop; nullopt: no limit while it makes progress
 };
 
-/// When the machine shuts down or the console is closed.
+/// Limits when Windows shuts down or the console is closed.
 inline constexpr std::chrono::milliseconds shutdown_limit{3'000}, shutdown_total{4'500};
 
-/// `limit`: the app's own; `preshutdown`: what the SCM was told.
-[[nodiscard]] stop_limits stop_limits_for(std::uint32_t what, std::chrono::milliseconds limit,
-                                                 std::optional<std::chrono::milliseconds> preshutdown) noexcept;
+/// Returns the limits for a control. `limit`: the stop limit of the app. `preshutdown`: the preshutdown timeout of the
+/// installed service; nullopt: `limit`.
+[[nodiscard]] stop_limits stop_limits_for(std::uint32_t number, std::chrono::milliseconds limit,
+                                          std::optional<std::chrono::milliseconds> preshutdown) noexcept;
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -11800,13 +11885,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE stop_limits stop_limits_for(std::uint32_t what, std::chrono::milliseconds limit,
-                                                 std::optional<std::chrono::milliseconds> preshutdown) noexcept {
-  switch (static_cast<control>(what)) {
+WINSVC_INLINE stop_limits stop_limits_for(std::uint32_t number, std::chrono::milliseconds limit,
+                                          std::optional<std::chrono::milliseconds> preshutdown) noexcept {
+  switch (static_cast<control>(number)) {
     case control::shutdown: return {(std::min)(limit, shutdown_limit), shutdown_total};
     case control::preshutdown: {
-      const auto all = preshutdown.value_or(limit);
-      return {(std::min)(limit, all * 3 / 5), all * 9 / 10};
+      const auto timeout = preshutdown.value_or(limit);
+      return {(std::min)(limit, timeout * 3 / 5), timeout * 9 / 10};
     }
     default: return {limit, {}};
   }
@@ -11822,11 +11907,12 @@ WINSVC_INLINE stop_limits stop_limits_for(std::uint32_t what, std::chrono::milli
 // scm/events.hpp
 // =====================================================================================================================
 
-// What the service writes into the Windows event log, as a table: the ID to filter by, the level, when it is written.
-// `docs/services.md` shows it, and a test compares the two. An ID keeps its meaning for ever.
+// Events that a service writes to the Windows event log, as a table: ID, level, name and occasion.
 //
-// Source: "Event Identifiers" in the Win32 documentation. IDs 1 to 1000 are what the message file (EventCreate.exe)
-// has.
+//   event_info(service_event::failed).level      // event_level::error
+//
+// docs/services.md shows the same table, and a test compares the two. An ID never changes its meaning.
+// Source: "Event Identifiers" in the Win32 documentation. The message file (EventCreate.exe) has the IDs 1 to 1000.
 
 #include <cstdint>
 #include <string_view>
@@ -11835,38 +11921,47 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-enum class event_level : std::uint16_t { error = 1, warning = 2, information = 4 };  // EVENTLOG_*_TYPE
+/// Type of an event: EVENTLOG_*_TYPE.
+enum class event_level : std::uint16_t { error = 1, warning = 2, information = 4 };
 
+/// ID of an event.
 enum class service_event : std::uint32_t {
-  started = 1, stopped = 2, failed = 3, degraded = 4, paused = 5, continued = 6, reloaded = 7, crashed = 8, stop_incomplete = 9,
-  error_line = 10, warning_line = 11, line = 12,
+  started = 1, stopped = 2, failed = 3, degraded = 4, paused = 5, continued = 6, reloaded = 7, crashed = 8,
+  stop_incomplete = 9, error_line = 10, warning_line = 11, line = 12,
 };
 
 struct event_row {
   service_event id;
   event_level level;
   std::string_view name;
-  std::string_view description;
+  std::string_view description;  ///< occasion on which the event is written
 };
 
 inline constexpr event_row event_table[] = {
-    {service_event::started, event_level::information, "started", "the service runs; the text has its address"},
-    {service_event::stopped, event_level::information, "stopped", "it has stopped as it was asked to"},
-    {service_event::failed, event_level::error, "failed", "it could not start, or stopped because something failed"},
-    {service_event::degraded, event_level::warning, "degraded", "it runs, and something of it does not: the log, say"},
-    {service_event::paused, event_level::information, "paused", "it is paused: requests get 503"},
-    {service_event::continued, event_level::information, "continued", "it serves again"},
+    {service_event::started, event_level::information, "started", "it is running; the text has its address"},
+    {service_event::stopped, event_level::information, "stopped", "it stopped on request"},
+    {service_event::failed, event_level::error, "failed", "it could not start, or it stopped because of a failure"},
+    {service_event::degraded, event_level::warning, "degraded",
+     "it is running, but a part does not work, such as the log"},
+    {service_event::paused, event_level::information, "paused", "it is paused and sends 503 to requests"},
+    {service_event::continued, event_level::information, "continued", "it serves requests again"},
     {service_event::reloaded, event_level::information, "reloaded", "the reload hooks have run"},
-    {service_event::crashed, event_level::error, "crashed", "the process crashed; the text has the minidump's path"},
-    {service_event::stop_incomplete, event_level::warning, "cut", "it has stopped, and cut what did not end in time"},
-    {service_event::error_line, event_level::error, "error line", "a line of the log, where `log_to_event_log` asks for it"},
-    {service_event::warning_line, event_level::warning, "warning line", "the same, of a warning"},
-    {service_event::line, event_level::information, "line", "the same, of level info or debug"},
+    {service_event::crashed, event_level::error, "crashed",
+     "the process crashed; the text has the path of the minidump"},
+    {service_event::stop_incomplete, event_level::warning, "stop incomplete",
+     "it stopped, but something did not finish within its time limit"},
+    {service_event::error_line, event_level::error, "error line",
+     "a log entry of level error, with `log_to_event_log`"},
+    {service_event::warning_line, event_level::warning, "warning line",
+     "a log entry of level warn, with `log_to_event_log`"},
+    {service_event::line, event_level::information, "line",
+     "a log entry of level info or debug, with `log_to_event_log`"},
 };
 
+/// Returns the row of an event.
 [[nodiscard]] constexpr const event_row& event_info(service_event e) noexcept {
-  for (const auto& r : event_table) {
-    if (r.id == e) return r;
+  for (const auto& row : event_table) {
+    if (row.id == e) return row;
   }
   return event_table[0];
 }
@@ -11879,12 +11974,13 @@ inline constexpr event_row event_table[] = {
 // scm/account.hpp
 // =====================================================================================================================
 
-// The account a service runs as: how it is spelled, what Windows calls it, and what it gives up.
+// Account of a service: the accepted spellings, the Windows name, and the password and rights that it needs.
 //
-//   parse_account("virtual", "hello")->name      // NT SERVICE\hello, the default: an account of its own, no password
+//   parse_account("virtual", "hello")->name      // NT SERVICE\hello, the default: a virtual account, no password
 //   parse_account("system", "hello")->name       // LocalSystem
-//   parse_account("CORP\\anna", "hello")->name   // a person's: needs a password and the right to log on as a service
+//   parse_account("CORP\\anna", "hello")->name   // a user: needs a password and the right to log on as a service
 //
+// It does not check that the account exists; Windows does that at install.
 // Source: "Service User Accounts" and lpServiceStartName, lpPassword of CreateServiceW in the Win32 documentation.
 
 #include <optional>
@@ -11895,32 +11991,37 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
+/// `managed`: a managed service account, `DOMAIN\name$`. `user`: an account with a password.
 enum class account_kind { virtual_account, local_system, local_service, network_service, managed, user };
 
+/// The account that a service runs as.
 struct account {
   account_kind kind = account_kind::virtual_account;
   std::string name;  ///< lpServiceStartName
 
-  /// Has it a password of its own that must be asked for?
+  /// True if the account has a password that install must read from a prompt or from standard input.
   [[nodiscard]] bool needs_password() const noexcept { return kind == account_kind::user; }
-  /// lpPassword where none is asked for: NULL for virtual and managed accounts, "" for the built-in ones.
+  /// Returns lpPassword for an account without `needs_password()`: nullopt (NULL) for virtual and managed accounts, ""
+  /// for built-in accounts.
   [[nodiscard]] std::optional<std::string> fixed_password() const {
-    const bool null = kind == account_kind::virtual_account || kind == account_kind::managed;
-    return null ? std::nullopt : std::optional(std::string());
+    const bool is_null = kind == account_kind::virtual_account || kind == account_kind::managed;
+    return is_null ? std::nullopt : std::optional(std::string());
   }
-  /// Must it be given SeServiceLogonRight? Built-in and virtual accounts have it.
+  /// True if install must grant SeServiceLogonRight. Built-in and virtual accounts have it.
   [[nodiscard]] bool needs_logon_right() const noexcept {
     return kind == account_kind::user || kind == account_kind::managed;
   }
-  /// What is lost against an account of the service's own; empty for that one.
+  /// Returns the disadvantage of this account compared with a virtual account; empty if there is no disadvantage.
   [[nodiscard]] std::string_view losing_rights_warning() const noexcept;
 };
 
-/// `virtual`, `system`, `local-service`, `network-service`, their Windows names, `DOMAIN\name$` (a managed account),
-/// `DOMAIN\name`, `name@domain`, `name` (of this machine). Another service's virtual account is refused.
-[[nodiscard]] result<account> parse_account(std::string_view s, std::string_view service_name);
+/// Parses `virtual`, `system`, `local-service`, `network-service`, their Windows names, `DOMAIN\name$` (a managed
+/// account), `DOMAIN\name`, `name@domain` and `name` (of this machine). Fails with 1057 for any other text and for the
+/// virtual account of another service.
+[[nodiscard]] result<account> parse_account(std::string_view text, std::string_view service_name);
 
-/// The name as LookupAccountNameW knows it: `.\` is a word of the SCM alone, and a bare name is this machine's first.
+/// Returns the name in the form that LookupAccountNameW accepts: without `.\`, which only the SCM understands. It looks
+/// up a name without a domain on this machine first.
 [[nodiscard]] std::string lookup_name(std::string_view name);
 
 }  // namespace model
@@ -11943,18 +12044,18 @@ WINSVC_INLINE std::string_view account::losing_rights_warning() const noexcept {
   switch (kind) {
     case account_kind::virtual_account: return {};
     case account_kind::local_system:
-      return "LocalSystem may do anything on this machine: whoever takes over the service takes over the machine";
+      return "LocalSystem can do anything on this machine; an attacker who controls the service controls the machine";
     case account_kind::local_service:
     case account_kind::network_service:
-      return "this account is shared with other services, which can read and stop what this one does";
+      return "other services use this account too; they can read the data of this service and stop it";
     case account_kind::managed: return {};
     case account_kind::user:
-      return "a person's account has a password, and when that is changed it has to be given here anew";
+      return "a user account has a password; if it changes, set the new one with update --username ACCOUNT";
   }
   return {};
 }
 
-WINSVC_INLINE result<account> parse_account(std::string_view s, std::string_view service_name) {
+WINSVC_INLINE result<account> parse_account(std::string_view text, std::string_view service_name) {
   struct known_account {
     std::string_view word;
     account_kind kind;
@@ -11975,28 +12076,31 @@ WINSVC_INLINE result<account> parse_account(std::string_view s, std::string_view
       {"NT AUTHORITY\\NETWORK SERVICE", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
   };
   const auto refuse = [&](std::string message, std::string hint) {
-    return failure{error{1057, "use the account", std::string(s), std::move(message), std::move(hint)}};
+    return failure{error{1057, "use the account", std::string(text), std::move(message), std::move(hint)}};
   };
-  s = strings::trim(s);
-  if (s.empty()) return refuse("it is empty", "give virtual, system, local-service, network-service or DOMAIN\\name");
-  const std::string own = "NT SERVICE\\" + std::string(service_name);
-  if (strings::equal_nocase(s, "virtual") || strings::equal_nocase(s, own)) {
-    return account{account_kind::virtual_account, own};
+  text = strings::trim(text);
+  if (text.empty())
+    return refuse("it is empty", "write virtual, system, local-service, network-service or DOMAIN\\name");
+  const std::string virtual_name = "NT SERVICE\\" + std::string(service_name);
+  if (strings::equal_nocase(text, "virtual") || strings::equal_nocase(text, virtual_name)) {
+    return account{account_kind::virtual_account, virtual_name};
   }
-  for (const auto& k : table) {
-    if (strings::equal_nocase(s, k.word)) return account{k.kind, std::string(k.name)};
+  for (const auto& known : table) {
+    if (strings::equal_nocase(text, known.word)) return account{known.kind, std::string(known.name)};
   }
-  if (strings::starts_with_nocase(s, "NT SERVICE\\")) {
-    return refuse("it is the virtual account of another service", "'virtual' is this one's own: " + own);
+  if (strings::starts_with_nocase(text, "NT SERVICE\\")) {
+    return refuse("it is the virtual account of another service",
+                  "write 'virtual' for the account of this service: " + virtual_name);
   }
-  const auto slash = s.find('\\');
-  if (slash == 0 || slash + 1 == s.size() || (slash != s.npos && s.find('\\', slash + 1) != s.npos)) {
-    return refuse("it is no account name", "write DOMAIN\\name, .\\name for this machine, or name@domain");
+  const auto slash = text.find('\\');
+  if (slash == 0 || slash + 1 == text.size() || (slash != text.npos && text.find('\\', slash + 1) != text.npos)) {
+    return refuse("it is not an account name", "write DOMAIN\\name, .\\name for this machine, or name@domain");
   }
-  const account_kind kind = s.back() == '$' ? account_kind::managed : account_kind::user;
-  if (slash != s.npos || s.find('@') != s.npos) return account{kind, std::string(s)};
-  if (kind == account_kind::managed) return refuse("a managed account has a domain", "write DOMAIN\\" + std::string(s));
-  return account{kind, ".\\" + std::string(s)};
+  const account_kind kind = text.back() == '$' ? account_kind::managed : account_kind::user;
+  if (slash != text.npos || text.find('@') != text.npos) return account{kind, std::string(text)};
+  if (kind == account_kind::managed)
+    return refuse("a managed account needs a domain", "write DOMAIN\\" + std::string(text));
+  return account{kind, ".\\" + std::string(text)};
 }
 
 }  // namespace model
@@ -12009,11 +12113,11 @@ WINSVC_INLINE result<account> parse_account(std::string_view s, std::string_view
 // scm/security.hpp
 // =====================================================================================================================
 
-// Who may do what, as text: security descriptors in SDDL, changed without Windows, so that install is tested entry by
-// entry.
+// Security descriptors in SDDL: adds and removes entries (ACEs) of a DACL as text, without calls to Windows, so that
+// tests can check each entry.
 //
-//   add_ace("D:(A;;FA;;;SY)", "(A;OICI;0x1200a9;;;S-1-5-80-1)")   // the entry is put into the DACL, once
-//   remove_aces_of(sddl, "S-1-5-80-1")                              // every entry of that SID is taken out
+//   add_ace("D:(A;;FA;;;SY)", "(A;OICI;0x1200a9;;;S-1-5-80-1)")   // "D:(A;;FA;;;SY)(A;OICI;0x1200a9;;;S-1-5-80-1)"
+//   remove_aces_of(sddl, "S-1-5-80-1")                            // removes each entry of this SID
 //
 // Source: "Security Descriptor String Format" and "ACE Strings" in the Win32 documentation.
 
@@ -12026,37 +12130,41 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// A SID as Windows writes it into SDDL: the well-known ones have two letters. (An entry that is spelled otherwise than
-/// Windows reads it back would be added at every install anew.)
+/// Returns the SID in the form that Windows writes to SDDL: two letters for a well-known SID. With another spelling, an
+/// entry would not be found when the SDDL is read again, and each install would add it again.
 [[nodiscard]] std::string trustee(std::string_view sid);
 
-/// Read and execute, for the folder and what is in it: what a service needs of its executable's folder.
+/// Returns the entry for the program folder: read and execute, for the folder and its content.
 [[nodiscard]] std::string read_ace(std::string_view sid);
-/// Modify: what it needs of its data folder.
+/// Returns the entry for the data folder: modify, for the folder and its content.
 [[nodiscard]] std::string modify_ace(std::string_view sid);
-/// The right to look at the service, start, stop, pause and continue it and send it its own controls; not to change it.
+/// Returns the entry for a service: the rights to query, start, stop, pause and continue it and to send custom
+/// controls, but not to change it.
 [[nodiscard]] std::string control_ace(std::string_view sid);
-/// The data folder: the system and administrators all, the service modify, users read what lies in it directly (the
-/// state that `status` shows) and none of its folders (the log). Protected: nothing is inherited, because everyone may
-/// create files in ProgramData. Owned by administrators: whoever owns a folder may open it again.
+/// Returns the security descriptor of the data folder. The system and administrators have full access, the service SID
+/// may modify. Users may read the files directly in the folder (the state that `status` shows), but not in subfolders
+/// (the log). The DACL is protected, because everyone may create files in ProgramData and that right would be
+/// inherited. Administrators own the folder, because the owner of a folder can change its rights.
 [[nodiscard]] std::string data_folder_security(std::string_view service_sid);
-/// The same for a folder that is there already with `sddl`: what an administrator made of one that is closed stays.
+/// Returns the same for an existing folder with `sddl`. If the folder is restricted, its entries are kept and the entry
+/// of the service SID is added.
 [[nodiscard]] std::string data_folder_security(std::string_view sddl, std::string_view service_sid);
-/// Is it owned by administrators or the system, and inherits nothing? Anybody may have made a folder of our name before
-/// we came.
+/// True if administrators or the system own the folder and its DACL is protected from inheritance. Any local user may
+/// have created a folder with this name before the install.
 [[nodiscard]] bool is_restricted(std::string_view sddl) noexcept;
-/// `sddl` from its DACL on: to give a folder back its rights and leave its owner alone.
+/// Returns `sddl` from its DACL on, to restore the rights of a folder without a change of its owner.
 [[nodiscard]] std::string without_owner(std::string_view sddl);
 
+/// True if the DACL contains the entry.
 [[nodiscard]] bool has_ace(std::string_view sddl, std::string_view entry) noexcept;
-/// `sddl` with this entry in its DACL, before what is inherited; unchanged when it has it, and where no DACL means that
-/// everyone may do everything (NO_ACCESS_CONTROL). A missing DACL is begun.
+/// Returns `sddl` with this entry in its DACL, before the inherited entries. A missing DACL is added. The result is
+/// equal to `sddl` if the DACL has the entry, or if it grants all rights to everyone (NO_ACCESS_CONTROL).
 [[nodiscard]] std::string add_ace(std::string_view sddl, std::string_view entry);
-/// `sddl` without any entry of this SID in its DACL.
+/// Returns `sddl` without the entries of this SID in its DACL.
 [[nodiscard]] std::string remove_aces_of(std::string_view sddl, std::string_view sid);
 
-/// Why a service's right to its executable's folder is not written there; empty where it is. Entries are handed down to
-/// all that is in a folder, so they belong to one that is the program's own.
+/// Returns the reason why install does not add an entry to this folder; empty if the folder belongs to the program
+/// alone. All files in a folder inherit its entries, so a shared folder must not be changed.
 [[nodiscard]] std::string_view shared_folder_reason(std::string_view path) noexcept;
 
 }  // namespace model
@@ -12092,39 +12200,39 @@ WINSVC_INLINE std::string trustee(std::string_view sid) {
       {"S-1-5-18", "SY"},      {"S-1-5-19", "LS"},      {"S-1-5-20", "NS"},      {"S-1-5-32-544", "BA"},
       {"S-1-5-32-545", "BU"},  {"S-1-5-32-546", "BG"},  {"S-1-5-32-547", "PU"},
   };
-  for (const auto& k : table) {
-    if (strings::equal_nocase(k.sid, sid)) return std::string(k.letters);
+  for (const auto& known : table) {
+    if (strings::equal_nocase(known.sid, sid)) return std::string(known.letters);
   }
   return std::string(sid);
 }
 
-/// Where the entries of the DACL begin and end in `sddl`; {npos, npos} without a DACL.
+/// Begin and end of the DACL in `sddl`, without `D:`; {npos, npos} without a DACL.
 struct dacl_extent {
   std::size_t begin = std::string_view::npos, end = std::string_view::npos;
 };
 WINSVC_INLINE dacl_extent find_dacl(std::string_view sddl) noexcept {
-  // A part begins with its letter and a colon outside of parentheses: O: G: D: S:
+  // A part begins with its letter and a colon, outside of parentheses: O: G: D: S:
   int depth = 0;
-  dacl_extent found;
+  dacl_extent extent;
   for (std::size_t i = 0; i < sddl.size(); ++i) {
     if (sddl[i] == '(') ++depth;
     if (sddl[i] == ')') --depth;
     if (depth != 0 || i + 1 >= sddl.size() || sddl[i + 1] != ':') continue;
-    if (found.begin != sddl.npos) {
-      found.end = i;
-      return found;
+    if (extent.begin != sddl.npos) {
+      extent.end = i;
+      return extent;
     }
-    if (sddl[i] == 'D') found.begin = i + 2;
+    if (sddl[i] == 'D') extent.begin = i + 2;
   }
-  if (found.begin != sddl.npos) found.end = sddl.size();
-  return found;
+  if (extent.begin != sddl.npos) extent.end = sddl.size();
+  return extent;
 }
 
 WINSVC_INLINE std::string_view dacl_of(std::string_view sddl) noexcept {
   const dacl_extent dacl = find_dacl(sddl);
   return dacl.begin == sddl.npos ? std::string_view() : sddl.substr(dacl.begin, dacl.end - dacl.begin);
 }
-/// The letters between `D:` and its first entry.
+/// Returns the flags of the DACL, which are the letters between `D:` and the first entry.
 WINSVC_INLINE std::string_view dacl_flags(std::string_view sddl) noexcept {
   const std::string_view dacl = dacl_of(sddl);
   return dacl.substr(0, dacl.find('('));
@@ -12137,16 +12245,18 @@ WINSVC_INLINE bool has_ace(std::string_view sddl, std::string_view entry) noexce
 WINSVC_INLINE std::string add_ace(std::string_view sddl, std::string_view entry) {
   const dacl_extent dacl = find_dacl(sddl);
   if (dacl.begin == sddl.npos) return std::string(sddl) + "D:" + std::string(entry);
-  const bool open_to_all = dacl_flags(sddl).find("NO_ACCESS_CONTROL") != sddl.npos;
-  if (open_to_all || has_ace(sddl, entry)) return std::string(sddl);
+  const bool grants_all = dacl_flags(sddl).find("NO_ACCESS_CONTROL") != sddl.npos;
+  if (grants_all || has_ace(sddl, entry)) return std::string(sddl);
   const std::string_view entries = dacl_of(sddl);
-  // Windows wants what was inherited (flag ID) behind what was not.
+  // Windows requires that inherited entries (flag ID) follow all others.
   std::size_t position = dacl.end;
-  for (auto open = entries.find('('); open != entries.npos && position == dacl.end; open = entries.find('(', open + 1)) {
+  for (auto open = entries.find('('); open != entries.npos; open = entries.find('(', open + 1)) {
     const auto flags = entries.find(';', open);
-    const auto after = flags == entries.npos ? flags : entries.find(';', flags + 1);
-    if (after != entries.npos && entries.substr(flags + 1, after - flags - 1).find("ID") != entries.npos)
-      position = dacl.begin + open;
+    const auto flags_end = flags == entries.npos ? flags : entries.find(';', flags + 1);
+    if (flags_end == entries.npos) continue;
+    if (entries.substr(flags + 1, flags_end - flags - 1).find("ID") == entries.npos) continue;
+    position = dacl.begin + open;
+    break;
   }
   return std::string(sddl.substr(0, position)) + std::string(entry) + std::string(sddl.substr(position));
 }
@@ -12154,21 +12264,21 @@ WINSVC_INLINE std::string add_ace(std::string_view sddl, std::string_view entry)
 WINSVC_INLINE std::string remove_aces_of(std::string_view sddl, std::string_view sid) {
   const dacl_extent dacl = find_dacl(sddl);
   if (dacl.begin == sddl.npos) return std::string(sddl);
-  const auto is_of = [](std::string_view one, const std::string& recipient) {
-    const std::string ending = ";" + recipient + ")";
-    return one.size() >= ending.size() && strings::equal_nocase(one.substr(one.size() - ending.size()), ending);
+  const auto belongs_to = [](std::string_view entry, const std::string& owner) {
+    const std::string ending = ";" + owner + ")";
+    return entry.size() >= ending.size() && strings::equal_nocase(entry.substr(entry.size() - ending.size()), ending);
   };
-  const std::string whole(sid), letters = trustee(sid);
+  const std::string full_sid(sid), letters = trustee(sid);
   std::string out(sddl.substr(0, dacl.begin));
-  std::string_view rest = dacl_of(sddl);
-  while (!rest.empty()) {
-    const auto open = rest.find('(');
-    out += rest.substr(0, open);  // the DACL's flags
-    if (open == rest.npos) break;
-    const auto close = rest.find(')', open);
-    const std::string_view one = rest.substr(open, close == rest.npos ? close : close - open + 1);
-    if (!is_of(one, whole) && !is_of(one, letters)) out += one;
-    rest.remove_prefix(open + one.size());
+  std::string_view remaining = dacl_of(sddl);
+  while (!remaining.empty()) {
+    const auto open = remaining.find('(');
+    out += remaining.substr(0, open);  // the flags of the DACL
+    if (open == remaining.npos) break;
+    const auto close = remaining.find(')', open);
+    const std::string_view entry = remaining.substr(open, close == remaining.npos ? close : close - open + 1);
+    if (!belongs_to(entry, full_sid) && !belongs_to(entry, letters)) out += entry;
+    remaining.remove_prefix(open + entry.size());
   }
   return out + std::string(sddl.substr(dacl.end));
 }
@@ -12178,12 +12288,12 @@ WINSVC_INLINE std::string data_folder_security(std::string_view sddl, std::strin
 }
 
 WINSVC_INLINE bool is_restricted(std::string_view sddl) noexcept {
-  bool owned = false;
+  bool has_owner = false;
   for (const std::string_view owner : {"O:BA", "O:SY", "O:S-1-5-32-544", "O:S-1-5-18"}) {
-    const auto after = sddl.substr((std::min)(owner.size(), sddl.size()), 2);
-    owned = owned || (strings::starts_with(sddl, owner) && (after == "D:" || after == "G:"));
+    const auto next_part = sddl.substr((std::min)(owner.size(), sddl.size()), 2);
+    has_owner = has_owner || (strings::starts_with(sddl, owner) && (next_part == "D:" || next_part == "G:"));
   }
-  return owned && strings::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
+  return has_owner && strings::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
 }
 
 WINSVC_INLINE std::string without_owner(std::string_view sddl) {
@@ -12192,21 +12302,21 @@ WINSVC_INLINE std::string without_owner(std::string_view sddl) {
 }
 
 WINSVC_INLINE std::string_view shared_folder_reason(std::string_view path) noexcept {
-  const auto slash = [](char c) { return c == '\\' || c == '/'; };
-  while (!path.empty() && slash(path.back())) path.remove_suffix(1);
+  const auto is_slash = [](char c) { return c == '\\' || c == '/'; };
+  while (!path.empty() && is_slash(path.back())) path.remove_suffix(1);
   if (strings::starts_with(path, "\\\\?\\") && path.size() > 5 && path[5] == ':') path.remove_prefix(4);  // \\?\C:\...
-  if (path.size() >= 2 && slash(path[0]) && slash(path[1])) return "it lies on another machine";
+  if (path.size() >= 2 && is_slash(path[0]) && is_slash(path[1])) return "it is on another machine";
   if (path.size() >= 2 && path[1] == ':') path.remove_prefix(2);
   if (path.empty() || path == ".") return "it is the root of a drive";
-  path.remove_prefix(slash(path[0]) ? 1 : 0);
+  path.remove_prefix(is_slash(path[0]) ? 1 : 0);
 
   std::size_t end = 0;
-  while (end < path.size() && !slash(path[end])) ++end;
+  while (end < path.size() && !is_slash(path[end])) ++end;
   const std::string_view first = path.substr(0, end);
-  if (strings::equal_nocase(first, "Windows")) return "it is a folder of Windows itself";
+  if (strings::equal_nocase(first, "Windows")) return "it is a folder of Windows";
   if (end < path.size()) return {};
   for (const std::string_view shared : {"Program Files", "Program Files (x86)", "ProgramData", "Users"}) {
-    if (strings::equal_nocase(first, shared)) return "it is a folder of everybody's";
+    if (strings::equal_nocase(first, shared)) return "other programs and users share it";
   }
   return {};
 }
@@ -12221,11 +12331,13 @@ WINSVC_INLINE std::string_view shared_folder_reason(std::string_view path) noexc
 // scm/config_levels.hpp
 // =====================================================================================================================
 
-// What ChangeServiceConfig2W sets, level by level. A level's number is its place in `config_level`, counted from 1.
+// Configuration levels of ChangeServiceConfig2W, one type for each level. The number of a level is its position in
+// `config_level`, counted from 1.
 //
 //   change_level(service, model::failure_flag{true});     // SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, 4
 //
-// Systems differ in the levels they know: a refusal with 120, 124 or 1733 is a warning, not a failure.
+// Systems support different levels: the errors 120, 124 and 1733 cause a warning, not a failure.
+// Source: ChangeServiceConfig2W in the Win32 documentation.
 
 #include <chrono>
 #include <cstdint>
@@ -12241,25 +12353,25 @@ namespace model {
 struct description_text {
   std::string text;
 };
-/// An automatic start some two minutes after the others.
+/// Automatic start about two minutes after the other services.
 struct delayed_start {
   bool on = false;
 };
-/// Is a STOPPED with an exit code a failure too? Without it recovery acts on crashes alone.
+/// If on, STOPPED with an exit code other than 0 is also a failure. If off, recovery acts only on crashes.
 struct failure_flag {
   bool on = false;
 };
-/// SERVICE_SID_TYPE_*: with `unrestricted` the process's token holds the SID of `NT SERVICE\<name>`, whatever account
-/// it runs as, so that files can be opened to this service and to no other.
+/// SERVICE_SID_TYPE_*. With `unrestricted`, the token of the process contains the SID of `NT SERVICE\<name>`, with any
+/// account, so that a file can grant access to this service alone.
 struct sid_type {
   std::uint32_t value = 0;
   static constexpr std::uint32_t none = 0, unrestricted = 1, restricted = 3;
 };
-/// The privileges that stay in the process's token; the SCM takes the others out. Empty: all that the account has.
+/// Privileges that stay in the token of the process; the SCM removes the others. Empty: all privileges of the account.
 struct required_privileges {
   std::vector<std::string> names;
 };
-/// How long the SCM waits for the service before the machine shuts down.
+/// Time that the SCM waits for the service before Windows shuts down.
 struct preshutdown_timeout {
   std::chrono::milliseconds limit{0};
 };
@@ -12275,9 +12387,10 @@ using config_level = std::variant<description_text,      // 1 SERVICE_CONFIG_DES
 namespace config_level_id {
 inline constexpr std::uint32_t description = 1, failure_actions = 2, delayed_start = 3, failure_flag = 4, sid_type = 5,
                                required_privileges = 6, preshutdown = 7;
-}
+}  // namespace config_level_id
+/// Returns the number of a level, 1 to 7.
 [[nodiscard]] std::uint32_t number(const config_level& l) noexcept;
-/// As an install plan shows it.
+/// Returns the value of a level as an install plan shows it.
 [[nodiscard]] std::string format_config_level(const config_level& l);
 
 }  // namespace model
@@ -12297,25 +12410,25 @@ WINSVC_INLINE std::uint32_t number(const config_level& l) noexcept {
 }
 
 WINSVC_INLINE std::string format_config_level(const config_level& l) {
-  struct writer {
-    std::string operator()(const description_text& v) const { return v.text; }
-    std::string operator()(const recovery_plan& v) const {
-      return recovery_text(v.actions) + ", reset " + exact_duration(v.reset);
+  struct formatter {
+    std::string operator()(const description_text& level) const { return level.text; }
+    std::string operator()(const recovery_plan& level) const {
+      return recovery_text(level.actions) + ", reset " + exact_duration(level.reset);
     }
-    std::string operator()(const delayed_start& v) const { return v.on ? "yes" : "no"; }
-    std::string operator()(const failure_flag& v) const { return v.on ? "yes" : "no"; }
-    std::string operator()(const sid_type& v) const {
-      return v.value == sid_type::none           ? "none"
-             : v.value == sid_type::unrestricted ? "unrestricted"
-             : v.value == sid_type::restricted   ? "restricted"
-                                                 : std::to_string(v.value);
+    std::string operator()(const delayed_start& level) const { return level.on ? "yes" : "no"; }
+    std::string operator()(const failure_flag& level) const { return level.on ? "yes" : "no"; }
+    std::string operator()(const sid_type& level) const {
+      return level.value == sid_type::none           ? "none"
+             : level.value == sid_type::unrestricted ? "unrestricted"
+             : level.value == sid_type::restricted   ? "restricted"
+                                                     : std::to_string(level.value);
     }
-    std::string operator()(const required_privileges& v) const {
-      return v.names.empty() ? "all that the account has" : strings::join(v.names, ", ");
+    std::string operator()(const required_privileges& level) const {
+      return level.names.empty() ? "all privileges of the account" : strings::join(level.names, ", ");
     }
-    std::string operator()(const preshutdown_timeout& v) const { return exact_duration(v.limit); }
+    std::string operator()(const preshutdown_timeout& level) const { return exact_duration(level.limit); }
   };
-  return std::visit(writer{}, l);
+  return std::visit(formatter{}, l);
 }
 
 }  // namespace model
@@ -12328,13 +12441,13 @@ WINSVC_INLINE std::string format_config_level(const config_level& l) {
 // scm/event_record.hpp
 // =====================================================================================================================
 
-// What stands in the Windows event log, read: the records as ReadEventLogW hands them out, and what the service control
-// manager says of a service in them.
+// Records of the Windows event log: parses the buffer of ReadEventLogW and describes the events of the service control
+// manager (SCM) for one service.
 //
 //   for (const auto& record : parse_event_records(buffer))
-//     if (const auto said = describe_scm_event(record, "Hello service")) print(*said);
+//     if (const auto description = describe_scm_event(record, "Hello service")) print(*description);
 //
-// The SCM's own words are in a message file, in the language of the machine; here they are said in ours.
+// The messages of the SCM are in a message file, in the language of the system; the descriptions here are in English.
 // Source: EVENTLOGRECORD in the Win32 documentation; the events of the source "Service Control Manager" by their IDs.
 
 #include <chrono>
@@ -12349,19 +12462,20 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
+/// One entry of an event log.
 struct event_record {
   clock::system_time time;
-  std::uint32_t id = 0;  ///< without its facility and severity
+  std::uint32_t id = 0;  ///< without facility and severity
   std::string source;
-  std::vector<std::string> insertion_strings;  ///< what is inserted into the message
+  std::vector<std::string> insertion_strings;  ///< texts that are inserted into the message
 };
 
-/// All that are whole, in their order.
+/// Returns the complete records in the buffer, in their order. A truncated record ends the list.
 [[nodiscard]] std::vector<event_record> parse_event_records(std::string_view buffer);
 
 inline constexpr std::string_view scm_source = "Service Control Manager";
-/// What the SCM says of the service that the Services window shows by this name; nothing where it is another's, or about
-/// something else than a trouble.
+/// Describes a failure that the SCM recorded for the service with this display name. Returns nullopt if the record is
+/// for another service or source, or is not one of the known failures.
 [[nodiscard]] std::optional<std::string> describe_scm_event(const event_record& record, std::string_view display_name);
 
 }  // namespace model
@@ -12377,58 +12491,59 @@ inline namespace WINSVC_ABI {
 namespace model {
 
 WINSVC_INLINE std::vector<event_record> parse_event_records(std::string_view buffer) {
-  std::vector<event_record> all;
+  std::vector<event_record> records;
   const auto number = [](std::string_view bytes, std::size_t position, std::size_t size) {
     std::uint32_t value = 0;
     for (std::size_t i = size; i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[position + i]);
     return value;
   };
-  constexpr std::size_t head = 56;  // the names follow
-  while (buffer.size() >= head) {
+  constexpr std::size_t header_size = 56;  // the names follow
+  while (buffer.size() >= header_size) {
     const std::size_t length = number(buffer, 0, 4);
-    if (length < head || length > buffer.size()) break;
-    const auto record = buffer.substr(0, length);
+    if (length < header_size || length > buffer.size()) break;
+    const auto bytes = buffer.substr(0, length);
     const auto text_at = [&](std::size_t& position) {
       std::u16string units;
-      for (; position + 1 < record.size(); position += 2) {
-        const auto unit = static_cast<char16_t>(number(record, position, 2));
+      for (; position + 1 < bytes.size(); position += 2) {
+        const auto unit = static_cast<char16_t>(number(bytes, position, 2));
         if (unit == 0) break;
         units += unit;
       }
       position += 2;
       return strings::to_utf8(units);
     };
-    event_record one;
-    one.time = clock::system_time(std::chrono::seconds(number(record, 12, 4)));
-    one.id = number(record, 20, 4) & 0xFFFF;
-    std::size_t position = head;
-    one.source = text_at(position);
-    position = number(record, 36, 4);
-    for (std::uint32_t remaining = number(record, 26, 2); remaining > 0 && position < record.size(); --remaining) one.insertion_strings.push_back(text_at(position));
-    all.push_back(std::move(one));
+    event_record record;
+    record.time = clock::system_time(std::chrono::seconds(number(bytes, 12, 4)));
+    record.id = number(bytes, 20, 4) & 0xFFFF;
+    std::size_t position = header_size;
+    record.source = text_at(position);
+    position = number(bytes, 36, 4);
+    for (std::uint32_t remaining = number(bytes, 26, 2); remaining > 0 && position < bytes.size(); --remaining)
+      record.insertion_strings.push_back(text_at(position));
+    records.push_back(std::move(record));
     buffer.remove_prefix(length);
   }
-  return all;
+  return records;
 }
 
 WINSVC_INLINE std::optional<std::string> describe_scm_event(const event_record& record, std::string_view display_name) {
   struct row {
     std::uint32_t id;
-    std::size_t name;           // which text is the service's
-    std::string_view sentence;  // {1} is the first text; {=1} is one that stands for a code
+    std::size_t name;           // index of the insertion string that has the display name
+    std::string_view sentence;  // {1}: first insertion string; {=1}: the same, an error code that is explained
   };
   constexpr row rows[] = {
       {7000, 0, "it failed to start: {=2}"},
-      {7001, 0, "it needs '{2}', which failed to start: {=3}"},
-      {7009, 1, "it did not connect within {1} ms of its start"},
-      {7011, 1, "it did not answer a control within {1} ms"},
-      {7022, 0, "it hung on starting"},
+      {7001, 0, "it depends on '{2}', which failed to start: {=3}"},
+      {7009, 1, "it did not connect to the service control manager within {1} ms"},
+      {7011, 1, "it did not respond to a control within {1} ms"},
+      {7022, 0, "it hung during the start"},
       {7023, 0, "it ended with an error: {=2}"},
-      {7024, 0, "it ended with an error of its own: {=2}"},
-      {7031, 0, "it ended unexpectedly, {2} time(s) so far; what follows, follows after {3} ms"},
+      {7024, 0, "it ended with a service-specific error: {=2}"},
+      {7031, 0, "it ended unexpectedly, {2} time(s) so far; the recovery action follows after {3} ms"},
       {7034, 0, "it ended unexpectedly, {2} time(s) so far"},
-      {7038, 0, "it could not log on as {2} with the password it has: {=3}"},
-      {7041, 0, "it could not log on as {2}, which may not log on as a service"},
+      {7038, 0, "it could not log on as {2} with the configured password: {=3}"},
+      {7041, 0, "it could not log on as {2}, which has no right to log on as a service"},
   };
   if (record.source != scm_source) return std::nullopt;
   for (const auto& r : rows) {
@@ -12440,15 +12555,16 @@ WINSVC_INLINE std::optional<std::string> describe_scm_event(const event_record& 
         out += r.sentence[position];
         continue;
       }
-      const bool stands_for_a_code = r.sentence[position + 1] == '=';
-      position += stands_for_a_code ? 2 : 1;
-      const auto which = static_cast<std::size_t>(r.sentence[position] - '1');
-      std::string_view text = which < record.insertion_strings.size() ? std::string_view(record.insertion_strings[which]) : std::string_view("?");
+      const bool is_code = r.sentence[position + 1] == '=';
+      position += is_code ? 2 : 1;
+      const auto index = static_cast<std::size_t>(r.sentence[position] - '1');
+      const bool exists = index < record.insertion_strings.size();
+      std::string_view text = exists ? std::string_view(record.insertion_strings[index]) : std::string_view("?");
       ++position;  // the brace
-      while (stands_for_a_code && strings::starts_with(text, "%%")) text.remove_prefix(2);
+      while (is_code && strings::starts_with(text, "%%")) text.remove_prefix(2);
       out += text;
       std::uint64_t code = 0;
-      if (!stands_for_a_code || !strings::parse_number(text, 0xFFFFFFFFu, code)) continue;
+      if (!is_code || !strings::parse_number(text, 0xFFFFFFFFu, code)) continue;
       if (const auto* known = explain(static_cast<std::uint32_t>(code))) out += ", " + std::string(known->message);
     }
     return out;
@@ -12466,13 +12582,13 @@ WINSVC_INLINE std::optional<std::string> describe_scm_event(const event_record& 
 // scm/saved_state.hpp
 // =====================================================================================================================
 
-// What the running service leaves for `status` to find: `state.json` in its data folder, a flat JSON object of texts
-// and numbers.
+// Saved state of a service: the file `state.json` in the data folder, a flat JSON object. A running service writes it,
+// and `status`, `why` and `doctor` read it.
 //
 //   {"pid":1234,"url":"http://127.0.0.1:5001","since":"2026-01-31T08:05:09.250Z","failure":""}
 //
-// It is a hint, not a truth: the SCM says whether the service runs, and the pid must be the SCM's for the rest to
-// count.
+// The file may be out of date: only the SCM knows whether the service is running, and the other members are valid only
+// if the pid is the one that the SCM reports.
 
 #include <cstdint>
 #include <optional>
@@ -12483,23 +12599,27 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
+/// Content of the file.
 struct saved_state {
   std::uint32_t pid = 0;
-  std::string url;      ///< with the real port; empty before it listens and after it stopped
-  std::string since;    ///< when it began to listen, RFC 3339
-  std::string failure;  ///< the sentence of the last failure; empty after a clean stop
-  std::uint32_t start_ms = 0;  ///< from the start of the process to RUNNING; 0: it did not get there
-  std::string written_at = {};       ///< of the failure, RFC 3339
-  std::string previous_failure = {};    ///< the last failure of a run before, with its time; empty: none is known
+  std::string url;                    ///< with the actual port; empty before the service listens and after it stopped
+  std::string since;                  ///< time when it began to listen, RFC 3339
+  std::string failure;                ///< message of the last failure; empty after a clean stop
+  std::uint32_t start_ms = 0;         ///< ms from the start of the process to RUNNING; 0: RUNNING was not reached
+  std::string written_at = {};        ///< time of the failure, RFC 3339
+  std::string previous_failure = {};  ///< last failure of an earlier run, with its time; empty: no failure is known
 };
 
-[[nodiscard]] std::string format_saved_state(const saved_state& s);
+/// Returns the content as JSON on one line, with a line end.
+[[nodiscard]] std::string format_saved_state(const saved_state& state);
 
-/// Reads what `format_saved_state` wrote, in any order, unknown names ignored. Nothing for anything else: a torn file is no file.
-[[nodiscard]] std::optional<saved_state> parse_saved_state(std::string_view s);
+/// Parses the text of `format_saved_state`, with the members in any order; ignores unknown members. Returns nullopt for
+/// any other text, such as a truncated file.
+[[nodiscard]] std::optional<saved_state> parse_saved_state(std::string_view text);
 
-/// What a run should know of those before it, from what the last of them left: how that failed or, where it ended well,
-/// what it knew itself. One that still has an address has been killed, or the machine was.
+/// Returns the last failure of the earlier runs, for a run that finds `saved` at its start: the failure of the previous
+/// run, or the one that the previous run had found. If the previous run left its address, it was terminated, or the
+/// machine lost power.
 [[nodiscard]] std::string last_failure(const saved_state& saved);
 
 }  // namespace model
@@ -12514,23 +12634,26 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE std::string format_saved_state(const saved_state& s) {
+WINSVC_INLINE std::string format_saved_state(const saved_state& state) {
   strings::json_object_writer o;
-  o.put("pid", std::to_string(s.pid)).put_text("url", s.url).put_text("since", s.since).put_text("failure", s.failure);
-  if (s.start_ms != 0) o.put("start_ms", std::to_string(s.start_ms));
-  o.put_text_if_set("when", s.written_at).put_text_if_set("earlier", s.previous_failure);
+  o.put("pid", std::to_string(state.pid)).put_text("url", state.url).put_text("since", state.since);
+  o.put_text("failure", state.failure);
+  if (state.start_ms != 0) o.put("start_ms", std::to_string(state.start_ms));
+  o.put_text_if_set("when", state.written_at).put_text_if_set("earlier", state.previous_failure);
   return o.text() + '\n';
 }
 
 WINSVC_INLINE std::string last_failure(const saved_state& saved) {
   if (!saved.failure.empty()) return saved.written_at + (saved.written_at.empty() ? "" : " ") + saved.failure;
-  if (!saved.url.empty())
-    return "the run that began at " + saved.since + " (pid " + std::to_string(saved.pid) + ") ended without a word";
+  if (!saved.url.empty()) {
+    const std::string pid = std::to_string(saved.pid);
+    return "the run that began at " + saved.since + " (pid " + pid + ") ended without an exit code";
+  }
   return saved.previous_failure;
 }
 
-WINSVC_INLINE std::optional<saved_state> parse_saved_state(std::string_view s) {
-  const auto members = parse_flat_object(s);
+WINSVC_INLINE std::optional<saved_state> parse_saved_state(std::string_view text) {
+  const auto members = parse_flat_object(text);
   if (!members) return std::nullopt;
   saved_state out;
   for (const auto& [name, value] : *members) {
@@ -12557,8 +12680,12 @@ WINSVC_INLINE std::optional<saved_state> parse_saved_state(std::string_view s) {
 // commandline/verbs.hpp
 // =====================================================================================================================
 
-// The command line as two tables: the verbs, and the options with the verbs that take them. The parser, the help and
-// the suggestions all read these; there is no third list.
+// Verbs and options of the command line as two tables, and the help text that is made from them.
+//
+//   info(verb::install).summary            // "create the service, or update an existing one"
+//   help_text("hello", verb::install)      // usage, description and options of a verb
+//
+// The parser (commandline/command.hpp), the help and the suggestions read these tables; there is no third list.
 
 #include <cstdint>
 #include <string>
@@ -12569,6 +12696,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
+/// The first argument of the program.
 enum class verb {
   help, version, install, update, remove, start, stop, restart, pause, resume, reload, control, status, debug, routes,
   config, logs, level, doctor, why, run_service
@@ -12577,63 +12705,70 @@ enum class verb {
 struct verb_info {
   verb id;
   std::string_view word;
-  std::string_view aliases;       ///< a second spelling, or empty
-  std::string_view arguments;  ///< what it takes beside options, as the help shows it
-  std::string_view summary;    ///< one line of help; empty hides the verb
-  std::string_view details;    ///< what `help VERB` adds
+  std::string_view aliases;    ///< second spelling, or empty
+  std::string_view arguments;  ///< arguments other than options, as the help shows them
+  std::string_view summary;    ///< one line of help; empty: the help does not show the verb
+  std::string_view details;    ///< additional text of `help VERB`
 };
 
 inline constexpr verb_info verb_table[] = {
-    {verb::install, "install", "", "", "create the service, or bring an existing one to what is asked",
-     "Needs an elevated prompt, or asks for one. What is given here is kept with the service, so that it holds at\n"
-     "every start; an existing service keeps what is not given anew. What fails half-way is taken back."},
-    {verb::update, "update", "", "", "bring an existing service to what is asked",
-     "As install, for a service that is there already."},
-    {verb::remove, "remove", "uninstall", "", "stop the service, delete it, wait until it is gone",
-     "Needs an elevated prompt, or asks for one. A service that is not installed is no error. Its data folder stays."},
-    {verb::start, "start", "", "[-- ARGUMENTS]", "start the service and wait until it serves",
-     "A service that runs already is no error. What stands behind -- reaches the start hooks, this time alone."},
-    {verb::stop, "stop", "", "", "stop the service and wait until it has answered every request",
-     "A service that is stopped already is no error. Exit code 1460: it has stopped, and cut what did not end."},
-    {verb::restart, "restart", "", "[-- ARGUMENTS]", "stop, then start",
-     "With --force the services that depend on it are stopped before and started after it."},
-    {verb::pause, "pause", "", "", "pause the service: it stays, and requests get 503", "Needs a hook of the app."},
-    {verb::resume, "continue", "", "", "let a paused service go on", "Needs a hook of the app."},
-    {verb::reload, "reload", "", "", "have the service read its settings anew, and what the app's hooks read",
-     "All new values are taken or, where one cannot be, none; the log says which."},
-    {verb::control, "control", "", "N", "send the service a control of its own, 128 to 255",
-     "Needs a hook of the app, whose answer is the exit code."},
-    {verb::status, "status", "", "", "what the service is doing, and where it listens",
-     "Exit code: 0 running, 3 installed and not running, 4 not installed."},
-    {verb::debug, "debug", "run", "", "serve in this terminal; Ctrl-C drains and stops",
-     "Needs no installation. Attach a debugger, or start the program in one. Routes, requests and the log are shown."},
-    {verb::logs, "logs", "", "", "the end of the service's log",
-     "Reads the files in the data folder, also while the service does not run. What is older than the oldest file is\n"
-     "gone: ten megabytes a file and five files are kept, where the app does not say otherwise."},
-    {verb::level, "level", "", "LEVEL", "how much the running service logs: debug, info, warn or error",
-     "Until it ends; the setting log_level says how it begins."},
-    {verb::doctor, "doctor", "", "", "what keeps the service from starting and serving, or soon will",
-     "Each finding with what was seen and what to do. --fix brings the installed service to what the program would\n"
-     "install. Exit code: 0, or 1 where there is a problem."},
-    {verb::why, "why", "", "", "what became of the service, and why: in a few sentences",
-     "From the service control manager, what the service left, its log, and its last minidump."},
-    {verb::config, "config", "", "", "every setting: its value, where that comes from, what it is for",
-     "As the service has them that is installed, where one is. Strongest first: the command line (--set, kept at\n"
-     "install), the environment, the settings file, the default. Exit code 13: the file or a value cannot be taken."},
-    {verb::routes, "routes", "", "", "method, pattern, name and source line of every route", ""},
-    {verb::help, "help", "", "[VERB]", "this, or the help of one verb", ""},
-    {verb::version, "version", "", "", "the version of the program and of winsvc", ""},
+    {verb::install, "install", "", "", "create the service, or update an existing one",
+     "Requires administrator rights and requests elevation if necessary. The options are stored with the service and\n"
+     "apply at every start. An existing service keeps the values of the options that you omit. If a step fails, the\n"
+     "completed steps are rolled back."},
+    {verb::update, "update", "", "", "update an existing service",
+     "Does the same as install, but fails if the service is not installed."},
+    {verb::remove, "remove", "uninstall", "", "stop the service, delete it and wait until it is deleted",
+     "Requires administrator rights and requests elevation if necessary. It is not an error if the service is not\n"
+     "installed. The data folder is kept."},
+    {verb::start, "start", "", "[-- ARGUMENTS]", "start the service and wait until it accepts requests",
+     "It is not an error if the service is already running. The start hooks receive the arguments after --, for this\n"
+     "start only."},
+    {verb::stop, "stop", "", "", "stop the service and wait until the requests in flight are complete",
+     "It is not an error if the service is already stopped. Exit code 1460: the service stopped, but something did\n"
+     "not finish within its time limit."},
+    {verb::restart, "restart", "", "[-- ARGUMENTS]", "stop the service, then start it",
+     "With --force, the services that depend on it are stopped before it and started after it."},
+    {verb::pause, "pause", "", "", "pause the service; it keeps running and sends 503 to requests",
+     "Requires a hook in the app."},
+    {verb::resume, "continue", "", "", "resume a paused service", "Requires a hook in the app."},
+    {verb::reload, "reload", "", "", "read the settings file again and run the reload hooks",
+     "All new values are applied, or no value if one of them is invalid; the log shows the result."},
+    {verb::control, "control", "", "N", "send a custom control (128 to 255) to the service",
+     "Requires a hook in the app. The return value of the hook is the exit code."},
+    {verb::status, "status", "", "", "show the state of the service, its address and its statistics",
+     "Exit code: 0 running, 3 installed but not running, 4 not installed."},
+    {verb::debug, "debug", "run", "", "run the service in this terminal; Ctrl-C stops it gracefully",
+     "The service need not be installed. Shows the routes, the requests and the log. You can start the program in a\n"
+     "debugger, or attach one."},
+    {verb::logs, "logs", "", "", "show the last entries of the service log",
+     "Reads the log files in the data folder, even if the service is not running. Unless the app sets other limits,\n"
+     "five files of at most 10 MiB are kept, and older entries are deleted."},
+    {verb::level, "level", "", "LEVEL", "set the log level of the running service: debug, info, warn or error",
+     "Applies until the service stops. The setting log_level is the level at the next start."},
+    {verb::doctor, "doctor", "", "", "find problems that prevent the service from starting or serving",
+     "Shows evidence and a remedy for each finding. --fix updates the installed service to what the program would\n"
+     "install. Exit code: 0, or 1 if there is a problem."},
+    {verb::why, "why", "", "", "explain why the service stopped or failed",
+     "Uses the service control manager, the saved state of the service, its log and its last minidump."},
+    {verb::config, "config", "", "", "show each setting: its value, its source and its purpose",
+     "Shows the values of the installed service, if it is installed. Sources, strongest first: the command line\n"
+     "(--set, stored at install), the environment, the settings file, the default. Exit code 13: the file or a value\n"
+     "is invalid."},
+    {verb::routes, "routes", "", "", "show method, pattern, name and source line of each route", ""},
+    {verb::help, "help", "", "[VERB]", "show this help, or the help of a verb", ""},
+    {verb::version, "version", "", "", "show the version of the program and of winsvc", ""},
     {verb::run_service, "run-service", "", "", "",
-     "How the service control manager starts this program. Not for a person."},
+     "The service control manager starts the program with this verb. Do not use it in a terminal."},
 };
 
 enum class option {
   startup, display_name, description, username, password_stdin, depends, recovery, recovery_reset, preshutdown,
-  environment, allow_control, host, port, set, unset, config, init, lines, follow, level, since, instance, start_after, plan, force, wait, no_wait, json, no_elevate, elevated,
-  argument, why, fix
+  environment, allow_control, host, port, set, unset, config, init, lines, follow, level, since, instance, start_after,
+  plan, force, wait, no_wait, json, no_elevate, elevated, argument, why, fix
 };
 
-/// A set of verbs, one bit each.
+/// Bit of a verb in a set of verbs.
 constexpr std::uint32_t verb_bit(verb v) noexcept { return 1u << static_cast<int>(v); }
 template <class... Verbs>
 constexpr std::uint32_t verb_bits(Verbs... v) noexcept {
@@ -12643,7 +12778,7 @@ inline constexpr std::uint32_t verbs_that_install = verb_bits(verb::install, ver
 inline constexpr std::uint32_t verbs_that_wait =
     verbs_that_install |
     verb_bits(verb::remove, verb::start, verb::stop, verb::restart, verb::pause, verb::resume);
-/// Those that Windows may refuse to who is not elevated.
+/// Verbs that Windows may deny to a process that is not elevated.
 inline constexpr std::uint32_t verbs_that_manage = verbs_that_wait | verb_bits(verb::reload, verb::control);
 inline constexpr std::uint32_t verbs_that_listen = verbs_that_install | verb_bits(verb::debug, verb::run_service);
 inline constexpr std::uint32_t verbs_with_settings = verbs_that_listen | verb_bits(verb::config, verb::doctor);
@@ -12651,79 +12786,85 @@ inline constexpr std::uint32_t verbs_with_settings = verbs_that_listen | verb_bi
 struct option_info {
   option id;
   std::string_view word;
-  std::string_view value;    ///< what it takes, as the help shows it; empty for a switch
-  std::uint32_t verbs;       ///< who takes it
-  std::string_view summary;  ///< empty hides the option
+  std::string_view value;    ///< placeholder of the value in the help; empty for an option without a value
+  std::uint32_t verbs;       ///< verbs that accept the option, as `verb_bits`
+  std::string_view summary;  ///< one line of help; empty: the help does not show the option
 };
 
 inline constexpr option_info option_table[] = {
     {option::startup, "--startup", "auto|delayed|manual|disabled", verbs_that_install,
-     "when the system starts it; default auto"},
-    {option::display_name, "--display-name", "TEXT", verbs_that_install, "the name that the Services window shows"},
-    {option::description, "--description", "TEXT", verbs_that_install, "the line under it"},
+     "start type of the service (default auto)"},
+    {option::display_name, "--display-name", "TEXT", verbs_that_install, "name in the Services window"},
+    {option::description, "--description", "TEXT", verbs_that_install, "description in the Services window"},
     {option::username, "--username", "ACCOUNT", verbs_that_install,
-     "whom it runs as: virtual, system, local-service, network-service, DOMAIN\\name; default virtual"},
+     "account: virtual, system, local-service, network-service or DOMAIN\\name (default virtual)"},
     {option::password_stdin, "--password-stdin", "", verbs_that_install,
-     "the account's password is the first line of standard input; without it, a prompt asks for it"},
-    {option::depends, "--depends", "A,B", verbs_that_install, "services that must run before it; +G is a group"},
+     "read the password of the account from the first line of standard input (default: prompt for it)"},
+    {option::depends, "--depends", "A,B", verbs_that_install, "services that must run before this one; +G is a group"},
     {option::recovery, "--recovery", "ACTION,...", verbs_that_install,
-     "what follows each failure: restart/5s, none; the last one repeats; default restart/5s,restart/30s,restart/2m"},
+     "action after each failure: restart/5s, none; the last one repeats (default restart/5s,restart/30s,restart/2m)"},
     {option::recovery_reset, "--recovery-reset", "TIME", verbs_that_install,
-     "so long without a failure, and the next is the first again; default 1d"},
+     "reset the failure count after this time without a failure (default 1d)"},
     {option::preshutdown, "--preshutdown", "TIME", verbs_that_install | verb_bit(verb::run_service),
-     "have the machine wait so long for it before it shuts down"},
+     "time for the service to stop before Windows shuts down"},
     {option::environment, "--env", "NAME=VALUE", verbs_that_install,
-     "a variable of its environment (may be repeated); NAME= takes it out"},
+     "set an environment variable of the service (repeatable); NAME= removes it"},
     {option::allow_control, "--allow-control", "USER", verbs_that_install,
-     "let this user or group start and stop it without elevation (may be repeated)"},
-    {option::host, "--host", "ADDRESS", verbs_with_settings, "the address to listen on"},
-    {option::port, "--port", "N", verbs_with_settings, "the port to listen on; 0 picks a free one"},
-    {option::set, "--set", "NAME=VALUE", verbs_with_settings, "a setting (may be repeated); 'config' lists them"},
-    {option::unset, "--unset", "NAME", verbs_that_install, "forget what an earlier install gave with --set"},
+     "allow a user or group to start and stop the service without elevation (repeatable)"},
+    {option::host, "--host", "ADDRESS", verbs_with_settings, "address to listen on"},
+    {option::port, "--port", "N", verbs_with_settings, "port to listen on; 0 selects a free port"},
+    {option::set, "--set", "NAME=VALUE", verbs_with_settings,
+     "set a setting (repeatable); 'config' lists the settings"},
+    {option::unset, "--unset", "NAME", verbs_that_install, "remove a value that an earlier install stored with --set"},
     {option::config, "--config", "FILE", verbs_with_settings,
-     "the settings file; default: the program's name with .ini, beside it"},
-    {option::fix, "--fix", "", verb_bit(verb::doctor), "mend what can be mended without asking"},
-    {option::init, "--init", "", verb_bit(verb::config), "write a settings file with every setting in it, commented out"},
-    {option::lines, "-n", "N", verb_bit(verb::logs), "so many entries; default 20, or all since --since"},
-    {option::follow, "-f", "", verb_bit(verb::logs), "and what is logged from now on, until Ctrl-C"},
-    {option::level, "--level", "LEVEL", verb_bit(verb::logs), "debug, info, warn or error: that, and what is worse"},
-    {option::since, "--since", "TIME", verb_bit(verb::logs), "of the last 10m, 2h, 1d"},
+     "settings file (default: the program's name with .ini, in the folder of the program)"},
+    {option::fix, "--fix", "", verb_bit(verb::doctor), "fix the problems that need no decision"},
+    {option::init, "--init", "", verb_bit(verb::config), "write a settings file with each setting commented out"},
+    {option::lines, "-n", "N", verb_bit(verb::logs), "number of entries (default 20; all with --since)"},
+    {option::follow, "-f", "", verb_bit(verb::logs), "follow the log: show new entries until Ctrl-C"},
+    {option::level, "--level", "LEVEL", verb_bit(verb::logs),
+     "minimum level: debug, info, warn or error (default debug)"},
+    {option::since, "--since", "TIME", verb_bit(verb::logs), "show the entries of the last 10m, 2h, 1d"},
     {option::instance, "--instance", "NAME",
-     verbs_that_manage | verb_bits(verb::status, verb::debug, verb::config, verb::logs, verb::level, verb::doctor, verb::why, verb::run_service),
-     "this one of several instances, each a service with a name, settings and data of its own"},
-    {option::start_after, "--start", "", verbs_that_install, "start it afterwards"},
-    {option::plan, "--plan", "", verbs_that_install, "show what would be changed, and change nothing"},
+     verbs_that_manage | verb_bits(verb::status, verb::debug, verb::config, verb::logs, verb::level, verb::doctor,
+                                   verb::why, verb::run_service),
+     "instance to use; an instance is a service with its own name, settings and data"},
+    {option::start_after, "--start", "", verbs_that_install, "start the service afterwards"},
+    {option::plan, "--plan", "", verbs_that_install, "show the changes without applying them"},
     {option::force, "--force", "", verb_bits(verb::stop, verb::restart, verb::remove),
-     "stop the services that depend on it, too"},
-    {option::why, "--why", "TEXT", verb_bits(verb::stop, verb::restart), "the reason, which the service's log keeps"},
-    {option::wait, "--wait", "SECONDS", verbs_that_wait, "how long to wait for it; default 60"},
-    {option::no_wait, "--no-wait", "", verb_bits(verb::start, verb::stop), "ask, and do not wait"},
-    {option::json, "--json", "", verb_bits(verb::status, verb::routes, verb::config, verb::doctor), "for a machine to read"},
+     "stop the services that depend on this one, too"},
+    {option::why, "--why", "TEXT", verb_bits(verb::stop, verb::restart), "reason for the stop, for the service log"},
+    {option::wait, "--wait", "SECONDS", verbs_that_wait, "maximum time to wait for completion (default 60)"},
+    {option::no_wait, "--no-wait", "", verb_bits(verb::start, verb::stop), "send the control and return at once"},
+    {option::json, "--json", "", verb_bits(verb::status, verb::routes, verb::config, verb::doctor), "print JSON"},
     {option::no_elevate, "--no-elevate", "", verbs_that_manage,
-     "fail where elevation is needed, and do not ask for it"},
-    {option::elevated, "--elevated", "PIPE", verbs_that_manage, ""},  // this is the elevated one (os/elevation.hpp)
-    {option::argument, "--argument", "TEXT", verb_bits(verb::start, verb::restart), ""},  // as one behind --
+     "fail if elevation is required, instead of requesting it"},
+    {option::elevated, "--elevated", "PIPE", verbs_that_manage, ""},  // marks the elevated process (os/elevation.hpp)
+    {option::argument, "--argument", "TEXT", verb_bits(verb::start, verb::restart), ""},  // one argument after --
 };
 
-/// Options that people look for, and why there are none.
+/// An option that is not supported, with the reason. The parser shows it instead of "unknown option".
 struct rejected_option {
   std::string_view word;
   bool has_value;
   std::string_view message, hint;
 };
 inline constexpr rejected_option rejected_options[] = {
-    {"--password", true, "a command line is no place for a password: every user of the machine can read it",
-     "leave it out, and a prompt asks; or pipe it in, with --password-stdin"},
-    {"--interactive", false, "services have had no desktop since Windows Vista", "leave it out"},
+    {"--password", true, "every user of this machine can read command lines",
+     "omit it to be prompted for the password, or pipe it in with --password-stdin"},
+    {"--interactive", false, "services have had no desktop since Windows Vista", "omit it"},
 };
 
+/// Returns the row of a verb.
 [[nodiscard]] const verb_info& info(verb v) noexcept;
 
-/// The help screen. `program` is the name to show in examples; `about` the app's own line.
-[[nodiscard]] std::string help_text(std::string_view program, std::string_view about);
-/// The help of one verb, with its options.
+/// Returns the help screen. `program`: name of the program in the usage line. `description`: first line, from the app;
+/// may be empty.
+[[nodiscard]] std::string help_text(std::string_view program, std::string_view description);
+/// Returns the help of one verb with its options.
 [[nodiscard]] std::string help_text(std::string_view program, verb v);
 
+/// Returns `s` with blanks up to `width` columns; with one blank if `s` is as long or longer.
 [[nodiscard]] std::string pad_right(std::string_view s, std::size_t width);
 
 }  // namespace model
@@ -12739,8 +12880,8 @@ inline namespace WINSVC_ABI {
 namespace model {
 
 WINSVC_INLINE const verb_info& info(verb v) noexcept {
-  for (const auto& r : verb_table) {
-    if (r.id == v) return r;
+  for (const auto& row : verb_table) {
+    if (row.id == v) return row;
   }
   return verb_table[0];
 }
@@ -12749,31 +12890,31 @@ WINSVC_INLINE std::string pad_right(std::string_view s, std::size_t width) {
   return std::string(s) + std::string(s.size() < width ? width - s.size() : 1, ' ');
 }
 
-WINSVC_INLINE std::string help_text(std::string_view program, std::string_view about) {
+WINSVC_INLINE std::string help_text(std::string_view program, std::string_view description) {
   std::string out;
-  if (!about.empty()) out += std::string(about) + "\n\n";
+  if (!description.empty()) out += std::string(description) + "\n\n";
   out += "usage: " + std::string(program) + " VERB [options]\n\n";
-  for (const auto& r : verb_table) {
-    if (!r.summary.empty()) out += "  " + pad_right(r.word, 10) + std::string(r.summary) + '\n';
+  for (const auto& row : verb_table) {
+    if (!row.summary.empty()) out += "  " + pad_right(row.word, 10) + std::string(row.summary) + '\n';
   }
   return out + "\n'" + std::string(program) + " help VERB' shows the options of a verb.\n";
 }
 
 WINSVC_INLINE std::string help_text(std::string_view program, verb v) {
-  const verb_info& r = info(v);
-  std::string out = "usage: " + std::string(program) + ' ' + std::string(r.word);
+  const verb_info& row = info(v);
+  std::string out = "usage: " + std::string(program) + ' ' + std::string(row.word);
   std::string options;
   for (const auto& o : option_table) {
     if ((o.verbs & verb_bit(v)) == 0 || o.summary.empty()) continue;
-    const std::string spelled = std::string(o.word) + (o.value.empty() ? "" : " " + std::string(o.value));
-    options += "  " + spelled + "\n      " + std::string(o.summary) + '\n';
+    const std::string syntax = std::string(o.word) + (o.value.empty() ? "" : " " + std::string(o.value));
+    options += "  " + syntax + "\n      " + std::string(o.summary) + '\n';
   }
   if (!options.empty()) out += " [options]";
-  if (!r.arguments.empty()) out += ' ' + std::string(r.arguments);
+  if (!row.arguments.empty()) out += ' ' + std::string(row.arguments);
   out += "\n\n";
-  if (!r.summary.empty())
-    out += static_cast<char>(strings::to_upper(r.summary[0])) + std::string(r.summary.substr(1)) + ".\n";
-  if (!r.details.empty()) out += std::string(r.details) + '\n';
+  if (!row.summary.empty())
+    out += static_cast<char>(strings::to_upper(row.summary[0])) + std::string(row.summary.substr(1)) + ".\n";
+  if (!row.details.empty()) out += std::string(row.details) + '\n';
   if (!options.empty()) out += '\n' + options;
   return out;
 }
@@ -12788,15 +12929,15 @@ WINSVC_INLINE std::string help_text(std::string_view program, verb v) {
 // commandline/command.hpp
 // =====================================================================================================================
 
-// From argv to what is asked: pure, by the tables of commandline/verbs.hpp.
+// Command-line parser: converts argv to a `command`, with the tables of commandline/verbs.hpp. It has no other effect.
 //
-//   auto asked = parse_command({"install", "--port", "5001"});
-//   if (asked) asked->verb == verb::install; *asked->listen.port == 5001;
+//   const auto command = parse_command({"install", "--port", "5001"});
+//   command->verb;               // verb::install
+//   *command->launch.port;       // 5001
 //
-// Verbs and options are case-blind; `--opt value` and `--opt=value` are the same; options may stand before the verb, as
-// pywin32's did. A mistake is an error without a code
-// (the exit code is 2) that suggests the nearest word. No words at all is `help`, with `no_arguments` set, so that the program
-// can try the service control manager first where there is no terminal.
+// Verbs and options are not case-sensitive. `--opt value` and `--opt=value` are equal. Options may precede the verb, as
+// in pywin32. A usage error has no code (the exit code is 2) and suggests the nearest word. An empty command line is
+// `help` with `no_arguments` set: without a terminal, the program then tries to connect to the SCM first.
 
 #include <algorithm>
 #include <chrono>
@@ -12812,10 +12953,10 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// What the command line asks for.
+/// A parsed command line.
 struct command {
   model::verb verb = model::verb::help;
-  bool no_arguments = false;                 ///< there were no words at all
+  bool no_arguments = false;         ///< the command line was empty
   std::optional<model::verb> topic;  ///< help VERB
   launch_options launch;
 
@@ -12828,38 +12969,39 @@ struct command {
   std::optional<std::vector<std::string>> depends_on;
   std::optional<std::vector<recovery_action>> recovery;
   std::optional<std::chrono::seconds> recovery_reset;
-  std::vector<std::string> environment;    ///< NAME=value; NAME= takes it out
+  std::vector<std::string> environment;    ///< NAME=value; NAME= removes the variable
   std::vector<std::string> allow_control;  ///< users and groups
   bool start_after = false;
   bool plan = false;
 
-  // the others
-  std::vector<std::string> arguments;  ///< start, restart: what stands behind --
-  std::uint32_t control = 0;           ///< control N
-  std::optional<std::string> stop_reason;      ///< stop, restart
+  // the other verbs
+  std::vector<std::string> arguments;      ///< start, restart: the arguments after --
+  std::uint32_t control = 0;               ///< control N
+  std::optional<std::string> stop_reason;  ///< stop, restart: --why
   bool force = false;
   bool no_wait = false;
   std::chrono::milliseconds wait{60'000};
   bool json = false;
-  bool init = false;                        ///< config --init
-  bool fix = false;                         ///< doctor --fix
-  std::optional<std::size_t> max_entries;         ///< logs -n
-  bool follow = false;                      ///< logs -f
-  log_level level = log_level::debug;       ///< logs --level, level LEVEL
-  bool has_level = false;                   ///< level LEVEL
-  std::optional<std::chrono::milliseconds> since;  ///< logs --since: so long ago
+  bool init = false;                               ///< config --init
+  bool fix = false;                                ///< doctor --fix
+  std::optional<std::size_t> max_entries;          ///< logs -n
+  bool follow = false;                             ///< logs -f
+  log_level level = log_level::debug;              ///< logs --level, level LEVEL
+  bool has_level = false;                          ///< level LEVEL was present
+  std::optional<std::chrono::milliseconds> since;  ///< logs --since, as a duration before now
   bool no_elevate = false;
-  std::optional<std::string> elevated;  ///< this process is the elevated one, and that its parent's pipe
+  std::optional<std::string> elevated;  ///< this is the elevated process; the value is the pipe of its parent
 };
 
-/// `words` is argv without the program's name, in UTF-8.
+/// Parses `arguments`, which is argv without the name of the program, in UTF-8. The error is a usage error.
 [[nodiscard]] result<command> parse_command(const std::vector<std::string>& arguments);
 
-/// The words for the elevated process: the same, but nothing behind a `--`, where an option added at the end would be
-/// taken for an argument.
+/// Returns the arguments for the elevated process. Arguments after `--` become `--argument=` options, so that the
+/// caller can append an option.
 [[nodiscard]] std::vector<std::string> elevated_arguments(const std::vector<std::string>& arguments);
 
-/// What an earlier install left in an ImagePath (model::image_path made it); nothing where it is not one of ours.
+/// Returns the options that an earlier install wrote to an ImagePath with `image_path`; empty if another program wrote
+/// the ImagePath.
 [[nodiscard]] launch_options launch_options_of(const std::string& image_path);
 
 }  // namespace model
@@ -12878,16 +13020,17 @@ WINSVC_INLINE failure<error> usage_error(std::string message, std::string hint) 
   return {error{0, {}, {}, std::move(message), std::move(hint)}};
 }
 
-/// "did you mean 'x'?", or where to look.
+/// Returns "did you mean 'x'?", or `fallback` if no known word is similar.
 WINSVC_INLINE std::string suggestion(std::string_view word, const std::vector<std::string_view>& known,
-                              std::string otherwise) {
+                                     std::string fallback) {
   const auto best = strings::closest_match(word, known);
-  return best.empty() ? otherwise : "did you mean '" + std::string(best) + "'?";
+  return best.empty() ? fallback : "did you mean '" + std::string(best) + "'?";
 }
 
 WINSVC_INLINE const verb_info* find_verb(std::string_view word) noexcept {
-  for (const auto& r : verb_table) {
-    if (strings::equal_nocase(r.word, word) || (!r.aliases.empty() && strings::equal_nocase(r.aliases, word))) return &r;
+  for (const auto& row : verb_table) {
+    const bool is_alias = !row.aliases.empty() && strings::equal_nocase(row.aliases, word);
+    if (is_alias || strings::equal_nocase(row.word, word)) return &row;
   }
   return nullptr;
 }
@@ -12905,8 +13048,8 @@ WINSVC_INLINE result<const verb_info*> verb_of(std::string_view word) {
   if (const auto* found = find_verb(word)) return found;
 
   std::vector<std::string_view> known;
-  for (const auto& r : verb_table) {
-    if (!r.summary.empty()) known.push_back(r.word);
+  for (const auto& row : verb_table) {
+    if (!row.summary.empty()) known.push_back(row.word);
   }
   return usage_error("unknown verb '" + std::string(word) + "'", suggestion(word, known, "'help' lists the verbs"));
 }
@@ -12914,36 +13057,36 @@ WINSVC_INLINE result<const verb_info*> verb_of(std::string_view word) {
 WINSVC_INLINE result<const option_info*> option_of(std::string_view word, const verb_info& v) {
   std::vector<std::string_view> known;
   for (const auto& o : option_table) {
-    const bool taken = (o.verbs & verb_bit(v.id)) != 0;
+    const bool is_accepted = (o.verbs & verb_bit(v.id)) != 0;
     if (strings::equal_nocase(o.word, word)) {
-      if (taken) return &o;
-      return usage_error("'" + std::string(v.word) + "' takes no option " + std::string(o.word),
-                         "'help " + std::string(v.word) + "' lists the ones it takes");
+      if (is_accepted) return &o;
+      return usage_error("'" + std::string(v.word) + "' does not accept the option " + std::string(o.word),
+                         "'help " + std::string(v.word) + "' lists its options");
     }
-    if (taken && !o.summary.empty()) known.push_back(o.word);
+    if (is_accepted && !o.summary.empty()) known.push_back(o.word);
   }
   for (const auto& o : rejected_options) {
     if (strings::equal_nocase(o.word, word))
-      return usage_error("there is no " + std::string(o.word) + ": " + std::string(o.message), std::string(o.hint));
+      return usage_error(std::string(o.word) + " is not supported: " + std::string(o.message), std::string(o.hint));
   }
   return usage_error("unknown option '" + std::string(word) + "'",
                      suggestion(word, known, "'help " + std::string(v.word) + "' lists the options"));
 }
 
-/// `A,B`: no piece may be empty; the empty text is no piece at all.
-WINSVC_INLINE std::optional<std::vector<std::string>> parse_list(std::string_view s) {
-  std::vector<std::string> pieces;
-  if (strings::trim(s).empty()) return pieces;
-  for (const auto& chunk : strings::split(s, ',')) {
-    pieces.emplace_back(strings::trim(chunk));
-    if (pieces.back().empty() || pieces.back() == "+") return std::nullopt;
+/// Parses `A,B`. The items must not be empty; an empty text is an empty list.
+WINSVC_INLINE std::optional<std::vector<std::string>> parse_list(std::string_view text) {
+  std::vector<std::string> items;
+  if (strings::trim(text).empty()) return items;
+  for (const auto& item : strings::split(text, ',')) {
+    items.emplace_back(strings::trim(item));
+    if (items.back().empty() || items.back() == "+") return std::nullopt;
   }
-  return pieces;
+  return items;
 }
 
-/// Puts one option's value where it belongs; false where it is none that the option takes.
+/// Stores the value of an option in `command`. Returns false if the option does not accept the value.
 WINSVC_INLINE bool parse_value(command& command, option o, std::string_view value) {
-  const auto text_into = [&](std::optional<std::string>& field) {
+  const auto store_text = [&](std::optional<std::string>& field) {
     field = std::string(value);
     return !value.empty();
   };
@@ -12951,7 +13094,7 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     case option::startup: return (command.startup = parse_startup(value)).has_value();
     case option::display_name: command.display_name = std::string(value); return true;
     case option::description: command.description = std::string(value); return true;
-    case option::username: return text_into(command.username);
+    case option::username: return store_text(command.username);
     case option::password_stdin: return command.password_stdin = true;
     case option::depends: return (command.depends_on = parse_list(value)).has_value();
     case option::recovery: return (command.recovery = parse_recovery(value)).has_value();
@@ -12968,7 +13111,7 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
       command.environment.emplace_back(value);
       return value.find('=') != 0 && value.find('=') != value.npos;
     case option::allow_control: command.allow_control.emplace_back(value); return !value.empty();
-    case option::host: return text_into(command.launch.host);
+    case option::host: return store_text(command.launch.host);
     case option::port: {
       std::uint64_t port = 0;
       if (!strings::parse_number(value, 65'535, port)) return false;
@@ -12978,7 +13121,7 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     case option::set: {
       const auto equals = value.find('=');
       if (equals == value.npos || !is_setting_name(value.substr(0, equals))) return false;
-      // The two that have an option of their own are kept in one place, or an older word could be the stronger.
+      // Host and port also have an option of their own name. They are stored in one place, so that the last value wins.
       const std::string name = setting_name(value.substr(0, equals));
       if (name == "host") return command.launch.host = value.substr(equals + 1), true;
       std::uint64_t port = 0;
@@ -12988,7 +13131,7 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
       return true;
     }
     case option::unset: command.launch.unset_settings.emplace_back(value); return is_setting_name(value);
-    case option::config: return text_into(command.launch.config);
+    case option::config: return store_text(command.launch.config);
     case option::init: return command.init = true;
     case option::fix: return command.fix = true;
     case option::lines: {
@@ -13004,7 +13147,7 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
       return level.has_value();
     }
     case option::since: return (command.since = parse_duration(value)).has_value();
-    case option::instance: return text_into(command.launch.instance) && check_instance(value);
+    case option::instance: return store_text(command.launch.instance) && check_instance(value);
     case option::start_after: return command.start_after = true;
     case option::plan: return command.plan = true;
     case option::force: return command.force = true;
@@ -13016,48 +13159,49 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     case option::no_wait: return command.no_wait = true;
     case option::json: return command.json = true;
     case option::no_elevate: return command.no_elevate = true;
-    case option::elevated: return text_into(command.elevated);
-    case option::why: return text_into(command.stop_reason);
+    case option::elevated: return store_text(command.elevated);
+    case option::why: return store_text(command.stop_reason);
     case option::argument: command.arguments.emplace_back(value); return true;
   }
   return false;
 }
 
-/// What would have been taken.
+/// Returns the hint for a value that the option does not accept.
 WINSVC_INLINE std::string used_values(const option_info& o) {
   switch (o.id) {
-    case option::startup: return "it is one of " + std::string(o.value);
-    case option::username: return "give virtual, system, local-service, network-service or DOMAIN\\name";
-    case option::depends: return "give service names with commas between them; \"\" is none";
-    case option::recovery: return "give restart/TIME and none with commas between, such as restart/5s,restart/1m,none";
-    case option::recovery_reset: return "give whole seconds, such as 1d";
-    case option::preshutdown: return "give a time of up to a day, such as 30s";
-    case option::environment: return "write NAME=VALUE, or NAME= to take it out";
-    case option::allow_control: return "give a user or a group, such as DOMAIN\\name";
-    case option::host: return "give an address, such as 127.0.0.1 or 0.0.0.0";
+    case option::startup: return "use one of " + std::string(o.value);
+    case option::username: return "write virtual, system, local-service, network-service or DOMAIN\\name";
+    case option::depends: return "write service names separated by commas, or \"\" for no dependencies";
+    case option::recovery:
+      return "write restart/TIME and none, separated by commas, such as restart/5s,restart/1m,none";
+    case option::recovery_reset: return "write a time in whole seconds, such as 1d";
+    case option::preshutdown: return "write a time of up to a day, such as 30s";
+    case option::environment: return "write NAME=VALUE, or NAME= to remove the variable";
+    case option::allow_control: return "write a user or a group, such as DOMAIN\\name";
+    case option::host: return "write an address, such as 127.0.0.1 or 0.0.0.0";
     case option::port: return "a port is a number from 0 to 65535";
     case option::set: return "write NAME=VALUE";
-    case option::unset: return "give the name of a setting";
-    case option::lines: return "give a number";
-    case option::level: return "it is one of debug, info, warn and error";
-    case option::since: return "give a time, such as 10m or 2h";
-    case option::instance: return "give 1 to 64 letters, digits, '-', '_' and '.', such as blue";
-    case option::wait: return "give seconds, such as 30, or 2m";
+    case option::unset: return "write the name of a setting";
+    case option::lines: return "write a number";
+    case option::level: return "use debug, info, warn or error";
+    case option::since: return "write a time, such as 10m or 2h";
+    case option::instance: return "write 1 to 64 letters, digits, '-', '_' and '.', such as blue";
+    case option::wait: return "write a time in seconds, such as 30, or 2m";
     default: return "write " + std::string(o.word) + ' ' + std::string(o.value);
   }
 }
 
 WINSVC_INLINE result<void> apply_option(command& command, const option_info& o, std::string_view value) {
   if (o.id == option::display_name) {
-    if (const auto good = check_display_name(value); !good)
-      return usage_error(std::string(o.word) + ": " + good.error().message, good.error().hint);
+    if (const auto checked = check_display_name(value); !checked)
+      return usage_error(std::string(o.word) + ": " + checked.error().message, checked.error().hint);
   }
   if (parse_value(command, o.id, value)) return {};
-  return usage_error(std::string(o.word) + " does not take '" + std::string(strings::truncate(value, 80)) + "'",
+  return usage_error(std::string(o.word) + " does not accept '" + std::string(strings::truncate(value, 80)) + "'",
                      used_values(o));
 }
 
-/// A word that is no option: the topic of help, the number of control.
+/// Stores an argument that is not an option: the topic of help, the number of control, the level of level.
 WINSVC_INLINE result<void> apply_positional(command& command, const verb_info& v, std::string_view word) {
   if (v.id == verb::help && !command.topic) {
     const auto topic = verb_of(word);
@@ -13068,18 +13212,19 @@ WINSVC_INLINE result<void> apply_positional(command& command, const verb_info& v
   if (v.id == verb::control && command.control == 0) {
     std::uint64_t number = 0;
     if (!strings::parse_number(word, 255, number) || number < 128)
-      return usage_error("'" + std::string(word) + "' is no control of a service's own", "they are 128 to 255");
+      return usage_error("'" + std::string(word) + "' is not a custom control", "use 128 to 255");
     command.control = static_cast<std::uint32_t>(number);
     return {};
   }
   if (v.id == verb::level && !command.has_level) {
     const auto level = parse_log_level(word);
-    if (!level) return usage_error("'" + std::string(word) + "' is no level", "it is one of debug, info, warn and error");
+    if (!level)
+      return usage_error("'" + std::string(word) + "' is not a log level", "use debug, info, warn or error");
     command.level = *level;
     command.has_level = true;
     return {};
   }
-  return usage_error("'" + std::string(v.word) + "' takes no argument '" + std::string(word) + "'",
+  return usage_error("'" + std::string(v.word) + "' does not accept the argument '" + std::string(word) + "'",
                      "options begin with --; 'help " + std::string(v.word) + "' lists them");
 }
 
@@ -13093,7 +13238,7 @@ WINSVC_INLINE bool has_value(std::string_view option) noexcept {
   return false;
 }
 
-/// pywin32 has options before the verb: `app --startup auto install`. The verb comes to the front.
+/// Moves the verb to the front. In pywin32, options precede the verb: `app --startup auto install`.
 WINSVC_INLINE std::vector<std::string> move_verb_first(std::vector<std::string> arguments) {
   if (is_help_request(arguments[0]) || strings::equal_nocase(arguments[0], "--version")) return arguments;
   for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
@@ -13102,21 +13247,21 @@ WINSVC_INLINE std::vector<std::string> move_verb_first(std::vector<std::string> 
                   arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1);
       break;
     }
-    if (has_value(arguments[i])) ++i;  // which is no verb
+    if (has_value(arguments[i])) ++i;  // skip the value
   }
   return arguments;
 }
 
-WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& as_written) {
+WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& original) {
   command command;
-  if (as_written.empty()) {
+  if (original.empty()) {
     command.no_arguments = true;
     return command;
   }
-  const auto arguments = move_verb_first(as_written);
-  const auto verb_found = verb_of(arguments[0]);
-  if (!verb_found) return failure{verb_found.error()};
-  const verb_info& v = **verb_found;
+  const auto arguments = move_verb_first(original);
+  const auto found_verb = verb_of(arguments[0]);
+  if (!found_verb) return failure{found_verb.error()};
+  const verb_info& v = **found_verb;
   command.verb = v.id;
 
   for (std::size_t i = 1; i < arguments.size(); ++i) {
@@ -13127,11 +13272,12 @@ WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& as_w
       return command;
     }
     if (word == "--" && (verb_bit(v.id) & verb_bits(verb::start, verb::restart)) != 0) {
-      command.arguments.insert(command.arguments.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1, arguments.end());
+      command.arguments.insert(command.arguments.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                               arguments.end());
       break;
     }
     if (word.size() < 2 || word[0] != '-') {
-      if (auto taken = apply_positional(command, v, word); !taken) return failure{taken.error()};
+      if (auto applied = apply_positional(command, v, word); !applied) return failure{applied.error()};
       continue;
     }
 
@@ -13141,7 +13287,7 @@ WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& as_w
     std::string_view value;
     if ((*o)->value.empty()) {
       if (equals != std::string_view::npos)
-        return usage_error(std::string((*o)->word) + " takes no value", "write it alone");
+        return usage_error(std::string((*o)->word) + " does not accept a value", "write it without '='");
     } else if (equals != std::string_view::npos) {
       value = word.substr(equals + 1);
     } else {
@@ -13154,30 +13300,30 @@ WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& as_w
     if (auto applied = apply_option(command, **o, value); !applied) return failure{applied.error()};
   }
   if (command.verb == verb::control && command.control == 0)
-    return usage_error("'control' needs a number", "write control N, N being 128 to 255");
+    return usage_error("'control' needs a number", "write control N, where N is 128 to 255");
   if (command.verb == verb::level && !command.has_level)
     return usage_error("'level' needs a level", "write level debug, info, warn or error");
   return command;
 }
 
 WINSVC_INLINE std::vector<std::string> elevated_arguments(const std::vector<std::string>& arguments) {
-  const auto mark = std::find(arguments.begin(), arguments.end(), "--");
-  std::vector<std::string> out(arguments.begin(), mark);
-  if (mark == arguments.end()) return out;
-  for (auto it = mark + 1; it != arguments.end(); ++it) out.push_back("--argument=" + *it);
+  const auto separator = std::find(arguments.begin(), arguments.end(), "--");
+  std::vector<std::string> out(arguments.begin(), separator);
+  if (separator == arguments.end()) return out;
+  for (auto it = separator + 1; it != arguments.end(); ++it) out.push_back("--argument=" + *it);
   return out;
 }
 
 WINSVC_INLINE launch_options launch_options_of(const std::string& image_path) {
-  // Pair by pair, so that an option of another version costs nothing but itself.
+  // Each option is parsed separately, so that an unknown option of another version loses only itself.
   const auto arguments = split_command_line(image_path);
-  launch_options found;
-  if (arguments.size() < 2 || arguments[1] != run_service_verb) return found;
+  launch_options options;
+  if (arguments.size() < 2 || arguments[1] != run_service_verb) return options;
   for (std::size_t i = 2; i + 1 < arguments.size(); ++i) {
     const auto command = parse_command({std::string(run_service_verb), arguments[i], arguments[i + 1]});
-    if (command) found = command->launch.override_with(found);
+    if (command) options = command->launch.override_with(options);
   }
-  return found;
+  return options;
 }
 
 }  // namespace model
@@ -20747,13 +20893,13 @@ class ring_sink final : public log_sink {
 // log/log_query.hpp
 // =====================================================================================================================
 
-// Which entries of a log are wanted, and what a line of one says of itself: what `logs` decides, without a file.
+// Log query of the verb `logs`: parses time and level of a log line and decides whether the entry is shown.
 //
 //   model::log_query warnings;
-//   warnings.least = log_level::warn;
-//   if (auto mark = model::parse_log_line(line); mark && wanted(warnings, *mark)) show(line);
+//   warnings.min_level = log_level::warn;
+//   if (auto header = model::parse_log_line(line); header && matches(warnings, *header)) show(line);
 //
-// A line is read in either format that log_entry writes, to its time and level; its text is nobody's business here.
+// It parses both formats that log_entry writes, text and JSON. It does not read files and does not parse the message.
 
 #include <cstddef>
 #include <optional>
@@ -20763,25 +20909,28 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// What an entry's first line begins with.
+/// Beginning of the first line of an entry.
 struct log_line_header {
   clock::system_time time;
   log_level level = log_level::info;
 };
 
-/// Nothing for a line that begins no entry: it belongs to the entry before it.
+/// Parses the beginning of a line. Returns nullopt for a continuation line, which belongs to the previous entry.
 [[nodiscard]] std::optional<log_line_header> parse_log_line(std::string_view line) noexcept;
 
+/// Criteria of a query. The default matches all entries.
 struct log_query {
   static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
 
   log_level min_level = log_level::debug;
-  std::optional<clock::system_time> since;  ///< that moment included
-  std::size_t max_entries = unlimited;                  ///< so many of those that are left, the newest
+  std::optional<clock::system_time> since;  ///< earliest time, inclusive
+  std::size_t max_entries = unlimited;      ///< maximum number of matching entries; the newest are shown
 };
 
+/// True if the entry matches `min_level` and `since`.
 [[nodiscard]] bool matches(const log_query& query, const log_line_header& entry) noexcept;
-/// Of lines that belong to no entry, because what came before them is not there: only who wants all wants them.
+/// True if the query includes continuation lines whose entry is not in the files any more: only a query for all levels
+/// and times does.
 [[nodiscard]] bool includes_continuation_lines(const log_query& query) noexcept;
 
 }  // namespace model
@@ -31325,14 +31474,14 @@ WINSVC_INLINE std::uint32_t service_host::control(const model::control_event& wh
 // manage/installation.hpp
 // =====================================================================================================================
 
-// What is installed, what is to be, and what lies between the two: values in, a list of changes out, which `--plan`
-// shows and manage/install.hpp carries out.
+// Install plan: compares the installed with the desired configuration and returns the list of changes.
 //
-//   const auto wanted = desired_installation(asked, spec, there ? &*there : nullptr, ours);
-//   const install_plan plan = plan_install(there ? &*there : nullptr, *wanted);
-//   format_plan("hello", plan);     // "'hello' is installed; these change:\n  startup       manual -> auto\n"
+//   const auto desired = desired_installation(command, spec, installed, defaults);     // installed: may be null
+//   const install_plan plan = plan_install(installed, *desired, defaults);
+//   format_plan("hello", plan);     // "'hello' is installed; these values change:\n  startup       manual -> auto\n"
 //
-// What counts, strongest first: what is asked on the command line, what the app says, what there is, the default.
+// Sources of a desired value, strongest first: the command line, the app, the installed value, the default. `--plan`
+// shows the plan, and manage/install.hpp executes it; this header calls nothing.
 
 #include <algorithm>
 #include <chrono>
@@ -31348,37 +31497,39 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// All that an install sets. What is empty is unknown in what there is, and left alone in what is wanted.
+/// Configuration of a service, as installed or as desired. An empty member is unknown in the installed configuration,
+/// and stays unchanged in the desired one.
 struct installation {
   std::optional<winsvc::startup> startup;
   std::optional<std::string> binary;
   std::optional<std::string> display_name;
   std::optional<model::account> account;
   std::optional<std::vector<std::string>> dependencies;
-  std::map<std::uint32_t, config_level> levels;  ///< by number; without delayed_start, which `startup` says
+  std::map<std::uint32_t, config_level> levels;  ///< by number; without delayed_start, which `startup` includes
   std::optional<std::vector<std::string>> environment;
-  std::map<std::string, bool> control_users;  ///< by user, those who were asked about
-  std::optional<bool> event_source;         ///< it is registered
-  std::optional<bool> logon_right;          ///< its account's, where it needs it
-  std::optional<bool> can_read_program_folder;        ///< the service its executable's folder
-  std::optional<bool> can_modify_data_folder;        ///< and its data folder
-  bool new_password = false;                ///< one must be asked for
+  std::map<std::string, bool> control_users;    ///< users of --allow-control: true if the user may control the service
+  std::optional<bool> event_source;             ///< the event source is registered
+  std::optional<bool> logon_right;              ///< the account has the right to log on as a service, if it needs it
+  std::optional<bool> can_read_program_folder;  ///< the service SID may read the folder of the executable
+  std::optional<bool> can_modify_data_folder;   ///< the service SID may modify the data folder
+  bool new_password = false;                    ///< install must read a password
 };
 
-/// What an install takes from the program and not from a person.
+/// Values that come from the program, not from the command line or the app.
 struct install_defaults {
   std::string executable;
-  std::string program_folder;                     ///< the executable's
-  std::string data_folder;                        ///< empty: there is none
-  std::chrono::milliseconds preshutdown{25'000};  ///< its stop limit and a little
+  std::string program_folder;                     ///< folder of the executable
+  std::string data_folder;                        ///< empty: the service has no data folder
+  std::chrono::milliseconds preshutdown{25'000};  ///< longer than the stop limit of the app
 };
 
+/// Parts of an installation that a plan can change.
 enum class config_item {
   startup, binary, display_name, account, password, dependencies, description, recovery, failure_flag, service_sid,
   privileges, preshutdown, environment, event_source, control, logon_right, program_folder, data_folder
 };
 
-/// The levels of `installation::levels`, as the plan shows them.
+/// A level of `installation::levels` with the name that the plan shows.
 struct config_level_info {
   std::uint32_t number;
   config_item item;
@@ -31387,19 +31538,21 @@ struct config_level_info {
 inline constexpr config_level_info config_level_table[] = {
     {config_level_id::description, config_item::description, "description"},
     {config_level_id::failure_actions, config_item::recovery, "recovery"},
-    {config_level_id::failure_flag, config_item::failure_flag, "on errors too"},
+    {config_level_id::failure_flag, config_item::failure_flag, "failure flag"},
     {config_level_id::sid_type, config_item::service_sid, "service SID"},
     {config_level_id::required_privileges, config_item::privileges, "privileges"},
     {config_level_id::preshutdown, config_item::preshutdown, "preshutdown"},
 };
 
+/// One change of a plan.
 struct config_change {
   config_item item;
-  std::string name;  ///< as the plan shows it
-  std::string from;  ///< empty in a service that is not there yet
-  std::string to;
+  std::string name;  ///< name that the plan shows
+  std::string from;  ///< installed value; empty if the service is not installed
+  std::string to;    ///< desired value
 };
 
+/// Changes between the installed and the desired configuration.
 struct install_plan {
   bool creates_service = false;
   std::vector<config_change> changes;
@@ -31410,40 +31563,47 @@ struct install_plan {
     }
     return false;
   }
-  /// For what turned out not to be possible.
+  /// Removes a change that turned out to be impossible.
   void remove_item(config_item item) {
-    changes.erase(std::remove_if(changes.begin(), changes.end(), [item](const config_change& c) { return c.item == item; }),
-                  changes.end());
+    const auto is_item = [item](const config_change& c) { return c.item == item; };
+    changes.erase(std::remove_if(changes.begin(), changes.end(), is_item), changes.end());
   }
 };
 
-/// `there`: null where nothing is installed. Fails where the account is none.
+/// Returns the desired configuration. `installed`: null if the service is not installed. Fails with 1057 if the account
+/// is invalid.
 [[nodiscard]] result<installation> desired_installation(const command& command, const service_spec& spec,
-                                                       const installation* installed, const install_defaults& defaults);
+                                                        const installation* installed,
+                                                        const install_defaults& defaults);
+/// Returns the changes. `installed`: null if the service is not installed.
 [[nodiscard]] install_plan plan_install(const installation* installed, const installation& desired,
                                         const install_defaults& defaults);
+/// Returns the text of `--plan`: a heading and the changes.
 [[nodiscard]] std::string format_plan(std::string_view service, const install_plan& plan);
-/// The list alone, a line each, indented.
+/// Returns the changes, one indented line for each.
 [[nodiscard]] std::string format_changes(const install_plan& plan);
 
-/// One of them as what is wrong with the service that is there: `startup is manual, would be auto`.
+/// Returns a change as a description of drift: `startup is manual, expected auto`.
 [[nodiscard]] std::string format_drift(const config_change& c);
 
-/// The account of a service that is there: any name that Windows gives.
+/// Returns the account of an installed service. Accepts any name that Windows returns.
 [[nodiscard]] account parse_known_account(std::string_view name, std::string_view service);
 
-/// The environment with what is asked: NAME=value sets, NAME= takes out; names are case-blind.
+/// Returns the environment with the requested changes: NAME=value sets a variable, NAME= removes it. Names are not
+/// case-sensitive.
 [[nodiscard]] std::vector<std::string> merged_environment(std::vector<std::string> existing,
                                                           const std::vector<std::string>& requested);
 
-/// What goes without, where the system refuses a level that is optional: for a warning.
+/// Returns the consequence, for a warning, if the system does not support a level; empty for an unknown number.
 [[nodiscard]] std::string_view consequence_of_missing(std::uint32_t level) noexcept;
-/// 120, 124 and 1733: the system does not know the level.
+/// True for the error codes of a level that the system does not support: 120, 124 and 1733.
 [[nodiscard]] constexpr bool is_level_unreadable(std::uint32_t code) noexcept {
-  return code == win32_error::call_not_implemented || code == win32_error::invalid_level || code == win32_error::invalid_tag;
+  return code == win32_error::call_not_implemented || code == win32_error::invalid_level ||
+         code == win32_error::invalid_tag;
 }
 
-[[nodiscard]] std::optional<config_level> level_of(const installation& i, std::uint32_t number);
+/// Returns a level of the installation, or nullopt.
+[[nodiscard]] std::optional<config_level> level_of(const installation& source, std::uint32_t number);
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -31459,77 +31619,87 @@ namespace model {
 
 WINSVC_INLINE account parse_known_account(std::string_view name, std::string_view service) {
   if (auto known = parse_account(name, service)) return *std::move(known);
-  const bool another = strings::starts_with_nocase(name, "NT SERVICE\\");
-  return {another ? account_kind::virtual_account : account_kind::user, std::string(name)};
+  const bool is_virtual = strings::starts_with_nocase(name, "NT SERVICE\\");
+  return {is_virtual ? account_kind::virtual_account : account_kind::user, std::string(name)};
 }
 
 WINSVC_INLINE std::vector<std::string> merged_environment(std::vector<std::string> existing,
-                                                   const std::vector<std::string>& requested) {
-  const auto name_of = [](const std::string& s) { return std::string_view(s).substr(0, s.find('=')); };
-  for (const auto& one : requested) {
-    const auto same = std::find_if(existing.begin(), existing.end(),
-                                   [&](const std::string& s) { return strings::equal_nocase(name_of(s), name_of(one)); });
-    const bool out = one.size() == name_of(one).size() + 1;
-    if (same == existing.end()) {
-      if (!out) existing.push_back(one);
-    } else if (out) {
-      existing.erase(same);
+                                                          const std::vector<std::string>& requested) {
+  const auto name_of = [](const std::string& variable) {
+    return std::string_view(variable).substr(0, variable.find('='));
+  };
+  for (const auto& variable : requested) {
+    const auto found = std::find_if(existing.begin(), existing.end(), [&](const std::string& other) {
+      return strings::equal_nocase(name_of(other), name_of(variable));
+    });
+    const bool removes = variable.size() == name_of(variable).size() + 1;
+    if (found == existing.end()) {
+      if (!removes) existing.push_back(variable);
+    } else if (removes) {
+      existing.erase(found);
     } else {
-      *same = one;
+      *found = variable;
     }
   }
   return existing;
 }
 
-WINSVC_INLINE std::string_view consequence_of_missing(std::uint32_t l) noexcept {
-  switch (l) {
+WINSVC_INLINE std::string_view consequence_of_missing(std::uint32_t level) noexcept {
+  switch (level) {
     case config_level_id::description:
       return "the Services window shows no description";
     case config_level_id::failure_actions:
-      return "it is not started again after a failure";
+      return "it is not restarted after a failure";
     case config_level_id::delayed_start:
       return "it starts without delay";
     case config_level_id::failure_flag:
-      return "it is started again after a crash alone, not after it stopped with an error";
+      return "it is restarted only after a crash, not after a stop with an error code";
     case config_level_id::sid_type:
-      return "files cannot be opened to this service alone";
+      return "access to files cannot be granted to this service alone";
     case config_level_id::required_privileges:
-      return "its process keeps every privilege of its account";
+      return "its process keeps all privileges of its account";
     case config_level_id::preshutdown:
-      return "the system's own time-out counts when the machine shuts down";
+      return "at shutdown, the default time limit of Windows applies";
     default:
       return {};
   }
 }
 
-WINSVC_INLINE std::optional<config_level> level_of(const installation& i, std::uint32_t number) {
-  const auto found = i.levels.find(number);
-  return found == i.levels.end() ? std::nullopt : std::optional(found->second);
+WINSVC_INLINE std::optional<config_level> level_of(const installation& source, std::uint32_t number) {
+  const auto found = source.levels.find(number);
+  return found == source.levels.end() ? std::nullopt : std::optional(found->second);
 }
 
-/// What follows a failure; nothing: leave it as it is.
+/// Returns the desired recovery; nullopt: it stays unchanged.
 WINSVC_INLINE std::optional<recovery_plan> desired_recovery(const command& command, const service_spec& spec,
-                                                    const installation* installed) {
+                                                            const installation* installed) {
   if (installed && !command.recovery && !command.recovery_reset && !spec.recovery) return std::nullopt;
   const auto old = installed ? level_of(*installed, config_level_id::failure_actions) : std::nullopt;
-  recovery_plan expected = spec.recovery ? *spec.recovery : old ? std::get<recovery_plan>(*old) : default_recovery();
-  if (command.recovery) expected.actions = *command.recovery;
-  if (command.recovery_reset) expected.reset = *command.recovery_reset;
-  for (auto& action : expected.actions)
+  recovery_plan recovery = spec.recovery ? *spec.recovery : old ? std::get<recovery_plan>(*old) : default_recovery();
+  if (command.recovery) recovery.actions = *command.recovery;
+  if (command.recovery_reset) recovery.reset = *command.recovery_reset;
+  for (auto& action : recovery.actions)
     action.delay = std::clamp(action.delay, std::chrono::milliseconds(0), longest_recovery_delay);
-  return expected;
+  return recovery;
 }
 
 WINSVC_INLINE result<installation> desired_installation(const command& command, const service_spec& spec,
-                                                const installation* installed, const install_defaults& defaults) {
+                                                        const installation* installed,
+                                                        const install_defaults& defaults) {
   installation desired;
-  const auto default_of = [installed](auto value) { return installed ? std::nullopt : std::optional(std::move(value)); };
-  const auto first_of = [](const auto& a, const auto& b, auto otherwise) { return a ? a : b ? b : otherwise; };
+  // An installed value is not replaced by a default.
+  const auto default_of = [installed](auto value) {
+    return installed ? std::nullopt : std::optional(std::move(value));
+  };
+  const auto first_of = [](const auto& first, const auto& second, auto third) {
+    return first ? first : second ? second : third;
+  };
 
   desired.startup = first_of(command.startup, spec.startup, default_of(startup::automatic));
   desired.display_name = first_of(command.display_name, spec.display_name, default_of(spec.name));
   desired.dependencies = first_of(command.depends_on, spec.depends_on, default_of(std::vector<std::string>()));
-  const launch_options older = installed && installed->binary ? launch_options_of(*installed->binary) : launch_options();
+  launch_options older;
+  if (installed && installed->binary) older = launch_options_of(*installed->binary);
   const launch_options launch = command.launch.override_with(older);
   desired.binary = image_path(defaults.executable, launch);
 
@@ -31542,8 +31712,9 @@ WINSVC_INLINE result<installation> desired_installation(const command& command, 
     desired.account = installed->account;
   }
   if (desired.account && desired.account->needs_password()) {
-    const bool same = installed && installed->account && strings::equal_nocase(installed->account->name, desired.account->name);
-    desired.new_password = !same || command.username || command.password_stdin;
+    const bool is_same = installed && installed->account &&
+                         strings::equal_nocase(installed->account->name, desired.account->name);
+    desired.new_password = !is_same || command.username || command.password_stdin;
   }
 
   const auto description = first_of(command.description, spec.description, std::optional<std::string>());
@@ -31552,18 +31723,20 @@ WINSVC_INLINE result<installation> desired_installation(const command& command, 
   if (auto recovery = desired_recovery(command, spec, installed)) set(*std::move(recovery));
   set(failure_flag{true});
   const auto old_type = installed ? level_of(*installed, config_level_id::sid_type) : std::nullopt;
-  const bool stricter = old_type && std::get<sid_type>(*old_type).value == sid_type::restricted;  // an administrator's
-  set(sid_type{stricter ? sid_type::restricted : sid_type::unrestricted});
+  // An administrator has set `restricted`: keep it.
+  const bool has_restricted = old_type && std::get<sid_type>(*old_type).value == sid_type::restricted;
+  set(sid_type{has_restricted ? sid_type::restricted : sid_type::unrestricted});
   required_privileges privileges{{"SeChangeNotifyPrivilege"}};
-  for (const auto& p : spec.privileges) {
-    if (!strings::equal_nocase(p, privileges.names[0])) privileges.names.push_back(p);
+  for (const auto& privilege : spec.privileges) {
+    if (!strings::equal_nocase(privilege, privileges.names[0])) privileges.names.push_back(privilege);
   }
   set(std::move(privileges));
   set(preshutdown_timeout{first_of(launch.preshutdown, spec.preshutdown, std::optional(defaults.preshutdown)).value()});
 
   if (!command.environment.empty()) {
-    desired.environment = merged_environment(
-        installed && installed->environment ? *installed->environment : std::vector<std::string>(), command.environment);
+    const bool is_known = installed && installed->environment;
+    desired.environment = merged_environment(is_known ? *installed->environment : std::vector<std::string>(),
+                                             command.environment);
   }
   for (const auto& user : command.allow_control) desired.control_users[user] = true;
   if (shared_folder_reason(defaults.program_folder).empty()) desired.can_read_program_folder = true;
@@ -31571,79 +31744,96 @@ WINSVC_INLINE result<installation> desired_installation(const command& command, 
   return desired;
 }
 
-/// The names of variables; a value may be a secret. `new value` where one is another than before.
-WINSVC_INLINE std::string format_variables(const std::vector<std::string>& items, const std::vector<std::string>& before) {
-  const auto name_of = [](const std::string& s) { return std::string_view(s).substr(0, s.find('=', 1)); };
-  std::vector<std::string> out;
-  for (const auto& one : items) {
-    const bool changed = std::any_of(before.begin(), before.end(), [&](const std::string& b) {
-      return strings::equal_nocase(name_of(b), name_of(one)) && b != one;
+/// Returns the names of the variables, without the values, which may be secret. A name whose value differs from
+/// `before` is marked `(new value)`.
+WINSVC_INLINE std::string format_variables(const std::vector<std::string>& variables,
+                                           const std::vector<std::string>& before) {
+  const auto name_of = [](const std::string& variable) {
+    return std::string_view(variable).substr(0, variable.find('=', 1));
+  };
+  std::vector<std::string> names;
+  for (const auto& variable : variables) {
+    const bool is_changed = std::any_of(before.begin(), before.end(), [&](const std::string& other) {
+      return strings::equal_nocase(name_of(other), name_of(variable)) && other != variable;
     });
-    out.push_back(std::string(name_of(one)) + (changed ? " (new value)" : ""));
+    names.push_back(std::string(name_of(variable)) + (is_changed ? " (new value)" : ""));
   }
-  return out.empty() ? "none" : strings::join(out, ", ");
+  return names.empty() ? "none" : strings::join(names, ", ");
 }
 
-WINSVC_INLINE install_plan plan_install(const installation* installed, const installation& desired, const install_defaults& defaults) {
+WINSVC_INLINE install_plan plan_install(const installation* installed, const installation& desired,
+                                        const install_defaults& defaults) {
   install_plan plan;
   plan.creates_service = installed == nullptr;
-  const auto put = [&](config_item item, std::string name, const std::optional<std::string>& from,
+  // Adds a change unless the values are equal. `from`: nullopt if the installed value is unknown.
+  const auto add = [&](config_item item, std::string name, const std::optional<std::string>& from,
                        const std::string& to) {
     if (installed && from && *from == to) return;
-    const auto word = [](const std::string& s) { return s.empty() ? "none" : s; };
-    const std::string before = !installed ? std::string() : from ? word(*from) : "unknown";
-    plan.changes.push_back({item, std::move(name), before, word(to)});
+    const auto or_none = [](const std::string& value) { return value.empty() ? "none" : value; };
+    const std::string before = !installed ? std::string() : from ? or_none(*from) : "unknown";
+    plan.changes.push_back({item, std::move(name), before, or_none(to)});
   };
-  const auto shown = [](const auto& field, auto text_of_it) {
-    return field ? std::optional<std::string>(text_of_it(*field)) : std::nullopt;
+  const auto format = [](const auto& field, auto to_text) {
+    return field ? std::optional<std::string>(to_text(*field)) : std::nullopt;
   };
-  const auto list = [](const std::vector<std::string>& l) {
-    return l.empty() ? std::string("none") : strings::join(l, ", ");
+  const auto list_text = [](const std::vector<std::string>& items) {
+    return items.empty() ? std::string("none") : strings::join(items, ", ");
   };
-  const auto same = [](const std::string& s) { return s; };
+  const auto plain_text = [](const std::string& value) { return value; };
   const installation old = installed ? *installed : installation();
 
   if (desired.startup) {
-    const auto word = [](winsvc::startup s) { return std::string(winsvc::name(s)); };
-    put(config_item::startup, "startup", shown(old.startup, word), word(*desired.startup));
+    const auto startup_text = [](winsvc::startup s) { return std::string(winsvc::name(s)); };
+    add(config_item::startup, "startup", format(old.startup, startup_text), startup_text(*desired.startup));
   }
-  if (desired.binary) put(config_item::binary, "binary", shown(old.binary, same), *desired.binary);
-  if (desired.display_name) put(config_item::display_name, "display name", shown(old.display_name, same), *desired.display_name);
+  if (desired.binary) add(config_item::binary, "binary", format(old.binary, plain_text), *desired.binary);
+  if (desired.display_name)
+    add(config_item::display_name, "display name", format(old.display_name, plain_text), *desired.display_name);
   if (desired.account && !(old.account && strings::equal_nocase(old.account->name, desired.account->name))) {
-    put(config_item::account, "account", shown(old.account, [](const account& a) { return a.name; }), desired.account->name);
+    const auto account_text = [](const account& a) { return a.name; };
+    add(config_item::account, "account", format(old.account, account_text), desired.account->name);
   }
-  if (desired.new_password) put(config_item::password, "password", std::nullopt, "the one that is given");
+  if (desired.new_password) add(config_item::password, "password", std::nullopt, "the given password");
   if (desired.dependencies) {
     if (installed || !desired.dependencies->empty())
-      put(config_item::dependencies, "depends on", shown(old.dependencies, list), list(*desired.dependencies));
+      add(config_item::dependencies, "depends on", format(old.dependencies, list_text),
+          list_text(*desired.dependencies));
   }
-  const auto level_text = [](const config_level& l) { return format_config_level(l); };  // there are other functions of that name
+  const auto level_text = [](const config_level& level) { return format_config_level(level); };
   for (const auto& row : config_level_table) {
     if (const auto to = level_of(desired, row.number))
-      put(row.item, std::string(row.name), shown(level_of(old, row.number), level_text), level_text(*to));
+      add(row.item, std::string(row.name), format(level_of(old, row.number), level_text), level_text(*to));
   }
-  if (desired.environment && (installed || !desired.environment->empty()))
-    put(config_item::environment, "environment", shown(old.environment, [&](const auto& all) { return format_variables(all, {}); }),
+  if (desired.environment && (installed || !desired.environment->empty())) {
+    const auto names = [](const std::vector<std::string>& variables) { return format_variables(variables, {}); };
+    add(config_item::environment, "environment", format(old.environment, names),
         format_variables(*desired.environment, old.environment.value_or(std::vector<std::string>())));
+  }
 
-  const auto right = [&put](config_item item, std::string name, std::optional<bool> has, const std::string& to) {
-    if (!has.value_or(false)) put(item, std::move(name), has ? std::optional<std::string>("none") : std::nullopt, to);
+  const auto add_right = [&add](config_item item, std::string name, std::optional<bool> has_right,
+                                const std::string& to) {
+    if (has_right.value_or(false)) return;
+    add(item, std::move(name), has_right ? std::optional<std::string>("none") : std::nullopt, to);
   };
-  // Whether these are there can be seen by whom it concerns, or it is no news.
-  if (!installed || old.event_source == false) right(config_item::event_source, "event source", false, "registered");
-  for (const auto& [user, may] : desired.control_users) {
-    const auto has = old.control_users.find(user);
-    right(config_item::control, "rights of " + user,
-          has == old.control_users.end() ? std::nullopt : std::optional<bool>(has->second), "start and stop it");
+  // An unknown event source or log-on right is not a change: a process that may change them can also read them.
+  if (!installed || old.event_source == false)
+    add_right(config_item::event_source, "event source", false, "registered");
+  for (const auto& [user, has_control] : desired.control_users) {
+    const auto found = old.control_users.find(user);
+    add_right(config_item::control, "rights of " + user,
+              found == old.control_users.end() ? std::nullopt : std::optional<bool>(found->second),
+              "start and stop the service");
   }
   const auto& account = desired.account ? desired.account : old.account;
   if (account && account->needs_logon_right()) {
-    const bool other = plan.has(config_item::account) || desired.new_password;
-    if (other) put(config_item::logon_right, "log-on right", std::nullopt, "as a service");
-    else if (old.logon_right == false) right(config_item::logon_right, "log-on right", false, "as a service");
+    const bool is_new = plan.has(config_item::account) || desired.new_password;
+    if (is_new) add(config_item::logon_right, "log-on right", std::nullopt, "as a service");
+    else if (old.logon_right == false) add_right(config_item::logon_right, "log-on right", false, "as a service");
   }
-  if (desired.can_read_program_folder) right(config_item::program_folder, "may read", old.can_read_program_folder, defaults.program_folder);
-  if (desired.can_modify_data_folder) right(config_item::data_folder, "may modify", old.can_modify_data_folder, defaults.data_folder);
+  if (desired.can_read_program_folder)
+    add_right(config_item::program_folder, "read access", old.can_read_program_folder, defaults.program_folder);
+  if (desired.can_modify_data_folder)
+    add_right(config_item::data_folder, "modify access", old.can_modify_data_folder, defaults.data_folder);
   return plan;
 }
 
@@ -31658,17 +31848,17 @@ WINSVC_INLINE std::string format_changes(const install_plan& plan) {
 WINSVC_INLINE std::string format_plan(std::string_view service, const install_plan& plan) {
   const std::string quoted = '\'' + std::string(service) + '\'';
   if (plan.creates_service) return quoted + " is not installed; install creates it:\n" + format_changes(plan);
-  if (plan.changes.empty()) return quoted + " is installed as it is asked for; nothing changes\n";
-  return quoted + " is installed; these change:\n" + format_changes(plan);
+  if (plan.changes.empty()) return quoted + " is installed as requested; nothing changes\n";
+  return quoted + " is installed; these values change:\n" + format_changes(plan);
 }
 
 WINSVC_INLINE std::string format_drift(const config_change& c) {
   switch (c.item) {
-    case config_item::program_folder: return "the service has no right of its own to read " + c.to;
-    case config_item::data_folder: return "the service has no right of its own to modify " + c.to;
-    case config_item::logon_right: return "its account may not log on as a service";
+    case config_item::program_folder: return "the service SID has no right to read " + c.to;
+    case config_item::data_folder: return "the service SID has no right to modify " + c.to;
+    case config_item::logon_right: return "its account has no right to log on as a service";
     case config_item::event_source: return "its event source is not registered";
-    default: return c.name + " is " + c.from + ", would be " + c.to;
+    default: return c.name + " is " + c.from + ", expected " + c.to;
   }
 }
 
@@ -33058,13 +33248,14 @@ WINSVC_INLINE result<void> remove(verb_context& context, const model::command& c
 // diagnose/firewall.hpp
 // =====================================================================================================================
 
-// Windows' firewall, as far as it concerns one program that listens: do its rules let others in?
+// Check of the Windows firewall: the rules that allow or block connections to a program on a TCP port.
 //
 //   const auto rules = ...;                      // "v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=5001|..."
-//   const auto view = check_firewall(rules, R"(C:\apps\hello.exe)", 5001);
+//   const auto findings = check_firewall(rules, R"(C:\apps\hello.exe)", 5001);
 //
-// A rule that blocks wins over one that allows, and what no rule names is kept out. Profiles, addresses and interfaces
-// that a rule is narrowed to are not weighed: what it lets in, it lets in from somewhere.
+// In Windows, a rule that blocks overrides a rule that allows, and a connection without a matching rule is blocked.
+// This check ignores profiles, addresses and interfaces of a rule: a rule that allows some clients counts as one that
+// allows.
 //
 // Source: "Firewall Rule and the Firewall Rule Grammar Rule" in [MS-GPFAS].
 
@@ -33077,14 +33268,15 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// The names of rules that fit.
+/// Names of the rules that match.
 struct firewall_findings {
   std::vector<std::string> allow, block;
 };
 
-/// `rules` as the registry has them; `program` is a path, compared without regard to case.
+/// Returns the rules that match. `rules`: in the form of the registry. `program`: path of the executable, compared
+/// without regard to case.
 [[nodiscard]] firewall_findings check_firewall(const std::vector<std::string>& rules, std::string_view program,
-                                              std::uint16_t port);
+                                               std::uint16_t port);
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -33098,45 +33290,46 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// `5001`, or `5000-5010`.
+/// True if `ports`, such as `5001` or `5000-5010`, contains `port`.
 WINSVC_INLINE bool covers(std::string_view ports, std::uint16_t port) noexcept {
   const auto dash = ports.find('-');
   std::uint64_t first = 0, last = 0;
-  if (!strings::parse_number(ports.substr(0, dash), 65'535, first)) return false;  // a word: `RPC`, `IPHTTPSIn`
+  if (!strings::parse_number(ports.substr(0, dash), 65'535, first)) return false;  // a keyword: `RPC`, `IPHTTPSIn`
   last = first;
   if (dash != ports.npos && !strings::parse_number(ports.substr(dash + 1), 65'535, last)) return false;
   return first <= port && port <= last;
 }
 
 WINSVC_INLINE firewall_findings check_firewall(const std::vector<std::string>& rules, std::string_view program,
-                                       std::uint16_t port) {
-  firewall_findings found;
+                                               std::uint16_t port) {
+  firewall_findings findings;
   for (const auto& rule : rules) {
-    bool active = false, in = false, allows = false, blocks = false;
-    bool protocol_fits = true, program_fits = true, other = false;  // what is not named fits all
-    bool names_ports = false, port_fits = false;
+    bool active = false, inbound = false, allows = false, blocks = false;
+    bool protocol_matches = true, program_matches = true, is_for_service = false;  // a missing field matches everything
+    bool has_ports = false, port_matches = false;
     std::string_view name;
     for (const auto field : strings::split(rule, '|')) {
       const auto equals = field.find('=');
       if (equals == field.npos) continue;
       const auto key = field.substr(0, equals), value = field.substr(equals + 1);
       if (key == "Active") active = value == "TRUE";
-      if (key == "Dir") in = value == "In";
+      if (key == "Dir") inbound = value == "In";
       if (key == "Action") allows = value == "Allow", blocks = value == "Block";
-      if (key == "Protocol") protocol_fits = value == "6";
-      if (key == "App") program_fits = strings::equal_nocase(value, program);
-      if (key == "Svc" || key == "AppPkgId") other = other || value != "*";
+      if (key == "Protocol") protocol_matches = value == "6";
+      if (key == "App") program_matches = strings::equal_nocase(value, program);
+      if (key == "Svc" || key == "AppPkgId") is_for_service = is_for_service || value != "*";
       if (key == "Name") name = value;
       if (key == "LPort" || key == "LPort2_10") {
-        names_ports = true;
-        port_fits = port_fits || covers(value, port);
+        has_ports = true;
+        port_matches = port_matches || covers(value, port);
       }
     }
-    if (!active || !in || !protocol_fits || !program_fits || other || (names_ports && !port_fits)) continue;
-    if (allows) found.allow.emplace_back(name);
-    if (blocks) found.block.emplace_back(name);
+    if (!active || !inbound || !protocol_matches || !program_matches || is_for_service) continue;
+    if (has_ports && !port_matches) continue;
+    if (allows) findings.allow.emplace_back(name);
+    if (blocks) findings.block.emplace_back(name);
   }
-  return found;
+  return findings;
 }
 
 }  // namespace model
@@ -33149,8 +33342,11 @@ WINSVC_INLINE firewall_findings check_firewall(const std::vector<std::string>& r
 // diagnose/finding.hpp
 // =====================================================================================================================
 
-// What `doctor` finds: each with its weight, what was seen, and what to do. And what it reads out of security
-// descriptors.
+// Findings of `doctor`: severity, topic, evidence and remedy, as text and as JSON; and the check of a folder's security
+// descriptor for untrusted writers.
+//
+//   findings_text({{severity::problem, "port", "it is taken", "choose another", false}});
+//   untrusted_writers("D:(A;OICI;FA;;;WD)");      // {"everyone"}
 
 #include <algorithm>
 #include <cstddef>
@@ -33163,35 +33359,38 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// `problem`: it does not start or serve, or hands the machine to others. `warning`: it does, and will not for ever.
-/// `note`: something to know.
+/// `problem`: the service cannot start or serve, or other users can take control of the machine. `warning`: the service
+/// works now, but will fail later. `note`: information.
 enum class severity { ok, note, warning, problem };
-[[nodiscard]] constexpr std::string_view name(severity w) noexcept {
+[[nodiscard]] constexpr std::string_view name(severity s) noexcept {
   constexpr std::string_view names[] = {"ok", "note", "warning", "problem"};
-  return names[static_cast<int>(w)];
+  return names[static_cast<int>(s)];
 }
 
+/// One result of `doctor`.
 struct finding {
   model::severity severity = model::severity::ok;
-  std::string topic;   ///< a word or two: "port", "settings"
-  std::string evidence;    ///< the evidence
-  std::string remedy;  ///< empty where there is nothing to do
-  bool fixable = false;  ///< `doctor --fix` does it
+  std::string topic;     ///< one or two words: "port", "settings"
+  std::string evidence;  ///< the facts that were found
+  std::string remedy;    ///< empty if no action is necessary
+  bool fixable = false;  ///< `doctor --fix` applies the remedy
 };
 
-/// A line each, the remedy below; then how many of which.
+/// Returns one line for each finding, with the remedy below it, then the numbers of problems and warnings.
 [[nodiscard]] std::string findings_text(const std::vector<finding>& findings);
-/// `{"problems":1,"warnings":0,"findings":[...]}`
+/// Returns `{"problems":1,"warnings":0,"findings":[...]}`.
 [[nodiscard]] std::string findings_json(const std::vector<finding>& findings);
-[[nodiscard]] std::size_t count(const std::vector<finding>& findings, severity w) noexcept;
+/// Returns the number of findings with this severity.
+[[nodiscard]] std::size_t count(const std::vector<finding>& findings, severity s) noexcept;
 
-/// Who, of those that anybody may be (everyone, authenticated, interactive and network users, those of the domain, the
-/// Users group, guests, packaged apps), may change what is in a folder with this SDDL: "everyone", "users". Empty: none
-/// of them. A right with a condition counts: it may hold.
+/// Returns the untrusted groups that may change the content of a folder with this SDDL, such as "everyone" or "users".
+/// Untrusted are groups that any user can belong to: everyone, authenticated, interactive, network and domain users,
+/// the Users group, guests, and packaged apps. A right with a condition counts, because the condition may hold.
 /// Source: "ACE Strings" and "File Access Rights Constants" in the Win32 documentation.
 [[nodiscard]] std::vector<std::string> untrusted_writers(std::string_view sddl);
 
-/// What to do about them. A folder that others live in is not ours to close.
+/// Returns the remedy for a program folder with untrusted writers. It does not propose to restrict a folder that other
+/// programs use.
 [[nodiscard]] std::string restrict_folder_hint(const std::string& folder);
 
 }  // namespace model
@@ -33206,24 +33405,27 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE std::size_t count(const std::vector<finding>& findings, severity w) noexcept {
+WINSVC_INLINE std::size_t count(const std::vector<finding>& findings, severity s) noexcept {
   return static_cast<std::size_t>(
-      std::count_if(findings.begin(), findings.end(), [w](const finding& f) { return f.severity == w; }));
+      std::count_if(findings.begin(), findings.end(), [s](const finding& f) { return f.severity == s; }));
 }
 
 WINSVC_INLINE std::string findings_text(const std::vector<finding>& findings) {
   std::string out;
   for (const auto& f : findings) {
-    out += pad_right(name(f.severity), 9) + pad_right(f.topic, 14) + escape_log_text(f.evidence) + '\n';  // it may come from anywhere
+    // The evidence may contain text from files and other programs.
+    out += pad_right(name(f.severity), 9) + pad_right(f.topic, 14) + escape_log_text(f.evidence) + '\n';
     if (!f.remedy.empty()) out += std::string(23, ' ') + "-> " + f.remedy + '\n';
   }
   const auto problems = count(findings, severity::problem), warnings = count(findings, severity::warning);
-  const auto so_many = [](std::size_t n, const char* one) { return std::to_string(n) + ' ' + one + (n == 1 ? "" : "s"); };
-  return out + '\n' + so_many(problems, "problem") + ", " + so_many(warnings, "warning") + '\n';
+  const auto counted = [](std::size_t number, const char* noun) {
+    return std::to_string(number) + ' ' + noun + (number == 1 ? "" : "s");
+  };
+  return out + '\n' + counted(problems, "problem") + ", " + counted(warnings, "warning") + '\n';
 }
 
 WINSVC_INLINE std::string findings_json(const std::vector<finding>& findings) {
-  const auto one = [](const finding& f) {
+  const auto finding_json = [](const finding& f) {
     strings::json_object_writer o;
     o.put_text("weight", name(f.severity)).put_text("about", f.topic).put_text("seen", f.evidence);
     return o.put_text("remedy", f.remedy).put("fixable", f.fixable ? "true" : "false").text();
@@ -33231,11 +33433,10 @@ WINSVC_INLINE std::string findings_json(const std::vector<finding>& findings) {
   strings::json_object_writer o;
   o.put("problems", std::to_string(count(findings, severity::problem)));
   o.put("warnings", std::to_string(count(findings, severity::warning)));
-  return o.put("findings", strings::json_array(findings, one, ",\n ")).text() + '\n';
+  return o.put("findings", strings::json_array(findings, finding_json, ",\n ")).text() + '\n';
 }
 
-/// Do these rights, as an entry has them, let change what is there: add or replace files, delete them, or give oneself
-/// the right to?
+/// True if the rights of an ACE allow changes: to add, replace or delete files, or to grant oneself that right.
 WINSVC_INLINE bool grants_write(std::string_view rights) noexcept {
   if (strings::starts_with(rights, "0x")) {
     constexpr std::uint32_t writing = 0x2 | 0x4 | 0x40 | 0x10000 | 0x40000 | 0x80000 | 0x10000000 | 0x40000000;
@@ -33243,22 +33444,24 @@ WINSVC_INLINE bool grants_write(std::string_view rights) noexcept {
     for (const char c : rights.substr(2)) {
       const char low = strings::to_lower(c);
       const int digit = strings::is_digit(low) ? low - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-      if (digit < 0) return true;  // it cannot be read, and is no reason to be calm
+      if (digit < 0) return true;  // malformed: assume the worst
       bits = (bits << 4) | static_cast<std::uint32_t>(digit);
     }
     return (bits & writing) != 0;
   }
   for (std::size_t i = 0; i + 1 < rights.size(); i += 2) {
-    const auto two = rights.substr(i, 2);
-    for (const auto writes : {"FA", "FW", "GA", "GW", "WD", "WO", "SD", "DC", "LC", "DT"}) {
-      if (two == writes) return true;
+    const auto right = rights.substr(i, 2);
+    for (const auto writing : {"FA", "FW", "GA", "GW", "WD", "WO", "SD", "DC", "LC", "DT"}) {
+      if (right == writing) return true;
     }
   }
   return false;
 }
 
-/// Do these rights, refused, leave none that changes anything?
-WINSVC_INLINE bool denies_all_writes(std::string_view rights) noexcept { return rights == "FA" || rights == "GA" || rights == "0x1f01ff"; }
+/// True if an ACE that denies these rights leaves no right that allows changes.
+WINSVC_INLINE bool denies_all_writes(std::string_view rights) noexcept {
+  return rights == "FA" || rights == "GA" || rights == "0x1f01ff";
+}
 
 WINSVC_INLINE std::vector<std::string> untrusted_writers(std::string_view sddl) {
   struct untrusted_group {
@@ -33270,42 +33473,44 @@ WINSVC_INLINE std::vector<std::string> untrusted_writers(std::string_view sddl) 
       {"NU", "S-1-5-2", "network users"},     {"BU", "S-1-5-32-545", "users"},
       {"BG", "S-1-5-32-546", "guests"},       {"DU", "-513", "domain users"},
       {"DG", "-514", "domain guests"},        {"AC", "S-1-15-2-1", "packaged apps"}};
-  const auto is = [](const untrusted_group& s, std::string_view user) {
-    if (user == s.letters || strings::equal_nocase(user, s.sid)) return true;
-    return s.sid[0] == '-' && strings::starts_with_nocase(user, "S-1-5-21-") && user.size() > s.sid.size() &&
-           user.substr(user.size() - s.sid.size()) == s.sid;  // a domain's own number stands between
+  const auto is_group = [](const untrusted_group& group, std::string_view sid) {
+    if (sid == group.letters || strings::equal_nocase(sid, group.sid)) return true;
+    // A group of a domain: the number of the domain precedes the number of the group.
+    return group.sid[0] == '-' && strings::starts_with_nocase(sid, "S-1-5-21-") && sid.size() > group.sid.size() &&
+           sid.substr(sid.size() - group.sid.size()) == group.sid;
   };
   std::vector<std::string> out;
   const auto dacl = sddl.find("D:");
   if (sddl.empty()) return out;
-  if (dacl == sddl.npos) return {"everyone"};  // no list is no limit
-  auto rest = sddl.substr(dacl);
-  if (const auto sacl = rest.find("S:("); sacl != rest.npos) rest = rest.substr(0, sacl);
-  if (rest.find("NO_ACCESS_CONTROL") != rest.npos) return {"everyone"};
-  std::vector<std::string_view> refused;
-  for (auto open = rest.find('('); open != rest.npos; open = rest.find('(', open + 1)) {
-    const auto close = rest.find(')', open);
-    if (close == rest.npos) break;
-    const auto parts = strings::split(rest.substr(open + 1, close - open - 1), ';');
+  if (dacl == sddl.npos) return {"everyone"};  // without a DACL, everyone has all rights
+  auto entries = sddl.substr(dacl);
+  if (const auto sacl = entries.find("S:("); sacl != entries.npos) entries = entries.substr(0, sacl);
+  if (entries.find("NO_ACCESS_CONTROL") != entries.npos) return {"everyone"};
+  std::vector<std::string_view> denied;
+  for (auto open = entries.find('('); open != entries.npos; open = entries.find('(', open + 1)) {
+    const auto close = entries.find(')', open);
+    if (close == entries.npos) break;
+    const auto parts = strings::split(entries.substr(open + 1, close - open - 1), ';');
     if (parts.size() < 6) continue;
-    if (parts[0] == "D" && denies_all_writes(parts[2])) refused.push_back(parts[5]);
-    // What is inherited alone concerns folders below, where a file of ours may lie as well.
+    if (parts[0] == "D" && denies_all_writes(parts[2])) denied.push_back(parts[5]);
+    // Inherit-only entries count too: they apply to the subfolders, which may contain files of the program.
     const bool grants = parts[0] == "A" || parts[0] == "XA" || parts[0] == "OA" || parts[0] == "ZA";
     if (!grants || !grants_write(parts[2])) continue;
-    if (std::find(refused.begin(), refused.end(), parts[5]) != refused.end()) continue;
-    for (const auto& s : untrusted_groups) {
-      if (is(s, parts[5]) && std::find(out.begin(), out.end(), s.name) == out.end()) out.emplace_back(s.name);
+    if (std::find(denied.begin(), denied.end(), parts[5]) != denied.end()) continue;
+    for (const auto& group : untrusted_groups) {
+      if (is_group(group, parts[5]) && std::find(out.begin(), out.end(), group.name) == out.end())
+        out.emplace_back(group.name);
     }
   }
   return out;
 }
 
 WINSVC_INLINE std::string restrict_folder_hint(const std::string& folder) {
-  const bool a_persons = strings::to_lower(folder).find("\\users\\") != std::string::npos;
-  if (a_persons || !shared_folder_reason(folder).empty())
-    return "move the program to a folder of its own below Program Files, and install it from there";
-  // The groups by their SIDs: their names are in the language of the system.
-  return "move the program to a folder below Program Files, or close this one: icacls \"" + folder +
+  const bool is_in_profile = strings::to_lower(folder).find("\\users\\") != std::string::npos;
+  if (is_in_profile || !shared_folder_reason(folder).empty())
+    return "move the program to its own folder below Program Files and install it from there";
+  // The groups are given by SID, because their names depend on the language of the system.
+  return "move the program to a folder below Program Files, or restrict this folder: icacls \"" + folder +
          "\" /inheritance:r /grant:r \"*S-1-5-18:(OI)(CI)F\" \"*S-1-5-32-544:(OI)(CI)F\" \"*S-1-5-32-545:(OI)(CI)RX\"";
 }
 

@@ -138,7 +138,7 @@ TEST_CASE("a failed start shows the message that the service saved") {
       {failed_with(10048), "listen on '127.0.0.1:5001': the port is taken by pid 7 (10048)", 10048,
        "start 'hello': listen on '127.0.0.1:5001': the port is taken by pid 7 (10048)"},
       {failed_with(10048), nullptr, 10048,
-       "start 'hello': the port is taken (10048); stop that program, or choose another port with --port"},
+       "start 'hello': the port is taken (10048); stop the program that uses it, or choose another port with --port"},
       {failed_with(1066, 77), "no", 77, "start 'hello': no (77)"},
       {failed_with(0), nullptr, 1053,
        "start 'hello': it stopped immediately after its start (1053); read its log with 'logs'"},
@@ -164,9 +164,8 @@ TEST_CASE("a start that Windows rejects has a reason and a remedy") {
       {"start_service", 1058,
        "start 'hello': the service is disabled (1058); install it with --startup auto or --startup manual"},
       {"start_service", 1069,
-       "start 'hello': the account could not log on (1069); give its password anew with update --username ACCOUNT, "
-       "which "
-       "also gives the right to log on as a service"},
+       "start 'hello': the account could not log on (1069); set its password with update --username ACCOUNT, "
+       "which also grants the right to log on as a service"},
       {"open_manager", 50,
        "start 'hello': Windows services are not available on this system (50); use 'debug' to run in the terminal"},
   };
@@ -196,7 +195,7 @@ TEST_CASE("start waits up to its limit, and fails after 30 s without progress") 
   const auto done = busy.start(with_wait(100s));
   REQUIRE(!done);
   CHECK(done.error().code == 1460);
-  CHECK(done.error().hint == "look with the status verb; allow more with --wait SECONDS");
+  CHECK(done.error().hint == "check it with 'status'; allow more time with --wait SECONDS");
   CHECK(busy.time.now() - start >= 100s);
   CHECK(busy.time.now() - start < 102s);
 }
@@ -253,7 +252,7 @@ TEST_CASE("a stop that Windows rejects has a reason and a remedy") {
        "stop 'hello': other services that depend on it are running (1051); stop them first, or add --force"},
       {"control_service", 5, "stop 'hello': access denied (5); run from an elevated prompt"},
       {"control_service", 1061,
-       "stop 'hello': the service cannot take a control now (1061); wait until it has started or stopped, then try "
+       "stop 'hello': the service cannot accept a control now (1061); wait until it has started or stopped, then try "
        "again"},
       {"open_service", 1060, "stop 'hello': it is not installed (1060); install it first"},
   };
@@ -334,9 +333,9 @@ TEST_CASE("status shows drift, and that update fixes it") {
 
   report->drift = d.run([](winsvc::host::verb_context& context) { return winsvc::host::drift_lines(context); });
 
-  CHECK(status_text(*report).find("  drift    startup is auto, would be manual\n") != std::string::npos);
+  CHECK(status_text(*report).find("  drift    startup is auto, expected manual\n") != std::string::npos);
   CHECK(status_text(*report).find("           run 'update' to fix it\n") != std::string::npos);
-  CHECK(status_json(*report).find("\"drift\":[\"startup is auto, would be manual\",") != std::string::npos);
+  CHECK(status_json(*report).find("\"drift\":[\"startup is auto, expected manual\",") != std::string::npos);
   d.scm.fail_with["open_manager"] = 5;
   CHECK(d.run([](winsvc::host::verb_context& context) { return winsvc::host::drift_lines(context); }).empty());
 }

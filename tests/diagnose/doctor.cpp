@@ -65,7 +65,7 @@ TEST_CASE("a difference to the desired configuration is drift, and update remove
   p.b.spec.description = "says hello";
   p.b.scm.services["hello"].config.binary = "\"D:\\old\\hello.exe\" run-service";
   p.check();
-  CHECK(has(p.about("drift"), "binary is \"D:\\old\\hello.exe\" run-service, would be \"C:\\apps\\hello.exe\" "
+  CHECK(has(p.about("drift"), "binary is \"D:\\old\\hello.exe\" run-service, expected \"C:\\apps\\hello.exe\" "
             "run-service -> update, run from the program to install\n"));
   CHECK(has(p.about("drift"), "description is "));
   CHECK(has(p.about("path"), "problem: the executable does not exist: D:\\old\\hello.exe"));
@@ -201,18 +201,18 @@ TEST_CASE("a missing event source or logon right is drift, and update adds it") 
   p.b.scm.accounts = {{"CORP\\anna", "S-1-5-21-7"}};
   p.b.scm.services["hello"].config.account = "CORP\\anna";
   p.check();
-  CHECK(has(p.about("drift"), "warning: the service has no right of its own to read C:\\apps -> update"));
+  CHECK(has(p.about("drift"), "warning: the service SID has no right to read C:\\apps -> update"));
   CHECK(
-      has(p.about("drift"), "warning: the service has no right of its own to modify C:\\ProgramData\\hello -> update"));
+      has(p.about("drift"), "warning: the service SID has no right to modify C:\\ProgramData\\hello -> update"));
   CHECK(has(p.about("drift"), "warning: its event source is not registered -> update"));
-  CHECK(has(p.about("drift"), "problem: its account may not log on as a service -> update"));
+  CHECK(has(p.about("drift"), "problem: its account has no right to log on as a service -> update"));
 
   CHECK(sentence(p.b.update()) == "done");
   CHECK(p.b.scm.event_sources.count("hello") == 1);
   CHECK(p.b.scm.logon_rights.count("S-1-5-21-7") == 1);
   p.check();
   CHECK_FALSE(has(p.about("drift"), "event source is not"));
-  CHECK_FALSE(has(p.about("drift"), "may not log on"));
+  CHECK_FALSE(has(p.about("drift"), "right to log on"));
 }
 
 TEST_CASE("a right that cannot be read is not drift") {
@@ -221,7 +221,7 @@ TEST_CASE("a right that cannot be read is not drift") {
   p.b.scm.services["hello"].config.account = "CORP\\anna";
   p.b.scm.fail_with["query_logon_right"] = 5;
   p.check();
-  CHECK_FALSE(has(p.about("drift"), "may not log on"));
+  CHECK_FALSE(has(p.about("drift"), "right to log on"));
 }
 
 TEST_CASE("little free disk space is a warning, and very little is a problem") {
@@ -259,7 +259,7 @@ TEST_CASE("invalid settings and the last failure are found") {
   p.b.saved = winsvc::model::saved_state{7, "", "", "the store is locked"};
   p.check();
   CHECK(has(p.about("settings"),
-            "problem: read 'hello.ini:1': 'port' takes a whole number from 0 to 65535, and 'many' is none"));
+            "problem: read 'hello.ini:1': 'port' must be a whole number from 0 to 65535, but is 'many'"));
   CHECK(has(p.about("last run"), "warning: the store is locked -> logs"));
 }
 

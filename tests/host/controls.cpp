@@ -280,8 +280,8 @@ TEST_CASE("custom controls are 128 to 255, and each has one hook") {
   auto high = [](service& svc) { svc.on_control(256, [] {}); };
   auto twice = [](service& svc) { svc.on_control(200, [] {}).on_control(200, [] {}); };
 
-  CHECK(has(setup_error_of(low), "controls of your own are 128 to 255"));
-  CHECK(has(setup_error_of(high), "controls of your own are 128 to 255"));
+  CHECK(has(setup_error_of(low), "not a custom control; use a code from 128 to 255"));
+  CHECK(has(setup_error_of(high), "not a custom control; use a code from 128 to 255"));
   CHECK(has(setup_error_of(twice), "on_control 200 (controls.cpp:"));
 }
 

@@ -111,7 +111,7 @@ TEST_CASE("a prefix that is none is refused with its place") {
 }
 
 TEST_CASE("names that Windows would not take, and two workers of one name, are refused") {
-  CHECK(has(complaint([](service& svc) { svc.name("a/b"); }), "it has a slash"));
+  CHECK(has(complaint([](service& svc) { svc.name("a/b"); }), "it contains a slash"));
   CHECK(has(complaint([](service& svc) { svc.name(""); }), "it is empty"));
   CHECK(has(complaint([](service& svc) { svc.display_name(std::string(257, 'x')); }), "longer than 256"));
   CHECK(has(complaint([](service& svc) {

@@ -110,8 +110,7 @@ TEST_CASE("the last entries are counted across files, with all their lines") {
   CHECK(printed(f, last_entries(4)) == printed(f));
 }
 
-TEST_CASE(
-    "level and time filters apply before the last entries are counted, and continuation lines stay with their entry") {
+TEST_CASE("level and time filters apply before the entries are counted; continuation lines stay with their entry") {
   const folder f;
   f.append("hello.1.log",
            line(1s, "w1\nmore", log_level::warn) + line(2s, "i2\nmore") + line(3s, "e3", log_level::error));

@@ -132,7 +132,7 @@ TEST_CASE("install with all options makes these calls with these rights and argu
   CHECK(
       b.output ==
       "installed 'hello' (delayed): \"C:\\apps\\hello.exe\" run-service --host 0.0.0.0 --port 5002 --preshutdown 45s\n"
-      "note: a person's account has a password, and when that is changed it has to be given here anew\n");
+      "note: a user account has a password; if it changes, set the new one with update --username ACCOUNT\n");
 }
 
 TEST_CASE("the password is NULL for virtual and managed accounts, \"\" for built-in accounts, else the given one") {
@@ -140,10 +140,10 @@ TEST_CASE("the password is NULL for virtual and managed accounts, \"\" for built
   } const rows[] = {
       {"virtual", "NT SERVICE\\hello", std::nullopt, false, ""},
       {"CORP\\web$", "CORP\\web$", std::nullopt, true, ""},
-      {"system", "LocalSystem", "", false, "note: LocalSystem may do anything"},
-      {"local-service", "NT AUTHORITY\\LocalService", "", false, "note: this account is shared"},
-      {"network-service", "NT AUTHORITY\\NetworkService", "", false, "note: this account is shared"},
-      {"CORP\\anna", "CORP\\anna", "secret", true, "note: a person's account has a password"},
+      {"system", "LocalSystem", "", false, "note: LocalSystem can do anything"},
+      {"local-service", "NT AUTHORITY\\LocalService", "", false, "note: other services use this account"},
+      {"network-service", "NT AUTHORITY\\NetworkService", "", false, "note: other services use this account"},
+      {"CORP\\anna", "CORP\\anna", "secret", true, "note: a user account has a password"},
   };
   for (const auto& row : rows) {
     CAPTURE(row.account);
@@ -277,7 +277,7 @@ TEST_CASE("a second install keeps the values that it does not set, also those of
   CHECK(level_of(b, level::description) == "old");
   CHECK(level_of(b, level::failure_actions) == "none, reset 1h");
   CHECK(level_of(b, level::failure_flag) == "yes");
-  CHECK(has(b.output, "note: LocalSystem may do anything"));
+  CHECK(has(b.output, "note: LocalSystem can do anything"));
 }
 
 TEST_CASE("delayed start is set after the start type becomes automatic, and removed before it changes") {
@@ -308,7 +308,7 @@ TEST_CASE("--plan shows the changes, needs only query rights, and changes nothin
   CHECK(sentence(b.install(c)) == "done");
   CHECK(b.scm.calls == calls{"account_sid(CORP\\ops)", "open_manager(0x1)", "open_service(hello, 0x20001)"});
   CHECK(b.output.rfind("'hello' is not installed; install creates it:\n  startup       delayed\n", 0) == 0);
-  CHECK(has(b.output, "  account       CORP\\anna\n  password      the one that is given\n"));
+  CHECK(has(b.output, "  account       CORP\\anna\n  password      the given password\n"));
 
   b.installed();
   b.scm.calls.clear();
@@ -322,9 +322,9 @@ TEST_CASE("--plan shows the changes, needs only query rights, and changes nothin
     CHECK(call.rfind("add", 0) != 0);
     CHECK(call.rfind("start", 0) != 0);
   }
-  CHECK(b.output.rfind("'hello' is installed; these change:\n  startup       auto -> delayed\n", 0) == 0);
+  CHECK(b.output.rfind("'hello' is installed; these values change:\n  startup       auto -> delayed\n", 0) == 0);
   CHECK(has(b.output, "  account       LocalSystem -> CORP\\anna\n"));
-  CHECK(has(b.output, "  rights of CORP\\ops none -> start and stop it\n"));
+  CHECK(has(b.output, "  rights of CORP\\ops none -> start and stop the service\n"));
   CHECK(b.scm.open_handles() == 0);
 }
 
@@ -571,7 +571,7 @@ TEST_CASE("if the program has moved, the folder access moves too") {
 TEST_CASE("an unknown user is an error before any change") {
   bench b;
   CHECK(sentence(b.install(options_of({"--allow-control", "nobody"}))) ==
-        "find the account 'nobody': there is no account of that name (1332); check the name, with its domain");
+        "find the account 'nobody': there is no account with that name (1332); check the name, with its domain");
   CHECK(b.scm.calls.size() == 1);
 }
 
@@ -632,12 +632,12 @@ TEST_CASE("each error is one sentence: operation, object, reason, remedy") {
        "install 'hello': the account or its password is not valid (1057); check the name, with its domain, and the "
        "password"},
       {"create_service", 1078, false,
-       "install 'hello': the display name is taken by another service (1078); choose another with --display-name"},
+       "install 'hello': another service has this display name (1078); choose another with --display-name"},
       {"create_service", 1072, false,
        "install 'hello': the service is marked for deletion (1072); close the Services window and Task Manager, which "
        "hold it open, then try again"},
       {"create_service", 1073, false,
-       "install 'hello': a service of that name exists (1073); use update, or give the app another name"},
+       "install 'hello': a service with that name exists (1073); use 'update', or give the app another name"},
       {"change_config", 1072, true,
        "install 'hello': the service is marked for deletion (1072); close the Services window and Task Manager, which "
        "hold it open, then try again"},

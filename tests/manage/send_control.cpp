@@ -109,7 +109,7 @@ TEST_CASE("a control is sent again while the service is between two states, unti
   late.installed(state::start_pending);
   const auto start = late.time.now();
   CHECK(sentence(pause(late, with_wait(5s))) ==
-        "pause 'hello': the service cannot take a control now (1061); wait until it has started or stopped, then try "
+        "pause 'hello': the service cannot accept a control now (1061); wait until it has started or stopped, then try "
         "again");
   CHECK(late.time.now() - start >= 5s);
   CHECK(late.time.now() - start < 6s);

@@ -192,30 +192,30 @@ constexpr const char* other() { return "small \\" slots"; }
     # --- the separate form
 
     def test_an_inline_function_is_reported(self):
-        self.change("winsvc/server/server.hpp", "WINSVC_INLINE int", "inline int")
-        self.assert_violation("winsvc/server/server.hpp:11", "write WINSVC_INLINE")
+        self.change("winsvc/http/server.hpp", "WINSVC_INLINE int", "inline int")
+        self.assert_violation("winsvc/http/server.hpp:11", "write WINSVC_INLINE")
 
     def test_a_function_body_above_the_bodies_block_is_reported(self):
-        self.change("winsvc/server/server.hpp", "int serve();", "WINSVC_INLINE int other() { return 1; }\nint serve();")
-        self.assert_violation("winsvc/server/server.hpp:6", "above `#if WINSVC_BODIES_HTTP`")
+        self.change("winsvc/http/server.hpp", "int serve();", "WINSVC_INLINE int other() { return 1; }\nint serve();")
+        self.assert_violation("winsvc/http/server.hpp:6", "above `#if WINSVC_BODIES_HTTP`")
 
     def test_function_bodies_without_a_line_above_them_are_reported(self):
-        self.change("winsvc/server/server.hpp", BODIES_LINE, "")
-        self.assert_violation("winsvc/server/server.hpp:10", "above the function bodies")
+        self.change("winsvc/http/server.hpp", BODIES_LINE, "")
+        self.assert_violation("winsvc/http/server.hpp:10", "above the function bodies")
 
     def test_a_header_of_the_implementation_in_the_app_part_is_reported(self):
         self.change("winsvc.hpp", '#include "winsvc/implementation.hpp"',
-                    '#include "winsvc/server/server.hpp"\n\n#include "winsvc/implementation.hpp"')
-        self.assert_violation("winsvc/server/server.hpp:1", "apps include it")
+                    '#include "winsvc/http/server.hpp"\n\n#include "winsvc/implementation.hpp"')
+        self.assert_violation("winsvc/http/server.hpp:1", "apps include it")
 
     def test_an_inline_operator_is_reported(self):
-        self.change("winsvc/server/server.hpp", "int serve();",
+        self.change("winsvc/http/server.hpp", "int serve();",
                     "inline bool operator==(int_, int_) { return true; }\nint serve();")
-        self.assert_violation("winsvc/server/server.hpp:6", "write WINSVC_INLINE")
+        self.assert_violation("winsvc/http/server.hpp:6", "write WINSVC_INLINE")
 
     def test_function_bodies_of_an_unknown_part_are_reported(self):
-        self.change("winsvc/server/server.hpp", "#if WINSVC_BODIES_HTTP", "#if WINSVC_BODIES_HTP")
-        self.assert_violation("winsvc/server/server.hpp:10", "defines WINSVC_BODIES_HTP")
+        self.change("winsvc/http/server.hpp", "#if WINSVC_BODIES_HTTP", "#if WINSVC_BODIES_HTP")
+        self.assert_violation("winsvc/http/server.hpp:10", "defines WINSVC_BODIES_HTP")
 
     def test_only_its_wrapper_header_may_include_nlohmann_json(self):
         self.change("winsvc/settings/spec.hpp", "#pragma once\n", "#pragma once\n\n#include <nlohmann/json.hpp>\n")

@@ -91,7 +91,7 @@ IMPLEMENTATION = """// The rest.
 #include "winsvc/config/options.hpp"
 
 #if WINSVC_SEES_ALL
-#include "winsvc/server/server.hpp"
+#include "winsvc/http/server.hpp"
 #endif
 """
 UNDEF = """// The end.
@@ -136,7 +136,7 @@ inline int only_testing() { return text(); }
 VALID_TREE = {
     "winsvc.hpp": UMBRELLA, "winsvc/config/version.hpp": VERSION, "winsvc/config/options.hpp": OPTIONS,
     "winsvc/base/text.hpp": TEXT, "winsvc/settings/spec.hpp": SPEC, "winsvc/api/main.hpp": MAIN,
-    "winsvc/implementation.hpp": IMPLEMENTATION, "winsvc/server/server.hpp": SERVER,
+    "winsvc/implementation.hpp": IMPLEMENTATION, "winsvc/http/server.hpp": SERVER,
     "winsvc/config/undef.hpp": UNDEF, "winsvc/testing.hpp": TESTING, "winsvc/testing/only_testing.hpp": ONLY_TESTING,
 }
 
