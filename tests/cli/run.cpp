@@ -473,7 +473,7 @@ TEST_CASE("a missing password is an error, and nothing is installed") {
   CHECK(has(m.err, "read the password of 'CORP\\anna': standard input has ended; pipe it as one line\n"));
   CHECK(m.scm->services.empty());
   CHECK(m.run({"install", "--password", "secret"}) == 2);
-  CHECK(has(m.err, "there is no --password: "));
+  CHECK(has(m.err, "--password is not supported: "));
 }
 
 TEST_CASE("the parent reads the password once and passes it to the elevated process") {

@@ -1,4 +1,4 @@
-// `logs` verb: prints entries of the log file and of its rotated files, unchanged.
+// Log reader: prints entries of the log file and of its rotated files, unchanged. The `logs` verb uses it.
 //
 //   model::log_query query;
 //   query.max_entries = 20;

@@ -243,7 +243,7 @@ WINSVC_INLINE result<std::vector<std::string>> service_controller::stop_dependen
   return *std::move(dependents);
 }
 
-/// Starts the dependent services that restart stopped, in reverse order.
+/// Starts the dependent services that `restart` has stopped, in reverse order.
 WINSVC_INLINE result<void> service_controller::restart_dependents(const std::vector<std::string>& stopped_names,
                                                                   const model::command& command) {
   for (auto name = stopped_names.rbegin(); name != stopped_names.rend(); ++name) {
