@@ -226,7 +226,7 @@ TEST_CASE("an exception of a validation function during a reload is an error of 
   write_file(c.data, "pattern = (a\n");
   CHECK(c.scm.reload() == 0);
 
-  CHECK(c.logged("hello.ini:1': 'pattern' must be a regular expression (mismatched '('), and '(a' does not"));
+  CHECK(c.logged("hello.ini:1': 'pattern' must be a regular expression (mismatched '('), but is '(a'"));
   CHECK(get(c.scm, "/").body == "a");
   CHECK(c.scm.stop() == 0);
   CHECK(c.scm.wait() == 0);
