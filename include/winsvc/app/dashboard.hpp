@@ -165,9 +165,9 @@ WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t
   }));
   auto work = engine_->active_requests(max_active_requests);
   work.erase(std::remove_if(work.begin(), work.end(),
-                            [this](const http::work& w) { return w.request_line == "GET " + definition_.dashboard_path + "/data.json"; }),
+                            [this](const http::active_request& w) { return w.request_line == "GET " + definition_.dashboard_path + "/data.json"; }),
              work.end());
-  o.put("active_requests", strings::json_array(work, [&number](const http::work& w) {
+  o.put("active_requests", strings::json_array(work, [&number](const http::active_request& w) {
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(w.age).count();
     const auto blank = w.request_line.find(' ');
     strings::json_object_writer one;
