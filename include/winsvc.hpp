@@ -53,12 +53,12 @@
 #include "winsvc/api/main.hpp"          // the macro
 
 // Middleware.
-#include "winsvc/web/auth.hpp"         // basic, bearer
-#include "winsvc/web/cors.hpp"         // pages of other sites
-#include "winsvc/web/same_origin.hpp"  // forged requests
-#include "winsvc/web/rate_limit.hpp"   // how often one client may ask
-#include "winsvc/web/proxies.hpp"      // the client behind a proxy
-#include "winsvc/web/headers.hpp"      // small middleware
+#include "winsvc/addons/auth.hpp"         // basic, bearer
+#include "winsvc/addons/cors.hpp"         // pages of other sites
+#include "winsvc/addons/same_origin.hpp"  // forged requests
+#include "winsvc/addons/rate_limit.hpp"   // how often one client may ask
+#include "winsvc/addons/proxies.hpp"      // the client behind a proxy
+#include "winsvc/addons/headers.hpp"      // small middleware
 
 // How it works: the rest, which the separate form compiles once.
 #include "winsvc/implementation.hpp"

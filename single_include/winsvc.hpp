@@ -17,285 +17,285 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    303  config/version.hpp               The version of winsvc: the one place that knows it.
-//    320  config/compiler.hpp              What is compiling us.
-//    359  config/form.hpp                  The form in which winsvc is compiled.
-//    445  config/options.hpp               Every knob a user can turn, with its default and its price.
-//    500  config/abi.hpp                   The inline namespace that everything is in.
-//    551  base/scope.hpp                   Runs a callable when a scope is left, on every path out of it.
-//    582  base/text.hpp                    Text as the rest of winsvc needs it.
-//    650  os/win/windows_headers.hpp       The door to Windows: the one file that includes <windows.h>.
-//    707  api/httplib.hpp                  The door to cpp-httplib: the one file that includes it.
-//    824  api/abort.hpp                    A way out of the middle of a handler or a middleware.
-//    857  api/json.hpp                     The door to nlohmann's JSON.
-//    917  api/stream.hpp                   An answer that is written while it is made.
-//    995  base/json_writer.hpp             JSON, written: for what winsvc says to machines.
-//   1049  base/clock.hpp                   Time as a thing that is passed in, so that no test ever sleeps.
-//   1110  base/encoding.hpp                Bytes as text and back, and the comparison of secrets.
-//   1143  base/error.hpp                   An error is a sentence for a tired person.
-//   1185  base/sha.hpp                     SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
-//   1216  route/path.hpp                   The path of a request, cut into segments.
-//   1267  wire/grammar.hpp                 The few words of HTTP's grammar that the gate and the chunked decoder ...
-//   1330  wire/cookie.hpp                  A cookie as text: with all its attributes, and signed so that a client ...
-//   1412  api/reply.hpp                    What a handler may answer with, beyond plain text.
-//   1521  api/json_body.hpp                A request's body as a T, from JSON, and the sentence for one that is none.
-//   1589  api/upload.hpp                   Files that a request brings, on disk before the handler runs and never ...
-//   1727  route/metadata.hpp               What is known of a route beside its pattern.
-//   1817  api/handler.hpp                  What a lambda may take and return, and how it is called.
-//   2157  api/websocket.hpp                WebSockets: a route whose handler talks with a page for as long as both ...
-//   2321  api/middleware.hpp               What runs around handlers: one shape for all of it.
-//   2367  api/error_handlers.hpp           What an error looks like to the client, where the app wants to say it ...
-//   2435  route/method.hpp                 The request methods that routes are made of, and small sets of them.
-//   2494  route/url_value.hpp              A value for a URL, and a URL with a query made of such values.
-//   2542  api/route_builder.hpp            A route that was registered, at hand for what else there is to say of it.
-//   2660  api/url_for.hpp                  The path of a named route, from within a handler.
-//   2698  api/resource.hpp                 A class as a resource.
-//   2785  api/file_options.hpp             The options of a folder of files: `svc.files(prefix, folder, options)`.
-//   2806  base/source_location.hpp         Where in the user's program a call was written.
-//   2840  api/group.hpp                    Routes, as an app or a part of it registers them.
-//   3047  api/context.hpp                  What travels with a request.
-//   3117  wire/fields.hpp                  Names and values as queries and forms have them ...
-//   3156  api/values.hpp                   What a request says beside its path, as a value of a type.
-//   3281  api/cookies.hpp                  Cookies of requests and answers.
-//   3311  base/stop.hpp                    A request to stop, remembered for ever: whoever looks later still sees it.
-//   3393  model/control_event.hpp          What comes with a control: the session that changed, the power that went.
-//   3463  api/hooks.hpp                    The hooks of a service as the app writes them, each brought to one shape ...
-//   3623  base/duration.hpp                Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   3653  model/setting_value.hpp          What a setting can hold, and how it is written: one row a type.
-//   3802  model/settings_file.hpp          The settings file: lines of `name = value`, by sections or not.
-//   3867  model/setting.hpp                One setting: its type, its rules, its value, and the value it would have ...
-//   4082  api/setting.hpp                  A setting of the app's, as App declares it and handlers read it.
-//   4218  api/tls_options.hpp              The options of HTTPS: `svc.tls(certificate, key, options)`.
-//   4252  base/timed_mutex.hpp             A mutex whose waiters give up after a while.
-//   4319  base/log.hpp                     The log that a service keeps.
-//   4456  model/recovery.hpp               What the SCM does when the service fails.
-//   4519  base/quote.hpp                   Windows has no argument list, only one command line that each program ...
-//   4558  base/result.hpp                  A value or the reason there is none.
-//   4633  model/spec.hpp                   What is to be installed.
-//   4717  wire/limits.hpp                  How much a client may send, and how long it may take.
-//   4786  api/service.hpp                  What App receives: the description of a service.
-//   5058  api/app.hpp                      What App may be: a function, a global callable object, or a type ...
-//   5101  api/run.hpp                      From main to a verb: what WINSVC_MAIN calls, and what a main of your own ...
-//   5139  api/main.hpp                     The macro: a main for an App.
-//   5152  web/auth.hpp                     Who asks: HTTP basic and bearer authentication as middleware.
-//   5193  web/cors.hpp                     Cross-origin requests.
-//   5234  wire/head.hpp                    A request head that has passed the gate (wire/gate.hpp).
-//   5351  wire/websocket.hpp               The WebSocket protocol as values.
-//   5480  web/same_origin.hpp              Requests that change something, from pages of this service alone.
-//   5507  wire/ip.hpp                      IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   5564  web/rate_limit.hpp               How often one client may ask.
-//   5633  web/proxies.hpp                  The client behind a proxy.
-//   5659  web/headers.hpp                  Small middleware for headers and sizes.
+//    303  config/version.hpp                 The version of winsvc: the one place that knows it.
+//    320  config/compiler.hpp                What is compiling us.
+//    359  config/form.hpp                    The form in which winsvc is compiled.
+//    445  config/options.hpp                 Every knob a user can turn, with its default and its price.
+//    500  config/abi.hpp                     The inline namespace that everything is in.
+//    551  base/scope.hpp                     Runs a callable when a scope is left, on every path out of it.
+//    582  base/text.hpp                      Text as the rest of winsvc needs it.
+//    650  os/win/windows_headers.hpp         The door to Windows: the one file that includes <windows.h>.
+//    707  api/httplib.hpp                    The door to cpp-httplib: the one file that includes it.
+//    824  api/abort.hpp                      A way out of the middle of a handler or a middleware.
+//    857  api/json.hpp                       The door to nlohmann's JSON.
+//    917  api/stream.hpp                     An answer that is written while it is made.
+//    995  base/json_writer.hpp               JSON, written: for what winsvc says to machines.
+//   1049  base/clock.hpp                     Time as a thing that is passed in, so that no test ever sleeps.
+//   1110  base/encoding.hpp                  Bytes as text and back, and the comparison of secrets.
+//   1143  base/error.hpp                     An error is a sentence for a tired person.
+//   1185  base/sha.hpp                       SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of ...
+//   1216  route/path.hpp                     The path of a request, cut into segments.
+//   1267  wire/grammar.hpp                   The few words of HTTP's grammar that the gate and the chunked decoder ...
+//   1330  wire/cookie.hpp                    A cookie as text: with all its attributes, and signed so that a client ...
+//   1412  api/reply.hpp                      What a handler may answer with, beyond plain text.
+//   1521  api/json_body.hpp                  A request's body as a T, from JSON, and the sentence for one that is none.
+//   1589  api/upload.hpp                     Files that a request brings, on disk before the handler runs and never ...
+//   1727  route/metadata.hpp                 What is known of a route beside its pattern.
+//   1817  api/handler.hpp                    What a lambda may take and return, and how it is called.
+//   2157  api/websocket.hpp                  WebSockets: a route whose handler talks with a page for as long as ...
+//   2321  api/middleware.hpp                 What runs around handlers: one shape for all of it.
+//   2367  api/error_handlers.hpp             What an error looks like to the client, where the app wants to say it ...
+//   2435  route/method.hpp                   The request methods that routes are made of, and small sets of them.
+//   2494  route/url_value.hpp                A value for a URL, and a URL with a query made of such values.
+//   2542  api/route_builder.hpp              A route that was registered, at hand for what else there is to say of it.
+//   2660  api/url_for.hpp                    The path of a named route, from within a handler.
+//   2698  api/resource.hpp                   A class as a resource.
+//   2785  api/file_options.hpp               The options of a folder of files: `svc.files(prefix, folder, options)`.
+//   2806  base/source_location.hpp           Where in the user's program a call was written.
+//   2840  api/group.hpp                      Routes, as an app or a part of it registers them.
+//   3047  api/context.hpp                    What travels with a request.
+//   3117  wire/fields.hpp                    Names and values as queries and forms have them ...
+//   3156  api/values.hpp                     What a request says beside its path, as a value of a type.
+//   3281  api/cookies.hpp                    Cookies of requests and answers.
+//   3311  base/stop.hpp                      A request to stop, remembered for ever: whoever looks later still sees it.
+//   3393  scm/control_event.hpp              What comes with a control: the session that changed, the power that went.
+//   3463  api/hooks.hpp                      The hooks of a service as the app writes them, each brought to one ...
+//   3623  base/duration.hpp                  Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   3653  settings/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
+//   3802  settings/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
+//   3867  settings/setting.hpp               One setting: its type, its rules, its value, and the value it would ...
+//   4082  api/setting.hpp                    A setting of the app's, as App declares it and handlers read it.
+//   4218  api/tls_options.hpp                The options of HTTPS: `svc.tls(certificate, key, options)`.
+//   4252  base/timed_mutex.hpp               A mutex whose waiters give up after a while.
+//   4319  base/log.hpp                       The log that a service keeps.
+//   4456  scm/recovery.hpp                   What the SCM does when the service fails.
+//   4519  base/quote.hpp                     Windows has no argument list, only one command line that each program ...
+//   4558  base/result.hpp                    A value or the reason there is none.
+//   4633  scm/spec.hpp                       What is to be installed.
+//   4717  wire/limits.hpp                    How much a client may send, and how long it may take.
+//   4786  api/service.hpp                    What App receives: the description of a service.
+//   5058  api/app.hpp                        What App may be: a function, a global callable object, or a type ...
+//   5101  api/run.hpp                        From main to a verb: what WINSVC_MAIN calls, and what a main of your ...
+//   5139  api/main.hpp                       The macro: a main for an App.
+//   5152  addons/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
+//   5193  addons/cors.hpp                    Cross-origin requests.
+//   5234  wire/head.hpp                      A request head that has passed the gate (wire/gate.hpp).
+//   5351  wire/websocket.hpp                 The WebSocket protocol as values.
+//   5480  addons/same_origin.hpp             Requests that change something, from pages of this service alone.
+//   5507  wire/ip.hpp                        IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   5564  addons/rate_limit.hpp              How often one client may ask.
+//   5633  addons/proxies.hpp                 The client behind a proxy.
+//   5659  addons/headers.hpp                 Small middleware for headers and sizes.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   5692  base/text.hpp:bodies             Text as the rest of winsvc needs it.
-//   5903  api/httplib.hpp:bodies           The door to cpp-httplib: the one file that includes it.
-//   5932  api/abort.hpp:bodies             A way out of the middle of a handler or a middleware.
-//   5948  api/json.hpp:bodies              The door to nlohmann's JSON.
-//   6046  api/stream.hpp:bodies            An answer that is written while it is made.
-//   6088  base/clock.hpp:bodies            Time as a thing that is passed in, so that no test ever sleeps.
-//   6245  base/encoding.hpp:bodies         Bytes as text and back, and the comparison of secrets.
-//   6322  base/error.hpp:bodies            An error is a sentence for a tired person.
-//   6352  base/sha.hpp:bodies              SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
-//   6468  route/path.hpp:bodies            The path of a request, cut into segments.
-//   6544  wire/grammar.hpp:bodies          The few words of HTTP's grammar that the gate and the chunked decoder ...
-//   6598  wire/cookie.hpp:bodies           A cookie as text: with all its attributes, and signed so that a client ...
-//   6723  api/reply.hpp:bodies             What a handler may answer with, beyond plain text.
-//   6789  api/json_body.hpp:bodies         A request's body as a T, from JSON, and the sentence for one that is none.
-//   6838  route/metadata.hpp:bodies        What is known of a route beside its pattern.
-//   6887  api/handler.hpp:bodies           What a lambda may take and return, and how it is called.
-//   6913  api/error_handlers.hpp:bodies    What an error looks like to the client, where the app wants to say it ...
-//   6941  route/method.hpp:bodies          The request methods that routes are made of, and small sets of them.
-//   6992  route/url_value.hpp:bodies       A value for a URL, and a URL with a query made of such values.
-//   7034  wire/fields.hpp:bodies           Names and values as queries and forms have them ...
-//   7100  api/values.hpp:bodies            What a request says beside its path, as a value of a type.
-//   7126  api/cookies.hpp:bodies           Cookies of requests and answers.
-//   7148  base/duration.hpp:bodies         Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   7218  model/setting_value.hpp:bodies   What a setting can hold, and how it is written: one row a type.
-//   7334  model/settings_file.hpp:bodies   The settings file: lines of `name = value`, by sections or not.
-//   7469  base/log.hpp:bodies              The log that a service keeps.
-//   7605  model/recovery.hpp:bodies        What the SCM does when the service fails.
-//   7671  base/quote.hpp:bodies            Windows has no argument list, only one command line that each program ...
-//   7759  model/spec.hpp:bodies            What is to be installed.
-//   7866  web/auth.hpp:bodies              Who asks: HTTP basic and bearer authentication as middleware.
-//   7946  web/cors.hpp:bodies              Cross-origin requests.
-//   8013  wire/head.hpp:bodies             A request head that has passed the gate (wire/gate.hpp).
-//   8088  wire/websocket.hpp:bodies        The WebSocket protocol as values.
-//   8342  web/same_origin.hpp:bodies       Requests that change something, from pages of this service alone.
-//   8368  wire/ip.hpp:bodies               IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   8523  web/rate_limit.hpp:bodies        How often one client may ask.
-//   8575  web/proxies.hpp:bodies           The client behind a proxy.
-//   8608  web/headers.hpp:bodies           Small middleware for headers and sizes.
-//   8649  base/timer_wheel.hpp             Deadlines of very many things, each set and moved in constant time.
-//   8796  base/async_sink.hpp              A queue before the sinks of a log, and a thread that empties it.
-//   9085  base/ring_sink.hpp               The last lines of the log, in memory: for who looks at a running service.
-//   9156  model/state.hpp                  The words that a service and the Service Control Manager (SCM) share.
-//   9317  model/lifecycle.hpp              The life of a service as a pure state machine.
-//   9430  model/control_policy.hpp         What a control means in a state.
-//   9511  model/stop_limits.hpp            How long a stop may take, by where it comes from.
-//   9574  model/events.hpp                 What the service writes into the Windows event log, as a table.
-//   9631  model/codes.hpp                  What system codes mean to the person who meets them.
-//   9766  model/account.hpp                The account a service runs as.
-//   9896  model/security.hpp               Who may do what, as text.
-//  10108  model/config_levels.hpp          What ChangeServiceConfig2W sets, level by level.
-//  10215  model/settings.hpp               The settings of an app.
-//  10500  model/log_query.hpp              Which entries of a log are wanted, and what a line of one says of itself.
-//  10582  model/event_record.hpp           What stands in the Windows event log, read.
-//  10720  model/firewall.hpp               Windows' firewall, as far as it concerns one program that listens.
-//  10811  model/verbs.hpp                  The command line as two tables.
-//  11042  model/finding.hpp                What `doctor` finds: each with its weight, what was seen, and what to do.
-//  11212  model/command.hpp                From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//  11614  model/installation.hpp           What is installed, what is to be, and what lies between the two.
-//  11971  model/flat_object.hpp            JSON objects of texts and numbers alone, read.
-//  12101  model/state_file.hpp             What the running service leaves for `status` to find.
-//  12192  route/pattern.hpp                The paths a route serves, as one line of text, and how two of them relate.
-//  12382  route/table.hpp                  The routes of an app as a tree of segments.
-//  12697  route/url.hpp                    A pattern and its values back into a path.
-//  12800  wire/head_parser.hpp             The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//  13172  wire/chunked.hpp                 Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
-//  13333  wire/file_name.hpp               The name a client gives to a file it sends, as a name that can be given ...
-//  13411  wire/path_mapping.hpp            From the tail of a route to the path of a file below a folder, or a refusal.
-//  13480  wire/conditional.hpp             Requests with conditions.
-//  13623  wire/representation.hpp          Which form of a file a client gets.
-//  13745  wire/multipart.hpp               A form with files (multipart/form-data, RFC 7578), taken apart while it ...
-//  13995  os/posix/headers.hpp             The door to POSIX: the one file that includes its system headers.
-//  14030  os/service_manager.hpp           The Service Control Manager as seen by who manages services, and what an ...
-//  14191  os/socket.hpp                    TCP as the engine needs it.
-//  14332  os/posix/socket_api.hpp          What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//  14483  os/file.hpp                      The few things done with files.
-//  14593  os/process.hpp                   This process and its surroundings.
-//  14710  os/win/wide.hpp                  Windows' own strings, lists of strings and handles.
-//  14813  os/win/socket_api.hpp            What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//  14995  os/tcp.hpp                       os/socket.hpp on every platform.
-//  15266  os/poll_poller.hpp               os/poller.hpp over poll() and WSAPoll.
-//  15431  os/posix/epoll.hpp               os/poller.hpp on Linux.
-//  15542  os/win/iocp.hpp                  os/poller.hpp on Windows: an I/O completion port.
-//  15786  os/poller.hpp                    Waiting for many sockets with few threads.
-//  15836  os/control_channel.hpp           Where the operator talks to a running service.
-//  15903  os/posix/file.hpp                os/file.hpp on POSIX.
-//  16072  os/connection_threads.hpp        Threads for those who come and go.
-//  16157  os/posix/control_channel.hpp     os/channel.hpp on POSIX: a Unix socket.
-//  16373  os/console.hpp                   The terminal: writing to it, asking for a secret, and the ways a person ...
-//  16473  os/posix/console.hpp             os/console.hpp on POSIX.
-//  16627  os/crash.hpp                     What is left of a process that crashes.
-//  16761  os/posix/crash.hpp               os/crash.hpp on POSIX.
-//  16958  os/elevation.hpp                 The same program once more, elevated.
-//  17032  os/posix/elevation.hpp           os/elevation.hpp on POSIX: there is nobody to ask.
-//  17079  os/folder_watcher.hpp            A folder that is watched.
-//  17129  os/posix/folder_watcher.hpp      os/folder_watcher.hpp on POSIX: inotify on Linux.
-//  17232  os/key_reader.hpp                Keys as a person presses them, without Enter, where standard input is a ...
-//  17269  os/posix/key_reader.hpp          os/keys.hpp on POSIX.
-//  17451  os/local_time.hpp                How far the clocks on this machine's walls are ahead of UTC.
-//  17473  os/posix/local_time.hpp          os/local_time.hpp on POSIX.
-//  17508  os/exclusive_file.hpp            A file that comes into being.
-//  17586  os/posix/exclusive_file.hpp      os/exclusive_file.hpp on POSIX.
-//  17687  os/probe.hpp                     What `doctor` and `why` ask the machine beside its services.
-//  17715  os/posix/probe.hpp               os/probe.hpp on POSIX: there is no such thing.
-//  17756  os/dispatcher.hpp                The Service Control Manager as seen by the service itself.
-//  17796  os/event_log.hpp                 The Windows event log: one report, one line.
-//  17855  os/posix/process.hpp             os/process.hpp, os/event_log.hpp and the service side of the seam on ...
-//  18105  os/input_file.hpp                A file that is read from any place of it.
-//  18169  os/posix/input_file.hpp          os/input_file.hpp on POSIX.
-//  18261  os/win/security.hpp              Security descriptors and SIDs as Windows holds them, and as text.
-//  18384  os/win/control_channel.hpp       os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  18622  os/win/console.hpp               os/console.hpp on Windows.
-//  18821  os/win/file.hpp                  os/file.hpp on Windows.
-//  19005  os/win/system_library.hpp        Functions of Windows' own libraries, found at run time.
-//  19042  os/win/crash.hpp                 os/crash.hpp on Windows.
-//  19341  os/win/dispatcher.hpp            The real dispatcher: ServiceMain and the control handler, which Windows ...
-//  19440  os/win/elevation.hpp             os/elevation.hpp on Windows.
-//  19692  os/win/folder_watcher.hpp        os/folder_watcher.hpp on Windows.
-//  19762  os/win/key_reader.hpp            os/keys.hpp on Windows.
-//  19849  os/win/local_time.hpp            os/local_time.hpp on Windows.
-//  19902  os/win/exclusive_file.hpp        os/exclusive_file.hpp on Windows.
-//  19993  os/win/registry.hpp              Keys of the registry below HKEY_LOCAL_MACHINE.
-//  20127  os/win/probe.hpp                 os/probe.hpp on Windows.
-//  20200  os/win/process.hpp               os/process.hpp and os/event_log.hpp on Windows.
-//  20378  os/win/input_file.hpp            os/input_file.hpp on Windows.
-//  20489  os/win/account_rights.hpp        The right to log on as a service, in Windows' database of who may what ...
-//  20617  os/win/install.hpp               What an install touches beside the Service Control Manager.
-//  20778  os/win/config_levels.hpp         model/levels.hpp as Windows has it.
-//  20928  os/win/service_manager.hpp       The real Service Control Manager.
-//  21181  os/native.hpp                    The operating system, whole: the seam and this platform's bodies for it.
-//  21187  web/openapi.hpp                  The app's routes as an OpenAPI 3.1 document.
-//  21482  web/metrics.hpp                  What the service has answered, and what it costs, in Prometheus' text ...
-//  21723  web/dashboard_page.hpp           The page of `svc.dashboard("/_service")`.
-//  21833  web/dashboard_style.hpp          The looks of the dashboard (web/dashboard_page.hpp).
-//  21984  web/dashboard_script.hpp         What fills the dashboard (web/dashboard_page.hpp).
-//  22381  http/router.hpp                  The routes of an app with their handlers.
-//  22571  http/request_statistics.hpp      How busy a service is.
-//  22770  http/engine_state.hpp            What the connections of one engine have in common.
-//  22880  http/tls_identity.hpp            The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
-//  22912  http/upload_folder.hpp           The files of uploads on disk.
-//  22981  http/engine.hpp                  The engine: listens, accepts, serves, drains.
-//  23075  http/transport.hpp               What a connection reads from and writes to.
-//  23221  http/exchange.hpp                One request and its answer on their way through cpp-httplib.
-//  23572  http/stream_impl.hpp             The bodies of api/stream.hpp that work on a request in progress.
-//  23606  http/reply_impl.hpp              The bodies of api/reply.hpp that work on a request in progress.
-//  23664  http/problem.hpp                 Error responses: application/problem+json (RFC 9457), or a line of text ...
-//  23748  http/context_impl.hpp            The bodies of api/context.hpp.
-//  23801  http/url_for_impl.hpp            The body of api/url_for.hpp.
-//  23832  http/route_builder_impl.hpp      The bodies of api/route_builder.hpp.
-//  23964  http/group_impl.hpp              The bodies of api/group.hpp: what a registrar does with the router.
-//  24012  http/body_reader.hpp             Reads the body of a request when a handler is about to be called, and ...
-//  24183  http/handler_timeouts.hpp        Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  24295  http/upload_receiver.hpp         How the server hands a body to whatever reads it into files, without ...
-//  24325  http/error_responder.hpp         What becomes of everything that goes wrong between a request and its answer.
-//  24480  http/fast_path.hpp               The direct way of a plain request.
-//  24657  http/request_processor.hpp       cpp-httplib at work for one request.
-//  25072  http/connection.hpp              One connection, from its first byte to its close, in steps.
-//  25514  http/thread_pool.hpp             The engine's threads, few and busy.
-//  25991  http/connection_table.hpp        The clients that are connected, and who of the crew is at which of them.
-//  26144  http/tls.hpp                     TLS between a socket and HTTP, where cpp-httplib is built with a library ...
-//  26490  http/server.hpp                  The server inside an engine (http/engine.hpp).
-//  27006  http/file_response.hpp           A file as an answer: sent in pieces from the open file, never whole in ...
-//  27154  http/static_folder.hpp           A folder of files below a prefix.
-//  27300  http/upload_impl.hpp             The bodies of api/upload.hpp that work on files and on a request in ...
-//  27367  http/upload_reader.hpp           Reads a body into files while it arrives (api/upload.hpp has what comes ...
-//  27576  http/websocket_session.hpp       One open WebSocket on its connection.
-//  27920  app/definition.hpp               Everything App said, as a value: what the runtime and the verbs read.
-//  28026  app/service_impl.hpp             The bodies of api/service.hpp: what App says goes into the blueprint.
-//  28250  app/builtin_routes.hpp           What a service can tell of itself, where the app asks for it.
-//  28333  app/dashboard.hpp                `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the ...
-//  28590  host/status_reporter.hpp         Publishes what the lifecycle gives, in its order.
-//  28655  host/rotating_file_sink.hpp      The log file: appended to, set aside by size and by day, so many kept.
-//  29030  host/console_sink.hpp            The log on the screen.
-//  29127  host/event_log_sink.hpp          Lines of the log in the Windows event log, where App asks for it.
-//  29170  host/health.hpp                  Liveness and readiness.
-//  29249  host/hook_thread.hpp             The thread that hooks run on, one after the other, and the patience with ...
-//  29415  host/hook_runner.hpp             Runs the app's hooks on their thread and waits beside it.
-//  29522  host/builtin_settings.hpp        The settings of a run.
-//  29679  host/settings_watcher.hpp        The settings file, watched.
-//  29791  host/control_tasks.hpp           What controls ask for, beside a stop.
-//  29998  host/worker_pool.hpp             The app's workers while they run.
-//  30107  host/control_channel_server.hpp  What the operator asks a running service, by its channel ...
-//  30259  host/runtime.hpp                 The one order of start, serve, drain and stop, the same in a terminal ...
-//  30752  host/status.hpp                  What `status` shows: the SCM's view of the service and what the service ...
-//  30893  host/console_keys.hpp            The keys of `debug`: what a control of the SCM's would do, at a ...
-//  31011  host/console_host.hpp            `debug`: the service in a terminal.
-//  31109  host/service_host.hpp            `run-service`: the service under the Service Control Manager.
-//  31449  verbs/wait.hpp                   Waiting until the SCM says that a service has got where it was sent.
-//  31533  verbs/verb_context.hpp           What every verb that manages the service stands on.
-//  31667  verbs/live_query.hpp             The questions that verbs ask a running service on its channel ...
-//  31751  verbs/start_stop.hpp             The verbs that bring an installed service up and down.
-//  32049  verbs/send_control.hpp           The verbs that send a running service a control.
-//  32184  verbs/folder_access.hpp          The folders that a service needs, opened to its own SID and to nothing ...
-//  32313  verbs/query_installed.hpp        What is installed, read with query rights alone.
-//  32410  verbs/drift.hpp                  Drift: where what is installed is not what the program would install.
-//  32473  verbs/install.hpp                install and update: look at what there is (verbs/survey.hpp), plan ...
-//  32818  verbs/remove.hpp                 remove: stop, wait, delete, close, wait until it is gone, and take back ...
-//  32909  verbs/system_probe.hpp           The machine beside its services, as verbs ask it.
-//  32938  verbs/doctor.hpp                 `diagnostics`: looks at all that makes services fail, before it does.
-//  33238  verbs/logs.hpp                   What `logs` shows: entries of the log file and of those that were set ...
-//  33468  verbs/post_mortem.hpp            `why`: what became of the service, in a few sentences, from all that ...
-//  33592  verbs/manage.hpp                 The verbs that manage, by their words.
-//  33807  verbs/config.hpp                 `config`: every setting with its value, where that comes from, and what ...
-//  33950  verbs/run.hpp                    From the command line to a verb: the body of winsvc::run (api/run.hpp).
+//   5692  base/text.hpp:bodies               Text as the rest of winsvc needs it.
+//   5903  api/httplib.hpp:bodies             The door to cpp-httplib: the one file that includes it.
+//   5932  api/abort.hpp:bodies               A way out of the middle of a handler or a middleware.
+//   5948  api/json.hpp:bodies                The door to nlohmann's JSON.
+//   6046  api/stream.hpp:bodies              An answer that is written while it is made.
+//   6088  base/clock.hpp:bodies              Time as a thing that is passed in, so that no test ever sleeps.
+//   6245  base/encoding.hpp:bodies           Bytes as text and back, and the comparison of secrets.
+//   6322  base/error.hpp:bodies              An error is a sentence for a tired person.
+//   6352  base/sha.hpp:bodies                SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of ...
+//   6468  route/path.hpp:bodies              The path of a request, cut into segments.
+//   6544  wire/grammar.hpp:bodies            The few words of HTTP's grammar that the gate and the chunked decoder ...
+//   6598  wire/cookie.hpp:bodies             A cookie as text: with all its attributes, and signed so that a client ...
+//   6723  api/reply.hpp:bodies               What a handler may answer with, beyond plain text.
+//   6789  api/json_body.hpp:bodies           A request's body as a T, from JSON, and the sentence for one that is none.
+//   6838  route/metadata.hpp:bodies          What is known of a route beside its pattern.
+//   6887  api/handler.hpp:bodies             What a lambda may take and return, and how it is called.
+//   6913  api/error_handlers.hpp:bodies      What an error looks like to the client, where the app wants to say it ...
+//   6941  route/method.hpp:bodies            The request methods that routes are made of, and small sets of them.
+//   6992  route/url_value.hpp:bodies         A value for a URL, and a URL with a query made of such values.
+//   7034  wire/fields.hpp:bodies             Names and values as queries and forms have them ...
+//   7100  api/values.hpp:bodies              What a request says beside its path, as a value of a type.
+//   7126  api/cookies.hpp:bodies             Cookies of requests and answers.
+//   7148  base/duration.hpp:bodies           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   7218  settings/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
+//   7334  settings/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
+//   7469  base/log.hpp:bodies                The log that a service keeps.
+//   7605  scm/recovery.hpp:bodies            What the SCM does when the service fails.
+//   7671  base/quote.hpp:bodies              Windows has no argument list, only one command line that each program ...
+//   7759  scm/spec.hpp:bodies                What is to be installed.
+//   7866  addons/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
+//   7946  addons/cors.hpp:bodies             Cross-origin requests.
+//   8013  wire/head.hpp:bodies               A request head that has passed the gate (wire/gate.hpp).
+//   8088  wire/websocket.hpp:bodies          The WebSocket protocol as values.
+//   8342  addons/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
+//   8368  wire/ip.hpp:bodies                 IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   8523  addons/rate_limit.hpp:bodies       How often one client may ask.
+//   8575  addons/proxies.hpp:bodies          The client behind a proxy.
+//   8608  addons/headers.hpp:bodies          Small middleware for headers and sizes.
+//   8649  base/timer_wheel.hpp               Deadlines of very many things, each set and moved in constant time.
+//   8796  base/error_codes.hpp               What system codes mean to the person who meets them.
+//   8931  base/flat_json.hpp                 JSON objects of texts and numbers alone, read.
+//   9061  settings/registry.hpp              The settings of an app.
+//   9346  route/pattern.hpp                  The paths a route serves, as one line of text, and how two of them relate.
+//   9536  route/table.hpp                    The routes of an app as a tree of segments.
+//   9851  route/url.hpp                      A pattern and its values back into a path.
+//   9954  wire/head_parser.hpp               The gate: decides whether the bytes a client sent are one valid ...
+//  10326  wire/chunked.hpp                   Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
+//  10487  wire/file_name.hpp                 The name a client gives to a file it sends, as a name that can be ...
+//  10565  wire/path_mapping.hpp              From the tail of a route to the path of a file below a folder, or a ...
+//  10634  wire/conditional.hpp               Requests with conditions.
+//  10777  wire/representation.hpp            Which form of a file a client gets.
+//  10899  wire/multipart.hpp                 A form with files (multipart/form-data, RFC 7578), taken apart while ...
+//  11149  scm/state.hpp                      The words that a service and the Service Control Manager (SCM) share.
+//  11310  scm/lifecycle.hpp                  The life of a service as a pure state machine.
+//  11423  scm/control_policy.hpp             What a control means in a state.
+//  11504  scm/stop_limits.hpp                How long a stop may take, by where it comes from.
+//  11567  scm/events.hpp                     What the service writes into the Windows event log, as a table.
+//  11624  scm/account.hpp                    The account a service runs as.
+//  11754  scm/security.hpp                   Who may do what, as text.
+//  11966  scm/config_levels.hpp              What ChangeServiceConfig2W sets, level by level.
+//  12073  scm/event_record.hpp               What stands in the Windows event log, read.
+//  12211  scm/saved_state.hpp                What the running service leaves for `status` to find.
+//  12302  commandline/verbs.hpp              The command line as two tables.
+//  12533  commandline/command.hpp            From argv to what is asked: pure, by the tables of commandline/verbs.hpp.
+//  12935  os/posix/headers.hpp               The door to POSIX: the one file that includes its system headers.
+//  12970  os/service_manager.hpp             The Service Control Manager as seen by who manages services, and what ...
+//  13131  os/socket.hpp                      TCP as the engine needs it.
+//  13272  os/posix/socket_api.hpp            What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//  13423  os/file.hpp                        The few things done with files.
+//  13533  os/process.hpp                     This process and its surroundings.
+//  13650  os/win/wide.hpp                    Windows' own strings, lists of strings and handles.
+//  13753  os/win/socket_api.hpp              What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//  13935  os/tcp.hpp                         os/socket.hpp on every platform.
+//  14206  os/poll_poller.hpp                 os/poller.hpp over poll() and WSAPoll.
+//  14371  os/posix/epoll.hpp                 os/poller.hpp on Linux.
+//  14482  os/win/iocp.hpp                    os/poller.hpp on Windows: an I/O completion port.
+//  14726  os/poller.hpp                      Waiting for many sockets with few threads.
+//  14776  os/control_channel.hpp             Where the operator talks to a running service.
+//  14843  os/posix/file.hpp                  os/file.hpp on POSIX.
+//  15012  os/connection_threads.hpp          Threads for those who come and go.
+//  15097  os/posix/control_channel.hpp       os/channel.hpp on POSIX: a Unix socket.
+//  15313  os/console.hpp                     The terminal: writing to it, asking for a secret, and the ways a ...
+//  15413  os/posix/console.hpp               os/console.hpp on POSIX.
+//  15567  os/crash.hpp                       What is left of a process that crashes.
+//  15701  os/posix/crash.hpp                 os/crash.hpp on POSIX.
+//  15898  os/elevation.hpp                   The same program once more, elevated.
+//  15972  os/posix/elevation.hpp             os/elevation.hpp on POSIX: there is nobody to ask.
+//  16019  os/folder_watcher.hpp              A folder that is watched.
+//  16069  os/posix/folder_watcher.hpp        os/folder_watcher.hpp on POSIX: inotify on Linux.
+//  16172  os/key_reader.hpp                  Keys as a person presses them, without Enter, where standard input is ...
+//  16209  os/posix/key_reader.hpp            os/keys.hpp on POSIX.
+//  16391  os/local_time.hpp                  How far the clocks on this machine's walls are ahead of UTC.
+//  16413  os/posix/local_time.hpp            os/local_time.hpp on POSIX.
+//  16448  os/exclusive_file.hpp              A file that comes into being.
+//  16526  os/posix/exclusive_file.hpp        os/exclusive_file.hpp on POSIX.
+//  16627  os/probe.hpp                       What `doctor` and `why` ask the machine beside its services.
+//  16655  os/posix/probe.hpp                 os/probe.hpp on POSIX: there is no such thing.
+//  16696  os/dispatcher.hpp                  The Service Control Manager as seen by the service itself.
+//  16736  os/event_log.hpp                   The Windows event log: one report, one line.
+//  16795  os/posix/process.hpp               os/process.hpp, os/event_log.hpp and the service side of the seam on ...
+//  17045  os/input_file.hpp                  A file that is read from any place of it.
+//  17109  os/posix/input_file.hpp            os/input_file.hpp on POSIX.
+//  17201  os/win/security.hpp                Security descriptors and SIDs as Windows holds them, and as text.
+//  17324  os/win/control_channel.hpp         os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  17562  os/win/console.hpp                 os/console.hpp on Windows.
+//  17761  os/win/file.hpp                    os/file.hpp on Windows.
+//  17945  os/win/system_library.hpp          Functions of Windows' own libraries, found at run time.
+//  17982  os/win/crash.hpp                   os/crash.hpp on Windows.
+//  18281  os/win/dispatcher.hpp              The real dispatcher: ServiceMain and the control handler, which ...
+//  18380  os/win/elevation.hpp               os/elevation.hpp on Windows.
+//  18632  os/win/folder_watcher.hpp          os/folder_watcher.hpp on Windows.
+//  18702  os/win/key_reader.hpp              os/keys.hpp on Windows.
+//  18789  os/win/local_time.hpp              os/local_time.hpp on Windows.
+//  18842  os/win/exclusive_file.hpp          os/exclusive_file.hpp on Windows.
+//  18933  os/win/registry.hpp                Keys of the registry below HKEY_LOCAL_MACHINE.
+//  19067  os/win/probe.hpp                   os/probe.hpp on Windows.
+//  19140  os/win/process.hpp                 os/process.hpp and os/event_log.hpp on Windows.
+//  19318  os/win/input_file.hpp              os/input_file.hpp on Windows.
+//  19429  os/win/account_rights.hpp          The right to log on as a service, in Windows' database of who may what ...
+//  19557  os/win/install.hpp                 What an install touches beside the Service Control Manager.
+//  19718  os/win/config_levels.hpp           model/levels.hpp as Windows has it.
+//  19868  os/win/service_manager.hpp         The real Service Control Manager.
+//  20121  os/native.hpp                      The operating system, whole: the seam and this platform's bodies for it.
+//  20127  log/async_sink.hpp                 A queue before the sinks of a log, and a thread that empties it.
+//  20416  log/ring_sink.hpp                  The last lines of the log, in memory: for who looks at a running service.
+//  20487  log/log_query.hpp                  Which entries of a log are wanted, and what a line of one says of itself.
+//  20569  log/rotating_file_sink.hpp         The log file: appended to, set aside by size and by day, so many kept.
+//  20944  log/console_sink.hpp               The log on the screen.
+//  21041  log/event_log_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
+//  21084  log/log_reader.hpp                 What `logs` shows: entries of the log file and of those that were set ...
+//  21314  addons/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
+//  21609  addons/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
+//  21850  addons/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
+//  21960  addons/dashboard_style.hpp         The looks of the dashboard (addons/dashboard_page.hpp).
+//  22111  addons/dashboard_script.hpp        What fills the dashboard (addons/dashboard_page.hpp).
+//  22508  http/router.hpp                    The routes of an app with their handlers.
+//  22698  http/request_statistics.hpp        How busy a service is.
+//  22897  http/engine_state.hpp              What the connections of one engine have in common.
+//  23007  http/upload_folder.hpp             The files of uploads on disk.
+//  23078  http/transport.hpp                 What a connection reads from and writes to.
+//  23224  http/exchange.hpp                  One request and its answer on their way through cpp-httplib.
+//  23575  http/stream_impl.hpp               The bodies of api/stream.hpp that work on a request in progress.
+//  23609  http/reply_impl.hpp                The bodies of api/reply.hpp that work on a request in progress.
+//  23667  http/problem.hpp                   Error responses: application/problem+json (RFC 9457), or a line of ...
+//  23751  http/context_impl.hpp              The bodies of api/context.hpp.
+//  23804  http/url_for_impl.hpp              The body of api/url_for.hpp.
+//  23835  http/route_builder_impl.hpp        The bodies of api/route_builder.hpp.
+//  23967  http/group_impl.hpp                The bodies of api/group.hpp: what a registrar does with the router.
+//  24015  http/body_reader.hpp               Reads the body of a request when a handler is about to be called, and ...
+//  24186  http/handler_timeouts.hpp          Time-outs of handlers.
+//  24298  http/upload_receiver.hpp           How the server hands a body to whatever reads it into files, without ...
+//  24328  http/error_responder.hpp           What becomes of everything that goes wrong between a request and its ...
+//  24483  http/fast_path.hpp                 The direct way of a plain request.
+//  24660  http/request_processor.hpp         cpp-httplib at work for one request.
+//  25075  http/file_response.hpp             A file as an answer: sent in pieces from the open file, never whole in ...
+//  25223  http/static_folder.hpp             A folder of files below a prefix.
+//  25369  http/upload_impl.hpp               The bodies of api/upload.hpp that work on files and on a request in ...
+//  25436  http/upload_reader.hpp             Reads a body into files while it arrives (api/upload.hpp has what ...
+//  25645  http/websocket_session.hpp         One open WebSocket on its connection.
+//  25989  server/tls_identity.hpp            The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
+//  26021  server/engine.hpp                  The engine: listens, accepts, serves, drains.
+//  26115  server/connection.hpp              One connection, from its first byte to its close, in steps.
+//  26557  server/thread_pool.hpp             The engine's threads, few and busy.
+//  27034  server/connection_table.hpp        The clients that are connected, and who of the crew is at which of them.
+//  27187  server/tls.hpp                     TLS between a socket and HTTP, where cpp-httplib is built with a ...
+//  27533  server/server.hpp                  The server inside an engine (server/engine.hpp).
+//  28051  host/definition.hpp                Everything App said, as a value: what the runtime and the verbs read.
+//  28157  host/service_impl.hpp              The bodies of api/service.hpp: what App says goes into the blueprint.
+//  28381  host/builtin_routes.hpp            What a service can tell of itself, where the app asks for it.
+//  28464  host/dashboard.hpp                 `svc.dashboard`: the service on a page (addons/dashboard_page.hpp) ...
+//  28721  host/status_reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  28786  host/health.hpp                    Liveness and readiness.
+//  28865  host/hook_thread.hpp               The thread that hooks run on, one after the other, and the patience ...
+//  29031  host/hook_runner.hpp               Runs the app's hooks on their thread and waits beside it.
+//  29138  host/builtin_settings.hpp          The settings of a run.
+//  29295  host/settings_watcher.hpp          The settings file, watched.
+//  29407  host/control_tasks.hpp             What controls ask for, beside a stop.
+//  29614  host/worker_pool.hpp               The app's workers while they run.
+//  29723  host/control_channel_server.hpp    What the operator asks a running service, by its channel ...
+//  29875  host/runtime.hpp                   The one order of start, serve, drain and stop, the same in a terminal ...
+//  30368  host/status.hpp                    What `status` shows: the SCM's view of the service and what the ...
+//  30509  host/console_keys.hpp              The keys of `debug`: what a control of the SCM's would do, at a ...
+//  30627  host/console_host.hpp              `debug`: the service in a terminal.
+//  30725  host/service_host.hpp              `run-service`: the service under the Service Control Manager.
+//  31065  manage/installation.hpp            What is installed, what is to be, and what lies between the two.
+//  31422  manage/wait.hpp                    Waiting until the SCM says that a service has got where it was sent.
+//  31506  manage/verb_context.hpp            What every verb that manages the service stands on.
+//  31640  manage/start_stop.hpp              The verbs that bring an installed service up and down.
+//  31938  manage/send_control.hpp            The verbs that send a running service a control.
+//  32073  manage/folder_access.hpp           The folders that a service needs, opened to its own SID and to nothing ...
+//  32202  manage/query_installed.hpp         What is installed, read with query rights alone.
+//  32299  manage/drift.hpp                   Drift: where what is installed is not what the program would install.
+//  32362  manage/install.hpp                 install and update: look at what there is (verbs/survey.hpp), plan ...
+//  32707  manage/remove.hpp                  remove: stop, wait, delete, close, wait until it is gone, and take ...
+//  32798  diagnose/firewall.hpp              Windows' firewall, as far as it concerns one program that listens.
+//  32889  diagnose/finding.hpp               What `doctor` finds: each with its weight, what was seen, and what to do.
+//  33059  diagnose/live_query.hpp            The questions that verbs ask a running service on its channel ...
+//  33143  diagnose/system_probe.hpp          The machine beside its services, as verbs ask it.
+//  33172  diagnose/doctor.hpp                `diagnostics`: looks at all that makes services fail, before it does.
+//  33472  diagnose/post_mortem.hpp           `why`: what became of the service, in a few sentences, from all that ...
+//  33596  cli/run_verb.hpp                   The verbs that manage, by their words.
+//  33811  cli/config.hpp                     `config`: every setting with its value, where that comes from, and ...
+//  33954  cli/run.hpp                        From the command line to a verb: the body of winsvc::run (api/run.hpp).
 //
 // The end of the header:
 //
-//  34166  config/undef.hpp                 The end: every internal macro is taken back here, so that a program is ...
+//  34170  config/undef.hpp                   The end: every internal macro is taken back here, so that a program is ...
 
 #pragma once
 
@@ -2551,7 +2551,7 @@ class url_value {
 //   todo.on(winsvc::route::method::get).summary("One to-do");                                // of one
 //
 // `limit_body` and `timeout` change what the route does, `name` serves url_for, all else describes it: the OpenAPI
-// document shows it (web/openapi.hpp), nothing checks that the handler keeps it. A handle is a light value; it is of
+// document shows it (addons/openapi.hpp), nothing checks that the handler keeps it. A handle is a light value; it is of
 // use while the app is described, and throws setup_error afterwards.
 
 #include <chrono>
@@ -3189,7 +3189,7 @@ inline namespace WINSVC_ABI {
 [[nodiscard]] bool has_header(const request& req, const std::string& name);
 /// The path of the target, decoded.
 [[nodiscard]] const std::string& request_path(const request& req) noexcept;
-/// The address of the client; behind a trusted proxy (web/proxies.hpp) the one that the proxy names.
+/// The address of the client; behind a trusted proxy (addons/proxies.hpp) the one that the proxy names.
 [[nodiscard]] const std::string& client_address(const request& req) noexcept;
 /// The body as it came, decompressed. Empty before the handler: it is read after the middleware.
 [[nodiscard]] const std::string& body_text(const request& req) noexcept;
@@ -3390,7 +3390,7 @@ class stop_source {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// model/control_event.hpp
+// scm/control_event.hpp
 // =====================================================================================================================
 
 // What comes with a control: the session that changed, the power that went. Typed, so that a hook need not look up
@@ -3650,7 +3650,7 @@ inline namespace WINSVC_ABI {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// model/setting_value.hpp
+// settings/setting_value.hpp
 // =====================================================================================================================
 
 // What a setting can hold, and how it is written: one row a type.
@@ -3799,7 +3799,7 @@ struct setting_type<file_path> {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// model/settings_file.hpp
+// settings/settings_file.hpp
 // =====================================================================================================================
 
 // The settings file: lines of `name = value`, by sections or not.
@@ -3864,7 +3864,7 @@ struct setting_template {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// model/setting.hpp
+// settings/setting.hpp
 // =====================================================================================================================
 
 // One setting: its type, its rules, its value, and the value it would have after a reload.
@@ -3874,7 +3874,7 @@ struct setting_template {
 //   packers.stage("x", true);     // "takes a whole number, and 'x' is none"
 //   packers.get();                // 4, from any thread
 //
-// All of them, and where their values come from: model/settings.hpp.
+// All of them, and where their values come from: settings/registry.hpp.
 
 #include <algorithm>
 #include <atomic>
@@ -4327,7 +4327,7 @@ class timed_mutex {
 // that cannot be written must not end a service that can serve. What is logged before the first sink is there (in App,
 // say) is kept and handed to it, up to 100 lines.
 //
-// Sinks are called before `info` returns; base/async_sink.hpp is the one that lets others wait for the disk instead.
+// Sinks are called before `info` returns; log/async_sink.hpp is the one that lets others wait for the disk instead.
 
 #include <atomic>
 #include <chrono>
@@ -4453,7 +4453,7 @@ class logger {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// model/recovery.hpp
+// scm/recovery.hpp
 // =====================================================================================================================
 
 // What the SCM does when the service fails: a list of actions, one a failure, the last one for all that follow, and how
@@ -4630,11 +4630,11 @@ class [[nodiscard]] result<void, E> {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// model/spec.hpp
+// scm/spec.hpp
 // =====================================================================================================================
 
 // What is to be installed: the app's own description, and what an install adds to it. Pure values, with which
-// model/installation.hpp plans; verbs/install.hpp turns the plan into calls.
+// manage/installation.hpp plans; manage/install.hpp turns the plan into calls.
 
 #include <algorithm>
 #include <chrono>
@@ -4680,7 +4680,7 @@ struct service_spec {
   std::optional<std::string> display_name;               ///< default: the name
   std::optional<std::string> description;                ///< default: none
   std::optional<winsvc::startup> startup;                ///< default: automatic
-  std::optional<std::string> account;                    ///< default: virtual (model/account.hpp)
+  std::optional<std::string> account;                    ///< default: virtual (scm/account.hpp)
   std::optional<std::vector<std::string>> depends_on;    ///< default: nothing
   std::optional<recovery_plan> recovery;                 ///< default: default_recovery()
   std::optional<std::chrono::milliseconds> preshutdown;  ///< default: SHUTDOWN is taken instead
@@ -4861,7 +4861,7 @@ class service : public http::route_registrar<service> {
   /// (`--host`, `--port`). "0.0.0.0" listens on all IPv4 addresses, "::" on all.
   service& listen(std::string host, std::uint16_t port);
   /// HTTPS, and no plain HTTP, with a certificate and its key: PEM files, relative to the executable's folder. They are
-  /// read at start, which fails when they cannot be used, and again at `reload`. See http/tls.hpp.
+  /// read at start, which fails when they cannot be used, and again at `reload`. See server/tls.hpp.
   template <bool Built = http::has_tls>
   service& tls(std::string certificate, std::string key, tls_options options = {}) {
     static_assert(Built,
@@ -4890,10 +4890,10 @@ class service : public http::route_registrar<service> {
     return *this;
   }
 
-  /// Answers GET at this path with the OpenAPI 3.1 document of the routes (web/openapi.hpp), with the middleware that
+  /// Answers GET at this path with the OpenAPI 3.1 document of the routes (addons/openapi.hpp), with the middleware that
   /// was added before. Default: there is none.
   service& openapi(std::string_view path = "/openapi.json", source_location location = source_location::current());
-  /// Answers GET at this path with counts of requests in Prometheus' text format (web/metrics.hpp), also while the
+  /// Answers GET at this path with counts of requests in Prometheus' text format (addons/metrics.hpp), also while the
   /// service is paused, with the middleware that was added before. Default: there is none, and nothing is counted.
   service& metrics(std::string_view path = "/metrics", source_location location = source_location::current());
   /// A page of the service at this path: what it is doing now, its last five minutes, its slowest routes, its log, its
@@ -5111,7 +5111,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// Runs the verb that the command line names (verbs/run.hpp).
+/// Runs the verb that the command line names (cli/run.hpp).
 [[nodiscard]] int run_program(const app_factory& app, int argc, char** argv);
 
 }  // namespace host
@@ -5149,7 +5149,7 @@ int run(int argc, char** argv, App&& app) {
   int main(int argc, char** argv) { return ::winsvc::run<App>(argc, argv); }
 
 // =====================================================================================================================
-// web/auth.hpp
+// addons/auth.hpp
 // =====================================================================================================================
 
 // Who asks: HTTP basic and bearer authentication as middleware.
@@ -5190,7 +5190,7 @@ struct authenticated_user {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// web/cors.hpp
+// addons/cors.hpp
 // =====================================================================================================================
 
 // Cross-origin requests: which pages of other sites a browser lets read the answers.
@@ -5477,7 +5477,7 @@ struct handshake {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// web/same_origin.hpp
+// addons/same_origin.hpp
 // =====================================================================================================================
 
 // Requests that change something, from pages of this service alone.
@@ -5561,7 +5561,7 @@ namespace wire {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// web/rate_limit.hpp
+// addons/rate_limit.hpp
 // =====================================================================================================================
 
 // How often one client may ask: a bucket of tokens for each address, one token a request, refilled steadily.
@@ -5630,7 +5630,7 @@ class token_buckets {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// web/proxies.hpp
+// addons/proxies.hpp
 // =====================================================================================================================
 
 // The client behind a proxy: who asked, as far as proxies that we trust can say.
@@ -5656,7 +5656,7 @@ inline namespace WINSVC_ABI {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// web/headers.hpp
+// addons/headers.hpp
 // =====================================================================================================================
 
 // Small middleware for headers and sizes.
@@ -7215,7 +7215,7 @@ WINSVC_INLINE std::string duration_text(std::chrono::milliseconds d) {
 #endif  // WINSVC_BODIES_BASE
 
 // =====================================================================================================================
-// model/setting_value.hpp:bodies
+// settings/setting_value.hpp:bodies
 // =====================================================================================================================
 
 #if WINSVC_BODIES_MODEL
@@ -7331,7 +7331,7 @@ WINSVC_INLINE std::string setting_type<std::vector<std::string>>::text(const std
 #endif  // WINSVC_BODIES_MODEL
 
 // =====================================================================================================================
-// model/settings_file.hpp:bodies
+// settings/settings_file.hpp:bodies
 // =====================================================================================================================
 
 #if WINSVC_BODIES_MODEL
@@ -7602,7 +7602,7 @@ WINSVC_INLINE void logger::flush() noexcept {
 #endif  // WINSVC_BODIES_BASE
 
 // =====================================================================================================================
-// model/recovery.hpp:bodies
+// scm/recovery.hpp:bodies
 // =====================================================================================================================
 
 #if WINSVC_BODIES_MODEL
@@ -7756,7 +7756,7 @@ WINSVC_INLINE std::vector<std::string> split_command_line(std::string_view line)
 #endif  // WINSVC_BODIES_BASE
 
 // =====================================================================================================================
-// model/spec.hpp:bodies
+// scm/spec.hpp:bodies
 // =====================================================================================================================
 
 #if WINSVC_BODIES_MODEL
@@ -7863,7 +7863,7 @@ WINSVC_INLINE result<void> check_display_name(std::string_view display_name) {
 #endif  // WINSVC_BODIES_MODEL
 
 // =====================================================================================================================
-// web/auth.hpp:bodies
+// addons/auth.hpp:bodies
 // =====================================================================================================================
 
 #if WINSVC_BODIES_WEB
@@ -7943,7 +7943,7 @@ WINSVC_INLINE middleware bearer_auth(std::string realm,
 #endif  // WINSVC_BODIES_WEB
 
 // =====================================================================================================================
-// web/cors.hpp:bodies
+// addons/cors.hpp:bodies
 // =====================================================================================================================
 
 #if WINSVC_BODIES_WEB
@@ -8339,7 +8339,7 @@ WINSVC_INLINE bool origin_is_allowed(std::string_view origin, std::string_view h
 #endif  // WINSVC_BODIES_WIRE
 
 // =====================================================================================================================
-// web/same_origin.hpp:bodies
+// addons/same_origin.hpp:bodies
 // =====================================================================================================================
 
 #if WINSVC_BODIES_WEB
@@ -8520,7 +8520,7 @@ WINSVC_INLINE ip_bytes rate_limit_key(std::string_view address) {
 #endif  // WINSVC_BODIES_WIRE
 
 // =====================================================================================================================
-// web/rate_limit.hpp:bodies
+// addons/rate_limit.hpp:bodies
 // =====================================================================================================================
 
 #if WINSVC_BODIES_WEB
@@ -8572,7 +8572,7 @@ WINSVC_INLINE middleware rate_limit(double per_second, double burst) {
 #endif  // WINSVC_BODIES_WEB
 
 // =====================================================================================================================
-// web/proxies.hpp:bodies
+// addons/proxies.hpp:bodies
 // =====================================================================================================================
 
 #if WINSVC_BODIES_WEB
@@ -8605,7 +8605,7 @@ WINSVC_INLINE middleware trusted_proxies(const std::vector<std::string>& ranges)
 #endif  // WINSVC_BODIES_WEB
 
 // =====================================================================================================================
-// web/headers.hpp:bodies
+// addons/headers.hpp:bodies
 // =====================================================================================================================
 
 #if WINSVC_BODIES_WEB
@@ -8793,842 +8793,7 @@ WINSVC_INLINE timer_wheel::time_point timer_wheel::next_deadline() const noexcep
 #endif  // WINSVC_BODIES_BASE
 
 // =====================================================================================================================
-// base/async_sink.hpp
-// =====================================================================================================================
-
-// A queue before the sinks of a log, and a thread that empties it: whoever logs leaves a line there and goes on,
-// however slow the disk is.
-//
-//   auto queue = std::make_shared<async_sink>();
-//   queue->add_sink(std::make_shared<host::rotating_file_sink>(path));
-//   log.add_sink(queue);
-//
-// The queue is bounded. When it is full, lines are dropped and counted, never waited for; a WARN line in their place
-// says how many there were and when. Lines are never reordered. `flush` waits until all that was logged before it has
-// been written; the destructor writes what is left, and waits for as long as the sinks take. What is queued when the
-// process is killed is gone: the lines of the last `batch_delay`, where the sinks keep up.
-
-#include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <condition_variable>
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <memory>
-#include <mutex>
-#include <string>
-#include <thread>
-#include <utility>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-
-class async_sink final : public log_sink {
- public:
-  struct async_sink_options {
-    std::size_t max_entries = 8192;           ///< that may wait; as many again are being written at times
-    std::size_t max_bytes = 8 * 1024 * 1024;  ///< of their texts. One entry may wait alone however long it is
-    /// How long the thread leaves the first line alone, so that the next ones come along: with a wake and a write for
-    /// each, those who log 100,000 lines a second would spend their time in the kernel.
-    std::chrono::milliseconds batch_delay{5};
-    std::chrono::milliseconds flush_timeout{5'000};  ///< of `flush`
-    /// For the times in what it says of dropped lines; none: UTC.
-    std::function<std::chrono::minutes(clock::system_time)> utc_offset;
-    /// How the thread is started; none: std::thread. When it throws, there is no thread and no queue: lines go to the
-    /// sinks at once, and whoever logs waits for them, up to a second.
-    std::function<std::thread(std::function<void()>)> start_thread;
-  };
-  explicit async_sink(async_sink_options options);
-  async_sink() : async_sink(async_sink_options{}) {}
-  ~async_sink() override;
-  async_sink(const async_sink&) = delete;
-  async_sink& operator=(const async_sink&) = delete;
-
-  /// It gets what is not yet written, and all that follows. Until there is one, lines wait in the queue.
-  void add_sink(std::shared_ptr<log_sink> sink);
-
-  void write(const log_entry& entry) noexcept override;
-  /// Waits until all that was written before it is with the sinks and they are flushed; `flush_timeout` at most. Also after
-  /// a crash, from another thread, whatever the crashed one held. In a sink of this queue it does nothing.
-  void flush() noexcept override;
-  [[nodiscard]] bool has_concurrent_flush() const noexcept override { return true; }
-  /// Was a flush given up, and has it not been made good since? The destructor would wait for it.
-  [[nodiscard]] bool is_flush_overdue() {
-    const std::lock_guard lock(mutex_);
-    return flush_requested_ != flush_done_.load(std::memory_order_relaxed);
-  }
-
-  /// Lines that were dropped, since the beginning.
-  [[nodiscard]] std::uint64_t dropped_count() const noexcept { return dropped_total_.load(std::memory_order_relaxed); }
-
- private:
-  using sinks = std::vector<std::shared_ptr<log_sink>>;
-  /// What did not fit since the thread last took the queue.
-  struct lost_lines {
-    std::uint64_t count = 0;
-    clock::system_time first_time{}, last_time{};
-  };
-
-  bool enqueue(log_entry& entry);
-  void count_dropped(clock::system_time time) noexcept;
-  bool is_near_capacity() const noexcept;
-  void thread_main() noexcept;
-  log_entry lost_lines_entry(const lost_lines& lost) const;
-  static bool try_lock_for(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds timeout) noexcept;
-
-  async_sink_options options_;
-  std::atomic<std::uint64_t> dropped_total_{0};
-  std::atomic<std::uint64_t> dropped_without_lock_{0};  // dropped without the lock: no memory, or the lock could not be had
-  std::mutex mutex_;                       // held for a push or a swap; for a sink's call only where there is no thread
-  std::condition_variable wakeup_;
-  std::vector<log_entry> queue_;
-  std::size_t bytes_ = 0;
-  lost_lines unreported_losses_;
-  std::shared_ptr<const sinks> sinks_ = std::make_shared<const sinks>();
-  std::uint64_t flush_requested_ = 0;
-  bool is_idle_ = false;  // the thread waits for a first line: who brings one must wake it
-  bool stopping_ = false;
-  bool synchronous_ = false;  // there is no thread
-  // Written by the thread alone, and read without the lock: who waits in `flush` must not need one that a crashed
-  // thread may hold. The release orders what the sinks did before it.
-  std::atomic<std::uint64_t> flush_done_{0};
-  std::thread thread_;  // last: it uses all of the above
-};
-
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_BASE
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-
-WINSVC_INLINE async_sink::async_sink(async_sink_options options) : options_(std::move(options)) {
-  try {
-    thread_ = options_.start_thread ? options_.start_thread([this] { thread_main(); }) : std::thread([this] { thread_main(); });
-  } catch (...) {  // too many threads, or no memory for one: a slow log is better than none
-    synchronous_ = true;
-  }
-}
-
-WINSVC_INLINE async_sink::~async_sink() {
-  if (!thread_.joinable()) return;
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wakeup_.notify_one();
-  thread_.join();
-}
-
-/// A mutex is locked here for less than a microsecond, unless its holder has crashed: then it is locked for ever. Not a
-/// std::timed_mutex, because no condition variable takes one without a mutex of its own, which could be held as well.
-WINSVC_INLINE bool async_sink::try_lock_for(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds timeout) noexcept {
-  for (int i = 0; i < 100; ++i) {
-    if (lock.try_lock()) return true;
-    std::this_thread::yield();
-  }
-  for (const auto deadline = std::chrono::steady_clock::now() + timeout; std::chrono::steady_clock::now() < deadline;) {
-    if (lock.try_lock()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return false;
-}
-
-WINSVC_INLINE void async_sink::add_sink(std::shared_ptr<log_sink> sink) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (synchronous_ && sinks_->empty()) {
-      sink->write_batch(queue_);
-      queue_.clear();
-    }
-    sinks all = *sinks_;
-    all.push_back(std::move(sink));
-    sinks_ = std::make_shared<const sinks>(std::move(all));
-  }
-  wakeup_.notify_one();
-}
-
-WINSVC_INLINE void async_sink::write(const log_entry& entry) noexcept {
-  bool wake = false;
-  try {
-    log_entry own(entry);
-    wake = enqueue(own);
-  } catch (...) {  // out of memory
-    dropped_without_lock_.fetch_add(1, std::memory_order_relaxed);
-    dropped_total_.fetch_add(1, std::memory_order_relaxed);
-  }
-  if (wake) wakeup_.notify_one();  // without the lock, which the woken would only wait for
-}
-
-/// Puts it into the queue. Must the thread be woken?
-WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
-  std::unique_lock lock(mutex_, std::defer_lock);
-  if (!try_lock_for(lock, (std::min)(options_.flush_timeout, std::chrono::milliseconds(1'000)))) {
-    dropped_without_lock_.fetch_add(1, std::memory_order_relaxed);
-    dropped_total_.fetch_add(1, std::memory_order_relaxed);
-    return false;
-  }
-  if (synchronous_ && !sinks_->empty()) {
-    lost_lines lost{dropped_without_lock_.exchange(0, std::memory_order_relaxed), entry.time, entry.time};
-    for (const auto& sink : *sinks_) {
-      if (lost.count != 0) sink->write(lost_lines_entry(lost));
-      sink->write(entry);
-    }
-    return false;
-  }
-  const std::size_t size = entry.text.size() + entry.json_fields.size();
-  const bool full = queue_.size() >= options_.max_entries || (!queue_.empty() && bytes_ + size > options_.max_bytes);
-  // Once one was dropped all are, until the thread takes the queue: the line that says so stands where they were.
-  if (full || unreported_losses_.count != 0) {
-    count_dropped(entry.time);
-    return false;
-  }
-  const bool was_shortened = is_near_capacity();
-  queue_.push_back(std::move(entry));
-  bytes_ += size;
-  const bool wake = is_idle_ || (is_near_capacity() && !was_shortened);
-  is_idle_ = false;
-  return wake;
-}
-
-WINSVC_INLINE void async_sink::count_dropped(clock::system_time time) noexcept {
-  if (unreported_losses_.count++ == 0) unreported_losses_.first_time = time;
-  unreported_losses_.last_time = time;
-  dropped_total_.fetch_add(1, std::memory_order_relaxed);
-}
-
-/// Is there a reason not to wait for more?
-WINSVC_INLINE bool async_sink::is_near_capacity() const noexcept {
-  return stopping_ || flush_requested_ != flush_done_.load(std::memory_order_relaxed) ||
-         queue_.size() >= options_.max_entries / 2 || bytes_ >= options_.max_bytes / 2;
-}
-
-WINSVC_INLINE log_entry async_sink::lost_lines_entry(const lost_lines& lost) const {
-  const auto at = [this](clock::system_time time) {
-    return options_.utc_offset ? local_time(time, options_.utc_offset(time)) : iso_time(time);
-  };
-  const std::string count = std::to_string(lost.count);
-  return {lost.last_time, log_level::warn,
-          count + (lost.count == 1 ? " line was" : " lines were") + " dropped between " + at(lost.first_time) + " and " +
-              at(lost.last_time) + ": they came faster than they could be written",
-          "\"dropped\":" + count};
-}
-
-WINSVC_INLINE void async_sink::thread_main() noexcept {
-  std::vector<log_entry> batch;
-  for (;;) {
-    std::unique_lock lock(mutex_);
-    is_idle_ = true;
-    wakeup_.wait(lock, [this] {
-      return stopping_ || (!sinks_->empty() && (!queue_.empty() || flush_requested_ != flush_done_));
-    });
-    is_idle_ = false;
-    wakeup_.wait_for(lock, options_.batch_delay, [this] { return is_near_capacity(); });
-
-    batch.swap(queue_);
-    bytes_ = 0;
-    lost_lines lost = std::exchange(unreported_losses_, {});
-    const std::uint64_t requested = flush_requested_;
-    const auto sinks_now = sinks_;
-    const bool last = stopping_;  // nobody may write to what is being destroyed: there is nothing after it
-    lock.unlock();
-
-    if (const auto refused = dropped_without_lock_.exchange(0, std::memory_order_relaxed); refused != 0) {
-      if (lost.count == 0) lost.first_time = lost.last_time = batch.empty() ? clock::system_time{} : batch.back().time;
-      lost.count += refused;
-    }
-    if (lost.count != 0) {
-      try {
-        batch.push_back(lost_lines_entry(lost));
-      } catch (...) {  // out of memory: said the next time
-        dropped_without_lock_.fetch_add(lost.count, std::memory_order_relaxed);
-      }
-    }
-    for (const auto& sink : *sinks_now) {
-      if (!batch.empty()) sink->write_batch(batch);
-      if (last || requested != flush_done_) sink->flush();
-    }
-    batch.clear();
-    flush_done_.store(requested, std::memory_order_release);
-    if (last) return;
-  }
-}
-
-WINSVC_INLINE void async_sink::flush() noexcept {
-  if (std::this_thread::get_id() == thread_.get_id()) return;
-  const auto deadline = std::chrono::steady_clock::now() + options_.flush_timeout;
-  std::unique_lock lock(mutex_, std::defer_lock);
-  if (!try_lock_for(lock, options_.flush_timeout) || sinks_->empty()) return;
-  if (synchronous_) {
-    for (const auto& sink : *sinks_) sink->flush();
-    return;
-  }
-  const std::uint64_t own = ++flush_requested_;
-  lock.unlock();
-  wakeup_.notify_one();
-  while (flush_done_.load(std::memory_order_acquire) < own && std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-}
-
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_BASE
-
-// =====================================================================================================================
-// base/ring_sink.hpp
-// =====================================================================================================================
-
-// The last lines of the log, in memory: for who looks at a running service.
-//
-//   auto lines = recent->after(0);             // all that are kept, oldest first, each with its number
-//   recent->wait(lines.back().number, 1s);     // until there is a newer one
-
-#include <chrono>
-#include <condition_variable>
-#include <cstddef>
-#include <cstdint>
-#include <deque>
-#include <mutex>
-#include <utility>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-
-class ring_sink final : public log_sink {
- public:
-  struct numbered_entry {
-    std::uint64_t number = 0;  ///< from 1 on
-    log_entry entry;
-  };
-  explicit ring_sink(std::size_t kept = 200) : capacity_(kept) {}
-
-  void write(const log_entry& entry) noexcept override {
-    const std::lock_guard lock(mutex_);
-    try {
-      entries_.push_back(entry);
-    } catch (...) {  // no memory: this one is not kept
-      return;
-    }
-    ++last_number_;
-    if (entries_.size() > capacity_) entries_.pop_front();
-    entry_added_.notify_all();
-  }
-  /// Those that are kept and newer, oldest first.
-  [[nodiscard]] std::vector<numbered_entry> after(std::uint64_t number) const {
-    const std::lock_guard lock(mutex_);
-    std::vector<numbered_entry> out;
-    const std::uint64_t first = last_number_ - entries_.size() + 1;
-    for (std::size_t i = number >= first ? static_cast<std::size_t>(number - first + 1) : 0; i < entries_.size(); ++i)
-      out.push_back({first + i, entries_[i]});
-    return out;
-  }
-  /// The newest one's number; 0: there is none.
-  [[nodiscard]] std::uint64_t last_number() const {
-    const std::lock_guard lock(mutex_);
-    return last_number_;
-  }
-  /// Until there is a newer one, or the time is over.
-  void wait_after(std::uint64_t number, std::chrono::milliseconds limit) const {
-    std::unique_lock lock(mutex_);
-    entry_added_.wait_for(lock, limit, [&] { return last_number_ > number; });
-  }
-
- private:
-  const std::size_t capacity_;
-  mutable std::mutex mutex_;
-  mutable std::condition_variable entry_added_;
-  std::deque<log_entry> entries_;
-  std::uint64_t last_number_ = 0;
-};
-
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
-// model/state.hpp
-// =====================================================================================================================
-
-// The words that a service and the Service Control Manager (SCM) share: states, controls, statuses, exit codes. The
-// numbers are Win32's own, so that the layer that talks to Windows copies them without a table.
-//
-// Source: SERVICE_STATUS, HandlerEx and SetServiceStatus in the Win32 documentation.
-
-#include <bitset>
-#include <chrono>
-#include <cstdint>
-#include <string>
-#include <string_view>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-/// dwCurrentState. `none` is before the first report, a state of ours.
-enum class state : std::uint32_t {
-  none = 0,
-  stopped = 1,
-  start_pending = 2,
-  stop_pending = 3,
-  running = 4,
-  continue_pending = 5,
-  pause_pending = 6,
-  paused = 7,
-};
-
-[[nodiscard]] constexpr std::string_view name(state s) noexcept {
-  constexpr std::string_view names[] = {"none",    "stopped",          "start pending", "stop pending",
-                                        "running", "continue pending", "pause pending", "paused"};
-  const auto i = static_cast<std::uint32_t>(s);
-  return i < 8 ? names[i] : "unknown";
-}
-
-[[nodiscard]] constexpr bool is_pending(state s) noexcept {
-  return s == state::start_pending || s == state::stop_pending || s == state::continue_pending ||
-         s == state::pause_pending;
-}
-
-/// What the SCM sends to a service. 128 to 255 are the service's own.
-enum class control : std::uint32_t {
-  stop = 1,
-  pause = 2,
-  continue_control = 3,  // SERVICE_CONTROL_CONTINUE
-  interrogate = 4,
-  shutdown = 5,
-  param_change = 6,
-  device_event = 11,
-  hardware_profile_change = 12,
-  power_event = 13,
-  session_change = 14,
-  preshutdown = 15,
-  time_change = 16,
-};
-
-/// dwControlsAccepted, one bit a kind of control.
-namespace accepted_control {
-inline constexpr std::uint32_t stop = 0x1, pause_continue = 0x2, shutdown = 0x4, param_change = 0x8,
-                               power_event = 0x40, session_change = 0x80, preshutdown = 0x100, time_change = 0x200;
-}
-
-/// How a service ended: dwWin32ExitCode, and dwServiceSpecificExitCode where the first is 1066.
-struct exit_status {
-  std::uint32_t win32 = 0;
-  std::uint32_t specific = 0;
-
-  [[nodiscard]] bool failed() const noexcept { return win32 != 0; }
-  /// The number that tells the most: for the exit code of a process, for a person.
-  [[nodiscard]] std::uint32_t code() const noexcept { return win32 == 1066 ? specific : win32; }
-};
-
-namespace win32_error {
-inline constexpr std::uint32_t exception_in_service = 1064;  // ERROR_EXCEPTION_IN_SERVICE
-inline constexpr std::uint32_t service_specific = 1066;      // ERROR_SERVICE_SPECIFIC_ERROR
-}  // namespace code
-
-/// A failure as the SCM must be told it: never 0, which it reads as success and does not recover from, and never 1066
-/// without a number, which Windows shows as "completed successfully".
-[[nodiscard]] constexpr exit_status failure_status(std::uint32_t reason) noexcept {
-  if (reason == 0 || reason == win32_error::service_specific) return {win32_error::exception_in_service, 0};
-  return {reason, 0};
-}
-
-/// What is reported to the SCM: SERVICE_STATUS without its type field.
-struct service_status {
-  state current = state::none;
-  std::uint32_t accepted = 0;
-  exit_status exit;
-  std::uint32_t checkpoint = 0;
-  std::chrono::milliseconds wait_hint{0};
-};
-
-/// The controls that hooks are there for. What is not hooked is not advertised: the SCM then refuses it for us (1052).
-struct handled_controls {
-  bool pause_continue = false;
-  bool param_change = false;
-  bool power_event = false;
-  bool session_change = false;
-  bool time_change = false;
-  bool preshutdown = false;
-  std::bitset<128> custom;  ///< 128 to 255
-
-  [[nodiscard]] bool has_custom(std::uint32_t control) const noexcept {
-    return control >= 128 && control <= 255 && custom[control - 128];
-  }
-};
-
-/// The one function that computes the mask of accepted controls: nothing in a pending state and in STOPPED. With
-/// PRESHUTDOWN accepted, Windows delivers no SHUTDOWN, so exactly one of the two is asked for.
-[[nodiscard]] std::uint32_t accepted_controls(state s, const handled_controls& h) noexcept;
-
-/// Would a service that accepts `mask` be handed this control? (INTERROGATE always, custom codes always.)
-[[nodiscard]] constexpr bool is_accepted(std::uint32_t mask, control c) noexcept {
-  switch (c) {
-    case control::stop: return (mask & accepted_control::stop) != 0;
-    case control::pause:
-    case control::continue_control: return (mask & accepted_control::pause_continue) != 0;
-    case control::shutdown: return (mask & accepted_control::shutdown) != 0;
-    case control::param_change: return (mask & accepted_control::param_change) != 0;
-    case control::power_event: return (mask & accepted_control::power_event) != 0;
-    case control::session_change: return (mask & accepted_control::session_change) != 0;
-    case control::preshutdown: return (mask & accepted_control::preshutdown) != 0;
-    case control::time_change: return (mask & accepted_control::time_change) != 0;
-    case control::interrogate: return true;
-    default: return static_cast<std::uint32_t>(c) >= 128 && static_cast<std::uint32_t>(c) <= 255;
-  }
-}
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_MODEL
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-WINSVC_INLINE std::uint32_t accepted_controls(state s, const handled_controls& h) noexcept {
-  if (s != state::running && s != state::paused) return 0;
-  std::uint32_t mask = accepted_control::stop | (h.preshutdown ? accepted_control::preshutdown : accepted_control::shutdown);
-  if (h.pause_continue) mask |= accepted_control::pause_continue;
-  if (h.param_change) mask |= accepted_control::param_change;
-  if (h.power_event) mask |= accepted_control::power_event;
-  if (h.session_change) mask |= accepted_control::session_change;
-  if (h.time_change) mask |= accepted_control::time_change;
-  return mask;
-}
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_MODEL
-
-// =====================================================================================================================
-// model/lifecycle.hpp
-// =====================================================================================================================
-
-// The life of a service as a pure state machine: a table of legal moves, and for each move the status to publish.
-//
-//   lifecycle life({});
-//   publish(*life.apply(step::start, 30s));     // START_PENDING, checkpoint 1
-//   publish(*life.apply(step::ready));          // RUNNING
-//   life.apply(step::ready);                    // nullopt: not legal from here, publish nothing
-//
-// It holds no thread, no clock and no handle: the host publishes what it is given, under one lock, in the order given.
-// STOPPED is given once, and nothing after it, because the process may be ended the moment the SCM hears it.
-
-#include <chrono>
-#include <optional>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-/// What happened, or is asked for. `hook_failed`: a pause or continue hook threw, and things are as they were before.
-enum class lifecycle_event { start, progress, ready, pause, paused, resume, resumed, hook_failed, stop, finished };
-
-/// One legal move. `progress` stays in its state and raises the checkpoint.
-struct transition {
-  state from;
-  lifecycle_event event;
-  state to;
-};
-
-inline constexpr transition transitions[] = {
-    {state::none, lifecycle_event::start, state::start_pending},
-    {state::start_pending, lifecycle_event::progress, state::start_pending},
-    {state::start_pending, lifecycle_event::ready, state::running},
-    {state::start_pending, lifecycle_event::stop, state::stop_pending},
-    {state::start_pending, lifecycle_event::finished, state::stopped},
-    {state::running, lifecycle_event::pause, state::pause_pending},
-    {state::running, lifecycle_event::stop, state::stop_pending},
-    {state::pause_pending, lifecycle_event::progress, state::pause_pending},
-    {state::pause_pending, lifecycle_event::paused, state::paused},
-    {state::pause_pending, lifecycle_event::hook_failed, state::running},
-    {state::pause_pending, lifecycle_event::stop, state::stop_pending},
-    {state::paused, lifecycle_event::resume, state::continue_pending},
-    {state::paused, lifecycle_event::stop, state::stop_pending},
-    {state::continue_pending, lifecycle_event::progress, state::continue_pending},
-    {state::continue_pending, lifecycle_event::resumed, state::running},
-    {state::continue_pending, lifecycle_event::hook_failed, state::paused},
-    {state::continue_pending, lifecycle_event::stop, state::stop_pending},
-    {state::stop_pending, lifecycle_event::progress, state::stop_pending},
-    {state::stop_pending, lifecycle_event::finished, state::stopped},
-};
-
-class lifecycle {
- public:
-  explicit lifecycle(handled_controls hooks) noexcept : hooks_(hooks) {}
-
-  [[nodiscard]] const service_status& status() const noexcept { return status_; }
-  [[nodiscard]] bool is_stopped() const noexcept { return status_.current == state::stopped; }
-
-  /// Which controls are hooked; known only when the app has been described, which is after START_PENDING.
-  void hooks(handled_controls h) noexcept { hooks_ = h; }
-
-  /// Makes the move and returns what to publish, or nothing where the table has no such move.
-  /// `wait_hint`: how long until the next report at the latest; for pending states only.
-  /// `exit`: for step::finished only.
-  std::optional<service_status> apply(lifecycle_event what, std::chrono::milliseconds wait_hint = {},
-                                      exit_status exit = {}) noexcept;
-
- private:
-  handled_controls hooks_;
-  service_status status_;
-};
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_MODEL
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-WINSVC_INLINE std::optional<service_status> lifecycle::apply(lifecycle_event what, std::chrono::milliseconds wait_hint,
-                                                      exit_status exit) noexcept {
-  for (const auto& m : transitions) {
-    if (m.from != status_.current || m.event != what) continue;
-
-    service_status next;
-    next.current = m.to;
-    next.accepted = accepted_controls(m.to, hooks_);
-    if (is_pending(m.to)) {
-      next.checkpoint = m.from == m.to ? status_.checkpoint + 1 : 1;
-      // A progress without a hint of its own keeps the last one; a pending state without any hint would let the SCM
-      // give up after its own 2 s.
-      next.wait_hint = wait_hint.count() > 0 || m.from != m.to ? wait_hint : status_.wait_hint;
-    }
-    if (m.to == state::stopped) next.exit = exit;
-    status_ = next;
-    return next;
-  }
-  return std::nullopt;
-}
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_MODEL
-
-// =====================================================================================================================
-// model/control_policy.hpp
-// =====================================================================================================================
-
-// What a control means in a state: the answer for the SCM, the status to publish at once, and what is left to do for
-// the service's own thread. Pure: the control handler asks, publishes, hands on and returns.
-//
-//   decide(state::running, hooks, 2 /* pause */)     // {0, step::pause, duty::pause}
-//   decide(state::paused, hooks, 99)                 // {120}: the service does not know it
-//
-// Source: HandlerEx and "Service Control Handler Function" in the Win32 documentation.
-
-#include <cstdint>
-#include <optional>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-/// What a control leaves to be done.
-enum class control_action { nothing, stop, pause, resume, reload, power, session, time, custom };
-
-struct control_decision {
-  std::uint32_t return_code = 0;     ///< the handler's return value; of `custom` the hook's comes in its place
-  std::optional<lifecycle_event> event;  ///< applied to the lifecycle before anything else happens
-  control_action action = control_action::nothing;
-};
-
-/// Decides. Whatever comes, even what the SCM should not have sent, has an answer and does no harm.
-[[nodiscard]] control_decision decide_control(state now, const handled_controls& h, std::uint32_t control) noexcept;
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_MODEL
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-WINSVC_INLINE control_decision decide_control(state now, const handled_controls& h, std::uint32_t what) noexcept {
-  constexpr control_decision unknown{120, {}, control_action::nothing};      // ERROR_CALL_NOT_IMPLEMENTED
-  constexpr control_decision not_now{1061, {}, control_action::nothing};     // ERROR_SERVICE_CANNOT_ACCEPT_CTRL
-  constexpr control_decision done_already{0, {}, control_action::nothing};
-  const bool working = now == state::running || now == state::paused;
-  const auto if_hooked = [&](bool is_hooked, control_action then) {
-    return !is_hooked ? unknown : !working ? not_now : control_decision{0, {}, then};
-  };
-
-  switch (static_cast<control>(what)) {
-    case control::interrogate: return done_already;  // the SCM has our last status, which is true
-    case control::stop:
-    case control::shutdown:
-    case control::preshutdown:
-      if (now == state::stop_pending || now == state::stopped) return done_already;
-      return {0, lifecycle_event::stop, control_action::stop};
-    case control::pause:
-      if (!h.pause_continue) return unknown;
-      if (now == state::paused || now == state::pause_pending) return done_already;
-      return now == state::running ? control_decision{0, lifecycle_event::pause, control_action::pause} : not_now;
-    case control::continue_control:
-      if (!h.pause_continue) return unknown;
-      if (now == state::running || now == state::continue_pending) return done_already;
-      return now == state::paused ? control_decision{0, lifecycle_event::resume, control_action::resume} : not_now;
-    case control::param_change: return if_hooked(h.param_change, control_action::reload);
-    case control::power_event: return if_hooked(h.power_event, control_action::power);
-    case control::session_change: return if_hooked(h.session_change, control_action::session);
-    case control::time_change: return if_hooked(h.time_change, control_action::time);
-    default: return if_hooked(h.has_custom(what), control_action::custom);
-  }
-}
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_MODEL
-
-// =====================================================================================================================
-// model/stop_limits.hpp
-// =====================================================================================================================
-
-// How long a stop may take, by where it comes from.
-//
-//   stop_limits_for(control::shutdown, 20s, {})       // 3 s for requests and each hook, 4.5 s in all
-//
-// Source: "Service Control Handler Function" and SERVICE_PRESHUTDOWN_INFO in the Win32 documentation. The system ends us
-// some 5 s after SHUTDOWN, and at the end of our time after PRESHUTDOWN, whatever we are doing: requests get a part of it,
-// so that hooks and the log have theirs.
-
-#include <algorithm>
-#include <chrono>
-#include <cstdint>
-#include <optional>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-struct stop_limits {
-  std::chrono::milliseconds per_step{0};                ///< for the requests in flight, and for each hook
-  std::optional<std::chrono::milliseconds> total;  ///< and for all of it; none: as long as it makes progress
-};
-
-/// When the machine shuts down or the console is closed.
-inline constexpr std::chrono::milliseconds shutdown_limit{3'000}, shutdown_total{4'500};
-
-/// `limit`: the app's own; `preshutdown`: what the SCM was told.
-[[nodiscard]] stop_limits stop_limits_for(std::uint32_t what, std::chrono::milliseconds limit,
-                                                 std::optional<std::chrono::milliseconds> preshutdown) noexcept;
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_MODEL
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-WINSVC_INLINE stop_limits stop_limits_for(std::uint32_t what, std::chrono::milliseconds limit,
-                                                 std::optional<std::chrono::milliseconds> preshutdown) noexcept {
-  switch (static_cast<control>(what)) {
-    case control::shutdown: return {(std::min)(limit, shutdown_limit), shutdown_total};
-    case control::preshutdown: {
-      const auto all = preshutdown.value_or(limit);
-      return {(std::min)(limit, all * 3 / 5), all * 9 / 10};
-    }
-    default: return {limit, {}};
-  }
-}
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_MODEL
-
-// =====================================================================================================================
-// model/events.hpp
-// =====================================================================================================================
-
-// What the service writes into the Windows event log, as a table: the ID to filter by, the level, when it is written.
-// `docs/services.md` shows it, and a test compares the two. An ID keeps its meaning for ever.
-//
-// Source: "Event Identifiers" in the Win32 documentation. IDs 1 to 1000 are what the message file (EventCreate.exe)
-// has.
-
-#include <cstdint>
-#include <string_view>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-enum class event_level : std::uint16_t { error = 1, warning = 2, information = 4 };  // EVENTLOG_*_TYPE
-
-enum class service_event : std::uint32_t {
-  started = 1, stopped = 2, failed = 3, degraded = 4, paused = 5, continued = 6, reloaded = 7, crashed = 8, stop_incomplete = 9,
-  error_line = 10, warning_line = 11, line = 12,
-};
-
-struct event_row {
-  service_event id;
-  event_level level;
-  std::string_view name;
-  std::string_view description;
-};
-
-inline constexpr event_row event_table[] = {
-    {service_event::started, event_level::information, "started", "the service runs; the text has its address"},
-    {service_event::stopped, event_level::information, "stopped", "it has stopped as it was asked to"},
-    {service_event::failed, event_level::error, "failed", "it could not start, or stopped because something failed"},
-    {service_event::degraded, event_level::warning, "degraded", "it runs, and something of it does not: the log, say"},
-    {service_event::paused, event_level::information, "paused", "it is paused: requests get 503"},
-    {service_event::continued, event_level::information, "continued", "it serves again"},
-    {service_event::reloaded, event_level::information, "reloaded", "the reload hooks have run"},
-    {service_event::crashed, event_level::error, "crashed", "the process crashed; the text has the minidump's path"},
-    {service_event::stop_incomplete, event_level::warning, "cut", "it has stopped, and cut what did not end in time"},
-    {service_event::error_line, event_level::error, "error line", "a line of the log, where `log_to_event_log` asks for it"},
-    {service_event::warning_line, event_level::warning, "warning line", "the same, of a warning"},
-    {service_event::line, event_level::information, "line", "the same, of level info or debug"},
-};
-
-[[nodiscard]] constexpr const event_row& event_info(service_event e) noexcept {
-  for (const auto& r : event_table) {
-    if (r.id == e) return r;
-  }
-  return event_table[0];
-}
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
-// model/codes.hpp
+// base/error_codes.hpp
 // =====================================================================================================================
 
 // What system codes mean to the person who meets them: one table of words and remedies. Every error sentence about
@@ -9763,409 +8928,40 @@ WINSVC_INLINE error error_with_explanation(std::uint32_t code, std::string opera
 #endif  // WINSVC_BODIES_MODEL
 
 // =====================================================================================================================
-// model/account.hpp
+// base/flat_json.hpp
 // =====================================================================================================================
 
-// The account a service runs as: how it is spelled, what Windows calls it, and what it gives up.
+// JSON objects of texts and numbers alone, read: what a service says of itself, to its own verbs.
 //
-//   parse_account("virtual", "hello")->name      // NT SERVICE\hello, the default: an account of its own, no password
-//   parse_account("system", "hello")->name       // LocalSystem
-//   parse_account("CORP\\anna", "hello")->name   // a person's: needs a password and the right to log on as a service
+//   parse_flat_object("{\"pid\":7,\"url\":\"http://...\"}")->find("pid")->text    // "7"
 //
-// Source: "Service User Accounts" and lpServiceStartName, lpPassword of CreateServiceW in the Win32 documentation.
-
-#include <optional>
-#include <string>
-#include <string_view>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-enum class account_kind { virtual_account, local_system, local_service, network_service, managed, user };
-
-struct account {
-  account_kind kind = account_kind::virtual_account;
-  std::string name;  ///< lpServiceStartName
-
-  /// Has it a password of its own that must be asked for?
-  [[nodiscard]] bool needs_password() const noexcept { return kind == account_kind::user; }
-  /// lpPassword where none is asked for: NULL for virtual and managed accounts, "" for the built-in ones.
-  [[nodiscard]] std::optional<std::string> fixed_password() const {
-    const bool null = kind == account_kind::virtual_account || kind == account_kind::managed;
-    return null ? std::nullopt : std::optional(std::string());
-  }
-  /// Must it be given SeServiceLogonRight? Built-in and virtual accounts have it.
-  [[nodiscard]] bool needs_logon_right() const noexcept {
-    return kind == account_kind::user || kind == account_kind::managed;
-  }
-  /// What is lost against an account of the service's own; empty for that one.
-  [[nodiscard]] std::string_view losing_rights_warning() const noexcept;
-};
-
-/// `virtual`, `system`, `local-service`, `network-service`, their Windows names, `DOMAIN\name$` (a managed account),
-/// `DOMAIN\name`, `name@domain`, `name` (of this machine). Another service's virtual account is refused.
-[[nodiscard]] result<account> parse_account(std::string_view s, std::string_view service_name);
-
-/// The name as LookupAccountNameW knows it: `.\` is a word of the SCM alone, and a bare name is this machine's first.
-[[nodiscard]] std::string lookup_name(std::string_view name);
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_MODEL
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-WINSVC_INLINE std::string lookup_name(std::string_view name) {
-  return std::string(strings::starts_with(name, ".\\") ? name.substr(2) : name);
-}
-
-WINSVC_INLINE std::string_view account::losing_rights_warning() const noexcept {
-  switch (kind) {
-    case account_kind::virtual_account: return {};
-    case account_kind::local_system:
-      return "LocalSystem may do anything on this machine: whoever takes over the service takes over the machine";
-    case account_kind::local_service:
-    case account_kind::network_service:
-      return "this account is shared with other services, which can read and stop what this one does";
-    case account_kind::managed: return {};
-    case account_kind::user:
-      return "a person's account has a password, and when that is changed it has to be given here anew";
-  }
-  return {};
-}
-
-WINSVC_INLINE result<account> parse_account(std::string_view s, std::string_view service_name) {
-  struct known_account {
-    std::string_view word;
-    account_kind kind;
-    std::string_view name;
-  };
-  constexpr known_account table[] = {
-      {"system", account_kind::local_system, "LocalSystem"},
-      {"LocalSystem", account_kind::local_system, "LocalSystem"},
-      {".\\LocalSystem", account_kind::local_system, "LocalSystem"},
-      {"NT AUTHORITY\\SYSTEM", account_kind::local_system, "LocalSystem"},
-      {"local-service", account_kind::local_service, "NT AUTHORITY\\LocalService"},
-      {"LocalService", account_kind::local_service, "NT AUTHORITY\\LocalService"},
-      {"NT AUTHORITY\\LocalService", account_kind::local_service, "NT AUTHORITY\\LocalService"},
-      {"NT AUTHORITY\\LOCAL SERVICE", account_kind::local_service, "NT AUTHORITY\\LocalService"},
-      {"network-service", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
-      {"NetworkService", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
-      {"NT AUTHORITY\\NetworkService", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
-      {"NT AUTHORITY\\NETWORK SERVICE", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
-  };
-  const auto refuse = [&](std::string message, std::string hint) {
-    return failure{error{1057, "use the account", std::string(s), std::move(message), std::move(hint)}};
-  };
-  s = strings::trim(s);
-  if (s.empty()) return refuse("it is empty", "give virtual, system, local-service, network-service or DOMAIN\\name");
-  const std::string own = "NT SERVICE\\" + std::string(service_name);
-  if (strings::equal_nocase(s, "virtual") || strings::equal_nocase(s, own)) {
-    return account{account_kind::virtual_account, own};
-  }
-  for (const auto& k : table) {
-    if (strings::equal_nocase(s, k.word)) return account{k.kind, std::string(k.name)};
-  }
-  if (strings::starts_with_nocase(s, "NT SERVICE\\")) {
-    return refuse("it is the virtual account of another service", "'virtual' is this one's own: " + own);
-  }
-  const auto slash = s.find('\\');
-  if (slash == 0 || slash + 1 == s.size() || (slash != s.npos && s.find('\\', slash + 1) != s.npos)) {
-    return refuse("it is no account name", "write DOMAIN\\name, .\\name for this machine, or name@domain");
-  }
-  const account_kind kind = s.back() == '$' ? account_kind::managed : account_kind::user;
-  if (slash != s.npos || s.find('@') != s.npos) return account{kind, std::string(s)};
-  if (kind == account_kind::managed) return refuse("a managed account has a domain", "write DOMAIN\\" + std::string(s));
-  return account{kind, ".\\" + std::string(s)};
-}
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_MODEL
-
-// =====================================================================================================================
-// model/security.hpp
-// =====================================================================================================================
-
-// Who may do what, as text: security descriptors in SDDL, changed without Windows, so that install is tested entry by
-// entry.
-//
-//   add_ace("D:(A;;FA;;;SY)", "(A;OICI;0x1200a9;;;S-1-5-80-1)")   // the entry is put into the DACL, once
-//   remove_aces_of(sddl, "S-1-5-80-1")                              // every entry of that SID is taken out
-//
-// Source: "Security Descriptor String Format" and "ACE Strings" in the Win32 documentation.
+// It reads what base/json_text.hpp writes of such members, in any order, and nothing else: anything else is no answer.
 
 #include <algorithm>
 #include <cstddef>
-#include <string>
-#include <string_view>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-/// A SID as Windows writes it into SDDL: the well-known ones have two letters. (An entry that is spelled otherwise than
-/// Windows reads it back would be added at every install anew.)
-[[nodiscard]] std::string trustee(std::string_view sid);
-
-/// Read and execute, for the folder and what is in it: what a service needs of its executable's folder.
-[[nodiscard]] std::string read_ace(std::string_view sid);
-/// Modify: what it needs of its data folder.
-[[nodiscard]] std::string modify_ace(std::string_view sid);
-/// The right to look at the service, start, stop, pause and continue it and send it its own controls; not to change it.
-[[nodiscard]] std::string control_ace(std::string_view sid);
-/// The data folder: the system and administrators all, the service modify, users read what lies in it directly (the
-/// state that `status` shows) and none of its folders (the log). Protected: nothing is inherited, because everyone may
-/// create files in ProgramData. Owned by administrators: whoever owns a folder may open it again.
-[[nodiscard]] std::string data_folder_security(std::string_view service_sid);
-/// The same for a folder that is there already with `sddl`: what an administrator made of one that is closed stays.
-[[nodiscard]] std::string data_folder_security(std::string_view sddl, std::string_view service_sid);
-/// Is it owned by administrators or the system, and inherits nothing? Anybody may have made a folder of our name before
-/// we came.
-[[nodiscard]] bool is_restricted(std::string_view sddl) noexcept;
-/// `sddl` from its DACL on: to give a folder back its rights and leave its owner alone.
-[[nodiscard]] std::string without_owner(std::string_view sddl);
-
-[[nodiscard]] bool has_ace(std::string_view sddl, std::string_view entry) noexcept;
-/// `sddl` with this entry in its DACL, before what is inherited; unchanged when it has it, and where no DACL means that
-/// everyone may do everything (NO_ACCESS_CONTROL). A missing DACL is begun.
-[[nodiscard]] std::string add_ace(std::string_view sddl, std::string_view entry);
-/// `sddl` without any entry of this SID in its DACL.
-[[nodiscard]] std::string remove_aces_of(std::string_view sddl, std::string_view sid);
-
-/// Why a service's right to its executable's folder is not written there; empty where it is. Entries are handed down to
-/// all that is in a folder, so they belong to one that is the program's own.
-[[nodiscard]] std::string_view shared_folder_reason(std::string_view path) noexcept;
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_MODEL
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-WINSVC_INLINE std::string read_ace(std::string_view sid) { return "(A;OICI;0x1200a9;;;" + trustee(sid) + ")"; }
-WINSVC_INLINE std::string modify_ace(std::string_view sid) {
-  return "(A;OICI;0x1301bf;;;" + trustee(sid) + ")";
-}
-WINSVC_INLINE std::string control_ace(std::string_view sid) {
-  return "(A;;CCLCSWRPWPDTLOCRRC;;;" + trustee(sid) + ")";
-}
-WINSVC_INLINE std::string data_folder_security(std::string_view service_sid) {
-  return "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)" + modify_ace(service_sid) +
-         "(A;;0x1200a9;;;BU)(A;OINPIO;0x120089;;;BU)";
-}
-
-WINSVC_INLINE std::string trustee(std::string_view sid) {
-  struct known_sid {
-    std::string_view sid, letters;
-  };
-  constexpr known_sid table[] = {
-      {"S-1-1-0", "WD"},       {"S-1-5-4", "IU"},       {"S-1-5-6", "SU"},       {"S-1-5-11", "AU"},
-      {"S-1-5-18", "SY"},      {"S-1-5-19", "LS"},      {"S-1-5-20", "NS"},      {"S-1-5-32-544", "BA"},
-      {"S-1-5-32-545", "BU"},  {"S-1-5-32-546", "BG"},  {"S-1-5-32-547", "PU"},
-  };
-  for (const auto& k : table) {
-    if (strings::equal_nocase(k.sid, sid)) return std::string(k.letters);
-  }
-  return std::string(sid);
-}
-
-/// Where the entries of the DACL begin and end in `sddl`; {npos, npos} without a DACL.
-struct dacl_extent {
-  std::size_t begin = std::string_view::npos, end = std::string_view::npos;
-};
-WINSVC_INLINE dacl_extent find_dacl(std::string_view sddl) noexcept {
-  // A part begins with its letter and a colon outside of parentheses: O: G: D: S:
-  int depth = 0;
-  dacl_extent found;
-  for (std::size_t i = 0; i < sddl.size(); ++i) {
-    if (sddl[i] == '(') ++depth;
-    if (sddl[i] == ')') --depth;
-    if (depth != 0 || i + 1 >= sddl.size() || sddl[i + 1] != ':') continue;
-    if (found.begin != sddl.npos) {
-      found.end = i;
-      return found;
-    }
-    if (sddl[i] == 'D') found.begin = i + 2;
-  }
-  if (found.begin != sddl.npos) found.end = sddl.size();
-  return found;
-}
-
-WINSVC_INLINE std::string_view dacl_of(std::string_view sddl) noexcept {
-  const dacl_extent dacl = find_dacl(sddl);
-  return dacl.begin == sddl.npos ? std::string_view() : sddl.substr(dacl.begin, dacl.end - dacl.begin);
-}
-/// The letters between `D:` and its first entry.
-WINSVC_INLINE std::string_view dacl_flags(std::string_view sddl) noexcept {
-  const std::string_view dacl = dacl_of(sddl);
-  return dacl.substr(0, dacl.find('('));
-}
-
-WINSVC_INLINE bool has_ace(std::string_view sddl, std::string_view entry) noexcept {
-  return dacl_of(sddl).find(entry) != sddl.npos;
-}
-
-WINSVC_INLINE std::string add_ace(std::string_view sddl, std::string_view entry) {
-  const dacl_extent dacl = find_dacl(sddl);
-  if (dacl.begin == sddl.npos) return std::string(sddl) + "D:" + std::string(entry);
-  const bool open_to_all = dacl_flags(sddl).find("NO_ACCESS_CONTROL") != sddl.npos;
-  if (open_to_all || has_ace(sddl, entry)) return std::string(sddl);
-  const std::string_view entries = dacl_of(sddl);
-  // Windows wants what was inherited (flag ID) behind what was not.
-  std::size_t position = dacl.end;
-  for (auto open = entries.find('('); open != entries.npos && position == dacl.end; open = entries.find('(', open + 1)) {
-    const auto flags = entries.find(';', open);
-    const auto after = flags == entries.npos ? flags : entries.find(';', flags + 1);
-    if (after != entries.npos && entries.substr(flags + 1, after - flags - 1).find("ID") != entries.npos)
-      position = dacl.begin + open;
-  }
-  return std::string(sddl.substr(0, position)) + std::string(entry) + std::string(sddl.substr(position));
-}
-
-WINSVC_INLINE std::string remove_aces_of(std::string_view sddl, std::string_view sid) {
-  const dacl_extent dacl = find_dacl(sddl);
-  if (dacl.begin == sddl.npos) return std::string(sddl);
-  const auto is_of = [](std::string_view one, const std::string& recipient) {
-    const std::string ending = ";" + recipient + ")";
-    return one.size() >= ending.size() && strings::equal_nocase(one.substr(one.size() - ending.size()), ending);
-  };
-  const std::string whole(sid), letters = trustee(sid);
-  std::string out(sddl.substr(0, dacl.begin));
-  std::string_view rest = dacl_of(sddl);
-  while (!rest.empty()) {
-    const auto open = rest.find('(');
-    out += rest.substr(0, open);  // the DACL's flags
-    if (open == rest.npos) break;
-    const auto close = rest.find(')', open);
-    const std::string_view one = rest.substr(open, close == rest.npos ? close : close - open + 1);
-    if (!is_of(one, whole) && !is_of(one, letters)) out += one;
-    rest.remove_prefix(open + one.size());
-  }
-  return out + std::string(sddl.substr(dacl.end));
-}
-
-WINSVC_INLINE std::string data_folder_security(std::string_view sddl, std::string_view service_sid) {
-  return is_restricted(sddl) ? add_ace(sddl, modify_ace(service_sid)) : data_folder_security(service_sid);
-}
-
-WINSVC_INLINE bool is_restricted(std::string_view sddl) noexcept {
-  bool owned = false;
-  for (const std::string_view owner : {"O:BA", "O:SY", "O:S-1-5-32-544", "O:S-1-5-18"}) {
-    const auto after = sddl.substr((std::min)(owner.size(), sddl.size()), 2);
-    owned = owned || (strings::starts_with(sddl, owner) && (after == "D:" || after == "G:"));
-  }
-  return owned && strings::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
-}
-
-WINSVC_INLINE std::string without_owner(std::string_view sddl) {
-  const dacl_extent dacl = find_dacl(sddl);
-  return dacl.begin == sddl.npos ? std::string() : std::string(sddl.substr(dacl.begin - 2));
-}
-
-WINSVC_INLINE std::string_view shared_folder_reason(std::string_view path) noexcept {
-  const auto slash = [](char c) { return c == '\\' || c == '/'; };
-  while (!path.empty() && slash(path.back())) path.remove_suffix(1);
-  if (strings::starts_with(path, "\\\\?\\") && path.size() > 5 && path[5] == ':') path.remove_prefix(4);  // \\?\C:\...
-  if (path.size() >= 2 && slash(path[0]) && slash(path[1])) return "it lies on another machine";
-  if (path.size() >= 2 && path[1] == ':') path.remove_prefix(2);
-  if (path.empty() || path == ".") return "it is the root of a drive";
-  path.remove_prefix(slash(path[0]) ? 1 : 0);
-
-  std::size_t end = 0;
-  while (end < path.size() && !slash(path[end])) ++end;
-  const std::string_view first = path.substr(0, end);
-  if (strings::equal_nocase(first, "Windows")) return "it is a folder of Windows itself";
-  if (end < path.size()) return {};
-  for (const std::string_view shared : {"Program Files", "Program Files (x86)", "ProgramData", "Users"}) {
-    if (strings::equal_nocase(first, shared)) return "it is a folder of everybody's";
-  }
-  return {};
-}
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_MODEL
-
-// =====================================================================================================================
-// model/config_levels.hpp
-// =====================================================================================================================
-
-// What ChangeServiceConfig2W sets, level by level. A level's number is its place in `config_level`, counted from 1.
-//
-//   change_level(service, model::failure_flag{true});     // SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, 4
-//
-// Systems differ in the levels they know: a refusal with 120, 124 or 1733 is a warning, not a failure.
-
-#include <chrono>
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
-#include <vector>
+#include <utility>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-struct description_text {
-  std::string text;
+struct flat_value {
+  std::string text;  ///< of a number, its digits
+  bool is_number = false;
 };
-/// An automatic start some two minutes after the others.
-struct delayed_start {
-  bool on = false;
-};
-/// Is a STOPPED with an exit code a failure too? Without it recovery acts on crashes alone.
-struct failure_flag {
-  bool on = false;
-};
-/// SERVICE_SID_TYPE_*: with `unrestricted` the process's token holds the SID of `NT SERVICE\<name>`, whatever account
-/// it runs as, so that files can be opened to this service and to no other.
-struct sid_type {
-  std::uint32_t value = 0;
-  static constexpr std::uint32_t none = 0, unrestricted = 1, restricted = 3;
-};
-/// The privileges that stay in the process's token; the SCM takes the others out. Empty: all that the account has.
-struct required_privileges {
-  std::vector<std::string> names;
-};
-/// How long the SCM waits for the service before the machine shuts down.
-struct preshutdown_timeout {
-  std::chrono::milliseconds limit{0};
-};
+using flat_object = std::map<std::string, flat_value>;
 
-using config_level = std::variant<description_text,      // 1 SERVICE_CONFIG_DESCRIPTION
-                                  recovery_plan,         // 2 SERVICE_CONFIG_FAILURE_ACTIONS
-                                  delayed_start,         // 3 SERVICE_CONFIG_DELAYED_AUTO_START_INFO
-                                  failure_flag,          // 4 SERVICE_CONFIG_FAILURE_ACTIONS_FLAG
-                                  sid_type,              // 5 SERVICE_CONFIG_SERVICE_SID_INFO
-                                  required_privileges,   // 6 SERVICE_CONFIG_REQUIRED_PRIVILEGES_INFO
-                                  preshutdown_timeout>;  // 7 SERVICE_CONFIG_PRESHUTDOWN_INFO
+[[nodiscard]] std::optional<flat_object> parse_flat_object(std::string_view s);
 
-namespace config_level_id {
-inline constexpr std::uint32_t description = 1, failure_actions = 2, delayed_start = 3, failure_flag = 4, sid_type = 5,
-                               required_privileges = 6, preshutdown = 7;
-}
-[[nodiscard]] std::uint32_t number(const config_level& l) noexcept;
-/// As an install plan shows it.
-[[nodiscard]] std::string format_config_level(const config_level& l);
+/// The member's text; "" where there is none.
+[[nodiscard]] std::string text_of(const flat_object& o, const std::string& name);
+/// The member's number; 0 where there is none.
+[[nodiscard]] std::uint64_t number_of(const flat_object& o, const std::string& name);
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -10179,30 +8975,80 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE std::uint32_t number(const config_level& l) noexcept {
-  return static_cast<std::uint32_t>(l.index()) + 1;
+WINSVC_INLINE std::string text_of(const flat_object& o, const std::string& name) {
+  const auto found = o.find(name);
+  return found == o.end() ? std::string() : found->second.text;
+}
+WINSVC_INLINE std::uint64_t number_of(const flat_object& o, const std::string& name) {
+  std::uint64_t number = 0;
+  static_cast<void>(strings::parse_number(text_of(o, name), ~std::uint64_t{0}, number));
+  return number;
 }
 
-WINSVC_INLINE std::string format_config_level(const config_level& l) {
-  struct writer {
-    std::string operator()(const description_text& v) const { return v.text; }
-    std::string operator()(const recovery_plan& v) const {
-      return recovery_text(v.actions) + ", reset " + exact_duration(v.reset);
+/// A JSON string at the front of `s`, which moves past it. The escapes that json_quoted writes, and no others.
+WINSVC_INLINE std::optional<std::string> parse_json_string(std::string_view& s) {
+  if (s.empty() || s[0] != '"') return std::nullopt;
+  std::string out;
+  for (std::size_t i = 1; i < s.size(); ++i) {
+    if (s[i] == '"') {
+      s.remove_prefix(i + 1);
+      return out;
     }
-    std::string operator()(const delayed_start& v) const { return v.on ? "yes" : "no"; }
-    std::string operator()(const failure_flag& v) const { return v.on ? "yes" : "no"; }
-    std::string operator()(const sid_type& v) const {
-      return v.value == sid_type::none           ? "none"
-             : v.value == sid_type::unrestricted ? "unrestricted"
-             : v.value == sid_type::restricted   ? "restricted"
-                                                 : std::to_string(v.value);
+    if (s[i] != '\\') {
+      out += s[i];
+      continue;
     }
-    std::string operator()(const required_privileges& v) const {
-      return v.names.empty() ? "all that the account has" : strings::join(v.names, ", ");
+    if (++i == s.size()) return std::nullopt;
+    switch (s[i]) {
+      case 'n': out += '\n'; break;
+      case 'r': out += '\r'; break;
+      case 't': out += '\t'; break;
+      case '"':
+      case '\\': out += s[i]; break;
+      case 'u': {
+        if (i + 4 >= s.size() || s.substr(i + 1, 2) != "00") return std::nullopt;
+        const auto digit = [](char c) {
+          return strings::is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        };
+        const int high = digit(s[i + 3]), low = digit(s[i + 4]);
+        if (high < 0 || low < 0) return std::nullopt;
+        out += static_cast<char>(high * 16 + low);
+        i += 4;
+        break;
+      }
+      default: return std::nullopt;
     }
-    std::string operator()(const preshutdown_timeout& v) const { return exact_duration(v.limit); }
-  };
-  return std::visit(writer{}, l);
+  }
+  return std::nullopt;
+}
+
+WINSVC_INLINE std::optional<flat_object> parse_flat_object(std::string_view s) {
+  flat_object out;
+  while (!s.empty() && (s.back() == '\n' || s.back() == '\r')) s.remove_suffix(1);
+  if (s.size() < 2 || s.front() != '{' || s.back() != '}') return std::nullopt;
+  s = s.substr(1, s.size() - 2);
+
+  while (!s.empty()) {
+    const auto name = parse_json_string(s);
+    if (!name || s.empty() || s[0] != ':') return std::nullopt;
+    s.remove_prefix(1);
+    if (!s.empty() && s[0] == '"') {
+      auto value = parse_json_string(s);
+      if (!value) return std::nullopt;
+      out[*name] = {*std::move(value), false};
+    } else {
+      const auto digits = (std::min)(s.find(','), s.size());
+      std::uint64_t number = 0;
+      if (!strings::parse_number(s.substr(0, digits), ~std::uint64_t{0}, number)) return std::nullopt;
+      out[*name] = {std::string(s.substr(0, digits)), true};
+      s.remove_prefix(digits);
+    }
+    if (s.empty()) break;
+    if (s[0] != ',') return std::nullopt;
+    s.remove_prefix(1);
+    if (s.empty()) return std::nullopt;
+  }
+  return out;
 }
 
 }  // namespace model
@@ -10212,7 +9058,7 @@ WINSVC_INLINE std::string format_config_level(const config_level& l) {
 #endif  // WINSVC_BODIES_MODEL
 
 // =====================================================================================================================
-// model/settings.hpp
+// settings/registry.hpp
 // =====================================================================================================================
 
 // The settings of an app: what it declares, where the values come from, and what becomes of them at a reload.
@@ -10486,1698 +9332,6 @@ WINSVC_INLINE std::vector<setting_registry::setting_view> setting_registry::view
   for (const auto& setting : settings_) {
     out.push_back({setting->name(), setting->masked_value(setting->text()), setting->origin.text(), setting->masked_value(setting->default_text()),
                    setting->kind(), setting->help(), setting->secret, setting->needs_restart});
-  }
-  return out;
-}
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_MODEL
-
-// =====================================================================================================================
-// model/log_query.hpp
-// =====================================================================================================================
-
-// Which entries of a log are wanted, and what a line of one says of itself: what `logs` decides, without a file.
-//
-//   model::log_query warnings;
-//   warnings.least = log_level::warn;
-//   if (auto mark = model::parse_log_line(line); mark && wanted(warnings, *mark)) show(line);
-//
-// A line is read in either format that log_entry writes, to its time and level; its text is nobody's business here.
-
-#include <cstddef>
-#include <optional>
-#include <string_view>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-/// What an entry's first line begins with.
-struct log_line_header {
-  clock::system_time time;
-  log_level level = log_level::info;
-};
-
-/// Nothing for a line that begins no entry: it belongs to the entry before it.
-[[nodiscard]] std::optional<log_line_header> parse_log_line(std::string_view line) noexcept;
-
-struct log_query {
-  static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
-
-  log_level min_level = log_level::debug;
-  std::optional<clock::system_time> since;  ///< that moment included
-  std::size_t max_entries = unlimited;                  ///< so many of those that are left, the newest
-};
-
-[[nodiscard]] bool matches(const log_query& query, const log_line_header& entry) noexcept;
-/// Of lines that belong to no entry, because what came before them is not there: only who wants all wants them.
-[[nodiscard]] bool includes_continuation_lines(const log_query& query) noexcept;
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_MODEL
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-WINSVC_INLINE bool matches(const log_query& query, const log_line_header& entry) noexcept {
-  return entry.level >= query.min_level && (!query.since || entry.time >= *query.since);
-}
-WINSVC_INLINE bool includes_continuation_lines(const log_query& query) noexcept {
-  return query.min_level == log_level::debug && !query.since;
-}
-
-WINSVC_INLINE std::optional<log_line_header> parse_log_line(std::string_view line) noexcept {
-  constexpr std::string_view json = "{\"time\":\"", json_level = "\",\"level\":\"";
-  const bool as_json = strings::starts_with(line, json);
-  if (as_json) line.remove_prefix(json.size());
-  const auto end = line.find(as_json ? '"' : ' ');
-  if (end == std::string_view::npos) return std::nullopt;
-  const auto time = parse_time(line.substr(0, end));
-  if (!time) return std::nullopt;
-  line.remove_prefix(end);
-  if (as_json && !strings::starts_with(line, json_level)) return std::nullopt;
-  line.remove_prefix(as_json ? json_level.size() : 1);
-  const auto level = parse_log_level(line.substr(0, line.find(as_json ? '"' : ' ')));
-  if (!level) return std::nullopt;
-  return log_line_header{*time, *level};
-}
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_MODEL
-
-// =====================================================================================================================
-// model/event_record.hpp
-// =====================================================================================================================
-
-// What stands in the Windows event log, read: the records as ReadEventLogW hands them out, and what the service control
-// manager says of a service in them.
-//
-//   for (const auto& record : parse_event_records(buffer))
-//     if (const auto said = describe_scm_event(record, "Hello service")) print(*said);
-//
-// The SCM's own words are in a message file, in the language of the machine; here they are said in ours.
-// Source: EVENTLOGRECORD in the Win32 documentation; the events of the source "Service Control Manager" by their IDs.
-
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-struct event_record {
-  clock::system_time time;
-  std::uint32_t id = 0;  ///< without its facility and severity
-  std::string source;
-  std::vector<std::string> insertion_strings;  ///< what is inserted into the message
-};
-
-/// All that are whole, in their order.
-[[nodiscard]] std::vector<event_record> parse_event_records(std::string_view buffer);
-
-inline constexpr std::string_view scm_source = "Service Control Manager";
-/// What the SCM says of the service that the Services window shows by this name; nothing where it is another's, or about
-/// something else than a trouble.
-[[nodiscard]] std::optional<std::string> describe_scm_event(const event_record& record, std::string_view display_name);
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_MODEL
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-WINSVC_INLINE std::vector<event_record> parse_event_records(std::string_view buffer) {
-  std::vector<event_record> all;
-  const auto number = [](std::string_view bytes, std::size_t position, std::size_t size) {
-    std::uint32_t value = 0;
-    for (std::size_t i = size; i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[position + i]);
-    return value;
-  };
-  constexpr std::size_t head = 56;  // the names follow
-  while (buffer.size() >= head) {
-    const std::size_t length = number(buffer, 0, 4);
-    if (length < head || length > buffer.size()) break;
-    const auto record = buffer.substr(0, length);
-    const auto text_at = [&](std::size_t& position) {
-      std::u16string units;
-      for (; position + 1 < record.size(); position += 2) {
-        const auto unit = static_cast<char16_t>(number(record, position, 2));
-        if (unit == 0) break;
-        units += unit;
-      }
-      position += 2;
-      return strings::to_utf8(units);
-    };
-    event_record one;
-    one.time = clock::system_time(std::chrono::seconds(number(record, 12, 4)));
-    one.id = number(record, 20, 4) & 0xFFFF;
-    std::size_t position = head;
-    one.source = text_at(position);
-    position = number(record, 36, 4);
-    for (std::uint32_t remaining = number(record, 26, 2); remaining > 0 && position < record.size(); --remaining) one.insertion_strings.push_back(text_at(position));
-    all.push_back(std::move(one));
-    buffer.remove_prefix(length);
-  }
-  return all;
-}
-
-WINSVC_INLINE std::optional<std::string> describe_scm_event(const event_record& record, std::string_view display_name) {
-  struct row {
-    std::uint32_t id;
-    std::size_t name;           // which text is the service's
-    std::string_view sentence;  // {1} is the first text; {=1} is one that stands for a code
-  };
-  constexpr row rows[] = {
-      {7000, 0, "it failed to start: {=2}"},
-      {7001, 0, "it needs '{2}', which failed to start: {=3}"},
-      {7009, 1, "it did not connect within {1} ms of its start"},
-      {7011, 1, "it did not answer a control within {1} ms"},
-      {7022, 0, "it hung on starting"},
-      {7023, 0, "it ended with an error: {=2}"},
-      {7024, 0, "it ended with an error of its own: {=2}"},
-      {7031, 0, "it ended unexpectedly, {2} time(s) so far; what follows, follows after {3} ms"},
-      {7034, 0, "it ended unexpectedly, {2} time(s) so far"},
-      {7038, 0, "it could not log on as {2} with the password it has: {=3}"},
-      {7041, 0, "it could not log on as {2}, which may not log on as a service"},
-  };
-  if (record.source != scm_source) return std::nullopt;
-  for (const auto& r : rows) {
-    if (r.id != record.id || r.name >= record.insertion_strings.size()) continue;
-    if (!strings::equal_nocase(record.insertion_strings[r.name], display_name)) return std::nullopt;
-    std::string out;
-    for (std::size_t position = 0; position < r.sentence.size(); ++position) {
-      if (r.sentence[position] != '{') {
-        out += r.sentence[position];
-        continue;
-      }
-      const bool stands_for_a_code = r.sentence[position + 1] == '=';
-      position += stands_for_a_code ? 2 : 1;
-      const auto which = static_cast<std::size_t>(r.sentence[position] - '1');
-      std::string_view text = which < record.insertion_strings.size() ? std::string_view(record.insertion_strings[which]) : std::string_view("?");
-      ++position;  // the brace
-      while (stands_for_a_code && strings::starts_with(text, "%%")) text.remove_prefix(2);
-      out += text;
-      std::uint64_t code = 0;
-      if (!stands_for_a_code || !strings::parse_number(text, 0xFFFFFFFFu, code)) continue;
-      if (const auto* known = explain(static_cast<std::uint32_t>(code))) out += ", " + std::string(known->message);
-    }
-    return out;
-  }
-  return std::nullopt;
-}
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_MODEL
-
-// =====================================================================================================================
-// model/firewall.hpp
-// =====================================================================================================================
-
-// Windows' firewall, as far as it concerns one program that listens: do its rules let others in?
-//
-//   const auto rules = ...;                      // "v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=5001|..."
-//   const auto view = check_firewall(rules, R"(C:\apps\hello.exe)", 5001);
-//
-// A rule that blocks wins over one that allows, and what no rule names is kept out. Profiles, addresses and interfaces
-// that a rule is narrowed to are not weighed: what it lets in, it lets in from somewhere.
-//
-// Source: "Firewall Rule and the Firewall Rule Grammar Rule" in [MS-GPFAS].
-
-#include <cstdint>
-#include <string>
-#include <string_view>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-/// The names of rules that fit.
-struct firewall_findings {
-  std::vector<std::string> allow, block;
-};
-
-/// `rules` as the registry has them; `program` is a path, compared without regard to case.
-[[nodiscard]] firewall_findings check_firewall(const std::vector<std::string>& rules, std::string_view program,
-                                              std::uint16_t port);
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_MODEL
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-/// `5001`, or `5000-5010`.
-WINSVC_INLINE bool covers(std::string_view ports, std::uint16_t port) noexcept {
-  const auto dash = ports.find('-');
-  std::uint64_t first = 0, last = 0;
-  if (!strings::parse_number(ports.substr(0, dash), 65'535, first)) return false;  // a word: `RPC`, `IPHTTPSIn`
-  last = first;
-  if (dash != ports.npos && !strings::parse_number(ports.substr(dash + 1), 65'535, last)) return false;
-  return first <= port && port <= last;
-}
-
-WINSVC_INLINE firewall_findings check_firewall(const std::vector<std::string>& rules, std::string_view program,
-                                       std::uint16_t port) {
-  firewall_findings found;
-  for (const auto& rule : rules) {
-    bool active = false, in = false, allows = false, blocks = false;
-    bool protocol_fits = true, program_fits = true, other = false;  // what is not named fits all
-    bool names_ports = false, port_fits = false;
-    std::string_view name;
-    for (const auto field : strings::split(rule, '|')) {
-      const auto equals = field.find('=');
-      if (equals == field.npos) continue;
-      const auto key = field.substr(0, equals), value = field.substr(equals + 1);
-      if (key == "Active") active = value == "TRUE";
-      if (key == "Dir") in = value == "In";
-      if (key == "Action") allows = value == "Allow", blocks = value == "Block";
-      if (key == "Protocol") protocol_fits = value == "6";
-      if (key == "App") program_fits = strings::equal_nocase(value, program);
-      if (key == "Svc" || key == "AppPkgId") other = other || value != "*";
-      if (key == "Name") name = value;
-      if (key == "LPort" || key == "LPort2_10") {
-        names_ports = true;
-        port_fits = port_fits || covers(value, port);
-      }
-    }
-    if (!active || !in || !protocol_fits || !program_fits || other || (names_ports && !port_fits)) continue;
-    if (allows) found.allow.emplace_back(name);
-    if (blocks) found.block.emplace_back(name);
-  }
-  return found;
-}
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_MODEL
-
-// =====================================================================================================================
-// model/verbs.hpp
-// =====================================================================================================================
-
-// The command line as two tables: the verbs, and the options with the verbs that take them. The parser, the help and
-// the suggestions all read these; there is no third list.
-
-#include <cstdint>
-#include <string>
-#include <string_view>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-enum class verb {
-  help, version, install, update, remove, start, stop, restart, pause, resume, reload, control, status, debug, routes,
-  config, logs, level, doctor, why, run_service
-};
-
-struct verb_info {
-  verb id;
-  std::string_view word;
-  std::string_view aliases;       ///< a second spelling, or empty
-  std::string_view arguments;  ///< what it takes beside options, as the help shows it
-  std::string_view summary;    ///< one line of help; empty hides the verb
-  std::string_view details;    ///< what `help VERB` adds
-};
-
-inline constexpr verb_info verb_table[] = {
-    {verb::install, "install", "", "", "create the service, or bring an existing one to what is asked",
-     "Needs an elevated prompt, or asks for one. What is given here is kept with the service, so that it holds at\n"
-     "every start; an existing service keeps what is not given anew. What fails half-way is taken back."},
-    {verb::update, "update", "", "", "bring an existing service to what is asked",
-     "As install, for a service that is there already."},
-    {verb::remove, "remove", "uninstall", "", "stop the service, delete it, wait until it is gone",
-     "Needs an elevated prompt, or asks for one. A service that is not installed is no error. Its data folder stays."},
-    {verb::start, "start", "", "[-- ARGUMENTS]", "start the service and wait until it serves",
-     "A service that runs already is no error. What stands behind -- reaches the start hooks, this time alone."},
-    {verb::stop, "stop", "", "", "stop the service and wait until it has answered every request",
-     "A service that is stopped already is no error. Exit code 1460: it has stopped, and cut what did not end."},
-    {verb::restart, "restart", "", "[-- ARGUMENTS]", "stop, then start",
-     "With --force the services that depend on it are stopped before and started after it."},
-    {verb::pause, "pause", "", "", "pause the service: it stays, and requests get 503", "Needs a hook of the app."},
-    {verb::resume, "continue", "", "", "let a paused service go on", "Needs a hook of the app."},
-    {verb::reload, "reload", "", "", "have the service read its settings anew, and what the app's hooks read",
-     "All new values are taken or, where one cannot be, none; the log says which."},
-    {verb::control, "control", "", "N", "send the service a control of its own, 128 to 255",
-     "Needs a hook of the app, whose answer is the exit code."},
-    {verb::status, "status", "", "", "what the service is doing, and where it listens",
-     "Exit code: 0 running, 3 installed and not running, 4 not installed."},
-    {verb::debug, "debug", "run", "", "serve in this terminal; Ctrl-C drains and stops",
-     "Needs no installation. Attach a debugger, or start the program in one. Routes, requests and the log are shown."},
-    {verb::logs, "logs", "", "", "the end of the service's log",
-     "Reads the files in the data folder, also while the service does not run. What is older than the oldest file is\n"
-     "gone: ten megabytes a file and five files are kept, where the app does not say otherwise."},
-    {verb::level, "level", "", "LEVEL", "how much the running service logs: debug, info, warn or error",
-     "Until it ends; the setting log_level says how it begins."},
-    {verb::doctor, "doctor", "", "", "what keeps the service from starting and serving, or soon will",
-     "Each finding with what was seen and what to do. --fix brings the installed service to what the program would\n"
-     "install. Exit code: 0, or 1 where there is a problem."},
-    {verb::why, "why", "", "", "what became of the service, and why: in a few sentences",
-     "From the service control manager, what the service left, its log, and its last minidump."},
-    {verb::config, "config", "", "", "every setting: its value, where that comes from, what it is for",
-     "As the service has them that is installed, where one is. Strongest first: the command line (--set, kept at\n"
-     "install), the environment, the settings file, the default. Exit code 13: the file or a value cannot be taken."},
-    {verb::routes, "routes", "", "", "method, pattern, name and source line of every route", ""},
-    {verb::help, "help", "", "[VERB]", "this, or the help of one verb", ""},
-    {verb::version, "version", "", "", "the version of the program and of winsvc", ""},
-    {verb::run_service, "run-service", "", "", "",
-     "How the service control manager starts this program. Not for a person."},
-};
-
-enum class option {
-  startup, display_name, description, username, password_stdin, depends, recovery, recovery_reset, preshutdown,
-  environment, allow_control, host, port, set, unset, config, init, lines, follow, level, since, instance, start_after, plan, force, wait, no_wait, json, no_elevate, elevated,
-  argument, why, fix
-};
-
-/// A set of verbs, one bit each.
-constexpr std::uint32_t verb_bit(verb v) noexcept { return 1u << static_cast<int>(v); }
-template <class... Verbs>
-constexpr std::uint32_t verb_bits(Verbs... v) noexcept {
-  return (verb_bit(v) | ...);
-}
-inline constexpr std::uint32_t verbs_that_install = verb_bits(verb::install, verb::update);
-inline constexpr std::uint32_t verbs_that_wait =
-    verbs_that_install |
-    verb_bits(verb::remove, verb::start, verb::stop, verb::restart, verb::pause, verb::resume);
-/// Those that Windows may refuse to who is not elevated.
-inline constexpr std::uint32_t verbs_that_manage = verbs_that_wait | verb_bits(verb::reload, verb::control);
-inline constexpr std::uint32_t verbs_that_listen = verbs_that_install | verb_bits(verb::debug, verb::run_service);
-inline constexpr std::uint32_t verbs_with_settings = verbs_that_listen | verb_bits(verb::config, verb::doctor);
-
-struct option_info {
-  option id;
-  std::string_view word;
-  std::string_view value;    ///< what it takes, as the help shows it; empty for a switch
-  std::uint32_t verbs;       ///< who takes it
-  std::string_view summary;  ///< empty hides the option
-};
-
-inline constexpr option_info option_table[] = {
-    {option::startup, "--startup", "auto|delayed|manual|disabled", verbs_that_install,
-     "when the system starts it; default auto"},
-    {option::display_name, "--display-name", "TEXT", verbs_that_install, "the name that the Services window shows"},
-    {option::description, "--description", "TEXT", verbs_that_install, "the line under it"},
-    {option::username, "--username", "ACCOUNT", verbs_that_install,
-     "whom it runs as: virtual, system, local-service, network-service, DOMAIN\\name; default virtual"},
-    {option::password_stdin, "--password-stdin", "", verbs_that_install,
-     "the account's password is the first line of standard input; without it, a prompt asks for it"},
-    {option::depends, "--depends", "A,B", verbs_that_install, "services that must run before it; +G is a group"},
-    {option::recovery, "--recovery", "ACTION,...", verbs_that_install,
-     "what follows each failure: restart/5s, none; the last one repeats; default restart/5s,restart/30s,restart/2m"},
-    {option::recovery_reset, "--recovery-reset", "TIME", verbs_that_install,
-     "so long without a failure, and the next is the first again; default 1d"},
-    {option::preshutdown, "--preshutdown", "TIME", verbs_that_install | verb_bit(verb::run_service),
-     "have the machine wait so long for it before it shuts down"},
-    {option::environment, "--env", "NAME=VALUE", verbs_that_install,
-     "a variable of its environment (may be repeated); NAME= takes it out"},
-    {option::allow_control, "--allow-control", "USER", verbs_that_install,
-     "let this user or group start and stop it without elevation (may be repeated)"},
-    {option::host, "--host", "ADDRESS", verbs_with_settings, "the address to listen on"},
-    {option::port, "--port", "N", verbs_with_settings, "the port to listen on; 0 picks a free one"},
-    {option::set, "--set", "NAME=VALUE", verbs_with_settings, "a setting (may be repeated); 'config' lists them"},
-    {option::unset, "--unset", "NAME", verbs_that_install, "forget what an earlier install gave with --set"},
-    {option::config, "--config", "FILE", verbs_with_settings,
-     "the settings file; default: the program's name with .ini, beside it"},
-    {option::fix, "--fix", "", verb_bit(verb::doctor), "mend what can be mended without asking"},
-    {option::init, "--init", "", verb_bit(verb::config), "write a settings file with every setting in it, commented out"},
-    {option::lines, "-n", "N", verb_bit(verb::logs), "so many entries; default 20, or all since --since"},
-    {option::follow, "-f", "", verb_bit(verb::logs), "and what is logged from now on, until Ctrl-C"},
-    {option::level, "--level", "LEVEL", verb_bit(verb::logs), "debug, info, warn or error: that, and what is worse"},
-    {option::since, "--since", "TIME", verb_bit(verb::logs), "of the last 10m, 2h, 1d"},
-    {option::instance, "--instance", "NAME",
-     verbs_that_manage | verb_bits(verb::status, verb::debug, verb::config, verb::logs, verb::level, verb::doctor, verb::why, verb::run_service),
-     "this one of several instances, each a service with a name, settings and data of its own"},
-    {option::start_after, "--start", "", verbs_that_install, "start it afterwards"},
-    {option::plan, "--plan", "", verbs_that_install, "show what would be changed, and change nothing"},
-    {option::force, "--force", "", verb_bits(verb::stop, verb::restart, verb::remove),
-     "stop the services that depend on it, too"},
-    {option::why, "--why", "TEXT", verb_bits(verb::stop, verb::restart), "the reason, which the service's log keeps"},
-    {option::wait, "--wait", "SECONDS", verbs_that_wait, "how long to wait for it; default 60"},
-    {option::no_wait, "--no-wait", "", verb_bits(verb::start, verb::stop), "ask, and do not wait"},
-    {option::json, "--json", "", verb_bits(verb::status, verb::routes, verb::config, verb::doctor), "for a machine to read"},
-    {option::no_elevate, "--no-elevate", "", verbs_that_manage,
-     "fail where elevation is needed, and do not ask for it"},
-    {option::elevated, "--elevated", "PIPE", verbs_that_manage, ""},  // this is the elevated one (os/elevation.hpp)
-    {option::argument, "--argument", "TEXT", verb_bits(verb::start, verb::restart), ""},  // as one behind --
-};
-
-/// Options that people look for, and why there are none.
-struct rejected_option {
-  std::string_view word;
-  bool has_value;
-  std::string_view message, hint;
-};
-inline constexpr rejected_option rejected_options[] = {
-    {"--password", true, "a command line is no place for a password: every user of the machine can read it",
-     "leave it out, and a prompt asks; or pipe it in, with --password-stdin"},
-    {"--interactive", false, "services have had no desktop since Windows Vista", "leave it out"},
-};
-
-[[nodiscard]] const verb_info& info(verb v) noexcept;
-
-/// The help screen. `program` is the name to show in examples; `about` the app's own line.
-[[nodiscard]] std::string help_text(std::string_view program, std::string_view about);
-/// The help of one verb, with its options.
-[[nodiscard]] std::string help_text(std::string_view program, verb v);
-
-[[nodiscard]] std::string pad_right(std::string_view s, std::size_t width);
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_MODEL
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-WINSVC_INLINE const verb_info& info(verb v) noexcept {
-  for (const auto& r : verb_table) {
-    if (r.id == v) return r;
-  }
-  return verb_table[0];
-}
-
-WINSVC_INLINE std::string pad_right(std::string_view s, std::size_t width) {
-  return std::string(s) + std::string(s.size() < width ? width - s.size() : 1, ' ');
-}
-
-WINSVC_INLINE std::string help_text(std::string_view program, std::string_view about) {
-  std::string out;
-  if (!about.empty()) out += std::string(about) + "\n\n";
-  out += "usage: " + std::string(program) + " VERB [options]\n\n";
-  for (const auto& r : verb_table) {
-    if (!r.summary.empty()) out += "  " + pad_right(r.word, 10) + std::string(r.summary) + '\n';
-  }
-  return out + "\n'" + std::string(program) + " help VERB' shows the options of a verb.\n";
-}
-
-WINSVC_INLINE std::string help_text(std::string_view program, verb v) {
-  const verb_info& r = info(v);
-  std::string out = "usage: " + std::string(program) + ' ' + std::string(r.word);
-  std::string options;
-  for (const auto& o : option_table) {
-    if ((o.verbs & verb_bit(v)) == 0 || o.summary.empty()) continue;
-    const std::string spelled = std::string(o.word) + (o.value.empty() ? "" : " " + std::string(o.value));
-    options += "  " + spelled + "\n      " + std::string(o.summary) + '\n';
-  }
-  if (!options.empty()) out += " [options]";
-  if (!r.arguments.empty()) out += ' ' + std::string(r.arguments);
-  out += "\n\n";
-  if (!r.summary.empty())
-    out += static_cast<char>(strings::to_upper(r.summary[0])) + std::string(r.summary.substr(1)) + ".\n";
-  if (!r.details.empty()) out += std::string(r.details) + '\n';
-  if (!options.empty()) out += '\n' + options;
-  return out;
-}
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_MODEL
-
-// =====================================================================================================================
-// model/finding.hpp
-// =====================================================================================================================
-
-// What `doctor` finds: each with its weight, what was seen, and what to do. And what it reads out of security
-// descriptors.
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <string>
-#include <string_view>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-/// `problem`: it does not start or serve, or hands the machine to others. `warning`: it does, and will not for ever.
-/// `note`: something to know.
-enum class severity { ok, note, warning, problem };
-[[nodiscard]] constexpr std::string_view name(severity w) noexcept {
-  constexpr std::string_view names[] = {"ok", "note", "warning", "problem"};
-  return names[static_cast<int>(w)];
-}
-
-struct finding {
-  model::severity severity = model::severity::ok;
-  std::string topic;   ///< a word or two: "port", "settings"
-  std::string evidence;    ///< the evidence
-  std::string remedy;  ///< empty where there is nothing to do
-  bool fixable = false;  ///< `doctor --fix` does it
-};
-
-/// A line each, the remedy below; then how many of which.
-[[nodiscard]] std::string findings_text(const std::vector<finding>& findings);
-/// `{"problems":1,"warnings":0,"findings":[...]}`
-[[nodiscard]] std::string findings_json(const std::vector<finding>& findings);
-[[nodiscard]] std::size_t count(const std::vector<finding>& findings, severity w) noexcept;
-
-/// Who, of those that anybody may be (everyone, authenticated, interactive and network users, those of the domain, the
-/// Users group, guests, packaged apps), may change what is in a folder with this SDDL: "everyone", "users". Empty: none
-/// of them. A right with a condition counts: it may hold.
-/// Source: "ACE Strings" and "File Access Rights Constants" in the Win32 documentation.
-[[nodiscard]] std::vector<std::string> untrusted_writers(std::string_view sddl);
-
-/// What to do about them. A folder that others live in is not ours to close.
-[[nodiscard]] std::string restrict_folder_hint(const std::string& folder);
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_MODEL
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-WINSVC_INLINE std::size_t count(const std::vector<finding>& findings, severity w) noexcept {
-  return static_cast<std::size_t>(
-      std::count_if(findings.begin(), findings.end(), [w](const finding& f) { return f.severity == w; }));
-}
-
-WINSVC_INLINE std::string findings_text(const std::vector<finding>& findings) {
-  std::string out;
-  for (const auto& f : findings) {
-    out += pad_right(name(f.severity), 9) + pad_right(f.topic, 14) + escape_log_text(f.evidence) + '\n';  // it may come from anywhere
-    if (!f.remedy.empty()) out += std::string(23, ' ') + "-> " + f.remedy + '\n';
-  }
-  const auto problems = count(findings, severity::problem), warnings = count(findings, severity::warning);
-  const auto so_many = [](std::size_t n, const char* one) { return std::to_string(n) + ' ' + one + (n == 1 ? "" : "s"); };
-  return out + '\n' + so_many(problems, "problem") + ", " + so_many(warnings, "warning") + '\n';
-}
-
-WINSVC_INLINE std::string findings_json(const std::vector<finding>& findings) {
-  const auto one = [](const finding& f) {
-    strings::json_object_writer o;
-    o.put_text("weight", name(f.severity)).put_text("about", f.topic).put_text("seen", f.evidence);
-    return o.put_text("remedy", f.remedy).put("fixable", f.fixable ? "true" : "false").text();
-  };
-  strings::json_object_writer o;
-  o.put("problems", std::to_string(count(findings, severity::problem)));
-  o.put("warnings", std::to_string(count(findings, severity::warning)));
-  return o.put("findings", strings::json_array(findings, one, ",\n ")).text() + '\n';
-}
-
-/// Do these rights, as an entry has them, let change what is there: add or replace files, delete them, or give oneself
-/// the right to?
-WINSVC_INLINE bool grants_write(std::string_view rights) noexcept {
-  if (strings::starts_with(rights, "0x")) {
-    constexpr std::uint32_t writing = 0x2 | 0x4 | 0x40 | 0x10000 | 0x40000 | 0x80000 | 0x10000000 | 0x40000000;
-    std::uint32_t bits = 0;
-    for (const char c : rights.substr(2)) {
-      const char low = strings::to_lower(c);
-      const int digit = strings::is_digit(low) ? low - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-      if (digit < 0) return true;  // it cannot be read, and is no reason to be calm
-      bits = (bits << 4) | static_cast<std::uint32_t>(digit);
-    }
-    return (bits & writing) != 0;
-  }
-  for (std::size_t i = 0; i + 1 < rights.size(); i += 2) {
-    const auto two = rights.substr(i, 2);
-    for (const auto writes : {"FA", "FW", "GA", "GW", "WD", "WO", "SD", "DC", "LC", "DT"}) {
-      if (two == writes) return true;
-    }
-  }
-  return false;
-}
-
-/// Do these rights, refused, leave none that changes anything?
-WINSVC_INLINE bool denies_all_writes(std::string_view rights) noexcept { return rights == "FA" || rights == "GA" || rights == "0x1f01ff"; }
-
-WINSVC_INLINE std::vector<std::string> untrusted_writers(std::string_view sddl) {
-  struct untrusted_group {
-    std::string_view letters, sid, name;
-  };
-  constexpr untrusted_group untrusted_groups[] = {
-      {"WD", "S-1-1-0", "everyone"},          {"AN", "S-1-5-7", "anonymous users"},
-      {"AU", "S-1-5-11", "authenticated users"}, {"IU", "S-1-5-4", "interactive users"},
-      {"NU", "S-1-5-2", "network users"},     {"BU", "S-1-5-32-545", "users"},
-      {"BG", "S-1-5-32-546", "guests"},       {"DU", "-513", "domain users"},
-      {"DG", "-514", "domain guests"},        {"AC", "S-1-15-2-1", "packaged apps"}};
-  const auto is = [](const untrusted_group& s, std::string_view user) {
-    if (user == s.letters || strings::equal_nocase(user, s.sid)) return true;
-    return s.sid[0] == '-' && strings::starts_with_nocase(user, "S-1-5-21-") && user.size() > s.sid.size() &&
-           user.substr(user.size() - s.sid.size()) == s.sid;  // a domain's own number stands between
-  };
-  std::vector<std::string> out;
-  const auto dacl = sddl.find("D:");
-  if (sddl.empty()) return out;
-  if (dacl == sddl.npos) return {"everyone"};  // no list is no limit
-  auto rest = sddl.substr(dacl);
-  if (const auto sacl = rest.find("S:("); sacl != rest.npos) rest = rest.substr(0, sacl);
-  if (rest.find("NO_ACCESS_CONTROL") != rest.npos) return {"everyone"};
-  std::vector<std::string_view> refused;
-  for (auto open = rest.find('('); open != rest.npos; open = rest.find('(', open + 1)) {
-    const auto close = rest.find(')', open);
-    if (close == rest.npos) break;
-    const auto parts = strings::split(rest.substr(open + 1, close - open - 1), ';');
-    if (parts.size() < 6) continue;
-    if (parts[0] == "D" && denies_all_writes(parts[2])) refused.push_back(parts[5]);
-    // What is inherited alone concerns folders below, where a file of ours may lie as well.
-    const bool grants = parts[0] == "A" || parts[0] == "XA" || parts[0] == "OA" || parts[0] == "ZA";
-    if (!grants || !grants_write(parts[2])) continue;
-    if (std::find(refused.begin(), refused.end(), parts[5]) != refused.end()) continue;
-    for (const auto& s : untrusted_groups) {
-      if (is(s, parts[5]) && std::find(out.begin(), out.end(), s.name) == out.end()) out.emplace_back(s.name);
-    }
-  }
-  return out;
-}
-
-WINSVC_INLINE std::string restrict_folder_hint(const std::string& folder) {
-  const bool a_persons = strings::to_lower(folder).find("\\users\\") != std::string::npos;
-  if (a_persons || !shared_folder_reason(folder).empty())
-    return "move the program to a folder of its own below Program Files, and install it from there";
-  // The groups by their SIDs: their names are in the language of the system.
-  return "move the program to a folder below Program Files, or close this one: icacls \"" + folder +
-         "\" /inheritance:r /grant:r \"*S-1-5-18:(OI)(CI)F\" \"*S-1-5-32-544:(OI)(CI)F\" \"*S-1-5-32-545:(OI)(CI)RX\"";
-}
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_MODEL
-
-// =====================================================================================================================
-// model/command.hpp
-// =====================================================================================================================
-
-// From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//
-//   auto asked = parse_command({"install", "--port", "5001"});
-//   if (asked) asked->verb == verb::install; *asked->listen.port == 5001;
-//
-// Verbs and options are case-blind; `--opt value` and `--opt=value` are the same; options may stand before the verb, as
-// pywin32's did. A mistake is an error without a code
-// (the exit code is 2) that suggests the nearest word. No words at all is `help`, with `no_arguments` set, so that the program
-// can try the service control manager first where there is no terminal.
-
-#include <algorithm>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-/// What the command line asks for.
-struct command {
-  model::verb verb = model::verb::help;
-  bool no_arguments = false;                 ///< there were no words at all
-  std::optional<model::verb> topic;  ///< help VERB
-  launch_options launch;
-
-  // install, update
-  std::optional<winsvc::startup> startup;
-  std::optional<std::string> display_name;
-  std::optional<std::string> description;
-  std::optional<std::string> username;
-  bool password_stdin = false;
-  std::optional<std::vector<std::string>> depends_on;
-  std::optional<std::vector<recovery_action>> recovery;
-  std::optional<std::chrono::seconds> recovery_reset;
-  std::vector<std::string> environment;    ///< NAME=value; NAME= takes it out
-  std::vector<std::string> allow_control;  ///< users and groups
-  bool start_after = false;
-  bool plan = false;
-
-  // the others
-  std::vector<std::string> arguments;  ///< start, restart: what stands behind --
-  std::uint32_t control = 0;           ///< control N
-  std::optional<std::string> stop_reason;      ///< stop, restart
-  bool force = false;
-  bool no_wait = false;
-  std::chrono::milliseconds wait{60'000};
-  bool json = false;
-  bool init = false;                        ///< config --init
-  bool fix = false;                         ///< doctor --fix
-  std::optional<std::size_t> max_entries;         ///< logs -n
-  bool follow = false;                      ///< logs -f
-  log_level level = log_level::debug;       ///< logs --level, level LEVEL
-  bool has_level = false;                   ///< level LEVEL
-  std::optional<std::chrono::milliseconds> since;  ///< logs --since: so long ago
-  bool no_elevate = false;
-  std::optional<std::string> elevated;  ///< this process is the elevated one, and that its parent's pipe
-};
-
-/// `words` is argv without the program's name, in UTF-8.
-[[nodiscard]] result<command> parse_command(const std::vector<std::string>& arguments);
-
-/// The words for the elevated process: the same, but nothing behind a `--`, where an option added at the end would be
-/// taken for an argument.
-[[nodiscard]] std::vector<std::string> elevated_arguments(const std::vector<std::string>& arguments);
-
-/// What an earlier install left in an ImagePath (model::image_path made it); nothing where it is not one of ours.
-[[nodiscard]] launch_options launch_options_of(const std::string& image_path);
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_MODEL
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-WINSVC_INLINE failure<error> usage_error(std::string message, std::string hint) {
-  return {error{0, {}, {}, std::move(message), std::move(hint)}};
-}
-
-/// "did you mean 'x'?", or where to look.
-WINSVC_INLINE std::string suggestion(std::string_view word, const std::vector<std::string_view>& known,
-                              std::string otherwise) {
-  const auto best = strings::closest_match(word, known);
-  return best.empty() ? otherwise : "did you mean '" + std::string(best) + "'?";
-}
-
-WINSVC_INLINE const verb_info* find_verb(std::string_view word) noexcept {
-  for (const auto& r : verb_table) {
-    if (strings::equal_nocase(r.word, word) || (!r.aliases.empty() && strings::equal_nocase(r.aliases, word))) return &r;
-  }
-  return nullptr;
-}
-
-WINSVC_INLINE bool is_help_request(std::string_view word) noexcept {
-  for (const std::string_view spelling : {"--help", "-h", "-?", "/?"}) {
-    if (strings::equal_nocase(word, spelling)) return true;
-  }
-  return false;
-}
-
-WINSVC_INLINE result<const verb_info*> verb_of(std::string_view word) {
-  if (is_help_request(word)) return &info(verb::help);
-  if (strings::equal_nocase(word, "--version")) return &info(verb::version);
-  if (const auto* found = find_verb(word)) return found;
-
-  std::vector<std::string_view> known;
-  for (const auto& r : verb_table) {
-    if (!r.summary.empty()) known.push_back(r.word);
-  }
-  return usage_error("unknown verb '" + std::string(word) + "'", suggestion(word, known, "'help' lists the verbs"));
-}
-
-WINSVC_INLINE result<const option_info*> option_of(std::string_view word, const verb_info& v) {
-  std::vector<std::string_view> known;
-  for (const auto& o : option_table) {
-    const bool taken = (o.verbs & verb_bit(v.id)) != 0;
-    if (strings::equal_nocase(o.word, word)) {
-      if (taken) return &o;
-      return usage_error("'" + std::string(v.word) + "' takes no option " + std::string(o.word),
-                         "'help " + std::string(v.word) + "' lists the ones it takes");
-    }
-    if (taken && !o.summary.empty()) known.push_back(o.word);
-  }
-  for (const auto& o : rejected_options) {
-    if (strings::equal_nocase(o.word, word))
-      return usage_error("there is no " + std::string(o.word) + ": " + std::string(o.message), std::string(o.hint));
-  }
-  return usage_error("unknown option '" + std::string(word) + "'",
-                     suggestion(word, known, "'help " + std::string(v.word) + "' lists the options"));
-}
-
-/// `A,B`: no piece may be empty; the empty text is no piece at all.
-WINSVC_INLINE std::optional<std::vector<std::string>> parse_list(std::string_view s) {
-  std::vector<std::string> pieces;
-  if (strings::trim(s).empty()) return pieces;
-  for (const auto& chunk : strings::split(s, ',')) {
-    pieces.emplace_back(strings::trim(chunk));
-    if (pieces.back().empty() || pieces.back() == "+") return std::nullopt;
-  }
-  return pieces;
-}
-
-/// Puts one option's value where it belongs; false where it is none that the option takes.
-WINSVC_INLINE bool parse_value(command& command, option o, std::string_view value) {
-  const auto text_into = [&](std::optional<std::string>& field) {
-    field = std::string(value);
-    return !value.empty();
-  };
-  switch (o) {
-    case option::startup: return (command.startup = parse_startup(value)).has_value();
-    case option::display_name: command.display_name = std::string(value); return true;
-    case option::description: command.description = std::string(value); return true;
-    case option::username: return text_into(command.username);
-    case option::password_stdin: return command.password_stdin = true;
-    case option::depends: return (command.depends_on = parse_list(value)).has_value();
-    case option::recovery: return (command.recovery = parse_recovery(value)).has_value();
-    case option::recovery_reset: {
-      const auto reset = parse_duration(value);
-      if (!reset || reset->count() % 1000 != 0) return false;
-      command.recovery_reset = std::chrono::duration_cast<std::chrono::seconds>(*reset);
-      return true;
-    }
-    case option::preshutdown:
-      command.launch.preshutdown = parse_duration(value);
-      return command.launch.preshutdown && *command.launch.preshutdown <= std::chrono::hours(24);
-    case option::environment:
-      command.environment.emplace_back(value);
-      return value.find('=') != 0 && value.find('=') != value.npos;
-    case option::allow_control: command.allow_control.emplace_back(value); return !value.empty();
-    case option::host: return text_into(command.launch.host);
-    case option::port: {
-      std::uint64_t port = 0;
-      if (!strings::parse_number(value, 65'535, port)) return false;
-      command.launch.port = static_cast<std::uint16_t>(port);
-      return true;
-    }
-    case option::set: {
-      const auto equals = value.find('=');
-      if (equals == value.npos || !is_setting_name(value.substr(0, equals))) return false;
-      // The two that have an option of their own are kept in one place, or an older word could be the stronger.
-      const std::string name = setting_name(value.substr(0, equals));
-      if (name == "host") return command.launch.host = value.substr(equals + 1), true;
-      std::uint64_t port = 0;
-      if (name == "port" && strings::parse_number(value.substr(equals + 1), 65'535, port))
-        return command.launch.port = static_cast<std::uint16_t>(port), true;
-      command.launch.settings.emplace_back(value.substr(0, equals), value.substr(equals + 1));
-      return true;
-    }
-    case option::unset: command.launch.unset_settings.emplace_back(value); return is_setting_name(value);
-    case option::config: return text_into(command.launch.config);
-    case option::init: return command.init = true;
-    case option::fix: return command.fix = true;
-    case option::lines: {
-      std::uint64_t count = 0;
-      if (!strings::parse_number(value, 1'000'000'000, count)) return false;
-      command.max_entries = static_cast<std::size_t>(count);
-      return true;
-    }
-    case option::follow: return command.follow = true;
-    case option::level: {
-      const auto level = parse_log_level(value);
-      if (level) command.level = *level;
-      return level.has_value();
-    }
-    case option::since: return (command.since = parse_duration(value)).has_value();
-    case option::instance: return text_into(command.launch.instance) && check_instance(value);
-    case option::start_after: return command.start_after = true;
-    case option::plan: return command.plan = true;
-    case option::force: return command.force = true;
-    case option::wait: {
-      const auto wait = parse_duration(value);
-      if (wait) command.wait = *wait;
-      return wait.has_value();
-    }
-    case option::no_wait: return command.no_wait = true;
-    case option::json: return command.json = true;
-    case option::no_elevate: return command.no_elevate = true;
-    case option::elevated: return text_into(command.elevated);
-    case option::why: return text_into(command.stop_reason);
-    case option::argument: command.arguments.emplace_back(value); return true;
-  }
-  return false;
-}
-
-/// What would have been taken.
-WINSVC_INLINE std::string used_values(const option_info& o) {
-  switch (o.id) {
-    case option::startup: return "it is one of " + std::string(o.value);
-    case option::username: return "give virtual, system, local-service, network-service or DOMAIN\\name";
-    case option::depends: return "give service names with commas between them; \"\" is none";
-    case option::recovery: return "give restart/TIME and none with commas between, such as restart/5s,restart/1m,none";
-    case option::recovery_reset: return "give whole seconds, such as 1d";
-    case option::preshutdown: return "give a time of up to a day, such as 30s";
-    case option::environment: return "write NAME=VALUE, or NAME= to take it out";
-    case option::allow_control: return "give a user or a group, such as DOMAIN\\name";
-    case option::host: return "give an address, such as 127.0.0.1 or 0.0.0.0";
-    case option::port: return "a port is a number from 0 to 65535";
-    case option::set: return "write NAME=VALUE";
-    case option::unset: return "give the name of a setting";
-    case option::lines: return "give a number";
-    case option::level: return "it is one of debug, info, warn and error";
-    case option::since: return "give a time, such as 10m or 2h";
-    case option::instance: return "give 1 to 64 letters, digits, '-', '_' and '.', such as blue";
-    case option::wait: return "give seconds, such as 30, or 2m";
-    default: return "write " + std::string(o.word) + ' ' + std::string(o.value);
-  }
-}
-
-WINSVC_INLINE result<void> apply_option(command& command, const option_info& o, std::string_view value) {
-  if (o.id == option::display_name) {
-    if (const auto good = check_display_name(value); !good)
-      return usage_error(std::string(o.word) + ": " + good.error().message, good.error().hint);
-  }
-  if (parse_value(command, o.id, value)) return {};
-  return usage_error(std::string(o.word) + " does not take '" + std::string(strings::truncate(value, 80)) + "'",
-                     used_values(o));
-}
-
-/// A word that is no option: the topic of help, the number of control.
-WINSVC_INLINE result<void> apply_positional(command& command, const verb_info& v, std::string_view word) {
-  if (v.id == verb::help && !command.topic) {
-    const auto topic = verb_of(word);
-    if (!topic) return failure{topic.error()};
-    command.topic = (*topic)->id;
-    return {};
-  }
-  if (v.id == verb::control && command.control == 0) {
-    std::uint64_t number = 0;
-    if (!strings::parse_number(word, 255, number) || number < 128)
-      return usage_error("'" + std::string(word) + "' is no control of a service's own", "they are 128 to 255");
-    command.control = static_cast<std::uint32_t>(number);
-    return {};
-  }
-  if (v.id == verb::level && !command.has_level) {
-    const auto level = parse_log_level(word);
-    if (!level) return usage_error("'" + std::string(word) + "' is no level", "it is one of debug, info, warn and error");
-    command.level = *level;
-    command.has_level = true;
-    return {};
-  }
-  return usage_error("'" + std::string(v.word) + "' takes no argument '" + std::string(word) + "'",
-                     "options begin with --; 'help " + std::string(v.word) + "' lists them");
-}
-
-WINSVC_INLINE bool has_value(std::string_view option) noexcept {
-  for (const auto& o : option_table) {
-    if (strings::equal_nocase(o.word, option)) return !o.value.empty();
-  }
-  for (const auto& o : rejected_options) {
-    if (strings::equal_nocase(o.word, option)) return o.has_value;
-  }
-  return false;
-}
-
-/// pywin32 has options before the verb: `app --startup auto install`. The verb comes to the front.
-WINSVC_INLINE std::vector<std::string> move_verb_first(std::vector<std::string> arguments) {
-  if (is_help_request(arguments[0]) || strings::equal_nocase(arguments[0], "--version")) return arguments;
-  for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
-    if (arguments[i].size() < 2 || arguments[i][0] != '-') {
-      std::rotate(arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(i),
-                  arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1);
-      break;
-    }
-    if (has_value(arguments[i])) ++i;  // which is no verb
-  }
-  return arguments;
-}
-
-WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& as_written) {
-  command command;
-  if (as_written.empty()) {
-    command.no_arguments = true;
-    return command;
-  }
-  const auto arguments = move_verb_first(as_written);
-  const auto verb_found = verb_of(arguments[0]);
-  if (!verb_found) return failure{verb_found.error()};
-  const verb_info& v = **verb_found;
-  command.verb = v.id;
-
-  for (std::size_t i = 1; i < arguments.size(); ++i) {
-    const std::string_view word = arguments[i];
-    if (is_help_request(word)) {
-      command.topic = command.verb;
-      command.verb = verb::help;
-      return command;
-    }
-    if (word == "--" && (verb_bit(v.id) & verb_bits(verb::start, verb::restart)) != 0) {
-      command.arguments.insert(command.arguments.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1, arguments.end());
-      break;
-    }
-    if (word.size() < 2 || word[0] != '-') {
-      if (auto taken = apply_positional(command, v, word); !taken) return failure{taken.error()};
-      continue;
-    }
-
-    const auto equals = word.find('=');
-    const auto o = option_of(word.substr(0, equals), v);
-    if (!o) return failure{o.error()};
-    std::string_view value;
-    if ((*o)->value.empty()) {
-      if (equals != std::string_view::npos)
-        return usage_error(std::string((*o)->word) + " takes no value", "write it alone");
-    } else if (equals != std::string_view::npos) {
-      value = word.substr(equals + 1);
-    } else {
-      if (i + 1 == arguments.size()) {
-        return usage_error(std::string((*o)->word) + " needs a value",
-                           "write " + std::string((*o)->word) + ' ' + std::string((*o)->value));
-      }
-      value = arguments[++i];
-    }
-    if (auto applied = apply_option(command, **o, value); !applied) return failure{applied.error()};
-  }
-  if (command.verb == verb::control && command.control == 0)
-    return usage_error("'control' needs a number", "write control N, N being 128 to 255");
-  if (command.verb == verb::level && !command.has_level)
-    return usage_error("'level' needs a level", "write level debug, info, warn or error");
-  return command;
-}
-
-WINSVC_INLINE std::vector<std::string> elevated_arguments(const std::vector<std::string>& arguments) {
-  const auto mark = std::find(arguments.begin(), arguments.end(), "--");
-  std::vector<std::string> out(arguments.begin(), mark);
-  if (mark == arguments.end()) return out;
-  for (auto it = mark + 1; it != arguments.end(); ++it) out.push_back("--argument=" + *it);
-  return out;
-}
-
-WINSVC_INLINE launch_options launch_options_of(const std::string& image_path) {
-  // Pair by pair, so that an option of another version costs nothing but itself.
-  const auto arguments = split_command_line(image_path);
-  launch_options found;
-  if (arguments.size() < 2 || arguments[1] != run_service_verb) return found;
-  for (std::size_t i = 2; i + 1 < arguments.size(); ++i) {
-    const auto command = parse_command({std::string(run_service_verb), arguments[i], arguments[i + 1]});
-    if (command) found = command->launch.override_with(found);
-  }
-  return found;
-}
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_MODEL
-
-// =====================================================================================================================
-// model/installation.hpp
-// =====================================================================================================================
-
-// What is installed, what is to be, and what lies between the two: values in, a list of changes out, which `--plan`
-// shows and verbs/install.hpp carries out.
-//
-//   const auto wanted = desired_installation(asked, spec, there ? &*there : nullptr, ours);
-//   const install_plan plan = plan_install(there ? &*there : nullptr, *wanted);
-//   format_plan("hello", plan);     // "'hello' is installed; these change:\n  startup       manual -> auto\n"
-//
-// What counts, strongest first: what is asked on the command line, what the app says, what there is, the default.
-
-#include <algorithm>
-#include <chrono>
-#include <cstdint>
-#include <map>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-/// All that an install sets. What is empty is unknown in what there is, and left alone in what is wanted.
-struct installation {
-  std::optional<winsvc::startup> startup;
-  std::optional<std::string> binary;
-  std::optional<std::string> display_name;
-  std::optional<model::account> account;
-  std::optional<std::vector<std::string>> dependencies;
-  std::map<std::uint32_t, config_level> levels;  ///< by number; without delayed_start, which `startup` says
-  std::optional<std::vector<std::string>> environment;
-  std::map<std::string, bool> control_users;  ///< by user, those who were asked about
-  std::optional<bool> event_source;         ///< it is registered
-  std::optional<bool> logon_right;          ///< its account's, where it needs it
-  std::optional<bool> can_read_program_folder;        ///< the service its executable's folder
-  std::optional<bool> can_modify_data_folder;        ///< and its data folder
-  bool new_password = false;                ///< one must be asked for
-};
-
-/// What an install takes from the program and not from a person.
-struct install_defaults {
-  std::string executable;
-  std::string program_folder;                     ///< the executable's
-  std::string data_folder;                        ///< empty: there is none
-  std::chrono::milliseconds preshutdown{25'000};  ///< its stop limit and a little
-};
-
-enum class config_item {
-  startup, binary, display_name, account, password, dependencies, description, recovery, failure_flag, service_sid,
-  privileges, preshutdown, environment, event_source, control, logon_right, program_folder, data_folder
-};
-
-/// The levels of `installation::levels`, as the plan shows them.
-struct config_level_info {
-  std::uint32_t number;
-  config_item item;
-  std::string_view name;
-};
-inline constexpr config_level_info config_level_table[] = {
-    {config_level_id::description, config_item::description, "description"},
-    {config_level_id::failure_actions, config_item::recovery, "recovery"},
-    {config_level_id::failure_flag, config_item::failure_flag, "on errors too"},
-    {config_level_id::sid_type, config_item::service_sid, "service SID"},
-    {config_level_id::required_privileges, config_item::privileges, "privileges"},
-    {config_level_id::preshutdown, config_item::preshutdown, "preshutdown"},
-};
-
-struct config_change {
-  config_item item;
-  std::string name;  ///< as the plan shows it
-  std::string from;  ///< empty in a service that is not there yet
-  std::string to;
-};
-
-struct install_plan {
-  bool creates_service = false;
-  std::vector<config_change> changes;
-
-  [[nodiscard]] bool has(config_item item) const noexcept {
-    for (const auto& c : changes) {
-      if (c.item == item) return true;
-    }
-    return false;
-  }
-  /// For what turned out not to be possible.
-  void remove_item(config_item item) {
-    changes.erase(std::remove_if(changes.begin(), changes.end(), [item](const config_change& c) { return c.item == item; }),
-                  changes.end());
-  }
-};
-
-/// `there`: null where nothing is installed. Fails where the account is none.
-[[nodiscard]] result<installation> desired_installation(const command& command, const service_spec& spec,
-                                                       const installation* installed, const install_defaults& defaults);
-[[nodiscard]] install_plan plan_install(const installation* installed, const installation& desired,
-                                        const install_defaults& defaults);
-[[nodiscard]] std::string format_plan(std::string_view service, const install_plan& plan);
-/// The list alone, a line each, indented.
-[[nodiscard]] std::string format_changes(const install_plan& plan);
-
-/// One of them as what is wrong with the service that is there: `startup is manual, would be auto`.
-[[nodiscard]] std::string format_drift(const config_change& c);
-
-/// The account of a service that is there: any name that Windows gives.
-[[nodiscard]] account parse_known_account(std::string_view name, std::string_view service);
-
-/// The environment with what is asked: NAME=value sets, NAME= takes out; names are case-blind.
-[[nodiscard]] std::vector<std::string> merged_environment(std::vector<std::string> existing,
-                                                          const std::vector<std::string>& requested);
-
-/// What goes without, where the system refuses a level that is optional: for a warning.
-[[nodiscard]] std::string_view consequence_of_missing(std::uint32_t level) noexcept;
-/// 120, 124 and 1733: the system does not know the level.
-[[nodiscard]] constexpr bool is_level_unreadable(std::uint32_t code) noexcept {
-  return code == win32_error::call_not_implemented || code == win32_error::invalid_level || code == win32_error::invalid_tag;
-}
-
-[[nodiscard]] std::optional<config_level> level_of(const installation& i, std::uint32_t number);
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_MODEL
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-WINSVC_INLINE account parse_known_account(std::string_view name, std::string_view service) {
-  if (auto known = parse_account(name, service)) return *std::move(known);
-  const bool another = strings::starts_with_nocase(name, "NT SERVICE\\");
-  return {another ? account_kind::virtual_account : account_kind::user, std::string(name)};
-}
-
-WINSVC_INLINE std::vector<std::string> merged_environment(std::vector<std::string> existing,
-                                                   const std::vector<std::string>& requested) {
-  const auto name_of = [](const std::string& s) { return std::string_view(s).substr(0, s.find('=')); };
-  for (const auto& one : requested) {
-    const auto same = std::find_if(existing.begin(), existing.end(),
-                                   [&](const std::string& s) { return strings::equal_nocase(name_of(s), name_of(one)); });
-    const bool out = one.size() == name_of(one).size() + 1;
-    if (same == existing.end()) {
-      if (!out) existing.push_back(one);
-    } else if (out) {
-      existing.erase(same);
-    } else {
-      *same = one;
-    }
-  }
-  return existing;
-}
-
-WINSVC_INLINE std::string_view consequence_of_missing(std::uint32_t l) noexcept {
-  switch (l) {
-    case config_level_id::description:
-      return "the Services window shows no description";
-    case config_level_id::failure_actions:
-      return "it is not started again after a failure";
-    case config_level_id::delayed_start:
-      return "it starts without delay";
-    case config_level_id::failure_flag:
-      return "it is started again after a crash alone, not after it stopped with an error";
-    case config_level_id::sid_type:
-      return "files cannot be opened to this service alone";
-    case config_level_id::required_privileges:
-      return "its process keeps every privilege of its account";
-    case config_level_id::preshutdown:
-      return "the system's own time-out counts when the machine shuts down";
-    default:
-      return {};
-  }
-}
-
-WINSVC_INLINE std::optional<config_level> level_of(const installation& i, std::uint32_t number) {
-  const auto found = i.levels.find(number);
-  return found == i.levels.end() ? std::nullopt : std::optional(found->second);
-}
-
-/// What follows a failure; nothing: leave it as it is.
-WINSVC_INLINE std::optional<recovery_plan> desired_recovery(const command& command, const service_spec& spec,
-                                                    const installation* installed) {
-  if (installed && !command.recovery && !command.recovery_reset && !spec.recovery) return std::nullopt;
-  const auto old = installed ? level_of(*installed, config_level_id::failure_actions) : std::nullopt;
-  recovery_plan expected = spec.recovery ? *spec.recovery : old ? std::get<recovery_plan>(*old) : default_recovery();
-  if (command.recovery) expected.actions = *command.recovery;
-  if (command.recovery_reset) expected.reset = *command.recovery_reset;
-  for (auto& action : expected.actions)
-    action.delay = std::clamp(action.delay, std::chrono::milliseconds(0), longest_recovery_delay);
-  return expected;
-}
-
-WINSVC_INLINE result<installation> desired_installation(const command& command, const service_spec& spec,
-                                                const installation* installed, const install_defaults& defaults) {
-  installation desired;
-  const auto default_of = [installed](auto value) { return installed ? std::nullopt : std::optional(std::move(value)); };
-  const auto first_of = [](const auto& a, const auto& b, auto otherwise) { return a ? a : b ? b : otherwise; };
-
-  desired.startup = first_of(command.startup, spec.startup, default_of(startup::automatic));
-  desired.display_name = first_of(command.display_name, spec.display_name, default_of(spec.name));
-  desired.dependencies = first_of(command.depends_on, spec.depends_on, default_of(std::vector<std::string>()));
-  const launch_options older = installed && installed->binary ? launch_options_of(*installed->binary) : launch_options();
-  const launch_options launch = command.launch.override_with(older);
-  desired.binary = image_path(defaults.executable, launch);
-
-  const auto name = first_of(command.username, spec.account, default_of(std::string("virtual")));
-  if (name) {
-    auto parsed = parse_account(*name, spec.name);
-    if (!parsed) return failure{parsed.error()};
-    desired.account = *std::move(parsed);
-  } else if (command.password_stdin) {
-    desired.account = installed->account;
-  }
-  if (desired.account && desired.account->needs_password()) {
-    const bool same = installed && installed->account && strings::equal_nocase(installed->account->name, desired.account->name);
-    desired.new_password = !same || command.username || command.password_stdin;
-  }
-
-  const auto description = first_of(command.description, spec.description, std::optional<std::string>());
-  const auto set = [&desired](config_level l) { desired.levels.insert_or_assign(number(l), std::move(l)); };
-  if (description && (installed || !description->empty())) set(description_text{*description});
-  if (auto recovery = desired_recovery(command, spec, installed)) set(*std::move(recovery));
-  set(failure_flag{true});
-  const auto old_type = installed ? level_of(*installed, config_level_id::sid_type) : std::nullopt;
-  const bool stricter = old_type && std::get<sid_type>(*old_type).value == sid_type::restricted;  // an administrator's
-  set(sid_type{stricter ? sid_type::restricted : sid_type::unrestricted});
-  required_privileges privileges{{"SeChangeNotifyPrivilege"}};
-  for (const auto& p : spec.privileges) {
-    if (!strings::equal_nocase(p, privileges.names[0])) privileges.names.push_back(p);
-  }
-  set(std::move(privileges));
-  set(preshutdown_timeout{first_of(launch.preshutdown, spec.preshutdown, std::optional(defaults.preshutdown)).value()});
-
-  if (!command.environment.empty()) {
-    desired.environment = merged_environment(
-        installed && installed->environment ? *installed->environment : std::vector<std::string>(), command.environment);
-  }
-  for (const auto& user : command.allow_control) desired.control_users[user] = true;
-  if (shared_folder_reason(defaults.program_folder).empty()) desired.can_read_program_folder = true;
-  if (!defaults.data_folder.empty()) desired.can_modify_data_folder = true;
-  return desired;
-}
-
-/// The names of variables; a value may be a secret. `new value` where one is another than before.
-WINSVC_INLINE std::string format_variables(const std::vector<std::string>& items, const std::vector<std::string>& before) {
-  const auto name_of = [](const std::string& s) { return std::string_view(s).substr(0, s.find('=', 1)); };
-  std::vector<std::string> out;
-  for (const auto& one : items) {
-    const bool changed = std::any_of(before.begin(), before.end(), [&](const std::string& b) {
-      return strings::equal_nocase(name_of(b), name_of(one)) && b != one;
-    });
-    out.push_back(std::string(name_of(one)) + (changed ? " (new value)" : ""));
-  }
-  return out.empty() ? "none" : strings::join(out, ", ");
-}
-
-WINSVC_INLINE install_plan plan_install(const installation* installed, const installation& desired, const install_defaults& defaults) {
-  install_plan plan;
-  plan.creates_service = installed == nullptr;
-  const auto put = [&](config_item item, std::string name, const std::optional<std::string>& from,
-                       const std::string& to) {
-    if (installed && from && *from == to) return;
-    const auto word = [](const std::string& s) { return s.empty() ? "none" : s; };
-    const std::string before = !installed ? std::string() : from ? word(*from) : "unknown";
-    plan.changes.push_back({item, std::move(name), before, word(to)});
-  };
-  const auto shown = [](const auto& field, auto text_of_it) {
-    return field ? std::optional<std::string>(text_of_it(*field)) : std::nullopt;
-  };
-  const auto list = [](const std::vector<std::string>& l) {
-    return l.empty() ? std::string("none") : strings::join(l, ", ");
-  };
-  const auto same = [](const std::string& s) { return s; };
-  const installation old = installed ? *installed : installation();
-
-  if (desired.startup) {
-    const auto word = [](winsvc::startup s) { return std::string(winsvc::name(s)); };
-    put(config_item::startup, "startup", shown(old.startup, word), word(*desired.startup));
-  }
-  if (desired.binary) put(config_item::binary, "binary", shown(old.binary, same), *desired.binary);
-  if (desired.display_name) put(config_item::display_name, "display name", shown(old.display_name, same), *desired.display_name);
-  if (desired.account && !(old.account && strings::equal_nocase(old.account->name, desired.account->name))) {
-    put(config_item::account, "account", shown(old.account, [](const account& a) { return a.name; }), desired.account->name);
-  }
-  if (desired.new_password) put(config_item::password, "password", std::nullopt, "the one that is given");
-  if (desired.dependencies) {
-    if (installed || !desired.dependencies->empty())
-      put(config_item::dependencies, "depends on", shown(old.dependencies, list), list(*desired.dependencies));
-  }
-  const auto level_text = [](const config_level& l) { return format_config_level(l); };  // there are other functions of that name
-  for (const auto& row : config_level_table) {
-    if (const auto to = level_of(desired, row.number))
-      put(row.item, std::string(row.name), shown(level_of(old, row.number), level_text), level_text(*to));
-  }
-  if (desired.environment && (installed || !desired.environment->empty()))
-    put(config_item::environment, "environment", shown(old.environment, [&](const auto& all) { return format_variables(all, {}); }),
-        format_variables(*desired.environment, old.environment.value_or(std::vector<std::string>())));
-
-  const auto right = [&put](config_item item, std::string name, std::optional<bool> has, const std::string& to) {
-    if (!has.value_or(false)) put(item, std::move(name), has ? std::optional<std::string>("none") : std::nullopt, to);
-  };
-  // Whether these are there can be seen by whom it concerns, or it is no news.
-  if (!installed || old.event_source == false) right(config_item::event_source, "event source", false, "registered");
-  for (const auto& [user, may] : desired.control_users) {
-    const auto has = old.control_users.find(user);
-    right(config_item::control, "rights of " + user,
-          has == old.control_users.end() ? std::nullopt : std::optional<bool>(has->second), "start and stop it");
-  }
-  const auto& account = desired.account ? desired.account : old.account;
-  if (account && account->needs_logon_right()) {
-    const bool other = plan.has(config_item::account) || desired.new_password;
-    if (other) put(config_item::logon_right, "log-on right", std::nullopt, "as a service");
-    else if (old.logon_right == false) right(config_item::logon_right, "log-on right", false, "as a service");
-  }
-  if (desired.can_read_program_folder) right(config_item::program_folder, "may read", old.can_read_program_folder, defaults.program_folder);
-  if (desired.can_modify_data_folder) right(config_item::data_folder, "may modify", old.can_modify_data_folder, defaults.data_folder);
-  return plan;
-}
-
-WINSVC_INLINE std::string format_changes(const install_plan& plan) {
-  std::string out;
-  for (const auto& c : plan.changes) {
-    out += "  " + pad_right(c.name, 14) + (c.from.empty() ? "" : c.from + " -> ") + c.to + '\n';
-  }
-  return out;
-}
-
-WINSVC_INLINE std::string format_plan(std::string_view service, const install_plan& plan) {
-  const std::string quoted = '\'' + std::string(service) + '\'';
-  if (plan.creates_service) return quoted + " is not installed; install creates it:\n" + format_changes(plan);
-  if (plan.changes.empty()) return quoted + " is installed as it is asked for; nothing changes\n";
-  return quoted + " is installed; these change:\n" + format_changes(plan);
-}
-
-WINSVC_INLINE std::string format_drift(const config_change& c) {
-  switch (c.item) {
-    case config_item::program_folder: return "the service has no right of its own to read " + c.to;
-    case config_item::data_folder: return "the service has no right of its own to modify " + c.to;
-    case config_item::logon_right: return "its account may not log on as a service";
-    case config_item::event_source: return "its event source is not registered";
-    default: return c.name + " is " + c.from + ", would be " + c.to;
-  }
-}
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_MODEL
-
-// =====================================================================================================================
-// model/flat_object.hpp
-// =====================================================================================================================
-
-// JSON objects of texts and numbers alone, read: what a service says of itself, to its own verbs.
-//
-//   parse_flat_object("{\"pid\":7,\"url\":\"http://...\"}")->find("pid")->text    // "7"
-//
-// It reads what base/json_text.hpp writes of such members, in any order, and nothing else: anything else is no answer.
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <map>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-struct flat_value {
-  std::string text;  ///< of a number, its digits
-  bool is_number = false;
-};
-using flat_object = std::map<std::string, flat_value>;
-
-[[nodiscard]] std::optional<flat_object> parse_flat_object(std::string_view s);
-
-/// The member's text; "" where there is none.
-[[nodiscard]] std::string text_of(const flat_object& o, const std::string& name);
-/// The member's number; 0 where there is none.
-[[nodiscard]] std::uint64_t number_of(const flat_object& o, const std::string& name);
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_MODEL
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-WINSVC_INLINE std::string text_of(const flat_object& o, const std::string& name) {
-  const auto found = o.find(name);
-  return found == o.end() ? std::string() : found->second.text;
-}
-WINSVC_INLINE std::uint64_t number_of(const flat_object& o, const std::string& name) {
-  std::uint64_t number = 0;
-  static_cast<void>(strings::parse_number(text_of(o, name), ~std::uint64_t{0}, number));
-  return number;
-}
-
-/// A JSON string at the front of `s`, which moves past it. The escapes that json_quoted writes, and no others.
-WINSVC_INLINE std::optional<std::string> parse_json_string(std::string_view& s) {
-  if (s.empty() || s[0] != '"') return std::nullopt;
-  std::string out;
-  for (std::size_t i = 1; i < s.size(); ++i) {
-    if (s[i] == '"') {
-      s.remove_prefix(i + 1);
-      return out;
-    }
-    if (s[i] != '\\') {
-      out += s[i];
-      continue;
-    }
-    if (++i == s.size()) return std::nullopt;
-    switch (s[i]) {
-      case 'n': out += '\n'; break;
-      case 'r': out += '\r'; break;
-      case 't': out += '\t'; break;
-      case '"':
-      case '\\': out += s[i]; break;
-      case 'u': {
-        if (i + 4 >= s.size() || s.substr(i + 1, 2) != "00") return std::nullopt;
-        const auto digit = [](char c) {
-          return strings::is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-        };
-        const int high = digit(s[i + 3]), low = digit(s[i + 4]);
-        if (high < 0 || low < 0) return std::nullopt;
-        out += static_cast<char>(high * 16 + low);
-        i += 4;
-        break;
-      }
-      default: return std::nullopt;
-    }
-  }
-  return std::nullopt;
-}
-
-WINSVC_INLINE std::optional<flat_object> parse_flat_object(std::string_view s) {
-  flat_object out;
-  while (!s.empty() && (s.back() == '\n' || s.back() == '\r')) s.remove_suffix(1);
-  if (s.size() < 2 || s.front() != '{' || s.back() != '}') return std::nullopt;
-  s = s.substr(1, s.size() - 2);
-
-  while (!s.empty()) {
-    const auto name = parse_json_string(s);
-    if (!name || s.empty() || s[0] != ':') return std::nullopt;
-    s.remove_prefix(1);
-    if (!s.empty() && s[0] == '"') {
-      auto value = parse_json_string(s);
-      if (!value) return std::nullopt;
-      out[*name] = {*std::move(value), false};
-    } else {
-      const auto digits = (std::min)(s.find(','), s.size());
-      std::uint64_t number = 0;
-      if (!strings::parse_number(s.substr(0, digits), ~std::uint64_t{0}, number)) return std::nullopt;
-      out[*name] = {std::string(s.substr(0, digits)), true};
-      s.remove_prefix(digits);
-    }
-    if (s.empty()) break;
-    if (s[0] != ',') return std::nullopt;
-    s.remove_prefix(1);
-    if (s.empty()) return std::nullopt;
-  }
-  return out;
-}
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_MODEL
-
-// =====================================================================================================================
-// model/state_file.hpp
-// =====================================================================================================================
-
-// What the running service leaves for `status` to find: `state.json` in its data folder, a flat JSON object of texts
-// and numbers.
-//
-//   {"pid":1234,"url":"http://127.0.0.1:5001","since":"2026-01-31T08:05:09.250Z","failure":""}
-//
-// It is a hint, not a truth: the SCM says whether the service runs, and the pid must be the SCM's for the rest to
-// count.
-
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-struct saved_state {
-  std::uint32_t pid = 0;
-  std::string url;      ///< with the real port; empty before it listens and after it stopped
-  std::string since;    ///< when it began to listen, RFC 3339
-  std::string failure;  ///< the sentence of the last failure; empty after a clean stop
-  std::uint32_t start_ms = 0;  ///< from the start of the process to RUNNING; 0: it did not get there
-  std::string written_at = {};       ///< of the failure, RFC 3339
-  std::string previous_failure = {};    ///< the last failure of a run before, with its time; empty: none is known
-};
-
-[[nodiscard]] std::string format_saved_state(const saved_state& s);
-
-/// Reads what `format_saved_state` wrote, in any order, unknown names ignored. Nothing for anything else: a torn file is no file.
-[[nodiscard]] std::optional<saved_state> parse_saved_state(std::string_view s);
-
-/// What a run should know of those before it, from what the last of them left: how that failed or, where it ended well,
-/// what it knew itself. One that still has an address has been killed, or the machine was.
-[[nodiscard]] std::string last_failure(const saved_state& saved);
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_MODEL
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-WINSVC_INLINE std::string format_saved_state(const saved_state& s) {
-  strings::json_object_writer o;
-  o.put("pid", std::to_string(s.pid)).put_text("url", s.url).put_text("since", s.since).put_text("failure", s.failure);
-  if (s.start_ms != 0) o.put("start_ms", std::to_string(s.start_ms));
-  o.put_text_if_set("when", s.written_at).put_text_if_set("earlier", s.previous_failure);
-  return o.text() + '\n';
-}
-
-WINSVC_INLINE std::string last_failure(const saved_state& saved) {
-  if (!saved.failure.empty()) return saved.written_at + (saved.written_at.empty() ? "" : " ") + saved.failure;
-  if (!saved.url.empty())
-    return "the run that began at " + saved.since + " (pid " + std::to_string(saved.pid) + ") ended without a word";
-  return saved.previous_failure;
-}
-
-WINSVC_INLINE std::optional<saved_state> parse_saved_state(std::string_view s) {
-  const auto members = parse_flat_object(s);
-  if (!members) return std::nullopt;
-  saved_state out;
-  for (const auto& [name, value] : *members) {
-    if (name == "url") out.url = value.text;
-    if (name == "since") out.since = value.text;
-    if (name == "failure") out.failure = value.text;
-    if (name == "when") out.written_at = value.text;
-    if (name == "earlier") out.previous_failure = value.text;
-    if (name != "pid" && name != "start_ms") continue;
-    std::uint64_t number = 0;
-    if (!strings::parse_number(value.text, 0xFFFFFFFFu, number)) return std::nullopt;
-    (name == "pid" ? out.pid : out.start_ms) = static_cast<std::uint32_t>(number);
   }
   return out;
 }
@@ -13992,6 +11146,1792 @@ WINSVC_INLINE multipart_decoder::step multipart_decoder::next() {
 #endif  // WINSVC_BODIES_WIRE
 
 // =====================================================================================================================
+// scm/state.hpp
+// =====================================================================================================================
+
+// The words that a service and the Service Control Manager (SCM) share: states, controls, statuses, exit codes. The
+// numbers are Win32's own, so that the layer that talks to Windows copies them without a table.
+//
+// Source: SERVICE_STATUS, HandlerEx and SetServiceStatus in the Win32 documentation.
+
+#include <bitset>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// dwCurrentState. `none` is before the first report, a state of ours.
+enum class state : std::uint32_t {
+  none = 0,
+  stopped = 1,
+  start_pending = 2,
+  stop_pending = 3,
+  running = 4,
+  continue_pending = 5,
+  pause_pending = 6,
+  paused = 7,
+};
+
+[[nodiscard]] constexpr std::string_view name(state s) noexcept {
+  constexpr std::string_view names[] = {"none",    "stopped",          "start pending", "stop pending",
+                                        "running", "continue pending", "pause pending", "paused"};
+  const auto i = static_cast<std::uint32_t>(s);
+  return i < 8 ? names[i] : "unknown";
+}
+
+[[nodiscard]] constexpr bool is_pending(state s) noexcept {
+  return s == state::start_pending || s == state::stop_pending || s == state::continue_pending ||
+         s == state::pause_pending;
+}
+
+/// What the SCM sends to a service. 128 to 255 are the service's own.
+enum class control : std::uint32_t {
+  stop = 1,
+  pause = 2,
+  continue_control = 3,  // SERVICE_CONTROL_CONTINUE
+  interrogate = 4,
+  shutdown = 5,
+  param_change = 6,
+  device_event = 11,
+  hardware_profile_change = 12,
+  power_event = 13,
+  session_change = 14,
+  preshutdown = 15,
+  time_change = 16,
+};
+
+/// dwControlsAccepted, one bit a kind of control.
+namespace accepted_control {
+inline constexpr std::uint32_t stop = 0x1, pause_continue = 0x2, shutdown = 0x4, param_change = 0x8,
+                               power_event = 0x40, session_change = 0x80, preshutdown = 0x100, time_change = 0x200;
+}
+
+/// How a service ended: dwWin32ExitCode, and dwServiceSpecificExitCode where the first is 1066.
+struct exit_status {
+  std::uint32_t win32 = 0;
+  std::uint32_t specific = 0;
+
+  [[nodiscard]] bool failed() const noexcept { return win32 != 0; }
+  /// The number that tells the most: for the exit code of a process, for a person.
+  [[nodiscard]] std::uint32_t code() const noexcept { return win32 == 1066 ? specific : win32; }
+};
+
+namespace win32_error {
+inline constexpr std::uint32_t exception_in_service = 1064;  // ERROR_EXCEPTION_IN_SERVICE
+inline constexpr std::uint32_t service_specific = 1066;      // ERROR_SERVICE_SPECIFIC_ERROR
+}  // namespace code
+
+/// A failure as the SCM must be told it: never 0, which it reads as success and does not recover from, and never 1066
+/// without a number, which Windows shows as "completed successfully".
+[[nodiscard]] constexpr exit_status failure_status(std::uint32_t reason) noexcept {
+  if (reason == 0 || reason == win32_error::service_specific) return {win32_error::exception_in_service, 0};
+  return {reason, 0};
+}
+
+/// What is reported to the SCM: SERVICE_STATUS without its type field.
+struct service_status {
+  state current = state::none;
+  std::uint32_t accepted = 0;
+  exit_status exit;
+  std::uint32_t checkpoint = 0;
+  std::chrono::milliseconds wait_hint{0};
+};
+
+/// The controls that hooks are there for. What is not hooked is not advertised: the SCM then refuses it for us (1052).
+struct handled_controls {
+  bool pause_continue = false;
+  bool param_change = false;
+  bool power_event = false;
+  bool session_change = false;
+  bool time_change = false;
+  bool preshutdown = false;
+  std::bitset<128> custom;  ///< 128 to 255
+
+  [[nodiscard]] bool has_custom(std::uint32_t control) const noexcept {
+    return control >= 128 && control <= 255 && custom[control - 128];
+  }
+};
+
+/// The one function that computes the mask of accepted controls: nothing in a pending state and in STOPPED. With
+/// PRESHUTDOWN accepted, Windows delivers no SHUTDOWN, so exactly one of the two is asked for.
+[[nodiscard]] std::uint32_t accepted_controls(state s, const handled_controls& h) noexcept;
+
+/// Would a service that accepts `mask` be handed this control? (INTERROGATE always, custom codes always.)
+[[nodiscard]] constexpr bool is_accepted(std::uint32_t mask, control c) noexcept {
+  switch (c) {
+    case control::stop: return (mask & accepted_control::stop) != 0;
+    case control::pause:
+    case control::continue_control: return (mask & accepted_control::pause_continue) != 0;
+    case control::shutdown: return (mask & accepted_control::shutdown) != 0;
+    case control::param_change: return (mask & accepted_control::param_change) != 0;
+    case control::power_event: return (mask & accepted_control::power_event) != 0;
+    case control::session_change: return (mask & accepted_control::session_change) != 0;
+    case control::preshutdown: return (mask & accepted_control::preshutdown) != 0;
+    case control::time_change: return (mask & accepted_control::time_change) != 0;
+    case control::interrogate: return true;
+    default: return static_cast<std::uint32_t>(c) >= 128 && static_cast<std::uint32_t>(c) <= 255;
+  }
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE std::uint32_t accepted_controls(state s, const handled_controls& h) noexcept {
+  if (s != state::running && s != state::paused) return 0;
+  std::uint32_t mask = accepted_control::stop | (h.preshutdown ? accepted_control::preshutdown : accepted_control::shutdown);
+  if (h.pause_continue) mask |= accepted_control::pause_continue;
+  if (h.param_change) mask |= accepted_control::param_change;
+  if (h.power_event) mask |= accepted_control::power_event;
+  if (h.session_change) mask |= accepted_control::session_change;
+  if (h.time_change) mask |= accepted_control::time_change;
+  return mask;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL
+
+// =====================================================================================================================
+// scm/lifecycle.hpp
+// =====================================================================================================================
+
+// The life of a service as a pure state machine: a table of legal moves, and for each move the status to publish.
+//
+//   lifecycle life({});
+//   publish(*life.apply(step::start, 30s));     // START_PENDING, checkpoint 1
+//   publish(*life.apply(step::ready));          // RUNNING
+//   life.apply(step::ready);                    // nullopt: not legal from here, publish nothing
+//
+// It holds no thread, no clock and no handle: the host publishes what it is given, under one lock, in the order given.
+// STOPPED is given once, and nothing after it, because the process may be ended the moment the SCM hears it.
+
+#include <chrono>
+#include <optional>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// What happened, or is asked for. `hook_failed`: a pause or continue hook threw, and things are as they were before.
+enum class lifecycle_event { start, progress, ready, pause, paused, resume, resumed, hook_failed, stop, finished };
+
+/// One legal move. `progress` stays in its state and raises the checkpoint.
+struct transition {
+  state from;
+  lifecycle_event event;
+  state to;
+};
+
+inline constexpr transition transitions[] = {
+    {state::none, lifecycle_event::start, state::start_pending},
+    {state::start_pending, lifecycle_event::progress, state::start_pending},
+    {state::start_pending, lifecycle_event::ready, state::running},
+    {state::start_pending, lifecycle_event::stop, state::stop_pending},
+    {state::start_pending, lifecycle_event::finished, state::stopped},
+    {state::running, lifecycle_event::pause, state::pause_pending},
+    {state::running, lifecycle_event::stop, state::stop_pending},
+    {state::pause_pending, lifecycle_event::progress, state::pause_pending},
+    {state::pause_pending, lifecycle_event::paused, state::paused},
+    {state::pause_pending, lifecycle_event::hook_failed, state::running},
+    {state::pause_pending, lifecycle_event::stop, state::stop_pending},
+    {state::paused, lifecycle_event::resume, state::continue_pending},
+    {state::paused, lifecycle_event::stop, state::stop_pending},
+    {state::continue_pending, lifecycle_event::progress, state::continue_pending},
+    {state::continue_pending, lifecycle_event::resumed, state::running},
+    {state::continue_pending, lifecycle_event::hook_failed, state::paused},
+    {state::continue_pending, lifecycle_event::stop, state::stop_pending},
+    {state::stop_pending, lifecycle_event::progress, state::stop_pending},
+    {state::stop_pending, lifecycle_event::finished, state::stopped},
+};
+
+class lifecycle {
+ public:
+  explicit lifecycle(handled_controls hooks) noexcept : hooks_(hooks) {}
+
+  [[nodiscard]] const service_status& status() const noexcept { return status_; }
+  [[nodiscard]] bool is_stopped() const noexcept { return status_.current == state::stopped; }
+
+  /// Which controls are hooked; known only when the app has been described, which is after START_PENDING.
+  void hooks(handled_controls h) noexcept { hooks_ = h; }
+
+  /// Makes the move and returns what to publish, or nothing where the table has no such move.
+  /// `wait_hint`: how long until the next report at the latest; for pending states only.
+  /// `exit`: for step::finished only.
+  std::optional<service_status> apply(lifecycle_event what, std::chrono::milliseconds wait_hint = {},
+                                      exit_status exit = {}) noexcept;
+
+ private:
+  handled_controls hooks_;
+  service_status status_;
+};
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE std::optional<service_status> lifecycle::apply(lifecycle_event what, std::chrono::milliseconds wait_hint,
+                                                      exit_status exit) noexcept {
+  for (const auto& m : transitions) {
+    if (m.from != status_.current || m.event != what) continue;
+
+    service_status next;
+    next.current = m.to;
+    next.accepted = accepted_controls(m.to, hooks_);
+    if (is_pending(m.to)) {
+      next.checkpoint = m.from == m.to ? status_.checkpoint + 1 : 1;
+      // A progress without a hint of its own keeps the last one; a pending state without any hint would let the SCM
+      // give up after its own 2 s.
+      next.wait_hint = wait_hint.count() > 0 || m.from != m.to ? wait_hint : status_.wait_hint;
+    }
+    if (m.to == state::stopped) next.exit = exit;
+    status_ = next;
+    return next;
+  }
+  return std::nullopt;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL
+
+// =====================================================================================================================
+// scm/control_policy.hpp
+// =====================================================================================================================
+
+// What a control means in a state: the answer for the SCM, the status to publish at once, and what is left to do for
+// the service's own thread. Pure: the control handler asks, publishes, hands on and returns.
+//
+//   decide(state::running, hooks, 2 /* pause */)     // {0, step::pause, duty::pause}
+//   decide(state::paused, hooks, 99)                 // {120}: the service does not know it
+//
+// Source: HandlerEx and "Service Control Handler Function" in the Win32 documentation.
+
+#include <cstdint>
+#include <optional>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// What a control leaves to be done.
+enum class control_action { nothing, stop, pause, resume, reload, power, session, time, custom };
+
+struct control_decision {
+  std::uint32_t return_code = 0;     ///< the handler's return value; of `custom` the hook's comes in its place
+  std::optional<lifecycle_event> event;  ///< applied to the lifecycle before anything else happens
+  control_action action = control_action::nothing;
+};
+
+/// Decides. Whatever comes, even what the SCM should not have sent, has an answer and does no harm.
+[[nodiscard]] control_decision decide_control(state now, const handled_controls& h, std::uint32_t control) noexcept;
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE control_decision decide_control(state now, const handled_controls& h, std::uint32_t what) noexcept {
+  constexpr control_decision unknown{120, {}, control_action::nothing};      // ERROR_CALL_NOT_IMPLEMENTED
+  constexpr control_decision not_now{1061, {}, control_action::nothing};     // ERROR_SERVICE_CANNOT_ACCEPT_CTRL
+  constexpr control_decision done_already{0, {}, control_action::nothing};
+  const bool working = now == state::running || now == state::paused;
+  const auto if_hooked = [&](bool is_hooked, control_action then) {
+    return !is_hooked ? unknown : !working ? not_now : control_decision{0, {}, then};
+  };
+
+  switch (static_cast<control>(what)) {
+    case control::interrogate: return done_already;  // the SCM has our last status, which is true
+    case control::stop:
+    case control::shutdown:
+    case control::preshutdown:
+      if (now == state::stop_pending || now == state::stopped) return done_already;
+      return {0, lifecycle_event::stop, control_action::stop};
+    case control::pause:
+      if (!h.pause_continue) return unknown;
+      if (now == state::paused || now == state::pause_pending) return done_already;
+      return now == state::running ? control_decision{0, lifecycle_event::pause, control_action::pause} : not_now;
+    case control::continue_control:
+      if (!h.pause_continue) return unknown;
+      if (now == state::running || now == state::continue_pending) return done_already;
+      return now == state::paused ? control_decision{0, lifecycle_event::resume, control_action::resume} : not_now;
+    case control::param_change: return if_hooked(h.param_change, control_action::reload);
+    case control::power_event: return if_hooked(h.power_event, control_action::power);
+    case control::session_change: return if_hooked(h.session_change, control_action::session);
+    case control::time_change: return if_hooked(h.time_change, control_action::time);
+    default: return if_hooked(h.has_custom(what), control_action::custom);
+  }
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL
+
+// =====================================================================================================================
+// scm/stop_limits.hpp
+// =====================================================================================================================
+
+// How long a stop may take, by where it comes from.
+//
+//   stop_limits_for(control::shutdown, 20s, {})       // 3 s for requests and each hook, 4.5 s in all
+//
+// Source: "Service Control Handler Function" and SERVICE_PRESHUTDOWN_INFO in the Win32 documentation. The system ends us
+// some 5 s after SHUTDOWN, and at the end of our time after PRESHUTDOWN, whatever we are doing: requests get a part of it,
+// so that hooks and the log have theirs.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+struct stop_limits {
+  std::chrono::milliseconds per_step{0};                ///< for the requests in flight, and for each hook
+  std::optional<std::chrono::milliseconds> total;  ///< and for all of it; none: as long as it makes progress
+};
+
+/// When the machine shuts down or the console is closed.
+inline constexpr std::chrono::milliseconds shutdown_limit{3'000}, shutdown_total{4'500};
+
+/// `limit`: the app's own; `preshutdown`: what the SCM was told.
+[[nodiscard]] stop_limits stop_limits_for(std::uint32_t what, std::chrono::milliseconds limit,
+                                                 std::optional<std::chrono::milliseconds> preshutdown) noexcept;
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE stop_limits stop_limits_for(std::uint32_t what, std::chrono::milliseconds limit,
+                                                 std::optional<std::chrono::milliseconds> preshutdown) noexcept {
+  switch (static_cast<control>(what)) {
+    case control::shutdown: return {(std::min)(limit, shutdown_limit), shutdown_total};
+    case control::preshutdown: {
+      const auto all = preshutdown.value_or(limit);
+      return {(std::min)(limit, all * 3 / 5), all * 9 / 10};
+    }
+    default: return {limit, {}};
+  }
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL
+
+// =====================================================================================================================
+// scm/events.hpp
+// =====================================================================================================================
+
+// What the service writes into the Windows event log, as a table: the ID to filter by, the level, when it is written.
+// `docs/services.md` shows it, and a test compares the two. An ID keeps its meaning for ever.
+//
+// Source: "Event Identifiers" in the Win32 documentation. IDs 1 to 1000 are what the message file (EventCreate.exe)
+// has.
+
+#include <cstdint>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+enum class event_level : std::uint16_t { error = 1, warning = 2, information = 4 };  // EVENTLOG_*_TYPE
+
+enum class service_event : std::uint32_t {
+  started = 1, stopped = 2, failed = 3, degraded = 4, paused = 5, continued = 6, reloaded = 7, crashed = 8, stop_incomplete = 9,
+  error_line = 10, warning_line = 11, line = 12,
+};
+
+struct event_row {
+  service_event id;
+  event_level level;
+  std::string_view name;
+  std::string_view description;
+};
+
+inline constexpr event_row event_table[] = {
+    {service_event::started, event_level::information, "started", "the service runs; the text has its address"},
+    {service_event::stopped, event_level::information, "stopped", "it has stopped as it was asked to"},
+    {service_event::failed, event_level::error, "failed", "it could not start, or stopped because something failed"},
+    {service_event::degraded, event_level::warning, "degraded", "it runs, and something of it does not: the log, say"},
+    {service_event::paused, event_level::information, "paused", "it is paused: requests get 503"},
+    {service_event::continued, event_level::information, "continued", "it serves again"},
+    {service_event::reloaded, event_level::information, "reloaded", "the reload hooks have run"},
+    {service_event::crashed, event_level::error, "crashed", "the process crashed; the text has the minidump's path"},
+    {service_event::stop_incomplete, event_level::warning, "cut", "it has stopped, and cut what did not end in time"},
+    {service_event::error_line, event_level::error, "error line", "a line of the log, where `log_to_event_log` asks for it"},
+    {service_event::warning_line, event_level::warning, "warning line", "the same, of a warning"},
+    {service_event::line, event_level::information, "line", "the same, of level info or debug"},
+};
+
+[[nodiscard]] constexpr const event_row& event_info(service_event e) noexcept {
+  for (const auto& r : event_table) {
+    if (r.id == e) return r;
+  }
+  return event_table[0];
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// scm/account.hpp
+// =====================================================================================================================
+
+// The account a service runs as: how it is spelled, what Windows calls it, and what it gives up.
+//
+//   parse_account("virtual", "hello")->name      // NT SERVICE\hello, the default: an account of its own, no password
+//   parse_account("system", "hello")->name       // LocalSystem
+//   parse_account("CORP\\anna", "hello")->name   // a person's: needs a password and the right to log on as a service
+//
+// Source: "Service User Accounts" and lpServiceStartName, lpPassword of CreateServiceW in the Win32 documentation.
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+enum class account_kind { virtual_account, local_system, local_service, network_service, managed, user };
+
+struct account {
+  account_kind kind = account_kind::virtual_account;
+  std::string name;  ///< lpServiceStartName
+
+  /// Has it a password of its own that must be asked for?
+  [[nodiscard]] bool needs_password() const noexcept { return kind == account_kind::user; }
+  /// lpPassword where none is asked for: NULL for virtual and managed accounts, "" for the built-in ones.
+  [[nodiscard]] std::optional<std::string> fixed_password() const {
+    const bool null = kind == account_kind::virtual_account || kind == account_kind::managed;
+    return null ? std::nullopt : std::optional(std::string());
+  }
+  /// Must it be given SeServiceLogonRight? Built-in and virtual accounts have it.
+  [[nodiscard]] bool needs_logon_right() const noexcept {
+    return kind == account_kind::user || kind == account_kind::managed;
+  }
+  /// What is lost against an account of the service's own; empty for that one.
+  [[nodiscard]] std::string_view losing_rights_warning() const noexcept;
+};
+
+/// `virtual`, `system`, `local-service`, `network-service`, their Windows names, `DOMAIN\name$` (a managed account),
+/// `DOMAIN\name`, `name@domain`, `name` (of this machine). Another service's virtual account is refused.
+[[nodiscard]] result<account> parse_account(std::string_view s, std::string_view service_name);
+
+/// The name as LookupAccountNameW knows it: `.\` is a word of the SCM alone, and a bare name is this machine's first.
+[[nodiscard]] std::string lookup_name(std::string_view name);
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE std::string lookup_name(std::string_view name) {
+  return std::string(strings::starts_with(name, ".\\") ? name.substr(2) : name);
+}
+
+WINSVC_INLINE std::string_view account::losing_rights_warning() const noexcept {
+  switch (kind) {
+    case account_kind::virtual_account: return {};
+    case account_kind::local_system:
+      return "LocalSystem may do anything on this machine: whoever takes over the service takes over the machine";
+    case account_kind::local_service:
+    case account_kind::network_service:
+      return "this account is shared with other services, which can read and stop what this one does";
+    case account_kind::managed: return {};
+    case account_kind::user:
+      return "a person's account has a password, and when that is changed it has to be given here anew";
+  }
+  return {};
+}
+
+WINSVC_INLINE result<account> parse_account(std::string_view s, std::string_view service_name) {
+  struct known_account {
+    std::string_view word;
+    account_kind kind;
+    std::string_view name;
+  };
+  constexpr known_account table[] = {
+      {"system", account_kind::local_system, "LocalSystem"},
+      {"LocalSystem", account_kind::local_system, "LocalSystem"},
+      {".\\LocalSystem", account_kind::local_system, "LocalSystem"},
+      {"NT AUTHORITY\\SYSTEM", account_kind::local_system, "LocalSystem"},
+      {"local-service", account_kind::local_service, "NT AUTHORITY\\LocalService"},
+      {"LocalService", account_kind::local_service, "NT AUTHORITY\\LocalService"},
+      {"NT AUTHORITY\\LocalService", account_kind::local_service, "NT AUTHORITY\\LocalService"},
+      {"NT AUTHORITY\\LOCAL SERVICE", account_kind::local_service, "NT AUTHORITY\\LocalService"},
+      {"network-service", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
+      {"NetworkService", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
+      {"NT AUTHORITY\\NetworkService", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
+      {"NT AUTHORITY\\NETWORK SERVICE", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
+  };
+  const auto refuse = [&](std::string message, std::string hint) {
+    return failure{error{1057, "use the account", std::string(s), std::move(message), std::move(hint)}};
+  };
+  s = strings::trim(s);
+  if (s.empty()) return refuse("it is empty", "give virtual, system, local-service, network-service or DOMAIN\\name");
+  const std::string own = "NT SERVICE\\" + std::string(service_name);
+  if (strings::equal_nocase(s, "virtual") || strings::equal_nocase(s, own)) {
+    return account{account_kind::virtual_account, own};
+  }
+  for (const auto& k : table) {
+    if (strings::equal_nocase(s, k.word)) return account{k.kind, std::string(k.name)};
+  }
+  if (strings::starts_with_nocase(s, "NT SERVICE\\")) {
+    return refuse("it is the virtual account of another service", "'virtual' is this one's own: " + own);
+  }
+  const auto slash = s.find('\\');
+  if (slash == 0 || slash + 1 == s.size() || (slash != s.npos && s.find('\\', slash + 1) != s.npos)) {
+    return refuse("it is no account name", "write DOMAIN\\name, .\\name for this machine, or name@domain");
+  }
+  const account_kind kind = s.back() == '$' ? account_kind::managed : account_kind::user;
+  if (slash != s.npos || s.find('@') != s.npos) return account{kind, std::string(s)};
+  if (kind == account_kind::managed) return refuse("a managed account has a domain", "write DOMAIN\\" + std::string(s));
+  return account{kind, ".\\" + std::string(s)};
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL
+
+// =====================================================================================================================
+// scm/security.hpp
+// =====================================================================================================================
+
+// Who may do what, as text: security descriptors in SDDL, changed without Windows, so that install is tested entry by
+// entry.
+//
+//   add_ace("D:(A;;FA;;;SY)", "(A;OICI;0x1200a9;;;S-1-5-80-1)")   // the entry is put into the DACL, once
+//   remove_aces_of(sddl, "S-1-5-80-1")                              // every entry of that SID is taken out
+//
+// Source: "Security Descriptor String Format" and "ACE Strings" in the Win32 documentation.
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// A SID as Windows writes it into SDDL: the well-known ones have two letters. (An entry that is spelled otherwise than
+/// Windows reads it back would be added at every install anew.)
+[[nodiscard]] std::string trustee(std::string_view sid);
+
+/// Read and execute, for the folder and what is in it: what a service needs of its executable's folder.
+[[nodiscard]] std::string read_ace(std::string_view sid);
+/// Modify: what it needs of its data folder.
+[[nodiscard]] std::string modify_ace(std::string_view sid);
+/// The right to look at the service, start, stop, pause and continue it and send it its own controls; not to change it.
+[[nodiscard]] std::string control_ace(std::string_view sid);
+/// The data folder: the system and administrators all, the service modify, users read what lies in it directly (the
+/// state that `status` shows) and none of its folders (the log). Protected: nothing is inherited, because everyone may
+/// create files in ProgramData. Owned by administrators: whoever owns a folder may open it again.
+[[nodiscard]] std::string data_folder_security(std::string_view service_sid);
+/// The same for a folder that is there already with `sddl`: what an administrator made of one that is closed stays.
+[[nodiscard]] std::string data_folder_security(std::string_view sddl, std::string_view service_sid);
+/// Is it owned by administrators or the system, and inherits nothing? Anybody may have made a folder of our name before
+/// we came.
+[[nodiscard]] bool is_restricted(std::string_view sddl) noexcept;
+/// `sddl` from its DACL on: to give a folder back its rights and leave its owner alone.
+[[nodiscard]] std::string without_owner(std::string_view sddl);
+
+[[nodiscard]] bool has_ace(std::string_view sddl, std::string_view entry) noexcept;
+/// `sddl` with this entry in its DACL, before what is inherited; unchanged when it has it, and where no DACL means that
+/// everyone may do everything (NO_ACCESS_CONTROL). A missing DACL is begun.
+[[nodiscard]] std::string add_ace(std::string_view sddl, std::string_view entry);
+/// `sddl` without any entry of this SID in its DACL.
+[[nodiscard]] std::string remove_aces_of(std::string_view sddl, std::string_view sid);
+
+/// Why a service's right to its executable's folder is not written there; empty where it is. Entries are handed down to
+/// all that is in a folder, so they belong to one that is the program's own.
+[[nodiscard]] std::string_view shared_folder_reason(std::string_view path) noexcept;
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE std::string read_ace(std::string_view sid) { return "(A;OICI;0x1200a9;;;" + trustee(sid) + ")"; }
+WINSVC_INLINE std::string modify_ace(std::string_view sid) {
+  return "(A;OICI;0x1301bf;;;" + trustee(sid) + ")";
+}
+WINSVC_INLINE std::string control_ace(std::string_view sid) {
+  return "(A;;CCLCSWRPWPDTLOCRRC;;;" + trustee(sid) + ")";
+}
+WINSVC_INLINE std::string data_folder_security(std::string_view service_sid) {
+  return "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)" + modify_ace(service_sid) +
+         "(A;;0x1200a9;;;BU)(A;OINPIO;0x120089;;;BU)";
+}
+
+WINSVC_INLINE std::string trustee(std::string_view sid) {
+  struct known_sid {
+    std::string_view sid, letters;
+  };
+  constexpr known_sid table[] = {
+      {"S-1-1-0", "WD"},       {"S-1-5-4", "IU"},       {"S-1-5-6", "SU"},       {"S-1-5-11", "AU"},
+      {"S-1-5-18", "SY"},      {"S-1-5-19", "LS"},      {"S-1-5-20", "NS"},      {"S-1-5-32-544", "BA"},
+      {"S-1-5-32-545", "BU"},  {"S-1-5-32-546", "BG"},  {"S-1-5-32-547", "PU"},
+  };
+  for (const auto& k : table) {
+    if (strings::equal_nocase(k.sid, sid)) return std::string(k.letters);
+  }
+  return std::string(sid);
+}
+
+/// Where the entries of the DACL begin and end in `sddl`; {npos, npos} without a DACL.
+struct dacl_extent {
+  std::size_t begin = std::string_view::npos, end = std::string_view::npos;
+};
+WINSVC_INLINE dacl_extent find_dacl(std::string_view sddl) noexcept {
+  // A part begins with its letter and a colon outside of parentheses: O: G: D: S:
+  int depth = 0;
+  dacl_extent found;
+  for (std::size_t i = 0; i < sddl.size(); ++i) {
+    if (sddl[i] == '(') ++depth;
+    if (sddl[i] == ')') --depth;
+    if (depth != 0 || i + 1 >= sddl.size() || sddl[i + 1] != ':') continue;
+    if (found.begin != sddl.npos) {
+      found.end = i;
+      return found;
+    }
+    if (sddl[i] == 'D') found.begin = i + 2;
+  }
+  if (found.begin != sddl.npos) found.end = sddl.size();
+  return found;
+}
+
+WINSVC_INLINE std::string_view dacl_of(std::string_view sddl) noexcept {
+  const dacl_extent dacl = find_dacl(sddl);
+  return dacl.begin == sddl.npos ? std::string_view() : sddl.substr(dacl.begin, dacl.end - dacl.begin);
+}
+/// The letters between `D:` and its first entry.
+WINSVC_INLINE std::string_view dacl_flags(std::string_view sddl) noexcept {
+  const std::string_view dacl = dacl_of(sddl);
+  return dacl.substr(0, dacl.find('('));
+}
+
+WINSVC_INLINE bool has_ace(std::string_view sddl, std::string_view entry) noexcept {
+  return dacl_of(sddl).find(entry) != sddl.npos;
+}
+
+WINSVC_INLINE std::string add_ace(std::string_view sddl, std::string_view entry) {
+  const dacl_extent dacl = find_dacl(sddl);
+  if (dacl.begin == sddl.npos) return std::string(sddl) + "D:" + std::string(entry);
+  const bool open_to_all = dacl_flags(sddl).find("NO_ACCESS_CONTROL") != sddl.npos;
+  if (open_to_all || has_ace(sddl, entry)) return std::string(sddl);
+  const std::string_view entries = dacl_of(sddl);
+  // Windows wants what was inherited (flag ID) behind what was not.
+  std::size_t position = dacl.end;
+  for (auto open = entries.find('('); open != entries.npos && position == dacl.end; open = entries.find('(', open + 1)) {
+    const auto flags = entries.find(';', open);
+    const auto after = flags == entries.npos ? flags : entries.find(';', flags + 1);
+    if (after != entries.npos && entries.substr(flags + 1, after - flags - 1).find("ID") != entries.npos)
+      position = dacl.begin + open;
+  }
+  return std::string(sddl.substr(0, position)) + std::string(entry) + std::string(sddl.substr(position));
+}
+
+WINSVC_INLINE std::string remove_aces_of(std::string_view sddl, std::string_view sid) {
+  const dacl_extent dacl = find_dacl(sddl);
+  if (dacl.begin == sddl.npos) return std::string(sddl);
+  const auto is_of = [](std::string_view one, const std::string& recipient) {
+    const std::string ending = ";" + recipient + ")";
+    return one.size() >= ending.size() && strings::equal_nocase(one.substr(one.size() - ending.size()), ending);
+  };
+  const std::string whole(sid), letters = trustee(sid);
+  std::string out(sddl.substr(0, dacl.begin));
+  std::string_view rest = dacl_of(sddl);
+  while (!rest.empty()) {
+    const auto open = rest.find('(');
+    out += rest.substr(0, open);  // the DACL's flags
+    if (open == rest.npos) break;
+    const auto close = rest.find(')', open);
+    const std::string_view one = rest.substr(open, close == rest.npos ? close : close - open + 1);
+    if (!is_of(one, whole) && !is_of(one, letters)) out += one;
+    rest.remove_prefix(open + one.size());
+  }
+  return out + std::string(sddl.substr(dacl.end));
+}
+
+WINSVC_INLINE std::string data_folder_security(std::string_view sddl, std::string_view service_sid) {
+  return is_restricted(sddl) ? add_ace(sddl, modify_ace(service_sid)) : data_folder_security(service_sid);
+}
+
+WINSVC_INLINE bool is_restricted(std::string_view sddl) noexcept {
+  bool owned = false;
+  for (const std::string_view owner : {"O:BA", "O:SY", "O:S-1-5-32-544", "O:S-1-5-18"}) {
+    const auto after = sddl.substr((std::min)(owner.size(), sddl.size()), 2);
+    owned = owned || (strings::starts_with(sddl, owner) && (after == "D:" || after == "G:"));
+  }
+  return owned && strings::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
+}
+
+WINSVC_INLINE std::string without_owner(std::string_view sddl) {
+  const dacl_extent dacl = find_dacl(sddl);
+  return dacl.begin == sddl.npos ? std::string() : std::string(sddl.substr(dacl.begin - 2));
+}
+
+WINSVC_INLINE std::string_view shared_folder_reason(std::string_view path) noexcept {
+  const auto slash = [](char c) { return c == '\\' || c == '/'; };
+  while (!path.empty() && slash(path.back())) path.remove_suffix(1);
+  if (strings::starts_with(path, "\\\\?\\") && path.size() > 5 && path[5] == ':') path.remove_prefix(4);  // \\?\C:\...
+  if (path.size() >= 2 && slash(path[0]) && slash(path[1])) return "it lies on another machine";
+  if (path.size() >= 2 && path[1] == ':') path.remove_prefix(2);
+  if (path.empty() || path == ".") return "it is the root of a drive";
+  path.remove_prefix(slash(path[0]) ? 1 : 0);
+
+  std::size_t end = 0;
+  while (end < path.size() && !slash(path[end])) ++end;
+  const std::string_view first = path.substr(0, end);
+  if (strings::equal_nocase(first, "Windows")) return "it is a folder of Windows itself";
+  if (end < path.size()) return {};
+  for (const std::string_view shared : {"Program Files", "Program Files (x86)", "ProgramData", "Users"}) {
+    if (strings::equal_nocase(first, shared)) return "it is a folder of everybody's";
+  }
+  return {};
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL
+
+// =====================================================================================================================
+// scm/config_levels.hpp
+// =====================================================================================================================
+
+// What ChangeServiceConfig2W sets, level by level. A level's number is its place in `config_level`, counted from 1.
+//
+//   change_level(service, model::failure_flag{true});     // SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, 4
+//
+// Systems differ in the levels they know: a refusal with 120, 124 or 1733 is a warning, not a failure.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+struct description_text {
+  std::string text;
+};
+/// An automatic start some two minutes after the others.
+struct delayed_start {
+  bool on = false;
+};
+/// Is a STOPPED with an exit code a failure too? Without it recovery acts on crashes alone.
+struct failure_flag {
+  bool on = false;
+};
+/// SERVICE_SID_TYPE_*: with `unrestricted` the process's token holds the SID of `NT SERVICE\<name>`, whatever account
+/// it runs as, so that files can be opened to this service and to no other.
+struct sid_type {
+  std::uint32_t value = 0;
+  static constexpr std::uint32_t none = 0, unrestricted = 1, restricted = 3;
+};
+/// The privileges that stay in the process's token; the SCM takes the others out. Empty: all that the account has.
+struct required_privileges {
+  std::vector<std::string> names;
+};
+/// How long the SCM waits for the service before the machine shuts down.
+struct preshutdown_timeout {
+  std::chrono::milliseconds limit{0};
+};
+
+using config_level = std::variant<description_text,      // 1 SERVICE_CONFIG_DESCRIPTION
+                                  recovery_plan,         // 2 SERVICE_CONFIG_FAILURE_ACTIONS
+                                  delayed_start,         // 3 SERVICE_CONFIG_DELAYED_AUTO_START_INFO
+                                  failure_flag,          // 4 SERVICE_CONFIG_FAILURE_ACTIONS_FLAG
+                                  sid_type,              // 5 SERVICE_CONFIG_SERVICE_SID_INFO
+                                  required_privileges,   // 6 SERVICE_CONFIG_REQUIRED_PRIVILEGES_INFO
+                                  preshutdown_timeout>;  // 7 SERVICE_CONFIG_PRESHUTDOWN_INFO
+
+namespace config_level_id {
+inline constexpr std::uint32_t description = 1, failure_actions = 2, delayed_start = 3, failure_flag = 4, sid_type = 5,
+                               required_privileges = 6, preshutdown = 7;
+}
+[[nodiscard]] std::uint32_t number(const config_level& l) noexcept;
+/// As an install plan shows it.
+[[nodiscard]] std::string format_config_level(const config_level& l);
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE std::uint32_t number(const config_level& l) noexcept {
+  return static_cast<std::uint32_t>(l.index()) + 1;
+}
+
+WINSVC_INLINE std::string format_config_level(const config_level& l) {
+  struct writer {
+    std::string operator()(const description_text& v) const { return v.text; }
+    std::string operator()(const recovery_plan& v) const {
+      return recovery_text(v.actions) + ", reset " + exact_duration(v.reset);
+    }
+    std::string operator()(const delayed_start& v) const { return v.on ? "yes" : "no"; }
+    std::string operator()(const failure_flag& v) const { return v.on ? "yes" : "no"; }
+    std::string operator()(const sid_type& v) const {
+      return v.value == sid_type::none           ? "none"
+             : v.value == sid_type::unrestricted ? "unrestricted"
+             : v.value == sid_type::restricted   ? "restricted"
+                                                 : std::to_string(v.value);
+    }
+    std::string operator()(const required_privileges& v) const {
+      return v.names.empty() ? "all that the account has" : strings::join(v.names, ", ");
+    }
+    std::string operator()(const preshutdown_timeout& v) const { return exact_duration(v.limit); }
+  };
+  return std::visit(writer{}, l);
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL
+
+// =====================================================================================================================
+// scm/event_record.hpp
+// =====================================================================================================================
+
+// What stands in the Windows event log, read: the records as ReadEventLogW hands them out, and what the service control
+// manager says of a service in them.
+//
+//   for (const auto& record : parse_event_records(buffer))
+//     if (const auto said = describe_scm_event(record, "Hello service")) print(*said);
+//
+// The SCM's own words are in a message file, in the language of the machine; here they are said in ours.
+// Source: EVENTLOGRECORD in the Win32 documentation; the events of the source "Service Control Manager" by their IDs.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+struct event_record {
+  clock::system_time time;
+  std::uint32_t id = 0;  ///< without its facility and severity
+  std::string source;
+  std::vector<std::string> insertion_strings;  ///< what is inserted into the message
+};
+
+/// All that are whole, in their order.
+[[nodiscard]] std::vector<event_record> parse_event_records(std::string_view buffer);
+
+inline constexpr std::string_view scm_source = "Service Control Manager";
+/// What the SCM says of the service that the Services window shows by this name; nothing where it is another's, or about
+/// something else than a trouble.
+[[nodiscard]] std::optional<std::string> describe_scm_event(const event_record& record, std::string_view display_name);
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE std::vector<event_record> parse_event_records(std::string_view buffer) {
+  std::vector<event_record> all;
+  const auto number = [](std::string_view bytes, std::size_t position, std::size_t size) {
+    std::uint32_t value = 0;
+    for (std::size_t i = size; i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[position + i]);
+    return value;
+  };
+  constexpr std::size_t head = 56;  // the names follow
+  while (buffer.size() >= head) {
+    const std::size_t length = number(buffer, 0, 4);
+    if (length < head || length > buffer.size()) break;
+    const auto record = buffer.substr(0, length);
+    const auto text_at = [&](std::size_t& position) {
+      std::u16string units;
+      for (; position + 1 < record.size(); position += 2) {
+        const auto unit = static_cast<char16_t>(number(record, position, 2));
+        if (unit == 0) break;
+        units += unit;
+      }
+      position += 2;
+      return strings::to_utf8(units);
+    };
+    event_record one;
+    one.time = clock::system_time(std::chrono::seconds(number(record, 12, 4)));
+    one.id = number(record, 20, 4) & 0xFFFF;
+    std::size_t position = head;
+    one.source = text_at(position);
+    position = number(record, 36, 4);
+    for (std::uint32_t remaining = number(record, 26, 2); remaining > 0 && position < record.size(); --remaining) one.insertion_strings.push_back(text_at(position));
+    all.push_back(std::move(one));
+    buffer.remove_prefix(length);
+  }
+  return all;
+}
+
+WINSVC_INLINE std::optional<std::string> describe_scm_event(const event_record& record, std::string_view display_name) {
+  struct row {
+    std::uint32_t id;
+    std::size_t name;           // which text is the service's
+    std::string_view sentence;  // {1} is the first text; {=1} is one that stands for a code
+  };
+  constexpr row rows[] = {
+      {7000, 0, "it failed to start: {=2}"},
+      {7001, 0, "it needs '{2}', which failed to start: {=3}"},
+      {7009, 1, "it did not connect within {1} ms of its start"},
+      {7011, 1, "it did not answer a control within {1} ms"},
+      {7022, 0, "it hung on starting"},
+      {7023, 0, "it ended with an error: {=2}"},
+      {7024, 0, "it ended with an error of its own: {=2}"},
+      {7031, 0, "it ended unexpectedly, {2} time(s) so far; what follows, follows after {3} ms"},
+      {7034, 0, "it ended unexpectedly, {2} time(s) so far"},
+      {7038, 0, "it could not log on as {2} with the password it has: {=3}"},
+      {7041, 0, "it could not log on as {2}, which may not log on as a service"},
+  };
+  if (record.source != scm_source) return std::nullopt;
+  for (const auto& r : rows) {
+    if (r.id != record.id || r.name >= record.insertion_strings.size()) continue;
+    if (!strings::equal_nocase(record.insertion_strings[r.name], display_name)) return std::nullopt;
+    std::string out;
+    for (std::size_t position = 0; position < r.sentence.size(); ++position) {
+      if (r.sentence[position] != '{') {
+        out += r.sentence[position];
+        continue;
+      }
+      const bool stands_for_a_code = r.sentence[position + 1] == '=';
+      position += stands_for_a_code ? 2 : 1;
+      const auto which = static_cast<std::size_t>(r.sentence[position] - '1');
+      std::string_view text = which < record.insertion_strings.size() ? std::string_view(record.insertion_strings[which]) : std::string_view("?");
+      ++position;  // the brace
+      while (stands_for_a_code && strings::starts_with(text, "%%")) text.remove_prefix(2);
+      out += text;
+      std::uint64_t code = 0;
+      if (!stands_for_a_code || !strings::parse_number(text, 0xFFFFFFFFu, code)) continue;
+      if (const auto* known = explain(static_cast<std::uint32_t>(code))) out += ", " + std::string(known->message);
+    }
+    return out;
+  }
+  return std::nullopt;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL
+
+// =====================================================================================================================
+// scm/saved_state.hpp
+// =====================================================================================================================
+
+// What the running service leaves for `status` to find: `state.json` in its data folder, a flat JSON object of texts
+// and numbers.
+//
+//   {"pid":1234,"url":"http://127.0.0.1:5001","since":"2026-01-31T08:05:09.250Z","failure":""}
+//
+// It is a hint, not a truth: the SCM says whether the service runs, and the pid must be the SCM's for the rest to
+// count.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+struct saved_state {
+  std::uint32_t pid = 0;
+  std::string url;      ///< with the real port; empty before it listens and after it stopped
+  std::string since;    ///< when it began to listen, RFC 3339
+  std::string failure;  ///< the sentence of the last failure; empty after a clean stop
+  std::uint32_t start_ms = 0;  ///< from the start of the process to RUNNING; 0: it did not get there
+  std::string written_at = {};       ///< of the failure, RFC 3339
+  std::string previous_failure = {};    ///< the last failure of a run before, with its time; empty: none is known
+};
+
+[[nodiscard]] std::string format_saved_state(const saved_state& s);
+
+/// Reads what `format_saved_state` wrote, in any order, unknown names ignored. Nothing for anything else: a torn file is no file.
+[[nodiscard]] std::optional<saved_state> parse_saved_state(std::string_view s);
+
+/// What a run should know of those before it, from what the last of them left: how that failed or, where it ended well,
+/// what it knew itself. One that still has an address has been killed, or the machine was.
+[[nodiscard]] std::string last_failure(const saved_state& saved);
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE std::string format_saved_state(const saved_state& s) {
+  strings::json_object_writer o;
+  o.put("pid", std::to_string(s.pid)).put_text("url", s.url).put_text("since", s.since).put_text("failure", s.failure);
+  if (s.start_ms != 0) o.put("start_ms", std::to_string(s.start_ms));
+  o.put_text_if_set("when", s.written_at).put_text_if_set("earlier", s.previous_failure);
+  return o.text() + '\n';
+}
+
+WINSVC_INLINE std::string last_failure(const saved_state& saved) {
+  if (!saved.failure.empty()) return saved.written_at + (saved.written_at.empty() ? "" : " ") + saved.failure;
+  if (!saved.url.empty())
+    return "the run that began at " + saved.since + " (pid " + std::to_string(saved.pid) + ") ended without a word";
+  return saved.previous_failure;
+}
+
+WINSVC_INLINE std::optional<saved_state> parse_saved_state(std::string_view s) {
+  const auto members = parse_flat_object(s);
+  if (!members) return std::nullopt;
+  saved_state out;
+  for (const auto& [name, value] : *members) {
+    if (name == "url") out.url = value.text;
+    if (name == "since") out.since = value.text;
+    if (name == "failure") out.failure = value.text;
+    if (name == "when") out.written_at = value.text;
+    if (name == "earlier") out.previous_failure = value.text;
+    if (name != "pid" && name != "start_ms") continue;
+    std::uint64_t number = 0;
+    if (!strings::parse_number(value.text, 0xFFFFFFFFu, number)) return std::nullopt;
+    (name == "pid" ? out.pid : out.start_ms) = static_cast<std::uint32_t>(number);
+  }
+  return out;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL
+
+// =====================================================================================================================
+// commandline/verbs.hpp
+// =====================================================================================================================
+
+// The command line as two tables: the verbs, and the options with the verbs that take them. The parser, the help and
+// the suggestions all read these; there is no third list.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+enum class verb {
+  help, version, install, update, remove, start, stop, restart, pause, resume, reload, control, status, debug, routes,
+  config, logs, level, doctor, why, run_service
+};
+
+struct verb_info {
+  verb id;
+  std::string_view word;
+  std::string_view aliases;       ///< a second spelling, or empty
+  std::string_view arguments;  ///< what it takes beside options, as the help shows it
+  std::string_view summary;    ///< one line of help; empty hides the verb
+  std::string_view details;    ///< what `help VERB` adds
+};
+
+inline constexpr verb_info verb_table[] = {
+    {verb::install, "install", "", "", "create the service, or bring an existing one to what is asked",
+     "Needs an elevated prompt, or asks for one. What is given here is kept with the service, so that it holds at\n"
+     "every start; an existing service keeps what is not given anew. What fails half-way is taken back."},
+    {verb::update, "update", "", "", "bring an existing service to what is asked",
+     "As install, for a service that is there already."},
+    {verb::remove, "remove", "uninstall", "", "stop the service, delete it, wait until it is gone",
+     "Needs an elevated prompt, or asks for one. A service that is not installed is no error. Its data folder stays."},
+    {verb::start, "start", "", "[-- ARGUMENTS]", "start the service and wait until it serves",
+     "A service that runs already is no error. What stands behind -- reaches the start hooks, this time alone."},
+    {verb::stop, "stop", "", "", "stop the service and wait until it has answered every request",
+     "A service that is stopped already is no error. Exit code 1460: it has stopped, and cut what did not end."},
+    {verb::restart, "restart", "", "[-- ARGUMENTS]", "stop, then start",
+     "With --force the services that depend on it are stopped before and started after it."},
+    {verb::pause, "pause", "", "", "pause the service: it stays, and requests get 503", "Needs a hook of the app."},
+    {verb::resume, "continue", "", "", "let a paused service go on", "Needs a hook of the app."},
+    {verb::reload, "reload", "", "", "have the service read its settings anew, and what the app's hooks read",
+     "All new values are taken or, where one cannot be, none; the log says which."},
+    {verb::control, "control", "", "N", "send the service a control of its own, 128 to 255",
+     "Needs a hook of the app, whose answer is the exit code."},
+    {verb::status, "status", "", "", "what the service is doing, and where it listens",
+     "Exit code: 0 running, 3 installed and not running, 4 not installed."},
+    {verb::debug, "debug", "run", "", "serve in this terminal; Ctrl-C drains and stops",
+     "Needs no installation. Attach a debugger, or start the program in one. Routes, requests and the log are shown."},
+    {verb::logs, "logs", "", "", "the end of the service's log",
+     "Reads the files in the data folder, also while the service does not run. What is older than the oldest file is\n"
+     "gone: ten megabytes a file and five files are kept, where the app does not say otherwise."},
+    {verb::level, "level", "", "LEVEL", "how much the running service logs: debug, info, warn or error",
+     "Until it ends; the setting log_level says how it begins."},
+    {verb::doctor, "doctor", "", "", "what keeps the service from starting and serving, or soon will",
+     "Each finding with what was seen and what to do. --fix brings the installed service to what the program would\n"
+     "install. Exit code: 0, or 1 where there is a problem."},
+    {verb::why, "why", "", "", "what became of the service, and why: in a few sentences",
+     "From the service control manager, what the service left, its log, and its last minidump."},
+    {verb::config, "config", "", "", "every setting: its value, where that comes from, what it is for",
+     "As the service has them that is installed, where one is. Strongest first: the command line (--set, kept at\n"
+     "install), the environment, the settings file, the default. Exit code 13: the file or a value cannot be taken."},
+    {verb::routes, "routes", "", "", "method, pattern, name and source line of every route", ""},
+    {verb::help, "help", "", "[VERB]", "this, or the help of one verb", ""},
+    {verb::version, "version", "", "", "the version of the program and of winsvc", ""},
+    {verb::run_service, "run-service", "", "", "",
+     "How the service control manager starts this program. Not for a person."},
+};
+
+enum class option {
+  startup, display_name, description, username, password_stdin, depends, recovery, recovery_reset, preshutdown,
+  environment, allow_control, host, port, set, unset, config, init, lines, follow, level, since, instance, start_after, plan, force, wait, no_wait, json, no_elevate, elevated,
+  argument, why, fix
+};
+
+/// A set of verbs, one bit each.
+constexpr std::uint32_t verb_bit(verb v) noexcept { return 1u << static_cast<int>(v); }
+template <class... Verbs>
+constexpr std::uint32_t verb_bits(Verbs... v) noexcept {
+  return (verb_bit(v) | ...);
+}
+inline constexpr std::uint32_t verbs_that_install = verb_bits(verb::install, verb::update);
+inline constexpr std::uint32_t verbs_that_wait =
+    verbs_that_install |
+    verb_bits(verb::remove, verb::start, verb::stop, verb::restart, verb::pause, verb::resume);
+/// Those that Windows may refuse to who is not elevated.
+inline constexpr std::uint32_t verbs_that_manage = verbs_that_wait | verb_bits(verb::reload, verb::control);
+inline constexpr std::uint32_t verbs_that_listen = verbs_that_install | verb_bits(verb::debug, verb::run_service);
+inline constexpr std::uint32_t verbs_with_settings = verbs_that_listen | verb_bits(verb::config, verb::doctor);
+
+struct option_info {
+  option id;
+  std::string_view word;
+  std::string_view value;    ///< what it takes, as the help shows it; empty for a switch
+  std::uint32_t verbs;       ///< who takes it
+  std::string_view summary;  ///< empty hides the option
+};
+
+inline constexpr option_info option_table[] = {
+    {option::startup, "--startup", "auto|delayed|manual|disabled", verbs_that_install,
+     "when the system starts it; default auto"},
+    {option::display_name, "--display-name", "TEXT", verbs_that_install, "the name that the Services window shows"},
+    {option::description, "--description", "TEXT", verbs_that_install, "the line under it"},
+    {option::username, "--username", "ACCOUNT", verbs_that_install,
+     "whom it runs as: virtual, system, local-service, network-service, DOMAIN\\name; default virtual"},
+    {option::password_stdin, "--password-stdin", "", verbs_that_install,
+     "the account's password is the first line of standard input; without it, a prompt asks for it"},
+    {option::depends, "--depends", "A,B", verbs_that_install, "services that must run before it; +G is a group"},
+    {option::recovery, "--recovery", "ACTION,...", verbs_that_install,
+     "what follows each failure: restart/5s, none; the last one repeats; default restart/5s,restart/30s,restart/2m"},
+    {option::recovery_reset, "--recovery-reset", "TIME", verbs_that_install,
+     "so long without a failure, and the next is the first again; default 1d"},
+    {option::preshutdown, "--preshutdown", "TIME", verbs_that_install | verb_bit(verb::run_service),
+     "have the machine wait so long for it before it shuts down"},
+    {option::environment, "--env", "NAME=VALUE", verbs_that_install,
+     "a variable of its environment (may be repeated); NAME= takes it out"},
+    {option::allow_control, "--allow-control", "USER", verbs_that_install,
+     "let this user or group start and stop it without elevation (may be repeated)"},
+    {option::host, "--host", "ADDRESS", verbs_with_settings, "the address to listen on"},
+    {option::port, "--port", "N", verbs_with_settings, "the port to listen on; 0 picks a free one"},
+    {option::set, "--set", "NAME=VALUE", verbs_with_settings, "a setting (may be repeated); 'config' lists them"},
+    {option::unset, "--unset", "NAME", verbs_that_install, "forget what an earlier install gave with --set"},
+    {option::config, "--config", "FILE", verbs_with_settings,
+     "the settings file; default: the program's name with .ini, beside it"},
+    {option::fix, "--fix", "", verb_bit(verb::doctor), "mend what can be mended without asking"},
+    {option::init, "--init", "", verb_bit(verb::config), "write a settings file with every setting in it, commented out"},
+    {option::lines, "-n", "N", verb_bit(verb::logs), "so many entries; default 20, or all since --since"},
+    {option::follow, "-f", "", verb_bit(verb::logs), "and what is logged from now on, until Ctrl-C"},
+    {option::level, "--level", "LEVEL", verb_bit(verb::logs), "debug, info, warn or error: that, and what is worse"},
+    {option::since, "--since", "TIME", verb_bit(verb::logs), "of the last 10m, 2h, 1d"},
+    {option::instance, "--instance", "NAME",
+     verbs_that_manage | verb_bits(verb::status, verb::debug, verb::config, verb::logs, verb::level, verb::doctor, verb::why, verb::run_service),
+     "this one of several instances, each a service with a name, settings and data of its own"},
+    {option::start_after, "--start", "", verbs_that_install, "start it afterwards"},
+    {option::plan, "--plan", "", verbs_that_install, "show what would be changed, and change nothing"},
+    {option::force, "--force", "", verb_bits(verb::stop, verb::restart, verb::remove),
+     "stop the services that depend on it, too"},
+    {option::why, "--why", "TEXT", verb_bits(verb::stop, verb::restart), "the reason, which the service's log keeps"},
+    {option::wait, "--wait", "SECONDS", verbs_that_wait, "how long to wait for it; default 60"},
+    {option::no_wait, "--no-wait", "", verb_bits(verb::start, verb::stop), "ask, and do not wait"},
+    {option::json, "--json", "", verb_bits(verb::status, verb::routes, verb::config, verb::doctor), "for a machine to read"},
+    {option::no_elevate, "--no-elevate", "", verbs_that_manage,
+     "fail where elevation is needed, and do not ask for it"},
+    {option::elevated, "--elevated", "PIPE", verbs_that_manage, ""},  // this is the elevated one (os/elevation.hpp)
+    {option::argument, "--argument", "TEXT", verb_bits(verb::start, verb::restart), ""},  // as one behind --
+};
+
+/// Options that people look for, and why there are none.
+struct rejected_option {
+  std::string_view word;
+  bool has_value;
+  std::string_view message, hint;
+};
+inline constexpr rejected_option rejected_options[] = {
+    {"--password", true, "a command line is no place for a password: every user of the machine can read it",
+     "leave it out, and a prompt asks; or pipe it in, with --password-stdin"},
+    {"--interactive", false, "services have had no desktop since Windows Vista", "leave it out"},
+};
+
+[[nodiscard]] const verb_info& info(verb v) noexcept;
+
+/// The help screen. `program` is the name to show in examples; `about` the app's own line.
+[[nodiscard]] std::string help_text(std::string_view program, std::string_view about);
+/// The help of one verb, with its options.
+[[nodiscard]] std::string help_text(std::string_view program, verb v);
+
+[[nodiscard]] std::string pad_right(std::string_view s, std::size_t width);
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE const verb_info& info(verb v) noexcept {
+  for (const auto& r : verb_table) {
+    if (r.id == v) return r;
+  }
+  return verb_table[0];
+}
+
+WINSVC_INLINE std::string pad_right(std::string_view s, std::size_t width) {
+  return std::string(s) + std::string(s.size() < width ? width - s.size() : 1, ' ');
+}
+
+WINSVC_INLINE std::string help_text(std::string_view program, std::string_view about) {
+  std::string out;
+  if (!about.empty()) out += std::string(about) + "\n\n";
+  out += "usage: " + std::string(program) + " VERB [options]\n\n";
+  for (const auto& r : verb_table) {
+    if (!r.summary.empty()) out += "  " + pad_right(r.word, 10) + std::string(r.summary) + '\n';
+  }
+  return out + "\n'" + std::string(program) + " help VERB' shows the options of a verb.\n";
+}
+
+WINSVC_INLINE std::string help_text(std::string_view program, verb v) {
+  const verb_info& r = info(v);
+  std::string out = "usage: " + std::string(program) + ' ' + std::string(r.word);
+  std::string options;
+  for (const auto& o : option_table) {
+    if ((o.verbs & verb_bit(v)) == 0 || o.summary.empty()) continue;
+    const std::string spelled = std::string(o.word) + (o.value.empty() ? "" : " " + std::string(o.value));
+    options += "  " + spelled + "\n      " + std::string(o.summary) + '\n';
+  }
+  if (!options.empty()) out += " [options]";
+  if (!r.arguments.empty()) out += ' ' + std::string(r.arguments);
+  out += "\n\n";
+  if (!r.summary.empty())
+    out += static_cast<char>(strings::to_upper(r.summary[0])) + std::string(r.summary.substr(1)) + ".\n";
+  if (!r.details.empty()) out += std::string(r.details) + '\n';
+  if (!options.empty()) out += '\n' + options;
+  return out;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL
+
+// =====================================================================================================================
+// commandline/command.hpp
+// =====================================================================================================================
+
+// From argv to what is asked: pure, by the tables of commandline/verbs.hpp.
+//
+//   auto asked = parse_command({"install", "--port", "5001"});
+//   if (asked) asked->verb == verb::install; *asked->listen.port == 5001;
+//
+// Verbs and options are case-blind; `--opt value` and `--opt=value` are the same; options may stand before the verb, as
+// pywin32's did. A mistake is an error without a code
+// (the exit code is 2) that suggests the nearest word. No words at all is `help`, with `no_arguments` set, so that the program
+// can try the service control manager first where there is no terminal.
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// What the command line asks for.
+struct command {
+  model::verb verb = model::verb::help;
+  bool no_arguments = false;                 ///< there were no words at all
+  std::optional<model::verb> topic;  ///< help VERB
+  launch_options launch;
+
+  // install, update
+  std::optional<winsvc::startup> startup;
+  std::optional<std::string> display_name;
+  std::optional<std::string> description;
+  std::optional<std::string> username;
+  bool password_stdin = false;
+  std::optional<std::vector<std::string>> depends_on;
+  std::optional<std::vector<recovery_action>> recovery;
+  std::optional<std::chrono::seconds> recovery_reset;
+  std::vector<std::string> environment;    ///< NAME=value; NAME= takes it out
+  std::vector<std::string> allow_control;  ///< users and groups
+  bool start_after = false;
+  bool plan = false;
+
+  // the others
+  std::vector<std::string> arguments;  ///< start, restart: what stands behind --
+  std::uint32_t control = 0;           ///< control N
+  std::optional<std::string> stop_reason;      ///< stop, restart
+  bool force = false;
+  bool no_wait = false;
+  std::chrono::milliseconds wait{60'000};
+  bool json = false;
+  bool init = false;                        ///< config --init
+  bool fix = false;                         ///< doctor --fix
+  std::optional<std::size_t> max_entries;         ///< logs -n
+  bool follow = false;                      ///< logs -f
+  log_level level = log_level::debug;       ///< logs --level, level LEVEL
+  bool has_level = false;                   ///< level LEVEL
+  std::optional<std::chrono::milliseconds> since;  ///< logs --since: so long ago
+  bool no_elevate = false;
+  std::optional<std::string> elevated;  ///< this process is the elevated one, and that its parent's pipe
+};
+
+/// `words` is argv without the program's name, in UTF-8.
+[[nodiscard]] result<command> parse_command(const std::vector<std::string>& arguments);
+
+/// The words for the elevated process: the same, but nothing behind a `--`, where an option added at the end would be
+/// taken for an argument.
+[[nodiscard]] std::vector<std::string> elevated_arguments(const std::vector<std::string>& arguments);
+
+/// What an earlier install left in an ImagePath (model::image_path made it); nothing where it is not one of ours.
+[[nodiscard]] launch_options launch_options_of(const std::string& image_path);
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE failure<error> usage_error(std::string message, std::string hint) {
+  return {error{0, {}, {}, std::move(message), std::move(hint)}};
+}
+
+/// "did you mean 'x'?", or where to look.
+WINSVC_INLINE std::string suggestion(std::string_view word, const std::vector<std::string_view>& known,
+                              std::string otherwise) {
+  const auto best = strings::closest_match(word, known);
+  return best.empty() ? otherwise : "did you mean '" + std::string(best) + "'?";
+}
+
+WINSVC_INLINE const verb_info* find_verb(std::string_view word) noexcept {
+  for (const auto& r : verb_table) {
+    if (strings::equal_nocase(r.word, word) || (!r.aliases.empty() && strings::equal_nocase(r.aliases, word))) return &r;
+  }
+  return nullptr;
+}
+
+WINSVC_INLINE bool is_help_request(std::string_view word) noexcept {
+  for (const std::string_view spelling : {"--help", "-h", "-?", "/?"}) {
+    if (strings::equal_nocase(word, spelling)) return true;
+  }
+  return false;
+}
+
+WINSVC_INLINE result<const verb_info*> verb_of(std::string_view word) {
+  if (is_help_request(word)) return &info(verb::help);
+  if (strings::equal_nocase(word, "--version")) return &info(verb::version);
+  if (const auto* found = find_verb(word)) return found;
+
+  std::vector<std::string_view> known;
+  for (const auto& r : verb_table) {
+    if (!r.summary.empty()) known.push_back(r.word);
+  }
+  return usage_error("unknown verb '" + std::string(word) + "'", suggestion(word, known, "'help' lists the verbs"));
+}
+
+WINSVC_INLINE result<const option_info*> option_of(std::string_view word, const verb_info& v) {
+  std::vector<std::string_view> known;
+  for (const auto& o : option_table) {
+    const bool taken = (o.verbs & verb_bit(v.id)) != 0;
+    if (strings::equal_nocase(o.word, word)) {
+      if (taken) return &o;
+      return usage_error("'" + std::string(v.word) + "' takes no option " + std::string(o.word),
+                         "'help " + std::string(v.word) + "' lists the ones it takes");
+    }
+    if (taken && !o.summary.empty()) known.push_back(o.word);
+  }
+  for (const auto& o : rejected_options) {
+    if (strings::equal_nocase(o.word, word))
+      return usage_error("there is no " + std::string(o.word) + ": " + std::string(o.message), std::string(o.hint));
+  }
+  return usage_error("unknown option '" + std::string(word) + "'",
+                     suggestion(word, known, "'help " + std::string(v.word) + "' lists the options"));
+}
+
+/// `A,B`: no piece may be empty; the empty text is no piece at all.
+WINSVC_INLINE std::optional<std::vector<std::string>> parse_list(std::string_view s) {
+  std::vector<std::string> pieces;
+  if (strings::trim(s).empty()) return pieces;
+  for (const auto& chunk : strings::split(s, ',')) {
+    pieces.emplace_back(strings::trim(chunk));
+    if (pieces.back().empty() || pieces.back() == "+") return std::nullopt;
+  }
+  return pieces;
+}
+
+/// Puts one option's value where it belongs; false where it is none that the option takes.
+WINSVC_INLINE bool parse_value(command& command, option o, std::string_view value) {
+  const auto text_into = [&](std::optional<std::string>& field) {
+    field = std::string(value);
+    return !value.empty();
+  };
+  switch (o) {
+    case option::startup: return (command.startup = parse_startup(value)).has_value();
+    case option::display_name: command.display_name = std::string(value); return true;
+    case option::description: command.description = std::string(value); return true;
+    case option::username: return text_into(command.username);
+    case option::password_stdin: return command.password_stdin = true;
+    case option::depends: return (command.depends_on = parse_list(value)).has_value();
+    case option::recovery: return (command.recovery = parse_recovery(value)).has_value();
+    case option::recovery_reset: {
+      const auto reset = parse_duration(value);
+      if (!reset || reset->count() % 1000 != 0) return false;
+      command.recovery_reset = std::chrono::duration_cast<std::chrono::seconds>(*reset);
+      return true;
+    }
+    case option::preshutdown:
+      command.launch.preshutdown = parse_duration(value);
+      return command.launch.preshutdown && *command.launch.preshutdown <= std::chrono::hours(24);
+    case option::environment:
+      command.environment.emplace_back(value);
+      return value.find('=') != 0 && value.find('=') != value.npos;
+    case option::allow_control: command.allow_control.emplace_back(value); return !value.empty();
+    case option::host: return text_into(command.launch.host);
+    case option::port: {
+      std::uint64_t port = 0;
+      if (!strings::parse_number(value, 65'535, port)) return false;
+      command.launch.port = static_cast<std::uint16_t>(port);
+      return true;
+    }
+    case option::set: {
+      const auto equals = value.find('=');
+      if (equals == value.npos || !is_setting_name(value.substr(0, equals))) return false;
+      // The two that have an option of their own are kept in one place, or an older word could be the stronger.
+      const std::string name = setting_name(value.substr(0, equals));
+      if (name == "host") return command.launch.host = value.substr(equals + 1), true;
+      std::uint64_t port = 0;
+      if (name == "port" && strings::parse_number(value.substr(equals + 1), 65'535, port))
+        return command.launch.port = static_cast<std::uint16_t>(port), true;
+      command.launch.settings.emplace_back(value.substr(0, equals), value.substr(equals + 1));
+      return true;
+    }
+    case option::unset: command.launch.unset_settings.emplace_back(value); return is_setting_name(value);
+    case option::config: return text_into(command.launch.config);
+    case option::init: return command.init = true;
+    case option::fix: return command.fix = true;
+    case option::lines: {
+      std::uint64_t count = 0;
+      if (!strings::parse_number(value, 1'000'000'000, count)) return false;
+      command.max_entries = static_cast<std::size_t>(count);
+      return true;
+    }
+    case option::follow: return command.follow = true;
+    case option::level: {
+      const auto level = parse_log_level(value);
+      if (level) command.level = *level;
+      return level.has_value();
+    }
+    case option::since: return (command.since = parse_duration(value)).has_value();
+    case option::instance: return text_into(command.launch.instance) && check_instance(value);
+    case option::start_after: return command.start_after = true;
+    case option::plan: return command.plan = true;
+    case option::force: return command.force = true;
+    case option::wait: {
+      const auto wait = parse_duration(value);
+      if (wait) command.wait = *wait;
+      return wait.has_value();
+    }
+    case option::no_wait: return command.no_wait = true;
+    case option::json: return command.json = true;
+    case option::no_elevate: return command.no_elevate = true;
+    case option::elevated: return text_into(command.elevated);
+    case option::why: return text_into(command.stop_reason);
+    case option::argument: command.arguments.emplace_back(value); return true;
+  }
+  return false;
+}
+
+/// What would have been taken.
+WINSVC_INLINE std::string used_values(const option_info& o) {
+  switch (o.id) {
+    case option::startup: return "it is one of " + std::string(o.value);
+    case option::username: return "give virtual, system, local-service, network-service or DOMAIN\\name";
+    case option::depends: return "give service names with commas between them; \"\" is none";
+    case option::recovery: return "give restart/TIME and none with commas between, such as restart/5s,restart/1m,none";
+    case option::recovery_reset: return "give whole seconds, such as 1d";
+    case option::preshutdown: return "give a time of up to a day, such as 30s";
+    case option::environment: return "write NAME=VALUE, or NAME= to take it out";
+    case option::allow_control: return "give a user or a group, such as DOMAIN\\name";
+    case option::host: return "give an address, such as 127.0.0.1 or 0.0.0.0";
+    case option::port: return "a port is a number from 0 to 65535";
+    case option::set: return "write NAME=VALUE";
+    case option::unset: return "give the name of a setting";
+    case option::lines: return "give a number";
+    case option::level: return "it is one of debug, info, warn and error";
+    case option::since: return "give a time, such as 10m or 2h";
+    case option::instance: return "give 1 to 64 letters, digits, '-', '_' and '.', such as blue";
+    case option::wait: return "give seconds, such as 30, or 2m";
+    default: return "write " + std::string(o.word) + ' ' + std::string(o.value);
+  }
+}
+
+WINSVC_INLINE result<void> apply_option(command& command, const option_info& o, std::string_view value) {
+  if (o.id == option::display_name) {
+    if (const auto good = check_display_name(value); !good)
+      return usage_error(std::string(o.word) + ": " + good.error().message, good.error().hint);
+  }
+  if (parse_value(command, o.id, value)) return {};
+  return usage_error(std::string(o.word) + " does not take '" + std::string(strings::truncate(value, 80)) + "'",
+                     used_values(o));
+}
+
+/// A word that is no option: the topic of help, the number of control.
+WINSVC_INLINE result<void> apply_positional(command& command, const verb_info& v, std::string_view word) {
+  if (v.id == verb::help && !command.topic) {
+    const auto topic = verb_of(word);
+    if (!topic) return failure{topic.error()};
+    command.topic = (*topic)->id;
+    return {};
+  }
+  if (v.id == verb::control && command.control == 0) {
+    std::uint64_t number = 0;
+    if (!strings::parse_number(word, 255, number) || number < 128)
+      return usage_error("'" + std::string(word) + "' is no control of a service's own", "they are 128 to 255");
+    command.control = static_cast<std::uint32_t>(number);
+    return {};
+  }
+  if (v.id == verb::level && !command.has_level) {
+    const auto level = parse_log_level(word);
+    if (!level) return usage_error("'" + std::string(word) + "' is no level", "it is one of debug, info, warn and error");
+    command.level = *level;
+    command.has_level = true;
+    return {};
+  }
+  return usage_error("'" + std::string(v.word) + "' takes no argument '" + std::string(word) + "'",
+                     "options begin with --; 'help " + std::string(v.word) + "' lists them");
+}
+
+WINSVC_INLINE bool has_value(std::string_view option) noexcept {
+  for (const auto& o : option_table) {
+    if (strings::equal_nocase(o.word, option)) return !o.value.empty();
+  }
+  for (const auto& o : rejected_options) {
+    if (strings::equal_nocase(o.word, option)) return o.has_value;
+  }
+  return false;
+}
+
+/// pywin32 has options before the verb: `app --startup auto install`. The verb comes to the front.
+WINSVC_INLINE std::vector<std::string> move_verb_first(std::vector<std::string> arguments) {
+  if (is_help_request(arguments[0]) || strings::equal_nocase(arguments[0], "--version")) return arguments;
+  for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+    if (arguments[i].size() < 2 || arguments[i][0] != '-') {
+      std::rotate(arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(i),
+                  arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+      break;
+    }
+    if (has_value(arguments[i])) ++i;  // which is no verb
+  }
+  return arguments;
+}
+
+WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& as_written) {
+  command command;
+  if (as_written.empty()) {
+    command.no_arguments = true;
+    return command;
+  }
+  const auto arguments = move_verb_first(as_written);
+  const auto verb_found = verb_of(arguments[0]);
+  if (!verb_found) return failure{verb_found.error()};
+  const verb_info& v = **verb_found;
+  command.verb = v.id;
+
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    const std::string_view word = arguments[i];
+    if (is_help_request(word)) {
+      command.topic = command.verb;
+      command.verb = verb::help;
+      return command;
+    }
+    if (word == "--" && (verb_bit(v.id) & verb_bits(verb::start, verb::restart)) != 0) {
+      command.arguments.insert(command.arguments.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1, arguments.end());
+      break;
+    }
+    if (word.size() < 2 || word[0] != '-') {
+      if (auto taken = apply_positional(command, v, word); !taken) return failure{taken.error()};
+      continue;
+    }
+
+    const auto equals = word.find('=');
+    const auto o = option_of(word.substr(0, equals), v);
+    if (!o) return failure{o.error()};
+    std::string_view value;
+    if ((*o)->value.empty()) {
+      if (equals != std::string_view::npos)
+        return usage_error(std::string((*o)->word) + " takes no value", "write it alone");
+    } else if (equals != std::string_view::npos) {
+      value = word.substr(equals + 1);
+    } else {
+      if (i + 1 == arguments.size()) {
+        return usage_error(std::string((*o)->word) + " needs a value",
+                           "write " + std::string((*o)->word) + ' ' + std::string((*o)->value));
+      }
+      value = arguments[++i];
+    }
+    if (auto applied = apply_option(command, **o, value); !applied) return failure{applied.error()};
+  }
+  if (command.verb == verb::control && command.control == 0)
+    return usage_error("'control' needs a number", "write control N, N being 128 to 255");
+  if (command.verb == verb::level && !command.has_level)
+    return usage_error("'level' needs a level", "write level debug, info, warn or error");
+  return command;
+}
+
+WINSVC_INLINE std::vector<std::string> elevated_arguments(const std::vector<std::string>& arguments) {
+  const auto mark = std::find(arguments.begin(), arguments.end(), "--");
+  std::vector<std::string> out(arguments.begin(), mark);
+  if (mark == arguments.end()) return out;
+  for (auto it = mark + 1; it != arguments.end(); ++it) out.push_back("--argument=" + *it);
+  return out;
+}
+
+WINSVC_INLINE launch_options launch_options_of(const std::string& image_path) {
+  // Pair by pair, so that an option of another version costs nothing but itself.
+  const auto arguments = split_command_line(image_path);
+  launch_options found;
+  if (arguments.size() < 2 || arguments[1] != run_service_verb) return found;
+  for (std::size_t i = 2; i + 1 < arguments.size(); ++i) {
+    const auto command = parse_command({std::string(run_service_verb), arguments[i], arguments[i + 1]});
+    if (command) found = command->launch.override_with(found);
+  }
+  return found;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL
+
+// =====================================================================================================================
 // os/posix/headers.hpp
 // =====================================================================================================================
 
@@ -14033,7 +12973,7 @@ WINSVC_INLINE multipart_decoder::step multipart_decoder::next() {
 // The Service Control Manager as seen by who manages services, and what an install touches beside it: one member
 // function for one Win32 call, in neutral types. Windows answers through os/win/service_manager.hpp and
 // os/win/install.hpp, the simulated one of winsvc/testing.hpp on any platform, so that the logic of install, start and
-// remove (verbs/install.hpp, verbs/manager.hpp) is tested call by call, argument by argument.
+// remove (manage/install.hpp, verbs/manager.hpp) is tested call by call, argument by argument.
 //
 // Every function returns the Win32 code as it was; the sentences are made above, where it is known what was being done.
 
@@ -17696,10 +16636,10 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// The firewall's own rules, as the registry has them (model/firewall.hpp reads them); not those of a group policy.
+/// The firewall's own rules, as the registry has them (diagnose/firewall.hpp reads them); not those of a group policy.
 [[nodiscard]] sys_result<std::vector<std::string>> firewall_rules();
 /// The newest records of the System event log, newest first, as many as one look brings: what the service control manager
-/// says of all services is there (model/event_record.hpp).
+/// says of all services is there (scm/event_record.hpp).
 [[nodiscard]] sys_result<std::vector<model::event_record>> system_events();
 /// Is this path on another machine? A drive letter that stands for one is the person's who mapped it: a service has it
 /// not.
@@ -21184,7 +20124,1194 @@ WINSVC_INLINE model::service_status from_native(const SERVICE_STATUS_PROCESS& s)
 // The operating system, whole: the seam and this platform's bodies for it. What the floors above include.
 
 // =====================================================================================================================
-// web/openapi.hpp
+// log/async_sink.hpp
+// =====================================================================================================================
+
+// A queue before the sinks of a log, and a thread that empties it: whoever logs leaves a line there and goes on,
+// however slow the disk is.
+//
+//   auto queue = std::make_shared<async_sink>();
+//   queue->add_sink(std::make_shared<host::rotating_file_sink>(path));
+//   log.add_sink(queue);
+//
+// The queue is bounded. When it is full, lines are dropped and counted, never waited for; a WARN line in their place
+// says how many there were and when. Lines are never reordered. `flush` waits until all that was logged before it has
+// been written; the destructor writes what is left, and waits for as long as the sinks take. What is queued when the
+// process is killed is gone: the lines of the last `batch_delay`, where the sinks keep up.
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+class async_sink final : public log_sink {
+ public:
+  struct async_sink_options {
+    std::size_t max_entries = 8192;           ///< that may wait; as many again are being written at times
+    std::size_t max_bytes = 8 * 1024 * 1024;  ///< of their texts. One entry may wait alone however long it is
+    /// How long the thread leaves the first line alone, so that the next ones come along: with a wake and a write for
+    /// each, those who log 100,000 lines a second would spend their time in the kernel.
+    std::chrono::milliseconds batch_delay{5};
+    std::chrono::milliseconds flush_timeout{5'000};  ///< of `flush`
+    /// For the times in what it says of dropped lines; none: UTC.
+    std::function<std::chrono::minutes(clock::system_time)> utc_offset;
+    /// How the thread is started; none: std::thread. When it throws, there is no thread and no queue: lines go to the
+    /// sinks at once, and whoever logs waits for them, up to a second.
+    std::function<std::thread(std::function<void()>)> start_thread;
+  };
+  explicit async_sink(async_sink_options options);
+  async_sink() : async_sink(async_sink_options{}) {}
+  ~async_sink() override;
+  async_sink(const async_sink&) = delete;
+  async_sink& operator=(const async_sink&) = delete;
+
+  /// It gets what is not yet written, and all that follows. Until there is one, lines wait in the queue.
+  void add_sink(std::shared_ptr<log_sink> sink);
+
+  void write(const log_entry& entry) noexcept override;
+  /// Waits until all that was written before it is with the sinks and they are flushed; `flush_timeout` at most. Also after
+  /// a crash, from another thread, whatever the crashed one held. In a sink of this queue it does nothing.
+  void flush() noexcept override;
+  [[nodiscard]] bool has_concurrent_flush() const noexcept override { return true; }
+  /// Was a flush given up, and has it not been made good since? The destructor would wait for it.
+  [[nodiscard]] bool is_flush_overdue() {
+    const std::lock_guard lock(mutex_);
+    return flush_requested_ != flush_done_.load(std::memory_order_relaxed);
+  }
+
+  /// Lines that were dropped, since the beginning.
+  [[nodiscard]] std::uint64_t dropped_count() const noexcept { return dropped_total_.load(std::memory_order_relaxed); }
+
+ private:
+  using sinks = std::vector<std::shared_ptr<log_sink>>;
+  /// What did not fit since the thread last took the queue.
+  struct lost_lines {
+    std::uint64_t count = 0;
+    clock::system_time first_time{}, last_time{};
+  };
+
+  bool enqueue(log_entry& entry);
+  void count_dropped(clock::system_time time) noexcept;
+  bool is_near_capacity() const noexcept;
+  void thread_main() noexcept;
+  log_entry lost_lines_entry(const lost_lines& lost) const;
+  static bool try_lock_for(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds timeout) noexcept;
+
+  async_sink_options options_;
+  std::atomic<std::uint64_t> dropped_total_{0};
+  std::atomic<std::uint64_t> dropped_without_lock_{0};  // dropped without the lock: no memory, or the lock could not be had
+  std::mutex mutex_;                       // held for a push or a swap; for a sink's call only where there is no thread
+  std::condition_variable wakeup_;
+  std::vector<log_entry> queue_;
+  std::size_t bytes_ = 0;
+  lost_lines unreported_losses_;
+  std::shared_ptr<const sinks> sinks_ = std::make_shared<const sinks>();
+  std::uint64_t flush_requested_ = 0;
+  bool is_idle_ = false;  // the thread waits for a first line: who brings one must wake it
+  bool stopping_ = false;
+  bool synchronous_ = false;  // there is no thread
+  // Written by the thread alone, and read without the lock: who waits in `flush` must not need one that a crashed
+  // thread may hold. The release orders what the sinks did before it.
+  std::atomic<std::uint64_t> flush_done_{0};
+  std::thread thread_;  // last: it uses all of the above
+};
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_BASE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE async_sink::async_sink(async_sink_options options) : options_(std::move(options)) {
+  try {
+    thread_ = options_.start_thread ? options_.start_thread([this] { thread_main(); }) : std::thread([this] { thread_main(); });
+  } catch (...) {  // too many threads, or no memory for one: a slow log is better than none
+    synchronous_ = true;
+  }
+}
+
+WINSVC_INLINE async_sink::~async_sink() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wakeup_.notify_one();
+  thread_.join();
+}
+
+/// A mutex is locked here for less than a microsecond, unless its holder has crashed: then it is locked for ever. Not a
+/// std::timed_mutex, because no condition variable takes one without a mutex of its own, which could be held as well.
+WINSVC_INLINE bool async_sink::try_lock_for(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds timeout) noexcept {
+  for (int i = 0; i < 100; ++i) {
+    if (lock.try_lock()) return true;
+    std::this_thread::yield();
+  }
+  for (const auto deadline = std::chrono::steady_clock::now() + timeout; std::chrono::steady_clock::now() < deadline;) {
+    if (lock.try_lock()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return false;
+}
+
+WINSVC_INLINE void async_sink::add_sink(std::shared_ptr<log_sink> sink) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (synchronous_ && sinks_->empty()) {
+      sink->write_batch(queue_);
+      queue_.clear();
+    }
+    sinks all = *sinks_;
+    all.push_back(std::move(sink));
+    sinks_ = std::make_shared<const sinks>(std::move(all));
+  }
+  wakeup_.notify_one();
+}
+
+WINSVC_INLINE void async_sink::write(const log_entry& entry) noexcept {
+  bool wake = false;
+  try {
+    log_entry own(entry);
+    wake = enqueue(own);
+  } catch (...) {  // out of memory
+    dropped_without_lock_.fetch_add(1, std::memory_order_relaxed);
+    dropped_total_.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (wake) wakeup_.notify_one();  // without the lock, which the woken would only wait for
+}
+
+/// Puts it into the queue. Must the thread be woken?
+WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
+  std::unique_lock lock(mutex_, std::defer_lock);
+  if (!try_lock_for(lock, (std::min)(options_.flush_timeout, std::chrono::milliseconds(1'000)))) {
+    dropped_without_lock_.fetch_add(1, std::memory_order_relaxed);
+    dropped_total_.fetch_add(1, std::memory_order_relaxed);
+    return false;
+  }
+  if (synchronous_ && !sinks_->empty()) {
+    lost_lines lost{dropped_without_lock_.exchange(0, std::memory_order_relaxed), entry.time, entry.time};
+    for (const auto& sink : *sinks_) {
+      if (lost.count != 0) sink->write(lost_lines_entry(lost));
+      sink->write(entry);
+    }
+    return false;
+  }
+  const std::size_t size = entry.text.size() + entry.json_fields.size();
+  const bool full = queue_.size() >= options_.max_entries || (!queue_.empty() && bytes_ + size > options_.max_bytes);
+  // Once one was dropped all are, until the thread takes the queue: the line that says so stands where they were.
+  if (full || unreported_losses_.count != 0) {
+    count_dropped(entry.time);
+    return false;
+  }
+  const bool was_shortened = is_near_capacity();
+  queue_.push_back(std::move(entry));
+  bytes_ += size;
+  const bool wake = is_idle_ || (is_near_capacity() && !was_shortened);
+  is_idle_ = false;
+  return wake;
+}
+
+WINSVC_INLINE void async_sink::count_dropped(clock::system_time time) noexcept {
+  if (unreported_losses_.count++ == 0) unreported_losses_.first_time = time;
+  unreported_losses_.last_time = time;
+  dropped_total_.fetch_add(1, std::memory_order_relaxed);
+}
+
+/// Is there a reason not to wait for more?
+WINSVC_INLINE bool async_sink::is_near_capacity() const noexcept {
+  return stopping_ || flush_requested_ != flush_done_.load(std::memory_order_relaxed) ||
+         queue_.size() >= options_.max_entries / 2 || bytes_ >= options_.max_bytes / 2;
+}
+
+WINSVC_INLINE log_entry async_sink::lost_lines_entry(const lost_lines& lost) const {
+  const auto at = [this](clock::system_time time) {
+    return options_.utc_offset ? local_time(time, options_.utc_offset(time)) : iso_time(time);
+  };
+  const std::string count = std::to_string(lost.count);
+  return {lost.last_time, log_level::warn,
+          count + (lost.count == 1 ? " line was" : " lines were") + " dropped between " + at(lost.first_time) + " and " +
+              at(lost.last_time) + ": they came faster than they could be written",
+          "\"dropped\":" + count};
+}
+
+WINSVC_INLINE void async_sink::thread_main() noexcept {
+  std::vector<log_entry> batch;
+  for (;;) {
+    std::unique_lock lock(mutex_);
+    is_idle_ = true;
+    wakeup_.wait(lock, [this] {
+      return stopping_ || (!sinks_->empty() && (!queue_.empty() || flush_requested_ != flush_done_));
+    });
+    is_idle_ = false;
+    wakeup_.wait_for(lock, options_.batch_delay, [this] { return is_near_capacity(); });
+
+    batch.swap(queue_);
+    bytes_ = 0;
+    lost_lines lost = std::exchange(unreported_losses_, {});
+    const std::uint64_t requested = flush_requested_;
+    const auto sinks_now = sinks_;
+    const bool last = stopping_;  // nobody may write to what is being destroyed: there is nothing after it
+    lock.unlock();
+
+    if (const auto refused = dropped_without_lock_.exchange(0, std::memory_order_relaxed); refused != 0) {
+      if (lost.count == 0) lost.first_time = lost.last_time = batch.empty() ? clock::system_time{} : batch.back().time;
+      lost.count += refused;
+    }
+    if (lost.count != 0) {
+      try {
+        batch.push_back(lost_lines_entry(lost));
+      } catch (...) {  // out of memory: said the next time
+        dropped_without_lock_.fetch_add(lost.count, std::memory_order_relaxed);
+      }
+    }
+    for (const auto& sink : *sinks_now) {
+      if (!batch.empty()) sink->write_batch(batch);
+      if (last || requested != flush_done_) sink->flush();
+    }
+    batch.clear();
+    flush_done_.store(requested, std::memory_order_release);
+    if (last) return;
+  }
+}
+
+WINSVC_INLINE void async_sink::flush() noexcept {
+  if (std::this_thread::get_id() == thread_.get_id()) return;
+  const auto deadline = std::chrono::steady_clock::now() + options_.flush_timeout;
+  std::unique_lock lock(mutex_, std::defer_lock);
+  if (!try_lock_for(lock, options_.flush_timeout) || sinks_->empty()) return;
+  if (synchronous_) {
+    for (const auto& sink : *sinks_) sink->flush();
+    return;
+  }
+  const std::uint64_t own = ++flush_requested_;
+  lock.unlock();
+  wakeup_.notify_one();
+  while (flush_done_.load(std::memory_order_acquire) < own && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_BASE
+
+// =====================================================================================================================
+// log/ring_sink.hpp
+// =====================================================================================================================
+
+// The last lines of the log, in memory: for who looks at a running service.
+//
+//   auto lines = recent->after(0);             // all that are kept, oldest first, each with its number
+//   recent->wait(lines.back().number, 1s);     // until there is a newer one
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+class ring_sink final : public log_sink {
+ public:
+  struct numbered_entry {
+    std::uint64_t number = 0;  ///< from 1 on
+    log_entry entry;
+  };
+  explicit ring_sink(std::size_t kept = 200) : capacity_(kept) {}
+
+  void write(const log_entry& entry) noexcept override {
+    const std::lock_guard lock(mutex_);
+    try {
+      entries_.push_back(entry);
+    } catch (...) {  // no memory: this one is not kept
+      return;
+    }
+    ++last_number_;
+    if (entries_.size() > capacity_) entries_.pop_front();
+    entry_added_.notify_all();
+  }
+  /// Those that are kept and newer, oldest first.
+  [[nodiscard]] std::vector<numbered_entry> after(std::uint64_t number) const {
+    const std::lock_guard lock(mutex_);
+    std::vector<numbered_entry> out;
+    const std::uint64_t first = last_number_ - entries_.size() + 1;
+    for (std::size_t i = number >= first ? static_cast<std::size_t>(number - first + 1) : 0; i < entries_.size(); ++i)
+      out.push_back({first + i, entries_[i]});
+    return out;
+  }
+  /// The newest one's number; 0: there is none.
+  [[nodiscard]] std::uint64_t last_number() const {
+    const std::lock_guard lock(mutex_);
+    return last_number_;
+  }
+  /// Until there is a newer one, or the time is over.
+  void wait_after(std::uint64_t number, std::chrono::milliseconds limit) const {
+    std::unique_lock lock(mutex_);
+    entry_added_.wait_for(lock, limit, [&] { return last_number_ > number; });
+  }
+
+ private:
+  const std::size_t capacity_;
+  mutable std::mutex mutex_;
+  mutable std::condition_variable entry_added_;
+  std::deque<log_entry> entries_;
+  std::uint64_t last_number_ = 0;
+};
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// log/log_query.hpp
+// =====================================================================================================================
+
+// Which entries of a log are wanted, and what a line of one says of itself: what `logs` decides, without a file.
+//
+//   model::log_query warnings;
+//   warnings.least = log_level::warn;
+//   if (auto mark = model::parse_log_line(line); mark && wanted(warnings, *mark)) show(line);
+//
+// A line is read in either format that log_entry writes, to its time and level; its text is nobody's business here.
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// What an entry's first line begins with.
+struct log_line_header {
+  clock::system_time time;
+  log_level level = log_level::info;
+};
+
+/// Nothing for a line that begins no entry: it belongs to the entry before it.
+[[nodiscard]] std::optional<log_line_header> parse_log_line(std::string_view line) noexcept;
+
+struct log_query {
+  static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
+
+  log_level min_level = log_level::debug;
+  std::optional<clock::system_time> since;  ///< that moment included
+  std::size_t max_entries = unlimited;                  ///< so many of those that are left, the newest
+};
+
+[[nodiscard]] bool matches(const log_query& query, const log_line_header& entry) noexcept;
+/// Of lines that belong to no entry, because what came before them is not there: only who wants all wants them.
+[[nodiscard]] bool includes_continuation_lines(const log_query& query) noexcept;
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE bool matches(const log_query& query, const log_line_header& entry) noexcept {
+  return entry.level >= query.min_level && (!query.since || entry.time >= *query.since);
+}
+WINSVC_INLINE bool includes_continuation_lines(const log_query& query) noexcept {
+  return query.min_level == log_level::debug && !query.since;
+}
+
+WINSVC_INLINE std::optional<log_line_header> parse_log_line(std::string_view line) noexcept {
+  constexpr std::string_view json = "{\"time\":\"", json_level = "\",\"level\":\"";
+  const bool as_json = strings::starts_with(line, json);
+  if (as_json) line.remove_prefix(json.size());
+  const auto end = line.find(as_json ? '"' : ' ');
+  if (end == std::string_view::npos) return std::nullopt;
+  const auto time = parse_time(line.substr(0, end));
+  if (!time) return std::nullopt;
+  line.remove_prefix(end);
+  if (as_json && !strings::starts_with(line, json_level)) return std::nullopt;
+  line.remove_prefix(as_json ? json_level.size() : 1);
+  const auto level = parse_log_level(line.substr(0, line.find(as_json ? '"' : ' ')));
+  if (!level) return std::nullopt;
+  return log_line_header{*time, *level};
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL
+
+// =====================================================================================================================
+// log/rotating_file_sink.hpp
+// =====================================================================================================================
+
+// The log file: appended to, set aside by size and by day, so many kept. `hello.log` is the newest, then `hello.1.log`,
+// `hello.2.log`.
+//
+// Trouble with the file never reaches the service: it goes on, the lines are counted, and once a second the file is
+// tried again. When it takes lines again, the first says how many are missing, since when and why:
+//
+//   2026-01-31T09:05:09.250+01:00 WARN  37 lines could not be written since 2026-01-31T09:04:51.002+01:00: No space ...
+//
+// Lines are handed to the system, not to the platter: a crash loses none that was written, a power cut may.
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+namespace host {
+
+/// Where a service's log is, without `.log`.
+[[nodiscard]] std::string log_path(const std::string& data_folder, const std::string& service_name);
+
+/// Its files, the newest first: `hello.log`, `hello.1.log`, ...
+[[nodiscard]] std::string log_file_name(const std::string& path, int age);
+
+/// What was set aside and has no number yet, because somebody holds one of those that have.
+[[nodiscard]] std::string pending_rotation_name(const std::string& path);
+
+/// Until the app has said how much is kept: nothing is set aside, and nothing taken away.
+[[nodiscard]] log_file_options startup_log_options(log_format format);
+
+class rotating_file_sink final : public log_sink {
+ public:
+  using offset_of = std::function<std::chrono::minutes(clock::system_time)>;
+
+  /// `path` without its `.log`.
+  rotating_file_sink(std::string path, const log_file_options& options, const clock& time = clock::system(),
+           offset_of offset = &os::utc_offset);
+  explicit rotating_file_sink(std::string path) : rotating_file_sink(std::move(path), log_file_options{}) {}
+
+  /// For lines from here on. From any thread.
+  void options(const log_file_options& now) {
+    const std::lock_guard lock(options_mutex_);
+    pending_options_ = now;
+    has_pending_options_.store(true, std::memory_order_release);
+  }
+  /// Called when trouble begins, once however long it lasts, with the system's code, by the thread that writes. Set it
+  /// before the first line.
+  void on_write_error(std::function<void(std::uint32_t)> notify) { on_write_error_ = std::move(notify); }
+
+  void write(const log_entry& entry) noexcept override { write_entries(&entry, 1); }
+  /// As one write, where they go to one file.
+  void write_batch(const std::vector<log_entry>& batch) noexcept override { write_entries(batch.data(), batch.size()); }
+
+  /// Why nothing can be written, as the system's code; 0 where all is well. From any thread, like the next.
+  [[nodiscard]] std::uint32_t last_error() const noexcept { return last_error_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool is_open() const noexcept { return last_error() == 0; }
+  /// Lines that could not be written, since the beginning.
+  [[nodiscard]] std::uint64_t lost_count() const noexcept { return lost_total_.load(std::memory_order_relaxed); }
+
+ private:
+  [[nodiscard]] std::string name(int age) const { return log_file_name(path_, age); }
+  [[nodiscard]] std::string pending_rotation_path() const { return pending_rotation_name(path_); }
+  [[nodiscard]] std::uint64_t max_bytes() const noexcept {
+    return options_.max_file_bytes != 0 ? options_.max_file_bytes : (std::numeric_limits<std::uint64_t>::max)();
+  }
+
+  void write_entries(const log_entry* first, std::size_t count) noexcept;
+  void apply_pending_options();
+  void detect_external_rename();
+  bool open();
+  bool rotate_files();
+  void rotate(std::int64_t today);
+  void write_pending();
+  std::size_t write_from(std::size_t first);
+  void count_lost(std::uint64_t lines) noexcept;
+  void handle_write_error(std::uint32_t code) noexcept;
+  [[nodiscard]] std::string notice_line(log_level level, std::string text) const;
+  [[nodiscard]] std::string format_entry(const log_entry& entry) const;
+  [[nodiscard]] std::chrono::minutes utc_offset_at(clock::system_time time) const;
+  [[nodiscard]] std::int64_t day_of(clock::system_time time) const;
+
+  std::string path_;
+  log_file_options options_;
+  std::mutex options_mutex_;  // of what the thread that writes takes when it comes to it
+  log_file_options pending_options_;
+  std::atomic<bool> has_pending_options_{false};
+  std::function<void(std::uint32_t)> on_write_error_;
+  const clock* time_;
+  offset_of offset_;
+  mutable std::int64_t offset_quarter_ = INT64_MIN;  // of an hour, since 1970: the last that was asked for
+  mutable std::chrono::minutes cached_offset_{0};
+
+  os::append_file file_;
+  std::uint64_t rotate_at_bytes_ = max_bytes();
+  std::optional<std::int64_t> first_entry_day_;  // on which its first entry was written; none: it is empty
+  std::int64_t last_entry_day_ = 0;           // that of the last entry on its way
+  bool partial_line_ = false;                // it ends in the middle of a line
+  bool reopened_ = false;             // somebody took the one before it away, which is yet to be said
+  int blocked_rotations_ = 0;                     // how often it could not be set aside since it was full, and
+  bool blocked_rotation_reported_ = false;           // that was said
+  clock::time_point next_check_;
+
+  // Relaxed: numbers for `status`. Only the thread that writes changes them.
+  std::atomic<std::uint32_t> last_error_{0};
+  std::atomic<std::uint64_t> lost_total_{0};
+  std::uint64_t unreported_lost_ = 0;  // of these, what is yet to be said
+  std::uint32_t lost_error_ = 0;  // 0: there was no memory for them
+  clock::system_time first_lost_time_;
+  clock::time_point retry_at_;
+
+  std::string pending_text_;               // lines on their way
+  std::vector<std::size_t> entry_ends_;  // of entries in it
+  clock::system_time first_pending_time_;        // when the first of them was logged
+};
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE std::string log_path(const std::string& data_folder, const std::string& service_name) {
+  return os::path_join(os::path_join(data_folder, "logs"), model::folder_name(service_name));
+}
+WINSVC_INLINE std::string log_file_name(const std::string& path, int age) {
+  return path + (age == 0 ? "" : "." + std::to_string(age)) + ".log";
+}
+WINSVC_INLINE std::string pending_rotation_name(const std::string& path) { return path + ".aside.log"; }
+WINSVC_INLINE log_file_options startup_log_options(log_format format) {
+  log_file_options all;
+  all.max_file_bytes = (std::numeric_limits<std::uint64_t>::max)();
+  all.max_files = (std::numeric_limits<int>::max)();
+  all.format = format;
+  return all;
+}
+
+WINSVC_INLINE rotating_file_sink::rotating_file_sink(std::string path, const log_file_options& options, const clock& time, offset_of offset) : path_(std::move(path)), options_(options), time_(&time), offset_(std::move(offset)) {
+  rotate_files();  // a run may have ended between the two renames
+  open();
+  next_check_ = time_->now() + std::chrono::seconds(1);
+}
+
+WINSVC_INLINE void rotating_file_sink::write_entries(const log_entry* first, std::size_t count) noexcept {
+  constexpr std::size_t enough = 256 * 1024;  // for one write: more saves nothing, and is memory
+  std::size_t taken = 0;
+  try {
+    apply_pending_options();
+    detect_external_rename();
+    while (taken < count) {
+      const log_entry& entry = first[taken];
+      const std::string written = format_entry(entry);
+      const std::uint64_t size = file_.size() + pending_text_.size();
+      const std::int64_t today = options_.daily ? day_of(entry.time) : 0;
+      const bool other_day = size > 0 && today != (entry_ends_.empty() ? first_entry_day_.value_or(today) : last_entry_day_);
+      if (file_.is_open() && size > 0 && (other_day || size + written.size() > rotate_at_bytes_)) {
+        write_pending();
+        if (last_error() == 0) rotate(today);
+      }
+      last_entry_day_ = today;
+      if (entry_ends_.empty()) first_pending_time_ = entry.time;
+      pending_text_ += written;
+      entry_ends_.push_back(pending_text_.size());
+      ++taken;
+      if (pending_text_.size() > enough) write_pending();
+    }
+    write_pending();
+  } catch (...) {  // out of memory: the lines are lost, the service is not
+    if (entry_ends_.empty() && taken < count) first_pending_time_ = first[taken].time;
+    count_lost(entry_ends_.size() + (count - taken));
+    pending_text_.clear();
+    entry_ends_.clear();
+  }
+}
+
+WINSVC_INLINE void rotating_file_sink::apply_pending_options() {
+  if (!has_pending_options_.load(std::memory_order_acquire)) return;
+  const std::lock_guard lock(options_mutex_);
+  has_pending_options_.store(false, std::memory_order_relaxed);
+  const bool was_daily = std::exchange(options_, pending_options_).daily;
+  rotate_at_bytes_ = max_bytes();
+  if (options_.daily && !was_daily && file_.is_open()) open();  // of which day the file is was of no interest before
+}
+
+/// Somebody may delete it or move it away (a cleaner, logrotate): what we wrote then would be read by nobody.
+WINSVC_INLINE void rotating_file_sink::detect_external_rename() {
+  if (!file_.is_open() || last_error() != 0) return;
+  const auto now = time_->now();
+  if (now < next_check_) return;
+  next_check_ = now + std::chrono::seconds(1);
+  if (file_.is_file_at(name(0))) return;
+  reopened_ = true;
+  open();
+}
+
+/// Opens it, maybe anew. The handle goes first: on Windows the name of a deleted file is not free while it is open.
+WINSVC_INLINE bool rotating_file_sink::open() {
+  file_.close();
+  first_entry_day_.reset();
+  partial_line_ = false;
+  auto opened = os::append_file::open(name(0));
+  const std::string folder = os::folder_of(path_);
+  if (!opened && os::is_missing(opened.error()) && os::real_folder(os::folder_of(folder)) && os::make_folders(folder))
+    opened = os::append_file::open(name(0));  // somebody has taken the log's folder away, and not the one that it is in
+  if (!opened) {
+    handle_write_error(opened.error());
+    return false;
+  }
+  file_ = std::move(*opened);
+  rotate_at_bytes_ = max_bytes();
+  if (file_.size() == 0) return true;
+
+  // What an earlier run left: its last line may be half a line, and its day another.
+  const auto left = os::input_file::open(name(0));
+  if (!left) return true;
+  char end = '\n', begin[80];
+  if (left->read(file_.size() - 1, &end, 1) == std::size_t{1}) partial_line_ = end != '\n';
+  const std::size_t received = left->read(0, begin, sizeof begin).value_or(0);
+  const auto mark = model::parse_log_line(std::string_view(begin, received));
+  first_entry_day_ = options_.daily ? day_of(mark ? mark->time : left->modified()) : 0;
+  return true;
+}
+
+/// Gives the file that was set aside its name, and the older ones each the next: from the first name that is free, so
+/// that a second attempt after half a one takes nothing away. False while somebody holds one of them (on Windows).
+WINSVC_INLINE bool rotating_file_sink::rotate_files() {
+  if (!os::file_id_of(pending_rotation_path())) return true;
+  int free = 1;
+  while (free < options_.max_files && os::file_id_of(name(free))) ++free;
+  if (free >= options_.max_files) --free;
+  for (int age = (std::max)(options_.max_files, 1); os::remove_file(name(age)); ++age) {}  // of a time when more were kept
+  if (free < 1) return os::remove_file(pending_rotation_path());  // one file is kept, and that is another
+  if (free == options_.max_files - 1 && os::file_id_of(name(free)) && !os::remove_file(name(free))) return false;
+  for (int age = free; age > 1; --age) {
+    if (!os::rename_file(name(age - 1), name(age))) return false;
+  }
+  return os::rename_file(pending_rotation_path(), name(1));
+}
+
+WINSVC_INLINE void rotating_file_sink::rotate(std::int64_t today) {
+  file_.close();
+  // The current file first: if somebody holds it, the older ones stay where they are, and it grows a while longer. It
+  // does as well while what was set aside before has no name yet, because somebody holds one of those.
+  const bool moved = rotate_files() && os::rename_file(name(0), pending_rotation_path());
+  if (moved) rotate_files();
+  if (moved) blocked_rotations_ = 0, blocked_rotation_reported_ = false;
+  if (!open() || moved) return;
+  if (file_.size() == 0) {  // there was nothing to move
+    reopened_ = true;
+    return;
+  }
+  ++blocked_rotations_;
+  rotate_at_bytes_ = file_.size() + options_.max_file_bytes / 10;
+  first_entry_day_ = today;  // or every line would try it again
+}
+
+/// Writes the lines that are on their way, or counts them.
+WINSVC_INLINE void rotating_file_sink::write_pending() {
+  if (entry_ends_.empty()) return;
+  const bool well = last_error() == 0;
+  std::size_t done = 0;
+  if (well || time_->now() >= retry_at_) {
+    if (well) done = write_from(0);
+    // Once more on a file opened anew: a handle may have gone stale, on a share that was away for a while.
+    if (done < entry_ends_.size() && open()) done += write_from(done);
+  }
+  if (!first_entry_day_ && done != 0) first_entry_day_ = last_entry_day_;
+  if (done == entry_ends_.size()) last_error_.store(0, std::memory_order_relaxed);
+  else count_lost(entry_ends_.size() - done);
+  pending_text_.clear();
+  entry_ends_.clear();
+}
+
+/// Writes the entries on their way from one on, and what there is to say before them. How many are in the file whole.
+WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
+  std::string head = partial_line_ ? "\n" : "";
+  if (reopened_) head += notice_line(log_level::info, "the log file was moved or deleted by somebody else: this one is new");
+  const bool says_held = blocked_rotations_ > 1 && !blocked_rotation_reported_;  // once may be somebody who reads it
+  if (says_held) {
+    head += notice_line(log_level::warn, "the log file cannot be set aside: somebody holds it, or an older one, or its folder "
+                                   "cannot be changed; it grows until it can");
+  }
+  if (unreported_lost_ != 0) {
+    head += notice_line(log_level::warn, std::to_string(unreported_lost_) + (unreported_lost_ == 1 ? " line" : " lines") +
+                                       " could not be written since " +
+                                       local_time(first_lost_time_, utc_offset_at(first_lost_time_)) +
+                                       (lost_error_ != 0 ? ": " + os::system_error_message(lost_error_) : std::string()));
+  }
+  const std::size_t begin = first == 0 ? 0 : entry_ends_[first - 1];
+  const std::string joined = head.empty() ? std::string() : head + pending_text_.substr(begin);
+  const std::string_view out = head.empty() ? std::string_view(pending_text_).substr(begin) : joined;
+
+  const std::uint64_t before = file_.size();
+  const auto result = file_.write(out);
+  const auto written = static_cast<std::size_t>(file_.size() - before);
+  if (!result) handle_write_error(result.error());
+  if (written != 0) partial_line_ = out[written - 1] != '\n';
+  if (written >= head.size()) {
+    unreported_lost_ = 0;
+    reopened_ = false;
+    blocked_rotation_reported_ = blocked_rotation_reported_ || says_held;
+  }
+  std::size_t whole = 0;
+  while (first + whole < entry_ends_.size() && entry_ends_[first + whole] - begin + head.size() <= written) ++whole;
+  return whole;
+}
+
+WINSVC_INLINE void rotating_file_sink::count_lost(std::uint64_t lines) noexcept {
+  if (unreported_lost_ == 0) {
+    lost_error_ = last_error();
+    first_lost_time_ = first_pending_time_;
+  }
+  unreported_lost_ += lines;
+  lost_total_.fetch_add(lines, std::memory_order_relaxed);
+}
+
+WINSVC_INLINE void rotating_file_sink::handle_write_error(std::uint32_t code) noexcept {
+  const bool begins = last_error_.exchange(code, std::memory_order_relaxed) == 0;
+  if (begins && on_write_error_) on_write_error_(code);
+  retry_at_ = time_->now() + std::chrono::seconds(1);
+}
+
+/// A line of our own among those on their way, at the time of the first.
+WINSVC_INLINE std::string rotating_file_sink::notice_line(log_level level, std::string text) const {
+  return format_entry({first_pending_time_, level, std::move(text)});
+}
+
+WINSVC_INLINE std::string rotating_file_sink::format_entry(const log_entry& entry) const {
+  const std::chrono::minutes offset = utc_offset_at(entry.time);
+  return (options_.format == log_format::json ? entry.json_line(offset) : entry.line(offset)) + '\n';
+}
+
+/// Asked of the system once a quarter of an hour, between which it does not change: it takes as long as all the rest of
+/// a line.
+WINSVC_INLINE std::chrono::minutes rotating_file_sink::utc_offset_at(clock::system_time time) const {
+  using quarters = std::chrono::duration<std::int64_t, std::ratio<900>>;
+  const std::int64_t quarter = std::chrono::floor<quarters>(time.time_since_epoch()).count();
+  if (quarter != offset_quarter_) {
+    cached_offset_ = offset_(time);
+    offset_quarter_ = quarter;
+  }
+  return cached_offset_;
+}
+
+WINSVC_INLINE std::int64_t rotating_file_sink::day_of(clock::system_time time) const {
+  using days = std::chrono::duration<std::int64_t, std::ratio<86'400>>;
+  return std::chrono::floor<days>(time.time_since_epoch() + utc_offset_at(time)).count();
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST
+
+// =====================================================================================================================
+// log/console_sink.hpp
+// =====================================================================================================================
+
+// The log on the screen: for the one who looks on, so the time of day is enough, and what is wrong has a colour.
+//
+//   09:05:09.250 WARN  the disk is nearly full
+//
+// Where standard error is no terminal it has the lines of the log file: it is a file then, or on its way to one.
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// Without a line end. The text itself never brings a colour: escape_log_text sees to that.
+[[nodiscard]] std::string format_console_line(const log_entry& entry, std::chrono::minutes offset, bool colors);
+
+class console_sink final : public log_sink {
+ public:
+  void write(const log_entry& entry) noexcept override {
+    try {
+      write_lines(line(entry));
+    } catch (...) {  // out of memory: the line is lost
+    }
+  }
+  void write_batch(const std::vector<log_entry>& batch) noexcept override {
+    try {
+      std::string text;
+      for (const auto& entry : batch) text += line(entry);
+      write_lines(text);
+    } catch (...) {
+    }
+  }
+  /// Whole lines, above the one at the bottom. From any thread.
+  void write_lines(const std::string& lines) {
+    const timed_mutex::scoped_lock hold(mutex_, std::chrono::hours(24));
+    os::write_stderr(status_line_.empty() ? lines : std::string(erase_line) + lines + status_line_);
+  }
+  /// What stands at the bottom from here on, where this is a terminal that can take it away again; "": nothing. One that
+  /// takes nothing (Ctrl-S, or a window that hangs) is not waited for.
+  void set_status_line(const std::string& text) {
+    if (!colors_.on()) return;  // it knows the escapes that this takes
+    const timed_mutex::scoped_lock hold(mutex_, std::chrono::milliseconds(100));
+    if (!hold || text == status_line_ || !os::is_stderr_writable()) return;
+    os::write_stderr(std::string(erase_line) + text);
+    status_line_ = text;
+  }
+
+ private:
+  [[nodiscard]] std::string line(const log_entry& entry) const {
+    const std::chrono::minutes offset = os::utc_offset(entry.time);
+    return (terminal_ ? format_console_line(entry, offset, colors_.on()) : entry.line(offset)) + '\n';
+  }
+
+  static constexpr const char* erase_line = "\r\x1b[K";  // to its beginning, and nothing behind
+  timed_mutex mutex_;
+  std::string status_line_;
+  bool terminal_ = os::is_stderr_terminal();
+  os::stderr_colors colors_;
+};
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE std::string format_console_line(const log_entry& entry, std::chrono::minutes offset, bool colors) {
+  // The default colour for info, because nobody knows what is readable on this screen; bright ones are not used.
+  constexpr std::string_view of_level[] = {"\x1b[2m", "", "\x1b[33m", "\x1b[31m"};
+  const std::string time = local_time(entry.time, offset).substr(11, 12);
+  const std::string rest = std::string(level_column(entry.level)) + ' ' + escape_log_text(entry.text);
+  if (!colors) return time + ' ' + rest;
+  const std::string_view color = of_level[static_cast<int>(entry.level)];
+  std::string out = "\x1b[2m" + time + "\x1b[0m ";
+  out += color;
+  out += rest;
+  return color.empty() ? out : out + "\x1b[0m";
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST
+
+// =====================================================================================================================
+// log/event_log_sink.hpp
+// =====================================================================================================================
+
+// Lines of the log in the Windows event log, where App asks for it: `svc.log_to_event_log(log_level::warn)`. What the
+// service has to say at its turns (scm/events.hpp) stands there in any case, and under IDs of its own.
+
+#include <exception>
+#include <functional>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+class event_log_sink final : public log_sink {
+ public:
+  /// Lines of `least` and above go to `report`, by the thread that writes.
+  event_log_sink(log_level min_level, std::function<void(model::service_event, std::string_view)> report)
+      : min_level_(min_level), report_event_(std::move(report)) {}
+
+  void write(const log_entry& entry) noexcept override {
+    if (entry.level < min_level_) return;
+    try {
+      report_event_(event_id_of(entry.level), entry.text);
+    } catch (const std::exception&) {  // no memory: the log file has the line
+    }
+  }
+
+ private:
+  [[nodiscard]] static model::service_event event_id_of(log_level level) noexcept {
+    if (level == log_level::error) return model::service_event::error_line;
+    return level == log_level::warn ? model::service_event::warning_line : model::service_event::line;
+  }
+  const log_level min_level_;
+  const std::function<void(model::service_event, std::string_view)> report_event_;
+};
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// log/log_reader.hpp
+// =====================================================================================================================
+
+// What `logs` shows: entries of the log file and of those that were set aside before it, as they stand there.
+//
+//   model::log_query what;
+//   what.last = 20;
+//   print_log("/var/lib/hello/logs/hello", what, os::write_stdout);
+//
+// It reads from the end, so that the last lines of a big log cost no more than those of a small one. `follow_log`
+// stays, and shows what is appended, whatever becomes of the files: set aside, deleted, made anew, cut to nothing.
+//
+// Times in a log do not go back but for a clock that was set: with `since`, the first older entry from the end ends it.
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+using log_output = std::function<void(std::string_view)>;
+
+/// `path` without its `.log`. Whole lines go to `out`, many at a time. How many entries that were.
+std::size_t print_log(const std::string& path, const model::log_query& query, const log_output& out);
+
+/// The same, and then what is appended, looked for every 250 ms, until `go_on` says no.
+void follow_log(const std::string& path, const model::log_query& query, const log_output& out,
+                const std::function<bool()>& go_on, clock& time = clock::system());
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// A log's files, the oldest first; those that are newer than `known` where it is among them.
+struct log_files {
+  std::vector<os::input_file> files;
+  bool found = false;  // `known`
+
+  /// Opened from the newest on: whatever is set aside meanwhile is met again under its next name, and never missed.
+  explicit log_files(const std::string& path, std::optional<os::file_id> known = std::nullopt) {
+    const auto look = [&](const std::string& name) {
+      auto file = os::input_file::open(name);
+      if (!file) return false;
+      found = known && file->id() == *known;
+      const bool twice = !files.empty() && files.back().id() == file->id();
+      if (!found && !twice) files.push_back(std::move(*file));
+      return true;
+    };
+    look(log_file_name(path, 0));
+    if (!found) look(pending_rotation_name(path));
+    for (int age = 1, missing = 0; missing < 2 && !found; ++age)  // one name is free while files are renamed
+      missing = look(log_file_name(path, age)) ? 0 : missing + 1;
+    std::reverse(files.begin(), files.end());
+  }
+};
+
+/// Where the wanted lines begin: a file, and a place in it.
+struct log_position {
+  std::size_t file = 0;
+  std::uint64_t offset = 0;
+};
+
+WINSVC_INLINE log_position find_first_match(const std::vector<os::input_file>& files, const model::log_query& query) {
+  constexpr std::uint64_t piece = 64 * 1024;
+  constexpr std::uint64_t mark_length = 80;  // of a line, whose time and level are in there
+  if (query.max_entries == model::log_query::unlimited && !query.since) return {};
+  log_position found{files.size(), 0};
+  std::size_t count = 0;
+  std::string buffer;
+  for (std::size_t f = files.size(); f-- > 0 && count < query.max_entries;) {
+    for (std::uint64_t end = files[f].size(), begin = 0; end > 0; end = begin) {
+      begin = end > piece ? end - piece : 0;
+      const std::uint64_t from = begin > 0 ? begin - 1 : 0;  // the line end before a line is what makes it one
+      buffer.resize(static_cast<std::size_t>(end - from + mark_length));
+      const auto received = files[f].read(from, &buffer[0], buffer.size());
+      if (!received) break;
+      const std::string_view seen(buffer.data(), *received);
+      for (auto position = (std::min)(static_cast<std::size_t>(end - from), seen.size()); position-- > begin - from;) {
+        if (from + position != 0 && seen[position - 1] != '\n') continue;
+        const std::string_view line = seen.substr(position, mark_length);
+        const auto mark = model::parse_log_line(line.substr(0, line.find('\n')));
+        if (!mark) continue;
+        if (query.since && mark->time < *query.since) return found;
+        if (!matches(query, *mark)) continue;
+        found = {f, from + position};
+        if (++count == query.max_entries) return found;
+      }
+    }
+  }
+  return found;
+}
+
+/// Takes a log in pieces and lets the wanted entries through.
+class log_filter {
+ public:
+  log_filter(const model::log_query& query, const log_output& out)
+      : query_(query), output_(out), entry_matches_(includes_continuation_lines(query)) {}
+
+  void feed(std::string_view chunk) {
+    std::string ready;
+    for (;;) {
+      const auto end = chunk.find('\n');
+      if (end == std::string_view::npos) break;
+      if (partial_line_.empty()) {
+        filter_line(chunk.substr(0, end), ready);
+      } else {
+        filter_line(partial_line_.append(chunk, 0, end), ready);
+        partial_line_.clear();
+      }
+      chunk.remove_prefix(end + 1);
+    }
+    partial_line_ += chunk;
+    if (!ready.empty()) output_(ready);
+  }
+  /// There is no more in this file.
+  void end() {
+    if (!partial_line_.empty()) feed("\n");
+  }
+  void discard_partial_line() { partial_line_.clear(); }
+  [[nodiscard]] std::size_t entry_count() const noexcept { return entries_; }
+
+ private:
+  void filter_line(std::string_view line, std::string& ready) {
+    if (const auto mark = model::parse_log_line(line)) {
+      entry_matches_ = matches(query_, *mark);
+      if (entry_matches_) ++entries_;
+    }
+    if (entry_matches_) (ready += line) += '\n';
+  }
+
+  const model::log_query query_;
+  const log_output& output_;
+  bool entry_matches_;        // the entry we are in
+  std::string partial_line_;  // of a line
+  std::size_t entries_ = 0;
+};
+
+/// From `at` on to its end, which is the place returned.
+WINSVC_INLINE std::uint64_t filter_file(const os::input_file& file, std::uint64_t position, log_filter& filter) {
+  std::string buffer(64 * 1024, '\0');
+  for (;;) {
+    const auto received = file.read(position, &buffer[0], buffer.size());
+    if (!received || *received == 0) return position;
+    filter.feed(std::string_view(buffer.data(), *received));
+    position += *received;
+  }
+}
+
+/// All files but the end of the last, whose last line may not be whole yet. The place where that was.
+WINSVC_INLINE std::uint64_t filter_files(const std::vector<os::input_file>& files, const model::log_query& query,
+                              log_filter& filter) {
+  const log_position begin = find_first_match(files, query);
+  if (begin.file >= files.size()) return files.empty() ? 0 : files.back().size();
+  std::uint64_t position = begin.offset;
+  for (std::size_t f = begin.file;; ++f, position = 0) {
+    position = filter_file(files[f], position, filter);
+    if (f + 1 == files.size()) return position;
+    filter.end();
+  }
+}
+
+WINSVC_INLINE std::size_t print_log(const std::string& path, const model::log_query& query, const log_output& out) {
+  const log_files log(path);
+  log_filter filter(query, out);
+  filter_files(log.files, query, filter);
+  filter.end();
+  return filter.entry_count();
+}
+
+WINSVC_INLINE void follow_log(const std::string& path, const model::log_query& query, const log_output& out,
+                       const std::function<bool()>& go_on, clock& time) {
+  log_filter filter(query, out);
+  std::optional<os::input_file> current;
+  std::uint64_t position = 0;
+  {
+    log_files log(path);
+    position = filter_files(log.files, query, filter);
+    if (!log.files.empty()) current = std::move(log.files.back());
+  }
+  auto looked = time.system_now();
+  while (go_on()) {
+    const auto before = std::exchange(looked, time.system_now());
+    time.sleep(std::chrono::milliseconds(250));
+    const auto newest = os::file_id_of(log_file_name(path, 0));
+    const bool other = newest && (!current || current->id() != *newest);
+    if (current) {  // after the look at the name: what came before the change is read before what came after it
+      if (current->current_size().value_or(position) < position) {  // cut to nothing, by a tool that copies logs and empties them
+        filter.discard_partial_line();
+        position = 0;
+      }
+      position = filter_file(*current, position, filter);
+    }
+    if (!other) continue;
+    filter.end();
+    log_files log(path, current ? std::optional(current->id()) : std::nullopt);
+    // Ours is not among them: it was deleted, or there were too many since. What was written to meanwhile is news.
+    std::size_t first = 0;
+    while (!log.found && first + 1 < log.files.size() && log.files[first].modified() < before) ++first;
+    for (std::size_t f = first; f < log.files.size(); ++f) {
+      current = std::move(log.files[f]);
+      position = filter_file(*current, 0, filter);
+      if (f + 1 < log.files.size()) filter.end();
+    }
+  }
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS
+
+// =====================================================================================================================
+// addons/openapi.hpp
 // =====================================================================================================================
 
 // The app's routes as an OpenAPI 3.1 document: what a client generator, a tester or a person with a browser reads.
@@ -21479,7 +21606,7 @@ WINSVC_INLINE std::string openapi_document(const route::table& routes, const api
 #endif  // WINSVC_BODIES_WEB
 
 // =====================================================================================================================
-// web/metrics.hpp
+// addons/metrics.hpp
 // =====================================================================================================================
 
 // What the service has answered, and what it costs, in Prometheus' text format 0.0.4.
@@ -21720,11 +21847,11 @@ WINSVC_INLINE std::string request_counts::text(const gauges& now) const {
 #endif  // WINSVC_BODIES_WEB
 
 // =====================================================================================================================
-// web/dashboard_page.hpp
+// addons/dashboard_page.hpp
 // =====================================================================================================================
 
 // The page of `svc.dashboard("/_service")`: what the service does right now, for a person with a browser. This file is its
-// places; its looks are in web/dashboard_style.hpp, what fills it in web/dashboard_script.hpp.
+// places; its looks are in addons/dashboard_style.hpp, what fills it in addons/dashboard_script.hpp.
 //
 //   dashboard_html    at /_service           text/html; charset=utf-8, with dashboard_policy
 //   dashboard_css     at /_service/page.css  text/css; charset=utf-8
@@ -21830,10 +21957,10 @@ inline constexpr std::string_view dashboard_html = R"html(<!doctype html>
 }  // namespace winsvc
 
 // =====================================================================================================================
-// web/dashboard_style.hpp
+// addons/dashboard_style.hpp
 // =====================================================================================================================
 
-// The looks of the dashboard (web/dashboard_page.hpp): colours by what they mean, once for light and once for dark.
+// The looks of the dashboard (addons/dashboard_page.hpp): colours by what they mean, once for light and once for dark.
 
 #include <string_view>
 
@@ -21981,10 +22108,10 @@ table + button { margin-top: 0.75rem; }
 }  // namespace winsvc
 
 // =====================================================================================================================
-// web/dashboard_script.hpp
+// addons/dashboard_script.hpp
 // =====================================================================================================================
 
-// What fills the dashboard (web/dashboard_page.hpp).
+// What fills the dashboard (addons/dashboard_page.hpp).
 //
 // It asks `data.json` beside itself once a second, `?after=` the newest second and `&log=` the newest line it has, and
 // puts everything that comes into the page as text. A page that is hidden asks nothing; one whose service is gone says
@@ -22877,38 +23004,6 @@ class route_latency {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// http/tls_identity.hpp
-// =====================================================================================================================
-
-// The certificate and the key of an HTTPS listener, as cpp-httplib's TLS library has them (http/tls.hpp).
-
-#include <memory>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-/// Certificate and key as the library has them: shared by the connections that began with them.
-class tls_identity {
- public:
-  /// The error names the file and what to do about it.
-  [[nodiscard]] static result<std::shared_ptr<tls_identity>> load(const tls_files& from);
-  ~tls_identity();
-  tls_identity(const tls_identity&) = delete;
-  tls_identity& operator=(const tls_identity&) = delete;
-
-  [[nodiscard]] void* native() const noexcept { return native_; }
-
- private:
-  explicit tls_identity(void* native) noexcept : native_(native) {}
-  void* native_;
-};
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
 // http/upload_folder.hpp
 // =====================================================================================================================
 
@@ -22976,98 +23071,6 @@ WINSVC_INLINE void remove_stale_uploads(const std::string& folder) noexcept {
 }  // namespace winsvc
 
 #endif  // WINSVC_BODIES_HTTP
-
-// =====================================================================================================================
-// http/engine.hpp
-// =====================================================================================================================
-
-// The engine: listens, accepts, serves, drains. What the runtime starts and stops, and all it knows of HTTP.
-//
-//   engine e(router, limits, log);
-//   if (auto bound = e.bind("127.0.0.1", 0); !bound) return bound.error();
-//   e.accept();                                // serving, on threads of its own
-//   auto report = e.drain(20s, [] { ... });    // every accepted request answered, or counted as cut
-//
-// It is a handle: the server (http/server.hpp) is inside, so that a file which only starts and stops it sees neither
-// connections nor cpp-httplib.
-
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <memory>
-#include <string>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-class server;
-class transport;
-
-/// How a drain went.
-struct drain_report {
-  std::size_t completed = 0;  ///< requests in flight that got their answer
-  std::size_t aborted = 0;       ///< requests and WebSockets that were still at work at the deadline
-  std::size_t stuck_threads = 0;     ///< threads that are in a handler even after that: the process has to end over them
-  std::vector<std::string> aborted_requests;  ///< what some of them were: `GET /report 21 s`
-};
-
-class engine {
- public:
-  engine(const router& routes, const wire::limits& bounds, logger& log);
-  /// Drains without patience if nobody did before, and waits for handlers that still run.
-  ~engine();
-  engine(const engine&) = delete;
-  engine& operator=(const engine&) = delete;
-
-  /// Binds and listens, exclusively; clients can connect from here on, and wait. The error names the owner of a taken
-  /// port where that can be found out.
-  [[nodiscard]] result<void> bind(const std::string& host, std::uint16_t port);
-  /// Where it listens, with the real port; after bind.
-  [[nodiscard]] os::endpoint address() const;
-
-  /// What new connections speak TLS with; null: plain HTTP. From any thread; the first time before `bind`.
-  void tls(std::shared_ptr<tls_identity> identity);
-
-  /// Called after each answer, on the thread that served it, beside those that were given before. Give it before
-  /// `start`.
-  void on_response(std::function<void(const access_record&)> f);
-
-  /// Starts to serve. Throws std::system_error when the system has no thread for it.
-  void start();
-  /// While paused, requests get 503 with Retry-After; connections stay. From any thread.
-  void pause(bool paused) noexcept;
-  [[nodiscard]] bool is_paused() const noexcept;
-  /// Stops: see above. `progress` is called, on the calling thread, whenever requests were answered meanwhile.
-  drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
-
-  /// Lets go of threads that a drain found stuck. The engine must stay as it is until the process ends.
-  void abandon_threads();
-
-  /// Requests being handled, WebSockets and connections open, threads: for status.
-  [[nodiscard]] std::size_t in_flight() const noexcept;
-  [[nodiscard]] std::size_t websockets() const noexcept;
-  [[nodiscard]] std::size_t connections() const noexcept;
-  [[nodiscard]] std::size_t threads() const;
-  /// Since it began, and how that went lately.
-  [[nodiscard]] std::uint64_t response_count() const noexcept;
-  [[nodiscard]] http::request_statistics& statistics() noexcept;
-
-  /// Requests that are being handled now, at most so many.
-  [[nodiscard]] std::vector<work> active_requests(std::size_t limit);
-
-  /// Serves one connection on the calling thread, without a listener: the way of the test client.
-  void serve(transport& transport);
-
- private:
-  std::unique_ptr<server> server_;
-};
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
 
 #if WINSVC_SEES_SERVER
 
@@ -25069,1940 +25072,6 @@ WINSVC_INLINE std::string error_response(int status, std::string_view reason, bo
 #endif  // WINSVC_BODIES_HTTP
 
 // =====================================================================================================================
-// http/connection.hpp
-// =====================================================================================================================
-
-// One connection, from its first byte to its close, in steps: read a head, let the gate judge it, find the route, have
-// it answered, send the answer; again. A step takes what is there and never waits for more, so nobody's slowness holds
-// a thread:
-//
-//   connection c(wire, core, traffic, limits);
-//   for (;;) {
-//     const auto next = c.advance(desk, {});
-//     if (next.what == wants::nothing) break;      // else wait for it, until next.until at the most
-//   }
-//
-// It knows neither sockets nor other connections; what it shares with them is in `traffic`, what it borrows for a step
-// in `scratch_buffers`.
-
-#include <atomic>
-#include <chrono>
-#include <cstdint>
-#include <mutex>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-/// The blocks of memory that a step works in. A thread has one desk for all connections, so that one that has nothing
-/// to say costs next to none.
-struct scratch_buffers {
-  scratch_buffers() {
-    for (auto* block : {&input, &head_block, &output}) block->reserve(16 * 1024);
-  }
-  std::string input, head_block, output;  // empty, with room
-};
-
-/// How a step is taken.
-struct step_options {
-  bool timed_out = false;      ///< the time that was waited for is over
-  bool skip_slow_handlers = false;     ///< go into no handler that is known to be slow
-  bool queue_full = false;  ///< nor into any other: there is nobody for it
-  /// Where to write whose pace it is that the step depends on; null: nobody asks.
-  std::atomic<route_latency*>* latency = nullptr;
-};
-
-/// What a connection waits for. A turn: there is more to do at once, but others have waited while it had its share.
-enum class wait_reason : std::uint8_t { readable, writable, blocking_thread, yield, closed };
-
-struct wait_condition {
-  wait_reason reason = wait_reason::closed;
-  std::chrono::steady_clock::time_point deadline = (std::chrono::steady_clock::time_point::max)();
-};
-
-class connection {
- public:
-  using steady = std::chrono::steady_clock;
-
-  connection(transport& transport, request_processor& server, engine_state& shared, const wire::limits& bounds)
-      : transport_(transport), processor_(server), engine_state_(shared), limits_(bounds), peer_(transport.peer()), local_(transport.local()) {
-    set_deadline(transport_.needs_handshake() ? limits_.head_timeout : limits_.keep_alive_timeout);
-  }
-  ~connection() { finish_request(); }
-  connection(const connection&) = delete;
-  connection& operator=(const connection&) = delete;
-
-  /// What a new one waits for.
-  [[nodiscard]] wait_condition initial_wait() const noexcept { return wait_for(wait_reason::readable); }
-  /// As far as it goes without waiting. On any thread, one at a time. Never throws.
-  [[nodiscard]] wait_condition advance(scratch_buffers& buffers, const step_options& options) noexcept;
-
-  /// What it is busy with: `GET /report`, and for how long; nothing, where it waits. From any thread.
-  [[nodiscard]] std::optional<work> current_request() const;
-  /// What waits to be sent begins with this.
-  [[nodiscard]] std::string_view unsent() const noexcept { return std::string_view(output_).substr(output_sent_); }
-  /// So much of it has left.
-  void mark_sent(std::size_t count) noexcept { output_sent_ += count, set_deadline(limits_.write_timeout); }
-
- private:
-  enum class stage : std::uint8_t { head, body, handler, response, lingering_close, closed };
-  class buffer_lease;
-
-  [[nodiscard]] std::optional<wait_condition> read_head(const step_options& options);
-  [[nodiscard]] std::optional<wait_condition> read_body(const step_options& options);
-  [[nodiscard]] std::optional<wait_condition> send_response(const step_options& options);
-  [[nodiscard]] std::optional<wait_condition> lingering_close(const step_options& options);
-  void accept_head(wire::head_parse_result&& result);
-  void find_route();
-  void run_handler(const step_options& options);
-  void reject(int status, std::string_view reason);
-  void close(close_reason reason) noexcept;
-  void finish_request() noexcept;
-  os::transfer receive();
-  [[nodiscard]] wait_condition wait_for(wait_reason what) const noexcept { return {what, deadline_}; }
-  void set_deadline(std::chrono::milliseconds limit) noexcept { deadline_ = steady::now() + limit; }
-
-  transport& transport_;
-  request_processor& processor_;
-  engine_state& engine_state_;
-  const wire::limits& limits_;
-  os::endpoint peer_, local_;
-
-  stage stage_ = stage::head;
-  steady::time_point deadline_;  // what is waited for has to be there
-  steady::time_point now_;    // the step began, or its handler returned
-  receive_buffer buffer_;
-  std::size_t scanned_ = 0;  // of a head that is not complete
-
-  // Of the request that is being served.
-  bool in_flight_ = false, keep_alive_ = false, body_unread_ = false;
-  std::string head_block_;  // what the views of head_ point into
-  wire::head head_;
-  route::match_result match_;
-  steady::time_point request_started_;
-  access_record access_record_;
-  std::string id_, client_;
-  std::string output_;  // of the answer, not yet sent
-  std::size_t output_sent_ = 0, lingered_bytes_ = 0;
-
-  mutable std::mutex current_request_mutex_;  // of those who look
-  std::atomic<bool> has_current_request_{false};  // head_ may be read by others
-  mutable std::atomic<bool> was_inspected_{false};
-};
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-/// Gives a connection the desk's blocks for a step. What it still needs afterwards, it keeps.
-class connection::buffer_lease {
- public:
-  buffer_lease(connection& of, scratch_buffers& buffers) noexcept : connection_(of), buffers_(buffers) {
-    acquire(connection_.buffer_.bytes, buffers_.input);
-    acquire(connection_.head_block_, buffers_.head_block);
-    acquire(connection_.output_, buffers_.output);
-  }
-  ~buffer_lease() {
-    if (const auto rest = connection_.buffer_.remaining(); rest.size() <= max_kept_bytes) keep_remainder(rest);
-    if (!connection_.in_flight_) connection_.head_block_.clear();
-    release(connection_.head_block_, buffers_.head_block);
-    release(connection_.output_, buffers_.output);
-  }
-  buffer_lease(const buffer_lease&) = delete;
-  buffer_lease& operator=(const buffer_lease&) = delete;
-
- private:
-  static constexpr std::size_t max_kept_bytes = 2048;
-
-  /// The beginning of a request needs no whole block.
-  void keep_remainder(std::string_view rest) noexcept {
-    try {
-      std::string kept(rest);
-      connection_.buffer_.bytes.clear();
-      connection_.buffer_.consumed = 0;
-      release(connection_.buffer_.bytes, buffers_.input);
-      connection_.buffer_.bytes = std::move(kept);
-    } catch (...) {  // no memory: then it keeps the block
-    }
-  }
-  static void acquire(std::string& own, std::string& theirs) noexcept {
-    if (own.empty()) own.swap(theirs);
-  }
-  static void release(std::string& own, std::string& theirs) noexcept {
-    constexpr std::size_t largest = 256 * 1024;  // a block that a large answer grew is not kept for small ones
-    if (own.empty() && own.capacity() > theirs.capacity() && own.capacity() <= largest) own.swap(theirs);
-    else if (own.empty()) std::string().swap(own);
-  }
-
-  connection& connection_;
-  scratch_buffers& buffers_;
-};
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#if WINSVC_BODIES_HTTP
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-WINSVC_INLINE wait_condition connection::advance(scratch_buffers& buffers, const step_options& options) noexcept {
-  try {
-    const buffer_lease blocks(*this, buffers);
-    now_ = steady::now();
-    step_options now = options;
-    constexpr int share = 16;  // requests that came in one send: a client may have written any number
-    for (int served = 0;; now.timed_out = false) {
-      std::optional<wait_condition> deadline;
-      switch (stage_) {
-        case stage::head:
-          if (served++ == share) return wait_for(wait_reason::yield);
-          deadline = read_head(now);
-          break;
-        case stage::body: deadline = read_body(now); break;
-        case stage::handler:
-          if (now.queue_full) reject(503, "the service is too busy");
-          else if (now.skip_slow_handlers && processor_.is_slow(match_)) return wait_for(wait_reason::blocking_thread);
-          else run_handler(now);
-          break;
-        case stage::response: deadline = send_response(now); break;
-        case stage::lingering_close: deadline = lingering_close(now); break;
-        case stage::closed: return {};
-      }
-      if (deadline) return *deadline;
-    }
-  } catch (...) {  // out of memory in our own hands: this connection ends, the others go on
-    stage_ = stage::closed;
-    return {};
-  }
-}
-
-/// Up to a block of what has come, behind what is there.
-WINSVC_INLINE os::transfer connection::receive() {
-  constexpr std::size_t chunk_size = 16 * 1024;
-  auto& output = buffer_.bytes;
-  const auto before = output.size();
-  if (output.capacity() - before < chunk_size) {
-    if (buffer_.consumed > 0) output.erase(0, std::exchange(buffer_.consumed, 0));
-  }
-  char block[chunk_size];
-  std::size_t received = 0;
-  const auto result = transport_.receive(block, sizeof block, received, std::chrono::milliseconds(0));
-  if (result == os::transfer::done) output.append(block, received);
-  return result;
-}
-
-WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_options& options) {
-  const bool begun = !buffer_.remaining().empty();
-  if (begun) {
-    auto received = wire::parse_head(buffer_.remaining(), limits_, &scanned_);
-    if (received.kind != wire::head_parse_result::more) {
-      scanned_ = 0;
-      if (received.kind == wire::head_parse_result::reject) reject(received.status, received.reason);
-      else accept_head(std::move(received));
-      return std::nullopt;
-    }
-  }
-  const auto result = receive();  // what has arrived is served, even so late
-  if (result == os::transfer::done) {
-    if (!begun) set_deadline(limits_.head_timeout);
-    return std::nullopt;
-  }
-  if (result != os::transfer::timed_out) return close(close_reason::idle), std::nullopt;
-  if (!begun) {
-    if (options.timed_out || engine_state_.draining.load()) return close(close_reason::idle), std::nullopt;
-    return wait_for(transport_.needs_write(false) ? wait_reason::writable : wait_reason::readable);
-  }
-  if (options.timed_out || steady::now() >= deadline_) return reject(408, "the request head did not arrive in time"), std::nullopt;
-  // A drain does not wait for a head that is slow to come: it has a last moment, and is refused then.
-  constexpr std::chrono::milliseconds last_moment{500};
-  if (engine_state_.draining.load()) deadline_ = (std::min)(deadline_, steady::now() + last_moment);
-  return wait_for(transport_.needs_write(false) ? wait_reason::writable : wait_reason::readable);
-}
-
-WINSVC_INLINE void connection::accept_head(wire::head_parse_result&& result) {
-  request_started_ = now_;
-  access_record_.bytes = 0;
-  access_record_.counts_in_statistics = true;
-  ++engine_state_.in_flight;
-  in_flight_ = true;
-
-  // The head's views point into the buffer, which the body's bytes would move: the block they are in is set aside, and
-  // the two blocks take turns from request to request.
-  head_block_.clear();
-  std::swap(head_block_, buffer_.bytes);
-  buffer_.bytes.assign(head_block_, buffer_.consumed + result.consumed);
-  buffer_.consumed = 0;
-  head_ = std::move(result.value);
-  find_route();
-
-  // A small body is waited for here, where that holds no thread. Not one that the client sends only when it is told to,
-  // nor where the answer does not depend on it.
-  constexpr std::uint64_t max_prefetched_body = 64 * 1024;
-  const bool waits = head_.framing == wire::framing::length && head_.content_length <= max_prefetched_body &&
-                     !head_.expect_continue && match_.outcome == route::match_outcome::matched &&
-                     head_.content_length <= processor_.routes().body_limit(match_, limits_.body_bytes);
-  stage_ = waits ? stage::body : stage::handler;
-}
-
-WINSVC_INLINE void connection::find_route() {
-  const auto& routes = processor_.routes();
-  match_ = {};
-  if (head_.path == "*") {
-    match_.outcome = route::match_outcome::method_not_allowed;
-    match_.allowed = routes.routes().all_methods();
-  } else {
-    match_ = routes.routes().match(head_.method_id, head_.path);
-  }
-  if (engine_state_.paused.load() && !routes.serves_paused(match_)) match_.outcome = route::match_outcome::paused;
-}
-
-/// What is wrong with a body that did not come is found by whoever reads it: he answers, and logs.
-WINSVC_INLINE std::optional<wait_condition> connection::read_body(const step_options& options) {
-  const auto have = buffer_.remaining().size();
-  if (have >= head_.content_length || options.timed_out) return stage_ = stage::handler, std::nullopt;
-  const auto result = receive();
-  if (result == os::transfer::done) return std::nullopt;
-  if (result != os::transfer::timed_out) return stage_ = stage::handler, std::nullopt;
-  // The deadline is for the whole body: each byte that came buys the time it is worth, and no more.
-  deadline_ = request_started_ + limits_.body_deadline(have);
-  if (steady::now() >= deadline_) return stage_ = stage::handler, std::nullopt;
-  return wait_for(transport_.needs_write(false) ? wait_reason::writable : wait_reason::readable);
-}
-
-WINSVC_INLINE void connection::run_handler(const step_options& options) {
-  exchange_stream stream(transport_, buffer_, output_, head_, limits_);
-  stream.set_request_start(request_started_);
-  exchange exchange(head_, stream, processor_.next_id(), engine_state_.draining);
-  exchange.websockets = &engine_state_.websockets;
-  exchange.routes = &processor_.routes().routes();
-  exchange.match = std::move(match_);
-  if (head_.framing == wire::framing::chunked)
-    stream.limit_body(processor_.routes().body_limit(exchange.match, limits_.body_bytes));
-  exchange.close_after_response = !head_.keep_alive;
-  if (options.latency) options.latency->store(&processor_.latency_of(exchange.match), std::memory_order_relaxed);
-  has_current_request_.store(true);
-  const auto from = now_;
-  keep_alive_ = processor_.process(exchange, peer_, local_);
-  now_ = steady::now();
-  has_current_request_.store(false);
-  if (was_inspected_.load()) {  // whoever reads head_ has to be done
-    const std::lock_guard wait(current_request_mutex_);
-  }
-  if (options.latency) options.latency->store(nullptr, std::memory_order_relaxed);
-  processor_.latency_of(exchange.match).record(now_ - from);
-
-  id_ = std::move(exchange.id);
-  client_ = std::move(exchange.client);
-  access_record_.pattern = exchange.pattern;
-  access_record_.status = exchange.status;
-  access_record_.bytes = stream.sent_bytes();
-  access_record_.counts_in_statistics = !processor_.routes().serves_paused(exchange.match) && !processor_.latency_of(exchange.match).streams();
-  access_record_.route_id.reset();
-  if (exchange.match.outcome == route::match_outcome::matched) access_record_.route_id = exchange.match.route_id;
-
-  if (keep_alive_ && exchange.status == 101 && exchange.serve_upgraded) {
-    transport_.begin_blocking();
-    keep_alive_ = stream.flush();
-    access_record_.bytes = stream.sent_bytes();
-    finish_request();  // from here on it is no request
-    if (keep_alive_) processor_.process_upgraded(exchange);
-    return close(close_reason::after_response);
-  }
-  body_unread_ = !stream.is_body_complete();
-  output_sent_ = 0;
-  deadline_ = now_ + limits_.write_timeout;
-  stage_ = stage::response;
-}
-
-WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step_options& options) {
-  if (options.timed_out) return close(close_reason::idle), std::nullopt;
-  std::size_t sent = 0;
-  const auto result = transport_.send_some(output_.data() + output_sent_, output_.size() - output_sent_, sent);
-  output_sent_ += sent;
-  if (result == os::transfer::timed_out) {
-    if (sent > 0) set_deadline(limits_.write_timeout);  // it is for a stretch without progress
-    return wait_for(transport_.needs_write(true) ? wait_reason::writable : wait_reason::readable);
-  }
-  if (result == os::transfer::done) access_record_.bytes += output_.size();
-  output_.clear();
-  output_sent_ = 0;
-  finish_request();
-  if (result != os::transfer::done) return close(close_reason::idle), std::nullopt;
-  if (!keep_alive_) return close(body_unread_ ? close_reason::unread_input : close_reason::after_response), std::nullopt;
-  std::vector<wire::field>().swap(head_.fields);
-  stage_ = stage::head;
-  deadline_ = now_ + (buffer_.remaining().empty() ? limits_.keep_alive_timeout : limits_.head_timeout);
-  if (buffer_.remaining().empty() && transport_.has_no_input() && !engine_state_.draining.load()) return wait_for(wait_reason::readable);
-  return std::nullopt;
-}
-
-/// The request is over, whatever became of it.
-WINSVC_INLINE void connection::finish_request() noexcept {
-  if (!std::exchange(in_flight_, false)) return;
-  --engine_state_.in_flight;
-  if (access_record_.bytes == 0) return;  // nobody got an answer
-  ++engine_state_.response_count;
-  if (access_record_.counts_in_statistics) engine_state_.statistics.record(now_, now_ - request_started_, access_record_.status >= 500);
-  if (engine_state_.on_response.empty()) return;
-  access_record_.method = head_.method;
-  access_record_.target = head_.target;
-  access_record_.method_id = head_.method_id;
-  access_record_.id = id_;
-  access_record_.peer = peer_;
-  if (!client_.empty()) access_record_.peer.host = client_, access_record_.peer.port = 0;
-  access_record_.duration = std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - request_started_);  // sent, that is
-  engine_state_.notify_response(access_record_);
-}
-
-/// What the gate refuses, or nobody has time for. It ends the connection.
-WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
-  // Of a head that is none it is known at least whether a body may follow (RFC 9110 section 9.3.2).
-  auto requested = in_flight_ ? std::string_view(head_block_) : buffer_.remaining();
-  while (strings::starts_with(requested, "\r\n")) requested.remove_prefix(2);
-  output_ = error_response(status, reason, !strings::starts_with(requested, "HEAD "));
-  output_sent_ = 0;
-  keep_alive_ = false;
-  body_unread_ = true;
-  engine_state_.notify_response({"refused:", reason, {}, peer_, status, output_.size(), {}});
-  if (std::exchange(in_flight_, false)) --engine_state_.in_flight;
-  set_deadline(limits_.write_timeout);
-  stage_ = stage::response;
-}
-
-/// After an answer, what the client still sends is taken for a moment, because closing over it makes Windows reset the
-/// connection, and the client never sees the answer (RFC 9112 section 9.6). A client that has all it wants ends that
-/// moment at once.
-WINSVC_INLINE void connection::close(close_reason reason) noexcept {
-  finish_request();
-  reason = transport_.shutdown(buffer_.remaining().empty() ? reason : close_reason::unread_input);
-  set_deadline(std::chrono::milliseconds(reason == close_reason::unread_input ? 500 : 100));
-  stage_ = reason == close_reason::idle ? stage::closed : stage::lingering_close;
-}
-
-WINSVC_INLINE std::optional<wait_condition> connection::lingering_close(const step_options& options) {
-  constexpr std::size_t limit = 1024 * 1024;
-  buffer_.bytes.clear();
-  buffer_.consumed = 0;
-  const auto result = options.timed_out ? os::transfer::closed : receive();
-  lingered_bytes_ += buffer_.bytes.size();
-  if (result == os::transfer::timed_out) return wait_for(wait_reason::readable);
-  if (result != os::transfer::done || lingered_bytes_ > limit) stage_ = stage::closed;
-  return std::nullopt;
-}
-
-WINSVC_INLINE std::optional<work> connection::current_request() const {
-  const std::lock_guard lock(current_request_mutex_);
-  was_inspected_.store(true);  // before doing_ is asked: whoever is done from here on waits for us
-  const scope_exit away([this]() noexcept { was_inspected_.store(false); });
-  if (!has_current_request_.load()) return std::nullopt;
-  return work{std::string(head_.method) + ' ' + std::string(head_.path), steady::now() - request_started_};
-}
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_HTTP
-
-// =====================================================================================================================
-// http/thread_pool.hpp
-// =====================================================================================================================
-
-// The engine's threads, few and busy.
-//
-// In front stand as many as there are cores. Each waits in the poller, and serves what it is told of right there: for a
-// handler that is quick, nothing is cheaper than the thread that has the request in its cache. What is known to be slow
-// goes through a queue to those at the back. They are few too, become more while handlers block, and fewer again.
-//
-// Somebody in front who does not come back from a handler is found out by the clerk, the one thread that looks at the
-// clock: what he had still to serve goes to the back, he stays there himself, and another stands in front. The clerk
-// keeps the deadlines as well. While nothing happens he sleeps, as all others do: an idle crew makes no wake-up.
-//
-// Whoever is going to wait for one client for long (a stream, a WebSocket, a large body) leaves the crew before, and
-// comes back after: he is not counted, and a place at the back is free for another.
-
-#include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <condition_variable>
-#include <cstddef>
-#include <cstdint>
-#include <deque>
-#include <list>
-#include <memory>
-#include <mutex>
-#include <new>
-#include <system_error>
-#include <thread>
-#include <utility>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-struct thread_pool_limits {
-  std::size_t io_threads = 1;     ///< threads that wait for clients
-  std::size_t min_threads = 4;       ///< threads that stay, those in front among them
-  std::size_t max_threads = 256;    ///< threads while handlers block
-  std::size_t queue_limit = 1000;  ///< requests that wait for one of them
-};
-
-class thread_pool {
- public:
-  using time_point = std::chrono::steady_clock::time_point;
-  enum class thread_role { io, blocking };
-
-  /// What the crew works for. All of it is called by the crew's threads.
-  class work_source {
-   public:
-    /// Up to `room` things that can be served; waits for one. 0 once `wake` was called.
-    virtual std::size_t wait_ready(void** output, std::size_t capacity) noexcept = 0;
-    virtual void wake() noexcept = 0;
-    /// Is it free to be served? From here on it is the caller's.
-    virtual bool claim(void* user_data) noexcept = 0;
-    /// `thread_context`: empty at a thread's first; what is left there is there at its next. (A thread_local of its own would do,
-    /// but for mingw, whose runtime may free one before it calls its destructor.)
-    virtual void serve(void* user_data, thread_role at, std::shared_ptr<void>& tools) noexcept = 0;
-    /// It is served in front, and takes long.
-    virtual void on_slow(void* user_data) noexcept = 0;
-    /// Does what is due; says when something is next.
-    virtual time_point run_timers(time_point now) noexcept = 0;
-
-   protected:
-    ~work_source() = default;
-  };
-
-  thread_pool(work_source& source, const thread_pool_limits& bounds) : source_(source), limits_(bounds) {}
-  /// Waits for all.
-  ~thread_pool() { stop(); }
-  thread_pool(const thread_pool&) = delete;
-  thread_pool& operator=(const thread_pool&) = delete;
-
-  /// Throws std::system_error when not even one thread is to be had.
-  void start();
-  /// Ends all threads, and waits for those that serve.
-  void stop();
-  /// Lets go of those that serve; the crew must stay as it is until the process ends.
-  void abandon();
-
-  /// For the back, once claimed. False: so many wait already, unless it `must` be.
-  bool submit(void* user_data, bool must) noexcept;
-  /// The clerk shall ask for the time sooner than he was told.
-  void wake_monitor();
-
-  /// On a thread of the crew: see above. Each `begin_blocking` has its `end_blocking`.
-  void begin_blocking();
-  void end_blocking();
-  /// Is this thread one of the crew?
-  [[nodiscard]] bool is_pool_thread() const noexcept { return current_thread() && current_thread()->pool == this; }
-
-  /// Threads of the crew; those that left are not among them.
-  [[nodiscard]] std::size_t size() const;
-
- private:
-  static constexpr std::size_t batch_size = 8;
-  static constexpr std::chrono::milliseconds scan_interval{2};
-
-  struct pool_thread {
-    std::thread thread;
-    thread_pool* pool = nullptr;
-    std::atomic<bool> is_io{false};       // written under mutex_
-    std::atomic<std::uint64_t> sequence{0};     // odd while it serves
-    std::atomic<void*> current_item{nullptr};
-    std::atomic<std::uint64_t> batch_cursor{0};    // of the batch: which one, how many, the next
-    std::atomic<void*> batch[batch_size] = {};
-    std::atomic<std::uint32_t> os_thread_id{0};    // the system's
-    std::shared_ptr<void> thread_context;             // its own
-    std::uint64_t last_sequence = 0;                  // the clerk's: turns at his last look
-    int unchanged_scans = 0;                           // and for how many looks they have been the same
-    bool finished = false;                      // under mutex_
-  };
-  static pool_thread*& current_thread() noexcept {
-    static thread_local pool_thread* thread = nullptr;
-    return thread;
-  }
-
-  void thread_main(pool_thread& m) noexcept;
-  void run_io_loop(pool_thread& m) noexcept;
-  bool run_blocking_loop(pool_thread& m) noexcept;
-  void serve(pool_thread& m, void* user_data, thread_role at) noexcept;
-  [[nodiscard]] static void* next_in_batch(pool_thread& m) noexcept;
-  void promote(pool_thread& m);
-  void demote(pool_thread& m);
-  void offload_batch(pool_thread& m);
-  bool start_thread(bool in_front) noexcept;
-  bool enqueue(void* user_data) noexcept;
-  void ensure_io_threads();
-  void ensure_blocking_threads();
-  void start_scanning() noexcept;
-  void monitor_main() noexcept;
-  bool scan_threads();
-  void stop_monitor();
-  [[nodiscard]] bool is_cpu_bound() const;
-
-  work_source& source_;
-  const thread_pool_limits limits_;
-
-  mutable std::mutex mutex_;
-  std::condition_variable work_available_;
-  std::list<pool_thread> threads_;
-  std::deque<void*> queue_;
-  std::size_t thread_count_ = 0, io_count_ = 0, idle_count_ = 0, blocked_count_ = 0;  // gone_: left for a while
-  std::uint64_t dequeued_count_ = 0, dequeued_at_last_scan_ = 0;              // from the queue
-  bool stopping_ = false;
-
-  std::mutex monitor_mutex_;
-  std::condition_variable monitor_wakeup_;
-  std::thread monitor_;
-  std::atomic<bool> scanning_{false};
-  bool wake_requested_ = false, monitor_stopping_ = false;
-};
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-// --- the clerk -------------------------------------------------------------------------------------------------------
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#if WINSVC_BODIES_HTTP
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-WINSVC_INLINE void thread_pool::start() {
-  const std::lock_guard lock(mutex_);
-  for (std::size_t i = 0; i < (std::max)(limits_.io_threads, std::size_t{1}); ++i) {
-    if (!start_thread(true) && i == 0) throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
-  }
-  monitor_ = std::thread([this] { monitor_main(); });
-}
-
-/// Under mutex_. One thread more; false when the system has none.
-WINSVC_INLINE bool thread_pool::start_thread(bool in_front) noexcept {
-  if (stopping_) return false;
-  for (auto it = threads_.begin(); it != threads_.end();) {
-    const auto here = it++;
-    if (!here->finished) continue;
-    here->thread.join();
-    threads_.erase(here);
-  }
-  try {
-    pool_thread& m = threads_.emplace_back();
-    m.pool = this;
-    m.is_io.store(in_front);
-    try {
-      m.thread = std::thread([this, &m] { thread_main(m); });
-    } catch (...) {
-      threads_.pop_back();
-      throw;
-    }
-  } catch (const std::exception&) {  // no thread, or no memory for one: those that are there go on
-    return false;
-  }
-  ++thread_count_;
-  if (in_front) ++io_count_;
-  return true;
-}
-
-WINSVC_INLINE void thread_pool::thread_main(pool_thread& m) noexcept {
-  current_thread() = &m;
-  m.os_thread_id = os::thread_id();
-  do run_io_loop(m);
-  while (run_blocking_loop(m));
-  const std::lock_guard lock(mutex_);
-  m.finished = true;
-}
-
-WINSVC_INLINE void thread_pool::serve(pool_thread& m, void* user_data, thread_role at) noexcept {
-  m.current_item.store(user_data, std::memory_order_release);
-  m.sequence.store(m.sequence.load(std::memory_order_relaxed) + 1);
-  if (!scanning_.load()) start_scanning();
-  source_.serve(user_data, at, m.thread_context);
-  m.sequence.store(m.sequence.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-}
-
-/// The next of the batch, for whoever asks first: the one who was told, or who takes it over from him.
-WINSVC_INLINE void* thread_pool::next_in_batch(pool_thread& m) noexcept {
-  auto at = m.batch_cursor.load();
-  for (;;) {
-    const auto count = (at >> 8) & 0xFF, next = at & 0xFF;
-    if (next >= count) return nullptr;
-    void* const user_data = m.batch[next].load(std::memory_order_relaxed);
-    if (m.batch_cursor.compare_exchange_weak(at, at + 1, std::memory_order_acq_rel, std::memory_order_acquire)) return user_data;
-  }
-}
-
-WINSVC_INLINE void thread_pool::run_io_loop(pool_thread& m) noexcept {
-  std::uint64_t number = 0;
-  for (bool too_many = false; !too_many && m.is_io.load(std::memory_order_acquire);) {
-    void* result[batch_size];
-    const std::size_t count = source_.wait_ready(result, batch_size);
-    if (count == 0) {
-      {
-        const std::lock_guard lock(mutex_);
-        if (!stopping_) continue;
-      }
-      return demote(m);
-    }
-    for (std::size_t i = 0; i < count; ++i) m.batch[i].store(result[i], std::memory_order_relaxed);
-    m.batch_cursor.store((++number << 16) | (count << 8));
-    if ((too_many = !m.is_io.load())) promote(m);
-    while (void* const user_data = next_in_batch(m)) {
-      if (source_.claim(user_data)) serve(m, user_data, thread_role::io);
-    }
-    if (too_many) demote(m);
-  }
-}
-
-/// The clerk sent this one to the back when it had just ended what he saw it at, and waited again: now it has a batch,
-/// and nobody would watch over that. So it is in front once more, one too many, for this batch.
-WINSVC_INLINE void thread_pool::promote(pool_thread& m) {
-  const std::lock_guard lock(mutex_);
-  ++io_count_;
-  m.is_io.store(true);
-}
-WINSVC_INLINE void thread_pool::demote(pool_thread& m) {
-  const std::lock_guard lock(mutex_);
-  if (m.is_io.exchange(false)) --io_count_;
-}
-
-/// True: it is to stand in front.
-WINSVC_INLINE bool thread_pool::run_blocking_loop(pool_thread& m) noexcept {
-  constexpr auto timeout = std::chrono::seconds(10);
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    if (stopping_ && queue_.empty()) break;
-    if (!stopping_ && io_count_ < limits_.io_threads) {
-      ++io_count_;
-      m.is_io.store(true);
-      return true;
-    }
-    if (queue_.empty()) {
-      ++idle_count_;
-      const auto something = [this] { return stopping_ || !queue_.empty() || io_count_ < limits_.io_threads; };
-      bool called = true;
-      if (thread_count_ > limits_.min_threads) called = work_available_.wait_for(lock, timeout, something);
-      else work_available_.wait(lock, something);
-      --idle_count_;
-      if (!called && thread_count_ > limits_.min_threads) break;  // nobody needed this one for a while
-      continue;
-    }
-    void* const user_data = queue_.front();
-    queue_.pop_front();
-    ++dequeued_count_;
-    lock.unlock();
-    serve(m, user_data, thread_role::blocking);
-    lock.lock();
-  }
-  --thread_count_;
-  return false;
-}
-
-WINSVC_INLINE bool thread_pool::submit(void* user_data, bool must) noexcept {
-  for (bool put = false; !put;) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (!must && queue_.size() >= limits_.queue_limit) return false;
-      put = enqueue(user_data);
-      if (put) ensure_blocking_threads();
-    }
-    if (!put && !must) return false;
-    if (!put) std::this_thread::sleep_for(scan_interval);  // until somebody has given memory back
-  }
-  if (!scanning_.load()) start_scanning();
-  return true;
-}
-
-/// Under mutex_. False: no memory.
-WINSVC_INLINE bool thread_pool::enqueue(void* user_data) noexcept {
-  try {
-    queue_.push_back(user_data);
-    return true;
-  } catch (const std::bad_alloc&) {
-    return false;
-  }
-}
-
-/// Under mutex_: somebody for what waits.
-WINSVC_INLINE void thread_pool::ensure_blocking_threads() {
-  if (queue_.empty()) return;
-  if (idle_count_ > 0) work_available_.notify_one();
-  else if (thread_count_ < limits_.min_threads || thread_count_ == io_count_) start_thread(false);
-}
-/// Under mutex_: somebody who stands in front.
-WINSVC_INLINE void thread_pool::ensure_io_threads() {
-  if (stopping_ || io_count_ >= limits_.io_threads) return;
-  if (idle_count_ > 0) work_available_.notify_one();
-  else start_thread(true);
-}
-
-/// Under mutex_: it is going to be long where it is. What it has not begun goes to the back.
-WINSVC_INLINE void thread_pool::offload_batch(pool_thread& m) {
-  if (!m.is_io.exchange(false)) return;
-  --io_count_;
-  while (void* const user_data = next_in_batch(m)) {
-    if (!source_.claim(user_data)) continue;
-    while (!enqueue(user_data)) std::this_thread::sleep_for(scan_interval);
-  }
-  ensure_io_threads();
-  ensure_blocking_threads();
-}
-
-WINSVC_INLINE void thread_pool::begin_blocking() {
-  pool_thread& m = *current_thread();
-  const std::lock_guard lock(mutex_);
-  --thread_count_;
-  ++blocked_count_;
-  offload_batch(m);
-  ensure_blocking_threads();
-}
-
-WINSVC_INLINE void thread_pool::end_blocking() {
-  const std::lock_guard lock(mutex_);
-  --blocked_count_;
-  ++thread_count_;
-}
-
-WINSVC_INLINE std::size_t thread_pool::size() const {
-  const std::lock_guard lock(mutex_);
-  return thread_count_;
-}
-
-WINSVC_INLINE void thread_pool::start_scanning() noexcept {
-  if (!scanning_.exchange(true)) wake_monitor();
-}
-
-WINSVC_INLINE void thread_pool::wake_monitor() {
-  const std::lock_guard lock(monitor_mutex_);
-  wake_requested_ = true;
-  monitor_wakeup_.notify_one();
-}
-
-WINSVC_INLINE void thread_pool::monitor_main() noexcept {
-  constexpr int enough = 10;  // ticks without anything to see
-  for (int quiet = 0;;) {
-    const auto now = std::chrono::steady_clock::now();
-    auto next = source_.run_timers(now);
-    if (scanning_.load()) {
-      quiet = scan_threads() ? 0 : quiet + 1;
-      if (quiet >= enough) {
-        scanning_.store(false);
-        if (scan_threads()) scanning_.store(true);  // it began just now, and whoever began saw us watching
-        quiet = 0;
-      }
-      if (scanning_.load()) next = (std::min)(next, now + scan_interval);
-    }
-    std::unique_lock lock(monitor_mutex_);
-    const auto called = [this] { return wake_requested_ || monitor_stopping_; };
-    if (next == (time_point::max)()) monitor_wakeup_.wait(lock, called);
-    else monitor_wakeup_.wait_until(lock, next, called);
-    wake_requested_ = false;
-    if (monitor_stopping_) return;
-  }
-}
-
-/// Is there anything to watch?
-WINSVC_INLINE bool thread_pool::scan_threads() {
-  bool busy = false;
-  const std::lock_guard lock(mutex_);
-  for (auto& m : threads_) {
-    if (!m.is_io.load(std::memory_order_relaxed)) continue;
-    const auto turns = m.sequence.load();
-    const bool moved = turns != std::exchange(m.last_sequence, turns);
-    busy = busy || moved || turns % 2 == 1;
-    m.unchanged_scans = moved || turns % 2 == 0 ? 0 : m.unchanged_scans + 1;
-    if (m.unchanged_scans == 0) continue;
-    // One that only waits for a processor gains nothing by another who wants one too; one that has computed for long does.
-    const bool asleep = os::is_thread_blocked(m.os_thread_id).value_or(m.unchanged_scans > 1);
-    if (!asleep && m.unchanged_scans < 5) continue;
-    source_.on_slow(m.current_item.load(std::memory_order_acquire));
-    offload_batch(m);
-  }
-  if (!queue_.empty()) {
-    busy = true;
-    // Nobody took anything since the last look: all are in handlers. If those block, one more is of use; if they compute,
-    // he would only take their time.
-    if (idle_count_ > 0) work_available_.notify_one();
-    else if (dequeued_count_ == dequeued_at_last_scan_ && thread_count_ < limits_.max_threads && !is_cpu_bound()) start_thread(false);
-  }
-  dequeued_at_last_scan_ = dequeued_count_;
-  return busy;
-}
-
-/// Under mutex_: are the processors busy with those at the back?
-WINSVC_INLINE bool thread_pool::is_cpu_bound() const {
-  std::size_t awake = 0;
-  for (const auto& m : threads_) {
-    if (m.is_io.load(std::memory_order_relaxed) || m.sequence.load() % 2 == 0) continue;
-    if (!os::is_thread_blocked(m.os_thread_id).value_or(true) && ++awake >= (std::max)(limits_.io_threads, std::size_t{1})) return true;
-  }
-  return false;
-}
-
-WINSVC_INLINE void thread_pool::stop_monitor() {
-  if (!monitor_.joinable()) return;
-  {
-    const std::lock_guard lock(monitor_mutex_);
-    monitor_stopping_ = true;
-    monitor_wakeup_.notify_one();
-  }
-  monitor_.join();
-}
-
-WINSVC_INLINE void thread_pool::stop() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-    work_available_.notify_all();
-  }
-  source_.wake();
-  stop_monitor();
-  for (auto& m : threads_) {
-    if (m.thread.joinable()) m.thread.join();
-  }
-  threads_.clear();
-}
-
-WINSVC_INLINE void thread_pool::abandon() {
-  stop_monitor();
-  const std::lock_guard lock(mutex_);
-  stopping_ = true;
-  for (auto& m : threads_) {
-    if (m.thread.joinable()) m.thread.detach();
-  }
-}
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_HTTP
-
-// =====================================================================================================================
-// http/connection_table.hpp
-// =====================================================================================================================
-
-// The clients that are connected, and who of the crew is at which of them.
-//
-// A seat is somebody's place: it waits (parked), or one thread is busy with it. Whoever wants to serve it claims it
-// first; who comes while it is busy leaves word, and the busy one looks again before he goes. So no event is lost, and
-// no client is served twice at once, without a lock. Seats are used again, and not freed before the engine is.
-
-#include <atomic>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <limits>
-#include <memory>
-#include <mutex>
-#include <optional>
-#include <string>
-#include <utility>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-class slot_state {
- public:
-  slot_state() noexcept { timer_.user_data = this; }
-  slot_state(const slot_state&) = delete;
-  slot_state& operator=(const slot_state&) = delete;
-  /// Parked to busy. Otherwise whoever is busy with it will look again.
-  bool claim() noexcept {
-    auto now = state_.load(std::memory_order_relaxed);
-    for (;;) {
-      if (now == value::parked) {
-        if (state_.compare_exchange_weak(now, value::busy, std::memory_order_acq_rel)) return true;
-      } else if (now != value::busy) {
-        return false;  // empty, or told already
-      } else if (state_.compare_exchange_weak(now, value::busy_rerun, std::memory_order_acq_rel)) {
-        return false;
-      }
-    }
-  }
-  /// Busy to parked. False: somebody left word; it is still the caller's.
-  bool park() noexcept {
-    auto now = value::busy;
-    if (state_.compare_exchange_strong(now, value::parked, std::memory_order_acq_rel)) return true;
-    state_.store(value::busy, std::memory_order_relaxed);
-    return false;
-  }
-  /// From empty, as the caller's.
-  void acquire() noexcept { state_.store(value::busy, std::memory_order_release); }
-  void release() noexcept { state_.store(value::free, std::memory_order_release); }
-  /// It is over, but the poller has something to report of it. Whoever hears the last of it empties the seat, once.
-  void begin_close() noexcept { state_.store(value::closing); }
-  bool end_close() noexcept {
-    auto now = value::closing;
-    return state_.compare_exchange_strong(now, value::free);
-  }
-  [[nodiscard]] bool is_closing() const noexcept { return state_.load() == value::closing; }
-
-  // When somebody has to look, though nothing came.
-  std::atomic<bool> timed_out{false};
-
- private:
-  friend class deadline_timers;
-  enum class value : std::uint8_t { free, parked, busy, busy_rerun, closing };
-  std::atomic<value> state_{value::free};
-
-  std::atomic<std::int64_t> deadline_{no_deadline}, scheduled_at_{no_deadline};  // in the clock's ticks
-  timer_wheel::timer timer_;                                   // under the deadlines' lock
-  static constexpr std::int64_t no_deadline = (std::numeric_limits<std::int64_t>::max)();
-};
-
-/// When which seat is to be looked at. Setting a later time, which is what an answered request does, takes no lock: the
-/// wheel comes to the earlier one, finds that it has moved, and puts the seat there.
-class deadline_timers {
- public:
-  using steady = std::chrono::steady_clock;
-  using time_point = steady::time_point;
-
-  /// Of whoever is busy with the seat. True: it comes before all others.
-  bool set(slot_state& s, time_point deadline) {
-    const auto when = deadline.time_since_epoch().count();
-    s.deadline_.store(when);
-    if (when >= s.scheduled_at_.load()) return false;
-    const std::lock_guard lock(mutex_);
-    const auto before = wheel_.next_deadline();
-    wheel_.set(s.timer_, deadline);
-    s.scheduled_at_.store(when);
-    return deadline < before;
-  }
-  void clear(slot_state& s) noexcept {
-    s.deadline_.store(slot_state::no_deadline);
-    const std::lock_guard lock(mutex_);
-    wheel_.clear(s.timer_);
-    s.scheduled_at_.store(slot_state::no_deadline);
-  }
-  /// Calls `f` for each that is parked and late, claimed. When to come again.
-  template <class F>
-  time_point advance(time_point now, const F& f) {
-    const std::lock_guard lock(mutex_);
-    wheel_.advance(now, [&](timer_wheel::timer& e) {
-      slot_state& s = slot_of(e);
-      s.scheduled_at_.store(slot_state::no_deadline);  // before its time is read: whoever sets an earlier one from here on comes to us
-      const auto deadline = s.deadline_.load();
-      if (deadline == slot_state::no_deadline) return;
-      if (deadline > now.time_since_epoch().count()) {
-        s.scheduled_at_.store(deadline);
-        wheel_.set(e, time_point(steady::duration(deadline)));
-        return;
-      }
-      auto parked = slot_state::value::parked;  // who is busy with it sets another time
-      if (!s.state_.compare_exchange_strong(parked, slot_state::value::busy, std::memory_order_acq_rel)) return;
-      s.timed_out.store(true);
-      f(s);
-    });
-    return wheel_.next_deadline();
-  }
-
- private:
-  static slot_state& slot_of(timer_wheel::timer& e) noexcept { return *static_cast<slot_state*>(e.user_data); }
-  std::mutex mutex_;
-  timer_wheel wheel_{steady::now()};
-};
-
-/// One client.
-struct connection_slot final : slot_state, blocking_observer {
-  connection_slot(os::poller& by, thread_pool& of) noexcept : poller(by), pool(of) {}
-
-  os::poller& poller;
-  thread_pool& pool;
-  os::poller::registration registration;
-  std::atomic<route_latency*> latency{nullptr};  // whose pace its request goes
-  std::string client_address;                // of the client, where they are counted
-  bool in_blocking_section = false;                  // of whoever is busy with it: the thread has left the crew
-
-  std::mutex mutex;  // of the two: they are closed by one thread, and may be looked at by another
-  std::unique_ptr<socket_transport> transport;
-  std::optional<connection> active_connection;
-
-  void on_begin_blocking() noexcept override {
-    if (std::exchange(in_blocking_section, true)) return;
-    poller.arm(registration, os::poll_for::nothing);
-    pool.begin_blocking();
-  }
-  [[nodiscard]] bool has_hung_up() const noexcept override { return poller.has_hung_up(registration); }
-};
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
-// http/tls.hpp
-// =====================================================================================================================
-
-// TLS between a socket and HTTP, where cpp-httplib is built with a library for it (OpenSSL or Mbed TLS).
-//
-//   svc.tls("cert.pem", "key.pem");     // beside the executable; -DCPPHTTPLIB_OPENSSL_SUPPORT ... -lssl -lcrypto
-//
-// TLS 1.2 or newer. The certificate file holds the service's own and those between it and the authority; the key has no
-// passphrase, because nobody is there to type it: let the file be readable for the service's account alone. A reload
-// (PARAMCHANGE) reads both again, for connections from then on; what cannot be used is logged, and the old ones stay.
-//
-// The handshake has the deadline of a request head. Whoever speaks plain HTTP here is told so in plain HTTP.
-
-#include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <mutex>
-#include <string>
-#include <thread>
-#include <utility>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-
-namespace http {
-
-/// A connection's end, plain or, with an identity, behind TLS.
-[[nodiscard]] std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
-                                                               std::shared_ptr<tls_identity> identity);
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_HTTP
-#if WINSVC_TLS
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-/// The errors of this thread: one that somebody left there would be taken for ours. Their first, in words.
-WINSVC_INLINE std::string pop_tls_errors() {
-  std::string first;
-  for (int i = 0; i < 16; ++i) {  // OpenSSL's queue has so many
-    const auto code = httplib::tls::get_error();
-    if (code == 0) break;
-    if (first.empty()) first = httplib::tls::error_string(code);
-  }
-  return first;
-}
-
-WINSVC_INLINE tls_identity::~tls_identity() { httplib::tls::free_context(native_); }
-
-WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files& from) {
-  constexpr std::uint32_t not_found = 2, not_valid = 13;  // ERROR_FILE_NOT_FOUND, ERROR_INVALID_DATA
-  const auto refused = [](std::uint32_t code, const char* operation, const std::string& path, std::string message,
-                          std::string hint) {
-    return failure{error{code, operation, path, std::move(message), std::move(hint)}};
-  };
-  constexpr const char* remedy = "check the path, and that the service's account may read it";
-
-  const auto certificate = os::read_file(from.certificate);
-  if (!certificate) return refused(not_found, "read certificate", from.certificate, "it cannot be read", remedy);
-  const auto key = os::read_file(from.key);
-  if (!key) return refused(not_found, "read key", from.key, "it cannot be read", remedy);
-  if (certificate->find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
-    return refused(not_valid, "read certificate", from.certificate, "there is no certificate in PEM form in it",
-                   "openssl x509 -inform der -in FILE -out cert.pem converts one");
-  }
-  if (key->find("ENCRYPTED") != std::string::npos) {  // OpenSSL would ask the terminal for the passphrase, and wait
-    return refused(not_valid, "read key", from.key, "it has a passphrase, and nobody is there to type it",
-                   "openssl pkey -in FILE -out key.pem takes it off; let the service's account alone read that file");
-  }
-  if (key->find("PRIVATE KEY-----") == std::string::npos) {
-    return refused(not_valid, "read key", from.key, "there is no private key in PEM form in it",
-                   "give the file that was made with the certificate");
-  }
-
-  pop_tls_errors();
-  const auto words = [](const char* otherwise) {
-    std::string message = pop_tls_errors();
-    return message.empty() ? std::string(otherwise) : message;
-  };
-  std::shared_ptr<tls_identity> made(new tls_identity(httplib::tls::create_server_context()));
-  if (!made->native())
-    return refused(not_valid, "prepare TLS for", from.certificate, words("the library refused"), {});
-  {
-    // From memory first, which checks that the two belong together; the second time with the chain.
-    const tls_identity trial(httplib::tls::create_server_context());
-    if (!httplib::tls::set_server_cert_pem(trial.native(), certificate->c_str(), key->c_str(), "")) {
-      return refused(not_valid, "use certificate", from.certificate, words("the library refused it"),
-                     "is '" + from.key + "' its key, and are both files whole?");
-    }
-  }
-  if (!httplib::tls::set_min_version(made->native(), httplib::tls::Version::TLS1_2) ||
-      !httplib::tls::set_server_cert_file(made->native(), from.certificate.c_str(), from.key.c_str(), "")) {
-    return refused(not_valid, "use certificate", from.certificate, words("the library refused it"),
-                   "are all certificates in it whole, the service's own first?");
-  }
-  if (!from.client_authorities.empty()) {
-    if (!httplib::tls::set_client_ca_file(made->native(), from.client_authorities.c_str(), nullptr)) {
-      return refused(not_valid, "read client authorities", from.client_authorities, words("it cannot be read"),
-                     "give a file of their certificates in PEM form");
-    }
-    httplib::tls::set_verify_client(made->native(), true);
-  #ifdef CPPHTTPLIB_OPENSSL_SUPPORT
-    // Without a name for its sessions OpenSSL refuses a client that comes back with one and was verified.
-    constexpr unsigned char name[] = {'w', 'i', 'n', 's', 'v', 'c'};
-    SSL_CTX_set_session_id_context(static_cast<SSL_CTX*>(made->native()), name, sizeof name);
-  #endif
-  }
-  pop_tls_errors();
-  return made;
-}
-
-class tls_transport final : public socket_transport {
- public:
-  tls_transport(os::tcp_socket socket, os::waker& drain, std::shared_ptr<tls_identity> identity)
-      : socket_transport(std::move(socket), drain),
-        identity_(std::move(identity)),
-        session_(httplib::tls::create_session(identity_->native(), static_cast<socket_t>(socket_.native()))) {}
-  ~tls_transport() override { httplib::tls::free_session(session_); }
-
-  os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received,
-                       std::chrono::milliseconds limit) noexcept override {
-    const auto deadline = steady::now() + limit;
-    for (;;) {
-      const auto what = read(buffer, capacity, received);
-      if (what != wait_need::read && what != wait_need::write) return outcome(what);
-      const auto remaining = time_until(deadline);
-      if (remaining.count() <= 0) return os::transfer::timed_out;
-      const bool ready = what == wait_need::read ? socket_.wait_readable(remaining) : socket_.wait_writable(remaining);
-      if (!ready) return os::transfer::timed_out;
-    }
-  }
-  [[nodiscard]] bool has_no_input() const noexcept override { return false; }  // the library keeps some for itself
-  [[nodiscard]] bool needs_write(bool) const noexcept override { return last_need_ == wait_need::write; }
-  [[nodiscard]] bool needs_handshake() const noexcept override { return state_ == state::handshaking; }
-
-  os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
-                            std::chrono::milliseconds limit) noexcept override {
-    const auto deadline = steady::now() + limit;
-    for (bool last = false;; ) {  // a record may come in pieces: none of them ends the wait
-      const auto what = read(buffer, capacity, received);
-      if (what != wait_need::read && what != wait_need::write) return outcome(what);
-      if (last) return os::transfer::timed_out;
-      if (what == wait_need::write) {
-        last = !socket_.wait_writable(time_until(deadline));
-      } else {
-        last = drain_->wait_for(socket_, time_until(deadline)) != os::waker::outcome::ready;
-      }
-    }
-  }
-
-  os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept override {
-    for (std::size_t sent = 0;; from += sent, count -= sent) {
-      const auto result = send_some(from, count, sent);
-      if (result != os::transfer::timed_out) return result;
-      const bool ready =
-          last_need_ == wait_need::write ? socket_.wait_writable(limit) : socket_.wait_readable(limit);
-      if (!ready) {
-        state_ = state::broken;  // half a record may have left
-        return os::transfer::timed_out;
-      }
-    }
-  }
-  os::transfer send_some(const char* from, std::size_t count, std::size_t& sent) noexcept override {
-    constexpr std::size_t record = 16 * 1024;  // a reader gets its turn between two
-    for (sent = 0; sent < count;) {
-      std::size_t elapsed = 0;
-      // Tried again, it has to be the same bytes.
-      const auto what = write(from + sent, (std::min)(count - sent, record), elapsed);
-      if (what == wait_need::read || what == wait_need::write) return os::transfer::timed_out;
-      if (what != wait_need::nothing) return outcome(what);
-      sent += elapsed;
-    }
-    return os::transfer::done;
-  }
-
-  stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept override {
-    const auto deadline = steady::now() + limit;
-    for (;;) {
-      const auto woken = drain_->wait_for(socket_, time_until(deadline));
-      if (woken == os::waker::outcome::woken) return stream_event::draining;
-      if (woken == os::waker::outcome::timed_out) return stream_event::timed_out;
-      if (woken == os::waker::outcome::failed || socket_.peer_closed()) return stream_event::peer_closed;
-      // Readable may mean the client's goodbye, which is a record like others: it has to be read to be known.
-      if (early_size_ == 0) {
-        const auto what = read(early_, sizeof early_, early_size_);
-        if (what == wait_need::closed || what == wait_need::failed) return stream_event::peer_closed;
-        if (what == wait_need::read && time_until(deadline).count() > 0) continue;
-      }
-      // The next request has come already, and makes the socket readable for good: look now and then.
-      const auto remaining = time_until(deadline);
-      if (remaining.count() <= 0) return stream_event::timed_out;
-      std::this_thread::sleep_for((std::min)(remaining, std::chrono::milliseconds(100)));
-    }
-  }
-
-  close_reason shutdown(close_reason reason) noexcept override {
-    if (state_ == state::ready) {
-      const std::lock_guard lock(mutex_);
-      pop_tls_errors();
-      httplib::tls::shutdown(session_, true);
-    }
-    // Of a handshake that failed, the client shall see the reason.
-    return socket_transport::shutdown(state_ != state::ready && reason == close_reason::idle ? close_reason::after_response : reason);
-  }
-
-  [[nodiscard]] os::endpoint local() const override {
-    auto here = socket_transport::local();
-    here.tls = true;
-    return here;
-  }
-  [[nodiscard]] bool is_encrypted() const noexcept override { return true; }
-
- private:
-  using steady = std::chrono::steady_clock;
-  enum class wait_need { nothing, read, write, closed, failed };
-  enum class state { handshaking, ready, broken };
-
-  [[nodiscard]] static std::chrono::milliseconds time_until(steady::time_point deadline) noexcept {
-    const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady::now());
-    return (std::max)(remaining, std::chrono::milliseconds(0));
-  }
-  [[nodiscard]] static os::transfer outcome(wait_need what) noexcept {
-    return what == wait_need::nothing ? os::transfer::done
-           : what == wait_need::closed  ? os::transfer::closed
-                                 : os::transfer::failed;
-  }
-  [[nodiscard]] wait_need map_result(const httplib::tls::TlsError& e) noexcept {
-    using httplib::tls::ErrorCode;
-    switch (e.code) {
-      case ErrorCode{}: return wait_need::nothing;  // not by its name: X11 has a macro Success
-      case ErrorCode::WantRead: return last_need_ = wait_need::read;
-      case ErrorCode::WantWrite: return last_need_ = wait_need::write;
-      case ErrorCode::PeerClosed: return wait_need::closed;
-      default: state_ = state::broken; return wait_need::failed;
-    }
-  }
-
-  wait_need read(char* buffer, std::size_t capacity, std::size_t& received) noexcept {
-    received = 0;
-    if (early_size_ > 0 && buffer != early_) {
-      received = (std::min)(capacity, early_size_);
-      std::copy(early_, early_ + received, buffer);
-      std::copy(early_ + received, early_ + early_size_, early_);
-      early_size_ -= received;
-      return wait_need::nothing;
-    }
-    const std::lock_guard lock(mutex_);
-    if (state_ == state::handshaking) {
-      if (const auto what = handshake(); what != wait_need::nothing) return what;
-    }
-    if (state_ != state::ready) return wait_need::failed;
-    pop_tls_errors();
-    httplib::tls::TlsError e;
-    const auto n = httplib::tls::read(session_, buffer, capacity, e);
-    if (n <= 0) return n == 0 ? wait_need::closed : map_result(e);
-    received = static_cast<std::size_t>(n);
-    return wait_need::nothing;
-  }
-  wait_need write(const char* from, std::size_t count, std::size_t& elapsed) noexcept {
-    const std::lock_guard lock(mutex_);
-    if (state_ != state::ready) return wait_need::failed;
-    pop_tls_errors();
-    httplib::tls::TlsError e;
-    const auto n = httplib::tls::write(session_, from, count, e);
-    if (n <= 0) return n == 0 ? wait_need::closed : map_result(e);
-    elapsed = static_cast<std::size_t>(n);
-    return wait_need::nothing;
-  }
-
-  /// As far as it goes without waiting, before the first request.
-  wait_need handshake() noexcept {
-    char first = 0;
-    if (!handshake_done_ && !socket_.peek(first)) return socket_.peer_closed() ? wait_need::closed : last_need_ = wait_need::read;
-    if (!handshake_done_ && first >= 'A' && first <= 'Z') {  // a record of TLS begins with 22
-      state_ = state::broken;
-      reject_plain_http();
-      return wait_need::closed;
-    }
-    handshake_done_ = true;
-    pop_tls_errors();
-    const auto what = session_ ? map_result(httplib::tls::accept(session_)) : wait_need::failed;
-    if (what == wait_need::nothing) state_ = state::ready;
-    else if (what != wait_need::read && what != wait_need::write) state_ = state::broken;
-    return what;
-  }
-  void reject_plain_http() noexcept {
-    try {
-      const std::string answer = error_response(400, "this port speaks HTTPS: ask with https://");
-      static_cast<void>(socket_.send(answer.data(), answer.size(), std::chrono::milliseconds(0)));
-    } catch (...) {  // out of memory: it is just closed
-    }
-  }
-
-  std::shared_ptr<tls_identity> identity_;  // outlives the session
-  std::mutex mutex_;  // a session takes one call at a time, and a WebSocket sends while it receives
-  httplib::tls::session_t session_;
-  std::atomic<state> state_{state::handshaking};
-  wait_need last_need_ = wait_need::read;
-  bool handshake_done_ = false;
-  char early_[1024];  // read by a watch, not asked for yet
-  std::size_t early_size_ = 0;
-};
-
-WINSVC_INLINE std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
-                                                        std::shared_ptr<tls_identity> identity) {
-  if (!identity) return std::make_unique<socket_transport>(std::move(socket), drain);
-  return std::make_unique<tls_transport>(std::move(socket), drain, std::move(identity));
-}
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#else
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-WINSVC_INLINE tls_identity::~tls_identity() = default;
-
-WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files& from) {
-  return failure{error{model::win32_error::not_supported, "use certificate", from.certificate,
-                       "cpp-httplib is built without TLS", "define CPPHTTPLIB_OPENSSL_SUPPORT"}};
-}
-WINSVC_INLINE std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
-                                                        std::shared_ptr<tls_identity>) {
-  return std::make_unique<socket_transport>(std::move(socket), drain);
-}
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-#endif
-
-#endif  // WINSVC_BODIES_HTTP
-
-// =====================================================================================================================
-// http/server.hpp
-// =====================================================================================================================
-
-// The server inside an engine (http/engine.hpp): listens, accepts, serves, drains.
-//
-// Who is connected and says nothing sits in the poller, with a deadline, and costs some hundred bytes. When there is
-// something to read, a thread of the crew takes one step of that connection (http/connection.hpp), and the seat goes
-// back to the poller. When the engine drains, the listener is closed after what had connected was taken, connections
-// that wait are closed at once, and requests in flight are answered with `Connection: close`.
-
-#include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <condition_variable>
-#include <deque>
-#include <functional>
-#include <map>
-#include <memory>
-#include <mutex>
-#include <string>
-#include <utility>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-class server final : private thread_pool::work_source {
- public:
-  server(const router& routes, const wire::limits& bounds, logger& log);
-  /// Drains without patience if nobody did before, and waits for handlers that still run.
-  ~server();
-  server(const server&) = delete;
-  server& operator=(const server&) = delete;
-
-  /// Binds and listens, exclusively; clients can connect from here on, and wait. The error names the owner of a taken
-  /// port where that can be found out.
-  [[nodiscard]] result<void> bind(const std::string& host, std::uint16_t port);
-  /// Where it listens, with the real port; after bind.
-  [[nodiscard]] os::endpoint address() const { return address_; }
-
-  /// What new connections speak TLS with; null: plain HTTP. From any thread; the first time before `bind`.
-  void tls(std::shared_ptr<tls_identity> identity);
-
-  /// Called after each answer, on the thread that served it, beside those that were given before. Give it before
-  /// `accept`.
-  void on_response(std::function<void(const access_record&)> f) { state_.on_response.push_back(std::move(f)); }
-
-  /// Starts to serve. Throws std::system_error when the system has no thread for it.
-  void accept();
-  /// While paused, requests get 503 with Retry-After; connections stay. From any thread.
-  void pause(bool paused) noexcept { state_.paused.store(paused); }
-  [[nodiscard]] bool is_paused() const noexcept { return state_.paused.load(); }
-  /// Stops: see above. `progress` is called, on the calling thread, whenever requests were answered meanwhile.
-  drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
-
-  /// Lets go of threads that a drain found stuck. The engine must stay as it is until the process ends.
-  void abandon() { thread_pool_.abandon(); }
-
-  /// Requests being handled, WebSockets and connections open, threads: for status.
-  [[nodiscard]] std::size_t in_flight() const noexcept { return state_.in_flight.load(); }
-  [[nodiscard]] std::size_t websockets() const noexcept { return state_.websockets.load(); }
-  [[nodiscard]] std::size_t connections() const noexcept { return open_count_.load(); }
-  [[nodiscard]] std::size_t threads() const { return thread_pool_.size(); }
-  /// Since it began, and how that went lately.
-  [[nodiscard]] std::uint64_t response_count() const noexcept { return state_.response_count.load(); }
-  [[nodiscard]] http::request_statistics& statistics() noexcept { return state_.statistics; }
-
-  /// Requests that are being handled now, at most so many.
-  [[nodiscard]] std::vector<work> active_requests(std::size_t limit);
-
-  /// Serves one connection on the calling thread, without a listener: the way of the test client.
-  void serve(transport& transport);
-
- private:
-  static thread_pool_limits thread_pool_limits_for(const wire::limits& bounds);
-
-  // For the crew.
-  std::size_t wait_ready(void** output, std::size_t capacity) noexcept override { return poller_.wait(output, capacity); }
-  void wake() noexcept override { poller_.wake(); }
-  bool claim(void* user_data) noexcept override;
-  void serve(void* user_data, thread_pool::thread_role at, std::shared_ptr<void>& tools) noexcept override;
-  void on_slow(void* user_data) noexcept override;
-  thread_pool::time_point run_timers(thread_pool::time_point now) noexcept override;
-
-  void accept_connections(bool all) noexcept;
-  void add_connection(os::tcp_socket socket);
-  void reject_connection(os::tcp_socket socket, int status, const char* reason, const std::string& recipient);
-  connection_slot& acquire_slot(os::tcp_socket socket);
-  void run_connection(connection_slot& g, bool in_front, scratch_buffers& own) noexcept;
-  bool park(connection_slot& g, const wait_condition& next) noexcept;
-  void close_connection(connection_slot& g) noexcept;
-  void release_slot(connection_slot& g) noexcept;
-  void wake_all();
-  void warn_rate_limited(std::atomic<std::int64_t>& last, const std::string& text);
-
-  const wire::limits limits_;
-  logger& log_;
-  request_processor processor_;
-  engine_state state_;
-  os::endpoint address_;
-  os::tcp_socket listener_;
-  os::waker drain_waker_;
-  os::poller poller_;
-  deadline_timers deadlines_;
-
-  slot_state listener_slot_;  // the listener's
-  os::poller::registration listener_registration_;
-  std::mutex accept_mutex_;  // of whoever accepts
-  std::atomic<std::int64_t> last_accept_error_warning_{0}, last_connection_limit_warning_{0}, last_queue_full_warning_{0};
-
-  mutable std::mutex mutex_;
-  std::condition_variable connection_closed_;
-  std::deque<connection_slot> slots_;
-  std::vector<connection_slot*> free_slots_;
-  std::map<std::string, std::size_t> connections_by_address_;
-  std::atomic<std::size_t> open_count_{0};  // changes under mutex_
-  std::shared_ptr<tls_identity> identity_;
-  bool started_ = false;
-  thread_pool thread_pool_;  // the last: it is gone before what it works on
-};
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#if WINSVC_BODIES_HTTP
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-WINSVC_INLINE thread_pool_limits server::thread_pool_limits_for(const wire::limits& bounds) {
-  thread_pool_limits of;
-  of.io_threads = os::processor_count();
-  of.min_threads = (std::max)(of.io_threads + 2, std::size_t{4});
-  of.max_threads = (std::max)(bounds.threads, of.min_threads);
-  of.queue_limit = bounds.queue;
-  return of;
-}
-
-WINSVC_INLINE server::server(const router& routes, const wire::limits& bounds, logger& log) : limits_(bounds), log_(log), processor_(routes, limits_, log), thread_pool_(*this, thread_pool_limits_for(bounds)) {}
-
-WINSVC_INLINE server::~server() {
-  static_cast<void>(drain(std::chrono::milliseconds(0)));
-  thread_pool_.stop();
-  poller_.wait_for_pending();
-}
-
-WINSVC_INLINE result<void> server::bind(const std::string& host, std::uint16_t port) {
-  if (!drain_waker_.is_open() || !poller_.is_open()) {
-    const auto code = os::socket_api::last_error();
-    return failure{
-        model::error_with_explanation(code, "prepare to listen on", os::endpoint{host, port}.text(), os::system_error_message(code))};
-  }
-  auto listening = os::tcp_socket::listen(host, port);
-  if (!listening) {
-    const auto code = listening.error();
-    error error = model::error_with_explanation(code, "listen on", os::endpoint{host, port}.text(), os::system_error_message(code));
-    if (code == model::win32_error::address_in_use || code == model::win32_error::access_to_address) {
-      if (const auto owner = os::port_owner({host, port}); !owner.empty()) error.message += ": " + owner + " has it";
-    }
-    return failure{std::move(error)};
-  }
-  listener_ = std::move(*listening);
-  address_ = listener_.local();
-  address_.tls = identity_ != nullptr;
-  return {};
-}
-
-WINSVC_INLINE void server::tls(std::shared_ptr<tls_identity> identity) {
-  const std::lock_guard lock(mutex_);
-  identity_ = std::move(identity);
-}
-
-WINSVC_INLINE void server::accept() {
-  listener_slot_.acquire();
-  started_ = true;
-  thread_pool_.start();
-  poller_.add_listener(listener_registration_, listener_, &listener_slot_);
-  if (!listener_slot_.park()) static_cast<void>(thread_pool_.submit(&listener_slot_, true));
-  else poller_.arm_accept(listener_registration_);
-}
-
-WINSVC_INLINE void server::serve(transport& transport) {
-  connection one(transport, processor_, state_, limits_);
-  scratch_buffers buffers;
-  step_options options;
-  // Nothing more comes by waiting, so what would be waited for is late.
-  for (auto next = one.advance(buffers, options); next.reason != wait_reason::closed; next = one.advance(buffers, options))
-    options.timed_out = next.reason != wait_reason::yield;
-}
-
-WINSVC_INLINE bool server::claim(void* user_data) noexcept {
-  auto* const s = static_cast<slot_state*>(user_data);
-  if (s->claim()) return true;
-  if (s != &listener_slot_ && s->is_closing()) release_slot(*static_cast<connection_slot*>(s));
-  return false;
-}
-
-WINSVC_INLINE void server::on_slow(void* user_data) noexcept {
-  if (user_data == &listener_slot_) return;
-  if (route_latency* const latency = static_cast<connection_slot*>(static_cast<slot_state*>(user_data))->latency.load()) latency->mark_slow();
-}
-
-WINSVC_INLINE thread_pool::time_point server::run_timers(thread_pool::time_point now) noexcept {
-  return deadlines_.advance(now, [this](slot_state& s) { static_cast<void>(thread_pool_.submit(&s, true)); });
-}
-
-WINSVC_INLINE void server::serve(void* user_data, thread_pool::thread_role at, std::shared_ptr<void>& tools) noexcept {
-  if (user_data == &listener_slot_) return accept_connections(false);
-  connection_slot& g = *static_cast<connection_slot*>(static_cast<slot_state*>(user_data));
-  try {
-    if (!tools) tools = std::make_shared<scratch_buffers>();
-  } catch (const std::exception&) {  // no memory for a buffer: none for this client
-    return close_connection(g);
-  }
-  run_connection(g, at == thread_pool::thread_role::io, *static_cast<scratch_buffers*>(tools.get()));
-}
-
-/// One step of a connection after the other, until it has to wait for something.
-WINSVC_INLINE void server::run_connection(connection_slot& g, bool in_front, scratch_buffers& own) noexcept {
-  step_options options;
-  options.latency = &g.latency;
-  constexpr int share = 16;  // of looks at one client: others wait as well
-  for (int looks = 0;; ++looks) {
-    if (looks == share) return static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(&g), true));
-    options.timed_out = g.timed_out.exchange(false);
-    if (poller_.is_sending(g.registration) && !options.timed_out) {  // what it has to say is on its way
-      if (g.park()) return;
-      continue;
-    }
-    if (const auto sent = poller_.take_sent_bytes(g.registration); sent > 0) g.active_connection->mark_sent(sent);
-    options.skip_slow_handlers = in_front && !g.in_blocking_section;
-    const auto next = g.active_connection->advance(own, options);
-    options.queue_full = false;
-    if (g.in_blocking_section) {
-      g.in_blocking_section = false;
-      in_front = false;
-      thread_pool_.end_blocking();
-    }
-    if (next.reason == wait_reason::closed) return close_connection(g);
-    if (next.reason == wait_reason::yield) return static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(&g), true));
-    if (next.reason == wait_reason::blocking_thread) {
-      if (thread_pool_.submit(static_cast<slot_state*>(&g), false)) return;
-      warn_rate_limited(last_queue_full_warning_, "too many requests wait for a thread; some are told so with 503");
-      options.queue_full = true;
-      continue;
-    }
-    if (!os::poller::supports_write_wait && next.reason == wait_reason::writable && g.transport->is_encrypted()) {  // only its library can send
-      g.on_begin_blocking();
-      const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(next.deadline - connection::steady::now());
-      if (!g.transport->wait_writable(remaining)) g.timed_out.store(true);
-      continue;
-    }
-    if (park(g, next)) return;
-  }
-}
-
-/// False: something has happened already.
-WINSVC_INLINE bool server::park(connection_slot& g, const wait_condition& next) noexcept {
-  if (deadlines_.set(g, next.deadline)) thread_pool_.wake_monitor();
-  poller_.arm(g.registration, next.reason == wait_reason::writable ? os::poll_for::writable : os::poll_for::readable, g.active_connection->unsent());
-  return g.park();
-}
-
-/// Takes those who have connected. Not all at once: those who are here already wait meanwhile.
-WINSVC_INLINE void server::accept_connections(bool all) noexcept {
-  const std::unique_lock lock(accept_mutex_);
-  constexpr int a_few = 64, limit = 4096;  // without end they may come as fast as they are taken
-  bool fault = false;
-  for (int i = 0; i < (all ? limit : a_few) && listener_.is_open(); ++i) {
-    auto result = poller_.accept(listener_registration_);
-    if (!result && os::socket_api::would_block(result.error())) break;
-    try {
-      if (result) {
-        add_connection(std::move(*result));
-        continue;
-      }
-      // The client left before it was taken, or the process is out of descriptors: say it, breathe, go on. A listener
-      // that gives up on a fault is a service that is RUNNING and dead.
-      warn_rate_limited(last_accept_error_warning_, "a connection could not be accepted: " + os::system_error_message(result.error()) + " (" +
-                              std::to_string(result.error()) + ")");
-    } catch (const std::exception&) {  // no memory for a seat: this client is lost, those here are not
-    }
-    fault = true;
-    break;
-  }
-  if (all) return;
-  constexpr std::chrono::milliseconds breath{20};
-  do {
-    if (!listener_.is_open()) return listener_slot_.release();
-    if (fault) {
-      if (deadlines_.set(listener_slot_, deadline_timers::steady::now() + breath)) thread_pool_.wake_monitor();
-    } else {
-      poller_.arm_accept(listener_registration_);
-    }
-  } while (!listener_slot_.park());
-}
-
-WINSVC_INLINE void server::warn_rate_limited(std::atomic<std::int64_t>& last, const std::string& text) {
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-                       std::chrono::steady_clock::now().time_since_epoch()).count();
-  auto before = last.load();
-  if (now - before < 1000 || !last.compare_exchange_strong(before, now)) return;  // once a second is enough to know
-  log_.warn(text);
-}
-
-WINSVC_INLINE void server::add_connection(os::tcp_socket socket) {
-  std::string address;
-  if (limits_.connections_per_address > 0) {
-    address = socket.peer().host;
-    const std::lock_guard lock(mutex_);
-    if (connections_by_address_[address] >= limits_.connections_per_address)
-      return reject_connection(std::move(socket), 429, "too many connections from one client", address);
-  }
-  if (open_count_.load() >= limits_.connections)
-    return reject_connection(std::move(socket), 503, "too many connections are open", {});
-
-  connection_slot& g = acquire_slot(std::move(socket));
-  try {
-    if (!address.empty()) {
-      const std::lock_guard lock(mutex_);
-      ++connections_by_address_[address];
-      g.client_address.swap(address);
-    }
-  } catch (...) {
-    close_connection(g);
-    throw;
-  }
-  if (!poller_.add(g.registration, g.transport->native(), static_cast<slot_state*>(&g))) return close_connection(g);
-  if (!park(g, g.active_connection->initial_wait())) static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(&g), true));
-}
-
-/// A seat that is taken, with its connection.
-WINSVC_INLINE connection_slot& server::acquire_slot(os::tcp_socket socket) {
-  const std::lock_guard lock(mutex_);
-  if (free_slots_.empty()) {
-    free_slots_.reserve(slots_.size() + 1);  // so that nobody who leaves needs memory for it
-    free_slots_.push_back(&slots_.emplace_back(poller_, thread_pool_));
-  }
-  connection_slot& g = *free_slots_.back();
-  g.transport = make_transport(std::move(socket), drain_waker_, identity_);
-  g.transport->set_blocking_observer(&g);
-  try {
-    g.active_connection.emplace(*g.transport, processor_, state_, limits_);
-  } catch (...) {
-    g.transport.reset();
-    throw;
-  }
-  free_slots_.pop_back();
-  ++open_count_;
-  g.acquire();
-  return g;
-}
-
-/// Without a seat: told in one send, and closed.
-WINSVC_INLINE void server::reject_connection(os::tcp_socket socket, int status, const char* reason, const std::string& recipient) {
-  warn_rate_limited(last_connection_limit_warning_, std::string(reason) + (recipient.empty() ? "" : ": " + recipient) + "; new ones are told so with " +
-                         std::to_string(status));
-  if (!identity_) {
-    const std::string answer = error_response(status, reason);
-    static_cast<void>(socket.send(answer.data(), answer.size(), std::chrono::milliseconds(0)));
-  }
-  socket.shutdown_send();
-  char sink[4096];  // what it has asked already: left there, it would make the system take the answer back
-  std::size_t received = 0;
-  static_cast<void>(socket.receive(sink, sizeof sink, received, std::chrono::milliseconds(0)));
-}
-
-WINSVC_INLINE void server::close_connection(connection_slot& g) noexcept {
-  deadlines_.clear(g);
-  const bool free_now = poller_.remove(g.registration);
-  {
-    const std::lock_guard lock(g.mutex);
-    g.active_connection.reset();
-    if (g.transport) g.transport->close();
-    g.transport.reset();
-  }
-  if (free_now) {
-    g.release();
-  } else {
-    g.begin_close();
-  }
-  const std::lock_guard lock(mutex_);
-  if (!g.client_address.empty()) {
-    const auto at = connections_by_address_.find(g.client_address);
-    if (at != connections_by_address_.end() && --at->second == 0) connections_by_address_.erase(at);
-    g.client_address.clear();
-  }
-  if (free_now) free_slots_.push_back(&g);
-  --open_count_;
-  connection_closed_.notify_all();
-  if (!free_now && poller_.has_no_pending(g.registration) && g.end_close()) free_slots_.push_back(&g);
-}
-
-/// After the last that the poller has to say of it.
-WINSVC_INLINE void server::release_slot(connection_slot& g) noexcept {
-  if (!poller_.has_no_pending(g.registration) || !g.end_close()) return;
-  const std::lock_guard lock(mutex_);
-  free_slots_.push_back(&g);
-}
-
-WINSVC_INLINE std::vector<work> server::active_requests(std::size_t limit) {
-  std::vector<work> out;
-  const std::lock_guard lock(mutex_);
-  for (auto& g : slots_) {
-    if (out.size() == limit) break;
-    const std::lock_guard its(g.mutex);
-    if (!g.transport || !g.active_connection) continue;
-    if (auto one = g.active_connection->current_request()) out.push_back(*std::move(one));
-  }
-  return out;
-}
-
-/// Whoever waits gets a visit.
-WINSVC_INLINE void server::wake_all() {
-  std::vector<connection_slot*> all;
-  {
-    const std::lock_guard lock(mutex_);
-    for (auto& g : slots_) all.push_back(&g);
-  }
-  for (auto* g : all) {
-    if (g->claim()) static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(g), true));
-  }
-}
-
-WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
-  drain_report report;
-  const auto answered_before = state_.response_count.load();
-  state_.draining.store(true);  // before the listener goes: whoever is taken from here on is told to close
-  if (std::exchange(started_, false)) accept_connections(true);  // who connected before we stopped is served
-  {
-    const std::lock_guard lock(accept_mutex_);
-    if (listener_.is_open()) static_cast<void>(poller_.remove(listener_registration_));
-    listener_.close();
-  }
-  drain_waker_.wake();
-  wake_all();
-
-  auto answered_now = answered_before;
-  const auto deadline = std::chrono::steady_clock::now() + limit;
-  const auto all_ended = [this] { return open_count_.load() == 0; };
-  std::unique_lock lock(mutex_);
-  const auto notify = [&] {
-    const auto now = state_.response_count.load();
-    if (now == answered_now || !progress) return;
-    answered_now = now;
-    lock.unlock();
-    progress();
-    lock.lock();
-  };
-  while (!all_ended() && connection_closed_.wait_until(lock, deadline) != std::cv_status::timeout) notify();
-  notify();  // of those that were done before we waited
-  if (!all_ended()) {
-    report.aborted = state_.in_flight.load() + state_.websockets.load();
-    constexpr std::size_t a_few = 10;
-    for (auto& g : slots_) {
-      const std::lock_guard its(g.mutex);
-      if (!g.transport) continue;
-      const auto one = report.aborted_requests.size() < a_few ? g.active_connection->current_request() : std::nullopt;
-      if (one) {
-        const auto age = std::chrono::duration_cast<std::chrono::seconds>(one->age).count();
-        report.aborted_requests.push_back(one->request_line + ' ' + std::to_string(age) + " s");
-      }
-      g.transport->abort_connection();
-    }
-    // Whoever waits on the network wakes at once; whoever computes gets a last moment.
-    constexpr auto last_moment = std::chrono::milliseconds(500);
-    connection_closed_.wait_for(lock, last_moment, all_ended);
-  }
-  report.completed = static_cast<std::size_t>(state_.response_count.load() - answered_before);
-  report.stuck_threads = open_count_.load();
-  lock.unlock();
-
-  if (report.stuck_threads == 0) thread_pool_.stop();
-  return report;
-}
-
-// --- the handle ------------------------------------------------------------------------------------------------------
-
-WINSVC_INLINE engine::engine(const router& routes, const wire::limits& bounds, logger& log)
-    : server_(std::make_unique<server>(routes, bounds, log)) {}
-WINSVC_INLINE engine::~engine() = default;
-
-WINSVC_INLINE result<void> engine::bind(const std::string& host, std::uint16_t port) { return server_->bind(host, port); }
-WINSVC_INLINE os::endpoint engine::address() const { return server_->address(); }
-WINSVC_INLINE void engine::tls(std::shared_ptr<tls_identity> identity) { server_->tls(std::move(identity)); }
-WINSVC_INLINE void engine::on_response(std::function<void(const access_record&)> f) {
-  server_->on_response(std::move(f));
-}
-WINSVC_INLINE void engine::start() { server_->accept(); }
-WINSVC_INLINE void engine::pause(bool paused) noexcept { server_->pause(paused); }
-WINSVC_INLINE bool engine::is_paused() const noexcept { return server_->is_paused(); }
-WINSVC_INLINE drain_report engine::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
-  return server_->drain(limit, progress);
-}
-WINSVC_INLINE void engine::abandon_threads() { server_->abandon(); }
-WINSVC_INLINE std::size_t engine::in_flight() const noexcept { return server_->in_flight(); }
-WINSVC_INLINE std::size_t engine::websockets() const noexcept { return server_->websockets(); }
-WINSVC_INLINE std::size_t engine::connections() const noexcept { return server_->connections(); }
-WINSVC_INLINE std::size_t engine::threads() const { return server_->threads(); }
-WINSVC_INLINE std::uint64_t engine::response_count() const noexcept { return server_->response_count(); }
-WINSVC_INLINE http::request_statistics& engine::statistics() noexcept { return server_->statistics(); }
-WINSVC_INLINE std::vector<work> engine::active_requests(std::size_t limit) { return server_->active_requests(limit); }
-WINSVC_INLINE void engine::serve(transport& transport) { server_->serve(transport); }
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_HTTP
-
-// =====================================================================================================================
 // http/file_response.hpp
 // =====================================================================================================================
 
@@ -27917,7 +25986,2069 @@ WINSVC_INLINE const std::string& websocket::protocol() const noexcept { return s
 #endif  // WINSVC_SEES_SERVER
 
 // =====================================================================================================================
-// app/definition.hpp
+// server/tls_identity.hpp
+// =====================================================================================================================
+
+// The certificate and the key of an HTTPS listener, as cpp-httplib's TLS library has them (server/tls.hpp).
+
+#include <memory>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// Certificate and key as the library has them: shared by the connections that began with them.
+class tls_identity {
+ public:
+  /// The error names the file and what to do about it.
+  [[nodiscard]] static result<std::shared_ptr<tls_identity>> load(const tls_files& from);
+  ~tls_identity();
+  tls_identity(const tls_identity&) = delete;
+  tls_identity& operator=(const tls_identity&) = delete;
+
+  [[nodiscard]] void* native() const noexcept { return native_; }
+
+ private:
+  explicit tls_identity(void* native) noexcept : native_(native) {}
+  void* native_;
+};
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// server/engine.hpp
+// =====================================================================================================================
+
+// The engine: listens, accepts, serves, drains. What the runtime starts and stops, and all it knows of HTTP.
+//
+//   engine e(router, limits, log);
+//   if (auto bound = e.bind("127.0.0.1", 0); !bound) return bound.error();
+//   e.accept();                                // serving, on threads of its own
+//   auto report = e.drain(20s, [] { ... });    // every accepted request answered, or counted as cut
+//
+// It is a handle: the server (server/server.hpp) is inside, so that a file which only starts and stops it sees neither
+// connections nor cpp-httplib.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+class server;
+class transport;
+
+/// How a drain went.
+struct drain_report {
+  std::size_t completed = 0;  ///< requests in flight that got their answer
+  std::size_t aborted = 0;       ///< requests and WebSockets that were still at work at the deadline
+  std::size_t stuck_threads = 0;     ///< threads that are in a handler even after that: the process has to end over them
+  std::vector<std::string> aborted_requests;  ///< what some of them were: `GET /report 21 s`
+};
+
+class engine {
+ public:
+  engine(const router& routes, const wire::limits& bounds, logger& log);
+  /// Drains without patience if nobody did before, and waits for handlers that still run.
+  ~engine();
+  engine(const engine&) = delete;
+  engine& operator=(const engine&) = delete;
+
+  /// Binds and listens, exclusively; clients can connect from here on, and wait. The error names the owner of a taken
+  /// port where that can be found out.
+  [[nodiscard]] result<void> bind(const std::string& host, std::uint16_t port);
+  /// Where it listens, with the real port; after bind.
+  [[nodiscard]] os::endpoint address() const;
+
+  /// What new connections speak TLS with; null: plain HTTP. From any thread; the first time before `bind`.
+  void tls(std::shared_ptr<tls_identity> identity);
+
+  /// Called after each answer, on the thread that served it, beside those that were given before. Give it before
+  /// `start`.
+  void on_response(std::function<void(const access_record&)> f);
+
+  /// Starts to serve. Throws std::system_error when the system has no thread for it.
+  void start();
+  /// While paused, requests get 503 with Retry-After; connections stay. From any thread.
+  void pause(bool paused) noexcept;
+  [[nodiscard]] bool is_paused() const noexcept;
+  /// Stops: see above. `progress` is called, on the calling thread, whenever requests were answered meanwhile.
+  drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
+
+  /// Lets go of threads that a drain found stuck. The engine must stay as it is until the process ends.
+  void abandon_threads();
+
+  /// Requests being handled, WebSockets and connections open, threads: for status.
+  [[nodiscard]] std::size_t in_flight() const noexcept;
+  [[nodiscard]] std::size_t websockets() const noexcept;
+  [[nodiscard]] std::size_t connections() const noexcept;
+  [[nodiscard]] std::size_t threads() const;
+  /// Since it began, and how that went lately.
+  [[nodiscard]] std::uint64_t response_count() const noexcept;
+  [[nodiscard]] http::request_statistics& statistics() noexcept;
+
+  /// Requests that are being handled now, at most so many.
+  [[nodiscard]] std::vector<work> active_requests(std::size_t limit);
+
+  /// Serves one connection on the calling thread, without a listener: the way of the test client.
+  void serve(transport& transport);
+
+ private:
+  std::unique_ptr<server> server_;
+};
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_SEES_SERVER
+
+// =====================================================================================================================
+// server/connection.hpp
+// =====================================================================================================================
+
+// One connection, from its first byte to its close, in steps: read a head, let the gate judge it, find the route, have
+// it answered, send the answer; again. A step takes what is there and never waits for more, so nobody's slowness holds
+// a thread:
+//
+//   connection c(wire, core, traffic, limits);
+//   for (;;) {
+//     const auto next = c.advance(desk, {});
+//     if (next.what == wants::nothing) break;      // else wait for it, until next.until at the most
+//   }
+//
+// It knows neither sockets nor other connections; what it shares with them is in `traffic`, what it borrows for a step
+// in `scratch_buffers`.
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// The blocks of memory that a step works in. A thread has one desk for all connections, so that one that has nothing
+/// to say costs next to none.
+struct scratch_buffers {
+  scratch_buffers() {
+    for (auto* block : {&input, &head_block, &output}) block->reserve(16 * 1024);
+  }
+  std::string input, head_block, output;  // empty, with room
+};
+
+/// How a step is taken.
+struct step_options {
+  bool timed_out = false;      ///< the time that was waited for is over
+  bool skip_slow_handlers = false;     ///< go into no handler that is known to be slow
+  bool queue_full = false;  ///< nor into any other: there is nobody for it
+  /// Where to write whose pace it is that the step depends on; null: nobody asks.
+  std::atomic<route_latency*>* latency = nullptr;
+};
+
+/// What a connection waits for. A turn: there is more to do at once, but others have waited while it had its share.
+enum class wait_reason : std::uint8_t { readable, writable, blocking_thread, yield, closed };
+
+struct wait_condition {
+  wait_reason reason = wait_reason::closed;
+  std::chrono::steady_clock::time_point deadline = (std::chrono::steady_clock::time_point::max)();
+};
+
+class connection {
+ public:
+  using steady = std::chrono::steady_clock;
+
+  connection(transport& transport, request_processor& server, engine_state& shared, const wire::limits& bounds)
+      : transport_(transport), processor_(server), engine_state_(shared), limits_(bounds), peer_(transport.peer()), local_(transport.local()) {
+    set_deadline(transport_.needs_handshake() ? limits_.head_timeout : limits_.keep_alive_timeout);
+  }
+  ~connection() { finish_request(); }
+  connection(const connection&) = delete;
+  connection& operator=(const connection&) = delete;
+
+  /// What a new one waits for.
+  [[nodiscard]] wait_condition initial_wait() const noexcept { return wait_for(wait_reason::readable); }
+  /// As far as it goes without waiting. On any thread, one at a time. Never throws.
+  [[nodiscard]] wait_condition advance(scratch_buffers& buffers, const step_options& options) noexcept;
+
+  /// What it is busy with: `GET /report`, and for how long; nothing, where it waits. From any thread.
+  [[nodiscard]] std::optional<work> current_request() const;
+  /// What waits to be sent begins with this.
+  [[nodiscard]] std::string_view unsent() const noexcept { return std::string_view(output_).substr(output_sent_); }
+  /// So much of it has left.
+  void mark_sent(std::size_t count) noexcept { output_sent_ += count, set_deadline(limits_.write_timeout); }
+
+ private:
+  enum class stage : std::uint8_t { head, body, handler, response, lingering_close, closed };
+  class buffer_lease;
+
+  [[nodiscard]] std::optional<wait_condition> read_head(const step_options& options);
+  [[nodiscard]] std::optional<wait_condition> read_body(const step_options& options);
+  [[nodiscard]] std::optional<wait_condition> send_response(const step_options& options);
+  [[nodiscard]] std::optional<wait_condition> lingering_close(const step_options& options);
+  void accept_head(wire::head_parse_result&& result);
+  void find_route();
+  void run_handler(const step_options& options);
+  void reject(int status, std::string_view reason);
+  void close(close_reason reason) noexcept;
+  void finish_request() noexcept;
+  os::transfer receive();
+  [[nodiscard]] wait_condition wait_for(wait_reason what) const noexcept { return {what, deadline_}; }
+  void set_deadline(std::chrono::milliseconds limit) noexcept { deadline_ = steady::now() + limit; }
+
+  transport& transport_;
+  request_processor& processor_;
+  engine_state& engine_state_;
+  const wire::limits& limits_;
+  os::endpoint peer_, local_;
+
+  stage stage_ = stage::head;
+  steady::time_point deadline_;  // what is waited for has to be there
+  steady::time_point now_;    // the step began, or its handler returned
+  receive_buffer buffer_;
+  std::size_t scanned_ = 0;  // of a head that is not complete
+
+  // Of the request that is being served.
+  bool in_flight_ = false, keep_alive_ = false, body_unread_ = false;
+  std::string head_block_;  // what the views of head_ point into
+  wire::head head_;
+  route::match_result match_;
+  steady::time_point request_started_;
+  access_record access_record_;
+  std::string id_, client_;
+  std::string output_;  // of the answer, not yet sent
+  std::size_t output_sent_ = 0, lingered_bytes_ = 0;
+
+  mutable std::mutex current_request_mutex_;  // of those who look
+  std::atomic<bool> has_current_request_{false};  // head_ may be read by others
+  mutable std::atomic<bool> was_inspected_{false};
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// Gives a connection the desk's blocks for a step. What it still needs afterwards, it keeps.
+class connection::buffer_lease {
+ public:
+  buffer_lease(connection& of, scratch_buffers& buffers) noexcept : connection_(of), buffers_(buffers) {
+    acquire(connection_.buffer_.bytes, buffers_.input);
+    acquire(connection_.head_block_, buffers_.head_block);
+    acquire(connection_.output_, buffers_.output);
+  }
+  ~buffer_lease() {
+    if (const auto rest = connection_.buffer_.remaining(); rest.size() <= max_kept_bytes) keep_remainder(rest);
+    if (!connection_.in_flight_) connection_.head_block_.clear();
+    release(connection_.head_block_, buffers_.head_block);
+    release(connection_.output_, buffers_.output);
+  }
+  buffer_lease(const buffer_lease&) = delete;
+  buffer_lease& operator=(const buffer_lease&) = delete;
+
+ private:
+  static constexpr std::size_t max_kept_bytes = 2048;
+
+  /// The beginning of a request needs no whole block.
+  void keep_remainder(std::string_view rest) noexcept {
+    try {
+      std::string kept(rest);
+      connection_.buffer_.bytes.clear();
+      connection_.buffer_.consumed = 0;
+      release(connection_.buffer_.bytes, buffers_.input);
+      connection_.buffer_.bytes = std::move(kept);
+    } catch (...) {  // no memory: then it keeps the block
+    }
+  }
+  static void acquire(std::string& own, std::string& theirs) noexcept {
+    if (own.empty()) own.swap(theirs);
+  }
+  static void release(std::string& own, std::string& theirs) noexcept {
+    constexpr std::size_t largest = 256 * 1024;  // a block that a large answer grew is not kept for small ones
+    if (own.empty() && own.capacity() > theirs.capacity() && own.capacity() <= largest) own.swap(theirs);
+    else if (own.empty()) std::string().swap(own);
+  }
+
+  connection& connection_;
+  scratch_buffers& buffers_;
+};
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE wait_condition connection::advance(scratch_buffers& buffers, const step_options& options) noexcept {
+  try {
+    const buffer_lease blocks(*this, buffers);
+    now_ = steady::now();
+    step_options now = options;
+    constexpr int share = 16;  // requests that came in one send: a client may have written any number
+    for (int served = 0;; now.timed_out = false) {
+      std::optional<wait_condition> deadline;
+      switch (stage_) {
+        case stage::head:
+          if (served++ == share) return wait_for(wait_reason::yield);
+          deadline = read_head(now);
+          break;
+        case stage::body: deadline = read_body(now); break;
+        case stage::handler:
+          if (now.queue_full) reject(503, "the service is too busy");
+          else if (now.skip_slow_handlers && processor_.is_slow(match_)) return wait_for(wait_reason::blocking_thread);
+          else run_handler(now);
+          break;
+        case stage::response: deadline = send_response(now); break;
+        case stage::lingering_close: deadline = lingering_close(now); break;
+        case stage::closed: return {};
+      }
+      if (deadline) return *deadline;
+    }
+  } catch (...) {  // out of memory in our own hands: this connection ends, the others go on
+    stage_ = stage::closed;
+    return {};
+  }
+}
+
+/// Up to a block of what has come, behind what is there.
+WINSVC_INLINE os::transfer connection::receive() {
+  constexpr std::size_t chunk_size = 16 * 1024;
+  auto& output = buffer_.bytes;
+  const auto before = output.size();
+  if (output.capacity() - before < chunk_size) {
+    if (buffer_.consumed > 0) output.erase(0, std::exchange(buffer_.consumed, 0));
+  }
+  char block[chunk_size];
+  std::size_t received = 0;
+  const auto result = transport_.receive(block, sizeof block, received, std::chrono::milliseconds(0));
+  if (result == os::transfer::done) output.append(block, received);
+  return result;
+}
+
+WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_options& options) {
+  const bool begun = !buffer_.remaining().empty();
+  if (begun) {
+    auto received = wire::parse_head(buffer_.remaining(), limits_, &scanned_);
+    if (received.kind != wire::head_parse_result::more) {
+      scanned_ = 0;
+      if (received.kind == wire::head_parse_result::reject) reject(received.status, received.reason);
+      else accept_head(std::move(received));
+      return std::nullopt;
+    }
+  }
+  const auto result = receive();  // what has arrived is served, even so late
+  if (result == os::transfer::done) {
+    if (!begun) set_deadline(limits_.head_timeout);
+    return std::nullopt;
+  }
+  if (result != os::transfer::timed_out) return close(close_reason::idle), std::nullopt;
+  if (!begun) {
+    if (options.timed_out || engine_state_.draining.load()) return close(close_reason::idle), std::nullopt;
+    return wait_for(transport_.needs_write(false) ? wait_reason::writable : wait_reason::readable);
+  }
+  if (options.timed_out || steady::now() >= deadline_) return reject(408, "the request head did not arrive in time"), std::nullopt;
+  // A drain does not wait for a head that is slow to come: it has a last moment, and is refused then.
+  constexpr std::chrono::milliseconds last_moment{500};
+  if (engine_state_.draining.load()) deadline_ = (std::min)(deadline_, steady::now() + last_moment);
+  return wait_for(transport_.needs_write(false) ? wait_reason::writable : wait_reason::readable);
+}
+
+WINSVC_INLINE void connection::accept_head(wire::head_parse_result&& result) {
+  request_started_ = now_;
+  access_record_.bytes = 0;
+  access_record_.counts_in_statistics = true;
+  ++engine_state_.in_flight;
+  in_flight_ = true;
+
+  // The head's views point into the buffer, which the body's bytes would move: the block they are in is set aside, and
+  // the two blocks take turns from request to request.
+  head_block_.clear();
+  std::swap(head_block_, buffer_.bytes);
+  buffer_.bytes.assign(head_block_, buffer_.consumed + result.consumed);
+  buffer_.consumed = 0;
+  head_ = std::move(result.value);
+  find_route();
+
+  // A small body is waited for here, where that holds no thread. Not one that the client sends only when it is told to,
+  // nor where the answer does not depend on it.
+  constexpr std::uint64_t max_prefetched_body = 64 * 1024;
+  const bool waits = head_.framing == wire::framing::length && head_.content_length <= max_prefetched_body &&
+                     !head_.expect_continue && match_.outcome == route::match_outcome::matched &&
+                     head_.content_length <= processor_.routes().body_limit(match_, limits_.body_bytes);
+  stage_ = waits ? stage::body : stage::handler;
+}
+
+WINSVC_INLINE void connection::find_route() {
+  const auto& routes = processor_.routes();
+  match_ = {};
+  if (head_.path == "*") {
+    match_.outcome = route::match_outcome::method_not_allowed;
+    match_.allowed = routes.routes().all_methods();
+  } else {
+    match_ = routes.routes().match(head_.method_id, head_.path);
+  }
+  if (engine_state_.paused.load() && !routes.serves_paused(match_)) match_.outcome = route::match_outcome::paused;
+}
+
+/// What is wrong with a body that did not come is found by whoever reads it: he answers, and logs.
+WINSVC_INLINE std::optional<wait_condition> connection::read_body(const step_options& options) {
+  const auto have = buffer_.remaining().size();
+  if (have >= head_.content_length || options.timed_out) return stage_ = stage::handler, std::nullopt;
+  const auto result = receive();
+  if (result == os::transfer::done) return std::nullopt;
+  if (result != os::transfer::timed_out) return stage_ = stage::handler, std::nullopt;
+  // The deadline is for the whole body: each byte that came buys the time it is worth, and no more.
+  deadline_ = request_started_ + limits_.body_deadline(have);
+  if (steady::now() >= deadline_) return stage_ = stage::handler, std::nullopt;
+  return wait_for(transport_.needs_write(false) ? wait_reason::writable : wait_reason::readable);
+}
+
+WINSVC_INLINE void connection::run_handler(const step_options& options) {
+  exchange_stream stream(transport_, buffer_, output_, head_, limits_);
+  stream.set_request_start(request_started_);
+  exchange exchange(head_, stream, processor_.next_id(), engine_state_.draining);
+  exchange.websockets = &engine_state_.websockets;
+  exchange.routes = &processor_.routes().routes();
+  exchange.match = std::move(match_);
+  if (head_.framing == wire::framing::chunked)
+    stream.limit_body(processor_.routes().body_limit(exchange.match, limits_.body_bytes));
+  exchange.close_after_response = !head_.keep_alive;
+  if (options.latency) options.latency->store(&processor_.latency_of(exchange.match), std::memory_order_relaxed);
+  has_current_request_.store(true);
+  const auto from = now_;
+  keep_alive_ = processor_.process(exchange, peer_, local_);
+  now_ = steady::now();
+  has_current_request_.store(false);
+  if (was_inspected_.load()) {  // whoever reads head_ has to be done
+    const std::lock_guard wait(current_request_mutex_);
+  }
+  if (options.latency) options.latency->store(nullptr, std::memory_order_relaxed);
+  processor_.latency_of(exchange.match).record(now_ - from);
+
+  id_ = std::move(exchange.id);
+  client_ = std::move(exchange.client);
+  access_record_.pattern = exchange.pattern;
+  access_record_.status = exchange.status;
+  access_record_.bytes = stream.sent_bytes();
+  access_record_.counts_in_statistics = !processor_.routes().serves_paused(exchange.match) && !processor_.latency_of(exchange.match).streams();
+  access_record_.route_id.reset();
+  if (exchange.match.outcome == route::match_outcome::matched) access_record_.route_id = exchange.match.route_id;
+
+  if (keep_alive_ && exchange.status == 101 && exchange.serve_upgraded) {
+    transport_.begin_blocking();
+    keep_alive_ = stream.flush();
+    access_record_.bytes = stream.sent_bytes();
+    finish_request();  // from here on it is no request
+    if (keep_alive_) processor_.process_upgraded(exchange);
+    return close(close_reason::after_response);
+  }
+  body_unread_ = !stream.is_body_complete();
+  output_sent_ = 0;
+  deadline_ = now_ + limits_.write_timeout;
+  stage_ = stage::response;
+}
+
+WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step_options& options) {
+  if (options.timed_out) return close(close_reason::idle), std::nullopt;
+  std::size_t sent = 0;
+  const auto result = transport_.send_some(output_.data() + output_sent_, output_.size() - output_sent_, sent);
+  output_sent_ += sent;
+  if (result == os::transfer::timed_out) {
+    if (sent > 0) set_deadline(limits_.write_timeout);  // it is for a stretch without progress
+    return wait_for(transport_.needs_write(true) ? wait_reason::writable : wait_reason::readable);
+  }
+  if (result == os::transfer::done) access_record_.bytes += output_.size();
+  output_.clear();
+  output_sent_ = 0;
+  finish_request();
+  if (result != os::transfer::done) return close(close_reason::idle), std::nullopt;
+  if (!keep_alive_) return close(body_unread_ ? close_reason::unread_input : close_reason::after_response), std::nullopt;
+  std::vector<wire::field>().swap(head_.fields);
+  stage_ = stage::head;
+  deadline_ = now_ + (buffer_.remaining().empty() ? limits_.keep_alive_timeout : limits_.head_timeout);
+  if (buffer_.remaining().empty() && transport_.has_no_input() && !engine_state_.draining.load()) return wait_for(wait_reason::readable);
+  return std::nullopt;
+}
+
+/// The request is over, whatever became of it.
+WINSVC_INLINE void connection::finish_request() noexcept {
+  if (!std::exchange(in_flight_, false)) return;
+  --engine_state_.in_flight;
+  if (access_record_.bytes == 0) return;  // nobody got an answer
+  ++engine_state_.response_count;
+  if (access_record_.counts_in_statistics) engine_state_.statistics.record(now_, now_ - request_started_, access_record_.status >= 500);
+  if (engine_state_.on_response.empty()) return;
+  access_record_.method = head_.method;
+  access_record_.target = head_.target;
+  access_record_.method_id = head_.method_id;
+  access_record_.id = id_;
+  access_record_.peer = peer_;
+  if (!client_.empty()) access_record_.peer.host = client_, access_record_.peer.port = 0;
+  access_record_.duration = std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - request_started_);  // sent, that is
+  engine_state_.notify_response(access_record_);
+}
+
+/// What the gate refuses, or nobody has time for. It ends the connection.
+WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
+  // Of a head that is none it is known at least whether a body may follow (RFC 9110 section 9.3.2).
+  auto requested = in_flight_ ? std::string_view(head_block_) : buffer_.remaining();
+  while (strings::starts_with(requested, "\r\n")) requested.remove_prefix(2);
+  output_ = error_response(status, reason, !strings::starts_with(requested, "HEAD "));
+  output_sent_ = 0;
+  keep_alive_ = false;
+  body_unread_ = true;
+  engine_state_.notify_response({"refused:", reason, {}, peer_, status, output_.size(), {}});
+  if (std::exchange(in_flight_, false)) --engine_state_.in_flight;
+  set_deadline(limits_.write_timeout);
+  stage_ = stage::response;
+}
+
+/// After an answer, what the client still sends is taken for a moment, because closing over it makes Windows reset the
+/// connection, and the client never sees the answer (RFC 9112 section 9.6). A client that has all it wants ends that
+/// moment at once.
+WINSVC_INLINE void connection::close(close_reason reason) noexcept {
+  finish_request();
+  reason = transport_.shutdown(buffer_.remaining().empty() ? reason : close_reason::unread_input);
+  set_deadline(std::chrono::milliseconds(reason == close_reason::unread_input ? 500 : 100));
+  stage_ = reason == close_reason::idle ? stage::closed : stage::lingering_close;
+}
+
+WINSVC_INLINE std::optional<wait_condition> connection::lingering_close(const step_options& options) {
+  constexpr std::size_t limit = 1024 * 1024;
+  buffer_.bytes.clear();
+  buffer_.consumed = 0;
+  const auto result = options.timed_out ? os::transfer::closed : receive();
+  lingered_bytes_ += buffer_.bytes.size();
+  if (result == os::transfer::timed_out) return wait_for(wait_reason::readable);
+  if (result != os::transfer::done || lingered_bytes_ > limit) stage_ = stage::closed;
+  return std::nullopt;
+}
+
+WINSVC_INLINE std::optional<work> connection::current_request() const {
+  const std::lock_guard lock(current_request_mutex_);
+  was_inspected_.store(true);  // before doing_ is asked: whoever is done from here on waits for us
+  const scope_exit away([this]() noexcept { was_inspected_.store(false); });
+  if (!has_current_request_.load()) return std::nullopt;
+  return work{std::string(head_.method) + ' ' + std::string(head_.path), steady::now() - request_started_};
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP
+
+// =====================================================================================================================
+// server/thread_pool.hpp
+// =====================================================================================================================
+
+// The engine's threads, few and busy.
+//
+// In front stand as many as there are cores. Each waits in the poller, and serves what it is told of right there: for a
+// handler that is quick, nothing is cheaper than the thread that has the request in its cache. What is known to be slow
+// goes through a queue to those at the back. They are few too, become more while handlers block, and fewer again.
+//
+// Somebody in front who does not come back from a handler is found out by the clerk, the one thread that looks at the
+// clock: what he had still to serve goes to the back, he stays there himself, and another stands in front. The clerk
+// keeps the deadlines as well. While nothing happens he sleeps, as all others do: an idle crew makes no wake-up.
+//
+// Whoever is going to wait for one client for long (a stream, a WebSocket, a large body) leaves the crew before, and
+// comes back after: he is not counted, and a place at the back is free for another.
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+struct thread_pool_limits {
+  std::size_t io_threads = 1;     ///< threads that wait for clients
+  std::size_t min_threads = 4;       ///< threads that stay, those in front among them
+  std::size_t max_threads = 256;    ///< threads while handlers block
+  std::size_t queue_limit = 1000;  ///< requests that wait for one of them
+};
+
+class thread_pool {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+  enum class thread_role { io, blocking };
+
+  /// What the crew works for. All of it is called by the crew's threads.
+  class work_source {
+   public:
+    /// Up to `room` things that can be served; waits for one. 0 once `wake` was called.
+    virtual std::size_t wait_ready(void** output, std::size_t capacity) noexcept = 0;
+    virtual void wake() noexcept = 0;
+    /// Is it free to be served? From here on it is the caller's.
+    virtual bool claim(void* user_data) noexcept = 0;
+    /// `thread_context`: empty at a thread's first; what is left there is there at its next. (A thread_local of its own would do,
+    /// but for mingw, whose runtime may free one before it calls its destructor.)
+    virtual void serve(void* user_data, thread_role at, std::shared_ptr<void>& tools) noexcept = 0;
+    /// It is served in front, and takes long.
+    virtual void on_slow(void* user_data) noexcept = 0;
+    /// Does what is due; says when something is next.
+    virtual time_point run_timers(time_point now) noexcept = 0;
+
+   protected:
+    ~work_source() = default;
+  };
+
+  thread_pool(work_source& source, const thread_pool_limits& bounds) : source_(source), limits_(bounds) {}
+  /// Waits for all.
+  ~thread_pool() { stop(); }
+  thread_pool(const thread_pool&) = delete;
+  thread_pool& operator=(const thread_pool&) = delete;
+
+  /// Throws std::system_error when not even one thread is to be had.
+  void start();
+  /// Ends all threads, and waits for those that serve.
+  void stop();
+  /// Lets go of those that serve; the crew must stay as it is until the process ends.
+  void abandon();
+
+  /// For the back, once claimed. False: so many wait already, unless it `must` be.
+  bool submit(void* user_data, bool must) noexcept;
+  /// The clerk shall ask for the time sooner than he was told.
+  void wake_monitor();
+
+  /// On a thread of the crew: see above. Each `begin_blocking` has its `end_blocking`.
+  void begin_blocking();
+  void end_blocking();
+  /// Is this thread one of the crew?
+  [[nodiscard]] bool is_pool_thread() const noexcept { return current_thread() && current_thread()->pool == this; }
+
+  /// Threads of the crew; those that left are not among them.
+  [[nodiscard]] std::size_t size() const;
+
+ private:
+  static constexpr std::size_t batch_size = 8;
+  static constexpr std::chrono::milliseconds scan_interval{2};
+
+  struct pool_thread {
+    std::thread thread;
+    thread_pool* pool = nullptr;
+    std::atomic<bool> is_io{false};       // written under mutex_
+    std::atomic<std::uint64_t> sequence{0};     // odd while it serves
+    std::atomic<void*> current_item{nullptr};
+    std::atomic<std::uint64_t> batch_cursor{0};    // of the batch: which one, how many, the next
+    std::atomic<void*> batch[batch_size] = {};
+    std::atomic<std::uint32_t> os_thread_id{0};    // the system's
+    std::shared_ptr<void> thread_context;             // its own
+    std::uint64_t last_sequence = 0;                  // the clerk's: turns at his last look
+    int unchanged_scans = 0;                           // and for how many looks they have been the same
+    bool finished = false;                      // under mutex_
+  };
+  static pool_thread*& current_thread() noexcept {
+    static thread_local pool_thread* thread = nullptr;
+    return thread;
+  }
+
+  void thread_main(pool_thread& m) noexcept;
+  void run_io_loop(pool_thread& m) noexcept;
+  bool run_blocking_loop(pool_thread& m) noexcept;
+  void serve(pool_thread& m, void* user_data, thread_role at) noexcept;
+  [[nodiscard]] static void* next_in_batch(pool_thread& m) noexcept;
+  void promote(pool_thread& m);
+  void demote(pool_thread& m);
+  void offload_batch(pool_thread& m);
+  bool start_thread(bool in_front) noexcept;
+  bool enqueue(void* user_data) noexcept;
+  void ensure_io_threads();
+  void ensure_blocking_threads();
+  void start_scanning() noexcept;
+  void monitor_main() noexcept;
+  bool scan_threads();
+  void stop_monitor();
+  [[nodiscard]] bool is_cpu_bound() const;
+
+  work_source& source_;
+  const thread_pool_limits limits_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable work_available_;
+  std::list<pool_thread> threads_;
+  std::deque<void*> queue_;
+  std::size_t thread_count_ = 0, io_count_ = 0, idle_count_ = 0, blocked_count_ = 0;  // gone_: left for a while
+  std::uint64_t dequeued_count_ = 0, dequeued_at_last_scan_ = 0;              // from the queue
+  bool stopping_ = false;
+
+  std::mutex monitor_mutex_;
+  std::condition_variable monitor_wakeup_;
+  std::thread monitor_;
+  std::atomic<bool> scanning_{false};
+  bool wake_requested_ = false, monitor_stopping_ = false;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+// --- the clerk -------------------------------------------------------------------------------------------------------
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE void thread_pool::start() {
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < (std::max)(limits_.io_threads, std::size_t{1}); ++i) {
+    if (!start_thread(true) && i == 0) throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+  }
+  monitor_ = std::thread([this] { monitor_main(); });
+}
+
+/// Under mutex_. One thread more; false when the system has none.
+WINSVC_INLINE bool thread_pool::start_thread(bool in_front) noexcept {
+  if (stopping_) return false;
+  for (auto it = threads_.begin(); it != threads_.end();) {
+    const auto here = it++;
+    if (!here->finished) continue;
+    here->thread.join();
+    threads_.erase(here);
+  }
+  try {
+    pool_thread& m = threads_.emplace_back();
+    m.pool = this;
+    m.is_io.store(in_front);
+    try {
+      m.thread = std::thread([this, &m] { thread_main(m); });
+    } catch (...) {
+      threads_.pop_back();
+      throw;
+    }
+  } catch (const std::exception&) {  // no thread, or no memory for one: those that are there go on
+    return false;
+  }
+  ++thread_count_;
+  if (in_front) ++io_count_;
+  return true;
+}
+
+WINSVC_INLINE void thread_pool::thread_main(pool_thread& m) noexcept {
+  current_thread() = &m;
+  m.os_thread_id = os::thread_id();
+  do run_io_loop(m);
+  while (run_blocking_loop(m));
+  const std::lock_guard lock(mutex_);
+  m.finished = true;
+}
+
+WINSVC_INLINE void thread_pool::serve(pool_thread& m, void* user_data, thread_role at) noexcept {
+  m.current_item.store(user_data, std::memory_order_release);
+  m.sequence.store(m.sequence.load(std::memory_order_relaxed) + 1);
+  if (!scanning_.load()) start_scanning();
+  source_.serve(user_data, at, m.thread_context);
+  m.sequence.store(m.sequence.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+}
+
+/// The next of the batch, for whoever asks first: the one who was told, or who takes it over from him.
+WINSVC_INLINE void* thread_pool::next_in_batch(pool_thread& m) noexcept {
+  auto at = m.batch_cursor.load();
+  for (;;) {
+    const auto count = (at >> 8) & 0xFF, next = at & 0xFF;
+    if (next >= count) return nullptr;
+    void* const user_data = m.batch[next].load(std::memory_order_relaxed);
+    if (m.batch_cursor.compare_exchange_weak(at, at + 1, std::memory_order_acq_rel, std::memory_order_acquire)) return user_data;
+  }
+}
+
+WINSVC_INLINE void thread_pool::run_io_loop(pool_thread& m) noexcept {
+  std::uint64_t number = 0;
+  for (bool too_many = false; !too_many && m.is_io.load(std::memory_order_acquire);) {
+    void* result[batch_size];
+    const std::size_t count = source_.wait_ready(result, batch_size);
+    if (count == 0) {
+      {
+        const std::lock_guard lock(mutex_);
+        if (!stopping_) continue;
+      }
+      return demote(m);
+    }
+    for (std::size_t i = 0; i < count; ++i) m.batch[i].store(result[i], std::memory_order_relaxed);
+    m.batch_cursor.store((++number << 16) | (count << 8));
+    if ((too_many = !m.is_io.load())) promote(m);
+    while (void* const user_data = next_in_batch(m)) {
+      if (source_.claim(user_data)) serve(m, user_data, thread_role::io);
+    }
+    if (too_many) demote(m);
+  }
+}
+
+/// The clerk sent this one to the back when it had just ended what he saw it at, and waited again: now it has a batch,
+/// and nobody would watch over that. So it is in front once more, one too many, for this batch.
+WINSVC_INLINE void thread_pool::promote(pool_thread& m) {
+  const std::lock_guard lock(mutex_);
+  ++io_count_;
+  m.is_io.store(true);
+}
+WINSVC_INLINE void thread_pool::demote(pool_thread& m) {
+  const std::lock_guard lock(mutex_);
+  if (m.is_io.exchange(false)) --io_count_;
+}
+
+/// True: it is to stand in front.
+WINSVC_INLINE bool thread_pool::run_blocking_loop(pool_thread& m) noexcept {
+  constexpr auto timeout = std::chrono::seconds(10);
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (stopping_ && queue_.empty()) break;
+    if (!stopping_ && io_count_ < limits_.io_threads) {
+      ++io_count_;
+      m.is_io.store(true);
+      return true;
+    }
+    if (queue_.empty()) {
+      ++idle_count_;
+      const auto something = [this] { return stopping_ || !queue_.empty() || io_count_ < limits_.io_threads; };
+      bool called = true;
+      if (thread_count_ > limits_.min_threads) called = work_available_.wait_for(lock, timeout, something);
+      else work_available_.wait(lock, something);
+      --idle_count_;
+      if (!called && thread_count_ > limits_.min_threads) break;  // nobody needed this one for a while
+      continue;
+    }
+    void* const user_data = queue_.front();
+    queue_.pop_front();
+    ++dequeued_count_;
+    lock.unlock();
+    serve(m, user_data, thread_role::blocking);
+    lock.lock();
+  }
+  --thread_count_;
+  return false;
+}
+
+WINSVC_INLINE bool thread_pool::submit(void* user_data, bool must) noexcept {
+  for (bool put = false; !put;) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!must && queue_.size() >= limits_.queue_limit) return false;
+      put = enqueue(user_data);
+      if (put) ensure_blocking_threads();
+    }
+    if (!put && !must) return false;
+    if (!put) std::this_thread::sleep_for(scan_interval);  // until somebody has given memory back
+  }
+  if (!scanning_.load()) start_scanning();
+  return true;
+}
+
+/// Under mutex_. False: no memory.
+WINSVC_INLINE bool thread_pool::enqueue(void* user_data) noexcept {
+  try {
+    queue_.push_back(user_data);
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
+/// Under mutex_: somebody for what waits.
+WINSVC_INLINE void thread_pool::ensure_blocking_threads() {
+  if (queue_.empty()) return;
+  if (idle_count_ > 0) work_available_.notify_one();
+  else if (thread_count_ < limits_.min_threads || thread_count_ == io_count_) start_thread(false);
+}
+/// Under mutex_: somebody who stands in front.
+WINSVC_INLINE void thread_pool::ensure_io_threads() {
+  if (stopping_ || io_count_ >= limits_.io_threads) return;
+  if (idle_count_ > 0) work_available_.notify_one();
+  else start_thread(true);
+}
+
+/// Under mutex_: it is going to be long where it is. What it has not begun goes to the back.
+WINSVC_INLINE void thread_pool::offload_batch(pool_thread& m) {
+  if (!m.is_io.exchange(false)) return;
+  --io_count_;
+  while (void* const user_data = next_in_batch(m)) {
+    if (!source_.claim(user_data)) continue;
+    while (!enqueue(user_data)) std::this_thread::sleep_for(scan_interval);
+  }
+  ensure_io_threads();
+  ensure_blocking_threads();
+}
+
+WINSVC_INLINE void thread_pool::begin_blocking() {
+  pool_thread& m = *current_thread();
+  const std::lock_guard lock(mutex_);
+  --thread_count_;
+  ++blocked_count_;
+  offload_batch(m);
+  ensure_blocking_threads();
+}
+
+WINSVC_INLINE void thread_pool::end_blocking() {
+  const std::lock_guard lock(mutex_);
+  --blocked_count_;
+  ++thread_count_;
+}
+
+WINSVC_INLINE std::size_t thread_pool::size() const {
+  const std::lock_guard lock(mutex_);
+  return thread_count_;
+}
+
+WINSVC_INLINE void thread_pool::start_scanning() noexcept {
+  if (!scanning_.exchange(true)) wake_monitor();
+}
+
+WINSVC_INLINE void thread_pool::wake_monitor() {
+  const std::lock_guard lock(monitor_mutex_);
+  wake_requested_ = true;
+  monitor_wakeup_.notify_one();
+}
+
+WINSVC_INLINE void thread_pool::monitor_main() noexcept {
+  constexpr int enough = 10;  // ticks without anything to see
+  for (int quiet = 0;;) {
+    const auto now = std::chrono::steady_clock::now();
+    auto next = source_.run_timers(now);
+    if (scanning_.load()) {
+      quiet = scan_threads() ? 0 : quiet + 1;
+      if (quiet >= enough) {
+        scanning_.store(false);
+        if (scan_threads()) scanning_.store(true);  // it began just now, and whoever began saw us watching
+        quiet = 0;
+      }
+      if (scanning_.load()) next = (std::min)(next, now + scan_interval);
+    }
+    std::unique_lock lock(monitor_mutex_);
+    const auto called = [this] { return wake_requested_ || monitor_stopping_; };
+    if (next == (time_point::max)()) monitor_wakeup_.wait(lock, called);
+    else monitor_wakeup_.wait_until(lock, next, called);
+    wake_requested_ = false;
+    if (monitor_stopping_) return;
+  }
+}
+
+/// Is there anything to watch?
+WINSVC_INLINE bool thread_pool::scan_threads() {
+  bool busy = false;
+  const std::lock_guard lock(mutex_);
+  for (auto& m : threads_) {
+    if (!m.is_io.load(std::memory_order_relaxed)) continue;
+    const auto turns = m.sequence.load();
+    const bool moved = turns != std::exchange(m.last_sequence, turns);
+    busy = busy || moved || turns % 2 == 1;
+    m.unchanged_scans = moved || turns % 2 == 0 ? 0 : m.unchanged_scans + 1;
+    if (m.unchanged_scans == 0) continue;
+    // One that only waits for a processor gains nothing by another who wants one too; one that has computed for long does.
+    const bool asleep = os::is_thread_blocked(m.os_thread_id).value_or(m.unchanged_scans > 1);
+    if (!asleep && m.unchanged_scans < 5) continue;
+    source_.on_slow(m.current_item.load(std::memory_order_acquire));
+    offload_batch(m);
+  }
+  if (!queue_.empty()) {
+    busy = true;
+    // Nobody took anything since the last look: all are in handlers. If those block, one more is of use; if they compute,
+    // he would only take their time.
+    if (idle_count_ > 0) work_available_.notify_one();
+    else if (dequeued_count_ == dequeued_at_last_scan_ && thread_count_ < limits_.max_threads && !is_cpu_bound()) start_thread(false);
+  }
+  dequeued_at_last_scan_ = dequeued_count_;
+  return busy;
+}
+
+/// Under mutex_: are the processors busy with those at the back?
+WINSVC_INLINE bool thread_pool::is_cpu_bound() const {
+  std::size_t awake = 0;
+  for (const auto& m : threads_) {
+    if (m.is_io.load(std::memory_order_relaxed) || m.sequence.load() % 2 == 0) continue;
+    if (!os::is_thread_blocked(m.os_thread_id).value_or(true) && ++awake >= (std::max)(limits_.io_threads, std::size_t{1})) return true;
+  }
+  return false;
+}
+
+WINSVC_INLINE void thread_pool::stop_monitor() {
+  if (!monitor_.joinable()) return;
+  {
+    const std::lock_guard lock(monitor_mutex_);
+    monitor_stopping_ = true;
+    monitor_wakeup_.notify_one();
+  }
+  monitor_.join();
+}
+
+WINSVC_INLINE void thread_pool::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    work_available_.notify_all();
+  }
+  source_.wake();
+  stop_monitor();
+  for (auto& m : threads_) {
+    if (m.thread.joinable()) m.thread.join();
+  }
+  threads_.clear();
+}
+
+WINSVC_INLINE void thread_pool::abandon() {
+  stop_monitor();
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  for (auto& m : threads_) {
+    if (m.thread.joinable()) m.thread.detach();
+  }
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP
+
+// =====================================================================================================================
+// server/connection_table.hpp
+// =====================================================================================================================
+
+// The clients that are connected, and who of the crew is at which of them.
+//
+// A seat is somebody's place: it waits (parked), or one thread is busy with it. Whoever wants to serve it claims it
+// first; who comes while it is busy leaves word, and the busy one looks again before he goes. So no event is lost, and
+// no client is served twice at once, without a lock. Seats are used again, and not freed before the engine is.
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+class slot_state {
+ public:
+  slot_state() noexcept { timer_.user_data = this; }
+  slot_state(const slot_state&) = delete;
+  slot_state& operator=(const slot_state&) = delete;
+  /// Parked to busy. Otherwise whoever is busy with it will look again.
+  bool claim() noexcept {
+    auto now = state_.load(std::memory_order_relaxed);
+    for (;;) {
+      if (now == value::parked) {
+        if (state_.compare_exchange_weak(now, value::busy, std::memory_order_acq_rel)) return true;
+      } else if (now != value::busy) {
+        return false;  // empty, or told already
+      } else if (state_.compare_exchange_weak(now, value::busy_rerun, std::memory_order_acq_rel)) {
+        return false;
+      }
+    }
+  }
+  /// Busy to parked. False: somebody left word; it is still the caller's.
+  bool park() noexcept {
+    auto now = value::busy;
+    if (state_.compare_exchange_strong(now, value::parked, std::memory_order_acq_rel)) return true;
+    state_.store(value::busy, std::memory_order_relaxed);
+    return false;
+  }
+  /// From empty, as the caller's.
+  void acquire() noexcept { state_.store(value::busy, std::memory_order_release); }
+  void release() noexcept { state_.store(value::free, std::memory_order_release); }
+  /// It is over, but the poller has something to report of it. Whoever hears the last of it empties the seat, once.
+  void begin_close() noexcept { state_.store(value::closing); }
+  bool end_close() noexcept {
+    auto now = value::closing;
+    return state_.compare_exchange_strong(now, value::free);
+  }
+  [[nodiscard]] bool is_closing() const noexcept { return state_.load() == value::closing; }
+
+  // When somebody has to look, though nothing came.
+  std::atomic<bool> timed_out{false};
+
+ private:
+  friend class deadline_timers;
+  enum class value : std::uint8_t { free, parked, busy, busy_rerun, closing };
+  std::atomic<value> state_{value::free};
+
+  std::atomic<std::int64_t> deadline_{no_deadline}, scheduled_at_{no_deadline};  // in the clock's ticks
+  timer_wheel::timer timer_;                                   // under the deadlines' lock
+  static constexpr std::int64_t no_deadline = (std::numeric_limits<std::int64_t>::max)();
+};
+
+/// When which seat is to be looked at. Setting a later time, which is what an answered request does, takes no lock: the
+/// wheel comes to the earlier one, finds that it has moved, and puts the seat there.
+class deadline_timers {
+ public:
+  using steady = std::chrono::steady_clock;
+  using time_point = steady::time_point;
+
+  /// Of whoever is busy with the seat. True: it comes before all others.
+  bool set(slot_state& s, time_point deadline) {
+    const auto when = deadline.time_since_epoch().count();
+    s.deadline_.store(when);
+    if (when >= s.scheduled_at_.load()) return false;
+    const std::lock_guard lock(mutex_);
+    const auto before = wheel_.next_deadline();
+    wheel_.set(s.timer_, deadline);
+    s.scheduled_at_.store(when);
+    return deadline < before;
+  }
+  void clear(slot_state& s) noexcept {
+    s.deadline_.store(slot_state::no_deadline);
+    const std::lock_guard lock(mutex_);
+    wheel_.clear(s.timer_);
+    s.scheduled_at_.store(slot_state::no_deadline);
+  }
+  /// Calls `f` for each that is parked and late, claimed. When to come again.
+  template <class F>
+  time_point advance(time_point now, const F& f) {
+    const std::lock_guard lock(mutex_);
+    wheel_.advance(now, [&](timer_wheel::timer& e) {
+      slot_state& s = slot_of(e);
+      s.scheduled_at_.store(slot_state::no_deadline);  // before its time is read: whoever sets an earlier one from here on comes to us
+      const auto deadline = s.deadline_.load();
+      if (deadline == slot_state::no_deadline) return;
+      if (deadline > now.time_since_epoch().count()) {
+        s.scheduled_at_.store(deadline);
+        wheel_.set(e, time_point(steady::duration(deadline)));
+        return;
+      }
+      auto parked = slot_state::value::parked;  // who is busy with it sets another time
+      if (!s.state_.compare_exchange_strong(parked, slot_state::value::busy, std::memory_order_acq_rel)) return;
+      s.timed_out.store(true);
+      f(s);
+    });
+    return wheel_.next_deadline();
+  }
+
+ private:
+  static slot_state& slot_of(timer_wheel::timer& e) noexcept { return *static_cast<slot_state*>(e.user_data); }
+  std::mutex mutex_;
+  timer_wheel wheel_{steady::now()};
+};
+
+/// One client.
+struct connection_slot final : slot_state, blocking_observer {
+  connection_slot(os::poller& by, thread_pool& of) noexcept : poller(by), pool(of) {}
+
+  os::poller& poller;
+  thread_pool& pool;
+  os::poller::registration registration;
+  std::atomic<route_latency*> latency{nullptr};  // whose pace its request goes
+  std::string client_address;                // of the client, where they are counted
+  bool in_blocking_section = false;                  // of whoever is busy with it: the thread has left the crew
+
+  std::mutex mutex;  // of the two: they are closed by one thread, and may be looked at by another
+  std::unique_ptr<socket_transport> transport;
+  std::optional<connection> active_connection;
+
+  void on_begin_blocking() noexcept override {
+    if (std::exchange(in_blocking_section, true)) return;
+    poller.arm(registration, os::poll_for::nothing);
+    pool.begin_blocking();
+  }
+  [[nodiscard]] bool has_hung_up() const noexcept override { return poller.has_hung_up(registration); }
+};
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// server/tls.hpp
+// =====================================================================================================================
+
+// TLS between a socket and HTTP, where cpp-httplib is built with a library for it (OpenSSL or Mbed TLS).
+//
+//   svc.tls("cert.pem", "key.pem");     // beside the executable; -DCPPHTTPLIB_OPENSSL_SUPPORT ... -lssl -lcrypto
+//
+// TLS 1.2 or newer. The certificate file holds the service's own and those between it and the authority; the key has no
+// passphrase, because nobody is there to type it: let the file be readable for the service's account alone. A reload
+// (PARAMCHANGE) reads both again, for connections from then on; what cannot be used is logged, and the old ones stay.
+//
+// The handshake has the deadline of a request head. Whoever speaks plain HTTP here is told so in plain HTTP.
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+namespace http {
+
+/// A connection's end, plain or, with an identity, behind TLS.
+[[nodiscard]] std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
+                                                               std::shared_ptr<tls_identity> identity);
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HTTP
+#if WINSVC_TLS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// The errors of this thread: one that somebody left there would be taken for ours. Their first, in words.
+WINSVC_INLINE std::string pop_tls_errors() {
+  std::string first;
+  for (int i = 0; i < 16; ++i) {  // OpenSSL's queue has so many
+    const auto code = httplib::tls::get_error();
+    if (code == 0) break;
+    if (first.empty()) first = httplib::tls::error_string(code);
+  }
+  return first;
+}
+
+WINSVC_INLINE tls_identity::~tls_identity() { httplib::tls::free_context(native_); }
+
+WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files& from) {
+  constexpr std::uint32_t not_found = 2, not_valid = 13;  // ERROR_FILE_NOT_FOUND, ERROR_INVALID_DATA
+  const auto refused = [](std::uint32_t code, const char* operation, const std::string& path, std::string message,
+                          std::string hint) {
+    return failure{error{code, operation, path, std::move(message), std::move(hint)}};
+  };
+  constexpr const char* remedy = "check the path, and that the service's account may read it";
+
+  const auto certificate = os::read_file(from.certificate);
+  if (!certificate) return refused(not_found, "read certificate", from.certificate, "it cannot be read", remedy);
+  const auto key = os::read_file(from.key);
+  if (!key) return refused(not_found, "read key", from.key, "it cannot be read", remedy);
+  if (certificate->find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
+    return refused(not_valid, "read certificate", from.certificate, "there is no certificate in PEM form in it",
+                   "openssl x509 -inform der -in FILE -out cert.pem converts one");
+  }
+  if (key->find("ENCRYPTED") != std::string::npos) {  // OpenSSL would ask the terminal for the passphrase, and wait
+    return refused(not_valid, "read key", from.key, "it has a passphrase, and nobody is there to type it",
+                   "openssl pkey -in FILE -out key.pem takes it off; let the service's account alone read that file");
+  }
+  if (key->find("PRIVATE KEY-----") == std::string::npos) {
+    return refused(not_valid, "read key", from.key, "there is no private key in PEM form in it",
+                   "give the file that was made with the certificate");
+  }
+
+  pop_tls_errors();
+  const auto words = [](const char* otherwise) {
+    std::string message = pop_tls_errors();
+    return message.empty() ? std::string(otherwise) : message;
+  };
+  std::shared_ptr<tls_identity> made(new tls_identity(httplib::tls::create_server_context()));
+  if (!made->native())
+    return refused(not_valid, "prepare TLS for", from.certificate, words("the library refused"), {});
+  {
+    // From memory first, which checks that the two belong together; the second time with the chain.
+    const tls_identity trial(httplib::tls::create_server_context());
+    if (!httplib::tls::set_server_cert_pem(trial.native(), certificate->c_str(), key->c_str(), "")) {
+      return refused(not_valid, "use certificate", from.certificate, words("the library refused it"),
+                     "is '" + from.key + "' its key, and are both files whole?");
+    }
+  }
+  if (!httplib::tls::set_min_version(made->native(), httplib::tls::Version::TLS1_2) ||
+      !httplib::tls::set_server_cert_file(made->native(), from.certificate.c_str(), from.key.c_str(), "")) {
+    return refused(not_valid, "use certificate", from.certificate, words("the library refused it"),
+                   "are all certificates in it whole, the service's own first?");
+  }
+  if (!from.client_authorities.empty()) {
+    if (!httplib::tls::set_client_ca_file(made->native(), from.client_authorities.c_str(), nullptr)) {
+      return refused(not_valid, "read client authorities", from.client_authorities, words("it cannot be read"),
+                     "give a file of their certificates in PEM form");
+    }
+    httplib::tls::set_verify_client(made->native(), true);
+  #ifdef CPPHTTPLIB_OPENSSL_SUPPORT
+    // Without a name for its sessions OpenSSL refuses a client that comes back with one and was verified.
+    constexpr unsigned char name[] = {'w', 'i', 'n', 's', 'v', 'c'};
+    SSL_CTX_set_session_id_context(static_cast<SSL_CTX*>(made->native()), name, sizeof name);
+  #endif
+  }
+  pop_tls_errors();
+  return made;
+}
+
+class tls_transport final : public socket_transport {
+ public:
+  tls_transport(os::tcp_socket socket, os::waker& drain, std::shared_ptr<tls_identity> identity)
+      : socket_transport(std::move(socket), drain),
+        identity_(std::move(identity)),
+        session_(httplib::tls::create_session(identity_->native(), static_cast<socket_t>(socket_.native()))) {}
+  ~tls_transport() override { httplib::tls::free_session(session_); }
+
+  os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received,
+                       std::chrono::milliseconds limit) noexcept override {
+    const auto deadline = steady::now() + limit;
+    for (;;) {
+      const auto what = read(buffer, capacity, received);
+      if (what != wait_need::read && what != wait_need::write) return outcome(what);
+      const auto remaining = time_until(deadline);
+      if (remaining.count() <= 0) return os::transfer::timed_out;
+      const bool ready = what == wait_need::read ? socket_.wait_readable(remaining) : socket_.wait_writable(remaining);
+      if (!ready) return os::transfer::timed_out;
+    }
+  }
+  [[nodiscard]] bool has_no_input() const noexcept override { return false; }  // the library keeps some for itself
+  [[nodiscard]] bool needs_write(bool) const noexcept override { return last_need_ == wait_need::write; }
+  [[nodiscard]] bool needs_handshake() const noexcept override { return state_ == state::handshaking; }
+
+  os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
+                            std::chrono::milliseconds limit) noexcept override {
+    const auto deadline = steady::now() + limit;
+    for (bool last = false;; ) {  // a record may come in pieces: none of them ends the wait
+      const auto what = read(buffer, capacity, received);
+      if (what != wait_need::read && what != wait_need::write) return outcome(what);
+      if (last) return os::transfer::timed_out;
+      if (what == wait_need::write) {
+        last = !socket_.wait_writable(time_until(deadline));
+      } else {
+        last = drain_->wait_for(socket_, time_until(deadline)) != os::waker::outcome::ready;
+      }
+    }
+  }
+
+  os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept override {
+    for (std::size_t sent = 0;; from += sent, count -= sent) {
+      const auto result = send_some(from, count, sent);
+      if (result != os::transfer::timed_out) return result;
+      const bool ready =
+          last_need_ == wait_need::write ? socket_.wait_writable(limit) : socket_.wait_readable(limit);
+      if (!ready) {
+        state_ = state::broken;  // half a record may have left
+        return os::transfer::timed_out;
+      }
+    }
+  }
+  os::transfer send_some(const char* from, std::size_t count, std::size_t& sent) noexcept override {
+    constexpr std::size_t record = 16 * 1024;  // a reader gets its turn between two
+    for (sent = 0; sent < count;) {
+      std::size_t elapsed = 0;
+      // Tried again, it has to be the same bytes.
+      const auto what = write(from + sent, (std::min)(count - sent, record), elapsed);
+      if (what == wait_need::read || what == wait_need::write) return os::transfer::timed_out;
+      if (what != wait_need::nothing) return outcome(what);
+      sent += elapsed;
+    }
+    return os::transfer::done;
+  }
+
+  stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept override {
+    const auto deadline = steady::now() + limit;
+    for (;;) {
+      const auto woken = drain_->wait_for(socket_, time_until(deadline));
+      if (woken == os::waker::outcome::woken) return stream_event::draining;
+      if (woken == os::waker::outcome::timed_out) return stream_event::timed_out;
+      if (woken == os::waker::outcome::failed || socket_.peer_closed()) return stream_event::peer_closed;
+      // Readable may mean the client's goodbye, which is a record like others: it has to be read to be known.
+      if (early_size_ == 0) {
+        const auto what = read(early_, sizeof early_, early_size_);
+        if (what == wait_need::closed || what == wait_need::failed) return stream_event::peer_closed;
+        if (what == wait_need::read && time_until(deadline).count() > 0) continue;
+      }
+      // The next request has come already, and makes the socket readable for good: look now and then.
+      const auto remaining = time_until(deadline);
+      if (remaining.count() <= 0) return stream_event::timed_out;
+      std::this_thread::sleep_for((std::min)(remaining, std::chrono::milliseconds(100)));
+    }
+  }
+
+  close_reason shutdown(close_reason reason) noexcept override {
+    if (state_ == state::ready) {
+      const std::lock_guard lock(mutex_);
+      pop_tls_errors();
+      httplib::tls::shutdown(session_, true);
+    }
+    // Of a handshake that failed, the client shall see the reason.
+    return socket_transport::shutdown(state_ != state::ready && reason == close_reason::idle ? close_reason::after_response : reason);
+  }
+
+  [[nodiscard]] os::endpoint local() const override {
+    auto here = socket_transport::local();
+    here.tls = true;
+    return here;
+  }
+  [[nodiscard]] bool is_encrypted() const noexcept override { return true; }
+
+ private:
+  using steady = std::chrono::steady_clock;
+  enum class wait_need { nothing, read, write, closed, failed };
+  enum class state { handshaking, ready, broken };
+
+  [[nodiscard]] static std::chrono::milliseconds time_until(steady::time_point deadline) noexcept {
+    const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady::now());
+    return (std::max)(remaining, std::chrono::milliseconds(0));
+  }
+  [[nodiscard]] static os::transfer outcome(wait_need what) noexcept {
+    return what == wait_need::nothing ? os::transfer::done
+           : what == wait_need::closed  ? os::transfer::closed
+                                 : os::transfer::failed;
+  }
+  [[nodiscard]] wait_need map_result(const httplib::tls::TlsError& e) noexcept {
+    using httplib::tls::ErrorCode;
+    switch (e.code) {
+      case ErrorCode{}: return wait_need::nothing;  // not by its name: X11 has a macro Success
+      case ErrorCode::WantRead: return last_need_ = wait_need::read;
+      case ErrorCode::WantWrite: return last_need_ = wait_need::write;
+      case ErrorCode::PeerClosed: return wait_need::closed;
+      default: state_ = state::broken; return wait_need::failed;
+    }
+  }
+
+  wait_need read(char* buffer, std::size_t capacity, std::size_t& received) noexcept {
+    received = 0;
+    if (early_size_ > 0 && buffer != early_) {
+      received = (std::min)(capacity, early_size_);
+      std::copy(early_, early_ + received, buffer);
+      std::copy(early_ + received, early_ + early_size_, early_);
+      early_size_ -= received;
+      return wait_need::nothing;
+    }
+    const std::lock_guard lock(mutex_);
+    if (state_ == state::handshaking) {
+      if (const auto what = handshake(); what != wait_need::nothing) return what;
+    }
+    if (state_ != state::ready) return wait_need::failed;
+    pop_tls_errors();
+    httplib::tls::TlsError e;
+    const auto n = httplib::tls::read(session_, buffer, capacity, e);
+    if (n <= 0) return n == 0 ? wait_need::closed : map_result(e);
+    received = static_cast<std::size_t>(n);
+    return wait_need::nothing;
+  }
+  wait_need write(const char* from, std::size_t count, std::size_t& elapsed) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (state_ != state::ready) return wait_need::failed;
+    pop_tls_errors();
+    httplib::tls::TlsError e;
+    const auto n = httplib::tls::write(session_, from, count, e);
+    if (n <= 0) return n == 0 ? wait_need::closed : map_result(e);
+    elapsed = static_cast<std::size_t>(n);
+    return wait_need::nothing;
+  }
+
+  /// As far as it goes without waiting, before the first request.
+  wait_need handshake() noexcept {
+    char first = 0;
+    if (!handshake_done_ && !socket_.peek(first)) return socket_.peer_closed() ? wait_need::closed : last_need_ = wait_need::read;
+    if (!handshake_done_ && first >= 'A' && first <= 'Z') {  // a record of TLS begins with 22
+      state_ = state::broken;
+      reject_plain_http();
+      return wait_need::closed;
+    }
+    handshake_done_ = true;
+    pop_tls_errors();
+    const auto what = session_ ? map_result(httplib::tls::accept(session_)) : wait_need::failed;
+    if (what == wait_need::nothing) state_ = state::ready;
+    else if (what != wait_need::read && what != wait_need::write) state_ = state::broken;
+    return what;
+  }
+  void reject_plain_http() noexcept {
+    try {
+      const std::string answer = error_response(400, "this port speaks HTTPS: ask with https://");
+      static_cast<void>(socket_.send(answer.data(), answer.size(), std::chrono::milliseconds(0)));
+    } catch (...) {  // out of memory: it is just closed
+    }
+  }
+
+  std::shared_ptr<tls_identity> identity_;  // outlives the session
+  std::mutex mutex_;  // a session takes one call at a time, and a WebSocket sends while it receives
+  httplib::tls::session_t session_;
+  std::atomic<state> state_{state::handshaking};
+  wait_need last_need_ = wait_need::read;
+  bool handshake_done_ = false;
+  char early_[1024];  // read by a watch, not asked for yet
+  std::size_t early_size_ = 0;
+};
+
+WINSVC_INLINE std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
+                                                        std::shared_ptr<tls_identity> identity) {
+  if (!identity) return std::make_unique<socket_transport>(std::move(socket), drain);
+  return std::make_unique<tls_transport>(std::move(socket), drain, std::move(identity));
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#else
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE tls_identity::~tls_identity() = default;
+
+WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files& from) {
+  return failure{error{model::win32_error::not_supported, "use certificate", from.certificate,
+                       "cpp-httplib is built without TLS", "define CPPHTTPLIB_OPENSSL_SUPPORT"}};
+}
+WINSVC_INLINE std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
+                                                        std::shared_ptr<tls_identity>) {
+  return std::make_unique<socket_transport>(std::move(socket), drain);
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif
+
+#endif  // WINSVC_BODIES_HTTP
+
+// =====================================================================================================================
+// server/server.hpp
+// =====================================================================================================================
+
+// The server inside an engine (server/engine.hpp): listens, accepts, serves, drains.
+//
+// Who is connected and says nothing sits in the poller, with a deadline, and costs some hundred bytes. When there is
+// something to read, a thread of the crew takes one step of that connection (server/connection.hpp), and the seat goes
+// back to the poller. When the engine drains, the listener is closed after what had connected was taken, connections
+// that wait are closed at once, and requests in flight are answered with `Connection: close`.
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+class server final : private thread_pool::work_source {
+ public:
+  server(const router& routes, const wire::limits& bounds, logger& log);
+  /// Drains without patience if nobody did before, and waits for handlers that still run.
+  ~server();
+  server(const server&) = delete;
+  server& operator=(const server&) = delete;
+
+  /// Binds and listens, exclusively; clients can connect from here on, and wait. The error names the owner of a taken
+  /// port where that can be found out.
+  [[nodiscard]] result<void> bind(const std::string& host, std::uint16_t port);
+  /// Where it listens, with the real port; after bind.
+  [[nodiscard]] os::endpoint address() const { return address_; }
+
+  /// What new connections speak TLS with; null: plain HTTP. From any thread; the first time before `bind`.
+  void tls(std::shared_ptr<tls_identity> identity);
+
+  /// Called after each answer, on the thread that served it, beside those that were given before. Give it before
+  /// `accept`.
+  void on_response(std::function<void(const access_record&)> f) { state_.on_response.push_back(std::move(f)); }
+
+  /// Starts to serve. Throws std::system_error when the system has no thread for it.
+  void accept();
+  /// While paused, requests get 503 with Retry-After; connections stay. From any thread.
+  void pause(bool paused) noexcept { state_.paused.store(paused); }
+  [[nodiscard]] bool is_paused() const noexcept { return state_.paused.load(); }
+  /// Stops: see above. `progress` is called, on the calling thread, whenever requests were answered meanwhile.
+  drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
+
+  /// Lets go of threads that a drain found stuck. The engine must stay as it is until the process ends.
+  void abandon() { thread_pool_.abandon(); }
+
+  /// Requests being handled, WebSockets and connections open, threads: for status.
+  [[nodiscard]] std::size_t in_flight() const noexcept { return state_.in_flight.load(); }
+  [[nodiscard]] std::size_t websockets() const noexcept { return state_.websockets.load(); }
+  [[nodiscard]] std::size_t connections() const noexcept { return open_count_.load(); }
+  [[nodiscard]] std::size_t threads() const { return thread_pool_.size(); }
+  /// Since it began, and how that went lately.
+  [[nodiscard]] std::uint64_t response_count() const noexcept { return state_.response_count.load(); }
+  [[nodiscard]] http::request_statistics& statistics() noexcept { return state_.statistics; }
+
+  /// Requests that are being handled now, at most so many.
+  [[nodiscard]] std::vector<work> active_requests(std::size_t limit);
+
+  /// Serves one connection on the calling thread, without a listener: the way of the test client.
+  void serve(transport& transport);
+
+ private:
+  static thread_pool_limits thread_pool_limits_for(const wire::limits& bounds);
+
+  // For the crew.
+  std::size_t wait_ready(void** output, std::size_t capacity) noexcept override { return poller_.wait(output, capacity); }
+  void wake() noexcept override { poller_.wake(); }
+  bool claim(void* user_data) noexcept override;
+  void serve(void* user_data, thread_pool::thread_role at, std::shared_ptr<void>& tools) noexcept override;
+  void on_slow(void* user_data) noexcept override;
+  thread_pool::time_point run_timers(thread_pool::time_point now) noexcept override;
+
+  void accept_connections(bool all) noexcept;
+  void add_connection(os::tcp_socket socket);
+  void reject_connection(os::tcp_socket socket, int status, const char* reason, const std::string& recipient);
+  connection_slot& acquire_slot(os::tcp_socket socket);
+  void run_connection(connection_slot& g, bool in_front, scratch_buffers& own) noexcept;
+  bool park(connection_slot& g, const wait_condition& next) noexcept;
+  void close_connection(connection_slot& g) noexcept;
+  void release_slot(connection_slot& g) noexcept;
+  void wake_all();
+  void warn_rate_limited(std::atomic<std::int64_t>& last, const std::string& text);
+
+  const wire::limits limits_;
+  logger& log_;
+  request_processor processor_;
+  engine_state state_;
+  os::endpoint address_;
+  os::tcp_socket listener_;
+  os::waker drain_waker_;
+  os::poller poller_;
+  deadline_timers deadlines_;
+
+  slot_state listener_slot_;  // the listener's
+  os::poller::registration listener_registration_;
+  std::mutex accept_mutex_;  // of whoever accepts
+  std::atomic<std::int64_t> last_accept_error_warning_{0}, last_connection_limit_warning_{0}, last_queue_full_warning_{0};
+
+  mutable std::mutex mutex_;
+  std::condition_variable connection_closed_;
+  std::deque<connection_slot> slots_;
+  std::vector<connection_slot*> free_slots_;
+  std::map<std::string, std::size_t> connections_by_address_;
+  std::atomic<std::size_t> open_count_{0};  // changes under mutex_
+  std::shared_ptr<tls_identity> identity_;
+  bool started_ = false;
+  thread_pool thread_pool_;  // the last: it is gone before what it works on
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE thread_pool_limits server::thread_pool_limits_for(const wire::limits& bounds) {
+  thread_pool_limits of;
+  of.io_threads = os::processor_count();
+  of.min_threads = (std::max)(of.io_threads + 2, std::size_t{4});
+  of.max_threads = (std::max)(bounds.threads, of.min_threads);
+  of.queue_limit = bounds.queue;
+  return of;
+}
+
+WINSVC_INLINE server::server(const router& routes, const wire::limits& bounds, logger& log) : limits_(bounds), log_(log), processor_(routes, limits_, log), thread_pool_(*this, thread_pool_limits_for(bounds)) {}
+
+WINSVC_INLINE server::~server() {
+  static_cast<void>(drain(std::chrono::milliseconds(0)));
+  thread_pool_.stop();
+  poller_.wait_for_pending();
+}
+
+WINSVC_INLINE result<void> server::bind(const std::string& host, std::uint16_t port) {
+  if (!drain_waker_.is_open() || !poller_.is_open()) {
+    const auto code = os::socket_api::last_error();
+    return failure{
+        model::error_with_explanation(code, "prepare to listen on", os::endpoint{host, port}.text(), os::system_error_message(code))};
+  }
+  auto listening = os::tcp_socket::listen(host, port);
+  if (!listening) {
+    const auto code = listening.error();
+    error error = model::error_with_explanation(code, "listen on", os::endpoint{host, port}.text(), os::system_error_message(code));
+    if (code == model::win32_error::address_in_use || code == model::win32_error::access_to_address) {
+      if (const auto owner = os::port_owner({host, port}); !owner.empty()) error.message += ": " + owner + " has it";
+    }
+    return failure{std::move(error)};
+  }
+  listener_ = std::move(*listening);
+  address_ = listener_.local();
+  address_.tls = identity_ != nullptr;
+  return {};
+}
+
+WINSVC_INLINE void server::tls(std::shared_ptr<tls_identity> identity) {
+  const std::lock_guard lock(mutex_);
+  identity_ = std::move(identity);
+}
+
+WINSVC_INLINE void server::accept() {
+  listener_slot_.acquire();
+  started_ = true;
+  thread_pool_.start();
+  poller_.add_listener(listener_registration_, listener_, &listener_slot_);
+  if (!listener_slot_.park()) static_cast<void>(thread_pool_.submit(&listener_slot_, true));
+  else poller_.arm_accept(listener_registration_);
+}
+
+WINSVC_INLINE void server::serve(transport& transport) {
+  connection one(transport, processor_, state_, limits_);
+  scratch_buffers buffers;
+  step_options options;
+  // Nothing more comes by waiting, so what would be waited for is late.
+  for (auto next = one.advance(buffers, options); next.reason != wait_reason::closed; next = one.advance(buffers, options))
+    options.timed_out = next.reason != wait_reason::yield;
+}
+
+WINSVC_INLINE bool server::claim(void* user_data) noexcept {
+  auto* const s = static_cast<slot_state*>(user_data);
+  if (s->claim()) return true;
+  if (s != &listener_slot_ && s->is_closing()) release_slot(*static_cast<connection_slot*>(s));
+  return false;
+}
+
+WINSVC_INLINE void server::on_slow(void* user_data) noexcept {
+  if (user_data == &listener_slot_) return;
+  if (route_latency* const latency = static_cast<connection_slot*>(static_cast<slot_state*>(user_data))->latency.load()) latency->mark_slow();
+}
+
+WINSVC_INLINE thread_pool::time_point server::run_timers(thread_pool::time_point now) noexcept {
+  return deadlines_.advance(now, [this](slot_state& s) { static_cast<void>(thread_pool_.submit(&s, true)); });
+}
+
+WINSVC_INLINE void server::serve(void* user_data, thread_pool::thread_role at, std::shared_ptr<void>& tools) noexcept {
+  if (user_data == &listener_slot_) return accept_connections(false);
+  connection_slot& g = *static_cast<connection_slot*>(static_cast<slot_state*>(user_data));
+  try {
+    if (!tools) tools = std::make_shared<scratch_buffers>();
+  } catch (const std::exception&) {  // no memory for a buffer: none for this client
+    return close_connection(g);
+  }
+  run_connection(g, at == thread_pool::thread_role::io, *static_cast<scratch_buffers*>(tools.get()));
+}
+
+/// One step of a connection after the other, until it has to wait for something.
+WINSVC_INLINE void server::run_connection(connection_slot& g, bool in_front, scratch_buffers& own) noexcept {
+  step_options options;
+  options.latency = &g.latency;
+  constexpr int share = 16;  // of looks at one client: others wait as well
+  for (int looks = 0;; ++looks) {
+    if (looks == share) return static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(&g), true));
+    options.timed_out = g.timed_out.exchange(false);
+    if (poller_.is_sending(g.registration) && !options.timed_out) {  // what it has to say is on its way
+      if (g.park()) return;
+      continue;
+    }
+    if (const auto sent = poller_.take_sent_bytes(g.registration); sent > 0) g.active_connection->mark_sent(sent);
+    options.skip_slow_handlers = in_front && !g.in_blocking_section;
+    const auto next = g.active_connection->advance(own, options);
+    options.queue_full = false;
+    if (g.in_blocking_section) {
+      g.in_blocking_section = false;
+      in_front = false;
+      thread_pool_.end_blocking();
+    }
+    if (next.reason == wait_reason::closed) return close_connection(g);
+    if (next.reason == wait_reason::yield) return static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(&g), true));
+    if (next.reason == wait_reason::blocking_thread) {
+      if (thread_pool_.submit(static_cast<slot_state*>(&g), false)) return;
+      warn_rate_limited(last_queue_full_warning_, "too many requests wait for a thread; some are told so with 503");
+      options.queue_full = true;
+      continue;
+    }
+    if (!os::poller::supports_write_wait && next.reason == wait_reason::writable && g.transport->is_encrypted()) {  // only its library can send
+      g.on_begin_blocking();
+      const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(next.deadline - connection::steady::now());
+      if (!g.transport->wait_writable(remaining)) g.timed_out.store(true);
+      continue;
+    }
+    if (park(g, next)) return;
+  }
+}
+
+/// False: something has happened already.
+WINSVC_INLINE bool server::park(connection_slot& g, const wait_condition& next) noexcept {
+  if (deadlines_.set(g, next.deadline)) thread_pool_.wake_monitor();
+  poller_.arm(g.registration, next.reason == wait_reason::writable ? os::poll_for::writable : os::poll_for::readable, g.active_connection->unsent());
+  return g.park();
+}
+
+/// Takes those who have connected. Not all at once: those who are here already wait meanwhile.
+WINSVC_INLINE void server::accept_connections(bool all) noexcept {
+  const std::unique_lock lock(accept_mutex_);
+  constexpr int a_few = 64, limit = 4096;  // without end they may come as fast as they are taken
+  bool fault = false;
+  for (int i = 0; i < (all ? limit : a_few) && listener_.is_open(); ++i) {
+    auto result = poller_.accept(listener_registration_);
+    if (!result && os::socket_api::would_block(result.error())) break;
+    try {
+      if (result) {
+        add_connection(std::move(*result));
+        continue;
+      }
+      // The client left before it was taken, or the process is out of descriptors: say it, breathe, go on. A listener
+      // that gives up on a fault is a service that is RUNNING and dead.
+      warn_rate_limited(last_accept_error_warning_, "a connection could not be accepted: " + os::system_error_message(result.error()) + " (" +
+                              std::to_string(result.error()) + ")");
+    } catch (const std::exception&) {  // no memory for a seat: this client is lost, those here are not
+    }
+    fault = true;
+    break;
+  }
+  if (all) return;
+  constexpr std::chrono::milliseconds breath{20};
+  do {
+    if (!listener_.is_open()) return listener_slot_.release();
+    if (fault) {
+      if (deadlines_.set(listener_slot_, deadline_timers::steady::now() + breath)) thread_pool_.wake_monitor();
+    } else {
+      poller_.arm_accept(listener_registration_);
+    }
+  } while (!listener_slot_.park());
+}
+
+WINSVC_INLINE void server::warn_rate_limited(std::atomic<std::int64_t>& last, const std::string& text) {
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                       std::chrono::steady_clock::now().time_since_epoch()).count();
+  auto before = last.load();
+  if (now - before < 1000 || !last.compare_exchange_strong(before, now)) return;  // once a second is enough to know
+  log_.warn(text);
+}
+
+WINSVC_INLINE void server::add_connection(os::tcp_socket socket) {
+  std::string address;
+  if (limits_.connections_per_address > 0) {
+    address = socket.peer().host;
+    const std::lock_guard lock(mutex_);
+    if (connections_by_address_[address] >= limits_.connections_per_address)
+      return reject_connection(std::move(socket), 429, "too many connections from one client", address);
+  }
+  if (open_count_.load() >= limits_.connections)
+    return reject_connection(std::move(socket), 503, "too many connections are open", {});
+
+  connection_slot& g = acquire_slot(std::move(socket));
+  try {
+    if (!address.empty()) {
+      const std::lock_guard lock(mutex_);
+      ++connections_by_address_[address];
+      g.client_address.swap(address);
+    }
+  } catch (...) {
+    close_connection(g);
+    throw;
+  }
+  if (!poller_.add(g.registration, g.transport->native(), static_cast<slot_state*>(&g))) return close_connection(g);
+  if (!park(g, g.active_connection->initial_wait())) static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(&g), true));
+}
+
+/// A seat that is taken, with its connection.
+WINSVC_INLINE connection_slot& server::acquire_slot(os::tcp_socket socket) {
+  const std::lock_guard lock(mutex_);
+  if (free_slots_.empty()) {
+    free_slots_.reserve(slots_.size() + 1);  // so that nobody who leaves needs memory for it
+    free_slots_.push_back(&slots_.emplace_back(poller_, thread_pool_));
+  }
+  connection_slot& g = *free_slots_.back();
+  g.transport = make_transport(std::move(socket), drain_waker_, identity_);
+  g.transport->set_blocking_observer(&g);
+  try {
+    g.active_connection.emplace(*g.transport, processor_, state_, limits_);
+  } catch (...) {
+    g.transport.reset();
+    throw;
+  }
+  free_slots_.pop_back();
+  ++open_count_;
+  g.acquire();
+  return g;
+}
+
+/// Without a seat: told in one send, and closed.
+WINSVC_INLINE void server::reject_connection(os::tcp_socket socket, int status, const char* reason, const std::string& recipient) {
+  warn_rate_limited(last_connection_limit_warning_, std::string(reason) + (recipient.empty() ? "" : ": " + recipient) + "; new ones are told so with " +
+                         std::to_string(status));
+  if (!identity_) {
+    const std::string answer = error_response(status, reason);
+    static_cast<void>(socket.send(answer.data(), answer.size(), std::chrono::milliseconds(0)));
+  }
+  socket.shutdown_send();
+  char sink[4096];  // what it has asked already: left there, it would make the system take the answer back
+  std::size_t received = 0;
+  static_cast<void>(socket.receive(sink, sizeof sink, received, std::chrono::milliseconds(0)));
+}
+
+WINSVC_INLINE void server::close_connection(connection_slot& g) noexcept {
+  deadlines_.clear(g);
+  const bool free_now = poller_.remove(g.registration);
+  {
+    const std::lock_guard lock(g.mutex);
+    g.active_connection.reset();
+    if (g.transport) g.transport->close();
+    g.transport.reset();
+  }
+  if (free_now) {
+    g.release();
+  } else {
+    g.begin_close();
+  }
+  const std::lock_guard lock(mutex_);
+  if (!g.client_address.empty()) {
+    const auto at = connections_by_address_.find(g.client_address);
+    if (at != connections_by_address_.end() && --at->second == 0) connections_by_address_.erase(at);
+    g.client_address.clear();
+  }
+  if (free_now) free_slots_.push_back(&g);
+  --open_count_;
+  connection_closed_.notify_all();
+  if (!free_now && poller_.has_no_pending(g.registration) && g.end_close()) free_slots_.push_back(&g);
+}
+
+/// After the last that the poller has to say of it.
+WINSVC_INLINE void server::release_slot(connection_slot& g) noexcept {
+  if (!poller_.has_no_pending(g.registration) || !g.end_close()) return;
+  const std::lock_guard lock(mutex_);
+  free_slots_.push_back(&g);
+}
+
+WINSVC_INLINE std::vector<work> server::active_requests(std::size_t limit) {
+  std::vector<work> out;
+  const std::lock_guard lock(mutex_);
+  for (auto& g : slots_) {
+    if (out.size() == limit) break;
+    const std::lock_guard its(g.mutex);
+    if (!g.transport || !g.active_connection) continue;
+    if (auto one = g.active_connection->current_request()) out.push_back(*std::move(one));
+  }
+  return out;
+}
+
+/// Whoever waits gets a visit.
+WINSVC_INLINE void server::wake_all() {
+  std::vector<connection_slot*> all;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& g : slots_) all.push_back(&g);
+  }
+  for (auto* g : all) {
+    if (g->claim()) static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(g), true));
+  }
+}
+
+WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
+  drain_report report;
+  const auto answered_before = state_.response_count.load();
+  state_.draining.store(true);  // before the listener goes: whoever is taken from here on is told to close
+  if (std::exchange(started_, false)) accept_connections(true);  // who connected before we stopped is served
+  {
+    const std::lock_guard lock(accept_mutex_);
+    if (listener_.is_open()) static_cast<void>(poller_.remove(listener_registration_));
+    listener_.close();
+  }
+  drain_waker_.wake();
+  wake_all();
+
+  auto answered_now = answered_before;
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  const auto all_ended = [this] { return open_count_.load() == 0; };
+  std::unique_lock lock(mutex_);
+  const auto notify = [&] {
+    const auto now = state_.response_count.load();
+    if (now == answered_now || !progress) return;
+    answered_now = now;
+    lock.unlock();
+    progress();
+    lock.lock();
+  };
+  while (!all_ended() && connection_closed_.wait_until(lock, deadline) != std::cv_status::timeout) notify();
+  notify();  // of those that were done before we waited
+  if (!all_ended()) {
+    report.aborted = state_.in_flight.load() + state_.websockets.load();
+    constexpr std::size_t a_few = 10;
+    for (auto& g : slots_) {
+      const std::lock_guard its(g.mutex);
+      if (!g.transport) continue;
+      const auto one = report.aborted_requests.size() < a_few ? g.active_connection->current_request() : std::nullopt;
+      if (one) {
+        const auto age = std::chrono::duration_cast<std::chrono::seconds>(one->age).count();
+        report.aborted_requests.push_back(one->request_line + ' ' + std::to_string(age) + " s");
+      }
+      g.transport->abort_connection();
+    }
+    // Whoever waits on the network wakes at once; whoever computes gets a last moment.
+    constexpr auto last_moment = std::chrono::milliseconds(500);
+    connection_closed_.wait_for(lock, last_moment, all_ended);
+  }
+  report.completed = static_cast<std::size_t>(state_.response_count.load() - answered_before);
+  report.stuck_threads = open_count_.load();
+  lock.unlock();
+
+  if (report.stuck_threads == 0) thread_pool_.stop();
+  return report;
+}
+
+// --- the handle ------------------------------------------------------------------------------------------------------
+
+WINSVC_INLINE engine::engine(const router& routes, const wire::limits& bounds, logger& log)
+    : server_(std::make_unique<server>(routes, bounds, log)) {}
+WINSVC_INLINE engine::~engine() = default;
+
+WINSVC_INLINE result<void> engine::bind(const std::string& host, std::uint16_t port) { return server_->bind(host, port); }
+WINSVC_INLINE os::endpoint engine::address() const { return server_->address(); }
+WINSVC_INLINE void engine::tls(std::shared_ptr<tls_identity> identity) { server_->tls(std::move(identity)); }
+WINSVC_INLINE void engine::on_response(std::function<void(const access_record&)> f) {
+  server_->on_response(std::move(f));
+}
+WINSVC_INLINE void engine::start() { server_->accept(); }
+WINSVC_INLINE void engine::pause(bool paused) noexcept { server_->pause(paused); }
+WINSVC_INLINE bool engine::is_paused() const noexcept { return server_->is_paused(); }
+WINSVC_INLINE drain_report engine::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
+  return server_->drain(limit, progress);
+}
+WINSVC_INLINE void engine::abandon_threads() { server_->abandon(); }
+WINSVC_INLINE std::size_t engine::in_flight() const noexcept { return server_->in_flight(); }
+WINSVC_INLINE std::size_t engine::websockets() const noexcept { return server_->websockets(); }
+WINSVC_INLINE std::size_t engine::connections() const noexcept { return server_->connections(); }
+WINSVC_INLINE std::size_t engine::threads() const { return server_->threads(); }
+WINSVC_INLINE std::uint64_t engine::response_count() const noexcept { return server_->response_count(); }
+WINSVC_INLINE http::request_statistics& engine::statistics() noexcept { return server_->statistics(); }
+WINSVC_INLINE std::vector<work> engine::active_requests(std::size_t limit) { return server_->active_requests(limit); }
+WINSVC_INLINE void engine::serve(transport& transport) { server_->serve(transport); }
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP
+
+#endif  // WINSVC_SEES_SERVER
+
+// =====================================================================================================================
+// host/definition.hpp
 // =====================================================================================================================
 
 // Everything App said, as a value: what the runtime and the verbs read. `service` (api/service.hpp) fills it.
@@ -28023,7 +28154,7 @@ struct service_definition {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// app/service_impl.hpp
+// host/service_impl.hpp
 // =====================================================================================================================
 
 // The bodies of api/service.hpp: what App says goes into the blueprint.
@@ -28247,7 +28378,7 @@ WINSVC_INLINE service& service::health_paths(std::string live, std::string ready
 #endif  // WINSVC_BODIES_APP
 
 // =====================================================================================================================
-// app/builtin_routes.hpp
+// host/builtin_routes.hpp
 // =====================================================================================================================
 
 // What a service can tell of itself, where the app asks for it: the description of its routes, its counts, and a line
@@ -28330,10 +28461,10 @@ WINSVC_INLINE service& service::access_log() {
 #endif  // WINSVC_BODIES_WEB
 
 // =====================================================================================================================
-// app/dashboard.hpp
+// host/dashboard.hpp
 // =====================================================================================================================
 
-// `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data that the page asks for.
+// `svc.dashboard`: the service on a page (addons/dashboard_page.hpp), and the data that the page asks for.
 //
 // Whoever has no guard of their own gets one that lets this machine in alone. The address of the client is not enough for
 // that: a page of another site can have its name resolved to 127.0.0.1, and ask from the browser of somebody who sits
@@ -28645,521 +28776,6 @@ class status_reporter {
   model::lifecycle lifecycle_;
   model::handled_controls hooks_;
   std::function<void(const model::service_status&)> publish_;
-};
-
-}  // namespace host
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
-// host/rotating_file_sink.hpp
-// =====================================================================================================================
-
-// The log file: appended to, set aside by size and by day, so many kept. `hello.log` is the newest, then `hello.1.log`,
-// `hello.2.log`.
-//
-// Trouble with the file never reaches the service: it goes on, the lines are counted, and once a second the file is
-// tried again. When it takes lines again, the first says how many are missing, since when and why:
-//
-//   2026-01-31T09:05:09.250+01:00 WARN  37 lines could not be written since 2026-01-31T09:04:51.002+01:00: No space ...
-//
-// Lines are handed to the system, not to the platter: a crash loses none that was written, a power cut may.
-
-#include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <limits>
-#include <mutex>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-
-namespace host {
-
-/// Where a service's log is, without `.log`.
-[[nodiscard]] std::string log_path(const std::string& data_folder, const std::string& service_name);
-
-/// Its files, the newest first: `hello.log`, `hello.1.log`, ...
-[[nodiscard]] std::string log_file_name(const std::string& path, int age);
-
-/// What was set aside and has no number yet, because somebody holds one of those that have.
-[[nodiscard]] std::string pending_rotation_name(const std::string& path);
-
-/// Until the app has said how much is kept: nothing is set aside, and nothing taken away.
-[[nodiscard]] log_file_options startup_log_options(log_format format);
-
-class rotating_file_sink final : public log_sink {
- public:
-  using offset_of = std::function<std::chrono::minutes(clock::system_time)>;
-
-  /// `path` without its `.log`.
-  rotating_file_sink(std::string path, const log_file_options& options, const clock& time = clock::system(),
-           offset_of offset = &os::utc_offset);
-  explicit rotating_file_sink(std::string path) : rotating_file_sink(std::move(path), log_file_options{}) {}
-
-  /// For lines from here on. From any thread.
-  void options(const log_file_options& now) {
-    const std::lock_guard lock(options_mutex_);
-    pending_options_ = now;
-    has_pending_options_.store(true, std::memory_order_release);
-  }
-  /// Called when trouble begins, once however long it lasts, with the system's code, by the thread that writes. Set it
-  /// before the first line.
-  void on_write_error(std::function<void(std::uint32_t)> notify) { on_write_error_ = std::move(notify); }
-
-  void write(const log_entry& entry) noexcept override { write_entries(&entry, 1); }
-  /// As one write, where they go to one file.
-  void write_batch(const std::vector<log_entry>& batch) noexcept override { write_entries(batch.data(), batch.size()); }
-
-  /// Why nothing can be written, as the system's code; 0 where all is well. From any thread, like the next.
-  [[nodiscard]] std::uint32_t last_error() const noexcept { return last_error_.load(std::memory_order_relaxed); }
-  [[nodiscard]] bool is_open() const noexcept { return last_error() == 0; }
-  /// Lines that could not be written, since the beginning.
-  [[nodiscard]] std::uint64_t lost_count() const noexcept { return lost_total_.load(std::memory_order_relaxed); }
-
- private:
-  [[nodiscard]] std::string name(int age) const { return log_file_name(path_, age); }
-  [[nodiscard]] std::string pending_rotation_path() const { return pending_rotation_name(path_); }
-  [[nodiscard]] std::uint64_t max_bytes() const noexcept {
-    return options_.max_file_bytes != 0 ? options_.max_file_bytes : (std::numeric_limits<std::uint64_t>::max)();
-  }
-
-  void write_entries(const log_entry* first, std::size_t count) noexcept;
-  void apply_pending_options();
-  void detect_external_rename();
-  bool open();
-  bool rotate_files();
-  void rotate(std::int64_t today);
-  void write_pending();
-  std::size_t write_from(std::size_t first);
-  void count_lost(std::uint64_t lines) noexcept;
-  void handle_write_error(std::uint32_t code) noexcept;
-  [[nodiscard]] std::string notice_line(log_level level, std::string text) const;
-  [[nodiscard]] std::string format_entry(const log_entry& entry) const;
-  [[nodiscard]] std::chrono::minutes utc_offset_at(clock::system_time time) const;
-  [[nodiscard]] std::int64_t day_of(clock::system_time time) const;
-
-  std::string path_;
-  log_file_options options_;
-  std::mutex options_mutex_;  // of what the thread that writes takes when it comes to it
-  log_file_options pending_options_;
-  std::atomic<bool> has_pending_options_{false};
-  std::function<void(std::uint32_t)> on_write_error_;
-  const clock* time_;
-  offset_of offset_;
-  mutable std::int64_t offset_quarter_ = INT64_MIN;  // of an hour, since 1970: the last that was asked for
-  mutable std::chrono::minutes cached_offset_{0};
-
-  os::append_file file_;
-  std::uint64_t rotate_at_bytes_ = max_bytes();
-  std::optional<std::int64_t> first_entry_day_;  // on which its first entry was written; none: it is empty
-  std::int64_t last_entry_day_ = 0;           // that of the last entry on its way
-  bool partial_line_ = false;                // it ends in the middle of a line
-  bool reopened_ = false;             // somebody took the one before it away, which is yet to be said
-  int blocked_rotations_ = 0;                     // how often it could not be set aside since it was full, and
-  bool blocked_rotation_reported_ = false;           // that was said
-  clock::time_point next_check_;
-
-  // Relaxed: numbers for `status`. Only the thread that writes changes them.
-  std::atomic<std::uint32_t> last_error_{0};
-  std::atomic<std::uint64_t> lost_total_{0};
-  std::uint64_t unreported_lost_ = 0;  // of these, what is yet to be said
-  std::uint32_t lost_error_ = 0;  // 0: there was no memory for them
-  clock::system_time first_lost_time_;
-  clock::time_point retry_at_;
-
-  std::string pending_text_;               // lines on their way
-  std::vector<std::size_t> entry_ends_;  // of entries in it
-  clock::system_time first_pending_time_;        // when the first of them was logged
-};
-
-}  // namespace host
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_HOST
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace host {
-
-WINSVC_INLINE std::string log_path(const std::string& data_folder, const std::string& service_name) {
-  return os::path_join(os::path_join(data_folder, "logs"), model::folder_name(service_name));
-}
-WINSVC_INLINE std::string log_file_name(const std::string& path, int age) {
-  return path + (age == 0 ? "" : "." + std::to_string(age)) + ".log";
-}
-WINSVC_INLINE std::string pending_rotation_name(const std::string& path) { return path + ".aside.log"; }
-WINSVC_INLINE log_file_options startup_log_options(log_format format) {
-  log_file_options all;
-  all.max_file_bytes = (std::numeric_limits<std::uint64_t>::max)();
-  all.max_files = (std::numeric_limits<int>::max)();
-  all.format = format;
-  return all;
-}
-
-WINSVC_INLINE rotating_file_sink::rotating_file_sink(std::string path, const log_file_options& options, const clock& time, offset_of offset) : path_(std::move(path)), options_(options), time_(&time), offset_(std::move(offset)) {
-  rotate_files();  // a run may have ended between the two renames
-  open();
-  next_check_ = time_->now() + std::chrono::seconds(1);
-}
-
-WINSVC_INLINE void rotating_file_sink::write_entries(const log_entry* first, std::size_t count) noexcept {
-  constexpr std::size_t enough = 256 * 1024;  // for one write: more saves nothing, and is memory
-  std::size_t taken = 0;
-  try {
-    apply_pending_options();
-    detect_external_rename();
-    while (taken < count) {
-      const log_entry& entry = first[taken];
-      const std::string written = format_entry(entry);
-      const std::uint64_t size = file_.size() + pending_text_.size();
-      const std::int64_t today = options_.daily ? day_of(entry.time) : 0;
-      const bool other_day = size > 0 && today != (entry_ends_.empty() ? first_entry_day_.value_or(today) : last_entry_day_);
-      if (file_.is_open() && size > 0 && (other_day || size + written.size() > rotate_at_bytes_)) {
-        write_pending();
-        if (last_error() == 0) rotate(today);
-      }
-      last_entry_day_ = today;
-      if (entry_ends_.empty()) first_pending_time_ = entry.time;
-      pending_text_ += written;
-      entry_ends_.push_back(pending_text_.size());
-      ++taken;
-      if (pending_text_.size() > enough) write_pending();
-    }
-    write_pending();
-  } catch (...) {  // out of memory: the lines are lost, the service is not
-    if (entry_ends_.empty() && taken < count) first_pending_time_ = first[taken].time;
-    count_lost(entry_ends_.size() + (count - taken));
-    pending_text_.clear();
-    entry_ends_.clear();
-  }
-}
-
-WINSVC_INLINE void rotating_file_sink::apply_pending_options() {
-  if (!has_pending_options_.load(std::memory_order_acquire)) return;
-  const std::lock_guard lock(options_mutex_);
-  has_pending_options_.store(false, std::memory_order_relaxed);
-  const bool was_daily = std::exchange(options_, pending_options_).daily;
-  rotate_at_bytes_ = max_bytes();
-  if (options_.daily && !was_daily && file_.is_open()) open();  // of which day the file is was of no interest before
-}
-
-/// Somebody may delete it or move it away (a cleaner, logrotate): what we wrote then would be read by nobody.
-WINSVC_INLINE void rotating_file_sink::detect_external_rename() {
-  if (!file_.is_open() || last_error() != 0) return;
-  const auto now = time_->now();
-  if (now < next_check_) return;
-  next_check_ = now + std::chrono::seconds(1);
-  if (file_.is_file_at(name(0))) return;
-  reopened_ = true;
-  open();
-}
-
-/// Opens it, maybe anew. The handle goes first: on Windows the name of a deleted file is not free while it is open.
-WINSVC_INLINE bool rotating_file_sink::open() {
-  file_.close();
-  first_entry_day_.reset();
-  partial_line_ = false;
-  auto opened = os::append_file::open(name(0));
-  const std::string folder = os::folder_of(path_);
-  if (!opened && os::is_missing(opened.error()) && os::real_folder(os::folder_of(folder)) && os::make_folders(folder))
-    opened = os::append_file::open(name(0));  // somebody has taken the log's folder away, and not the one that it is in
-  if (!opened) {
-    handle_write_error(opened.error());
-    return false;
-  }
-  file_ = std::move(*opened);
-  rotate_at_bytes_ = max_bytes();
-  if (file_.size() == 0) return true;
-
-  // What an earlier run left: its last line may be half a line, and its day another.
-  const auto left = os::input_file::open(name(0));
-  if (!left) return true;
-  char end = '\n', begin[80];
-  if (left->read(file_.size() - 1, &end, 1) == std::size_t{1}) partial_line_ = end != '\n';
-  const std::size_t received = left->read(0, begin, sizeof begin).value_or(0);
-  const auto mark = model::parse_log_line(std::string_view(begin, received));
-  first_entry_day_ = options_.daily ? day_of(mark ? mark->time : left->modified()) : 0;
-  return true;
-}
-
-/// Gives the file that was set aside its name, and the older ones each the next: from the first name that is free, so
-/// that a second attempt after half a one takes nothing away. False while somebody holds one of them (on Windows).
-WINSVC_INLINE bool rotating_file_sink::rotate_files() {
-  if (!os::file_id_of(pending_rotation_path())) return true;
-  int free = 1;
-  while (free < options_.max_files && os::file_id_of(name(free))) ++free;
-  if (free >= options_.max_files) --free;
-  for (int age = (std::max)(options_.max_files, 1); os::remove_file(name(age)); ++age) {}  // of a time when more were kept
-  if (free < 1) return os::remove_file(pending_rotation_path());  // one file is kept, and that is another
-  if (free == options_.max_files - 1 && os::file_id_of(name(free)) && !os::remove_file(name(free))) return false;
-  for (int age = free; age > 1; --age) {
-    if (!os::rename_file(name(age - 1), name(age))) return false;
-  }
-  return os::rename_file(pending_rotation_path(), name(1));
-}
-
-WINSVC_INLINE void rotating_file_sink::rotate(std::int64_t today) {
-  file_.close();
-  // The current file first: if somebody holds it, the older ones stay where they are, and it grows a while longer. It
-  // does as well while what was set aside before has no name yet, because somebody holds one of those.
-  const bool moved = rotate_files() && os::rename_file(name(0), pending_rotation_path());
-  if (moved) rotate_files();
-  if (moved) blocked_rotations_ = 0, blocked_rotation_reported_ = false;
-  if (!open() || moved) return;
-  if (file_.size() == 0) {  // there was nothing to move
-    reopened_ = true;
-    return;
-  }
-  ++blocked_rotations_;
-  rotate_at_bytes_ = file_.size() + options_.max_file_bytes / 10;
-  first_entry_day_ = today;  // or every line would try it again
-}
-
-/// Writes the lines that are on their way, or counts them.
-WINSVC_INLINE void rotating_file_sink::write_pending() {
-  if (entry_ends_.empty()) return;
-  const bool well = last_error() == 0;
-  std::size_t done = 0;
-  if (well || time_->now() >= retry_at_) {
-    if (well) done = write_from(0);
-    // Once more on a file opened anew: a handle may have gone stale, on a share that was away for a while.
-    if (done < entry_ends_.size() && open()) done += write_from(done);
-  }
-  if (!first_entry_day_ && done != 0) first_entry_day_ = last_entry_day_;
-  if (done == entry_ends_.size()) last_error_.store(0, std::memory_order_relaxed);
-  else count_lost(entry_ends_.size() - done);
-  pending_text_.clear();
-  entry_ends_.clear();
-}
-
-/// Writes the entries on their way from one on, and what there is to say before them. How many are in the file whole.
-WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
-  std::string head = partial_line_ ? "\n" : "";
-  if (reopened_) head += notice_line(log_level::info, "the log file was moved or deleted by somebody else: this one is new");
-  const bool says_held = blocked_rotations_ > 1 && !blocked_rotation_reported_;  // once may be somebody who reads it
-  if (says_held) {
-    head += notice_line(log_level::warn, "the log file cannot be set aside: somebody holds it, or an older one, or its folder "
-                                   "cannot be changed; it grows until it can");
-  }
-  if (unreported_lost_ != 0) {
-    head += notice_line(log_level::warn, std::to_string(unreported_lost_) + (unreported_lost_ == 1 ? " line" : " lines") +
-                                       " could not be written since " +
-                                       local_time(first_lost_time_, utc_offset_at(first_lost_time_)) +
-                                       (lost_error_ != 0 ? ": " + os::system_error_message(lost_error_) : std::string()));
-  }
-  const std::size_t begin = first == 0 ? 0 : entry_ends_[first - 1];
-  const std::string joined = head.empty() ? std::string() : head + pending_text_.substr(begin);
-  const std::string_view out = head.empty() ? std::string_view(pending_text_).substr(begin) : joined;
-
-  const std::uint64_t before = file_.size();
-  const auto result = file_.write(out);
-  const auto written = static_cast<std::size_t>(file_.size() - before);
-  if (!result) handle_write_error(result.error());
-  if (written != 0) partial_line_ = out[written - 1] != '\n';
-  if (written >= head.size()) {
-    unreported_lost_ = 0;
-    reopened_ = false;
-    blocked_rotation_reported_ = blocked_rotation_reported_ || says_held;
-  }
-  std::size_t whole = 0;
-  while (first + whole < entry_ends_.size() && entry_ends_[first + whole] - begin + head.size() <= written) ++whole;
-  return whole;
-}
-
-WINSVC_INLINE void rotating_file_sink::count_lost(std::uint64_t lines) noexcept {
-  if (unreported_lost_ == 0) {
-    lost_error_ = last_error();
-    first_lost_time_ = first_pending_time_;
-  }
-  unreported_lost_ += lines;
-  lost_total_.fetch_add(lines, std::memory_order_relaxed);
-}
-
-WINSVC_INLINE void rotating_file_sink::handle_write_error(std::uint32_t code) noexcept {
-  const bool begins = last_error_.exchange(code, std::memory_order_relaxed) == 0;
-  if (begins && on_write_error_) on_write_error_(code);
-  retry_at_ = time_->now() + std::chrono::seconds(1);
-}
-
-/// A line of our own among those on their way, at the time of the first.
-WINSVC_INLINE std::string rotating_file_sink::notice_line(log_level level, std::string text) const {
-  return format_entry({first_pending_time_, level, std::move(text)});
-}
-
-WINSVC_INLINE std::string rotating_file_sink::format_entry(const log_entry& entry) const {
-  const std::chrono::minutes offset = utc_offset_at(entry.time);
-  return (options_.format == log_format::json ? entry.json_line(offset) : entry.line(offset)) + '\n';
-}
-
-/// Asked of the system once a quarter of an hour, between which it does not change: it takes as long as all the rest of
-/// a line.
-WINSVC_INLINE std::chrono::minutes rotating_file_sink::utc_offset_at(clock::system_time time) const {
-  using quarters = std::chrono::duration<std::int64_t, std::ratio<900>>;
-  const std::int64_t quarter = std::chrono::floor<quarters>(time.time_since_epoch()).count();
-  if (quarter != offset_quarter_) {
-    cached_offset_ = offset_(time);
-    offset_quarter_ = quarter;
-  }
-  return cached_offset_;
-}
-
-WINSVC_INLINE std::int64_t rotating_file_sink::day_of(clock::system_time time) const {
-  using days = std::chrono::duration<std::int64_t, std::ratio<86'400>>;
-  return std::chrono::floor<days>(time.time_since_epoch() + utc_offset_at(time)).count();
-}
-
-}  // namespace host
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_HOST
-
-// =====================================================================================================================
-// host/console_sink.hpp
-// =====================================================================================================================
-
-// The log on the screen: for the one who looks on, so the time of day is enough, and what is wrong has a colour.
-//
-//   09:05:09.250 WARN  the disk is nearly full
-//
-// Where standard error is no terminal it has the lines of the log file: it is a file then, or on its way to one.
-
-#include <chrono>
-#include <string>
-#include <string_view>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace host {
-
-/// Without a line end. The text itself never brings a colour: escape_log_text sees to that.
-[[nodiscard]] std::string format_console_line(const log_entry& entry, std::chrono::minutes offset, bool colors);
-
-class console_sink final : public log_sink {
- public:
-  void write(const log_entry& entry) noexcept override {
-    try {
-      write_lines(line(entry));
-    } catch (...) {  // out of memory: the line is lost
-    }
-  }
-  void write_batch(const std::vector<log_entry>& batch) noexcept override {
-    try {
-      std::string text;
-      for (const auto& entry : batch) text += line(entry);
-      write_lines(text);
-    } catch (...) {
-    }
-  }
-  /// Whole lines, above the one at the bottom. From any thread.
-  void write_lines(const std::string& lines) {
-    const timed_mutex::scoped_lock hold(mutex_, std::chrono::hours(24));
-    os::write_stderr(status_line_.empty() ? lines : std::string(erase_line) + lines + status_line_);
-  }
-  /// What stands at the bottom from here on, where this is a terminal that can take it away again; "": nothing. One that
-  /// takes nothing (Ctrl-S, or a window that hangs) is not waited for.
-  void set_status_line(const std::string& text) {
-    if (!colors_.on()) return;  // it knows the escapes that this takes
-    const timed_mutex::scoped_lock hold(mutex_, std::chrono::milliseconds(100));
-    if (!hold || text == status_line_ || !os::is_stderr_writable()) return;
-    os::write_stderr(std::string(erase_line) + text);
-    status_line_ = text;
-  }
-
- private:
-  [[nodiscard]] std::string line(const log_entry& entry) const {
-    const std::chrono::minutes offset = os::utc_offset(entry.time);
-    return (terminal_ ? format_console_line(entry, offset, colors_.on()) : entry.line(offset)) + '\n';
-  }
-
-  static constexpr const char* erase_line = "\r\x1b[K";  // to its beginning, and nothing behind
-  timed_mutex mutex_;
-  std::string status_line_;
-  bool terminal_ = os::is_stderr_terminal();
-  os::stderr_colors colors_;
-};
-
-}  // namespace host
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_HOST
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace host {
-
-WINSVC_INLINE std::string format_console_line(const log_entry& entry, std::chrono::minutes offset, bool colors) {
-  // The default colour for info, because nobody knows what is readable on this screen; bright ones are not used.
-  constexpr std::string_view of_level[] = {"\x1b[2m", "", "\x1b[33m", "\x1b[31m"};
-  const std::string time = local_time(entry.time, offset).substr(11, 12);
-  const std::string rest = std::string(level_column(entry.level)) + ' ' + escape_log_text(entry.text);
-  if (!colors) return time + ' ' + rest;
-  const std::string_view color = of_level[static_cast<int>(entry.level)];
-  std::string out = "\x1b[2m" + time + "\x1b[0m ";
-  out += color;
-  out += rest;
-  return color.empty() ? out : out + "\x1b[0m";
-}
-
-}  // namespace host
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_HOST
-
-// =====================================================================================================================
-// host/event_log_sink.hpp
-// =====================================================================================================================
-
-// Lines of the log in the Windows event log, where App asks for it: `svc.log_to_event_log(log_level::warn)`. What the
-// service has to say at its turns (model/events.hpp) stands there in any case, and under IDs of its own.
-
-#include <exception>
-#include <functional>
-#include <string_view>
-#include <utility>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace host {
-
-class event_log_sink final : public log_sink {
- public:
-  /// Lines of `least` and above go to `report`, by the thread that writes.
-  event_log_sink(log_level min_level, std::function<void(model::service_event, std::string_view)> report)
-      : min_level_(min_level), report_event_(std::move(report)) {}
-
-  void write(const log_entry& entry) noexcept override {
-    if (entry.level < min_level_) return;
-    try {
-      report_event_(event_id_of(entry.level), entry.text);
-    } catch (const std::exception&) {  // no memory: the log file has the line
-    }
-  }
-
- private:
-  [[nodiscard]] static model::service_event event_id_of(log_level level) noexcept {
-    if (level == log_level::error) return model::service_event::error_line;
-    return level == log_level::warn ? model::service_event::warning_line : model::service_event::line;
-  }
-  const log_level min_level_;
-  const std::function<void(model::service_event, std::string_view)> report_event_;
 };
 
 }  // namespace host
@@ -31446,7 +31062,364 @@ WINSVC_INLINE std::uint32_t service_host::control(const model::control_event& wh
 #endif  // WINSVC_BODIES_HOST
 
 // =====================================================================================================================
-// verbs/wait.hpp
+// manage/installation.hpp
+// =====================================================================================================================
+
+// What is installed, what is to be, and what lies between the two: values in, a list of changes out, which `--plan`
+// shows and manage/install.hpp carries out.
+//
+//   const auto wanted = desired_installation(asked, spec, there ? &*there : nullptr, ours);
+//   const install_plan plan = plan_install(there ? &*there : nullptr, *wanted);
+//   format_plan("hello", plan);     // "'hello' is installed; these change:\n  startup       manual -> auto\n"
+//
+// What counts, strongest first: what is asked on the command line, what the app says, what there is, the default.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// All that an install sets. What is empty is unknown in what there is, and left alone in what is wanted.
+struct installation {
+  std::optional<winsvc::startup> startup;
+  std::optional<std::string> binary;
+  std::optional<std::string> display_name;
+  std::optional<model::account> account;
+  std::optional<std::vector<std::string>> dependencies;
+  std::map<std::uint32_t, config_level> levels;  ///< by number; without delayed_start, which `startup` says
+  std::optional<std::vector<std::string>> environment;
+  std::map<std::string, bool> control_users;  ///< by user, those who were asked about
+  std::optional<bool> event_source;         ///< it is registered
+  std::optional<bool> logon_right;          ///< its account's, where it needs it
+  std::optional<bool> can_read_program_folder;        ///< the service its executable's folder
+  std::optional<bool> can_modify_data_folder;        ///< and its data folder
+  bool new_password = false;                ///< one must be asked for
+};
+
+/// What an install takes from the program and not from a person.
+struct install_defaults {
+  std::string executable;
+  std::string program_folder;                     ///< the executable's
+  std::string data_folder;                        ///< empty: there is none
+  std::chrono::milliseconds preshutdown{25'000};  ///< its stop limit and a little
+};
+
+enum class config_item {
+  startup, binary, display_name, account, password, dependencies, description, recovery, failure_flag, service_sid,
+  privileges, preshutdown, environment, event_source, control, logon_right, program_folder, data_folder
+};
+
+/// The levels of `installation::levels`, as the plan shows them.
+struct config_level_info {
+  std::uint32_t number;
+  config_item item;
+  std::string_view name;
+};
+inline constexpr config_level_info config_level_table[] = {
+    {config_level_id::description, config_item::description, "description"},
+    {config_level_id::failure_actions, config_item::recovery, "recovery"},
+    {config_level_id::failure_flag, config_item::failure_flag, "on errors too"},
+    {config_level_id::sid_type, config_item::service_sid, "service SID"},
+    {config_level_id::required_privileges, config_item::privileges, "privileges"},
+    {config_level_id::preshutdown, config_item::preshutdown, "preshutdown"},
+};
+
+struct config_change {
+  config_item item;
+  std::string name;  ///< as the plan shows it
+  std::string from;  ///< empty in a service that is not there yet
+  std::string to;
+};
+
+struct install_plan {
+  bool creates_service = false;
+  std::vector<config_change> changes;
+
+  [[nodiscard]] bool has(config_item item) const noexcept {
+    for (const auto& c : changes) {
+      if (c.item == item) return true;
+    }
+    return false;
+  }
+  /// For what turned out not to be possible.
+  void remove_item(config_item item) {
+    changes.erase(std::remove_if(changes.begin(), changes.end(), [item](const config_change& c) { return c.item == item; }),
+                  changes.end());
+  }
+};
+
+/// `there`: null where nothing is installed. Fails where the account is none.
+[[nodiscard]] result<installation> desired_installation(const command& command, const service_spec& spec,
+                                                       const installation* installed, const install_defaults& defaults);
+[[nodiscard]] install_plan plan_install(const installation* installed, const installation& desired,
+                                        const install_defaults& defaults);
+[[nodiscard]] std::string format_plan(std::string_view service, const install_plan& plan);
+/// The list alone, a line each, indented.
+[[nodiscard]] std::string format_changes(const install_plan& plan);
+
+/// One of them as what is wrong with the service that is there: `startup is manual, would be auto`.
+[[nodiscard]] std::string format_drift(const config_change& c);
+
+/// The account of a service that is there: any name that Windows gives.
+[[nodiscard]] account parse_known_account(std::string_view name, std::string_view service);
+
+/// The environment with what is asked: NAME=value sets, NAME= takes out; names are case-blind.
+[[nodiscard]] std::vector<std::string> merged_environment(std::vector<std::string> existing,
+                                                          const std::vector<std::string>& requested);
+
+/// What goes without, where the system refuses a level that is optional: for a warning.
+[[nodiscard]] std::string_view consequence_of_missing(std::uint32_t level) noexcept;
+/// 120, 124 and 1733: the system does not know the level.
+[[nodiscard]] constexpr bool is_level_unreadable(std::uint32_t code) noexcept {
+  return code == win32_error::call_not_implemented || code == win32_error::invalid_level || code == win32_error::invalid_tag;
+}
+
+[[nodiscard]] std::optional<config_level> level_of(const installation& i, std::uint32_t number);
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE account parse_known_account(std::string_view name, std::string_view service) {
+  if (auto known = parse_account(name, service)) return *std::move(known);
+  const bool another = strings::starts_with_nocase(name, "NT SERVICE\\");
+  return {another ? account_kind::virtual_account : account_kind::user, std::string(name)};
+}
+
+WINSVC_INLINE std::vector<std::string> merged_environment(std::vector<std::string> existing,
+                                                   const std::vector<std::string>& requested) {
+  const auto name_of = [](const std::string& s) { return std::string_view(s).substr(0, s.find('=')); };
+  for (const auto& one : requested) {
+    const auto same = std::find_if(existing.begin(), existing.end(),
+                                   [&](const std::string& s) { return strings::equal_nocase(name_of(s), name_of(one)); });
+    const bool out = one.size() == name_of(one).size() + 1;
+    if (same == existing.end()) {
+      if (!out) existing.push_back(one);
+    } else if (out) {
+      existing.erase(same);
+    } else {
+      *same = one;
+    }
+  }
+  return existing;
+}
+
+WINSVC_INLINE std::string_view consequence_of_missing(std::uint32_t l) noexcept {
+  switch (l) {
+    case config_level_id::description:
+      return "the Services window shows no description";
+    case config_level_id::failure_actions:
+      return "it is not started again after a failure";
+    case config_level_id::delayed_start:
+      return "it starts without delay";
+    case config_level_id::failure_flag:
+      return "it is started again after a crash alone, not after it stopped with an error";
+    case config_level_id::sid_type:
+      return "files cannot be opened to this service alone";
+    case config_level_id::required_privileges:
+      return "its process keeps every privilege of its account";
+    case config_level_id::preshutdown:
+      return "the system's own time-out counts when the machine shuts down";
+    default:
+      return {};
+  }
+}
+
+WINSVC_INLINE std::optional<config_level> level_of(const installation& i, std::uint32_t number) {
+  const auto found = i.levels.find(number);
+  return found == i.levels.end() ? std::nullopt : std::optional(found->second);
+}
+
+/// What follows a failure; nothing: leave it as it is.
+WINSVC_INLINE std::optional<recovery_plan> desired_recovery(const command& command, const service_spec& spec,
+                                                    const installation* installed) {
+  if (installed && !command.recovery && !command.recovery_reset && !spec.recovery) return std::nullopt;
+  const auto old = installed ? level_of(*installed, config_level_id::failure_actions) : std::nullopt;
+  recovery_plan expected = spec.recovery ? *spec.recovery : old ? std::get<recovery_plan>(*old) : default_recovery();
+  if (command.recovery) expected.actions = *command.recovery;
+  if (command.recovery_reset) expected.reset = *command.recovery_reset;
+  for (auto& action : expected.actions)
+    action.delay = std::clamp(action.delay, std::chrono::milliseconds(0), longest_recovery_delay);
+  return expected;
+}
+
+WINSVC_INLINE result<installation> desired_installation(const command& command, const service_spec& spec,
+                                                const installation* installed, const install_defaults& defaults) {
+  installation desired;
+  const auto default_of = [installed](auto value) { return installed ? std::nullopt : std::optional(std::move(value)); };
+  const auto first_of = [](const auto& a, const auto& b, auto otherwise) { return a ? a : b ? b : otherwise; };
+
+  desired.startup = first_of(command.startup, spec.startup, default_of(startup::automatic));
+  desired.display_name = first_of(command.display_name, spec.display_name, default_of(spec.name));
+  desired.dependencies = first_of(command.depends_on, spec.depends_on, default_of(std::vector<std::string>()));
+  const launch_options older = installed && installed->binary ? launch_options_of(*installed->binary) : launch_options();
+  const launch_options launch = command.launch.override_with(older);
+  desired.binary = image_path(defaults.executable, launch);
+
+  const auto name = first_of(command.username, spec.account, default_of(std::string("virtual")));
+  if (name) {
+    auto parsed = parse_account(*name, spec.name);
+    if (!parsed) return failure{parsed.error()};
+    desired.account = *std::move(parsed);
+  } else if (command.password_stdin) {
+    desired.account = installed->account;
+  }
+  if (desired.account && desired.account->needs_password()) {
+    const bool same = installed && installed->account && strings::equal_nocase(installed->account->name, desired.account->name);
+    desired.new_password = !same || command.username || command.password_stdin;
+  }
+
+  const auto description = first_of(command.description, spec.description, std::optional<std::string>());
+  const auto set = [&desired](config_level l) { desired.levels.insert_or_assign(number(l), std::move(l)); };
+  if (description && (installed || !description->empty())) set(description_text{*description});
+  if (auto recovery = desired_recovery(command, spec, installed)) set(*std::move(recovery));
+  set(failure_flag{true});
+  const auto old_type = installed ? level_of(*installed, config_level_id::sid_type) : std::nullopt;
+  const bool stricter = old_type && std::get<sid_type>(*old_type).value == sid_type::restricted;  // an administrator's
+  set(sid_type{stricter ? sid_type::restricted : sid_type::unrestricted});
+  required_privileges privileges{{"SeChangeNotifyPrivilege"}};
+  for (const auto& p : spec.privileges) {
+    if (!strings::equal_nocase(p, privileges.names[0])) privileges.names.push_back(p);
+  }
+  set(std::move(privileges));
+  set(preshutdown_timeout{first_of(launch.preshutdown, spec.preshutdown, std::optional(defaults.preshutdown)).value()});
+
+  if (!command.environment.empty()) {
+    desired.environment = merged_environment(
+        installed && installed->environment ? *installed->environment : std::vector<std::string>(), command.environment);
+  }
+  for (const auto& user : command.allow_control) desired.control_users[user] = true;
+  if (shared_folder_reason(defaults.program_folder).empty()) desired.can_read_program_folder = true;
+  if (!defaults.data_folder.empty()) desired.can_modify_data_folder = true;
+  return desired;
+}
+
+/// The names of variables; a value may be a secret. `new value` where one is another than before.
+WINSVC_INLINE std::string format_variables(const std::vector<std::string>& items, const std::vector<std::string>& before) {
+  const auto name_of = [](const std::string& s) { return std::string_view(s).substr(0, s.find('=', 1)); };
+  std::vector<std::string> out;
+  for (const auto& one : items) {
+    const bool changed = std::any_of(before.begin(), before.end(), [&](const std::string& b) {
+      return strings::equal_nocase(name_of(b), name_of(one)) && b != one;
+    });
+    out.push_back(std::string(name_of(one)) + (changed ? " (new value)" : ""));
+  }
+  return out.empty() ? "none" : strings::join(out, ", ");
+}
+
+WINSVC_INLINE install_plan plan_install(const installation* installed, const installation& desired, const install_defaults& defaults) {
+  install_plan plan;
+  plan.creates_service = installed == nullptr;
+  const auto put = [&](config_item item, std::string name, const std::optional<std::string>& from,
+                       const std::string& to) {
+    if (installed && from && *from == to) return;
+    const auto word = [](const std::string& s) { return s.empty() ? "none" : s; };
+    const std::string before = !installed ? std::string() : from ? word(*from) : "unknown";
+    plan.changes.push_back({item, std::move(name), before, word(to)});
+  };
+  const auto shown = [](const auto& field, auto text_of_it) {
+    return field ? std::optional<std::string>(text_of_it(*field)) : std::nullopt;
+  };
+  const auto list = [](const std::vector<std::string>& l) {
+    return l.empty() ? std::string("none") : strings::join(l, ", ");
+  };
+  const auto same = [](const std::string& s) { return s; };
+  const installation old = installed ? *installed : installation();
+
+  if (desired.startup) {
+    const auto word = [](winsvc::startup s) { return std::string(winsvc::name(s)); };
+    put(config_item::startup, "startup", shown(old.startup, word), word(*desired.startup));
+  }
+  if (desired.binary) put(config_item::binary, "binary", shown(old.binary, same), *desired.binary);
+  if (desired.display_name) put(config_item::display_name, "display name", shown(old.display_name, same), *desired.display_name);
+  if (desired.account && !(old.account && strings::equal_nocase(old.account->name, desired.account->name))) {
+    put(config_item::account, "account", shown(old.account, [](const account& a) { return a.name; }), desired.account->name);
+  }
+  if (desired.new_password) put(config_item::password, "password", std::nullopt, "the one that is given");
+  if (desired.dependencies) {
+    if (installed || !desired.dependencies->empty())
+      put(config_item::dependencies, "depends on", shown(old.dependencies, list), list(*desired.dependencies));
+  }
+  const auto level_text = [](const config_level& l) { return format_config_level(l); };  // there are other functions of that name
+  for (const auto& row : config_level_table) {
+    if (const auto to = level_of(desired, row.number))
+      put(row.item, std::string(row.name), shown(level_of(old, row.number), level_text), level_text(*to));
+  }
+  if (desired.environment && (installed || !desired.environment->empty()))
+    put(config_item::environment, "environment", shown(old.environment, [&](const auto& all) { return format_variables(all, {}); }),
+        format_variables(*desired.environment, old.environment.value_or(std::vector<std::string>())));
+
+  const auto right = [&put](config_item item, std::string name, std::optional<bool> has, const std::string& to) {
+    if (!has.value_or(false)) put(item, std::move(name), has ? std::optional<std::string>("none") : std::nullopt, to);
+  };
+  // Whether these are there can be seen by whom it concerns, or it is no news.
+  if (!installed || old.event_source == false) right(config_item::event_source, "event source", false, "registered");
+  for (const auto& [user, may] : desired.control_users) {
+    const auto has = old.control_users.find(user);
+    right(config_item::control, "rights of " + user,
+          has == old.control_users.end() ? std::nullopt : std::optional<bool>(has->second), "start and stop it");
+  }
+  const auto& account = desired.account ? desired.account : old.account;
+  if (account && account->needs_logon_right()) {
+    const bool other = plan.has(config_item::account) || desired.new_password;
+    if (other) put(config_item::logon_right, "log-on right", std::nullopt, "as a service");
+    else if (old.logon_right == false) right(config_item::logon_right, "log-on right", false, "as a service");
+  }
+  if (desired.can_read_program_folder) right(config_item::program_folder, "may read", old.can_read_program_folder, defaults.program_folder);
+  if (desired.can_modify_data_folder) right(config_item::data_folder, "may modify", old.can_modify_data_folder, defaults.data_folder);
+  return plan;
+}
+
+WINSVC_INLINE std::string format_changes(const install_plan& plan) {
+  std::string out;
+  for (const auto& c : plan.changes) {
+    out += "  " + pad_right(c.name, 14) + (c.from.empty() ? "" : c.from + " -> ") + c.to + '\n';
+  }
+  return out;
+}
+
+WINSVC_INLINE std::string format_plan(std::string_view service, const install_plan& plan) {
+  const std::string quoted = '\'' + std::string(service) + '\'';
+  if (plan.creates_service) return quoted + " is not installed; install creates it:\n" + format_changes(plan);
+  if (plan.changes.empty()) return quoted + " is installed as it is asked for; nothing changes\n";
+  return quoted + " is installed; these change:\n" + format_changes(plan);
+}
+
+WINSVC_INLINE std::string format_drift(const config_change& c) {
+  switch (c.item) {
+    case config_item::program_folder: return "the service has no right of its own to read " + c.to;
+    case config_item::data_folder: return "the service has no right of its own to modify " + c.to;
+    case config_item::logon_right: return "its account may not log on as a service";
+    case config_item::event_source: return "its event source is not registered";
+    default: return c.name + " is " + c.from + ", would be " + c.to;
+  }
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL
+
+// =====================================================================================================================
+// manage/wait.hpp
 // =====================================================================================================================
 
 // Waiting until the SCM says that a service has got where it was sent: quick looks at first, then ever fewer, and an
@@ -31530,7 +31503,7 @@ WINSVC_INLINE result<os::service_process_status> wait_while_pending(os::service_
 #endif  // WINSVC_BODIES_VERBS
 
 // =====================================================================================================================
-// verbs/verb_context.hpp
+// manage/verb_context.hpp
 // =====================================================================================================================
 
 // What every verb that manages the service stands on: the way to it with the rights that are needed, the sentence when
@@ -31664,91 +31637,7 @@ WINSVC_INLINE result<void> verb_context::check_same_program(const std::string& o
 #endif  // WINSVC_BODIES_VERBS
 
 // =====================================================================================================================
-// verbs/live_query.hpp
-// =====================================================================================================================
-
-// The questions that verbs ask a running service on its channel (os/channel.hpp, host/inquiries.hpp).
-//
-//   command_service(channel, "level debug", pid_of(scm, "hello"))    // false: nobody did it
-
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace host {
-
-/// The process of a service, whom it must be who answers: on Windows anybody may have made a pipe of that name while the
-/// service did not run. 0: it does not run, or there are no services.
-std::uint32_t pid_of(os::service_manager& scm, const std::string& name);
-
-/// What a running service answers, without its last line end; nothing where there is none, it is not for us to ask, or it
-/// does not answer in time (a debugger holds it, say).
-std::optional<std::string> query_service(const std::string& channel, const std::string& question,
-                                              std::uint32_t pid);
-/// The same, of what it is to do. False: it has not done it.
-bool command_service(const std::string& channel, const std::string& what, std::uint32_t pid);
-/// What it says of itself: a flat object, or "" where it says something else.
-std::string query_live_status(const std::string& channel, std::uint32_t pid);
-
-}  // namespace host
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_VERBS
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace host {
-
-WINSVC_INLINE std::uint32_t pid_of(os::service_manager& scm, const std::string& name) {
-  const auto manager = scm.open_manager(os::access_rights::manager_connect);
-  if (!manager) return 0;
-  const os::service_handle held(scm, *manager);
-  const auto opened = scm.open_service(*manager, name, os::access_rights::query_status);
-  if (!opened) return 0;
-  const os::service_handle service(scm, *opened);
-  const auto process = scm.query_status(service.get());
-  return process ? process->pid : 0;
-}
-WINSVC_INLINE std::optional<std::string> query_service(const std::string& channel, const std::string& question,
-                                              std::uint32_t pid) {
-  std::string answer;
-  constexpr std::size_t limit = 1024 * 1024;
-  const auto deadline = std::chrono::steady_clock::now() + os::control_channel::io_timeout;
-  bool in_time = true;
-  const auto done = os::send_channel_request(channel, question, pid, [&](std::string_view chunk) {
-    answer += chunk;
-    in_time = answer.size() < limit && std::chrono::steady_clock::now() < deadline;
-    return in_time;
-  });
-  if (!done || !in_time || answer.empty() || answer.back() != '\n') return std::nullopt;
-  answer.pop_back();
-  return answer;
-}
-WINSVC_INLINE bool command_service(const std::string& channel, const std::string& what, std::uint32_t pid) {
-  return query_service(channel, what, pid) == "ok";
-}
-WINSVC_INLINE std::string query_live_status(const std::string& channel, std::uint32_t pid) {
-  auto message = query_service(channel, "status", pid);
-  return message && model::parse_flat_object(*message) ? *std::move(message) : std::string();
-}
-
-}  // namespace host
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_VERBS
-
-// =====================================================================================================================
-// verbs/start_stop.hpp
+// manage/start_stop.hpp
 // =====================================================================================================================
 
 // The verbs that bring an installed service up and down: start, stop, restart, and status, which looks. Each is a short
@@ -32046,7 +31935,7 @@ WINSVC_INLINE result<service_report> service_controller::status() {
 #endif  // WINSVC_BODIES_VERBS
 
 // =====================================================================================================================
-// verbs/send_control.hpp
+// manage/send_control.hpp
 // =====================================================================================================================
 
 // The verbs that send a running service a control: pause, continue, reload, control N. What they cannot do is told in
@@ -32181,7 +32070,7 @@ WINSVC_INLINE result<void> resume(verb_context& context, const model::command& c
 #endif  // WINSVC_BODIES_VERBS
 
 // =====================================================================================================================
-// verbs/folder_access.hpp
+// manage/folder_access.hpp
 // =====================================================================================================================
 
 // The folders that a service needs, opened to its own SID and to nothing else of it: read and execute where its
@@ -32310,7 +32199,7 @@ WINSVC_INLINE void revoke_folder_access(verb_context& context, const std::string
 #endif  // WINSVC_BODIES_VERBS
 
 // =====================================================================================================================
-// verbs/query_installed.hpp
+// manage/query_installed.hpp
 // =====================================================================================================================
 
 // What is installed, read with query rights alone: what install plans with, and all that `--plan` needs.
@@ -32407,7 +32296,7 @@ WINSVC_INLINE result<installed_service> query_installed(verb_context& context, c
 #endif  // WINSVC_BODIES_VERBS
 
 // =====================================================================================================================
-// verbs/drift.hpp
+// manage/drift.hpp
 // =====================================================================================================================
 
 // Drift: where what is installed is not what the program would install. `doctor` finds it, `status` shows it, `update`
@@ -32470,10 +32359,10 @@ WINSVC_INLINE std::vector<std::string> drift_lines(verb_context& context) {
 #endif  // WINSVC_BODIES_VERBS
 
 // =====================================================================================================================
-// verbs/install.hpp
+// manage/install.hpp
 // =====================================================================================================================
 
-// install and update: look at what there is (verbs/survey.hpp), plan (model/installation.hpp), and carry the plan out
+// install and update: look at what there is (verbs/survey.hpp), plan (manage/installation.hpp), and carry the plan out
 // step by step, with the least rights that it needs; what was done is undone when a step that must not fail does.
 //
 // What must not fail: the service itself, what was asked for, the event source, the right to log on. Warnings: levels
@@ -32815,7 +32704,7 @@ WINSVC_INLINE void installer::print_result(const install_job& j) const {
 #endif  // WINSVC_BODIES_VERBS
 
 // =====================================================================================================================
-// verbs/remove.hpp
+// manage/remove.hpp
 // =====================================================================================================================
 
 // remove: stop, wait, delete, close, wait until it is gone, and take back what an install left beside it. What is gone
@@ -32906,7 +32795,352 @@ WINSVC_INLINE result<void> remove(verb_context& context, const model::command& c
 #endif  // WINSVC_BODIES_VERBS
 
 // =====================================================================================================================
-// verbs/system_probe.hpp
+// diagnose/firewall.hpp
+// =====================================================================================================================
+
+// Windows' firewall, as far as it concerns one program that listens: do its rules let others in?
+//
+//   const auto rules = ...;                      // "v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=5001|..."
+//   const auto view = check_firewall(rules, R"(C:\apps\hello.exe)", 5001);
+//
+// A rule that blocks wins over one that allows, and what no rule names is kept out. Profiles, addresses and interfaces
+// that a rule is narrowed to are not weighed: what it lets in, it lets in from somewhere.
+//
+// Source: "Firewall Rule and the Firewall Rule Grammar Rule" in [MS-GPFAS].
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// The names of rules that fit.
+struct firewall_findings {
+  std::vector<std::string> allow, block;
+};
+
+/// `rules` as the registry has them; `program` is a path, compared without regard to case.
+[[nodiscard]] firewall_findings check_firewall(const std::vector<std::string>& rules, std::string_view program,
+                                              std::uint16_t port);
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// `5001`, or `5000-5010`.
+WINSVC_INLINE bool covers(std::string_view ports, std::uint16_t port) noexcept {
+  const auto dash = ports.find('-');
+  std::uint64_t first = 0, last = 0;
+  if (!strings::parse_number(ports.substr(0, dash), 65'535, first)) return false;  // a word: `RPC`, `IPHTTPSIn`
+  last = first;
+  if (dash != ports.npos && !strings::parse_number(ports.substr(dash + 1), 65'535, last)) return false;
+  return first <= port && port <= last;
+}
+
+WINSVC_INLINE firewall_findings check_firewall(const std::vector<std::string>& rules, std::string_view program,
+                                       std::uint16_t port) {
+  firewall_findings found;
+  for (const auto& rule : rules) {
+    bool active = false, in = false, allows = false, blocks = false;
+    bool protocol_fits = true, program_fits = true, other = false;  // what is not named fits all
+    bool names_ports = false, port_fits = false;
+    std::string_view name;
+    for (const auto field : strings::split(rule, '|')) {
+      const auto equals = field.find('=');
+      if (equals == field.npos) continue;
+      const auto key = field.substr(0, equals), value = field.substr(equals + 1);
+      if (key == "Active") active = value == "TRUE";
+      if (key == "Dir") in = value == "In";
+      if (key == "Action") allows = value == "Allow", blocks = value == "Block";
+      if (key == "Protocol") protocol_fits = value == "6";
+      if (key == "App") program_fits = strings::equal_nocase(value, program);
+      if (key == "Svc" || key == "AppPkgId") other = other || value != "*";
+      if (key == "Name") name = value;
+      if (key == "LPort" || key == "LPort2_10") {
+        names_ports = true;
+        port_fits = port_fits || covers(value, port);
+      }
+    }
+    if (!active || !in || !protocol_fits || !program_fits || other || (names_ports && !port_fits)) continue;
+    if (allows) found.allow.emplace_back(name);
+    if (blocks) found.block.emplace_back(name);
+  }
+  return found;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL
+
+// =====================================================================================================================
+// diagnose/finding.hpp
+// =====================================================================================================================
+
+// What `doctor` finds: each with its weight, what was seen, and what to do. And what it reads out of security
+// descriptors.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// `problem`: it does not start or serve, or hands the machine to others. `warning`: it does, and will not for ever.
+/// `note`: something to know.
+enum class severity { ok, note, warning, problem };
+[[nodiscard]] constexpr std::string_view name(severity w) noexcept {
+  constexpr std::string_view names[] = {"ok", "note", "warning", "problem"};
+  return names[static_cast<int>(w)];
+}
+
+struct finding {
+  model::severity severity = model::severity::ok;
+  std::string topic;   ///< a word or two: "port", "settings"
+  std::string evidence;    ///< the evidence
+  std::string remedy;  ///< empty where there is nothing to do
+  bool fixable = false;  ///< `doctor --fix` does it
+};
+
+/// A line each, the remedy below; then how many of which.
+[[nodiscard]] std::string findings_text(const std::vector<finding>& findings);
+/// `{"problems":1,"warnings":0,"findings":[...]}`
+[[nodiscard]] std::string findings_json(const std::vector<finding>& findings);
+[[nodiscard]] std::size_t count(const std::vector<finding>& findings, severity w) noexcept;
+
+/// Who, of those that anybody may be (everyone, authenticated, interactive and network users, those of the domain, the
+/// Users group, guests, packaged apps), may change what is in a folder with this SDDL: "everyone", "users". Empty: none
+/// of them. A right with a condition counts: it may hold.
+/// Source: "ACE Strings" and "File Access Rights Constants" in the Win32 documentation.
+[[nodiscard]] std::vector<std::string> untrusted_writers(std::string_view sddl);
+
+/// What to do about them. A folder that others live in is not ours to close.
+[[nodiscard]] std::string restrict_folder_hint(const std::string& folder);
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE std::size_t count(const std::vector<finding>& findings, severity w) noexcept {
+  return static_cast<std::size_t>(
+      std::count_if(findings.begin(), findings.end(), [w](const finding& f) { return f.severity == w; }));
+}
+
+WINSVC_INLINE std::string findings_text(const std::vector<finding>& findings) {
+  std::string out;
+  for (const auto& f : findings) {
+    out += pad_right(name(f.severity), 9) + pad_right(f.topic, 14) + escape_log_text(f.evidence) + '\n';  // it may come from anywhere
+    if (!f.remedy.empty()) out += std::string(23, ' ') + "-> " + f.remedy + '\n';
+  }
+  const auto problems = count(findings, severity::problem), warnings = count(findings, severity::warning);
+  const auto so_many = [](std::size_t n, const char* one) { return std::to_string(n) + ' ' + one + (n == 1 ? "" : "s"); };
+  return out + '\n' + so_many(problems, "problem") + ", " + so_many(warnings, "warning") + '\n';
+}
+
+WINSVC_INLINE std::string findings_json(const std::vector<finding>& findings) {
+  const auto one = [](const finding& f) {
+    strings::json_object_writer o;
+    o.put_text("weight", name(f.severity)).put_text("about", f.topic).put_text("seen", f.evidence);
+    return o.put_text("remedy", f.remedy).put("fixable", f.fixable ? "true" : "false").text();
+  };
+  strings::json_object_writer o;
+  o.put("problems", std::to_string(count(findings, severity::problem)));
+  o.put("warnings", std::to_string(count(findings, severity::warning)));
+  return o.put("findings", strings::json_array(findings, one, ",\n ")).text() + '\n';
+}
+
+/// Do these rights, as an entry has them, let change what is there: add or replace files, delete them, or give oneself
+/// the right to?
+WINSVC_INLINE bool grants_write(std::string_view rights) noexcept {
+  if (strings::starts_with(rights, "0x")) {
+    constexpr std::uint32_t writing = 0x2 | 0x4 | 0x40 | 0x10000 | 0x40000 | 0x80000 | 0x10000000 | 0x40000000;
+    std::uint32_t bits = 0;
+    for (const char c : rights.substr(2)) {
+      const char low = strings::to_lower(c);
+      const int digit = strings::is_digit(low) ? low - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+      if (digit < 0) return true;  // it cannot be read, and is no reason to be calm
+      bits = (bits << 4) | static_cast<std::uint32_t>(digit);
+    }
+    return (bits & writing) != 0;
+  }
+  for (std::size_t i = 0; i + 1 < rights.size(); i += 2) {
+    const auto two = rights.substr(i, 2);
+    for (const auto writes : {"FA", "FW", "GA", "GW", "WD", "WO", "SD", "DC", "LC", "DT"}) {
+      if (two == writes) return true;
+    }
+  }
+  return false;
+}
+
+/// Do these rights, refused, leave none that changes anything?
+WINSVC_INLINE bool denies_all_writes(std::string_view rights) noexcept { return rights == "FA" || rights == "GA" || rights == "0x1f01ff"; }
+
+WINSVC_INLINE std::vector<std::string> untrusted_writers(std::string_view sddl) {
+  struct untrusted_group {
+    std::string_view letters, sid, name;
+  };
+  constexpr untrusted_group untrusted_groups[] = {
+      {"WD", "S-1-1-0", "everyone"},          {"AN", "S-1-5-7", "anonymous users"},
+      {"AU", "S-1-5-11", "authenticated users"}, {"IU", "S-1-5-4", "interactive users"},
+      {"NU", "S-1-5-2", "network users"},     {"BU", "S-1-5-32-545", "users"},
+      {"BG", "S-1-5-32-546", "guests"},       {"DU", "-513", "domain users"},
+      {"DG", "-514", "domain guests"},        {"AC", "S-1-15-2-1", "packaged apps"}};
+  const auto is = [](const untrusted_group& s, std::string_view user) {
+    if (user == s.letters || strings::equal_nocase(user, s.sid)) return true;
+    return s.sid[0] == '-' && strings::starts_with_nocase(user, "S-1-5-21-") && user.size() > s.sid.size() &&
+           user.substr(user.size() - s.sid.size()) == s.sid;  // a domain's own number stands between
+  };
+  std::vector<std::string> out;
+  const auto dacl = sddl.find("D:");
+  if (sddl.empty()) return out;
+  if (dacl == sddl.npos) return {"everyone"};  // no list is no limit
+  auto rest = sddl.substr(dacl);
+  if (const auto sacl = rest.find("S:("); sacl != rest.npos) rest = rest.substr(0, sacl);
+  if (rest.find("NO_ACCESS_CONTROL") != rest.npos) return {"everyone"};
+  std::vector<std::string_view> refused;
+  for (auto open = rest.find('('); open != rest.npos; open = rest.find('(', open + 1)) {
+    const auto close = rest.find(')', open);
+    if (close == rest.npos) break;
+    const auto parts = strings::split(rest.substr(open + 1, close - open - 1), ';');
+    if (parts.size() < 6) continue;
+    if (parts[0] == "D" && denies_all_writes(parts[2])) refused.push_back(parts[5]);
+    // What is inherited alone concerns folders below, where a file of ours may lie as well.
+    const bool grants = parts[0] == "A" || parts[0] == "XA" || parts[0] == "OA" || parts[0] == "ZA";
+    if (!grants || !grants_write(parts[2])) continue;
+    if (std::find(refused.begin(), refused.end(), parts[5]) != refused.end()) continue;
+    for (const auto& s : untrusted_groups) {
+      if (is(s, parts[5]) && std::find(out.begin(), out.end(), s.name) == out.end()) out.emplace_back(s.name);
+    }
+  }
+  return out;
+}
+
+WINSVC_INLINE std::string restrict_folder_hint(const std::string& folder) {
+  const bool a_persons = strings::to_lower(folder).find("\\users\\") != std::string::npos;
+  if (a_persons || !shared_folder_reason(folder).empty())
+    return "move the program to a folder of its own below Program Files, and install it from there";
+  // The groups by their SIDs: their names are in the language of the system.
+  return "move the program to a folder below Program Files, or close this one: icacls \"" + folder +
+         "\" /inheritance:r /grant:r \"*S-1-5-18:(OI)(CI)F\" \"*S-1-5-32-544:(OI)(CI)F\" \"*S-1-5-32-545:(OI)(CI)RX\"";
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL
+
+// =====================================================================================================================
+// diagnose/live_query.hpp
+// =====================================================================================================================
+
+// The questions that verbs ask a running service on its channel (os/channel.hpp, host/inquiries.hpp).
+//
+//   command_service(channel, "level debug", pid_of(scm, "hello"))    // false: nobody did it
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// The process of a service, whom it must be who answers: on Windows anybody may have made a pipe of that name while the
+/// service did not run. 0: it does not run, or there are no services.
+std::uint32_t pid_of(os::service_manager& scm, const std::string& name);
+
+/// What a running service answers, without its last line end; nothing where there is none, it is not for us to ask, or it
+/// does not answer in time (a debugger holds it, say).
+std::optional<std::string> query_service(const std::string& channel, const std::string& question,
+                                              std::uint32_t pid);
+/// The same, of what it is to do. False: it has not done it.
+bool command_service(const std::string& channel, const std::string& what, std::uint32_t pid);
+/// What it says of itself: a flat object, or "" where it says something else.
+std::string query_live_status(const std::string& channel, std::uint32_t pid);
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE std::uint32_t pid_of(os::service_manager& scm, const std::string& name) {
+  const auto manager = scm.open_manager(os::access_rights::manager_connect);
+  if (!manager) return 0;
+  const os::service_handle held(scm, *manager);
+  const auto opened = scm.open_service(*manager, name, os::access_rights::query_status);
+  if (!opened) return 0;
+  const os::service_handle service(scm, *opened);
+  const auto process = scm.query_status(service.get());
+  return process ? process->pid : 0;
+}
+WINSVC_INLINE std::optional<std::string> query_service(const std::string& channel, const std::string& question,
+                                              std::uint32_t pid) {
+  std::string answer;
+  constexpr std::size_t limit = 1024 * 1024;
+  const auto deadline = std::chrono::steady_clock::now() + os::control_channel::io_timeout;
+  bool in_time = true;
+  const auto done = os::send_channel_request(channel, question, pid, [&](std::string_view chunk) {
+    answer += chunk;
+    in_time = answer.size() < limit && std::chrono::steady_clock::now() < deadline;
+    return in_time;
+  });
+  if (!done || !in_time || answer.empty() || answer.back() != '\n') return std::nullopt;
+  answer.pop_back();
+  return answer;
+}
+WINSVC_INLINE bool command_service(const std::string& channel, const std::string& what, std::uint32_t pid) {
+  return query_service(channel, what, pid) == "ok";
+}
+WINSVC_INLINE std::string query_live_status(const std::string& channel, std::uint32_t pid) {
+  auto message = query_service(channel, "status", pid);
+  return message && model::parse_flat_object(*message) ? *std::move(message) : std::string();
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS
+
+// =====================================================================================================================
+// diagnose/system_probe.hpp
 // =====================================================================================================================
 
 // The machine beside its services, as verbs ask it; a test answers in its place.
@@ -32935,7 +33169,7 @@ struct system_probe {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// verbs/doctor.hpp
+// diagnose/doctor.hpp
 // =====================================================================================================================
 
 // `diagnostics`: looks at all that makes services fail, before it does: the folder of the executable, the settings, the port, the
@@ -33235,237 +33469,7 @@ WINSVC_INLINE result<void> apply_fixes(verb_context& context, const std::functio
 #endif  // WINSVC_BODIES_VERBS
 
 // =====================================================================================================================
-// verbs/logs.hpp
-// =====================================================================================================================
-
-// What `logs` shows: entries of the log file and of those that were set aside before it, as they stand there.
-//
-//   model::log_query what;
-//   what.last = 20;
-//   print_log("/var/lib/hello/logs/hello", what, os::write_stdout);
-//
-// It reads from the end, so that the last lines of a big log cost no more than those of a small one. `follow_log`
-// stays, and shows what is appended, whatever becomes of the files: set aside, deleted, made anew, cut to nothing.
-//
-// Times in a log do not go back but for a clock that was set: with `since`, the first older entry from the end ends it.
-
-#include <algorithm>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace host {
-
-using log_output = std::function<void(std::string_view)>;
-
-/// `path` without its `.log`. Whole lines go to `out`, many at a time. How many entries that were.
-std::size_t print_log(const std::string& path, const model::log_query& query, const log_output& out);
-
-/// The same, and then what is appended, looked for every 250 ms, until `go_on` says no.
-void follow_log(const std::string& path, const model::log_query& query, const log_output& out,
-                const std::function<bool()>& go_on, clock& time = clock::system());
-
-}  // namespace host
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_VERBS
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace host {
-
-/// A log's files, the oldest first; those that are newer than `known` where it is among them.
-struct log_files {
-  std::vector<os::input_file> files;
-  bool found = false;  // `known`
-
-  /// Opened from the newest on: whatever is set aside meanwhile is met again under its next name, and never missed.
-  explicit log_files(const std::string& path, std::optional<os::file_id> known = std::nullopt) {
-    const auto look = [&](const std::string& name) {
-      auto file = os::input_file::open(name);
-      if (!file) return false;
-      found = known && file->id() == *known;
-      const bool twice = !files.empty() && files.back().id() == file->id();
-      if (!found && !twice) files.push_back(std::move(*file));
-      return true;
-    };
-    look(log_file_name(path, 0));
-    if (!found) look(pending_rotation_name(path));
-    for (int age = 1, missing = 0; missing < 2 && !found; ++age)  // one name is free while files are renamed
-      missing = look(log_file_name(path, age)) ? 0 : missing + 1;
-    std::reverse(files.begin(), files.end());
-  }
-};
-
-/// Where the wanted lines begin: a file, and a place in it.
-struct log_position {
-  std::size_t file = 0;
-  std::uint64_t offset = 0;
-};
-
-WINSVC_INLINE log_position find_first_match(const std::vector<os::input_file>& files, const model::log_query& query) {
-  constexpr std::uint64_t piece = 64 * 1024;
-  constexpr std::uint64_t mark_length = 80;  // of a line, whose time and level are in there
-  if (query.max_entries == model::log_query::unlimited && !query.since) return {};
-  log_position found{files.size(), 0};
-  std::size_t count = 0;
-  std::string buffer;
-  for (std::size_t f = files.size(); f-- > 0 && count < query.max_entries;) {
-    for (std::uint64_t end = files[f].size(), begin = 0; end > 0; end = begin) {
-      begin = end > piece ? end - piece : 0;
-      const std::uint64_t from = begin > 0 ? begin - 1 : 0;  // the line end before a line is what makes it one
-      buffer.resize(static_cast<std::size_t>(end - from + mark_length));
-      const auto received = files[f].read(from, &buffer[0], buffer.size());
-      if (!received) break;
-      const std::string_view seen(buffer.data(), *received);
-      for (auto position = (std::min)(static_cast<std::size_t>(end - from), seen.size()); position-- > begin - from;) {
-        if (from + position != 0 && seen[position - 1] != '\n') continue;
-        const std::string_view line = seen.substr(position, mark_length);
-        const auto mark = model::parse_log_line(line.substr(0, line.find('\n')));
-        if (!mark) continue;
-        if (query.since && mark->time < *query.since) return found;
-        if (!matches(query, *mark)) continue;
-        found = {f, from + position};
-        if (++count == query.max_entries) return found;
-      }
-    }
-  }
-  return found;
-}
-
-/// Takes a log in pieces and lets the wanted entries through.
-class log_filter {
- public:
-  log_filter(const model::log_query& query, const log_output& out)
-      : query_(query), output_(out), entry_matches_(includes_continuation_lines(query)) {}
-
-  void feed(std::string_view chunk) {
-    std::string ready;
-    for (;;) {
-      const auto end = chunk.find('\n');
-      if (end == std::string_view::npos) break;
-      if (partial_line_.empty()) {
-        filter_line(chunk.substr(0, end), ready);
-      } else {
-        filter_line(partial_line_.append(chunk, 0, end), ready);
-        partial_line_.clear();
-      }
-      chunk.remove_prefix(end + 1);
-    }
-    partial_line_ += chunk;
-    if (!ready.empty()) output_(ready);
-  }
-  /// There is no more in this file.
-  void end() {
-    if (!partial_line_.empty()) feed("\n");
-  }
-  void discard_partial_line() { partial_line_.clear(); }
-  [[nodiscard]] std::size_t entry_count() const noexcept { return entries_; }
-
- private:
-  void filter_line(std::string_view line, std::string& ready) {
-    if (const auto mark = model::parse_log_line(line)) {
-      entry_matches_ = matches(query_, *mark);
-      if (entry_matches_) ++entries_;
-    }
-    if (entry_matches_) (ready += line) += '\n';
-  }
-
-  const model::log_query query_;
-  const log_output& output_;
-  bool entry_matches_;        // the entry we are in
-  std::string partial_line_;  // of a line
-  std::size_t entries_ = 0;
-};
-
-/// From `at` on to its end, which is the place returned.
-WINSVC_INLINE std::uint64_t filter_file(const os::input_file& file, std::uint64_t position, log_filter& filter) {
-  std::string buffer(64 * 1024, '\0');
-  for (;;) {
-    const auto received = file.read(position, &buffer[0], buffer.size());
-    if (!received || *received == 0) return position;
-    filter.feed(std::string_view(buffer.data(), *received));
-    position += *received;
-  }
-}
-
-/// All files but the end of the last, whose last line may not be whole yet. The place where that was.
-WINSVC_INLINE std::uint64_t filter_files(const std::vector<os::input_file>& files, const model::log_query& query,
-                              log_filter& filter) {
-  const log_position begin = find_first_match(files, query);
-  if (begin.file >= files.size()) return files.empty() ? 0 : files.back().size();
-  std::uint64_t position = begin.offset;
-  for (std::size_t f = begin.file;; ++f, position = 0) {
-    position = filter_file(files[f], position, filter);
-    if (f + 1 == files.size()) return position;
-    filter.end();
-  }
-}
-
-WINSVC_INLINE std::size_t print_log(const std::string& path, const model::log_query& query, const log_output& out) {
-  const log_files log(path);
-  log_filter filter(query, out);
-  filter_files(log.files, query, filter);
-  filter.end();
-  return filter.entry_count();
-}
-
-WINSVC_INLINE void follow_log(const std::string& path, const model::log_query& query, const log_output& out,
-                       const std::function<bool()>& go_on, clock& time) {
-  log_filter filter(query, out);
-  std::optional<os::input_file> current;
-  std::uint64_t position = 0;
-  {
-    log_files log(path);
-    position = filter_files(log.files, query, filter);
-    if (!log.files.empty()) current = std::move(log.files.back());
-  }
-  auto looked = time.system_now();
-  while (go_on()) {
-    const auto before = std::exchange(looked, time.system_now());
-    time.sleep(std::chrono::milliseconds(250));
-    const auto newest = os::file_id_of(log_file_name(path, 0));
-    const bool other = newest && (!current || current->id() != *newest);
-    if (current) {  // after the look at the name: what came before the change is read before what came after it
-      if (current->current_size().value_or(position) < position) {  // cut to nothing, by a tool that copies logs and empties them
-        filter.discard_partial_line();
-        position = 0;
-      }
-      position = filter_file(*current, position, filter);
-    }
-    if (!other) continue;
-    filter.end();
-    log_files log(path, current ? std::optional(current->id()) : std::nullopt);
-    // Ours is not among them: it was deleted, or there were too many since. What was written to meanwhile is news.
-    std::size_t first = 0;
-    while (!log.found && first + 1 < log.files.size() && log.files[first].modified() < before) ++first;
-    for (std::size_t f = first; f < log.files.size(); ++f) {
-      current = std::move(log.files[f]);
-      position = filter_file(*current, 0, filter);
-      if (f + 1 < log.files.size()) filter.end();
-    }
-  }
-}
-
-}  // namespace host
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_VERBS
-
-// =====================================================================================================================
-// verbs/post_mortem.hpp
+// diagnose/post_mortem.hpp
 // =====================================================================================================================
 
 // `why`: what became of the service, in a few sentences, from all that knows of it: the SCM and what it wrote into the event
@@ -33589,7 +33593,7 @@ WINSVC_INLINE post_mortem collect_post_mortem(service_report report, const std::
 #endif  // WINSVC_BODIES_VERBS
 
 // =====================================================================================================================
-// verbs/manage.hpp
+// cli/run_verb.hpp
 // =====================================================================================================================
 
 // The verbs that manage, by their words: what each prints, what it exits with, where a password comes from, and once
@@ -33804,7 +33808,7 @@ WINSVC_INLINE int manage(const service_definition& plan, const model::command& c
 #endif  // WINSVC_BODIES_VERBS
 
 // =====================================================================================================================
-// verbs/config.hpp
+// cli/config.hpp
 // =====================================================================================================================
 
 // `config`: every setting with its value, where that comes from, and what it is for. Where a service is installed it is
@@ -33947,14 +33951,14 @@ WINSVC_INLINE int show_settings(service_definition& plan, const model::command& 
 #endif  // WINSVC_BODIES_VERBS
 
 // =====================================================================================================================
-// verbs/run.hpp
+// cli/run.hpp
 // =====================================================================================================================
 
 // From the command line to a verb: the body of winsvc::run (api/run.hpp).
 //
 // Words are parsed before anything else, so that no verb waits for a dispatcher that is not there, and `run-service`
 // goes to the dispatcher at once. The exit code: 0, 2 for a usage error, otherwise the system's code. The verbs that
-// manage the service are in verbs/manage.hpp.
+// manage the service are in cli/run_verb.hpp.
 
 #include <algorithm>
 #include <cstddef>

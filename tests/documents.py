@@ -137,7 +137,7 @@ def examples(tally, names):
     if names and "openapi" not in names:
         return
     if example_requests.VALIDATOR.exists():                 # it has validated the document of the example already
-        document = (ROOT / "tests" / "web" / "openapi.json").read_text(encoding="utf-8")
+        document = (ROOT / "tests" / "addons" / "openapi.json").read_text(encoding="utf-8")
         wrong = example_requests.validation_errors(document)
         tally.check("openapi: every oddity is valid", not wrong, wrong)
     else:
@@ -189,8 +189,8 @@ def tests_of_the_facts(tally):
 
 
 def events_of_the_table(tally):
-    """docs/services.md shows the events as model/events.hpp has them."""
-    source = (ROOT / "include/winsvc/model/events.hpp").read_text(encoding="utf-8")
+    """docs/services.md shows the events as scm/events.hpp has them."""
+    source = (ROOT / "include/winsvc/scm/events.hpp").read_text(encoding="utf-8")
     numbers = dict(re.findall(r"(\w+) = (\d+)", source[source.index("enum class event :"):].split("};")[0]))
     rows = re.findall(r'\{event::(\w+), event_level::(\w+), "([\w ]+)", "([^"]+)"\}', source)
     page = (ROOT / "docs" / "services.md").read_text(encoding="utf-8")

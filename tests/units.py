@@ -6,7 +6,7 @@
 PROGRAM  units      tests/{base,model,route,wire,os}: no httplib, so it builds in seconds
          http       tests/{http,web,app,host,verbs,testing}
          single     eight files of http in the separate form, against single_include/
-         tls        tests/http/{tls,compression,websocket}.cpp, with cpp-httplib built with OpenSSL and zlib
+         tls        {server/tls,http/compression,http/websocket}.cpp, with cpp-httplib built with OpenSSL and zlib
          sequences  tests/host/sequences.cpp alone, with 100,000 sequences of controls
          fuzz       tests/fuzz/*.cpp, each fed with its corpus
 WAY      plain    g++, all warnings are errors
@@ -30,10 +30,10 @@ from kit import (CLANG, GC_SECTIONS, GC_SECTIONS_MINGW, GXX, JOBS, MINGW, ROOT, 
 from shards import run_shards, shards_of
 
 FOLDERS = {
-    "units": ("base", "model", "route", "wire", "os"),
-    "http": ("http", "web", "app", "host", "verbs", "testing"),
-    "single": ("http", "web", "app", "host", "verbs", "testing"),
-    "tls": ("http",),
+    "units": ("base", "settings", "route", "wire", "scm", "commandline", "os", "log"),
+    "http": ("api", "addons", "http", "server", "host", "manage", "diagnose", "cli", "testing"),
+    "single": ("api", "addons", "http", "server", "host", "manage", "diagnose", "cli", "testing"),
+    "tls": ("http", "server"),
     "sequences": ("host",),
 }
 # Options and libraries of cpp-httplib with OpenSSL and zlib.
@@ -42,7 +42,7 @@ TLS = (["-DCPPHTTPLIB_OPENSSL_SUPPORT", "-DCPPHTTPLIB_ZLIB_SUPPORT"], ["-lssl", 
 WITHOUT_PRECOMPILED = ("wire/multipart",)
 # One file or two of each folder, each of which includes the umbrella alone; g++ needs 17 s for one, most of it for
 # cpp-httplib, which tests see.
-SINGLE = ("http/engine", "http/handler", "http/stream", "web/middleware", "host/hook_thread", "verbs/send", "testing/scm",
+SINGLE = ("server/engine", "http/handler", "http/stream", "addons/middleware", "host/hook_thread", "manage/send_control", "testing/scm",
           "testing/umbrella")
 # The separate form (config/form.hpp): the files only declare, and one object has the bodies.
 SEPARATE = ["-DWINSVC_SEPARATE=1", "-DWINSVC_TESTING=1"]

@@ -14,9 +14,9 @@ from header_tree import (BODIES_LINE, FORM, IMPLEMENTATION, TESTING, UMBRELLA, U
 # The layers. A header may include headers of its own folder and of lower floors, but not of other folders on its floor.
 # An entry for a single file overrides the entry for its folder.
 FLOORS = {
-    "config": 0, "os/win/windows_headers.hpp": 1, "base": 1, "model": 2, "route": 2, "wire": 2, "api": 3, "os": 3,
-    "web": 4, "http": 5, "app": 6, "host": 7, "verbs": 8, "implementation.hpp": 9, "testing": 10, "testing.hpp": 11,
-    "winsvc.hpp": 12,
+    "config": 0, "os/win/windows_headers.hpp": 1, "base": 1, "settings": 2, "route": 2, "wire": 2, "scm": 3,
+    "commandline": 4, "api": 5, "os": 5, "log": 6, "addons": 6, "http": 7, "server": 8, "host": 9, "manage": 10,
+    "diagnose": 11, "cli": 12, "implementation.hpp": 13, "testing": 14, "testing.hpp": 15, "winsvc.hpp": 16,
 }
 
 # The only exception, in one direction: a request head contains a method and a path.
@@ -235,7 +235,7 @@ def audit_leading_comments(headers):
 # Matches an inline function defined at the left margin, except templates and constexpr functions: these must stay in
 # the interface.
 DEFINITION = re.compile(r"(?:\[\[\w+\]\] )*inline (?!constexpr |namespace )(?:[^=;(]|operator\s*[=!<>]+)*\(")
-APP_FLOORS = ("config", "base", "model", "route", "wire", "api", "web")
+APP_FLOORS = ("config", "base", "settings", "route", "wire", "scm", "api", "addons")
 
 
 def audit_forms(headers):

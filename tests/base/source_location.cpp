@@ -13,7 +13,7 @@ TEST_CASE("a defaulted source is the caller's line, not that of the function tha
   const int before = __LINE__;
   const source_location location = registered();
   CHECK(location.line == before + 1);
-  CHECK(location.to_string() == "source.cpp:" + std::to_string(before + 1));
+  CHECK(location.to_string() == "source_location.cpp:" + std::to_string(before + 1));
 }
 
 TEST_CASE("the text is the file's last component, whichever slash was used") {

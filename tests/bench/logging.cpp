@@ -6,9 +6,9 @@
 //
 // Each line must be in a file, or in a count that the log reports. The benchmark fails if a line is in neither.
 #include "winsvc/base/log.hpp"
-#include "winsvc/base/async_sink.hpp"
-#include "winsvc/host/rotating_file_sink.hpp"
-#include "winsvc/verbs/logs.hpp"
+#include "winsvc/log/async_sink.hpp"
+#include "winsvc/log/rotating_file_sink.hpp"
+#include "winsvc/log/log_reader.hpp"
 
 #include <algorithm>
 #include <chrono>

@@ -23,9 +23,9 @@ from kit import BUILD, GXX, ROOT, STANDARD, WARNINGS, Tally, run  # noqa: E402
 FOLDER = BUILD / "test" / "browser"
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
           "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-PRINTER = """#include "winsvc/web/dashboard_page.hpp"
-#include "winsvc/web/dashboard_script.hpp"
-#include "winsvc/web/dashboard_style.hpp"
+PRINTER = """#include "winsvc/addons/dashboard_page.hpp"
+#include "winsvc/addons/dashboard_script.hpp"
+#include "winsvc/addons/dashboard_style.hpp"
 #include <cstdio>
 int main(int, char** argv) {
   namespace web = winsvc::web;
@@ -106,7 +106,7 @@ def check_files(tally, files):
         print(f"        {name}: {size} bytes", flush=True)
         tally.check(f"the {name} is ASCII", files[name].isascii())
     tally.check("the content security policy is the expected one", files["policy"] == POLICY, files["policy"])
-    text = "".join((ROOT / f"include/winsvc/web/dashboard_{part}.hpp").read_text(encoding="utf-8")
+    text = "".join((ROOT / f"include/winsvc/addons/dashboard_{part}.hpp").read_text(encoding="utf-8")
                    for part in ("page", "style", "script"))
     literals = [part.split(f'){mark}"')[0] for mark in TYPES for part in text.split(f'R"{mark}(')[1:]]
     tally.check("no string literal is too long for MSVC", len(literals) >= 4 and max(map(len, literals)) < 15_000,

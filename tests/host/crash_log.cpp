@@ -1,7 +1,7 @@
 // The last lines of a process that crashes: they are in the file, whatever the thread was doing that crashed.
-#include "winsvc/base/async_sink.hpp"
-#include "winsvc/host/rotating_file_sink.hpp"
-#include "winsvc/verbs/logs.hpp"
+#include "winsvc/log/async_sink.hpp"
+#include "winsvc/log/rotating_file_sink.hpp"
+#include "winsvc/log/log_reader.hpp"
 
 #include "../os/part.hpp"
 

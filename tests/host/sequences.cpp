@@ -146,7 +146,7 @@ void send_one(simulated_scm& scm, dice& d) {
   if (d.in(12)) std::this_thread::sleep_for(std::chrono::microseconds(d.below(200)));
 }
 
-/// True if a service may report this transition to the SCM. Independent of the table in model/lifecycle.hpp, which is
+/// True if a service may report this transition to the SCM. Independent of the table in scm/lifecycle.hpp, which is
 /// under test here. Source: "Service State Transitions" in the Win32 documentation. A failed start passes STOP_PENDING.
 bool is_allowed(state from, state to) {
   switch (from) {

@@ -30,7 +30,7 @@ TEST_CASE("where nobody can be asked, elevation is not supported") {
 
 namespace {
 
-/// What stands behind --elevated, as verbs/run.hpp would find it.
+/// What stands behind --elevated, as cli/run.hpp would find it.
 std::string own_pipe() {
   const auto arguments = own_words();
   return arguments.size() > 2 && arguments[arguments.size() - 2] == os::elevated_option ? arguments.back() : "";

@@ -1,6 +1,6 @@
 // What an install touches beside the service manager: registry, accounts, folders.
 #include "winsvc/base/scope.hpp"
-#include "winsvc/model/security.hpp"
+#include "winsvc/scm/security.hpp"
 #include "winsvc/os/native.hpp"
 
 #include <doctest/doctest.h>

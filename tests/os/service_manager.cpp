@@ -1,5 +1,5 @@
 // The handle that closes itself, and the manager of this platform.
-#include "winsvc/model/account.hpp"
+#include "winsvc/scm/account.hpp"
 #include "winsvc/os/native.hpp"
 
 #include <doctest/doctest.h>

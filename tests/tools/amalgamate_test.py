@@ -87,13 +87,13 @@ class SingleHeader(TreeTest):
 
     def test_list_prints_the_order_of_the_single_header(self):
         self.assertEqual(self.run_amalgamate("--list").stdout.split(), [
-            "winsvc/config/version.hpp", "winsvc/config/options.hpp", "winsvc/base/text.hpp", "winsvc/model/spec.hpp",
+            "winsvc/config/version.hpp", "winsvc/config/options.hpp", "winsvc/base/text.hpp", "winsvc/settings/spec.hpp",
             "winsvc/api/main.hpp", "winsvc/http/server.hpp", "winsvc/implementation.hpp", "winsvc/config/undef.hpp",
             "winsvc.hpp"])
 
     def test_app_prints_the_headers_without_the_implementation(self):
         self.assertEqual(self.run_amalgamate("--app").stdout.split(), [
-            "winsvc/config/version.hpp", "winsvc/config/options.hpp", "winsvc/base/text.hpp", "winsvc/model/spec.hpp",
+            "winsvc/config/version.hpp", "winsvc/config/options.hpp", "winsvc/base/text.hpp", "winsvc/settings/spec.hpp",
             "winsvc/api/main.hpp", "winsvc/config/undef.hpp", "winsvc.hpp"])
 
 

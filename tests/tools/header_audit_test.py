@@ -21,7 +21,7 @@ class Audit(TreeTest):
         self.assert_violation("include/winsvc/wire/head.hpp:4", "on a higher floor")
 
     def test_an_include_of_another_folder_on_the_same_floor_is_reported(self):
-        self.files["winsvc/route/table.hpp"] = "// Routes.\n#pragma once\n\n#include \"winsvc/model/spec.hpp\"\n"
+        self.files["winsvc/route/table.hpp"] = "// Routes.\n#pragma once\n\n#include \"winsvc/settings/spec.hpp\"\n"
         self.include_in_umbrella("winsvc/route/table.hpp")
         self.assert_violation("include/winsvc/route/table.hpp:4", "on the same floor")
 
@@ -46,11 +46,11 @@ class Audit(TreeTest):
         self.assert_violation("include/winsvc/base/text.hpp:6", "include/winsvc/config/option.hpp does not exist")
 
     def test_a_missing_pragma_once_is_reported(self):
-        self.change("winsvc/model/spec.hpp", "#pragma once\n", "")
-        self.assert_violation("winsvc/model/spec.hpp", "#pragma once")
+        self.change("winsvc/settings/spec.hpp", "#pragma once\n", "")
+        self.assert_violation("winsvc/settings/spec.hpp", "#pragma once")
 
     def test_a_relative_include_is_reported(self):
-        self.change("winsvc/model/spec.hpp", '"winsvc/base/text.hpp"', '"winsvc/base/../base/text.hpp"')
+        self.change("winsvc/settings/spec.hpp", '"winsvc/base/text.hpp"', '"winsvc/base/../base/text.hpp"')
         result = self.run_amalgamate("--audit")
         self.assertIn("is not a full path", result.stderr)
 
@@ -62,68 +62,68 @@ class Audit(TreeTest):
         self.assertIn("on a higher floor", result.stderr)
 
     def test_a_project_include_in_angle_brackets_is_reported(self):
-        self.change("winsvc/model/spec.hpp", '#include "winsvc/config/options.hpp"',
+        self.change("winsvc/settings/spec.hpp", '#include "winsvc/config/options.hpp"',
                     "#include <winsvc/config/options.hpp>")
-        self.assert_violation("winsvc/model/spec.hpp:5", "in quotes")
+        self.assert_violation("winsvc/settings/spec.hpp:5", "in quotes")
 
     def test_an_include_inside_if_is_reported(self):
-        self.change("winsvc/model/spec.hpp", '#include "winsvc/base/text.hpp"',
+        self.change("winsvc/settings/spec.hpp", '#include "winsvc/base/text.hpp"',
                     '#if WINSVC_JSON\n#include "winsvc/base/text.hpp"\n#endif')
-        self.assert_violation("winsvc/model/spec.hpp:5", "inside #if")
+        self.assert_violation("winsvc/settings/spec.hpp:5", "inside #if")
 
     def test_an_include_after_code_is_reported(self):
-        self.change("winsvc/model/spec.hpp", '#include "winsvc/config/options.hpp"',
+        self.change("winsvc/settings/spec.hpp", '#include "winsvc/config/options.hpp"',
                     'class c;\n#include "winsvc/config/options.hpp"')
-        self.assert_violation("winsvc/model/spec.hpp:6", "to the top")
+        self.assert_violation("winsvc/settings/spec.hpp:6", "to the top")
 
     def test_an_include_in_a_comment_is_ignored(self):
-        self.change("winsvc/model/spec.hpp", "/* an", '/*\n#include "nowhere.hpp"\n')
+        self.change("winsvc/settings/spec.hpp", "/* an", '/*\n#include "nowhere.hpp"\n')
         self.assertEqual(self.run_amalgamate("--audit").returncode, 0)
 
     def test_only_its_wrapper_header_may_include_windows_h(self):
-        self.change("winsvc/model/spec.hpp", "#pragma once\n", "#pragma once\n\n#include <Windows.h>\n")
-        self.assert_violation("winsvc/model/spec.hpp:4", "only in its wrapper header winsvc/os/win/windows_headers.hpp")
+        self.change("winsvc/settings/spec.hpp", "#pragma once\n", "#pragma once\n\n#include <Windows.h>\n")
+        self.assert_violation("winsvc/settings/spec.hpp:4", "only in its wrapper header winsvc/os/win/windows_headers.hpp")
 
     def test_an_include_of_a_header_that_includes_rpcndr_is_reported(self):
-        self.change("winsvc/model/spec.hpp", "#pragma once\n", "#pragma once\n\n#include <AclAPI.h>\n")
-        self.assert_violation("winsvc/model/spec.hpp:4", "<AclAPI.h> defines small")
+        self.change("winsvc/settings/spec.hpp", "#pragma once\n", "#pragma once\n\n#include <AclAPI.h>\n")
+        self.assert_violation("winsvc/settings/spec.hpp:4", "<AclAPI.h> defines small")
 
     def test_only_its_wrapper_header_may_include_httplib(self):
-        self.change("winsvc/model/spec.hpp", "#pragma once\n", "#pragma once\n\n#include WINSVC_HTTPLIB\n")
-        self.assert_violation("winsvc/model/spec.hpp:4", "only in its wrapper header winsvc/api/httplib.hpp")
+        self.change("winsvc/settings/spec.hpp", "#pragma once\n", "#pragma once\n\n#include WINSVC_HTTPLIB\n")
+        self.assert_violation("winsvc/settings/spec.hpp:4", "only in its wrapper header winsvc/api/httplib.hpp")
 
     def test_an_internal_macro_that_stays_defined_is_reported(self):
-        self.change("winsvc/model/spec.hpp", "/* an", "#define WINSVC_FORGOTTEN 1\n/* an")
-        self.assert_violation("winsvc/model/spec.hpp", "WINSVC_FORGOTTEN", "neither public")
+        self.change("winsvc/settings/spec.hpp", "/* an", "#define WINSVC_FORGOTTEN 1\n/* an")
+        self.assert_violation("winsvc/settings/spec.hpp", "WINSVC_FORGOTTEN", "neither public")
 
     def test_a_macro_undefined_in_the_same_file_is_allowed(self):
-        self.change("winsvc/model/spec.hpp", "/* an", "#define WINSVC_BRIEF 1\n#undef WINSVC_BRIEF\n/* an")
+        self.change("winsvc/settings/spec.hpp", "/* an", "#define WINSVC_BRIEF 1\n#undef WINSVC_BRIEF\n/* an")
         self.assertEqual(self.run_amalgamate("--audit").returncode, 0)
 
     def test_a_foreign_macro_that_stays_defined_is_reported(self):
-        self.change("winsvc/model/spec.hpp", "/* an", "#define NOMINMAX\n/* an")
-        self.assert_violation("winsvc/model/spec.hpp", "NOMINMAX", "stays defined")
+        self.change("winsvc/settings/spec.hpp", "/* an", "#define NOMINMAX\n/* an")
+        self.assert_violation("winsvc/settings/spec.hpp", "NOMINMAX", "stays defined")
 
     def test_a_name_that_a_foreign_macro_replaces_is_reported(self):
         for name, header in (("small", "rpcndr.h"), ("slots", "qobjectdefs.h"), ("Success", "X.h"),
                              ("linux", "gnu++17"), ("I", "complex.h")):
             with self.subTest(name=name):
                 self.files = dict(VALID_TREE)
-                self.change("winsvc/model/spec.hpp", "/* an", f"constexpr int {name} = 1;\n/* an")
-                self.assert_violation("include/winsvc/model/spec.hpp:7", f"'{name}' is a macro of {header}: rename it")
+                self.change("winsvc/settings/spec.hpp", "/* an", f"constexpr int {name} = 1;\n/* an")
+                self.assert_violation("include/winsvc/settings/spec.hpp:7", f"'{name}' is a macro of {header}: rename it")
 
     def test_a_foreign_macro_with_parameters_replaces_only_calls(self):
-        self.change("winsvc/model/spec.hpp", "/* an", "int use(int check, int major);\nint n = (min)(max, 1);\n/* an")
+        self.change("winsvc/settings/spec.hpp", "/* an", "int use(int check, int major);\nint n = (min)(max, 1);\n/* an")
         self.assertEqual(self.run_amalgamate("--audit").returncode, 0)
-        self.change("winsvc/model/spec.hpp", "/* an", "int check (int n);\n/* an")
-        self.assert_violation("winsvc/model/spec.hpp:9", "'check' is a macro of AssertMacros.h")
+        self.change("winsvc/settings/spec.hpp", "/* an", "int check (int n);\n/* an")
+        self.assert_violation("winsvc/settings/spec.hpp:9", "'check' is a macro of AssertMacros.h")
 
     def test_min_and_max_without_parentheses_are_reported(self):
-        self.change("winsvc/model/spec.hpp", "/* an", "constexpr int one() { return std::min(1, 2); }\n/* an")
-        self.assert_violation("winsvc/model/spec.hpp:7", "write (min)(...)")
+        self.change("winsvc/settings/spec.hpp", "/* an", "constexpr int one() { return std::min(1, 2); }\n/* an")
+        self.assert_violation("winsvc/settings/spec.hpp:7", "write (min)(...)")
 
     def test_foreign_macro_names_in_comments_literals_and_pragmas_are_allowed(self):
-        self.change("winsvc/model/spec.hpp", "/* an", """// small
+        self.change("winsvc/settings/spec.hpp", "/* an", """// small
 constexpr const char* script() {
   return R"js(const small = "a";
     slots(small, 'b')
@@ -143,8 +143,8 @@ constexpr const char* other() { return "small \\" slots"; }
         self.assert_violation("winsvc/api/main.hpp:7", "'near' is a macro of minwindef.h")
 
     def test_a_character_outside_ascii_is_reported(self):
-        self.change("winsvc/model/spec.hpp", "/* an", "// 20 \u00b0C\n/* an")
-        self.assert_violation("winsvc/model/spec.hpp:7", "U+00B0 is not ASCII")
+        self.change("winsvc/settings/spec.hpp", "/* an", "// 20 \u00b0C\n/* an")
+        self.assert_violation("winsvc/settings/spec.hpp:7", "U+00B0 is not ASCII")
 
     def test_foreign_prints_a_define_for_each_macro(self):
         lines = self.run_amalgamate("--foreign").stdout.split("\n")
@@ -170,12 +170,12 @@ constexpr const char* other() { return "small \\" slots"; }
         self.assert_violation("no header defines WINSVC_AUTOLINK")
 
     def test_a_header_without_a_leading_comment_is_reported(self):
-        self.change("winsvc/model/spec.hpp", "// The install specification.\n", "")
-        self.assert_violation("winsvc/model/spec.hpp:1", "must begin with a comment")
+        self.change("winsvc/settings/spec.hpp", "// The install specification.\n", "")
+        self.assert_violation("winsvc/settings/spec.hpp:1", "must begin with a comment")
 
     def test_umbrella_includes_that_are_not_sorted_by_floor_are_reported(self):
         self.change("winsvc.hpp", '#include "winsvc/api/main.hpp"\n', "")
-        self.change("winsvc.hpp", '#include "winsvc/model', '#include "winsvc/api/main.hpp"\n#include "winsvc/model')
+        self.change("winsvc.hpp", '#include "winsvc/settings', '#include "winsvc/api/main.hpp"\n#include "winsvc/settings')
         self.assert_violation("sort the includes by floor")
 
     def test_an_umbrella_header_that_does_not_end_with_undef_is_reported(self):
@@ -218,8 +218,8 @@ constexpr const char* other() { return "small \\" slots"; }
         self.assert_violation("winsvc/http/server.hpp:10", "defines WINSVC_BODIES_HTP")
 
     def test_only_its_wrapper_header_may_include_nlohmann_json(self):
-        self.change("winsvc/model/spec.hpp", "#pragma once\n", "#pragma once\n\n#include <nlohmann/json.hpp>\n")
-        self.assert_violation("winsvc/model/spec.hpp:4", "only in its wrapper header winsvc/api/json.hpp")
+        self.change("winsvc/settings/spec.hpp", "#pragma once\n", "#pragma once\n\n#include <nlohmann/json.hpp>\n")
+        self.assert_violation("winsvc/settings/spec.hpp:4", "only in its wrapper header winsvc/api/json.hpp")
 
 
 if __name__ == "__main__":

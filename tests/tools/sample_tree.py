@@ -67,7 +67,7 @@ constexpr const char* spec() { return "http://x/*"; }
 MAIN = """// WINSVC_MAIN.
 #pragma once
 
-#include "winsvc/model/spec.hpp"
+#include "winsvc/settings/spec.hpp"
 
 #define WINSVC_MAIN(App) \\
   int main() { return App(); }
@@ -111,7 +111,7 @@ UMBRELLA = """// A toolkit, in one sentence.
 #include "winsvc/config/version.hpp"
 #include "winsvc/config/options.hpp"
 #include "winsvc/base/text.hpp"  // strings
-#include "winsvc/model/spec.hpp"
+#include "winsvc/settings/spec.hpp"
 #include "winsvc/api/main.hpp"
 
 #include "winsvc/implementation.hpp"
@@ -135,7 +135,7 @@ inline int only_testing() { return text(); }
 """
 VALID_TREE = {
     "winsvc.hpp": UMBRELLA, "winsvc/config/version.hpp": VERSION, "winsvc/config/options.hpp": OPTIONS,
-    "winsvc/base/text.hpp": TEXT, "winsvc/model/spec.hpp": SPEC, "winsvc/api/main.hpp": MAIN,
+    "winsvc/base/text.hpp": TEXT, "winsvc/settings/spec.hpp": SPEC, "winsvc/api/main.hpp": MAIN,
     "winsvc/implementation.hpp": IMPLEMENTATION, "winsvc/http/server.hpp": SERVER,
     "winsvc/config/undef.hpp": UNDEF, "winsvc/testing.hpp": TESTING, "winsvc/testing/only_testing.hpp": ONLY_TESTING,
 }

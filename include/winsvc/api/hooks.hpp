@@ -19,7 +19,7 @@
 #include "winsvc/base/source_location.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/model/control_event.hpp"
+#include "winsvc/scm/control_event.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

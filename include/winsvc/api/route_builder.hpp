@@ -7,7 +7,7 @@
 //   todo.on(winsvc::route::method::get).summary("One to-do");                                // of one
 //
 // `limit_body` and `timeout` change what the route does, `name` serves url_for, all else describes it: the OpenAPI
-// document shows it (web/openapi.hpp), nothing checks that the handler keeps it. A handle is a light value; it is of
+// document shows it (addons/openapi.hpp), nothing checks that the handler keeps it. A handle is a light value; it is of
 // use while the app is described, and throws setup_error afterwards.
 #pragma once
 

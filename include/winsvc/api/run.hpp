@@ -12,7 +12,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// Runs the verb that the command line names (verbs/run.hpp).
+/// Runs the verb that the command line names (cli/run.hpp).
 [[nodiscard]] int run_program(const app_factory& app, int argc, char** argv);
 
 }  // namespace host

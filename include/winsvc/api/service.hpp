@@ -36,9 +36,9 @@
 #include "winsvc/config/version.hpp"
 #include "winsvc/api/error_handlers.hpp"
 #include "winsvc/api/group.hpp"
-#include "winsvc/model/control_event.hpp"
-#include "winsvc/model/recovery.hpp"
-#include "winsvc/model/spec.hpp"
+#include "winsvc/scm/control_event.hpp"
+#include "winsvc/scm/recovery.hpp"
+#include "winsvc/scm/spec.hpp"
 #include "winsvc/wire/limits.hpp"
 
 namespace winsvc {
@@ -90,7 +90,7 @@ class service : public http::route_registrar<service> {
   /// (`--host`, `--port`). "0.0.0.0" listens on all IPv4 addresses, "::" on all.
   service& listen(std::string host, std::uint16_t port);
   /// HTTPS, and no plain HTTP, with a certificate and its key: PEM files, relative to the executable's folder. They are
-  /// read at start, which fails when they cannot be used, and again at `reload`. See http/tls.hpp.
+  /// read at start, which fails when they cannot be used, and again at `reload`. See server/tls.hpp.
   template <bool Built = http::has_tls>
   service& tls(std::string certificate, std::string key, tls_options options = {}) {
     static_assert(Built,
@@ -119,10 +119,10 @@ class service : public http::route_registrar<service> {
     return *this;
   }
 
-  /// Answers GET at this path with the OpenAPI 3.1 document of the routes (web/openapi.hpp), with the middleware that
+  /// Answers GET at this path with the OpenAPI 3.1 document of the routes (addons/openapi.hpp), with the middleware that
   /// was added before. Default: there is none.
   service& openapi(std::string_view path = "/openapi.json", source_location location = source_location::current());
-  /// Answers GET at this path with counts of requests in Prometheus' text format (web/metrics.hpp), also while the
+  /// Answers GET at this path with counts of requests in Prometheus' text format (addons/metrics.hpp), also while the
   /// service is paused, with the middleware that was added before. Default: there is none, and nothing is counted.
   service& metrics(std::string_view path = "/metrics", source_location location = source_location::current());
   /// A page of the service at this path: what it is doing now, its last five minutes, its slowest routes, its log, its

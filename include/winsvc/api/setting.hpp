@@ -18,7 +18,7 @@
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/source_location.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/model/setting.hpp"
+#include "winsvc/settings/setting.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

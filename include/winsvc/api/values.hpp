@@ -39,7 +39,7 @@ inline namespace WINSVC_ABI {
 [[nodiscard]] bool has_header(const request& req, const std::string& name);
 /// The path of the target, decoded.
 [[nodiscard]] const std::string& request_path(const request& req) noexcept;
-/// The address of the client; behind a trusted proxy (web/proxies.hpp) the one that the proxy names.
+/// The address of the client; behind a trusted proxy (addons/proxies.hpp) the one that the proxy names.
 [[nodiscard]] const std::string& client_address(const request& req) noexcept;
 /// The body as it came, decompressed. Empty before the handler: it is read after the middleware.
 [[nodiscard]] const std::string& body_text(const request& req) noexcept;

@@ -6,7 +6,7 @@
 // that cannot be written must not end a service that can serve. What is logged before the first sink is there (in App,
 // say) is kept and handed to it, up to 100 lines.
 //
-// Sinks are called before `info` returns; base/async_sink.hpp is the one that lets others wait for the disk instead.
+// Sinks are called before `info` returns; log/async_sink.hpp is the one that lets others wait for the disk instead.
 #pragma once
 
 #include <atomic>

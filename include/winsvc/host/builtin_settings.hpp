@@ -14,12 +14,12 @@
 #include <utility>
 #include <vector>
 
-#include "winsvc/app/definition.hpp"
+#include "winsvc/host/definition.hpp"
 #include "winsvc/api/setting.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/model/codes.hpp"
-#include "winsvc/model/settings.hpp"
+#include "winsvc/base/error_codes.hpp"
+#include "winsvc/settings/registry.hpp"
 #include "winsvc/os/native.hpp"
 
 namespace winsvc {

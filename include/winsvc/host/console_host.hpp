@@ -6,13 +6,13 @@
 #include <memory>
 #include <string>
 
-#include "winsvc/base/async_sink.hpp"
+#include "winsvc/log/async_sink.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/console_keys.hpp"
-#include "winsvc/host/console_sink.hpp"
+#include "winsvc/log/console_sink.hpp"
 #include "winsvc/host/runtime.hpp"
-#include "winsvc/model/stop_limits.hpp"
-#include "winsvc/model/verbs.hpp"
+#include "winsvc/scm/stop_limits.hpp"
+#include "winsvc/commandline/verbs.hpp"
 #include "winsvc/os/native.hpp"
 
 namespace winsvc {

@@ -14,9 +14,9 @@
 #include <thread>
 #include <utility>
 
-#include "winsvc/app/definition.hpp"
+#include "winsvc/host/definition.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/console_sink.hpp"
+#include "winsvc/log/console_sink.hpp"
 #include "winsvc/host/runtime.hpp"
 #include "winsvc/host/status.hpp"
 #include "winsvc/os/native.hpp"

@@ -17,12 +17,12 @@
 #include <string_view>
 #include <utility>
 
-#include "winsvc/app/definition.hpp"
+#include "winsvc/host/definition.hpp"
 #include "winsvc/base/json_writer.hpp"
 #include "winsvc/base/scope.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/health.hpp"
-#include "winsvc/http/engine.hpp"
+#include "winsvc/server/engine.hpp"
 #include "winsvc/os/native.hpp"
 
 namespace winsvc {

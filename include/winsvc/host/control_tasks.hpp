@@ -16,15 +16,15 @@
 #include <utility>
 #include <vector>
 
-#include "winsvc/app/definition.hpp"
+#include "winsvc/host/definition.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/health.hpp"
 #include "winsvc/host/hook_runner.hpp"
 #include "winsvc/host/builtin_settings.hpp"
 #include "winsvc/host/status_reporter.hpp"
-#include "winsvc/http/engine.hpp"
-#include "winsvc/model/codes.hpp"
-#include "winsvc/model/events.hpp"
+#include "winsvc/server/engine.hpp"
+#include "winsvc/base/error_codes.hpp"
+#include "winsvc/scm/events.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

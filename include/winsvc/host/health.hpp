@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "winsvc/app/definition.hpp"
+#include "winsvc/host/definition.hpp"
 #include "winsvc/base/source_location.hpp"
 #include "winsvc/config/abi.hpp"
 

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "winsvc/app/definition.hpp"
+#include "winsvc/host/definition.hpp"
 #include "winsvc/api/hooks.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/hook_thread.hpp"

@@ -34,11 +34,11 @@
 #include "winsvc/host/status_reporter.hpp"
 #include "winsvc/host/settings_watcher.hpp"
 #include "winsvc/host/worker_pool.hpp"
-#include "winsvc/http/engine.hpp"
+#include "winsvc/server/engine.hpp"
 #include "winsvc/http/upload_folder.hpp"
-#include "winsvc/model/events.hpp"
-#include "winsvc/model/spec.hpp"
-#include "winsvc/model/stop_limits.hpp"
+#include "winsvc/scm/events.hpp"
+#include "winsvc/scm/spec.hpp"
+#include "winsvc/scm/stop_limits.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

@@ -18,15 +18,15 @@
 #include <vector>
 
 #include "winsvc/api/app.hpp"
-#include "winsvc/base/async_sink.hpp"
+#include "winsvc/log/async_sink.hpp"
 #include "winsvc/base/scope.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/event_log_sink.hpp"
-#include "winsvc/host/rotating_file_sink.hpp"
+#include "winsvc/log/event_log_sink.hpp"
+#include "winsvc/log/rotating_file_sink.hpp"
 #include "winsvc/host/builtin_settings.hpp"
 #include "winsvc/host/runtime.hpp"
-#include "winsvc/model/state_file.hpp"
+#include "winsvc/scm/saved_state.hpp"
 #include "winsvc/os/native.hpp"
 
 namespace winsvc {

@@ -14,9 +14,9 @@
 #include "winsvc/base/log.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/model/codes.hpp"
-#include "winsvc/model/flat_object.hpp"
-#include "winsvc/model/state_file.hpp"
+#include "winsvc/base/error_codes.hpp"
+#include "winsvc/base/flat_json.hpp"
+#include "winsvc/scm/saved_state.hpp"
 #include "winsvc/os/service_manager.hpp"
 
 namespace winsvc {

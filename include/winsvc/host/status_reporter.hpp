@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "winsvc/config/abi.hpp"
-#include "winsvc/model/control_policy.hpp"
-#include "winsvc/model/lifecycle.hpp"
+#include "winsvc/scm/control_policy.hpp"
+#include "winsvc/scm/lifecycle.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

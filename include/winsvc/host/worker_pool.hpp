@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "winsvc/app/definition.hpp"
+#include "winsvc/host/definition.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
 

@@ -23,7 +23,7 @@
 #include "winsvc/api/abort.hpp"
 #include "winsvc/api/httplib.hpp"
 #include "winsvc/api/reply.hpp"
-#include "winsvc/model/codes.hpp"
+#include "winsvc/base/error_codes.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/route/path.hpp"
 #include "winsvc/wire/conditional.hpp"

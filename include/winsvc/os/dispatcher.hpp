@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "winsvc/config/abi.hpp"
-#include "winsvc/model/control_event.hpp"
-#include "winsvc/model/state.hpp"
+#include "winsvc/scm/control_event.hpp"
+#include "winsvc/scm/state.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

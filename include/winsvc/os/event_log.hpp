@@ -11,7 +11,7 @@
 
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/model/events.hpp"
+#include "winsvc/scm/events.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

@@ -5,17 +5,17 @@
 #include <vector>
 
 #include "winsvc/config/abi.hpp"
-#include "winsvc/model/event_record.hpp"
+#include "winsvc/scm/event_record.hpp"
 #include "winsvc/os/service_manager.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// The firewall's own rules, as the registry has them (model/firewall.hpp reads them); not those of a group policy.
+/// The firewall's own rules, as the registry has them (diagnose/firewall.hpp reads them); not those of a group policy.
 [[nodiscard]] sys_result<std::vector<std::string>> firewall_rules();
 /// The newest records of the System event log, newest first, as many as one look brings: what the service control manager
-/// says of all services is there (model/event_record.hpp).
+/// says of all services is there (scm/event_record.hpp).
 [[nodiscard]] sys_result<std::vector<model::event_record>> system_events();
 /// Is this path on another machine? A drive letter that stands for one is the person's who mapped it: a service has it
 /// not.

@@ -1,7 +1,7 @@
 // The Service Control Manager as seen by who manages services, and what an install touches beside it: one member
 // function for one Win32 call, in neutral types. Windows answers through os/win/service_manager.hpp and
 // os/win/install.hpp, the simulated one of winsvc/testing.hpp on any platform, so that the logic of install, start and
-// remove (verbs/install.hpp, verbs/manager.hpp) is tested call by call, argument by argument.
+// remove (manage/install.hpp, verbs/manager.hpp) is tested call by call, argument by argument.
 //
 // Every function returns the Win32 code as it was; the sentences are made above, where it is known what was being done.
 #pragma once
@@ -14,9 +14,9 @@
 
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/model/config_levels.hpp"
-#include "winsvc/model/spec.hpp"
-#include "winsvc/model/state.hpp"
+#include "winsvc/scm/config_levels.hpp"
+#include "winsvc/scm/spec.hpp"
+#include "winsvc/scm/state.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

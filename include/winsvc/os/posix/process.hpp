@@ -17,8 +17,8 @@
 
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/model/codes.hpp"
-#include "winsvc/model/spec.hpp"
+#include "winsvc/base/error_codes.hpp"
+#include "winsvc/scm/spec.hpp"
 #include "winsvc/os/dispatcher.hpp"
 #include "winsvc/os/event_log.hpp"
 #include "winsvc/os/file.hpp"

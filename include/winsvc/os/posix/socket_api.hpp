@@ -8,7 +8,7 @@
 #include <string>
 
 #include "winsvc/config/abi.hpp"
-#include "winsvc/model/codes.hpp"
+#include "winsvc/base/error_codes.hpp"
 #include "winsvc/os/posix/headers.hpp"
 #include "winsvc/os/socket.hpp"
 

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "winsvc/config/abi.hpp"
-#include "winsvc/model/config_levels.hpp"
+#include "winsvc/scm/config_levels.hpp"
 #include "winsvc/os/win/windows_headers.hpp"
 #include "winsvc/os/win/wide.hpp"
 

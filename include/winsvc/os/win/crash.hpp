@@ -21,7 +21,7 @@
 #include <utility>
 
 #include "winsvc/config/abi.hpp"
-#include "winsvc/model/spec.hpp"
+#include "winsvc/scm/spec.hpp"
 #include "winsvc/os/crash.hpp"
 #include "winsvc/os/file.hpp"
 #include "winsvc/os/process.hpp"

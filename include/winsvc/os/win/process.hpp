@@ -11,7 +11,7 @@
 
 #include "winsvc/base/quote.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/model/spec.hpp"
+#include "winsvc/scm/spec.hpp"
 #include "winsvc/os/event_log.hpp"
 #include "winsvc/os/file.hpp"
 #include "winsvc/os/process.hpp"

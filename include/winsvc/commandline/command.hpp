@@ -1,0 +1,408 @@
+// From argv to what is asked: pure, by the tables of commandline/verbs.hpp.
+//
+//   auto asked = parse_command({"install", "--port", "5001"});
+//   if (asked) asked->verb == verb::install; *asked->listen.port == 5001;
+//
+// Verbs and options are case-blind; `--opt value` and `--opt=value` are the same; options may stand before the verb, as
+// pywin32's did. A mistake is an error without a code
+// (the exit code is 2) that suggests the nearest word. No words at all is `help`, with `no_arguments` set, so that the program
+// can try the service control manager first where there is no terminal.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "winsvc/base/duration.hpp"
+#include "winsvc/base/log.hpp"
+#include "winsvc/base/quote.hpp"
+#include "winsvc/base/result.hpp"
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/base/error_codes.hpp"
+#include "winsvc/scm/spec.hpp"
+#include "winsvc/commandline/verbs.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// What the command line asks for.
+struct command {
+  model::verb verb = model::verb::help;
+  bool no_arguments = false;                 ///< there were no words at all
+  std::optional<model::verb> topic;  ///< help VERB
+  launch_options launch;
+
+  // install, update
+  std::optional<winsvc::startup> startup;
+  std::optional<std::string> display_name;
+  std::optional<std::string> description;
+  std::optional<std::string> username;
+  bool password_stdin = false;
+  std::optional<std::vector<std::string>> depends_on;
+  std::optional<std::vector<recovery_action>> recovery;
+  std::optional<std::chrono::seconds> recovery_reset;
+  std::vector<std::string> environment;    ///< NAME=value; NAME= takes it out
+  std::vector<std::string> allow_control;  ///< users and groups
+  bool start_after = false;
+  bool plan = false;
+
+  // the others
+  std::vector<std::string> arguments;  ///< start, restart: what stands behind --
+  std::uint32_t control = 0;           ///< control N
+  std::optional<std::string> stop_reason;      ///< stop, restart
+  bool force = false;
+  bool no_wait = false;
+  std::chrono::milliseconds wait{60'000};
+  bool json = false;
+  bool init = false;                        ///< config --init
+  bool fix = false;                         ///< doctor --fix
+  std::optional<std::size_t> max_entries;         ///< logs -n
+  bool follow = false;                      ///< logs -f
+  log_level level = log_level::debug;       ///< logs --level, level LEVEL
+  bool has_level = false;                   ///< level LEVEL
+  std::optional<std::chrono::milliseconds> since;  ///< logs --since: so long ago
+  bool no_elevate = false;
+  std::optional<std::string> elevated;  ///< this process is the elevated one, and that its parent's pipe
+};
+
+/// `words` is argv without the program's name, in UTF-8.
+[[nodiscard]] result<command> parse_command(const std::vector<std::string>& arguments);
+
+/// The words for the elevated process: the same, but nothing behind a `--`, where an option added at the end would be
+/// taken for an argument.
+[[nodiscard]] std::vector<std::string> elevated_arguments(const std::vector<std::string>& arguments);
+
+/// What an earlier install left in an ImagePath (model::image_path made it); nothing where it is not one of ours.
+[[nodiscard]] launch_options launch_options_of(const std::string& image_path);
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE failure<error> usage_error(std::string message, std::string hint) {
+  return {error{0, {}, {}, std::move(message), std::move(hint)}};
+}
+
+/// "did you mean 'x'?", or where to look.
+WINSVC_INLINE std::string suggestion(std::string_view word, const std::vector<std::string_view>& known,
+                              std::string otherwise) {
+  const auto best = strings::closest_match(word, known);
+  return best.empty() ? otherwise : "did you mean '" + std::string(best) + "'?";
+}
+
+WINSVC_INLINE const verb_info* find_verb(std::string_view word) noexcept {
+  for (const auto& r : verb_table) {
+    if (strings::equal_nocase(r.word, word) || (!r.aliases.empty() && strings::equal_nocase(r.aliases, word))) return &r;
+  }
+  return nullptr;
+}
+
+WINSVC_INLINE bool is_help_request(std::string_view word) noexcept {
+  for (const std::string_view spelling : {"--help", "-h", "-?", "/?"}) {
+    if (strings::equal_nocase(word, spelling)) return true;
+  }
+  return false;
+}
+
+WINSVC_INLINE result<const verb_info*> verb_of(std::string_view word) {
+  if (is_help_request(word)) return &info(verb::help);
+  if (strings::equal_nocase(word, "--version")) return &info(verb::version);
+  if (const auto* found = find_verb(word)) return found;
+
+  std::vector<std::string_view> known;
+  for (const auto& r : verb_table) {
+    if (!r.summary.empty()) known.push_back(r.word);
+  }
+  return usage_error("unknown verb '" + std::string(word) + "'", suggestion(word, known, "'help' lists the verbs"));
+}
+
+WINSVC_INLINE result<const option_info*> option_of(std::string_view word, const verb_info& v) {
+  std::vector<std::string_view> known;
+  for (const auto& o : option_table) {
+    const bool taken = (o.verbs & verb_bit(v.id)) != 0;
+    if (strings::equal_nocase(o.word, word)) {
+      if (taken) return &o;
+      return usage_error("'" + std::string(v.word) + "' takes no option " + std::string(o.word),
+                         "'help " + std::string(v.word) + "' lists the ones it takes");
+    }
+    if (taken && !o.summary.empty()) known.push_back(o.word);
+  }
+  for (const auto& o : rejected_options) {
+    if (strings::equal_nocase(o.word, word))
+      return usage_error("there is no " + std::string(o.word) + ": " + std::string(o.message), std::string(o.hint));
+  }
+  return usage_error("unknown option '" + std::string(word) + "'",
+                     suggestion(word, known, "'help " + std::string(v.word) + "' lists the options"));
+}
+
+/// `A,B`: no piece may be empty; the empty text is no piece at all.
+WINSVC_INLINE std::optional<std::vector<std::string>> parse_list(std::string_view s) {
+  std::vector<std::string> pieces;
+  if (strings::trim(s).empty()) return pieces;
+  for (const auto& chunk : strings::split(s, ',')) {
+    pieces.emplace_back(strings::trim(chunk));
+    if (pieces.back().empty() || pieces.back() == "+") return std::nullopt;
+  }
+  return pieces;
+}
+
+/// Puts one option's value where it belongs; false where it is none that the option takes.
+WINSVC_INLINE bool parse_value(command& command, option o, std::string_view value) {
+  const auto text_into = [&](std::optional<std::string>& field) {
+    field = std::string(value);
+    return !value.empty();
+  };
+  switch (o) {
+    case option::startup: return (command.startup = parse_startup(value)).has_value();
+    case option::display_name: command.display_name = std::string(value); return true;
+    case option::description: command.description = std::string(value); return true;
+    case option::username: return text_into(command.username);
+    case option::password_stdin: return command.password_stdin = true;
+    case option::depends: return (command.depends_on = parse_list(value)).has_value();
+    case option::recovery: return (command.recovery = parse_recovery(value)).has_value();
+    case option::recovery_reset: {
+      const auto reset = parse_duration(value);
+      if (!reset || reset->count() % 1000 != 0) return false;
+      command.recovery_reset = std::chrono::duration_cast<std::chrono::seconds>(*reset);
+      return true;
+    }
+    case option::preshutdown:
+      command.launch.preshutdown = parse_duration(value);
+      return command.launch.preshutdown && *command.launch.preshutdown <= std::chrono::hours(24);
+    case option::environment:
+      command.environment.emplace_back(value);
+      return value.find('=') != 0 && value.find('=') != value.npos;
+    case option::allow_control: command.allow_control.emplace_back(value); return !value.empty();
+    case option::host: return text_into(command.launch.host);
+    case option::port: {
+      std::uint64_t port = 0;
+      if (!strings::parse_number(value, 65'535, port)) return false;
+      command.launch.port = static_cast<std::uint16_t>(port);
+      return true;
+    }
+    case option::set: {
+      const auto equals = value.find('=');
+      if (equals == value.npos || !is_setting_name(value.substr(0, equals))) return false;
+      // The two that have an option of their own are kept in one place, or an older word could be the stronger.
+      const std::string name = setting_name(value.substr(0, equals));
+      if (name == "host") return command.launch.host = value.substr(equals + 1), true;
+      std::uint64_t port = 0;
+      if (name == "port" && strings::parse_number(value.substr(equals + 1), 65'535, port))
+        return command.launch.port = static_cast<std::uint16_t>(port), true;
+      command.launch.settings.emplace_back(value.substr(0, equals), value.substr(equals + 1));
+      return true;
+    }
+    case option::unset: command.launch.unset_settings.emplace_back(value); return is_setting_name(value);
+    case option::config: return text_into(command.launch.config);
+    case option::init: return command.init = true;
+    case option::fix: return command.fix = true;
+    case option::lines: {
+      std::uint64_t count = 0;
+      if (!strings::parse_number(value, 1'000'000'000, count)) return false;
+      command.max_entries = static_cast<std::size_t>(count);
+      return true;
+    }
+    case option::follow: return command.follow = true;
+    case option::level: {
+      const auto level = parse_log_level(value);
+      if (level) command.level = *level;
+      return level.has_value();
+    }
+    case option::since: return (command.since = parse_duration(value)).has_value();
+    case option::instance: return text_into(command.launch.instance) && check_instance(value);
+    case option::start_after: return command.start_after = true;
+    case option::plan: return command.plan = true;
+    case option::force: return command.force = true;
+    case option::wait: {
+      const auto wait = parse_duration(value);
+      if (wait) command.wait = *wait;
+      return wait.has_value();
+    }
+    case option::no_wait: return command.no_wait = true;
+    case option::json: return command.json = true;
+    case option::no_elevate: return command.no_elevate = true;
+    case option::elevated: return text_into(command.elevated);
+    case option::why: return text_into(command.stop_reason);
+    case option::argument: command.arguments.emplace_back(value); return true;
+  }
+  return false;
+}
+
+/// What would have been taken.
+WINSVC_INLINE std::string used_values(const option_info& o) {
+  switch (o.id) {
+    case option::startup: return "it is one of " + std::string(o.value);
+    case option::username: return "give virtual, system, local-service, network-service or DOMAIN\\name";
+    case option::depends: return "give service names with commas between them; \"\" is none";
+    case option::recovery: return "give restart/TIME and none with commas between, such as restart/5s,restart/1m,none";
+    case option::recovery_reset: return "give whole seconds, such as 1d";
+    case option::preshutdown: return "give a time of up to a day, such as 30s";
+    case option::environment: return "write NAME=VALUE, or NAME= to take it out";
+    case option::allow_control: return "give a user or a group, such as DOMAIN\\name";
+    case option::host: return "give an address, such as 127.0.0.1 or 0.0.0.0";
+    case option::port: return "a port is a number from 0 to 65535";
+    case option::set: return "write NAME=VALUE";
+    case option::unset: return "give the name of a setting";
+    case option::lines: return "give a number";
+    case option::level: return "it is one of debug, info, warn and error";
+    case option::since: return "give a time, such as 10m or 2h";
+    case option::instance: return "give 1 to 64 letters, digits, '-', '_' and '.', such as blue";
+    case option::wait: return "give seconds, such as 30, or 2m";
+    default: return "write " + std::string(o.word) + ' ' + std::string(o.value);
+  }
+}
+
+WINSVC_INLINE result<void> apply_option(command& command, const option_info& o, std::string_view value) {
+  if (o.id == option::display_name) {
+    if (const auto good = check_display_name(value); !good)
+      return usage_error(std::string(o.word) + ": " + good.error().message, good.error().hint);
+  }
+  if (parse_value(command, o.id, value)) return {};
+  return usage_error(std::string(o.word) + " does not take '" + std::string(strings::truncate(value, 80)) + "'",
+                     used_values(o));
+}
+
+/// A word that is no option: the topic of help, the number of control.
+WINSVC_INLINE result<void> apply_positional(command& command, const verb_info& v, std::string_view word) {
+  if (v.id == verb::help && !command.topic) {
+    const auto topic = verb_of(word);
+    if (!topic) return failure{topic.error()};
+    command.topic = (*topic)->id;
+    return {};
+  }
+  if (v.id == verb::control && command.control == 0) {
+    std::uint64_t number = 0;
+    if (!strings::parse_number(word, 255, number) || number < 128)
+      return usage_error("'" + std::string(word) + "' is no control of a service's own", "they are 128 to 255");
+    command.control = static_cast<std::uint32_t>(number);
+    return {};
+  }
+  if (v.id == verb::level && !command.has_level) {
+    const auto level = parse_log_level(word);
+    if (!level) return usage_error("'" + std::string(word) + "' is no level", "it is one of debug, info, warn and error");
+    command.level = *level;
+    command.has_level = true;
+    return {};
+  }
+  return usage_error("'" + std::string(v.word) + "' takes no argument '" + std::string(word) + "'",
+                     "options begin with --; 'help " + std::string(v.word) + "' lists them");
+}
+
+WINSVC_INLINE bool has_value(std::string_view option) noexcept {
+  for (const auto& o : option_table) {
+    if (strings::equal_nocase(o.word, option)) return !o.value.empty();
+  }
+  for (const auto& o : rejected_options) {
+    if (strings::equal_nocase(o.word, option)) return o.has_value;
+  }
+  return false;
+}
+
+/// pywin32 has options before the verb: `app --startup auto install`. The verb comes to the front.
+WINSVC_INLINE std::vector<std::string> move_verb_first(std::vector<std::string> arguments) {
+  if (is_help_request(arguments[0]) || strings::equal_nocase(arguments[0], "--version")) return arguments;
+  for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+    if (arguments[i].size() < 2 || arguments[i][0] != '-') {
+      std::rotate(arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(i),
+                  arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+      break;
+    }
+    if (has_value(arguments[i])) ++i;  // which is no verb
+  }
+  return arguments;
+}
+
+WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& as_written) {
+  command command;
+  if (as_written.empty()) {
+    command.no_arguments = true;
+    return command;
+  }
+  const auto arguments = move_verb_first(as_written);
+  const auto verb_found = verb_of(arguments[0]);
+  if (!verb_found) return failure{verb_found.error()};
+  const verb_info& v = **verb_found;
+  command.verb = v.id;
+
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    const std::string_view word = arguments[i];
+    if (is_help_request(word)) {
+      command.topic = command.verb;
+      command.verb = verb::help;
+      return command;
+    }
+    if (word == "--" && (verb_bit(v.id) & verb_bits(verb::start, verb::restart)) != 0) {
+      command.arguments.insert(command.arguments.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1, arguments.end());
+      break;
+    }
+    if (word.size() < 2 || word[0] != '-') {
+      if (auto taken = apply_positional(command, v, word); !taken) return failure{taken.error()};
+      continue;
+    }
+
+    const auto equals = word.find('=');
+    const auto o = option_of(word.substr(0, equals), v);
+    if (!o) return failure{o.error()};
+    std::string_view value;
+    if ((*o)->value.empty()) {
+      if (equals != std::string_view::npos)
+        return usage_error(std::string((*o)->word) + " takes no value", "write it alone");
+    } else if (equals != std::string_view::npos) {
+      value = word.substr(equals + 1);
+    } else {
+      if (i + 1 == arguments.size()) {
+        return usage_error(std::string((*o)->word) + " needs a value",
+                           "write " + std::string((*o)->word) + ' ' + std::string((*o)->value));
+      }
+      value = arguments[++i];
+    }
+    if (auto applied = apply_option(command, **o, value); !applied) return failure{applied.error()};
+  }
+  if (command.verb == verb::control && command.control == 0)
+    return usage_error("'control' needs a number", "write control N, N being 128 to 255");
+  if (command.verb == verb::level && !command.has_level)
+    return usage_error("'level' needs a level", "write level debug, info, warn or error");
+  return command;
+}
+
+WINSVC_INLINE std::vector<std::string> elevated_arguments(const std::vector<std::string>& arguments) {
+  const auto mark = std::find(arguments.begin(), arguments.end(), "--");
+  std::vector<std::string> out(arguments.begin(), mark);
+  if (mark == arguments.end()) return out;
+  for (auto it = mark + 1; it != arguments.end(); ++it) out.push_back("--argument=" + *it);
+  return out;
+}
+
+WINSVC_INLINE launch_options launch_options_of(const std::string& image_path) {
+  // Pair by pair, so that an option of another version costs nothing but itself.
+  const auto arguments = split_command_line(image_path);
+  launch_options found;
+  if (arguments.size() < 2 || arguments[1] != run_service_verb) return found;
+  for (std::size_t i = 2; i + 1 < arguments.size(); ++i) {
+    const auto command = parse_command({std::string(run_service_verb), arguments[i], arguments[i + 1]});
+    if (command) found = command->launch.override_with(found);
+  }
+  return found;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

@@ -1,0 +1,227 @@
+// The bodies of api/service.hpp: what App says goes into the blueprint.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "winsvc/api/service.hpp"
+#include "winsvc/host/definition.hpp"
+#include "winsvc/base/error.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/scm/account.hpp"
+#include "winsvc/os/native.hpp"
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_APP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE service::service(host::service_definition& plan) : route_registrar(plan.router, {}, std::make_shared<http::middleware_chain>()), plan_(plan) {}
+
+WINSVC_INLINE std::string service::instance() const { return plan_.instance.value_or(std::string()); }
+WINSVC_INLINE wire::limits& service::limits() noexcept { return plan_.limits; }
+WINSVC_INLINE logger& service::log() noexcept { return plan_.log; }
+WINSVC_INLINE log_file_options& service::log_file() noexcept { return plan_.log_file; }
+
+WINSVC_INLINE void service::add_exception_page(http::exception_handler page) {
+  plan_.router.error_handlers.by_exception.push_back(std::move(page));
+}
+WINSVC_INLINE void service::add_hook(host::hook h) { plan_.hooks.push_back(std::move(h)); }
+WINSVC_INLINE void service::add_named(hook_list list, host::named_hook h) {
+  auto& to = list == hook_list::on_pause      ? plan_.pause_hooks
+             : list == hook_list::on_continue ? plan_.continue_hooks
+             : list == hook_list::on_reload   ? plan_.reload_hooks
+                                              : plan_.time_hooks;
+  to.push_back(std::move(h));
+}
+
+WINSVC_INLINE void service::check_not_frozen(std::string_view what) const {
+  if (plan_.frozen) {
+    throw setup_error(std::string(what) +
+                      ": the service has started; describe it in the app, not in a handler or hook");
+  }
+}
+
+WINSVC_INLINE void service::set_tls(http::tls_files files) {
+  check_not_frozen("tls");
+  if (files.certificate.empty() || files.key.empty()) throw setup_error("tls: it takes two files, certificate and key");
+  const auto folder = os::folder_of(os::executable_path());  // not the current one: a hook may change that
+  for (auto* path : {&files.certificate, &files.key, &files.client_authorities}) {
+    if (!path->empty() && !os::is_absolute(*path)) *path = os::path_join(folder, *path);
+  }
+  plan_.tls = std::move(files);
+}
+WINSVC_INLINE std::string service::data_folder() const {
+  const std::string folder = plan_.resolve_data_folder();
+  if (const auto made = os::make_folders(folder); !made)
+    throw std::runtime_error(
+        error{made.error(), "make the data folder", folder, os::system_error_message(made.error()), {}}.to_string());
+  return folder;
+}
+WINSVC_INLINE void service::declare(std::shared_ptr<model::setting_base> setting) {
+  for (const std::string_view own : {"host", "port", "log_level", "log_format"}) {
+    if (setting->name() == own)
+      throw setup_error("setting '" + setting->name() + "' (" + setting->location.to_string() +
+                        "): every service has it; listen, log() and log_file() give its default");
+  }
+  plan_.settings.declare(std::move(setting));
+}
+WINSVC_INLINE service& service::log_to_event_log(log_level min_level) {
+  check_not_frozen("log_to_event_log");
+  plan_.event_log_level = min_level;
+  return *this;
+}
+WINSVC_INLINE service& service::reload_on_change() {
+  check_not_frozen("reload_on_change");
+  plan_.reload_on_change = true;
+  return *this;
+}
+WINSVC_INLINE service& service::log_to(std::shared_ptr<log_sink> sink) {
+  check_not_frozen("log_to");
+  plan_.log_sinks.push_back(std::move(sink));
+  return *this;
+}
+WINSVC_INLINE service& service::name(std::string text) {
+  check_not_frozen("name");
+  if (!plan_.settings.empty())
+    throw setup_error("name '" + text + "': say it before the first setting, whose variable in the environment is "
+                      "called by it");
+  if (const auto good = model::check_name(text); !good) throw setup_error(good.error().to_string());
+  plan_.spec.name = std::move(text);
+  plan_.settings.set_service_name(plan_.spec.name);
+  return *this;
+}
+WINSVC_INLINE service& service::display_name(std::string text) {
+  check_not_frozen("display_name");
+  if (const auto good = model::check_display_name(text); !good) throw setup_error(good.error().to_string());
+  plan_.spec.display_name = std::move(text);
+  return *this;
+}
+WINSVC_INLINE service& service::description(std::string text) {
+  check_not_frozen("description");
+  plan_.spec.description = std::move(text);
+  return *this;
+}
+WINSVC_INLINE service& service::version(std::string text) {
+  check_not_frozen("version");
+  plan_.version = std::move(text);
+  return *this;
+}
+WINSVC_INLINE service& service::startup(winsvc::startup when) {
+  check_not_frozen("startup");
+  plan_.spec.startup = when;
+  return *this;
+}
+WINSVC_INLINE service& service::listen(std::string host, std::uint16_t port) {
+  check_not_frozen("listen");
+  plan_.host = std::move(host);
+  plan_.port = port;
+  return *this;
+}
+WINSVC_INLINE std::chrono::milliseconds check_duration_limit(std::chrono::milliseconds limit) {
+  return std::clamp(limit, std::chrono::milliseconds(0), std::chrono::milliseconds(std::chrono::hours(24)));
+}
+WINSVC_INLINE service& service::start_limit(std::chrono::milliseconds limit) {
+  check_not_frozen("start_limit");
+  plan_.start_limit = check_duration_limit(limit);
+  return *this;
+}
+WINSVC_INLINE service& service::stop_limit(std::chrono::milliseconds limit) {
+  check_not_frozen("stop_limit");
+  plan_.stop_limit = check_duration_limit(limit);
+  return *this;
+}
+WINSVC_INLINE service& service::account(std::string text) {
+  check_not_frozen("account");
+  if (const auto good = model::parse_account(text, plan_.spec.name); !good) throw setup_error(good.error().to_string());
+  plan_.spec.account = std::move(text);
+  return *this;
+}
+WINSVC_INLINE service& service::depends_on(std::vector<std::string> services) {
+  check_not_frozen("depends_on");
+  plan_.spec.depends_on = std::move(services);
+  return *this;
+}
+WINSVC_INLINE service& service::recovery(std::vector<recovery_action> actions, std::chrono::seconds reset) {
+  check_not_frozen("recovery");
+  plan_.spec.recovery = model::recovery_plan{std::move(actions), reset};
+  return *this;
+}
+WINSVC_INLINE service& service::preshutdown(std::chrono::milliseconds limit) {
+  check_not_frozen("preshutdown");
+  plan_.spec.preshutdown = check_duration_limit(limit);
+  return *this;
+}
+WINSVC_INLINE service& service::privileges(std::vector<std::string> names) {
+  check_not_frozen("privileges");
+  plan_.spec.privileges = std::move(names);
+  return *this;
+}
+WINSVC_INLINE service& service::on_session_change(std::function<void(const session_change&)> f, source_location location) {
+  check_not_frozen("on_session_change");
+  plan_.session_hooks.push_back({location, std::move(f)});
+  return *this;
+}
+WINSVC_INLINE service& service::on_power(std::function<void(const power_event&)> f, source_location location) {
+  check_not_frozen("on_power");
+  plan_.power_hooks.push_back({location, std::move(f)});
+  return *this;
+}
+WINSVC_INLINE void service::add_control(host::control_hook h) {
+  check_not_frozen("on_control");
+  const std::string what = "on_control " + std::to_string(h.code) + " (" + h.location.to_string() + "): ";
+  if (h.code < 128 || h.code > 255) throw setup_error(what + "controls of your own are 128 to 255");
+  for (const auto& other : plan_.control_hooks) {
+    if (other.code == h.code)
+      throw setup_error(what + "it is hooked at " + other.location.to_string() + ", and has one result only");
+  }
+  plan_.control_hooks.push_back(std::move(h));
+}
+WINSVC_INLINE service& service::worker(std::string name, std::function<void(stop_token)> body, source_location location) {
+  check_not_frozen("worker");
+  for (const auto& w : plan_.workers) {
+    if (w.name == name)
+      throw setup_error("worker '" + name + "' (" + location.to_string() +
+                        "): there is one of that name; the log could not tell them apart");
+  }
+  plan_.workers.push_back({std::move(name), std::move(body)});
+  return *this;
+}
+WINSVC_INLINE service& service::on_error(int status, http::error_handler page, source_location location) {
+  check_not_frozen("on_error");
+  if (!plan_.router.error_handlers.by_status.emplace(status, std::move(page)).second)
+    throw setup_error("on_error " + std::to_string(status) + " (" + location.to_string() + "): it is said already");
+  return *this;
+}
+WINSVC_INLINE service& service::ready(std::string name, std::function<bool()> is_ready) {
+  check_not_frozen("ready");
+  plan_.ready_checks.push_back({std::move(name), std::move(is_ready)});
+  return *this;
+}
+WINSVC_INLINE service& service::health_paths(std::string live, std::string ready, source_location location) {
+  check_not_frozen("health_paths");
+  for (const auto& path : {live, ready}) {
+    if (!path.empty() && !route::parse_pattern(path).names.empty()) {
+      throw setup_error("health path " + path + " (" + location.to_string() +
+                        "): it has a parameter, which nothing would read");
+    }
+  }
+  plan_.live_path = std::move(live);
+  plan_.ready_path = std::move(ready);
+  return *this;
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_APP

@@ -1,0 +1,43 @@
+// Lines of the log in the Windows event log, where App asks for it: `svc.log_to_event_log(log_level::warn)`. What the
+// service has to say at its turns (scm/events.hpp) stands there in any case, and under IDs of its own.
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <string_view>
+#include <utility>
+
+#include "winsvc/base/log.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/scm/events.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+class event_log_sink final : public log_sink {
+ public:
+  /// Lines of `least` and above go to `report`, by the thread that writes.
+  event_log_sink(log_level min_level, std::function<void(model::service_event, std::string_view)> report)
+      : min_level_(min_level), report_event_(std::move(report)) {}
+
+  void write(const log_entry& entry) noexcept override {
+    if (entry.level < min_level_) return;
+    try {
+      report_event_(event_id_of(entry.level), entry.text);
+    } catch (const std::exception&) {  // no memory: the log file has the line
+    }
+  }
+
+ private:
+  [[nodiscard]] static model::service_event event_id_of(log_level level) noexcept {
+    if (level == log_level::error) return model::service_event::error_line;
+    return level == log_level::warn ? model::service_event::warning_line : model::service_event::line;
+  }
+  const log_level min_level_;
+  const std::function<void(model::service_event, std::string_view)> report_event_;
+};
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

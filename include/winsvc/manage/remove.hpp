@@ -1,0 +1,95 @@
+// remove: stop, wait, delete, close, wait until it is gone, and take back what an install left beside it. What is gone
+// already is a success.
+//
+// An open handle keeps a deleted service alive (1072), the one of a Services window as well, so its end is waited for.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "winsvc/base/result.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/commandline/command.hpp"
+#include "winsvc/os/service_manager.hpp"
+#include "winsvc/manage/verb_context.hpp"
+#include "winsvc/manage/folder_access.hpp"
+#include "winsvc/manage/start_stop.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// The data folder stays: what is in it is the user's.
+result<void> remove(verb_context& context, const model::command& command);
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE result<void> wait_until_deleted(verb_context& context, std::chrono::milliseconds limit) {
+  const auto deadline = context.time().now() + limit;
+  for (auto pause = std::chrono::milliseconds(10);; pause = (std::min)(pause * 2, std::chrono::milliseconds(1000))) {
+    {
+      const auto existing = context.open("remove", os::access_rights::query_status);
+      if (!existing && existing.error().code == model::win32_error::service_does_not_exist) return {};
+      if (!existing && existing.error().code != model::win32_error::service_marked_for_delete) return failure{existing.error()};
+    }  // our handle would keep it there
+    if (context.time().now() >= deadline) return context.make_error("remove", model::win32_error::service_marked_for_delete);
+    context.time().sleep(pause);
+  }
+}
+
+WINSVC_INLINE result<void> remove(verb_context& context, const model::command& command) {
+  bool existed = false;
+  std::string binary;
+  std::optional<std::string> sid;
+  {
+    const auto service = context.open("remove", os::access_rights::query_config | os::access_rights::remove | service_controller::stop_rights);
+    if (service) {
+      existed = true;
+      const auto config = context.scm().query_config(service->get());
+      if (!config) return context.make_error("remove", config.error());
+      if (auto own = context.check_same_program("remove", config->binary); !own) return own;
+      binary = config->binary;
+      if (const auto known = service_sid(context)) sid = *known;  // as long as there is a service of that name
+
+      model::command waiting = command;
+      waiting.no_wait = false;
+      const auto stopped = service_controller(context).stop_and_wait(service->get(), waiting, "remove");
+      if (!stopped) return failure{stopped.error()};
+      if (stopped->code != 0) context.warn("stopped " + context.quoted_name() + ", but: " + stopped->sentence);
+      if (auto deleted = context.scm().delete_service(service->get());
+          !deleted && deleted.error() != model::win32_error::service_marked_for_delete) {
+        return context.make_error("remove", deleted.error());
+      }
+    } else if (service.error().code == model::win32_error::service_marked_for_delete) {
+      existed = true;  // somebody has deleted it; it goes when the last handle does
+    } else if (service.error().code != model::win32_error::service_does_not_exist) {
+      return failure{service.error()};
+    }
+  }  // our handle goes before we wait: it would keep the service there
+  if (existed) {
+    if (auto gone = wait_until_deleted(context, command.wait); !gone) return gone;
+  }
+  if (auto removed = context.scm().remove_event_source(context.name()); !removed)
+    return context.make_error("remove the event source of", removed.error());
+  if (sid) revoke_folder_access(context, *sid, binary);
+  context.print(existed ? "removed " + context.quoted_name() : context.quoted_name() + " is not installed");
+  return {};
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS

@@ -1,0 +1,138 @@
+// The verbs that send a running service a control: pause, continue, reload, control N. What they cannot do is told in
+// terms of the app's hooks, because that is where it is mended.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "winsvc/base/result.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/commandline/command.hpp"
+#include "winsvc/os/service_manager.hpp"
+#include "winsvc/manage/verb_context.hpp"
+#include "winsvc/manage/wait.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// Both wait until it is there; a service that is there already is a success.
+result<void> pause(verb_context& context, const model::command& command);
+result<void> resume(verb_context& context, const model::command& command);
+/// PARAMCHANGE: asked, and not waited for.
+result<void> reload(verb_context& context);
+/// 128 to 255. The code of its error is the hook's answer, where the hook has one.
+result<void> send_control(verb_context& context, const model::command& command);
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE failure<error> missing_hook_error(const verb_context& context, const char* operation, std::uint32_t code, const std::string& hook) {
+  return {error{code, operation, context.name(), "the service has no " + hook + " hook", {}}};
+}
+
+/// Pause and continue, which mirror each other.
+struct pause_transition {
+  const char* operation;
+  model::control control;
+  model::state target, from;
+  const char* result_text;
+  const char* hook;
+};
+
+WINSVC_INLINE result<void> change_pause_state(verb_context& context, const model::command& command, const pause_transition& row) {
+  const auto service = context.open(row.operation, os::access_rights::pause_continue | os::access_rights::query_status);
+  if (!service) return failure{service.error()};
+  const auto deadline = context.time().now() + command.wait;
+  for (;;) {
+    const auto now = context.scm().query_status(service->get());
+    if (!now) return context.make_error(row.operation, now.error());
+    if (now->status.current == row.target) {
+      context.print(context.quoted_name() + " is " + row.result_text + " already");
+      return {};
+    }
+    const auto done = context.scm().control_service(service->get(), static_cast<std::uint32_t>(row.control));
+    if (done) break;
+    if (done.error() == model::win32_error::invalid_service_control && !model::is_pending(now->status.current))
+      return missing_hook_error(context, row.operation, done.error(), row.hook);
+    const bool between = done.error() == model::win32_error::service_cannot_accept_control ||
+                         done.error() == model::win32_error::invalid_service_control;
+    if (!between || context.time().now() >= deadline) return context.make_error(row.operation, done.error());
+    context.time().sleep(std::chrono::milliseconds(50));
+  }
+
+  // The handler has published the pending state before the control returned: where it is as it was, a hook has failed.
+  const auto settled =
+      wait_while_pending(context.scm(), service->get(), context.time(), {row.target, row.from}, command.wait, row.operation, context.name());
+  if (!settled) return failure{settled.error()};
+  if (settled->status.current == row.target) {
+    context.print(context.quoted_name() + " is " + row.result_text);
+    return {};
+  }
+  if (settled->status.current == model::state::stopped) return context.make_error(row.operation, model::win32_error::service_not_active);
+  return failure{error{model::win32_error::exception_in_service, row.operation, context.name(),
+                       "its " + std::string(row.hook) + " hook failed; it is still '" +
+                           std::string(model::name(settled->status.current)) + '\'',
+                       "read its log"}};
+}
+
+WINSVC_INLINE result<void> reload(verb_context& context) {
+  const auto service = context.open("reload", os::access_rights::pause_continue);  // PARAMCHANGE has no right of its own
+  if (!service) return failure{service.error()};
+  const auto done = context.scm().control_service(service->get(), static_cast<std::uint32_t>(model::control::param_change));
+  if (!done) return context.make_error("reload", done.error());
+  context.print("told " + context.quoted_name() + " to reload");
+  return {};
+}
+
+WINSVC_INLINE result<void> send_control(verb_context& context, const model::command& command) {
+  const auto service = context.open("control", os::access_rights::user_control);
+  if (!service) return failure{service.error()};
+  const std::string number = std::to_string(command.control);
+  const auto done = context.scm().control_service(service->get(), command.control);
+  if (done) {
+    context.print(context.quoted_name() + " has done control " + number);
+    return {};
+  }
+  switch (done.error()) {
+    case model::win32_error::io_pending:
+      context.print(context.quoted_name() + " has taken control " + number + " and is still at work");
+      return {};
+    case model::win32_error::call_not_implemented:
+    case model::win32_error::invalid_service_control: return missing_hook_error(context, "control", done.error(), "on_control " + number);
+    case model::win32_error::service_request_timeout:
+    case model::win32_error::service_cannot_accept_control:
+    case model::win32_error::service_not_active: return context.make_error("control", done.error());
+    default: break;
+  }
+  // The handle was opened with the right to send it, so this is the hook's own answer, and not the system's.
+  return failure{error{done.error(), "control", context.name(),
+                       "the hook for " + number + " answered: " + os::system_error_message(done.error()), {}}};
+}
+
+WINSVC_INLINE result<void> pause(verb_context& context, const model::command& command) {
+  return change_pause_state(context, command,
+              {"pause", model::control::pause, model::state::paused, model::state::running, "paused", "on_pause"});
+}
+
+WINSVC_INLINE result<void> resume(verb_context& context, const model::command& command) {
+  return change_pause_state(context, command,
+              {"continue", model::control::continue_control, model::state::running, model::state::paused, "running",
+               "on_continue"});
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS

@@ -1,0 +1,141 @@
+// What every verb that manages the service stands on: the way to it with the rights that are needed, the sentence when
+// there is none, and the person who is told.
+//
+//   const auto service = desk.open("stop", os::access::stop | os::access::query_status);
+//   if (!service) return failure{service.error()};      // stop 'hello': it is not installed (1060); install it first
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "winsvc/base/clock.hpp"
+#include "winsvc/base/quote.hpp"
+#include "winsvc/base/result.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/base/error_codes.hpp"
+#include "winsvc/manage/installation.hpp"
+#include "winsvc/scm/spec.hpp"
+#include "winsvc/scm/saved_state.hpp"
+#include "winsvc/os/process.hpp"
+#include "winsvc/os/service_manager.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+class verb_context {
+ public:
+  using raw_handle = os::service_manager::raw_handle;
+
+  struct verb_dependencies {
+    os::service_manager& scm;
+    clock& time;
+    std::function<void(const std::string&)> print;                 ///< gets the lines for the person
+    std::function<std::optional<model::saved_state>()> read_saved_state;  ///< what the service left in its data folder
+    model::install_defaults defaults;
+    std::function<result<std::string>()> read_password = no_password_source;  ///< the account's
+  };
+  verb_context(model::service_spec spec, verb_dependencies dependencies) : spec_(std::move(spec)), dependencies_(std::move(dependencies)) {}
+
+  [[nodiscard]] const model::service_spec& spec() const noexcept { return spec_; }
+  [[nodiscard]] const std::string& name() const noexcept { return spec_.name; }
+  [[nodiscard]] std::string quoted_name() const { return '\'' + spec_.name + '\''; }
+  [[nodiscard]] os::service_manager& scm() const noexcept { return dependencies_.scm; }
+  [[nodiscard]] clock& time() const noexcept { return dependencies_.time; }
+  [[nodiscard]] const model::install_defaults& defaults() const noexcept { return dependencies_.defaults; }
+  [[nodiscard]] std::optional<model::saved_state> state() const {
+    return dependencies_.read_saved_state ? dependencies_.read_saved_state() : std::nullopt;
+  }
+  [[nodiscard]] result<std::string> read_password() const { return dependencies_.read_password(); }
+
+  void print(const std::string& line) const {
+    if (dependencies_.print) dependencies_.print(line);
+  }
+  void warn(const std::string& what) const { print("warning: " + what); }
+
+  /// The error for a code that a call answered.
+  [[nodiscard]] failure<error> make_error(std::string operation, std::uint32_t code) {
+    return make_error(std::move(operation), name(), code);
+  }
+  [[nodiscard]] failure<error> make_error(std::string operation, std::string subject, std::uint32_t code);
+  /// Has Windows refused a call for want of rights? (A service that ends with 5 has not.)
+  [[nodiscard]] bool denied() const noexcept { return access_denied_; }
+
+  result<os::service_handle> open_manager(const std::string& operation, std::uint32_t rights);
+  result<os::service_handle> open(const std::string& operation, std::uint32_t rights) {
+    return open(operation, name(), rights);
+  }
+  result<os::service_handle> open(const std::string& operation, const std::string& service, std::uint32_t rights);
+
+  /// Ours is what has our word in its command line, wherever the executable was then, and what runs this executable.
+  /// Any other service that happens to have the name is left alone.
+  [[nodiscard]] result<void> check_same_program(const std::string& operation, const std::string& binary) const;
+
+ private:
+  static result<std::string> no_password_source() {
+    return failure{error{model::win32_error::invalid_service_account,
+                         "ask for the password",
+                         {},
+                         "there is nobody to ask",
+                         "pipe it in, with --password-stdin"}};
+  }
+  model::service_spec spec_;
+  verb_dependencies dependencies_;
+  bool access_denied_ = false;
+};
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE failure<error> verb_context::make_error(std::string operation, std::string subject, std::uint32_t code) {
+  if (code == model::win32_error::access_denied) access_denied_ = true;
+  return {model::error_with_explanation(code, std::move(operation), std::move(subject), os::system_error_message(code))};
+}
+
+WINSVC_INLINE result<os::service_handle> verb_context::open_manager(const std::string& operation, std::uint32_t rights) {
+  const auto handle = dependencies_.scm.open_manager(rights);
+  if (!handle) {
+    auto error = make_error(operation, handle.error());
+    if (handle.error() == model::win32_error::not_supported) {
+      error.error.message = "services are a thing of Windows";
+      error.error.hint = "'debug' serves in the terminal on every system";
+    }
+    return error;
+  }
+  return os::service_handle(dependencies_.scm, *handle);
+}
+
+WINSVC_INLINE result<os::service_handle> verb_context::open(const std::string& operation, const std::string& service,
+                                             std::uint32_t rights) {
+  const auto manager = open_manager(operation, os::access_rights::manager_connect);
+  if (!manager) return failure{manager.error()};
+  const auto handle = dependencies_.scm.open_service(manager->get(), service, rights);
+  if (!handle) return make_error(operation, service, handle.error());
+  return os::service_handle(dependencies_.scm, *handle);
+}
+
+WINSVC_INLINE result<void> verb_context::check_same_program(const std::string& operation, const std::string& binary) const {
+  const auto arguments = split_command_line(binary);
+  const bool has_word = arguments.size() > 1 && arguments[1] == model::run_service_verb;
+  if (has_word || (!arguments.empty() && strings::equal_nocase(arguments[0], dependencies_.defaults.executable))) return {};
+  return failure{error{model::win32_error::service_exists, operation, name(), "another program's service has that name: " + binary,
+                       "give the app another name"}};
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS

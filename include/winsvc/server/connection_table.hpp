@@ -1,0 +1,178 @@
+// Connection slots: a fixed address for each open connection, and the state that decides which thread owns it.
+//
+//   slot.claim();   // parked -> busy: the caller owns the connection and may run one step
+//   slot.park();    // busy -> parked: no thread owns it; false: an event came, run another step
+//
+// No event is lost and no two threads run the same connection, without a lock. The engine reuses slots and frees them
+// only at its end, because a late event of the poller may still name a slot.
+//
+//   state       call and event                                          next state   owner
+//   free        acquire(): a connection was accepted                    busy         the caller
+//   parked      claim(): an event of the poller, a deadline, a drain    busy         the caller
+//   busy        claim(): an event while a thread owns the slot          busy_rerun   unchanged
+//   busy        park(): the connection waits                            parked       none
+//   busy_rerun  park(): an event came, the owner runs another step      busy         unchanged
+//   busy        release(): closed, the poller has no pending event      free         none
+//   busy        begin_close(): closed, an event is pending              closing      none
+//   closing     end_close(): after the last pending event               free         the caller, once
+//
+// In any other state, claim() returns false and changes nothing.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "winsvc/base/timer_wheel.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/server/connection.hpp"
+#include "winsvc/server/thread_pool.hpp"
+#include "winsvc/http/transport.hpp"
+#include "winsvc/os/native.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+class slot_state {
+ public:
+  slot_state() noexcept { timer_.user_data = this; }
+  slot_state(const slot_state&) = delete;
+  slot_state& operator=(const slot_state&) = delete;
+  /// Parked to busy: returns true, and the caller owns the slot. Busy to busy_rerun: returns false.
+  bool claim() noexcept {
+    auto now = state_.load(std::memory_order_relaxed);
+    for (;;) {
+      if (now == value::parked) {
+        if (state_.compare_exchange_weak(now, value::busy, std::memory_order_acq_rel)) return true;
+      } else if (now != value::busy) {
+        return false;  // free or closing, or already busy_rerun
+      } else if (state_.compare_exchange_weak(now, value::busy_rerun, std::memory_order_acq_rel)) {
+        return false;
+      }
+    }
+  }
+  /// Busy to parked. Returns false if an event came while the slot was busy: the caller still owns the slot.
+  bool park() noexcept {
+    auto now = value::busy;
+    if (state_.compare_exchange_strong(now, value::parked, std::memory_order_acq_rel)) return true;
+    state_.store(value::busy, std::memory_order_relaxed);
+    return false;
+  }
+  /// Free to busy.
+  void acquire() noexcept { state_.store(value::busy, std::memory_order_release); }
+  /// Busy to free.
+  void release() noexcept { state_.store(value::free, std::memory_order_release); }
+  /// Busy to closing: the connection is closed, but the poller may still report an event for this slot.
+  void begin_close() noexcept { state_.store(value::closing); }
+  /// Closing to free. Returns true for one caller only.
+  bool end_close() noexcept {
+    auto now = value::closing;
+    return state_.compare_exchange_strong(now, value::free);
+  }
+  [[nodiscard]] bool is_closing() const noexcept { return state_.load() == value::closing; }
+
+  /// Set by the thread that claims the slot because its deadline has passed; cleared by the next owner.
+  std::atomic<bool> timed_out{false};
+
+ private:
+  friend class deadline_timers;
+  enum class value : std::uint8_t { free, parked, busy, busy_rerun, closing };
+  // acq_rel: the thread that claims a slot sees all writes of the thread that parked it.
+  std::atomic<value> state_{value::free};
+
+  // In ticks of the clock. set() stores deadline_, then loads scheduled_at_; advance() stores scheduled_at_, then loads
+  // deadline_. Both need sequential consistency, so that an earlier deadline is not missed.
+  std::atomic<std::int64_t> deadline_{no_deadline}, scheduled_at_{no_deadline};
+  timer_wheel::timer timer_;  // protected by the mutex of deadline_timers
+  static constexpr std::int64_t no_deadline = (std::numeric_limits<std::int64_t>::max)();
+};
+
+/// Deadlines of all slots, on a timer wheel. Moving a deadline to a later time, which each completed request does,
+/// takes no lock: the wheel finds the new deadline when the old time comes, and schedules the slot again.
+class deadline_timers {
+ public:
+  using steady = std::chrono::steady_clock;
+  using time_point = steady::time_point;
+
+  /// Sets the deadline of a slot that the caller owns. Returns true if it is now the earliest deadline of all slots.
+  bool set(slot_state& slot, time_point deadline) {
+    const auto ticks = deadline.time_since_epoch().count();
+    slot.deadline_.store(ticks);
+    if (ticks >= slot.scheduled_at_.load()) return false;
+    const std::lock_guard lock(mutex_);
+    const auto before = wheel_.next_deadline();
+    wheel_.set(slot.timer_, deadline);
+    slot.scheduled_at_.store(ticks);
+    return deadline < before;
+  }
+  void clear(slot_state& slot) noexcept {
+    slot.deadline_.store(slot_state::no_deadline);
+    const std::lock_guard lock(mutex_);
+    wheel_.clear(slot.timer_);
+    slot.scheduled_at_.store(slot_state::no_deadline);
+  }
+  /// Claims each parked slot whose deadline has passed and calls `f` for it. Returns the time of the next call.
+  template <class F>
+  time_point advance(time_point now, const F& f) {
+    const std::lock_guard lock(mutex_);
+    wheel_.advance(now, [&](timer_wheel::timer& timer) {
+      slot_state& slot = slot_of(timer);
+      slot.scheduled_at_.store(slot_state::no_deadline);  // before deadline_ is loaded; see slot_state
+      const auto deadline = slot.deadline_.load();
+      if (deadline == slot_state::no_deadline) return;
+      if (deadline > now.time_since_epoch().count()) {
+        slot.scheduled_at_.store(deadline);
+        wheel_.set(timer, time_point(steady::duration(deadline)));
+        return;
+      }
+      auto parked = slot_state::value::parked;  // the owner of a busy slot sets the next deadline
+      if (!slot.state_.compare_exchange_strong(parked, slot_state::value::busy, std::memory_order_acq_rel)) return;
+      slot.timed_out.store(true);
+      f(slot);
+    });
+    return wheel_.next_deadline();
+  }
+
+ private:
+  static slot_state& slot_of(timer_wheel::timer& timer) noexcept { return *static_cast<slot_state*>(timer.user_data); }
+  std::mutex mutex_;
+  timer_wheel wheel_{steady::now()};
+};
+
+/// One open connection: its slot state, its registration in the poller, its transport and its HTTP state.
+struct connection_slot final : slot_state, blocking_observer {
+  connection_slot(os::poller& owner_poller, thread_pool& owner_pool) noexcept
+      : poller(owner_poller), pool(owner_pool) {}
+
+  os::poller& poller;
+  thread_pool& pool;
+  os::poller::registration registration;
+  // Latency history of the route whose handler runs. The monitor thread only marks it slow, so relaxed stores suffice.
+  std::atomic<route_latency*> latency{nullptr};
+  std::string client_address;        // empty unless connections are counted by address
+  bool in_blocking_section = false;  // of the owner: its thread is not counted in the thread pool
+
+  std::mutex mutex;  // protects the two below: one thread closes them while another may inspect them
+  std::unique_ptr<socket_transport> transport;
+  std::optional<connection> active_connection;
+
+  /// Called by the transport on the owner's thread before it waits for the client.
+  void on_begin_blocking() noexcept override {
+    if (std::exchange(in_blocking_section, true)) return;
+    poller.arm(registration, os::poll_for::nothing);
+    pool.begin_blocking();
+  }
+  [[nodiscard]] bool has_hung_up() const noexcept override { return poller.has_hung_up(registration); }
+};
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,534 @@
+// HTTP server: the implementation of the engine (server/engine.hpp). It accepts connections, serves them on the thread
+// pool, and drains them at stop.
+//
+// An idle connection is parked: it is registered in the poller, has a deadline in the timer wheel, occupies no thread
+// and costs some hundred bytes. When it is readable, a pool thread runs one step of it (server/connection.hpp) and parks
+// its slot again. A drain first accepts the clients that have already connected and closes the listener; then it closes
+// idle connections and completes the requests in flight with `Connection: close`. The server does not parse requests.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "winsvc/base/log.hpp"
+#include "winsvc/base/result.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/server/connection.hpp"
+#include "winsvc/server/thread_pool.hpp"
+#include "winsvc/server/engine.hpp"
+#include "winsvc/server/connection_table.hpp"
+#include "winsvc/server/tls.hpp"
+#include "winsvc/base/error_codes.hpp"
+#include "winsvc/os/native.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+class server final : private thread_pool::work_source {
+ public:
+  server(const router& routes, const wire::limits& limits, logger& log);
+  /// Drains with a limit of 0 if drain() was not called, and waits for handlers that still run.
+  ~server();
+  server(const server&) = delete;
+  server& operator=(const server&) = delete;
+
+  // The public functions are those of the engine; their comments are in server/engine.hpp.
+  [[nodiscard]] result<void> bind(const std::string& host, std::uint16_t port);
+  [[nodiscard]] os::endpoint address() const { return address_; }
+  void tls(std::shared_ptr<tls_identity> identity);
+  void on_response(std::function<void(const access_record&)> f) { state_.on_response.push_back(std::move(f)); }
+  void start();
+  void pause(bool paused) noexcept { state_.paused.store(paused); }
+  [[nodiscard]] bool is_paused() const noexcept { return state_.paused.load(); }
+  drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
+  void abandon_threads() { thread_pool_.abandon(); }
+  // Current numbers and statistics.
+  [[nodiscard]] std::size_t in_flight() const noexcept { return state_.in_flight.load(); }
+  [[nodiscard]] std::size_t websockets() const noexcept { return state_.websockets.load(); }
+  [[nodiscard]] std::size_t connections() const noexcept { return open_count_.load(); }
+  [[nodiscard]] std::size_t threads() const { return thread_pool_.size(); }
+  [[nodiscard]] std::uint64_t response_count() const noexcept { return state_.response_count.load(); }
+  [[nodiscard]] http::request_statistics& statistics() noexcept { return state_.statistics; }
+  [[nodiscard]] std::vector<active_request> active_requests(std::size_t limit);
+  void serve(transport& transport);
+
+ private:
+  static thread_pool_limits thread_pool_limits_for(const wire::limits& limits);
+
+  // The work source of the thread pool; `user_data` is a slot_state: the listener's or that of a connection_slot.
+  std::size_t wait_ready(void** output, std::size_t capacity) noexcept override {
+    return poller_.wait(output, capacity);
+  }
+  void wake() noexcept override { poller_.wake(); }
+  bool claim(void* user_data) noexcept override;
+  void serve(void* user_data, thread_pool::thread_role role, std::shared_ptr<void>& thread_context) noexcept override;
+  void on_slow(void* user_data) noexcept override;
+  thread_pool::time_point run_timers(thread_pool::time_point now) noexcept override;
+
+  void accept_connections(bool accept_all) noexcept;
+  void add_connection(os::tcp_socket socket);
+  void reject_connection(os::tcp_socket socket, int status, const char* reason, const std::string& address);
+  connection_slot& acquire_slot(os::tcp_socket socket);
+  void run_connection(connection_slot& slot, bool on_io_thread, scratch_buffers& buffers) noexcept;
+  bool park(connection_slot& slot, const wait_condition& next) noexcept;
+  void close_connection(connection_slot& slot) noexcept;
+  void release_slot(connection_slot& slot) noexcept;
+  void wake_all();
+  void warn_rate_limited(std::atomic<std::int64_t>& last_warning, const std::string& text);
+
+  const wire::limits limits_;
+  logger& log_;
+  request_processor processor_;
+  engine_state state_;
+  os::endpoint address_;
+  os::tcp_socket listener_;
+  os::waker drain_waker_;
+  os::poller poller_;
+  deadline_timers deadlines_;
+
+  slot_state listener_slot_;
+  os::poller::registration listener_registration_;
+  std::mutex accept_mutex_;  // held while connections are accepted and while the listener is closed
+  // Time of the last warning of each kind, in ms. A compare-exchange selects one thread per second.
+  std::atomic<std::int64_t> last_accept_error_warning_{0}, last_connection_limit_warning_{0},
+      last_queue_full_warning_{0};
+
+  mutable std::mutex mutex_;  // protects the members below; locked before the mutex of a slot
+  std::condition_variable connection_closed_;
+  std::deque<connection_slot> slots_;
+  std::vector<connection_slot*> free_slots_;
+  std::map<std::string, std::size_t> connections_by_address_;
+  std::atomic<std::size_t> open_count_{0};  // written under mutex_; atomic, so that connections() takes no lock
+  std::shared_ptr<tls_identity> identity_;
+  bool started_ = false;
+  thread_pool thread_pool_;  // the last member: its threads end before the other members are destroyed
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE thread_pool_limits server::thread_pool_limits_for(const wire::limits& limits) {
+  thread_pool_limits result;
+  result.io_threads = os::processor_count();
+  result.min_threads = (std::max)(result.io_threads + 2, std::size_t{4});
+  result.max_threads = (std::max)(limits.threads, result.min_threads);
+  result.queue_limit = limits.queue;
+  return result;
+}
+
+WINSVC_INLINE server::server(const router& routes, const wire::limits& limits, logger& log)
+    : limits_(limits),
+      log_(log),
+      processor_(routes, limits_, log),
+      thread_pool_(*this, thread_pool_limits_for(limits)) {}
+
+WINSVC_INLINE server::~server() {
+  static_cast<void>(drain(std::chrono::milliseconds(0)));
+  thread_pool_.stop();
+  poller_.wait_for_pending();
+}
+
+WINSVC_INLINE result<void> server::bind(const std::string& host, std::uint16_t port) {
+  const os::endpoint requested{host, port};
+  if (!drain_waker_.is_open() || !poller_.is_open()) {
+    const auto code = os::socket_api::last_error();
+    return failure{
+        model::error_with_explanation(code, "prepare to listen on", requested.text(), os::system_error_message(code))};
+  }
+  auto listener = os::tcp_socket::listen(host, port);
+  if (!listener) {
+    const auto code = listener.error();
+    error error =
+        model::error_with_explanation(code, "listen on", requested.text(), os::system_error_message(code));
+    if (code == model::win32_error::address_in_use || code == model::win32_error::access_to_address) {
+      if (const auto owner = os::port_owner(requested); !owner.empty()) error.message += ": in use by " + owner;
+    }
+    return failure{std::move(error)};
+  }
+  listener_ = std::move(*listener);
+  address_ = listener_.local();
+  address_.tls = identity_ != nullptr;
+  return {};
+}
+
+WINSVC_INLINE void server::tls(std::shared_ptr<tls_identity> identity) {
+  const std::lock_guard lock(mutex_);
+  identity_ = std::move(identity);
+}
+
+WINSVC_INLINE void server::start() {
+  listener_slot_.acquire();
+  started_ = true;
+  thread_pool_.start();
+  poller_.add_listener(listener_registration_, listener_, &listener_slot_);
+  if (!listener_slot_.park()) static_cast<void>(thread_pool_.submit(&listener_slot_, true));
+  else poller_.arm_accept(listener_registration_);
+}
+
+WINSVC_INLINE void server::serve(transport& transport) {
+  connection connection(transport, processor_, state_, limits_);
+  scratch_buffers buffers;
+  step_options options;
+  // The transport does not wait: if a step must wait, its deadline counts as passed.
+  for (auto wait = connection.advance(buffers, options); wait.reason != wait_reason::closed;
+       wait = connection.advance(buffers, options))
+    options.timed_out = wait.reason != wait_reason::yield;
+}
+
+WINSVC_INLINE bool server::claim(void* user_data) noexcept {
+  auto* const slot = static_cast<slot_state*>(user_data);
+  if (slot->claim()) return true;
+  if (slot != &listener_slot_ && slot->is_closing()) release_slot(*static_cast<connection_slot*>(slot));
+  return false;
+}
+
+WINSVC_INLINE void server::on_slow(void* user_data) noexcept {
+  if (user_data == &listener_slot_) return;
+  auto& slot = *static_cast<connection_slot*>(static_cast<slot_state*>(user_data));
+  if (route_latency* const latency = slot.latency.load()) latency->mark_slow();
+}
+
+WINSVC_INLINE thread_pool::time_point server::run_timers(thread_pool::time_point now) noexcept {
+  return deadlines_.advance(now, [this](slot_state& slot) { static_cast<void>(thread_pool_.submit(&slot, true)); });
+}
+
+WINSVC_INLINE void server::serve(void* user_data, thread_pool::thread_role role,
+                                 std::shared_ptr<void>& thread_context) noexcept {
+  if (user_data == &listener_slot_) return accept_connections(false);
+  connection_slot& slot = *static_cast<connection_slot*>(static_cast<slot_state*>(user_data));
+  try {
+    if (!thread_context) thread_context = std::make_shared<scratch_buffers>();
+  } catch (const std::exception&) {  // out of memory
+    return close_connection(slot);
+  }
+  run_connection(slot, role == thread_pool::thread_role::io, *static_cast<scratch_buffers*>(thread_context.get()));
+}
+
+/// Runs steps of a connection until it must wait, then parks its slot.
+WINSVC_INLINE void server::run_connection(connection_slot& slot, bool on_io_thread, scratch_buffers& buffers) noexcept {
+  step_options options;
+  options.latency = &slot.latency;
+  constexpr int max_steps = 16;  // then other connections go first
+  for (int step = 0;; ++step) {
+    if (step == max_steps) return static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(&slot), true));
+    options.timed_out = slot.timed_out.exchange(false);
+    if (poller_.is_sending(slot.registration) && !options.timed_out) {  // the poller sends the response
+      if (slot.park()) return;
+      continue;
+    }
+    const auto sent_bytes = poller_.take_sent_bytes(slot.registration);
+    if (sent_bytes > 0) slot.active_connection->mark_sent(sent_bytes);
+    options.skip_slow_handlers = on_io_thread && !slot.in_blocking_section;
+    const auto next = slot.active_connection->advance(buffers, options);
+    options.queue_full = false;
+    if (slot.in_blocking_section) {
+      slot.in_blocking_section = false;
+      on_io_thread = false;
+      thread_pool_.end_blocking();
+    }
+    if (next.reason == wait_reason::closed) return close_connection(slot);
+    if (next.reason == wait_reason::yield)
+      return static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(&slot), true));
+    if (next.reason == wait_reason::blocking_thread) {
+      if (thread_pool_.submit(static_cast<slot_state*>(&slot), false)) return;
+      warn_rate_limited(last_queue_full_warning_, "request queue full; sending 503 to new requests");
+      options.queue_full = true;
+      continue;
+    }
+    // On a completion port only the TLS library can send its records, so this thread waits.
+    if (!os::poller::supports_write_wait && next.reason == wait_reason::writable && slot.transport->is_encrypted()) {
+      slot.on_begin_blocking();
+      const auto remaining =
+          std::chrono::duration_cast<std::chrono::milliseconds>(next.deadline - connection::steady::now());
+      if (!slot.transport->wait_writable(remaining)) slot.timed_out.store(true);
+      continue;
+    }
+    if (park(slot, next)) return;
+  }
+}
+
+/// Waits for `next` without a thread. Returns false if an event came already: the caller still owns the slot.
+WINSVC_INLINE bool server::park(connection_slot& slot, const wait_condition& next) noexcept {
+  if (deadlines_.set(slot, next.deadline)) thread_pool_.wake_monitor();
+  const auto event = next.reason == wait_reason::writable ? os::poll_for::writable : os::poll_for::readable;
+  poller_.arm(slot.registration, event, slot.active_connection->unsent());
+  return slot.park();
+}
+
+/// Accepts waiting clients: at most 64 per event, so that open connections are served in between, or `accept_all` in a
+/// drain.
+WINSVC_INLINE void server::accept_connections(bool accept_all) noexcept {
+  const std::unique_lock lock(accept_mutex_);
+  constexpr int max_per_event = 64, max_in_drain = 4096;  // clients may connect as fast as they are accepted
+  bool failed = false;
+  for (int i = 0; i < (accept_all ? max_in_drain : max_per_event) && listener_.is_open(); ++i) {
+    auto result = poller_.accept(listener_registration_);
+    if (!result && os::socket_api::would_block(result.error())) break;
+    try {
+      if (result) {
+        add_connection(std::move(*result));
+        continue;
+      }
+      // The client closed before it was accepted, or the process has no free descriptor. The listener tries again after
+      // a delay; otherwise the service would be RUNNING and unreachable.
+      warn_rate_limited(last_accept_error_warning_,
+                        "cannot accept a connection: " + os::system_error_message(result.error()) + " (" +
+                            std::to_string(result.error()) + "); trying again");
+    } catch (const std::exception&) {  // out of memory: this client loses its connection
+    }
+    failed = true;
+    break;
+  }
+  if (accept_all) return;
+  constexpr std::chrono::milliseconds retry_delay{20};
+  do {
+    if (!listener_.is_open()) return listener_slot_.release();
+    if (failed) {
+      if (deadlines_.set(listener_slot_, deadline_timers::steady::now() + retry_delay)) thread_pool_.wake_monitor();
+    } else {
+      poller_.arm_accept(listener_registration_);
+    }
+  } while (!listener_slot_.park());
+}
+
+/// Logs at most one warning per second and kind.
+WINSVC_INLINE void server::warn_rate_limited(std::atomic<std::int64_t>& last_warning, const std::string& text) {
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                       std::chrono::steady_clock::now().time_since_epoch()).count();
+  auto before = last_warning.load();
+  if (now - before < 1000 || !last_warning.compare_exchange_strong(before, now)) return;
+  log_.warn(text);
+}
+
+WINSVC_INLINE void server::add_connection(os::tcp_socket socket) {
+  std::string address;
+  if (limits_.connections_per_address > 0) {
+    address = socket.peer().host;
+    const std::lock_guard lock(mutex_);
+    if (connections_by_address_[address] >= limits_.connections_per_address)
+      return reject_connection(std::move(socket), 429, "too many connections from one client", address);
+  }
+  if (open_count_.load() >= limits_.connections)
+    return reject_connection(std::move(socket), 503, "too many connections are open", {});
+
+  connection_slot& slot = acquire_slot(std::move(socket));
+  try {
+    if (!address.empty()) {
+      const std::lock_guard lock(mutex_);
+      ++connections_by_address_[address];
+      slot.client_address.swap(address);
+    }
+  } catch (...) {
+    close_connection(slot);
+    throw;
+  }
+  if (!poller_.add(slot.registration, slot.transport->native(), static_cast<slot_state*>(&slot)))
+    return close_connection(slot);
+  if (!park(slot, slot.active_connection->initial_wait()))
+    static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(&slot), true));
+}
+
+/// Returns a busy slot with a new connection.
+WINSVC_INLINE connection_slot& server::acquire_slot(os::tcp_socket socket) {
+  const std::lock_guard lock(mutex_);
+  if (free_slots_.empty()) {
+    free_slots_.reserve(slots_.size() + 1);  // so that close_connection() needs no memory
+    free_slots_.push_back(&slots_.emplace_back(poller_, thread_pool_));
+  }
+  connection_slot& slot = *free_slots_.back();
+  slot.transport = make_transport(std::move(socket), drain_waker_, identity_);
+  slot.transport->set_blocking_observer(&slot);
+  try {
+    slot.active_connection.emplace(*slot.transport, processor_, state_, limits_);
+  } catch (...) {
+    slot.transport.reset();
+    throw;
+  }
+  free_slots_.pop_back();
+  ++open_count_;
+  slot.acquire();
+  return slot;
+}
+
+/// Rejects a client without a slot: sends the error in one call and closes.
+WINSVC_INLINE void server::reject_connection(os::tcp_socket socket, int status, const char* reason,
+                                             const std::string& address) {
+  warn_rate_limited(last_connection_limit_warning_, std::string(reason) + (address.empty() ? "" : ": " + address) +
+                                                        "; rejecting new connections with " + std::to_string(status));
+  if (!identity_) {
+    const std::string response = error_response(status, reason);
+    static_cast<void>(socket.send(response.data(), response.size(), std::chrono::milliseconds(0)));
+  }
+  socket.shutdown_send();
+  char discarded[4096];  // closing a socket with unread input resets it, and the client would lose the response
+  std::size_t received = 0;
+  static_cast<void>(socket.receive(discarded, sizeof discarded, received, std::chrono::milliseconds(0)));
+}
+
+WINSVC_INLINE void server::close_connection(connection_slot& slot) noexcept {
+  deadlines_.clear(slot);
+  const bool is_free = poller_.remove(slot.registration);
+  {
+    const std::lock_guard lock(slot.mutex);
+    slot.active_connection.reset();
+    if (slot.transport) slot.transport->close();
+    slot.transport.reset();
+  }
+  if (is_free) {
+    slot.release();
+  } else {
+    slot.begin_close();
+  }
+  const std::lock_guard lock(mutex_);
+  if (!slot.client_address.empty()) {
+    const auto entry = connections_by_address_.find(slot.client_address);
+    if (entry != connections_by_address_.end() && --entry->second == 0) connections_by_address_.erase(entry);
+    slot.client_address.clear();
+  }
+  if (is_free) free_slots_.push_back(&slot);
+  --open_count_;
+  connection_closed_.notify_all();
+  if (!is_free && poller_.has_no_pending(slot.registration) && slot.end_close()) free_slots_.push_back(&slot);
+}
+
+/// Frees a closing slot after the last event of the poller.
+WINSVC_INLINE void server::release_slot(connection_slot& slot) noexcept {
+  if (!poller_.has_no_pending(slot.registration) || !slot.end_close()) return;
+  const std::lock_guard lock(mutex_);
+  free_slots_.push_back(&slot);
+}
+
+WINSVC_INLINE std::vector<active_request> server::active_requests(std::size_t limit) {
+  std::vector<active_request> requests;
+  const std::lock_guard lock(mutex_);
+  for (auto& slot : slots_) {
+    if (requests.size() == limit) break;
+    const std::lock_guard slot_lock(slot.mutex);
+    if (!slot.transport || !slot.active_connection) continue;
+    if (auto request = slot.active_connection->current_request()) requests.push_back(*std::move(request));
+  }
+  return requests;
+}
+
+/// Runs a step of each parked connection, so that it sees `draining`.
+WINSVC_INLINE void server::wake_all() {
+  std::vector<connection_slot*> slots;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& slot : slots_) slots.push_back(&slot);
+  }
+  for (auto* slot : slots) {
+    if (slot->claim()) static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(slot), true));
+  }
+}
+
+WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
+  drain_report report;
+  const auto responses_before = state_.response_count.load();
+  state_.draining.store(true);  // before the last clients are accepted: their responses must have Connection: close
+  if (std::exchange(started_, false)) accept_connections(true);  // clients that connected before the stop are served
+  {
+    const std::lock_guard lock(accept_mutex_);
+    if (listener_.is_open()) static_cast<void>(poller_.remove(listener_registration_));
+    listener_.close();
+  }
+  drain_waker_.wake();
+  wake_all();
+
+  auto reported_responses = responses_before;
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  const auto all_closed = [this] { return open_count_.load() == 0; };
+  std::unique_lock lock(mutex_);
+  const auto report_progress = [&] {
+    const auto now = state_.response_count.load();
+    if (now == reported_responses || !progress) return;
+    reported_responses = now;
+    lock.unlock();
+    progress();
+    lock.lock();
+  };
+  while (!all_closed() && connection_closed_.wait_until(lock, deadline) != std::cv_status::timeout) report_progress();
+  report_progress();  // also if no wait was necessary
+  if (!all_closed()) {
+    report.aborted = state_.in_flight.load() + state_.websockets.load();
+    constexpr std::size_t max_listed = 10;
+    for (auto& slot : slots_) {
+      const std::lock_guard slot_lock(slot.mutex);
+      if (!slot.transport) continue;
+      const auto request =
+          report.aborted_requests.size() < max_listed ? slot.active_connection->current_request() : std::nullopt;
+      if (request) {
+        const auto age = std::chrono::duration_cast<std::chrono::seconds>(request->age).count();
+        report.aborted_requests.push_back(request->request_line + ' ' + std::to_string(age) + " s");
+      }
+      slot.transport->abort_connection();
+    }
+    // A thread that waits for the network wakes at once; a handler that computes has another 500 ms.
+    constexpr auto abort_limit = std::chrono::milliseconds(500);
+    connection_closed_.wait_for(lock, abort_limit, all_closed);
+  }
+  report.completed = static_cast<std::size_t>(state_.response_count.load() - responses_before);
+  report.stuck_threads = open_count_.load();
+  lock.unlock();
+
+  if (report.stuck_threads == 0) thread_pool_.stop();
+  return report;
+}
+
+// --- engine ----------------------------------------------------------------------------------------------------------
+
+WINSVC_INLINE engine::engine(const router& routes, const wire::limits& limits, logger& log)
+    : server_(std::make_unique<server>(routes, limits, log)) {}
+WINSVC_INLINE engine::~engine() = default;
+
+WINSVC_INLINE result<void> engine::bind(const std::string& host, std::uint16_t port) {
+  return server_->bind(host, port);
+}
+WINSVC_INLINE os::endpoint engine::address() const { return server_->address(); }
+WINSVC_INLINE void engine::tls(std::shared_ptr<tls_identity> identity) { server_->tls(std::move(identity)); }
+WINSVC_INLINE void engine::on_response(std::function<void(const access_record&)> f) {
+  server_->on_response(std::move(f));
+}
+WINSVC_INLINE void engine::start() { server_->start(); }
+WINSVC_INLINE void engine::pause(bool paused) noexcept { server_->pause(paused); }
+WINSVC_INLINE bool engine::is_paused() const noexcept { return server_->is_paused(); }
+WINSVC_INLINE drain_report engine::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
+  return server_->drain(limit, progress);
+}
+WINSVC_INLINE void engine::abandon_threads() { server_->abandon_threads(); }
+WINSVC_INLINE std::size_t engine::in_flight() const noexcept { return server_->in_flight(); }
+WINSVC_INLINE std::size_t engine::websockets() const noexcept { return server_->websockets(); }
+WINSVC_INLINE std::size_t engine::connections() const noexcept { return server_->connections(); }
+WINSVC_INLINE std::size_t engine::threads() const { return server_->threads(); }
+WINSVC_INLINE std::uint64_t engine::response_count() const noexcept { return server_->response_count(); }
+WINSVC_INLINE http::request_statistics& engine::statistics() noexcept { return server_->statistics(); }
+WINSVC_INLINE std::vector<active_request> engine::active_requests(std::size_t limit) {
+  return server_->active_requests(limit);
+}
+WINSVC_INLINE void engine::serve(transport& transport) { server_->serve(transport); }
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

@@ -1,0 +1,362 @@
+// TLS transport between a socket and HTTP; requires a TLS library in cpp-httplib (OpenSSL or Mbed TLS).
+//
+//   svc.tls("cert.pem", "key.pem");   // next to the executable; -DCPPHTTPLIB_OPENSSL_SUPPORT ... -lssl -lcrypto
+//
+// TLS 1.2 or later. The certificate file contains the certificate of the service first, then those of the intermediate
+// authorities. The key has no passphrase, because a service cannot prompt for one: restrict the file to the service
+// account. A reload (PARAMCHANGE) reads both files again for new connections; if they are invalid, the error is logged
+// and the old ones stay in use.
+//
+// The timeout of a request head applies to the handshake. A client that sends plain HTTP receives a 400 in plain HTTP.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "winsvc/base/error.hpp"
+#include "winsvc/base/result.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/request_processor.hpp"
+#include "winsvc/api/httplib.hpp"
+#include "winsvc/server/tls_identity.hpp"
+#include "winsvc/http/transport.hpp"
+#include "winsvc/base/error_codes.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+namespace http {
+
+/// Returns the transport for an accepted socket: with TLS if `identity` is not null.
+[[nodiscard]] std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
+                                                               std::shared_ptr<tls_identity> identity);
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HTTP
+#if WINSVC_TLS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// Clears the error queue of this thread, so that an old error is not taken for a new one. Returns the first message.
+WINSVC_INLINE std::string pop_tls_errors() {
+  std::string first;
+  for (int i = 0; i < 16; ++i) {  // size of OpenSSL's queue
+    const auto code = httplib::tls::get_error();
+    if (code == 0) break;
+    if (first.empty()) first = httplib::tls::error_string(code);
+  }
+  return first;
+}
+
+WINSVC_INLINE tls_identity::~tls_identity() { httplib::tls::free_context(native_); }
+
+WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files& files) {
+  constexpr std::uint32_t not_found = 2, not_valid = 13;  // ERROR_FILE_NOT_FOUND, ERROR_INVALID_DATA
+  const auto fail = [](std::uint32_t code, const char* operation, const std::string& path, std::string message,
+                          std::string hint) {
+    return failure{error{code, operation, path, std::move(message), std::move(hint)}};
+  };
+  constexpr const char* read_hint = "check the path, and that the service account can read the file";
+
+  const auto certificate = os::read_file(files.certificate);
+  if (!certificate)
+    return fail(not_found, "read certificate", files.certificate, "the file cannot be read", read_hint);
+  const auto key = os::read_file(files.key);
+  if (!key) return fail(not_found, "read key", files.key, "the file cannot be read", read_hint);
+  if (certificate->find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
+    return fail(not_valid, "read certificate", files.certificate, "it contains no certificate in PEM format",
+                "convert it: openssl x509 -inform der -in FILE -out cert.pem");
+  }
+  if (key->find("ENCRYPTED") != std::string::npos) {  // OpenSSL would prompt for the passphrase, and block
+    return fail(not_valid, "read key", files.key, "the key has a passphrase, which a service cannot enter",
+                "remove it: openssl pkey -in FILE -out key.pem; let only the service account read that file");
+  }
+  if (key->find("PRIVATE KEY-----") == std::string::npos) {
+    return fail(not_valid, "read key", files.key, "it contains no private key in PEM format",
+                "use the key file that was created with the certificate");
+  }
+
+  pop_tls_errors();
+  const auto library_error = [](const char* default_message) {
+    std::string message = pop_tls_errors();
+    return message.empty() ? std::string(default_message) : message;
+  };
+  constexpr const char* rejected = "the TLS library rejected the file";
+  std::shared_ptr<tls_identity> identity(new tls_identity(httplib::tls::create_server_context()));
+  if (!identity->native())
+    return fail(not_valid, "prepare TLS for", files.certificate, library_error("the TLS library failed"), {});
+  {
+    // First from memory, which checks that certificate and key match; below from the file, with the chain.
+    const tls_identity trial(httplib::tls::create_server_context());
+    if (!httplib::tls::set_server_cert_pem(trial.native(), certificate->c_str(), key->c_str(), "")) {
+      return fail(not_valid, "use certificate", files.certificate, library_error(rejected),
+                  "check that '" + files.key + "' is its key and that both files are complete");
+    }
+  }
+  if (!httplib::tls::set_min_version(identity->native(), httplib::tls::Version::TLS1_2) ||
+      !httplib::tls::set_server_cert_file(identity->native(), files.certificate.c_str(), files.key.c_str(), "")) {
+    return fail(not_valid, "use certificate", files.certificate, library_error(rejected),
+                "check that all certificates in it are complete and that the certificate of the service is the first");
+  }
+  if (!files.client_authorities.empty()) {
+    if (!httplib::tls::set_client_ca_file(identity->native(), files.client_authorities.c_str(), nullptr)) {
+      return fail(not_valid, "read client authorities", files.client_authorities, library_error(rejected),
+                  "use a file with their certificates in PEM format");
+    }
+    httplib::tls::set_verify_client(identity->native(), true);
+  #ifdef CPPHTTPLIB_OPENSSL_SUPPORT
+    // Without a session id context, OpenSSL rejects a verified client that resumes its session.
+    constexpr unsigned char name[] = {'w', 'i', 'n', 's', 'v', 'c'};
+    SSL_CTX_set_session_id_context(static_cast<SSL_CTX*>(identity->native()), name, sizeof name);
+  #endif
+  }
+  pop_tls_errors();
+  return identity;
+}
+
+/// State of a session, and its transitions:
+///
+///   handshaking  the handshake is complete                        -> ready
+///   handshaking  plain HTTP, or the handshake fails               -> broken
+///   ready        an error of the library                          -> broken
+///   any          a send times out, perhaps in the middle of a record -> broken
+class tls_transport final : public socket_transport {
+ public:
+  tls_transport(os::tcp_socket socket, os::waker& drain, std::shared_ptr<tls_identity> identity)
+      : socket_transport(std::move(socket), drain),
+        identity_(std::move(identity)),
+        session_(httplib::tls::create_session(identity_->native(), static_cast<socket_t>(socket_.native()))) {}
+  ~tls_transport() override { httplib::tls::free_session(session_); }
+
+  os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received,
+                       std::chrono::milliseconds limit) noexcept override {
+    const auto deadline = steady::now() + limit;
+    for (;;) {
+      const auto need = read(buffer, capacity, received);
+      if (need != wait_need::read && need != wait_need::write) return outcome(need);
+      const auto remaining = time_until(deadline);
+      if (remaining.count() <= 0) return os::transfer::timed_out;
+      const bool ready = need == wait_need::read ? socket_.wait_readable(remaining) : socket_.wait_writable(remaining);
+      if (!ready) return os::transfer::timed_out;
+    }
+  }
+  [[nodiscard]] bool has_no_input() const noexcept override { return false; }  // the library buffers input
+  [[nodiscard]] bool needs_write(bool) const noexcept override { return last_need_ == wait_need::write; }
+  [[nodiscard]] bool needs_handshake() const noexcept override { return state_ == state::handshaking; }
+
+  os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
+                            std::chrono::milliseconds limit) noexcept override {
+    const auto deadline = steady::now() + limit;
+    for (bool last = false;; ) {  // a record may arrive in parts, and no part ends the wait
+      const auto need = read(buffer, capacity, received);
+      if (need != wait_need::read && need != wait_need::write) return outcome(need);
+      if (last) return os::transfer::timed_out;
+      if (need == wait_need::write) {
+        last = !socket_.wait_writable(time_until(deadline));
+      } else {
+        last = drain_->wait_for(socket_, time_until(deadline)) != os::waker::outcome::ready;
+      }
+    }
+  }
+
+  os::transfer send(const char* bytes, std::size_t count, std::chrono::milliseconds limit) noexcept override {
+    for (std::size_t sent = 0;; bytes += sent, count -= sent) {
+      const auto result = send_some(bytes, count, sent);
+      if (result != os::transfer::timed_out) return result;
+      const bool ready =
+          last_need_ == wait_need::write ? socket_.wait_writable(limit) : socket_.wait_readable(limit);
+      if (!ready) {
+        state_ = state::broken;  // a part of a record may have been sent
+        return os::transfer::timed_out;
+      }
+    }
+  }
+  os::transfer send_some(const char* bytes, std::size_t count, std::size_t& sent) noexcept override {
+    constexpr std::size_t max_record = 16 * 1024;  // mutex_ is free for a reader between two records
+    for (sent = 0; sent < count;) {
+      std::size_t written = 0;
+      // After a retry, the library requires the same bytes.
+      const auto need = write(bytes + sent, (std::min)(count - sent, max_record), written);
+      if (need == wait_need::read || need == wait_need::write) return os::transfer::timed_out;
+      if (need != wait_need::nothing) return outcome(need);
+      sent += written;
+    }
+    return os::transfer::done;
+  }
+
+  stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept override {
+    const auto deadline = steady::now() + limit;
+    for (;;) {
+      const auto woken = drain_->wait_for(socket_, time_until(deadline));
+      if (woken == os::waker::outcome::woken) return stream_event::draining;
+      if (woken == os::waker::outcome::timed_out) return stream_event::timed_out;
+      if (woken == os::waker::outcome::failed || socket_.peer_closed()) return stream_event::peer_closed;
+      // A readable socket may have the close_notify of the client. It is a record, so a read is necessary.
+      if (early_size_ == 0) {
+        const auto need = read(early_, sizeof early_, early_size_);
+        if (need == wait_need::closed || need == wait_need::failed) return stream_event::peer_closed;
+        if (need == wait_need::read && time_until(deadline).count() > 0) continue;
+      }
+      // The next request has arrived, so the socket stays readable: check it every 100 ms.
+      const auto remaining = time_until(deadline);
+      if (remaining.count() <= 0) return stream_event::timed_out;
+      std::this_thread::sleep_for((std::min)(remaining, std::chrono::milliseconds(100)));
+    }
+  }
+
+  close_reason shutdown(close_reason reason) noexcept override {
+    if (state_ == state::ready) {
+      const std::lock_guard lock(mutex_);
+      pop_tls_errors();
+      httplib::tls::shutdown(session_, true);
+    }
+    // If the handshake failed, close with a delay, so that the client receives the alert.
+    const bool failed = state_ != state::ready && reason == close_reason::idle;
+    return socket_transport::shutdown(failed ? close_reason::after_response : reason);
+  }
+
+  [[nodiscard]] os::endpoint local() const override {
+    auto endpoint = socket_transport::local();
+    endpoint.tls = true;
+    return endpoint;
+  }
+  [[nodiscard]] bool is_encrypted() const noexcept override { return true; }
+
+ private:
+  using steady = std::chrono::steady_clock;
+  enum class wait_need { nothing, read, write, closed, failed };  // result of a library call: what it waits for
+  enum class state { handshaking, ready, broken };
+
+  [[nodiscard]] static std::chrono::milliseconds time_until(steady::time_point deadline) noexcept {
+    const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady::now());
+    return (std::max)(remaining, std::chrono::milliseconds(0));
+  }
+  [[nodiscard]] static os::transfer outcome(wait_need need) noexcept {
+    return need == wait_need::nothing ? os::transfer::done
+           : need == wait_need::closed ? os::transfer::closed
+                                       : os::transfer::failed;
+  }
+  [[nodiscard]] wait_need map_result(const httplib::tls::TlsError& e) noexcept {
+    using httplib::tls::ErrorCode;
+    switch (e.code) {
+      case ErrorCode{}: return wait_need::nothing;  // ErrorCode::Success collides with a macro of X11
+      case ErrorCode::WantRead: return last_need_ = wait_need::read;
+      case ErrorCode::WantWrite: return last_need_ = wait_need::write;
+      case ErrorCode::PeerClosed: return wait_need::closed;
+      default: state_ = state::broken; return wait_need::failed;
+    }
+  }
+
+  wait_need read(char* buffer, std::size_t capacity, std::size_t& received) noexcept {
+    received = 0;
+    if (early_size_ > 0 && buffer != early_) {
+      received = (std::min)(capacity, early_size_);
+      std::copy(early_, early_ + received, buffer);
+      std::copy(early_ + received, early_ + early_size_, early_);
+      early_size_ -= received;
+      return wait_need::nothing;
+    }
+    const std::lock_guard lock(mutex_);
+    if (state_ == state::handshaking) {
+      if (const auto need = handshake(); need != wait_need::nothing) return need;
+    }
+    if (state_ != state::ready) return wait_need::failed;
+    pop_tls_errors();
+    httplib::tls::TlsError e;
+    const auto n = httplib::tls::read(session_, buffer, capacity, e);
+    if (n <= 0) return n == 0 ? wait_need::closed : map_result(e);
+    received = static_cast<std::size_t>(n);
+    return wait_need::nothing;
+  }
+  wait_need write(const char* bytes, std::size_t count, std::size_t& written) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (state_ != state::ready) return wait_need::failed;
+    pop_tls_errors();
+    httplib::tls::TlsError e;
+    const auto n = httplib::tls::write(session_, bytes, count, e);
+    if (n <= 0) return n == 0 ? wait_need::closed : map_result(e);
+    written = static_cast<std::size_t>(n);
+    return wait_need::nothing;
+  }
+
+  /// Continues the handshake as far as possible without waiting.
+  wait_need handshake() noexcept {
+    char first = 0;
+    if (!handshake_done_ && !socket_.peek(first))
+      return socket_.peer_closed() ? wait_need::closed : last_need_ = wait_need::read;
+    if (!handshake_done_ && first >= 'A' && first <= 'Z') {  // a TLS handshake record begins with byte 22
+      state_ = state::broken;
+      reject_plain_http();
+      return wait_need::closed;
+    }
+    handshake_done_ = true;
+    pop_tls_errors();
+    const auto need = session_ ? map_result(httplib::tls::accept(session_)) : wait_need::failed;
+    if (need == wait_need::nothing) state_ = state::ready;
+    else if (need != wait_need::read && need != wait_need::write) state_ = state::broken;
+    return need;
+  }
+  void reject_plain_http() noexcept {
+    try {
+      const std::string response = error_response(400, "this port requires HTTPS: use https://");
+      static_cast<void>(socket_.send(response.data(), response.size(), std::chrono::milliseconds(0)));
+    } catch (...) {  // out of memory: close without a response
+    }
+  }
+
+  std::shared_ptr<tls_identity> identity_;  // outlives the session
+  std::mutex mutex_;  // a session allows one call at a time, and a WebSocket sends while it receives
+  httplib::tls::session_t session_;
+  std::atomic<state> state_{state::handshaking};  // atomic because it is read without mutex_
+  wait_need last_need_ = wait_need::read;
+  bool handshake_done_ = false;   // the first byte was checked, so it is not plain HTTP
+  char early_[1024];              // input that wait_stream_event() has read, for the next receive
+  std::size_t early_size_ = 0;
+};
+
+WINSVC_INLINE std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
+                                                               std::shared_ptr<tls_identity> identity) {
+  if (!identity) return std::make_unique<socket_transport>(std::move(socket), drain);
+  return std::make_unique<tls_transport>(std::move(socket), drain, std::move(identity));
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#else
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE tls_identity::~tls_identity() = default;
+
+WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files& files) {
+  return failure{error{model::win32_error::not_supported, "use certificate", files.certificate,
+                       "cpp-httplib is built without TLS", "define CPPHTTPLIB_OPENSSL_SUPPORT"}};
+}
+WINSVC_INLINE std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
+                                                               std::shared_ptr<tls_identity>) {
+  return std::make_unique<socket_transport>(std::move(socket), drain);
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif
+
+#endif  // WINSVC_BODIES_HTTP

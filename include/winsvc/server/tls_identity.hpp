@@ -1,0 +1,33 @@
+// TLS identity: the certificate and key of an HTTPS listener, loaded by cpp-httplib's TLS library (server/tls.hpp).
+#pragma once
+
+#include <memory>
+
+#include "winsvc/api/tls_options.hpp"
+#include "winsvc/base/result.hpp"
+#include "winsvc/config/abi.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// Certificate and key in the form of the TLS library. Shared by the connections that started with them.
+class tls_identity {
+ public:
+  /// Loads and checks the files. The error names the file and the remedy.
+  [[nodiscard]] static result<std::shared_ptr<tls_identity>> load(const tls_files& files);
+  ~tls_identity();
+  tls_identity(const tls_identity&) = delete;
+  tls_identity& operator=(const tls_identity&) = delete;
+
+  /// Context of the TLS library, for example an SSL_CTX.
+  [[nodiscard]] void* native() const noexcept { return native_; }
+
+ private:
+  explicit tls_identity(void* native) noexcept : native_(native) {}
+  void* native_;
+};
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,91 @@
+// What codes mean to the person who meets them.
+#include "winsvc/base/error_codes.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <iterator>
+#include <string>
+
+using namespace winsvc::model;
+
+TEST_CASE("the table is in the order of its codes, each once") {
+  for (std::size_t i = 1; i < std::size(explanations); ++i) {
+    CAPTURE(explanations[i].win32_error);
+    CHECK(explanations[i - 1].win32_error < explanations[i].win32_error);
+  }
+}
+
+TEST_CASE("every code that a person meets has words and a remedy") {
+  constexpr std::uint32_t met[] = {5,    997,  1051, 1052, 1053, 1055, 1056, 1057, 1058, 1059, 1060,
+                                   1061, 1062, 1063, 1064, 1066, 1067, 1068, 1069, 1072, 1073, 1075,
+                                   1077, 1078, 1223, 1297, 1326, 1332, 1385, 1460, 10013, 10048, 10049};
+  for (const std::uint32_t code : met) {
+    CAPTURE(code);
+    const explanation* e = explain(code);
+    REQUIRE(e != nullptr);
+    CHECK_FALSE(e->message.empty());
+    CHECK_FALSE(e->hint.empty());
+    const std::string sentence = error_with_explanation(code, "start", "hello").to_string();
+    CHECK(sentence == "start 'hello': " + std::string(e->message) + " (" + std::to_string(code) + "); " +
+                          std::string(e->hint));
+  }
+}
+
+TEST_CASE("words and remedies are parts of a sentence: no capital at the front, no dot at the end, one line") {
+  for (const auto& e : explanations) {
+    for (const std::string_view part : {e.message, e.hint}) {
+      if (part.empty()) continue;
+      CAPTURE(e.win32_error);
+      CHECK_FALSE((part.front() >= 'A' && part.front() <= 'Z'));
+      CHECK(part.back() != '.');
+      CHECK(part.back() != ' ');
+      CHECK(part.front() != ' ');
+      CHECK(part.find('\n') == std::string_view::npos);
+    }
+  }
+}
+
+TEST_CASE("a known code gets our words, an unknown one the system's") {
+  CHECK(error_with_explanation(5, "install", "hello", "Zugriff verweigert").to_string() ==
+        "install 'hello': access denied (5); run from an elevated prompt");
+  CHECK(error_with_explanation(4711, "install", "hello", "the stars are wrong").to_string() ==
+        "install 'hello': the stars are wrong (4711)");
+  CHECK(error_with_explanation(4711, "install", "hello").to_string() == "install 'hello' (4711)");
+  CHECK(explain(0) == nullptr);
+  CHECK(explain(0xFFFFFFFF) == nullptr);
+  static_assert(explain(1072)->win32_error == 1072);
+}
+
+TEST_CASE("the exit codes of status and of a usage error are none of the system codes that verbs end with") {
+  CHECK(exit_codes::ok == 0);
+  CHECK(exit_codes::usage == 2);
+  CHECK(exit_codes::not_running == 3);
+  CHECK(exit_codes::not_installed == 4);
+}
+
+TEST_CASE("names of codes have Win32's numbers") {
+  CHECK(win32_error::access_denied == 5);
+  CHECK(win32_error::not_supported == 50);
+  CHECK(win32_error::call_not_implemented == 120);
+  CHECK(win32_error::invalid_level == 124);
+  CHECK(win32_error::io_pending == 997);
+  CHECK(win32_error::dependent_services_running == 1051);
+  CHECK(win32_error::invalid_service_control == 1052);
+  CHECK(win32_error::service_request_timeout == 1053);
+  CHECK(win32_error::service_already_running == 1056);
+  CHECK(win32_error::invalid_service_account == 1057);
+  CHECK(win32_error::service_disabled == 1058);
+  CHECK(win32_error::service_cannot_accept_control == 1061);
+  CHECK(win32_error::cancelled == 1223);
+  CHECK(win32_error::timeout == 1460);
+  CHECK(win32_error::invalid_tag == 1733);
+  CHECK(win32_error::service_does_not_exist == 1060);
+  CHECK(win32_error::service_not_active == 1062);
+  CHECK(win32_error::failed_controller_connect == 1063);
+  CHECK(win32_error::service_marked_for_delete == 1072);
+  CHECK(win32_error::service_exists == 1073);
+  CHECK(win32_error::address_in_use == 10048);
+  CHECK(win32_error::access_to_address == 10013);
+  CHECK(win32_error::address_not_available == 10049);
+}

@@ -1,0 +1,60 @@
+// What doctor finds, shown, and what it reads out of a folder's security.
+#include "winsvc/diagnose/finding.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+using namespace winsvc::model;
+using names = std::vector<std::string>;
+
+TEST_CASE("findings are lines with their weight, what was seen, and what to do; and how many of which") {
+  const std::vector<finding> findings = {{severity::ok, "name", "'hello'", "", false},
+                                    {severity::problem, "port", "it is taken", "choose another", false},
+                                    {severity::warning, "drift", "startup: manual -> auto", "update", true}};
+  CHECK(findings_text(findings) ==
+        "ok       name          'hello'\n"
+        "problem  port          it is taken\n"
+        "                       -> choose another\n"
+        "warning  drift         startup: manual -> auto\n"
+        "                       -> update\n"
+        "\n1 problem, 1 warning\n");
+  CHECK(findings_json({findings[1]}) ==
+        "{\"problems\":1,\"warnings\":0,\"findings\":[{\"weight\":\"problem\",\"about\":\"port\",\"seen\":\"it is "
+        "taken\",\"remedy\":\"choose another\",\"fixable\":false}]}\n");
+  CHECK(findings_text({}) == "\n0 problems, 0 warnings\n");
+}
+
+TEST_CASE("a folder of one's own can be closed; that of a person or of all is left") {
+  using winsvc::model::restrict_folder_hint;
+  CHECK(restrict_folder_hint("C:\\apps").find("icacls \"C:\\apps\" /inheritance:r") != std::string::npos);
+  for (const char* folder : {"C:\\", "C:\\Windows", "C:\\Users\\ann\\Downloads", "D:\\users\\x", "\\\\server\\share"}) {
+    CAPTURE(folder);
+    CHECK(restrict_folder_hint(folder).find("icacls") == std::string::npos);
+  }
+}
+
+TEST_CASE("who may change a folder is read from its entries, whatever way the rights are written") {
+  CHECK(untrusted_writers("D:AI(A;OICIID;FA;;;BA)(A;OICIID;0x1200a9;;;BU)").empty());
+  CHECK(untrusted_writers("D:(A;OICI;FA;;;WD)") == names{"everyone"});
+  CHECK(untrusted_writers("D:(A;;FA;;;DU)(A;;FA;;;S-1-5-21-1-2-3-514)") == names{"domain users", "domain guests"});
+  CHECK(untrusted_writers("D:(A;;FA;;;S-1-5-21-1-2-3-1001)").empty());  // one person
+  CHECK(untrusted_writers("D:(A;;FW;;;NU)(A;;FW;;;AN)(A;;FW;;;AC)") == names{"network users", "anonymous users", "packaged apps"});
+  CHECK(untrusted_writers("D:(XA;;FA;;;BU;(@User.x==1))(OA;;FA;;;WD)") == names{"users", "everyone"});
+  CHECK(untrusted_writers("D:(D;;FA;;;BU)(A;;FA;;;BU)").empty());
+  CHECK(untrusted_writers("D:(D;;FX;;;BU)(A;;FA;;;BU)") == names{"users"});
+  CHECK(untrusted_writers("O:BA") == names{"everyone"});  // no list is no limit
+  CHECK(untrusted_writers("D:(A;OICI;0x1301bf;;;AU)(A;;FA;;;S-1-5-32-545)") == names{"authenticated users", "users"});
+  CHECK(untrusted_writers("D:(A;;CCSW;;;BU)").empty());
+  CHECK(untrusted_writers("D:(A;;FRFX;;;BU)").empty());
+  CHECK(untrusted_writers("D:(A;;FRFW;;;BU)") == names{"users"});
+  CHECK(untrusted_writers("D:(A;CIIO;DC;;;BU)") == names{"users"});
+  CHECK(untrusted_writers("D:(A;OICI;0x100002;;;IU)(A;OICI;0x2;;;IU)") == names{"interactive users"});
+  CHECK(untrusted_writers("D:(D;;FA;;;WD)").empty());  // denied
+  CHECK(untrusted_writers("D:NO_ACCESS_CONTROL") == names{"everyone"});
+  CHECK(untrusted_writers("O:BAG:BAD:P(A;;FA;;;SY)S:(AU;SA;FA;;;WD)").empty());  // what is audited is not allowed
+  CHECK(untrusted_writers("").empty());
+  CHECK(untrusted_writers("D:(A;;0xZZ;;;WD)") == names{"everyone"});
+  CHECK(untrusted_writers("D:(A;;FA;;;WD").empty());
+}

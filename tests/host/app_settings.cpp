@@ -1,0 +1,317 @@
+// Settings of a service that runs, under the simulated SCM: from the file to a handler, and through a reload.
+#include "support.hpp"
+
+#include <chrono>
+#include <fstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+using namespace support;
+using winsvc::service;
+using winsvc::setup_error;
+
+namespace {
+
+void put(const folder& data, const std::string& content) {
+  std::ofstream(data.path + "/hello.ini", std::ios::binary) << content;
+}
+
+/// Replaces the file in one step. std::ofstream empties it first, and on a slow machine the service reads it then.
+void replace(const folder& data, const std::string& content) {
+  REQUIRE(winsvc::os::replace_file(data.path + "/hello.ini", content));
+}
+/// Writes the file in place and in one step; the content must not be shorter than before.
+void overwrite(const folder& data, const std::string& content) {
+  std::fstream(data.path + "/hello.ini", std::ios::binary | std::ios::in | std::ios::out) << content;
+}
+
+/// A service whose settings file is `hello.ini` in its data folder.
+struct configured {
+  folder data;
+  simulated_scm scm;
+  configured() {
+    scm.data_folder = data.path;
+    scm.launch.config = data.path + "/hello.ini";
+  }
+  bool logged(std::string_view what) {
+    return eventually([&] { return data.log().find(what) != std::string::npos; });
+  }
+};
+
+const auto app = [](service& svc) {
+  auto greeting = svc.setting("greeting", "hello", "what to say");
+  auto workers = svc.setting<int>("workers", 4, "threads", winsvc::between(1, 64), winsvc::at_start);
+  auto token = svc.setting("store.token", "", "of the store", winsvc::secret);
+  svc.get("/", [=] { return *greeting + ' ' + std::to_string(*workers) + ' ' + *token; });
+};
+
+}  // namespace
+
+TEST_CASE("a handler reads what the file says, and after a reload what it says now; the log has what changed") {
+  configured c;
+  put(c.data, "greeting = hi\n[store]\ntoken = s3cret\n");
+  c.scm.start(app);
+  CHECK(get(c.scm, "/").body == "hi 4 s3cret");
+
+  put(c.data, "greeting = good day\nworkers = 8\n[store]\ntoken = n3w\n");
+  CHECK(c.scm.reload() == 0);
+
+  CHECK(c.logged("setting greeting: 'good day', was 'hi' (hello.ini:1)"));
+  CHECK(c.logged("setting store.token (hello.ini:4)"));
+  CHECK(c.logged("setting workers: '8', was '4' (hello.ini:2) holds from the next start on"));
+  CHECK(eventually([&] { return has(c.scm.events(), "7 simulated reloaded"); }));
+  CHECK(get(c.scm, "/").body == "good day 4 n3w");
+  CHECK(c.scm.stop() == 0);
+  CHECK(c.scm.wait() == 0);
+  CHECK(c.data.log().find("s3cret") == std::string::npos);
+  CHECK(c.scm.violations().empty());
+}
+
+TEST_CASE("a torn settings file changes nothing: the service goes on, and says so") {
+  configured c;
+  put(c.data, "greeting = hi\n");
+  diary d;
+  auto hooked = [&](service& svc) {
+    app(svc);
+    svc.on_reload([&] { d.note("reload"); });
+  };
+  c.scm.start(hooked);
+
+  put(c.data, std::string("greeting = good day\nwork\0\0\0\0", 28));
+  CHECK(c.scm.reload() == 0);
+
+  CHECK(c.logged("reload: read 'hello.ini:2': there is a zero byte: the file is damaged, or no text (13); save it as "
+                 "UTF-8; no setting was changed"));
+  CHECK(get(c.scm, "/").body == "hi 4 ");
+  CHECK(d.text().empty());  // there is nothing new to be read
+  std::filesystem::remove(c.data.path + "/hello.ini");
+  CHECK(c.scm.reload() == 0);
+  CHECK(c.logged("the file was not found (2); check the path; no setting was changed"));
+  CHECK(get(c.scm, "/").body == "hi 4 ");
+  put(c.data, "greeting = good day\n");
+  CHECK(c.scm.reload() == 0);
+  CHECK(eventually([&] { return d.text() == "reload"; }));
+  CHECK(get(c.scm, "/").body == "good day 4 ");
+}
+
+TEST_CASE("a value that cannot be taken fails the start, with all that is wrong and where it stands") {
+  configured c;
+  put(c.data, "workers = 100\ngreting = hi\n");
+
+  c.scm.start(app);
+
+  CHECK(c.scm.wait() == 13);
+  const std::string sentence =
+      "read 'hello.ini:1': 'workers' must lie between 1 and 64, and '100' does not (13); read 'hello.ini:2': there is "
+      "no setting 'greting' (13); did you mean 'greeting'?";
+  CHECK(c.data.left().failure == sentence);
+  CHECK(c.data.log().find(sentence) != std::string::npos);
+  CHECK(has(c.scm.events(), "3 " + sentence));
+  CHECK(c.scm.violations().empty());
+}
+
+TEST_CASE("a settings file that was named and is not there fails the start; the usual one need not be there") {
+  configured c;
+  c.scm.start(app);
+  CHECK(c.scm.wait() == 2);
+  CHECK(c.data.left().failure.find("read the settings '" + c.data.path) == 0);
+
+  simulated_scm without;
+  without.start(app);
+  CHECK(get(without, "/").body == "hello 4 ");
+}
+
+TEST_CASE("host and port are settings, and what the command line says of them is stronger") {
+  configured c;
+  put(c.data, "host = 127.0.0.1\nport = 0\n");
+  c.scm.launch.host.reset();
+  c.scm.launch.port.reset();
+  auto elsewhere = [](service& svc) { svc.listen("192.0.2.1", 1); };
+  c.scm.start(elsewhere);
+  CHECK(get(c.scm, "/livez").status == 200);
+  CHECK(c.scm.stop() == 0);
+  CHECK(c.scm.wait() == 0);
+
+  configured other;
+  put(other.data, "host = 192.0.2.1\nport = 1\n");
+  other.scm.start(app);
+  CHECK(get(other.scm, "/livez").status == 200);
+}
+
+TEST_CASE("how much the log keeps is a setting, also while the service runs") {
+  configured c;
+  put(c.data, "log_level = warn\n");
+  auto talks = [](service& svc) {
+    svc.get("/{word}", [&svc](const std::string& word) {
+      svc.log().debug("debug " + word);
+      svc.log().info("info " + word);
+      svc.log().warn("warn " + word);
+      return "";
+    });
+  };
+  c.scm.start(talks);
+  get(c.scm, "/one");
+  put(c.data, "log_level = debug\n");
+  CHECK(c.scm.reload() == 0);
+  CHECK(c.logged("setting log_level: 'debug', was 'warn' (hello.ini:1)"));
+  get(c.scm, "/two");
+
+  CHECK(c.logged("warn two"));
+  const std::string log = c.data.log();
+  CHECK(log.find("info one") == std::string::npos);
+  CHECK(log.find("warn one") != std::string::npos);
+  CHECK(log.find("debug two") != std::string::npos);
+}
+
+TEST_CASE("a setting can be read where it is declared") {
+  configured c;
+  put(c.data, "route = /there\n");
+  auto reads = [](service& svc) {
+    const auto route = svc.setting("route", "/here", "where it answers", winsvc::at_start);
+    svc.get(*route, [] { return "yes"; });
+  };
+  c.scm.start(reads);
+  CHECK(get(c.scm, "/there").body == "yes");
+}
+
+TEST_CASE("variables have the service's name for all its instances, whether or not the app says it") {
+  for (const auto* name : {"hello", "hello$blue"}) {
+    winsvc::host::service_definition plan;
+    plan.spec.name = name;
+    winsvc::model::launch_options launch;
+    launch.instance = "blue";
+    winsvc::host::load_setting_sources(plan, launch, "/apps/hello");
+    CHECK(plan.settings.sources().prefix == "HELLO");
+    CHECK(plan.settings.sources().file_name == "hello-blue.ini");
+  }
+}
+
+TEST_CASE("a setting that cannot be is told where it is declared") {
+  const auto says = [](void (*describe)(service&)) -> std::string {
+    winsvc::host::service_definition plan;
+    service svc(plan);
+    try {
+      describe(svc);
+    } catch (const setup_error& e) {
+      return e.what();
+    }
+    return "nothing";
+  };
+  CHECK(says([](service& svc) { svc.setting("a", 1); svc.setting("A", 2); }).find("it is declared at settings.cpp:") !=
+        std::string::npos);
+  CHECK(says([](service& svc) { svc.setting("port", 1); }).find("every service has it") != std::string::npos);
+  CHECK(says([](service& svc) { svc.setting("a b", 1); }).find("a name has letters") != std::string::npos);
+  CHECK(says([](service& svc) { svc.setting("a", 0, "", winsvc::between(1, 2)); })
+            .find("its default must lie between 1 and 2") != std::string::npos);
+  CHECK(says([](service& svc) {
+          svc.setting("a", 3, "", winsvc::satisfies([](int n) { return n % 2 == 0; }, "be even"));
+        }).find("its default must be even") != std::string::npos);
+  CHECK(says([](service& svc) { svc.setting("a", 1); svc.name("x"); }).find("say it before the first setting") !=
+        std::string::npos);
+  CHECK(says([](service& svc) { svc.name("x"); svc.setting("a", 1); }) == "nothing");
+}
+
+TEST_CASE("a rule that throws at a reload is a fault of the file like any other, and the service goes on") {
+  configured c;
+  put(c.data, "pattern = a\n");
+  auto ruled = [](service& svc) {
+    auto pattern = svc.setting("pattern", "x", "what to look for", winsvc::satisfies([](const std::string& s) {
+      if (s[0] == '(') throw std::runtime_error("mismatched '('");
+      return true;
+    }, "be a regular expression"));
+    svc.get("/", [=] { return *pattern; });
+  };
+  c.scm.start(ruled);
+  put(c.data, "pattern = (a\n");
+  CHECK(c.scm.reload() == 0);
+
+  CHECK(c.logged("hello.ini:1': 'pattern' must be a regular expression (mismatched '('), and '(a' does not"));
+  CHECK(get(c.scm, "/").body == "a");
+  CHECK(c.scm.stop() == 0);
+  CHECK(c.scm.wait() == 0);
+}
+
+TEST_CASE("what a reload changed is in the log whatever the log keeps") {
+  configured c;
+  put(c.data, "greeting = hi\nlog_level = error\n");
+  c.scm.start(app);
+  put(c.data, "greeting = good day\nlog_level = error\n");
+  CHECK(c.scm.reload() == 0);
+  CHECK(c.logged("setting greeting: 'good day', was 'hi'"));
+  CHECK(c.scm.stop() == 0);
+  CHECK(c.scm.wait() == 0);
+}
+
+TEST_CASE("with reload_on_change a saved file is read without being asked to; what is beside it is not, nor a save of the same") {
+  configured c;
+  put(c.data, "greeting = hi\n");
+  diary d;
+  auto watched = [&](service& svc) {
+    app(svc);
+    svc.reload_on_change();
+    svc.on_reload([&] { d.note("reload"); });
+  };
+  c.scm.start(watched);
+
+  overwrite(c.data, "greeting = hi\n");
+  std::ofstream(c.data.path + "/other.ini") << "greeting = no\n";
+  std::this_thread::sleep_for(winsvc::host::settings_watcher::settle_time * 3);
+  CHECK(d.text().empty());
+
+  overwrite(c.data, "greeting = good day\n");
+  CHECK(eventually([&] { return get(c.scm, "/").body == "good day 4 "; }));
+  CHECK(c.logged("hello.ini has changed"));
+
+  std::ofstream(c.data.path + "/hello.ini.new", std::ios::binary) << "greeting = renamed\n";
+  std::filesystem::rename(c.data.path + "/hello.ini.new", c.data.path + "/hello.ini");
+  CHECK(eventually([&] { return get(c.scm, "/").body == "renamed 4 "; }));
+  CHECK(eventually([&] { return d.text() == "reload reload"; }));
+  CHECK(c.scm.stop() == 0);
+  CHECK(c.scm.wait() == 0);
+  CHECK(c.scm.violations().empty());
+}
+
+TEST_CASE("what was changed while the start hooks ran is seen as well, and half a file changes nothing until the rest is there") {
+  configured c;
+  put(c.data, "greeting = hi\n");
+  auto watched = [&](service& svc) {
+    app(svc);
+    svc.reload_on_change().on_start([&] { replace(c.data, "greeting = late\n"); });
+  };
+  c.scm.start(watched);
+  CHECK(eventually([&] { return get(c.scm, "/").body == "late 4 "; }));
+
+  replace(c.data, "greeting = half\nworkers");
+  CHECK(c.logged("no setting was changed"));
+  CHECK(get(c.scm, "/").body == "late 4 ");
+
+  replace(c.data, "greeting = half\nworkers = 9\n");
+  CHECK(eventually([&] { return get(c.scm, "/").body == "half 4 "; }));
+  CHECK(c.scm.stop() == 0);
+  CHECK(c.scm.wait() == 0);
+}
+
+#ifndef _WIN32  // where the folder of a file that is watched cannot go
+TEST_CASE("when the folder of the settings file has gone the log says that changes are not seen any more") {
+  configured c;
+  const std::string folder = c.data.path + "/settings";
+  std::filesystem::create_directories(folder);
+  c.scm.launch.config = folder + "/hello.ini";
+  std::ofstream(folder + "/hello.ini") << "greeting = hi\n";
+  auto watched = [&](service& svc) {
+    app(svc);
+    svc.reload_on_change();
+  };
+  c.scm.start(watched);
+
+  REQUIRE(winsvc::os::replace_file(folder + "/hello.ini", "greeting = hello\n"));
+  REQUIRE(eventually([&] { return get(c.scm, "/").body == "hello 4 "; }));  // it is watched
+  std::filesystem::remove_all(folder);
+
+  CHECK(c.logged("hello.ini are not seen any more; 'reload' still reads it"));
+  CHECK(get(c.scm, "/").body == "hello 4 ");
+  CHECK(c.scm.stop() == 0);
+  CHECK(c.scm.wait() == 0);
+}
+#endif

@@ -1,0 +1,89 @@
+// Whom a service runs as.
+#include "winsvc/scm/account.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace winsvc::model;
+
+TEST_CASE("an account is known by its word, by Windows' names for it, and by anybody's name") {
+  using k = account_kind;
+  struct row { const char* asked; k kind; const char* name; };
+  const row rows[] = {
+      {"virtual", k::virtual_account, "NT SERVICE\\hello"},
+      {"Virtual", k::virtual_account, "NT SERVICE\\hello"},
+      {"nt service\\HELLO", k::virtual_account, "NT SERVICE\\hello"},
+      {"system", k::local_system, "LocalSystem"},
+      {"localsystem", k::local_system, "LocalSystem"},
+      {".\\LocalSystem", k::local_system, "LocalSystem"},
+      {"NT AUTHORITY\\SYSTEM", k::local_system, "LocalSystem"},
+      {"local-service", k::local_service, "NT AUTHORITY\\LocalService"},
+      {"LocalService", k::local_service, "NT AUTHORITY\\LocalService"},
+      {"NT AUTHORITY\\LOCAL SERVICE", k::local_service, "NT AUTHORITY\\LocalService"},
+      {"network-service", k::network_service, "NT AUTHORITY\\NetworkService"},
+      {"NT Authority\\NetworkService", k::network_service, "NT AUTHORITY\\NetworkService"},
+      {"NT AUTHORITY\\Network Service", k::network_service, "NT AUTHORITY\\NetworkService"},
+      {"CORP\\web$", k::managed, "CORP\\web$"},
+      {"CORP\\anna", k::user, "CORP\\anna"},
+      {" CORP\\anna ", k::user, "CORP\\anna"},
+      {"anna@corp.example", k::user, "anna@corp.example"},
+      {".\\anna", k::user, ".\\anna"},
+      {"anna", k::user, ".\\anna"},
+      {"anna b", k::user, ".\\anna b"},
+  };
+  for (const auto& r : rows) {
+    CAPTURE(r.asked);
+    const auto parsed = parse_account(r.asked, "hello");
+    REQUIRE(parsed);
+    CHECK(parsed->kind == r.kind);
+    CHECK(parsed->name == r.name);
+    CHECK(parse_account(parsed->name, "hello")->name == r.name);  // what Windows gives back is the same account
+    CHECK(parse_account(parsed->name, "hello")->kind == r.kind);
+  }
+}
+
+TEST_CASE("what is no account, or another service's, is refused with a remedy") {
+  struct row { const char* asked; const char* said; };
+  const row rows[] = {
+      {"", "it is empty"},
+      {"  ", "it is empty"},
+      {"\\anna", "it is no account name"},
+      {"CORP\\", "it is no account name"},
+      {"CORP\\eu\\anna", "it is no account name"},
+      {"NT SERVICE\\other", "it is the virtual account of another service"},
+      {"NT SERVICE\\hello$blue", "it is the virtual account of another service"},
+      {"web$", "a managed account has a domain"},
+  };
+  for (const auto& r : rows) {
+    CAPTURE(r.asked);
+    const auto parsed = parse_account(r.asked, "hello");
+    REQUIRE_FALSE(parsed);
+    CHECK(parsed.error().code == 1057);
+    CHECK(parsed.error().message == r.said);
+    CHECK_FALSE(parsed.error().hint.empty());
+  }
+}
+
+TEST_CASE("passwords: NULL for virtual and managed accounts, \"\" for the built-in ones, asked for a person's") {
+  struct row { const char* asked; std::optional<std::string> fixed; bool asks; bool right; bool losing_rights_warning; };
+  const row rows[] = {
+      {"virtual", {}, false, false, false},      {"CORP\\web$", {}, false, true, false},
+      {"system", "", false, false, true},        {"local-service", "", false, false, true},
+      {"network-service", "", false, false, true}, {"CORP\\anna", "", true, true, true},
+  };
+  for (const auto& r : rows) {
+    CAPTURE(r.asked);
+    const auto parsed = parse_account(r.asked, "hello");
+    REQUIRE(parsed);
+    if (!r.asks) CHECK(parsed->fixed_password() == r.fixed);
+    CHECK(parsed->needs_password() == r.asks);
+    CHECK(parsed->needs_logon_right() == r.right);
+    CHECK(parsed->losing_rights_warning().empty() != r.losing_rights_warning);
+  }
+}
+
+TEST_CASE("an account of this machine is looked up by its bare name") {
+  CHECK(lookup_name(".\\anna") == "anna");
+  CHECK(lookup_name("CORP\\anna") == "CORP\\anna");
+  CHECK(lookup_name("anna") == "anna");
+  CHECK(lookup_name("") == "");
+}

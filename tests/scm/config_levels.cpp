@@ -1,0 +1,45 @@
+// What ChangeServiceConfig2W sets.
+#include "winsvc/scm/config_levels.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace winsvc;
+using namespace winsvc::model;
+using namespace std::chrono_literals;
+
+TEST_CASE("a level has Win32's number") {
+  CHECK(number(description_text{}) == 1);
+  CHECK(number(recovery_plan{}) == 2);
+  CHECK(number(delayed_start{}) == 3);
+  CHECK(number(failure_flag{}) == 4);
+  CHECK(number(sid_type{}) == 5);
+  CHECK(number(required_privileges{}) == 6);
+  CHECK(number(preshutdown_timeout{}) == 7);
+  CHECK(config_level_id::description == 1);
+  CHECK(config_level_id::failure_actions == 2);
+  CHECK(config_level_id::delayed_start == 3);
+  CHECK(config_level_id::failure_flag == 4);
+  CHECK(config_level_id::sid_type == 5);
+  CHECK(config_level_id::required_privileges == 6);
+  CHECK(config_level_id::preshutdown == 7);
+}
+
+TEST_CASE("a level is shown as a person reads it") {
+  struct row { config_level level; const char* text; };
+  const row rows[] = {
+      {description_text{"says hello"}, "says hello"},
+      {recovery_plan{{restart_after(5s), no_action()}, 24h}, "restart/5s,none, reset 1d"},
+      {recovery_plan{{}, 0s}, "none, reset 0s"},
+      {delayed_start{true}, "yes"},
+      {delayed_start{false}, "no"},
+      {failure_flag{true}, "yes"},
+      {sid_type{sid_type::none}, "none"},
+      {sid_type{sid_type::unrestricted}, "unrestricted"},
+      {sid_type{sid_type::restricted}, "restricted"},
+      {sid_type{7}, "7"},
+      {required_privileges{}, "all that the account has"},
+      {required_privileges{{"SeA", "SeB"}}, "SeA, SeB"},
+      {preshutdown_timeout{25s}, "25s"},
+  };
+  for (const auto& r : rows) CHECK(format_config_level(r.level) == r.text);
+}

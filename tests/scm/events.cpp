@@ -1,0 +1,43 @@
+// The table of events: IDs that the message file has, each once, each said.
+#include "winsvc/scm/events.hpp"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+using winsvc::model::service_event;
+using winsvc::model::event_level;
+using winsvc::model::event_table;
+using winsvc::model::event_info;
+
+TEST_CASE("every event has an ID of its own from 1 to 1000, a name and a sentence") {
+  std::set<std::uint32_t> ids;
+  std::set<std::string_view> names;
+  for (const auto& r : event_table) {
+    const auto id = static_cast<std::uint32_t>(r.id);
+    CHECK(id >= 1);
+    CHECK(id <= 1000);
+    CHECK(ids.insert(id).second);
+    CHECK(names.insert(r.name).second);
+    CHECK(!r.description.empty());
+    CHECK(&event_info(r.id) == &r);
+  }
+}
+
+TEST_CASE("an ID keeps its meaning: these are in use") {
+  CHECK(static_cast<int>(service_event::started) == 1);
+  CHECK(static_cast<int>(service_event::stopped) == 2);
+  CHECK(static_cast<int>(service_event::failed) == 3);
+  CHECK(static_cast<int>(service_event::degraded) == 4);
+  CHECK(static_cast<int>(service_event::paused) == 5);
+  CHECK(static_cast<int>(service_event::continued) == 6);
+  CHECK(static_cast<int>(service_event::reloaded) == 7);
+  CHECK(static_cast<int>(service_event::crashed) == 8);
+  CHECK(static_cast<int>(service_event::stop_incomplete) == 9);
+  CHECK(static_cast<int>(service_event::error_line) == 10);
+  CHECK(static_cast<int>(service_event::warning_line) == 11);
+  CHECK(static_cast<int>(service_event::line) == 12);
+  CHECK(event_info(service_event::failed).level == event_level::error);
+  CHECK(event_info(service_event::started).level == event_level::information);
+  CHECK(event_info(service_event::degraded).level == event_level::warning);
+}

@@ -1,0 +1,77 @@
+// What follows a failure, as people write it.
+#include "winsvc/scm/recovery.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace winsvc;
+using namespace winsvc::model;
+using namespace std::chrono_literals;
+using actions = std::vector<recovery_action>;
+
+TEST_CASE("a recovery is a list of actions with commas between them") {
+  struct row { const char* text; std::optional<actions> parsed; };
+  const row rows[] = {
+      {"restart/5s,restart/30s,none", actions{restart_after(5s), restart_after(30s), no_action()}},
+      {"restart", actions{restart_after(0s)}},
+      {"RESTART/2m", actions{restart_after(2min)}},
+      {" restart/1m30s , None ", actions{restart_after(90s), no_action()}},
+      {"none,restart/5s", actions{no_action(), restart_after(5s)}},
+      {"restart/250ms", actions{restart_after(250ms)}},
+      {"", actions{}},
+      {"none", actions{}},  // nothing but "none" is no plan at all
+      {"none,none", actions{}},
+      {"restart/49d", actions{restart_after(std::chrono::hours(49 * 24))}},
+      {"restart/50d", {}},  // more milliseconds than Windows counts
+      {"restart/", {}},
+      {"restart/soon", {}},
+      {"restart/-5s", {}},
+      {"none/5s", {}},
+      {"reboot/5s", {}},
+      {"run", {}},
+      {"restart/5s,", {}},
+      {",restart/5s", {}},
+      {"restart/5s;none", {}},
+  };
+  for (const auto& r : rows) {
+    CAPTURE(r.text);
+    CHECK(parse_recovery(r.text) == r.parsed);
+  }
+}
+
+TEST_CASE("what is written is read back as it was") {
+  for (const auto& list : {actions{}, actions{restart_after(5s), no_action(), restart_after(1500ms)},
+                           default_recovery().actions}) {
+    CHECK(parse_recovery(recovery_text(list)) == list);
+  }
+  CHECK(recovery_text({}) == "none");
+  CHECK(recovery_text(default_recovery().actions) == "restart/5s,restart/30s,restart/2m");
+  CHECK(recovery_text({{recovery_action::kind::reboot, 60s}, {recovery_action::kind::run, 0s}}) == "reboot/1m,run/0s");
+  CHECK(recovery_text({{static_cast<recovery_action::kind>(9), 1s}}) == "action 9/1s");
+}
+
+TEST_CASE("a duration is written in the largest unit that says it exactly") {
+  struct row { std::chrono::milliseconds d; const char* text; };
+  const row rows[] = {{0ms, "0s"},   {1ms, "1ms"}, {1500ms, "1500ms"}, {5s, "5s"}, {60s, "1m"},
+                      {90s, "90s"},  {2h, "2h"},   {24h, "1d"},        {36h, "36h"}};
+  for (const auto& r : rows) {
+    CHECK(exact_duration(r.d) == r.text);
+    CHECK(parse_duration(r.text) == r.d);
+  }
+}
+
+TEST_CASE("the default brings the service back, ever more slowly, and begins anew after a day") {
+  const recovery_plan plan = default_recovery();
+  CHECK(plan.actions.size() == 3);
+  for (const auto& a : plan.actions) CHECK(a.kind_of_action == recovery_action::kind::restart);
+  CHECK(plan.reset == 24h);
+  CHECK(plan == default_recovery());
+  CHECK_FALSE(plan == recovery_plan{plan.actions, 1h});
+  CHECK_FALSE(plan == recovery_plan{{}, plan.reset});
+}
+
+TEST_CASE("kinds of actions have Win32's numbers") {
+  CHECK(static_cast<int>(recovery_action::kind::none) == 0);
+  CHECK(static_cast<int>(recovery_action::kind::restart) == 1);
+  CHECK(static_cast<int>(recovery_action::kind::reboot) == 2);
+  CHECK(static_cast<int>(recovery_action::kind::run) == 3);
+}

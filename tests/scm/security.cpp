@@ -1,0 +1,132 @@
+// Security descriptors as text.
+#include "winsvc/scm/security.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace winsvc::model;
+
+namespace {
+const std::string sid = "S-1-5-80-1-2-3", entry = "(A;OICI;0x1200a9;;;S-1-5-80-1-2-3)";
+}
+
+TEST_CASE("an entry is put into the DACL, before what is inherited, and once") {
+  struct row { std::string before, after; };
+  const row rows[] = {
+      {"", "D:" + entry},
+      {"D:", "D:" + entry},
+      {"D:(A;;FA;;;SY)", "D:(A;;FA;;;SY)" + entry},
+      {"D:AI(A;OICIID;FA;;;SY)(A;OICIID;FA;;;BA)", "D:AI" + entry + "(A;OICIID;FA;;;SY)(A;OICIID;FA;;;BA)"},
+      {"D:PAI(A;;FA;;;SY)(A;ID;FA;;;BA)", "D:PAI(A;;FA;;;SY)" + entry + "(A;ID;FA;;;BA)"},
+      {"O:BAG:SYD:(A;;FA;;;SY)S:(AU;FA;FA;;;WD)", "O:BAG:SYD:(A;;FA;;;SY)" + entry + "S:(AU;FA;FA;;;WD)"},
+      {"O:BAG:DU", "O:BAG:DUD:" + entry},
+      {"D:(A;OICIIO;GA;;;CO)", "D:(A;OICIIO;GA;;;CO)" + entry},  // IO is not ID
+      {"D:(XA;;FX;;;S-1-1-0;(@User.Title==\"PM: D:x\"))", "D:(XA;;FX;;;S-1-1-0;(@User.Title==\"PM: D:x\"))" + entry},
+      {"D:NO_ACCESS_CONTROL", "D:NO_ACCESS_CONTROL"},  // an entry would shut everybody else out
+  };
+  for (const auto& r : rows) {
+    CAPTURE(r.before);
+    CHECK(add_ace(r.before, entry) == r.after);
+    CHECK(add_ace(r.after, entry) == r.after);
+  }
+  CHECK_FALSE(has_ace("D:(A;;FA;;;SY)S:" + entry, entry));  // in the SACL it gives no right
+  CHECK(has_ace("O:BAD:" + entry, entry));
+}
+
+TEST_CASE("every entry of an account is taken out, and no other's") {
+  struct row { std::string before, after; };
+  const row rows[] = {
+      {"", ""},
+      {"O:BA", "O:BA"},
+      {"D:" + entry, "D:"},
+      {"D:PAI" + entry + "(A;;FA;;;SY)" + entry, "D:PAI(A;;FA;;;SY)"},
+      {"D:(A;;FA;;;S-1-5-80-1-2-33)(D;;FA;;;s-1-5-80-1-2-3)(A;;FA;;;BS-1-5-80-1-2-3)",
+       "D:(A;;FA;;;S-1-5-80-1-2-33)(A;;FA;;;BS-1-5-80-1-2-3)"},
+      {"D:" + entry + "S:(AU;;FA;;;" + sid + ")", "D:S:(AU;;FA;;;" + sid + ")"},
+      {"D:(A;;FA", "D:(A;;FA"},
+  };
+  for (const auto& r : rows) {
+    CAPTURE(r.before);
+    CHECK(remove_aces_of(r.before, sid) == r.after);
+  }
+  CHECK(remove_aces_of("D:(A;;FA;;;BU)(A;;FA;;;S-1-5-32-545)(A;;FA;;;BA)", "S-1-5-32-545") == "D:(A;;FA;;;BA)");
+  for (const char* sddl : {"D:(A;;FA;;;SY)", "D:AI(A;OICIID;FA;;;SY)", "O:BAG:SYD:(A;;FA;;;SY)S:(AU;FA;FA;;;WD)"}) {
+    CHECK(remove_aces_of(add_ace(sddl, entry), sid) == sddl);
+  }
+}
+
+TEST_CASE("well-known accounts have the letters that Windows writes, so that an entry is found again") {
+  CHECK(control_ace("S-1-5-32-545") == "(A;;CCLCSWRPWPDTLOCRRC;;;BU)");
+  CHECK(trustee("s-1-1-0") == "WD");
+  CHECK(trustee("S-1-5-11") == "AU");
+  CHECK(trustee("S-1-5-32-5450") == "S-1-5-32-5450");
+  CHECK(trustee(sid) == sid);
+}
+
+TEST_CASE("the service may read its program, modify its data, and be controlled without being changed") {
+  CHECK(read_ace(sid) == "(A;OICI;0x1200a9;;;S-1-5-80-1-2-3)");
+  CHECK(modify_ace(sid) == "(A;OICI;0x1301bf;;;S-1-5-80-1-2-3)");
+  const std::string control = control_ace(sid);
+  for (const char* right : {"LC", "RP", "WP", "DT", "CR"}) CHECK(control.find(right) != std::string::npos);
+  for (const char* change : {"DC", "WD", "WO", "SD"}) CHECK(control.find(change) == std::string::npos);
+}
+
+TEST_CASE("the data folder inherits nothing and is opened to the service alone") {
+  const std::string sddl = data_folder_security(sid);
+  CHECK(sddl == "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1301bf;;;S-1-5-80-1-2-3)(A;;0x1200a9;;;BU)"
+                "(A;OINPIO;0x120089;;;BU)");
+}
+
+TEST_CASE("a data folder that is protected already keeps what an administrator made of it") {
+  CHECK(data_folder_security("O:BAD:PAI(A;OICI;FA;;;BA)(A;OICI;FR;;;IU)", sid) ==
+        "O:BAD:PAI(A;OICI;FA;;;BA)(A;OICI;FR;;;IU)" + modify_ace(sid));
+  CHECK(data_folder_security(data_folder_security(sid), sid) == data_folder_security(sid));
+  // Somebody else's folder of our name is made ours, whatever he wrote into it.
+  CHECK(data_folder_security("O:S-1-5-21-7D:P(A;OICI;FA;;;S-1-5-21-7)" + modify_ace(sid), sid) ==
+        data_folder_security(sid));
+  CHECK(data_folder_security("D:P(A;OICI;FA;;;BA)", sid) == data_folder_security(sid));
+  for (const char* open : {"", "O:BAD:AI(A;OICIID;FA;;;SY)", "D:AI(A;OICIID;FA;;;SY)(A;OICIID;0x1301bf;;;BU)", "D:NO_ACCESS_CONTROL"})
+    CHECK(data_folder_security(open, sid) == data_folder_security(sid));
+}
+
+TEST_CASE("rights are written to a folder of the program's own, and not to a drive, to Windows or to everybody's") {
+  struct row { const char* path; bool own; };
+  const row rows[] = {
+      {"C:\\apps", true},
+      {"C:\\Program Files\\Hello", true},
+      {"D:\\Windows Tools", true},
+      {"C:\\apps\\Windows", true},
+      {"/opt/hello", true},
+      {"\\\\?\\C:\\apps", true},
+      {"C:\\Users\\anna\\hello", true},
+      {"C:\\", false},
+      {"c:", false},
+      {"/", false},
+      {".", false},
+      {"", false},
+      {"C:\\Windows", false},
+      {"c:\\windows\\System32", false},
+      {"C:/Windows/", false},
+      {"C:\\Program Files", false},
+      {"C:\\Program Files (x86)\\", false},
+      {"C:\\ProgramData", false},
+      {"C:\\Users", false},
+      {"\\\\server\\share\\hello", false},
+      {"//server/share", false},
+      {"\\\\?\\UNC\\server\\share", false},
+      {"\\\\?\\C:\\", false},
+  };
+  for (const auto& r : rows) {
+    CAPTURE(r.path);
+    CHECK(shared_folder_reason(r.path).empty() == r.own);
+  }
+}
+
+TEST_CASE("a folder is closed when administrators or the system own it and nothing is inherited") {
+  for (const char* closed : {"O:BAD:P(A;;FA;;;BA)", "O:SYD:PAI", "O:BAG:SYD:P(A;;FA;;;BA)", "O:S-1-5-32-544D:P"})
+    CHECK(is_restricted(closed));
+  for (const char* open : {"", "D:P", "O:BA", "O:BAD:AI(A;;FA;;;BA)", "O:BUD:P(A;;FA;;;BA)", "O:S-1-5-21-7D:P", "O:BAXD:P"})
+    CHECK_FALSE(is_restricted(open));
+  CHECK(without_owner("O:BAG:SYD:P(A;;FA;;;BA)") == "D:P(A;;FA;;;BA)");
+  CHECK(without_owner("D:(A;;FA;;;BA)") == "D:(A;;FA;;;BA)");
+  CHECK(without_owner("O:BA").empty());
+}
