@@ -5,8 +5,8 @@
 //   e.start();                                 // serves on its own threads
 //   auto report = e.drain(20s, [] { ... });    // completes the accepted requests, or counts them as aborted
 //
-// It hides the server (server/server.hpp), so that the host, which only starts and stops it, includes neither connections
-// nor cpp-httplib. It does not restart: after drain(), create another engine.
+// It hides the server (server/server.hpp), so that the host, which only starts and stops it, includes neither
+// connections nor cpp-httplib. It does not restart: after drain(), create another engine.
 #pragma once
 
 #include <chrono>

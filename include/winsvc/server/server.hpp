@@ -2,9 +2,10 @@
 // pool, and drains them at stop.
 //
 // An idle connection is parked: it is registered in the poller, has a deadline in the timer wheel, occupies no thread
-// and costs some hundred bytes. When it is readable, a pool thread runs one step of it (server/connection.hpp) and parks
-// its slot again. A drain first accepts the clients that have already connected and closes the listener; then it closes
-// idle connections and completes the requests in flight with `Connection: close`. The server does not parse requests.
+// and costs some hundred bytes. When it is readable, a pool thread runs one step of it (server/connection.hpp) and
+// parks its slot again. A drain first accepts the clients that have already connected and closes the listener; then it
+// closes idle connections and completes the requests in flight with `Connection: close`. The server does not parse
+// requests.
 #pragma once
 
 #include <algorithm>
