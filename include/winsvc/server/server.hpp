@@ -433,12 +433,12 @@ WINSVC_INLINE std::vector<active_request> server::active_requests(std::size_t li
 
 /// Runs a step of each parked connection, so that it sees `draining`.
 WINSVC_INLINE void server::wake_all() {
-  std::vector<connection_slot*> slots;
+  std::vector<connection_slot*> all_slots;
   {
     const std::lock_guard lock(mutex_);
-    for (auto& slot : slots_) slots.push_back(&slot);
+    for (auto& slot : slots_) all_slots.push_back(&slot);
   }
-  for (auto* slot : slots) {
+  for (auto* slot : all_slots) {
     if (slot->claim()) static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(slot), true));
   }
 }
