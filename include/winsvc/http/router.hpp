@@ -56,8 +56,8 @@ class router {
         match.outcome == route::match_outcome::method_not_allowed && method == route::method::options;
     return is_preflight && match.sibling_id ? *handlers_[*match.sibling_id].middleware : *global_middleware_;
   }
-  error_handlers error_handlers;  ///< filled before start
-  std::string upload_folder;      ///< set before start; empty: the temporary folder of the system
+  http::error_handlers error_handlers;  ///< filled before start; qualified, because GCC rejects the name alone
+  std::string upload_folder;            ///< set before start; empty: the temporary folder of the system
 
   /// A served folder; a check at start reports a missing one.
   struct static_folder_entry {

@@ -27,7 +27,6 @@
 //   blocking  io_count_ < limits.io_threads                                              io
 //   blocking  10 s without an item, more than limits.min_threads                         ended
 //   blocking  stop(), and the queue is empty                                             ended
-
 #pragma once
 
 #include <algorithm>
@@ -65,7 +64,8 @@ class thread_pool {
   using time_point = std::chrono::steady_clock::time_point;
   enum class thread_role { io, blocking };
 
-  /// Source of the items. The pool's threads call all functions; an item is an opaque pointer, `user_data`.
+  /// Source of the items; an item is an opaque pointer, `user_data`. The pool calls `wake` on the thread that stops it,
+  /// and the other functions on its own threads.
   class work_source {
    public:
     /// Waits for ready items and writes at most `capacity` of them to `output`. Returns 0 after `wake`.
