@@ -1,4 +1,9 @@
-// Exchange: one request and its response; the stream from which cpp-httplib reads them and to which it writes.
+// Exchange: one request with its response, and the stream from which cpp-httplib reads the request and to which it
+// writes the response.
+//
+//   exchange_stream stream(transport, buffer, output, head, limits);
+//   exchange exchange(head, stream, id, draining);
+//   const bool keep_alive = processor.process(exchange, peer, local);
 //
 // The stream enforces the limits of a body: its framing is decoded here and not by cpp-httplib, one deadline applies to
 // the whole body, and `100 Continue` is sent only when a handler reads the body (RFC 9110 section 10.1.1). Head and
@@ -79,7 +84,6 @@ class exchange_stream final : public httplib::Stream {
   /// Sets the head that cpp-httplib reads.
   void set_normalized_head(std::string head) noexcept { normalized_head_ = std::move(head); }
   /// Moves the body to `target`. Requires a buffered body of known length.
-  /// All of a body of known length, which is here.
   void move_body_to(std::string& target) {
     const auto count = static_cast<std::size_t>(body_bytes_left_);
     target.assign(buffer_.remaining().substr(0, count));
@@ -326,7 +330,7 @@ struct exchange {
 
   const wire::head& head;
   exchange_stream& stream;
-  const std::atomic<bool>& draining;  ///< may become true while the handler runs
+  const std::atomic<bool>& draining;              ///< may become true while the handler runs
   route::match_result match;
   const route::table* routes = nullptr;           ///< the table of `match`
   std::string id;                                 ///< request id, for the log and for a 500
@@ -350,8 +354,6 @@ struct exchange {
 
 /// The exchange of this thread; null outside a request. All connections share cpp-httplib's callbacks, which have no
 /// other access to it.
-
-/// The exchange that this thread is in. cpp-httplib's hooks are shared by all connections and have no other way to it.
 exchange*& current_exchange() noexcept;
 
 }  // namespace http

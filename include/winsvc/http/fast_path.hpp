@@ -1,6 +1,10 @@
 // Fast path: converts a simple request into cpp-httplib's Request and its Response into bytes, without cpp-httplib's
 // parser and writer. Most requests are simple, and the fast path saves about half of the work for them.
 //
+//   request req;
+//   if (is_fast_path_request(head, stream) && fill_request(req, head, peer, local)) ...   // calls the handler
+//   serialize_response(res, connection, stream.output());
+//
 // Other requests (a body that is not received yet or is chunked, a range, an upgrade, a content coding) and streamed
 // responses go through cpp-httplib. Both ways produce the same responses: tests/conformance compares them, and
 // `limits().fast_path = false` disables this one.
@@ -36,7 +40,7 @@ namespace http {
 
 /// True if the response has a complete body, so that serialize_response() can write it. A stream or a file has not.
 [[nodiscard]] bool is_complete_response(const response& res) noexcept;
-/// Value of the Date header. Each thread formats it once per second and reads the clock at most every 20 ms.
+/// Value of the Date header. Each thread formats it once per second and reads the system clock at most every 20 ms.
 [[nodiscard]] std::string_view date_header_value();
 
 /// Connection header and body rules of a response; request_processor::decide_connection_headers() decides them.

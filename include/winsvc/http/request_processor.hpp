@@ -61,7 +61,7 @@ class request_processor final : public httplib::Server {
   [[nodiscard]] bool is_slow(const route::match_result& match) noexcept { return latency_of(match).is_slow(); }
 
   [[nodiscard]] const router& routes() const noexcept { return routes_; }
-  /// Returns a short request id, `6-digit hex salt`-`number`. The salt differs between runs of the process.
+  /// Returns a short request id, for example `3f09ac-17`: a random number of this process and a counter.
   [[nodiscard]] std::string next_id();
 
  private:

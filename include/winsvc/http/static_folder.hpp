@@ -64,7 +64,7 @@ inline namespace WINSVC_ABI {
 namespace http {
 
 WINSVC_INLINE void static_folder::redirect_to_slash(const request& req, response& res) {
-  // A relative redirect is correct behind a proxy that removes a prefix; "./" makes that a colon is not a URI scheme.
+  // A relative redirect is correct behind a proxy that removes a prefix. After "./", a colon does not end a URI scheme.
   const auto query = req.target.find('?');
   const std::string_view path = std::string_view(req.target).substr(0, query);
   const std::string_view last = path.substr(path.rfind('/') + 1);

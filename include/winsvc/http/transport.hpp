@@ -23,7 +23,7 @@ namespace http {
 
 /// Reason for the end of a connection; it decides how long input is discarded.
 enum class close_reason {
-  idle,            ///< no response that the client may not have received
+  idle,            ///< no response can be lost: all are received, or none was sent
   after_response,  ///< after a response with `Connection: close`
   unread_input,    ///< after a response, while the client still sends
 };

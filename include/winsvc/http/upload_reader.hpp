@@ -1,6 +1,9 @@
 // Upload reader: writes a body to files while it arrives. Each file of a form becomes one file and its fields stay in
 // memory; a body of another type becomes one file. api/upload.hpp has the result.
 //
+//   upload files;
+//   if (!read_upload(req, source, limits, files)) ...   // the body did not arrive
+//
 // The form is parsed by wire/multipart.hpp, because cpp-httplib keeps bytes that it does not use: it would hold a form
 // without a first boundary in memory.
 #pragma once

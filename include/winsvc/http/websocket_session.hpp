@@ -1,5 +1,9 @@
 // WebSocket session: one open WebSocket (RFC 6455) with its frames, pings and closing handshake; implementation of
-// api/websocket.hpp. wire/websocket.hpp encodes and decodes the frames.
+// api/websocket.hpp.
+//
+//   svc.websocket("/echo", [](winsvc::websocket& ws) { while (auto m = ws.receive()) ws.send(*m); });
+//
+// wire/websocket.hpp encodes and decodes the frames.
 #pragma once
 
 #include <algorithm>

@@ -105,7 +105,7 @@ class server final : private thread_pool::work_source {
   std::atomic<std::int64_t> last_accept_error_warning_{0}, last_connection_limit_warning_{0},
       last_queue_full_warning_{0};
 
-  mutable std::mutex mutex_;  // protects the members below; locked before the mutex of a slot
+  mutable std::mutex mutex_;  // protects the slots, their counts and identity_; locked before the mutex of a slot
   std::condition_variable connection_closed_;
   std::deque<connection_slot> slots_;
   std::vector<connection_slot*> free_slots_;

@@ -126,8 +126,8 @@ class thread_pool {
     // Odd while an item is served. scan_threads() compares it with the last scan. For its memory order see scanning_.
     std::atomic<std::uint64_t> sequence{0};
     std::atomic<void*> current_item{nullptr};  // release: stored before the item is served, for on_slow()
-    // Batch number << 16 | count << 8 | next index. Each item is taken by one compare-exchange; the batch number
-    // prevents that a cursor of an older batch succeeds. acq_rel, so that the items are visible to the taker.
+    // Batch number << 16 | count << 8 | next index. A compare-exchange takes one item; it fails for a cursor of an
+    // older batch, because the batch number differs. acq_rel, so that the thread that takes an item sees `batch`.
     std::atomic<std::uint64_t> batch_cursor{0};
     std::atomic<void*> batch[batch_size] = {};   // relaxed: published by batch_cursor
     std::atomic<std::uint32_t> os_thread_id{0};  // 0 until the thread runs
