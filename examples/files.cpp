@@ -1,6 +1,6 @@
-// Files: a folder beside the program as a web site, and what people may take away from it.
+// Static files: a folder next to the program as a web site, and a file for download.
 //
-// winsvc.o and winsvc-mingw.o hold what winsvc compiles once; the head of hello.cpp has their command lines.
+// winsvc.o and winsvc-mingw.o are the compiled part of winsvc; the comment in hello.cpp has their command lines.
 //
 //   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/files.cpp winsvc-mingw.o -o files.exe -lws2_32
 //   g++ -std=c++17 -O2 -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/files.cpp winsvc.o -o files
@@ -14,7 +14,8 @@
 //   ...
 //   $ curl -OJ http://127.0.0.1:5016/report        saves report.csv
 //
-// Put `site.css.gz` beside `site.css`, and browsers get that. Without the folder the log says so, and every path of it is 404.
+// If `site.css.gz` exists next to `site.css`, clients that accept gzip receive the compressed file. If the folder does
+// not exist, the log has a warning, and all its paths are 404.
 #include <winsvc.hpp>
 
 #include <string>
@@ -23,10 +24,10 @@ void App(winsvc::service& svc) {
   svc.name("files").listen("127.0.0.1", 5016).access_log();
   svc.use(winsvc::security_headers());
 
-  // Paths without an ending that no file has get index.html: a page that routes in the browser finds itself there.
+  // A path without a file name extension that matches no file gets index.html, for pages that route in the browser.
   winsvc::file_options site;
   site.fallback = "index.html";
-  site.cache_control = "no-cache";  // asked for again each time, and answered with 304 mostly
+  site.cache_control = "no-cache";  // browsers revalidate each time, and usually get 304
   svc.files("/", "public", site);
 
   svc.get("/report", [] { return winsvc::reply::file("public/data.csv", "report.csv"); });

@@ -1,19 +1,20 @@
-// Forwarded: what the service logs goes to spdlog as well, where the rest of a program may log already.
+// Custom log sink: forwards the log of the service to spdlog.
 //
-// winsvc.o and winsvc-mingw.o hold what winsvc compiles once; the head of hello.cpp has their command lines.
+// winsvc.o and winsvc-mingw.o are the compiled part of winsvc; the comment in hello.cpp has their command lines.
 //
 //   g++ -std=c++17 -O2 -DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/forwarded.cpp winsvc.o -o forwarded -lspdlog -lfmt
 //
 //   $ ./forwarded debug
 //   $ curl http://127.0.0.1:5016/
 //   hello
-//   $ curl http://127.0.0.1:5016/last          what spdlog made of the log's last lines
+//   $ curl http://127.0.0.1:5016/last          the last lines of the log, as spdlog formats them
 //   [12:00:00.250] [info] listening on http://127.0.0.1:5016
-//   [12:00:03.117] [warning] somebody said hello
+//   [12:00:03.117] [warning] a client requested the greeting
 //   [12:00:03.117] [info] GET /  200  122 B  247 us
 //
-// The sink is called by a thread of its own, never by a request's: spdlog may be as slow as it likes. With a compiler
-// for Windows, and spdlog's headers beside this file, leave out both -D and both -l.
+// A dedicated thread calls the sink, never a thread that serves requests, so a slow sink does not delay requests. To
+// compile for Windows with spdlog as header-only library, put its headers next to this file and omit
+// -DSPDLOG_COMPILED_LIB, -DSPDLOG_FMT_EXTERNAL, -lspdlog and -lfmt.
 #include <winsvc.hpp>
 
 #include <spdlog/sinks/ringbuffer_sink.h>
@@ -25,21 +26,21 @@
 #include <string>
 #include <utility>
 
-/// Any log of your own is a class like this one.
-class to_spdlog final : public winsvc::log_sink {
+/// A custom log sink is a class derived from winsvc::log_sink.
+class spdlog_sink final : public winsvc::log_sink {
  public:
-  explicit to_spdlog(std::shared_ptr<spdlog::logger> to) : to_(std::move(to)) {}
+  explicit spdlog_sink(std::shared_ptr<spdlog::logger> logger) : logger_(std::move(logger)) {}
 
   void write(const winsvc::log_entry& entry) noexcept override {
     try {
-      to_->log(entry.time, {}, level(entry.level), spdlog::string_view_t(entry.text));
-    } catch (const std::exception&) {  // the log file has the line
+      logger_->log(entry.time, {}, to_spdlog_level(entry.level), spdlog::string_view_t(entry.text));
+    } catch (const std::exception&) {  // a sink must not throw; the log file has the line
     }
   }
 
  private:
-  static spdlog::level::level_enum level(winsvc::log_level l) {
-    switch (l) {
+  static spdlog::level::level_enum to_spdlog_level(winsvc::log_level level) {
+    switch (level) {
       case winsvc::log_level::debug: return spdlog::level::debug;
       case winsvc::log_level::info: return spdlog::level::info;
       case winsvc::log_level::warn: return spdlog::level::warn;
@@ -47,26 +48,26 @@ class to_spdlog final : public winsvc::log_sink {
     }
     return spdlog::level::err;
   }
-  std::shared_ptr<spdlog::logger> to_;
+  std::shared_ptr<spdlog::logger> logger_;
 };
 
 void App(winsvc::service& svc) {
   svc.name("forwarded").listen("127.0.0.1", 5016);
-  auto last = std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(20);
-  auto screen = std::make_shared<spdlog::sinks::stdout_color_sink_mt>();
-  auto logger = std::make_shared<spdlog::logger>("forwarded", spdlog::sinks_init_list{last, screen});
+  auto recent_lines = std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(20);
+  auto console = std::make_shared<spdlog::sinks::stdout_color_sink_mt>();
+  auto logger = std::make_shared<spdlog::logger>("forwarded", spdlog::sinks_init_list{recent_lines, console});
   logger->set_pattern("[%T.%e] [%l] %v");
-  svc.log_to(std::make_shared<to_spdlog>(logger));
+  svc.log_to(std::make_shared<spdlog_sink>(logger));
 
   auto& log = svc.log();
   svc.get("/", [&log] {
-    log.warn("somebody said hello");
+    log.warn("a client requested the greeting");
     return "hello\n";
   });
-  svc.get("/last", [last] {
-    std::string lines;
-    for (const auto& line : last->last_formatted()) lines += line;
-    return lines;
+  svc.get("/last", [recent_lines] {
+    std::string text;
+    for (const auto& line : recent_lines->last_formatted()) text += line;
+    return text;
   });
 }
 WINSVC_MAIN(App)

@@ -1,10 +1,10 @@
-// Hello: a dozen lines that are a Windows service.
+// Hello: the smallest Windows service with an HTTP server.
 //
 //   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -Isingle_include -Ibuild/deps/include examples/hello.cpp -o hello.exe -lws2_32
 //   g++ -std=c++17 -O2 -Isingle_include -Ibuild/deps/include examples/hello.cpp -o hello
 //   cl /std:c++17 /EHsc /O2 /bigobj /I single_include /I build\deps\include examples\hello.cpp    (not run here: there is no cl)
 //
-// Or in two steps, of which the first is done once and serves all examples (config/form.hpp):
+// Or in two steps; the first step compiles winsvc once for all examples (config/form.hpp):
 //
 //   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -Isingle_include -Ibuild/deps/include -c single_include/winsvc.cpp -o winsvc-mingw.o
 //   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/hello.cpp winsvc-mingw.o -o hello2.exe -lws2_32

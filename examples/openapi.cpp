@@ -1,12 +1,12 @@
-// Seats: a floating-license server that describes itself to client generators and is watched by Prometheus.
+// OpenAPI and Prometheus: a license server with an OpenAPI document for client generators and a metrics page.
 //
-// winsvc.o and winsvc-mingw.o hold what winsvc compiles once; the head of hello.cpp has their command lines.
+// winsvc.o and winsvc-mingw.o are the compiled part of winsvc; the comment in hello.cpp has their command lines.
 //
 //   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/openapi.cpp winsvc-mingw.o -o openapi.exe -lws2_32
 //   g++ -std=c++17 -O2 -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/openapi.cpp winsvc.o -o openapi
 //   cl /std:c++17 /EHsc /O2 /DWINSVC_SEPARATE=1 /I single_include /I build\deps\include examples\openapi.cpp winsvc.obj    (not run here: there is no cl)
 //
-//   It needs <nlohmann/json.hpp>; here it is beside httplib.h.
+//   It requires <nlohmann/json.hpp>, which is in the same folder as httplib.h here.
 //
 //   $ ./openapi debug &
 //   $ curl -i --json '{"user":"anna"}' http://127.0.0.1:5006/products/cad/seats
@@ -16,7 +16,7 @@
 //   {"product":"cad","seat":1,"user":"anna"}
 //   $ curl -X DELETE http://127.0.0.1:5006/products/cad/seats/1
 //   $ curl http://127.0.0.1:5006/openapi.json
-//   {"openapi":"3.1.0","info":{"title":"Seats","version":"1.0","description":"Who uses which license"},...
+//   {"openapi":"3.1.0","info":{"title":"Seats","version":"1.0","description":"Users of floating licenses"},...
 //   $ curl http://127.0.0.1:5006/metrics
 //   ...
 //   http_requests_total{method="DELETE",route="/products/{product}/seats/{seat}",status="204"} 1
@@ -56,7 +56,7 @@ struct App {
   }
 
   explicit App(winsvc::service& svc) {
-    svc.name("seats").display_name("Seats").description("Who uses which license").version("1.0");
+    svc.name("seats").display_name("Seats").description("Users of floating licenses").version("1.0");
     svc.listen("127.0.0.1", 5006).openapi("/openapi.json").metrics("/metrics");
 
     svc.get("/products", [this](const winsvc::request& req) {
@@ -64,44 +64,44 @@ struct App {
       const std::lock_guard lock(mutex);
       auto list = json::array();
       for (const auto& [name, p] : products) {
-        const auto remaining = p.seats - p.taken.size();
-        if (remaining != 0 || !only_free)
-          list.push_back({{"product", name}, {"free", remaining}, {"seats", winsvc::url_for(req, "seats", name)}});
+        const auto free_seats = p.seats - p.taken.size();
+        if (free_seats != 0 || !only_free)
+          list.push_back({{"product", name}, {"free", free_seats}, {"seats", winsvc::url_for(req, "seats", name)}});
       }
       return list;
-    }).name("products").tag("products").summary("All products, and how many seats each has left")
-      .query("free", "only those with seats left", false)
+    }).name("products").tag("products").summary("All products with their free seats")
+      .query("free", "only products with free seats", false)
       .returns(200, "The products").example({{{"product", "cad"}, {"free", 2}, {"seats", "/products/cad/seats"}}});
 
     svc.post("/products/{product}/seats", [this](const winsvc::request& req, std::string name,
-                                                 winsvc::body<checkout> by) {
+                                                 winsvc::body<checkout> order) {
       const std::lock_guard lock(mutex);
       product& p = find(name);
-      unsigned slot = 1;
-      while (p.taken.count(slot) != 0) ++slot;
-      if (slot > p.seats) winsvc::abort(409, "all " + std::to_string(p.seats) + " seats are taken");
-      p.taken[slot] = by->user;
-      return winsvc::reply::json({{"product", name}, {"seat", slot}, {"user", by->user}}, 201)
-          .header("Location", winsvc::url_for(req, "seat", name, slot));
+      unsigned seat = 1;
+      while (p.taken.count(seat) != 0) ++seat;
+      if (seat > p.seats) winsvc::abort(409, "all " + std::to_string(p.seats) + " seats are taken");
+      p.taken[seat] = order->user;
+      return winsvc::reply::json({{"product", name}, {"seat", seat}, {"user", order->user}}, 201)
+          .header("Location", winsvc::url_for(req, "seat", name, seat));
     }).name("seats").tag("seats").summary("Take a seat").limit_body(1024)
-      .takes("Who takes it").example({{"user", "anna"}})
+      .takes("The user of the seat").example({{"user", "anna"}})
       .returns(201, "The seat").schema(seat_schema).example(seat_example)
       .returns(409, "No seat is free", "application/problem+json");
 
-    svc.get("/products/{product}/seats/{seat}", [this](std::string name, unsigned slot) -> std::optional<json> {
+    svc.get("/products/{product}/seats/{seat}", [this](std::string name, unsigned seat) -> std::optional<json> {
       const std::lock_guard lock(mutex);
       const product& p = find(name);
-      const auto taken = p.taken.find(slot);
+      const auto taken = p.taken.find(seat);
       if (taken == p.taken.end()) return std::nullopt;  // 404
-      return json{{"product", name}, {"seat", slot}, {"user", taken->second}};
-    }).name("seat").tag("seats").summary("Who has a seat").returns(200, "The seat").schema(seat_schema)
+      return json{{"product", name}, {"seat", seat}, {"user", taken->second}};
+    }).name("seat").tag("seats").summary("The user of a seat").returns(200, "The seat").schema(seat_schema)
       .example(seat_example);
 
-    svc.del("/products/{product}/seats/{seat}", [this](std::string name, unsigned slot) {
+    svc.del("/products/{product}/seats/{seat}", [this](std::string name, unsigned seat) {
       const std::lock_guard lock(mutex);
-      if (find(name).taken.erase(slot) == 0) winsvc::abort(404, "nobody has this seat");
+      if (find(name).taken.erase(seat) == 0) winsvc::abort(404, "this seat is not taken");
       return winsvc::reply(204);
-    }).name("give_back").tag("seats").summary("Give a seat back").returns(204, "It is free again");
+    }).name("give_back").tag("seats").summary("Give a seat back").returns(204, "The seat is free");
   }
 };
 WINSVC_MAIN(App)

@@ -1,17 +1,19 @@
-// TLS: a service that speaks HTTPS, with its certificate beside the executable.
+// TLS: a service with HTTPS. The certificate is in the folder of the executable.
 //
 //   g++ -std=c++17 -O2 -DCPPHTTPLIB_OPENSSL_SUPPORT -Isingle_include -Ibuild/deps/include examples/tls.cpp -o tls -lssl -lcrypto
 //   cl /std:c++17 /O2 /EHsc /bigobj /DCPPHTTPLIB_OPENSSL_SUPPORT /Isingle_include /Ibuild\deps\include /I C:\openssl\include examples\tls.cpp /link /LIBPATH:C:\openssl\lib libssl.lib libcrypto.lib    (not run here: there is no cl)
 //
-// A certificate for trying out (a real one comes from an authority; its key is for the service's account alone):
+// This command creates a certificate for tests. In production, use a certificate from a certificate authority, and let
+// only the account of the service read its key.
 //
 //   $ openssl req -x509 -newkey rsa:2048 -nodes -days 30 -keyout key.pem -out cert.pem -subj /CN=localhost -addext subjectAltName=DNS:localhost
 //   $ ./tls debug
 //   $ curl --cacert cert.pem https://localhost:5015/
 //   hello, quietly
 //
-// When the certificate is renewed, `tls reload` takes the new one for connections from then on; one that cannot be used
-// is logged, and the old one stays. TLS 1.2 or newer; who speaks plain HTTP is told so.
+// After you renew the certificate, `tls reload` applies it to new connections. If it is invalid, the log has the
+// reason, and the previous certificate stays in use. TLS 1.2 or newer is required. A request without TLS gets a 400 response
+// that names the https:// address.
 #include <winsvc.hpp>
 
 void App(winsvc::service& svc) {
@@ -19,7 +21,7 @@ void App(winsvc::service& svc) {
 
   svc.get("/", [] { return "hello, quietly"; });
   svc.get("/login", [](winsvc::response& res) {
-    // Browsers send it back over TLS alone.
+    // Browsers return this cookie only over TLS.
     winsvc::set_cookie(res, winsvc::cookie("seen", "yes").secure());
     return "welcome";
   });

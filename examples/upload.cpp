@@ -1,6 +1,6 @@
-// Inbox: a page on which people leave files for this machine, however large, and see what is there.
+// Upload: a page to upload files of any size and to list the uploaded files.
 //
-// winsvc.o and winsvc-mingw.o hold what winsvc compiles once; the head of hello.cpp has their command lines.
+// winsvc.o and winsvc-mingw.o are the compiled part of winsvc; the comment in hello.cpp has their command lines.
 //
 //   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/upload.cpp winsvc-mingw.o -o upload.exe -lws2_32
 //   g++ -std=c++17 -O2 -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/upload.cpp winsvc.o -o upload
@@ -13,18 +13,18 @@
 //   <li>4b1f02-1-report.pdf, 48213 bytes
 //   <li>4b1f02-1-scan.tiff, 92004177 bytes
 //   ...
-//   They lie in `inbox` of the service's data folder: %ProgramData%\upload, or ~/.local/state/upload. They are not served
-//   again: a page among them would be one of this site.
+//   The files are in the folder `inbox` in the data folder: %ProgramData%\upload or ~/.local/state/upload. The service
+//   does not serve them, because an uploaded HTML page would run with the origin of this site.
 #include <filesystem>
 #include <string>
 #include <winsvc.hpp>
 
 namespace fs = std::filesystem;
 
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) out += c == '&' ? "&amp;" : c == '<' ? "&lt;" : std::string(1, c);
-  return out;
+std::string escape_html(const std::string& text) {
+  std::string result;
+  for (const char c : text) result += c == '&' ? "&amp;" : c == '<' ? "&lt;" : std::string(1, c);
+  return result;
 }
 
 fs::path inbox(const winsvc::service& svc) {
@@ -35,23 +35,25 @@ fs::path inbox(const winsvc::service& svc) {
 
 std::string page(const fs::path& folder) {
   std::string list;
-  for (const auto& one : fs::directory_iterator(folder))
-    list += "<li>" + escaped(one.path().filename().u8string()) + ", " + std::to_string(one.file_size()) + " bytes\n";
+  for (const auto& file : fs::directory_iterator(folder)) {
+    const std::string name = escape_html(file.path().filename().u8string());
+    list += "<li>" + name + ", " + std::to_string(file.file_size()) + " bytes\n";
+  }
   return "<!doctype html>\n<title>Inbox</title>\n"
          "<form method=post enctype=multipart/form-data>\n"
-         "<input type=file name=file multiple required> <button>Leave them here</button>\n"
+         "<input type=file name=file multiple required> <button>Upload</button>\n"
          "</form>\n<ul>\n" + list + "</ul>\n";
 }
 
 void App(winsvc::service& svc) {
   svc.name("upload").display_name("Inbox").listen("127.0.0.1", 5008);
-  svc.use(winsvc::same_origin());  // a page of another site could make a browser send the form
+  svc.use(winsvc::same_origin());  // otherwise a page of another site could make a browser send the form
 
   svc.get("/", [&svc] { return winsvc::reply::html(page(inbox(svc))); });
 
-  svc.post("/", [&svc](const winsvc::request& req, winsvc::upload sent) {
-    for (auto& file : sent.files()) {
-      // With the request's id before it, nobody's file takes the place of another's.
+  svc.post("/", [&svc](const winsvc::request& req, winsvc::upload upload) {
+    for (auto& file : upload.files()) {
+      // The request ID makes the name unique, so that an upload cannot replace another file.
       const auto name = winsvc::context(req).id() + "-" + file.file_name();
       file.save_to((inbox(svc) / fs::u8path(name)).u8string());
       svc.log().info(name + ": " + std::to_string(file.size()) + " bytes");

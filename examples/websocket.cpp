@@ -1,6 +1,6 @@
-// WebSockets: a chat in rooms, with the page that it is talked in.
+// WebSockets: a chat with rooms, and a page for it.
 //
-// winsvc.o and winsvc-mingw.o hold what winsvc compiles once; the head of hello.cpp has their command lines.
+// winsvc.o and winsvc-mingw.o are the compiled part of winsvc; the comment in hello.cpp has their command lines.
 //
 //   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/websocket.cpp winsvc-mingw.o -o websocket.exe -lws2_32
 //   g++ -std=c++17 -O2 -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/websocket.cpp winsvc.o -o websocket
@@ -10,8 +10,8 @@
 //   > hello
 //   < hello
 //
-// Pages of other sites may not connect: a browser would let them, and send this user's cookies along. When the service
-// stops, every client is told so (1001), and a page can come back when it is there again.
+// Pages of other sites cannot connect; without this check, a browser would connect and send the cookies of the user.
+// When the service stops, each client receives close code 1001, and the page reconnects every two seconds.
 #include <winsvc.hpp>
 
 #include <algorithm>
@@ -25,8 +25,8 @@ constexpr const char* page = R"(<!doctype html>
 <meta name="viewport" content="width=device-width">
 <link rel="stylesheet" href="/page.css">
 <h1>Kitchen</h1>
-<ul id="said" aria-live="polite"></ul>
-<form id="form"><input id="text" aria-label="Message" autocomplete="off" autofocus> <button>Say</button></form>
+<ul id="messages" aria-live="polite"></ul>
+<form id="form"><input id="text" aria-label="Message" autocomplete="off" autofocus> <button>Send</button></form>
 <script src="/page.js"></script>
 </html>)";
 
@@ -35,8 +35,8 @@ constexpr const char* style =
     "form { display: flex; gap: .5rem } input { flex: 1; font: inherit } button { font: inherit }\n";
 
 constexpr const char* script = R"(
-const said = document.getElementById("said"), text = document.getElementById("text");
-const show = line => said.appendChild(document.createElement("li")).textContent = line;
+const messages = document.getElementById("messages"), text = document.getElementById("text");
+const show = line => messages.appendChild(document.createElement("li")).textContent = line;
 let socket;
 function connect() {
   socket = new WebSocket((location.protocol == "https:" ? "wss://" : "ws://") + location.host + "/chat/kitchen");
@@ -51,31 +51,31 @@ document.getElementById("form").onsubmit = event => {
 connect();
 )";
 
-/// Who is in which room. A websocket is a handle: copies are the same connection.
+/// The members of each room. A websocket is a handle: copies refer to the same connection.
 class rooms {
  public:
-  void enter(const std::string& room, const winsvc::websocket& user) {
+  void enter(const std::string& room, const winsvc::websocket& member) {
     const std::lock_guard lock(mutex_);
-    inside_[room].push_back(user);
+    members_[room].push_back(member);
   }
-  void leave(const std::string& room, const winsvc::websocket& user) {
+  void leave(const std::string& room, const winsvc::websocket& member) {
     const std::lock_guard lock(mutex_);
-    auto& all = inside_[room];
-    all.erase(std::remove(all.begin(), all.end(), user), all.end());
-    if (all.empty()) inside_.erase(room);
+    auto& members = members_[room];
+    members.erase(std::remove(members.begin(), members.end(), member), members.end());
+    if (members.empty()) members_.erase(room);
   }
-  void say(const std::string& room, const std::string& text) {
-    std::vector<winsvc::websocket> all;
+  void send(const std::string& room, const std::string& text) {
+    std::vector<winsvc::websocket> members;
     {
       const std::lock_guard lock(mutex_);
-      all = inside_[room];
+      members = members_[room];
     }
-    for (const auto& one : all) one.send(text);  // outside the lock: a slow client holds up this message, not the house
+    for (const auto& member : members) member.send(text);  // without the lock: a slow client must not block other rooms
   }
 
  private:
   std::mutex mutex_;
-  std::map<std::string, std::vector<winsvc::websocket>> inside_;
+  std::map<std::string, std::vector<winsvc::websocket>> members_;
 };
 
 struct App {
@@ -90,7 +90,7 @@ struct App {
       chat.enter(room, ws);
       const winsvc::scope_exit leave([&] { chat.leave(room, ws); });
       while (auto message = ws.receive()) {
-        if (!message->binary) chat.say(room, message->data);
+        if (!message->binary) chat.send(room, message->data);
       }
     });
   }

@@ -1,4 +1,4 @@
-// winsvc: a router of lambdas becomes a Windows service.
+// winsvc: makes a Windows service with an HTTP server from a function that registers routes.
 //
 //   #include <winsvc.hpp>
 //
@@ -8,59 +8,60 @@
 //   }
 //   WINSVC_MAIN(App)
 //
-// The program installs, starts, stops, debugs, describes and removes itself: `hello help`. It needs cpp-httplib's
-// <httplib.h> beside it and nothing else. The order below is the architecture: a file sees what stands above it here.
+// The program installs, starts, stops, debugs, describes and removes the service: `hello help`. It requires only
+// cpp-httplib's <httplib.h> in the include path. The includes are in the order of the layers: a file uses only files
+// that precede it.
 #pragma once
 
-// What an app sees: read these. In the separate form (config/form.hpp) a file sees no more than this part.
+// The interface for apps. In the separate form (config/form.hpp) a file of the app includes only this part.
 
 // Configuration: preprocessor only.
-#include "winsvc/config/version.hpp"   // which winsvc this is
-#include "winsvc/config/compiler.hpp"  // what is compiling us
-#include "winsvc/config/form.hpp"      // header-only, separate, implementation
-#include "winsvc/config/options.hpp"     // what a user can choose
+#include "winsvc/config/version.hpp"   // WINSVC_VERSION
+#include "winsvc/config/compiler.hpp"  // platform and compiler as macros
+#include "winsvc/config/form.hpp"      // header-only, separate, or with function bodies
+#include "winsvc/config/options.hpp"   // the WINSVC_ macros that a program may define
 #include "winsvc/config/abi.hpp"       // the inline namespace
 
 // Helpers.
-#include "winsvc/base/scope.hpp"  // at the end of a scope
+#include "winsvc/base/scope.hpp"  // scope_exit: runs a callable at the end of a scope
 
-// The service object and what belongs to it.
-#include "winsvc/api/httplib.hpp"       // the door to cpp-httplib
-#include "winsvc/api/json.hpp"          // the door to nlohmann's JSON
-#include "winsvc/api/stream.hpp"        // answers that are written while they are made
-#include "winsvc/api/abort.hpp"         // a way out of the middle
-#include "winsvc/api/reply.hpp"         // what a handler may answer
-#include "winsvc/api/json_body.hpp"     // bodies of JSON
-#include "winsvc/api/upload.hpp"        // files that a request brings
-#include "winsvc/api/handler.hpp"       // what a lambda may take and return
-#include "winsvc/api/websocket.hpp"     // talks in both directions
-#include "winsvc/api/middleware.hpp"    // what runs around handlers
-#include "winsvc/api/error_handlers.hpp"        // what an error looks like
-#include "winsvc/api/route_builder.hpp"  // what else there is to say of a route
-#include "winsvc/api/url_for.hpp"       // the path of a named route
-#include "winsvc/api/resource.hpp"      // a class as a resource
-#include "winsvc/api/file_options.hpp"  // folders of files
-#include "winsvc/api/group.hpp"         // routes as they are registered
-#include "winsvc/api/context.hpp"       // what travels with a request
-#include "winsvc/api/values.hpp"        // query, form and header as values
-#include "winsvc/api/cookies.hpp"       // those of requests and answers
-#include "winsvc/api/hooks.hpp"         // hooks, brought to one shape
-#include "winsvc/api/setting.hpp"       // what may be set from outside
-#include "winsvc/api/tls_options.hpp"   // HTTPS
-#include "winsvc/api/service.hpp"       // the service object
-#include "winsvc/api/app.hpp"           // what App may be
-#include "winsvc/api/run.hpp"           // from main to a verb
-#include "winsvc/api/main.hpp"          // the macro
+// The service object and its types.
+#include "winsvc/api/httplib.hpp"         // includes cpp-httplib: winsvc::request, winsvc::response
+#include "winsvc/api/json.hpp"            // includes nlohmann/json: winsvc::json
+#include "winsvc/api/stream.hpp"          // stream, event_stream: streamed responses
+#include "winsvc/api/abort.hpp"           // abort: ends a handler with a status
+#include "winsvc/api/reply.hpp"           // reply: status, headers and body of a response
+#include "winsvc/api/json_body.hpp"       // request bodies in JSON
+#include "winsvc/api/upload.hpp"          // upload: request bodies as files
+#include "winsvc/api/handler.hpp"         // argument and return types of handlers
+#include "winsvc/api/websocket.hpp"       // websocket: sends and receives messages
+#include "winsvc/api/middleware.hpp"      // middleware, next_handler
+#include "winsvc/api/error_handlers.hpp"  // error handlers of the app
+#include "winsvc/api/route_builder.hpp"   // route_builder: name, limits and metadata of a route
+#include "winsvc/api/url_for.hpp"         // url_for: the path of a named route
+#include "winsvc/api/resource.hpp"        // a class as a REST resource
+#include "winsvc/api/file_options.hpp"    // options of a static folder
+#include "winsvc/api/group.hpp"           // route_group: registers routes under a prefix
+#include "winsvc/api/context.hpp"         // context: values of one request
+#include "winsvc/api/values.hpp"          // query, form and header values by type
+#include "winsvc/api/cookies.hpp"         // cookies of a request and a response
+#include "winsvc/api/hooks.hpp"           // start, stop and control hooks
+#include "winsvc/api/setting.hpp"         // setting: a typed value that an operator may change
+#include "winsvc/api/tls_options.hpp"     // options of HTTPS
+#include "winsvc/api/service.hpp"         // service: the object that App receives
+#include "winsvc/api/app.hpp"             // the accepted forms of App
+#include "winsvc/api/run.hpp"             // run: parses argv and runs a verb
+#include "winsvc/api/main.hpp"            // WINSVC_MAIN
 
 // Middleware.
-#include "winsvc/addons/auth.hpp"         // basic, bearer
-#include "winsvc/addons/cors.hpp"         // pages of other sites
-#include "winsvc/addons/same_origin.hpp"  // forged requests
-#include "winsvc/addons/rate_limit.hpp"   // how often one client may ask
-#include "winsvc/addons/proxies.hpp"      // the client behind a proxy
-#include "winsvc/addons/headers.hpp"      // small middleware
+#include "winsvc/addons/auth.hpp"         // basic and bearer authentication
+#include "winsvc/addons/cors.hpp"         // cross-origin requests
+#include "winsvc/addons/same_origin.hpp"  // protection against cross-site request forgery
+#include "winsvc/addons/rate_limit.hpp"   // rate limit for each client
+#include "winsvc/addons/proxies.hpp"      // trusted proxies, X-Forwarded-For
+#include "winsvc/addons/headers.hpp"      // request ID, security headers, body limit
 
-// How it works: the rest, which the separate form compiles once.
+// The implementation. The separate form compiles it once.
 #include "winsvc/implementation.hpp"
 
-#include "winsvc/config/undef.hpp"  // internal macros end here
+#include "winsvc/config/undef.hpp"  // undefines the internal macros

@@ -1,4 +1,4 @@
-// winsvc: a router of lambdas becomes a Windows service.
+// winsvc: makes a Windows service with an HTTP server from a function that registers routes.
 //
 //   #include <winsvc.hpp>
 //
@@ -8,8 +8,9 @@
 //   }
 //   WINSVC_MAIN(App)
 //
-// The program installs, starts, stops, debugs, describes and removes itself: `hello help`. It needs cpp-httplib's
-// <httplib.h> beside it and nothing else. The order below is the architecture: a file sees what stands above it here.
+// The program installs, starts, stops, debugs, describes and removes the service: `hello help`. It requires only
+// cpp-httplib's <httplib.h> in the include path. The includes are in the order of the layers: a file uses only files
+// that precede it.
 //
 // winsvc 0.1.0. Copyright 2026 the winsvc authors. SPDX-License-Identifier: MIT (in full at the end)
 //
@@ -17,285 +18,285 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    303  config/version.hpp                 The version of winsvc: the one place that knows it.
-//    320  config/compiler.hpp                What is compiling us.
-//    359  config/form.hpp                    The form in which winsvc is compiled.
-//    445  config/options.hpp                 Every knob a user can turn, with its default and its price.
-//    500  config/abi.hpp                     The inline namespace that everything is in.
-//    551  base/scope.hpp                     Runs a callable when a scope is left, on every path out of it.
-//    582  base/text.hpp                      Text as the rest of winsvc needs it.
-//    650  os/win/windows_headers.hpp         The door to Windows: the one file that includes <windows.h>.
-//    707  api/httplib.hpp                    The door to cpp-httplib: the one file that includes it.
-//    824  api/abort.hpp                      A way out of the middle of a handler or a middleware.
-//    857  api/json.hpp                       The door to nlohmann's JSON.
-//    917  api/stream.hpp                     An answer that is written while it is made.
-//    995  base/json_writer.hpp               JSON, written: for what winsvc says to machines.
-//   1049  base/clock.hpp                     Time as a thing that is passed in, so that no test ever sleeps.
-//   1110  base/encoding.hpp                  Bytes as text and back, and the comparison of secrets.
-//   1143  base/error.hpp                     An error is a sentence for a tired person.
-//   1185  base/sha.hpp                       SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of ...
-//   1216  route/path.hpp                     The path of a request, cut into segments.
-//   1267  wire/grammar.hpp                   The few words of HTTP's grammar that the gate and the chunked decoder ...
-//   1330  wire/cookie.hpp                    A cookie as text: with all its attributes, and signed so that a client ...
-//   1412  api/reply.hpp                      What a handler may answer with, beyond plain text.
-//   1521  api/json_body.hpp                  A request's body as a T, from JSON, and the sentence for one that is none.
-//   1589  api/upload.hpp                     Files that a request brings, on disk before the handler runs and never ...
-//   1727  route/metadata.hpp                 What is known of a route beside its pattern.
-//   1817  api/handler.hpp                    What a lambda may take and return, and how it is called.
-//   2157  api/websocket.hpp                  WebSockets: a route whose handler talks with a page for as long as ...
-//   2321  api/middleware.hpp                 What runs around handlers: one shape for all of it.
-//   2367  api/error_handlers.hpp             What an error looks like to the client, where the app wants to say it ...
-//   2435  route/method.hpp                   The request methods that routes are made of, and small sets of them.
-//   2494  route/url_value.hpp                A value for a URL, and a URL with a query made of such values.
-//   2542  api/route_builder.hpp              A route that was registered, at hand for what else there is to say of it.
-//   2660  api/url_for.hpp                    The path of a named route, from within a handler.
-//   2698  api/resource.hpp                   A class as a resource.
-//   2785  api/file_options.hpp               The options of a folder of files: `svc.files(prefix, folder, options)`.
-//   2806  base/source_location.hpp           Where in the user's program a call was written.
-//   2840  api/group.hpp                      Routes, as an app or a part of it registers them.
-//   3047  api/context.hpp                    What travels with a request.
-//   3117  wire/fields.hpp                    Names and values as queries and forms have them ...
-//   3156  api/values.hpp                     What a request says beside its path, as a value of a type.
-//   3281  api/cookies.hpp                    Cookies of requests and answers.
-//   3311  base/stop.hpp                      A request to stop, remembered for ever: whoever looks later still sees it.
-//   3393  scm/control_event.hpp              What comes with a control: the session that changed, the power that went.
-//   3463  api/hooks.hpp                      The hooks of a service as the app writes them, each brought to one ...
-//   3623  base/duration.hpp                  Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   3653  settings/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
-//   3802  settings/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
-//   3867  settings/setting.hpp               One setting: its type, its rules, its value, and the value it would ...
-//   4082  api/setting.hpp                    A setting of the app's, as App declares it and handlers read it.
-//   4218  api/tls_options.hpp                The options of HTTPS: `svc.tls(certificate, key, options)`.
-//   4252  base/timed_mutex.hpp               A mutex whose waiters give up after a while.
-//   4319  base/log.hpp                       The log that a service keeps.
-//   4456  scm/recovery.hpp                   What the SCM does when the service fails.
-//   4519  base/quote.hpp                     Windows has no argument list, only one command line that each program ...
-//   4558  base/result.hpp                    A value or the reason there is none.
-//   4633  scm/spec.hpp                       What is to be installed.
-//   4717  wire/limits.hpp                    How much a client may send, and how long it may take.
-//   4786  api/service.hpp                    What App receives: the description of a service.
-//   5058  api/app.hpp                        What App may be: a function, a global callable object, or a type ...
-//   5101  api/run.hpp                        From main to a verb: what WINSVC_MAIN calls, and what a main of your ...
-//   5139  api/main.hpp                       The macro: a main for an App.
-//   5152  addons/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
-//   5193  addons/cors.hpp                    Cross-origin requests.
-//   5234  wire/head.hpp                      A request head that has passed the gate (wire/gate.hpp).
-//   5351  wire/websocket.hpp                 The WebSocket protocol as values.
-//   5480  addons/same_origin.hpp             Requests that change something, from pages of this service alone.
-//   5507  wire/ip.hpp                        IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   5564  addons/rate_limit.hpp              How often one client may ask.
-//   5633  addons/proxies.hpp                 The client behind a proxy.
-//   5659  addons/headers.hpp                 Small middleware for headers and sizes.
+//    304  config/version.hpp                 The version of winsvc, defined only here.
+//    321  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
+//    360  config/form.hpp                    The form in which winsvc is compiled.
+//    446  config/options.hpp                 The compile-time options of winsvc.
+//    502  config/abi.hpp                     The inline namespace that contains all names of winsvc.
+//    553  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
+//    584  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    654  os/win/windows_headers.hpp         The door to Windows: the one file that includes <windows.h>.
+//    711  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
+//    830  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
+//    869  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
+//    930  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
+//   1014  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
+//   1069  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
+//   1133  base/encoding.hpp                  base64 and constant-time comparison of secrets.
+//   1168  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
+//   1210  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
+//   1240  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
+//   1293  wire/grammar.hpp                   The few words of HTTP's grammar that the gate and the chunked decoder ...
+//   1356  wire/cookie.hpp                    A cookie as text: with all its attributes, and signed so that a client ...
+//   1438  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
+//   1552  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
+//   1626  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
+//   1771  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
+//   1861  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
+//   2211  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   2394  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   2442  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   2514  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
+//   2573  route/url_value.hpp                url_value, with_query.
+//   2622  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   2755  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   2794  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   2889  api/file_options.hpp               Options of a static folder.
+//   2920  base/source_location.hpp           source_location: file and line of a call in the user's program.
+//   2956  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   3177  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   3255  wire/fields.hpp                    Names and values as queries and forms have them ...
+//   3294  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   3428  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   3460  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
+//   3543  scm/control_event.hpp              Event data of a control.
+//   3616  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   3791  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   3822  settings/setting_value.hpp         Types of settings and their text form.
+//   3974  settings/settings_file.hpp         Settings file (.ini).
+//   4041  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
+//   4266  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   4413  api/tls_options.hpp                TLS options: client certificates.
+//   4454  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   4521  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   4662  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   4730  base/quote.hpp                     Windows command lines.
+//   4771  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   4846  scm/spec.hpp                       Service specification.
+//   4938  wire/limits.hpp                    How much a client may send, and how long it may take.
+//   5007  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   5307  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   5353  api/run.hpp                        Entry point: runs the verb on the command line.
+//   5391  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   5404  addons/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
+//   5445  addons/cors.hpp                    Cross-origin requests.
+//   5486  wire/head.hpp                      A request head that has passed the gate (wire/gate.hpp).
+//   5603  wire/websocket.hpp                 The WebSocket protocol as values.
+//   5732  addons/same_origin.hpp             Requests that change something, from pages of this service alone.
+//   5759  wire/ip.hpp                        IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   5816  addons/rate_limit.hpp              How often one client may ask.
+//   5885  addons/proxies.hpp                 The client behind a proxy.
+//   5911  addons/headers.hpp                 Small middleware for headers and sizes.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   5692  base/text.hpp:bodies               Text as the rest of winsvc needs it.
-//   5903  api/httplib.hpp:bodies             The door to cpp-httplib: the one file that includes it.
-//   5932  api/abort.hpp:bodies               A way out of the middle of a handler or a middleware.
-//   5948  api/json.hpp:bodies                The door to nlohmann's JSON.
-//   6046  api/stream.hpp:bodies              An answer that is written while it is made.
-//   6088  base/clock.hpp:bodies              Time as a thing that is passed in, so that no test ever sleeps.
-//   6245  base/encoding.hpp:bodies           Bytes as text and back, and the comparison of secrets.
-//   6322  base/error.hpp:bodies              An error is a sentence for a tired person.
-//   6352  base/sha.hpp:bodies                SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of ...
-//   6468  route/path.hpp:bodies              The path of a request, cut into segments.
-//   6544  wire/grammar.hpp:bodies            The few words of HTTP's grammar that the gate and the chunked decoder ...
-//   6598  wire/cookie.hpp:bodies             A cookie as text: with all its attributes, and signed so that a client ...
-//   6723  api/reply.hpp:bodies               What a handler may answer with, beyond plain text.
-//   6789  api/json_body.hpp:bodies           A request's body as a T, from JSON, and the sentence for one that is none.
-//   6838  route/metadata.hpp:bodies          What is known of a route beside its pattern.
-//   6887  api/handler.hpp:bodies             What a lambda may take and return, and how it is called.
-//   6913  api/error_handlers.hpp:bodies      What an error looks like to the client, where the app wants to say it ...
-//   6941  route/method.hpp:bodies            The request methods that routes are made of, and small sets of them.
-//   6992  route/url_value.hpp:bodies         A value for a URL, and a URL with a query made of such values.
-//   7034  wire/fields.hpp:bodies             Names and values as queries and forms have them ...
-//   7100  api/values.hpp:bodies              What a request says beside its path, as a value of a type.
-//   7126  api/cookies.hpp:bodies             Cookies of requests and answers.
-//   7148  base/duration.hpp:bodies           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   7218  settings/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
-//   7334  settings/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
-//   7469  base/log.hpp:bodies                The log that a service keeps.
-//   7605  scm/recovery.hpp:bodies            What the SCM does when the service fails.
-//   7671  base/quote.hpp:bodies              Windows has no argument list, only one command line that each program ...
-//   7759  scm/spec.hpp:bodies                What is to be installed.
-//   7866  addons/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
-//   7946  addons/cors.hpp:bodies             Cross-origin requests.
-//   8013  wire/head.hpp:bodies               A request head that has passed the gate (wire/gate.hpp).
-//   8088  wire/websocket.hpp:bodies          The WebSocket protocol as values.
-//   8342  addons/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
-//   8368  wire/ip.hpp:bodies                 IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   8523  addons/rate_limit.hpp:bodies       How often one client may ask.
-//   8575  addons/proxies.hpp:bodies          The client behind a proxy.
-//   8608  addons/headers.hpp:bodies          Small middleware for headers and sizes.
-//   8649  base/timer_wheel.hpp               Deadlines of very many things, each set and moved in constant time.
-//   8796  base/error_codes.hpp               What system codes mean to the person who meets them.
-//   8931  base/flat_json.hpp                 JSON objects of texts and numbers alone, read.
-//   9061  settings/registry.hpp              The settings of an app.
-//   9346  route/pattern.hpp                  The paths a route serves, as one line of text, and how two of them relate.
-//   9536  route/table.hpp                    The routes of an app as a tree of segments.
-//   9851  route/url.hpp                      A pattern and its values back into a path.
-//   9954  wire/head_parser.hpp               The gate: decides whether the bytes a client sent are one valid ...
-//  10326  wire/chunked.hpp                   Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
-//  10487  wire/file_name.hpp                 The name a client gives to a file it sends, as a name that can be ...
-//  10565  wire/path_mapping.hpp              From the tail of a route to the path of a file below a folder, or a ...
-//  10634  wire/conditional.hpp               Requests with conditions.
-//  10777  wire/representation.hpp            Which form of a file a client gets.
-//  10899  wire/multipart.hpp                 A form with files (multipart/form-data, RFC 7578), taken apart while ...
-//  11149  scm/state.hpp                      The words that a service and the Service Control Manager (SCM) share.
-//  11310  scm/lifecycle.hpp                  The life of a service as a pure state machine.
-//  11423  scm/control_policy.hpp             What a control means in a state.
-//  11504  scm/stop_limits.hpp                How long a stop may take, by where it comes from.
-//  11567  scm/events.hpp                     What the service writes into the Windows event log, as a table.
-//  11624  scm/account.hpp                    The account a service runs as.
-//  11754  scm/security.hpp                   Who may do what, as text.
-//  11966  scm/config_levels.hpp              What ChangeServiceConfig2W sets, level by level.
-//  12073  scm/event_record.hpp               What stands in the Windows event log, read.
-//  12211  scm/saved_state.hpp                What the running service leaves for `status` to find.
-//  12302  commandline/verbs.hpp              The command line as two tables.
-//  12533  commandline/command.hpp            From argv to what is asked: pure, by the tables of commandline/verbs.hpp.
-//  12935  os/posix/headers.hpp               The door to POSIX: the one file that includes its system headers.
-//  12970  os/service_manager.hpp             The Service Control Manager as seen by who manages services, and what ...
-//  13131  os/socket.hpp                      TCP as the engine needs it.
-//  13272  os/posix/socket_api.hpp            What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//  13423  os/file.hpp                        The few things done with files.
-//  13533  os/process.hpp                     This process and its surroundings.
-//  13650  os/win/wide.hpp                    Windows' own strings, lists of strings and handles.
-//  13753  os/win/socket_api.hpp              What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//  13935  os/tcp.hpp                         os/socket.hpp on every platform.
-//  14206  os/poll_poller.hpp                 os/poller.hpp over poll() and WSAPoll.
-//  14371  os/posix/epoll.hpp                 os/poller.hpp on Linux.
-//  14482  os/win/iocp.hpp                    os/poller.hpp on Windows: an I/O completion port.
-//  14726  os/poller.hpp                      Waiting for many sockets with few threads.
-//  14776  os/control_channel.hpp             Where the operator talks to a running service.
-//  14843  os/posix/file.hpp                  os/file.hpp on POSIX.
-//  15012  os/connection_threads.hpp          Threads for those who come and go.
-//  15097  os/posix/control_channel.hpp       os/channel.hpp on POSIX: a Unix socket.
-//  15313  os/console.hpp                     The terminal: writing to it, asking for a secret, and the ways a ...
-//  15413  os/posix/console.hpp               os/console.hpp on POSIX.
-//  15567  os/crash.hpp                       What is left of a process that crashes.
-//  15701  os/posix/crash.hpp                 os/crash.hpp on POSIX.
-//  15898  os/elevation.hpp                   The same program once more, elevated.
-//  15972  os/posix/elevation.hpp             os/elevation.hpp on POSIX: there is nobody to ask.
-//  16019  os/folder_watcher.hpp              A folder that is watched.
-//  16069  os/posix/folder_watcher.hpp        os/folder_watcher.hpp on POSIX: inotify on Linux.
-//  16172  os/key_reader.hpp                  Keys as a person presses them, without Enter, where standard input is ...
-//  16209  os/posix/key_reader.hpp            os/keys.hpp on POSIX.
-//  16391  os/local_time.hpp                  How far the clocks on this machine's walls are ahead of UTC.
-//  16413  os/posix/local_time.hpp            os/local_time.hpp on POSIX.
-//  16448  os/exclusive_file.hpp              A file that comes into being.
-//  16526  os/posix/exclusive_file.hpp        os/exclusive_file.hpp on POSIX.
-//  16627  os/probe.hpp                       What `doctor` and `why` ask the machine beside its services.
-//  16655  os/posix/probe.hpp                 os/probe.hpp on POSIX: there is no such thing.
-//  16696  os/dispatcher.hpp                  The Service Control Manager as seen by the service itself.
-//  16736  os/event_log.hpp                   The Windows event log: one report, one line.
-//  16795  os/posix/process.hpp               os/process.hpp, os/event_log.hpp and the service side of the seam on ...
-//  17045  os/input_file.hpp                  A file that is read from any place of it.
-//  17109  os/posix/input_file.hpp            os/input_file.hpp on POSIX.
-//  17201  os/win/security.hpp                Security descriptors and SIDs as Windows holds them, and as text.
-//  17324  os/win/control_channel.hpp         os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  17562  os/win/console.hpp                 os/console.hpp on Windows.
-//  17761  os/win/file.hpp                    os/file.hpp on Windows.
-//  17945  os/win/system_library.hpp          Functions of Windows' own libraries, found at run time.
-//  17982  os/win/crash.hpp                   os/crash.hpp on Windows.
-//  18281  os/win/dispatcher.hpp              The real dispatcher: ServiceMain and the control handler, which ...
-//  18380  os/win/elevation.hpp               os/elevation.hpp on Windows.
-//  18632  os/win/folder_watcher.hpp          os/folder_watcher.hpp on Windows.
-//  18702  os/win/key_reader.hpp              os/keys.hpp on Windows.
-//  18789  os/win/local_time.hpp              os/local_time.hpp on Windows.
-//  18842  os/win/exclusive_file.hpp          os/exclusive_file.hpp on Windows.
-//  18933  os/win/registry.hpp                Keys of the registry below HKEY_LOCAL_MACHINE.
-//  19067  os/win/probe.hpp                   os/probe.hpp on Windows.
-//  19140  os/win/process.hpp                 os/process.hpp and os/event_log.hpp on Windows.
-//  19318  os/win/input_file.hpp              os/input_file.hpp on Windows.
-//  19429  os/win/account_rights.hpp          The right to log on as a service, in Windows' database of who may what ...
-//  19557  os/win/install.hpp                 What an install touches beside the Service Control Manager.
-//  19718  os/win/config_levels.hpp           model/levels.hpp as Windows has it.
-//  19868  os/win/service_manager.hpp         The real Service Control Manager.
-//  20121  os/native.hpp                      The operating system, whole: the seam and this platform's bodies for it.
-//  20127  log/async_sink.hpp                 A queue before the sinks of a log, and a thread that empties it.
-//  20416  log/ring_sink.hpp                  The last lines of the log, in memory: for who looks at a running service.
-//  20487  log/log_query.hpp                  Which entries of a log are wanted, and what a line of one says of itself.
-//  20569  log/rotating_file_sink.hpp         The log file: appended to, set aside by size and by day, so many kept.
-//  20944  log/console_sink.hpp               The log on the screen.
-//  21041  log/event_log_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
-//  21084  log/log_reader.hpp                 What `logs` shows: entries of the log file and of those that were set ...
-//  21314  addons/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
-//  21609  addons/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
-//  21850  addons/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
-//  21960  addons/dashboard_style.hpp         The looks of the dashboard (addons/dashboard_page.hpp).
-//  22111  addons/dashboard_script.hpp        What fills the dashboard (addons/dashboard_page.hpp).
-//  22508  http/router.hpp                    The routes of an app with their handlers.
-//  22698  http/request_statistics.hpp        How busy a service is.
-//  22897  http/engine_state.hpp              What the connections of one engine have in common.
-//  23007  http/upload_folder.hpp             The files of uploads on disk.
-//  23078  http/transport.hpp                 What a connection reads from and writes to.
-//  23224  http/exchange.hpp                  One request and its answer on their way through cpp-httplib.
-//  23575  http/stream_impl.hpp               The bodies of api/stream.hpp that work on a request in progress.
-//  23609  http/reply_impl.hpp                The bodies of api/reply.hpp that work on a request in progress.
-//  23667  http/problem.hpp                   Error responses: application/problem+json (RFC 9457), or a line of ...
-//  23751  http/context_impl.hpp              The bodies of api/context.hpp.
-//  23804  http/url_for_impl.hpp              The body of api/url_for.hpp.
-//  23835  http/route_builder_impl.hpp        The bodies of api/route_builder.hpp.
-//  23967  http/group_impl.hpp                The bodies of api/group.hpp: what a registrar does with the router.
-//  24015  http/body_reader.hpp               Reads the body of a request when a handler is about to be called, and ...
-//  24186  http/handler_timeouts.hpp          Time-outs of handlers.
-//  24298  http/upload_receiver.hpp           How the server hands a body to whatever reads it into files, without ...
-//  24328  http/error_responder.hpp           What becomes of everything that goes wrong between a request and its ...
-//  24483  http/fast_path.hpp                 The direct way of a plain request.
-//  24660  http/request_processor.hpp         cpp-httplib at work for one request.
-//  25075  http/file_response.hpp             A file as an answer: sent in pieces from the open file, never whole in ...
-//  25223  http/static_folder.hpp             A folder of files below a prefix.
-//  25369  http/upload_impl.hpp               The bodies of api/upload.hpp that work on files and on a request in ...
-//  25436  http/upload_reader.hpp             Reads a body into files while it arrives (api/upload.hpp has what ...
-//  25645  http/websocket_session.hpp         One open WebSocket on its connection.
-//  25989  server/tls_identity.hpp            The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
-//  26021  server/engine.hpp                  The engine: listens, accepts, serves, drains.
-//  26115  server/connection.hpp              One connection, from its first byte to its close, in steps.
-//  26557  server/thread_pool.hpp             The engine's threads, few and busy.
-//  27034  server/connection_table.hpp        The clients that are connected, and who of the crew is at which of them.
-//  27187  server/tls.hpp                     TLS between a socket and HTTP, where cpp-httplib is built with a ...
-//  27533  server/server.hpp                  The server inside an engine (server/engine.hpp).
-//  28051  host/definition.hpp                Everything App said, as a value: what the runtime and the verbs read.
-//  28157  host/service_impl.hpp              The bodies of api/service.hpp: what App says goes into the blueprint.
-//  28381  host/builtin_routes.hpp            What a service can tell of itself, where the app asks for it.
-//  28464  host/dashboard.hpp                 `svc.dashboard`: the service on a page (addons/dashboard_page.hpp) ...
-//  28721  host/status_reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  28786  host/health.hpp                    Liveness and readiness.
-//  28865  host/hook_thread.hpp               The thread that hooks run on, one after the other, and the patience ...
-//  29031  host/hook_runner.hpp               Runs the app's hooks on their thread and waits beside it.
-//  29138  host/builtin_settings.hpp          The settings of a run.
-//  29295  host/settings_watcher.hpp          The settings file, watched.
-//  29407  host/control_tasks.hpp             What controls ask for, beside a stop.
-//  29614  host/worker_pool.hpp               The app's workers while they run.
-//  29723  host/control_channel_server.hpp    What the operator asks a running service, by its channel ...
-//  29875  host/runtime.hpp                   The one order of start, serve, drain and stop, the same in a terminal ...
-//  30368  host/status.hpp                    What `status` shows: the SCM's view of the service and what the ...
-//  30509  host/console_keys.hpp              The keys of `debug`: what a control of the SCM's would do, at a ...
-//  30627  host/console_host.hpp              `debug`: the service in a terminal.
-//  30725  host/service_host.hpp              `run-service`: the service under the Service Control Manager.
-//  31065  manage/installation.hpp            What is installed, what is to be, and what lies between the two.
-//  31422  manage/wait.hpp                    Waiting until the SCM says that a service has got where it was sent.
-//  31506  manage/verb_context.hpp            What every verb that manages the service stands on.
-//  31640  manage/start_stop.hpp              The verbs that bring an installed service up and down.
-//  31938  manage/send_control.hpp            The verbs that send a running service a control.
-//  32073  manage/folder_access.hpp           The folders that a service needs, opened to its own SID and to nothing ...
-//  32202  manage/query_installed.hpp         What is installed, read with query rights alone.
-//  32299  manage/drift.hpp                   Drift: where what is installed is not what the program would install.
-//  32362  manage/install.hpp                 install and update: look at what there is (verbs/survey.hpp), plan ...
-//  32707  manage/remove.hpp                  remove: stop, wait, delete, close, wait until it is gone, and take ...
-//  32798  diagnose/firewall.hpp              Windows' firewall, as far as it concerns one program that listens.
-//  32889  diagnose/finding.hpp               What `doctor` finds: each with its weight, what was seen, and what to do.
-//  33059  diagnose/live_query.hpp            The questions that verbs ask a running service on its channel ...
-//  33143  diagnose/system_probe.hpp          The machine beside its services, as verbs ask it.
-//  33172  diagnose/doctor.hpp                `diagnostics`: looks at all that makes services fail, before it does.
-//  33472  diagnose/post_mortem.hpp           `why`: what became of the service, in a few sentences, from all that ...
-//  33596  cli/run_verb.hpp                   The verbs that manage, by their words.
-//  33811  cli/config.hpp                     `config`: every setting with its value, where that comes from, and ...
-//  33954  cli/run.hpp                        From the command line to a verb: the body of winsvc::run (api/run.hpp).
+//   5944  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   6155  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   6184  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   6200  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   6298  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//   6340  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//   6497  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
+//   6574  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   6604  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//   6720  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   6797  wire/grammar.hpp:bodies            The few words of HTTP's grammar that the gate and the chunked decoder ...
+//   6851  wire/cookie.hpp:bodies             A cookie as text: with all its attributes, and signed so that a client ...
+//   6976  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//   7043  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//   7092  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   7141  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//   7167  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//   7195  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//   7246  route/url_value.hpp:bodies         url_value, with_query.
+//   7288  wire/fields.hpp:bodies             Names and values as queries and forms have them ...
+//   7354  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//   7382  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//   7404  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   7476  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   7594  settings/settings_file.hpp:bodies  Settings file (.ini).
+//   7736  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//   7875  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//   7941  base/quote.hpp:bodies              Windows command lines.
+//   8029  scm/spec.hpp:bodies                Service specification.
+//   8138  addons/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
+//   8218  addons/cors.hpp:bodies             Cross-origin requests.
+//   8285  wire/head.hpp:bodies               A request head that has passed the gate (wire/gate.hpp).
+//   8360  wire/websocket.hpp:bodies          The WebSocket protocol as values.
+//   8614  addons/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
+//   8640  wire/ip.hpp:bodies                 IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   8795  addons/rate_limit.hpp:bodies       How often one client may ask.
+//   8847  addons/proxies.hpp:bodies          The client behind a proxy.
+//   8880  addons/headers.hpp:bodies          Small middleware for headers and sizes.
+//   8921  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//   9069  base/error_codes.hpp               Error messages and remedies for system error codes.
+//   9208  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//   9341  settings/registry.hpp              Registry of the settings of an app.
+//   9642  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//   9840  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  10168  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  10274  wire/head_parser.hpp               The gate: decides whether the bytes a client sent are one valid ...
+//  10646  wire/chunked.hpp                   Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
+//  10807  wire/file_name.hpp                 The name a client gives to a file it sends, as a name that can be ...
+//  10885  wire/path_mapping.hpp              From the tail of a route to the path of a file below a folder, or a ...
+//  10954  wire/conditional.hpp               Requests with conditions.
+//  11097  wire/representation.hpp            Which form of a file a client gets.
+//  11219  wire/multipart.hpp                 A form with files (multipart/form-data, RFC 7578), taken apart while ...
+//  11469  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  11640  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  11757  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  11842  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  11907  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  11974  scm/account.hpp                    Account of a service.
+//  12113  scm/security.hpp                   Security descriptors in SDDL.
+//  12331  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  12441  scm/event_record.hpp               Records of the Windows event log.
+//  12582  scm/saved_state.hpp                Saved state of a service.
+//  12680  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  12929  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
+//  13336  os/posix/headers.hpp               The door to POSIX: the one file that includes its system headers.
+//  13371  os/service_manager.hpp             The Service Control Manager as seen by who manages services, and what ...
+//  13532  os/socket.hpp                      TCP as the engine needs it.
+//  13673  os/posix/socket_api.hpp            What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//  13824  os/file.hpp                        The few things done with files.
+//  13934  os/process.hpp                     This process and its surroundings.
+//  14051  os/win/wide.hpp                    Windows' own strings, lists of strings and handles.
+//  14154  os/win/socket_api.hpp              What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//  14336  os/tcp.hpp                         os/socket.hpp on every platform.
+//  14607  os/poll_poller.hpp                 os/poller.hpp over poll() and WSAPoll.
+//  14772  os/posix/epoll.hpp                 os/poller.hpp on Linux.
+//  14883  os/win/iocp.hpp                    os/poller.hpp on Windows: an I/O completion port.
+//  15127  os/poller.hpp                      Waiting for many sockets with few threads.
+//  15177  os/control_channel.hpp             Where the operator talks to a running service.
+//  15244  os/posix/file.hpp                  os/file.hpp on POSIX.
+//  15413  os/connection_threads.hpp          Threads for those who come and go.
+//  15498  os/posix/control_channel.hpp       os/channel.hpp on POSIX: a Unix socket.
+//  15714  os/console.hpp                     The terminal: writing to it, asking for a secret, and the ways a ...
+//  15814  os/posix/console.hpp               os/console.hpp on POSIX.
+//  15968  os/crash.hpp                       What is left of a process that crashes.
+//  16102  os/posix/crash.hpp                 os/crash.hpp on POSIX.
+//  16299  os/elevation.hpp                   The same program once more, elevated.
+//  16373  os/posix/elevation.hpp             os/elevation.hpp on POSIX: there is nobody to ask.
+//  16420  os/folder_watcher.hpp              A folder that is watched.
+//  16470  os/posix/folder_watcher.hpp        os/folder_watcher.hpp on POSIX: inotify on Linux.
+//  16573  os/key_reader.hpp                  Keys as a person presses them, without Enter, where standard input is ...
+//  16610  os/posix/key_reader.hpp            os/keys.hpp on POSIX.
+//  16792  os/local_time.hpp                  How far the clocks on this machine's walls are ahead of UTC.
+//  16814  os/posix/local_time.hpp            os/local_time.hpp on POSIX.
+//  16849  os/exclusive_file.hpp              A file that comes into being.
+//  16927  os/posix/exclusive_file.hpp        os/exclusive_file.hpp on POSIX.
+//  17028  os/probe.hpp                       What `doctor` and `why` ask the machine beside its services.
+//  17056  os/posix/probe.hpp                 os/probe.hpp on POSIX: there is no such thing.
+//  17097  os/dispatcher.hpp                  The Service Control Manager as seen by the service itself.
+//  17137  os/event_log.hpp                   The Windows event log: one report, one line.
+//  17196  os/posix/process.hpp               os/process.hpp, os/event_log.hpp and the service side of the seam on ...
+//  17446  os/input_file.hpp                  A file that is read from any place of it.
+//  17510  os/posix/input_file.hpp            os/input_file.hpp on POSIX.
+//  17602  os/win/security.hpp                Security descriptors and SIDs as Windows holds them, and as text.
+//  17725  os/win/control_channel.hpp         os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  17963  os/win/console.hpp                 os/console.hpp on Windows.
+//  18162  os/win/file.hpp                    os/file.hpp on Windows.
+//  18346  os/win/system_library.hpp          Functions of Windows' own libraries, found at run time.
+//  18383  os/win/crash.hpp                   os/crash.hpp on Windows.
+//  18682  os/win/dispatcher.hpp              The real dispatcher: ServiceMain and the control handler, which ...
+//  18781  os/win/elevation.hpp               os/elevation.hpp on Windows.
+//  19033  os/win/folder_watcher.hpp          os/folder_watcher.hpp on Windows.
+//  19103  os/win/key_reader.hpp              os/keys.hpp on Windows.
+//  19190  os/win/local_time.hpp              os/local_time.hpp on Windows.
+//  19243  os/win/exclusive_file.hpp          os/exclusive_file.hpp on Windows.
+//  19334  os/win/registry.hpp                Keys of the registry below HKEY_LOCAL_MACHINE.
+//  19468  os/win/probe.hpp                   os/probe.hpp on Windows.
+//  19541  os/win/process.hpp                 os/process.hpp and os/event_log.hpp on Windows.
+//  19719  os/win/input_file.hpp              os/input_file.hpp on Windows.
+//  19830  os/win/account_rights.hpp          The right to log on as a service, in Windows' database of who may what ...
+//  19958  os/win/install.hpp                 What an install touches beside the Service Control Manager.
+//  20119  os/win/config_levels.hpp           model/levels.hpp as Windows has it.
+//  20269  os/win/service_manager.hpp         The real Service Control Manager.
+//  20522  os/native.hpp                      The operating system, whole: the seam and this platform's bodies for it.
+//  20528  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  20821  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  20893  log/log_query.hpp                  Log query of the verb `logs`.
+//  20978  log/rotating_file_sink.hpp         The log file: appended to, set aside by size and by day, so many kept.
+//  21353  log/console_sink.hpp               The log on the screen.
+//  21450  log/event_log_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
+//  21493  log/log_reader.hpp                 What `logs` shows: entries of the log file and of those that were set ...
+//  21723  addons/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
+//  22018  addons/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
+//  22259  addons/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
+//  22369  addons/dashboard_style.hpp         The looks of the dashboard (addons/dashboard_page.hpp).
+//  22520  addons/dashboard_script.hpp        What fills the dashboard (addons/dashboard_page.hpp).
+//  22917  http/router.hpp                    The routes of an app with their handlers.
+//  23107  http/request_statistics.hpp        How busy a service is.
+//  23306  http/engine_state.hpp              What the connections of one engine have in common.
+//  23416  http/upload_folder.hpp             The files of uploads on disk.
+//  23487  http/transport.hpp                 What a connection reads from and writes to.
+//  23633  http/exchange.hpp                  One request and its answer on their way through cpp-httplib.
+//  23984  http/stream_impl.hpp               The bodies of api/stream.hpp that work on a request in progress.
+//  24018  http/reply_impl.hpp                The bodies of api/reply.hpp that work on a request in progress.
+//  24076  http/problem.hpp                   Error responses: application/problem+json (RFC 9457), or a line of ...
+//  24160  http/context_impl.hpp              The bodies of api/context.hpp.
+//  24213  http/url_for_impl.hpp              The body of api/url_for.hpp.
+//  24244  http/route_builder_impl.hpp        The bodies of api/route_builder.hpp.
+//  24376  http/group_impl.hpp                The bodies of api/group.hpp: what a registrar does with the router.
+//  24424  http/body_reader.hpp               Reads the body of a request when a handler is about to be called, and ...
+//  24595  http/handler_timeouts.hpp          Time-outs of handlers.
+//  24707  http/upload_receiver.hpp           How the server hands a body to whatever reads it into files, without ...
+//  24737  http/error_responder.hpp           What becomes of everything that goes wrong between a request and its ...
+//  24892  http/fast_path.hpp                 The direct way of a plain request.
+//  25069  http/request_processor.hpp         cpp-httplib at work for one request.
+//  25484  http/file_response.hpp             A file as an answer: sent in pieces from the open file, never whole in ...
+//  25632  http/static_folder.hpp             A folder of files below a prefix.
+//  25778  http/upload_impl.hpp               The bodies of api/upload.hpp that work on files and on a request in ...
+//  25845  http/upload_reader.hpp             Reads a body into files while it arrives (api/upload.hpp has what ...
+//  26054  http/websocket_session.hpp         One open WebSocket on its connection.
+//  26398  server/tls_identity.hpp            The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
+//  26430  server/engine.hpp                  The engine: listens, accepts, serves, drains.
+//  26524  server/connection.hpp              One connection, from its first byte to its close, in steps.
+//  26966  server/thread_pool.hpp             The engine's threads, few and busy.
+//  27443  server/connection_table.hpp        The clients that are connected, and who of the crew is at which of them.
+//  27596  server/tls.hpp                     TLS between a socket and HTTP, where cpp-httplib is built with a ...
+//  27942  server/server.hpp                  The server inside an engine (server/engine.hpp).
+//  28460  host/definition.hpp                Everything App said, as a value: what the runtime and the verbs read.
+//  28566  host/service_impl.hpp              The bodies of api/service.hpp: what App says goes into the blueprint.
+//  28790  host/builtin_routes.hpp            What a service can tell of itself, where the app asks for it.
+//  28873  host/dashboard.hpp                 `svc.dashboard`: the service on a page (addons/dashboard_page.hpp) ...
+//  29130  host/status_reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  29195  host/health.hpp                    Liveness and readiness.
+//  29274  host/hook_thread.hpp               The thread that hooks run on, one after the other, and the patience ...
+//  29440  host/hook_runner.hpp               Runs the app's hooks on their thread and waits beside it.
+//  29547  host/builtin_settings.hpp          The settings of a run.
+//  29704  host/settings_watcher.hpp          The settings file, watched.
+//  29816  host/control_tasks.hpp             What controls ask for, beside a stop.
+//  30023  host/worker_pool.hpp               The app's workers while they run.
+//  30132  host/control_channel_server.hpp    What the operator asks a running service, by its channel ...
+//  30284  host/runtime.hpp                   The one order of start, serve, drain and stop, the same in a terminal ...
+//  30777  host/status.hpp                    What `status` shows: the SCM's view of the service and what the ...
+//  30918  host/console_keys.hpp              The keys of `debug`: what a control of the SCM's would do, at a ...
+//  31036  host/console_host.hpp              `debug`: the service in a terminal.
+//  31134  host/service_host.hpp              `run-service`: the service under the Service Control Manager.
+//  31474  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  31872  manage/wait.hpp                    Waiting until the SCM says that a service has got where it was sent.
+//  31956  manage/verb_context.hpp            What every verb that manages the service stands on.
+//  32090  manage/start_stop.hpp              The verbs that bring an installed service up and down.
+//  32388  manage/send_control.hpp            The verbs that send a running service a control.
+//  32523  manage/folder_access.hpp           The folders that a service needs, opened to its own SID and to nothing ...
+//  32652  manage/query_installed.hpp         What is installed, read with query rights alone.
+//  32749  manage/drift.hpp                   Drift: where what is installed is not what the program would install.
+//  32812  manage/install.hpp                 install and update: look at what there is (verbs/survey.hpp), plan ...
+//  33157  manage/remove.hpp                  remove: stop, wait, delete, close, wait until it is gone, and take ...
+//  33248  diagnose/firewall.hpp              Check of the Windows firewall.
+//  33342  diagnose/finding.hpp               Findings of `doctor`.
+//  33524  diagnose/live_query.hpp            The questions that verbs ask a running service on its channel ...
+//  33608  diagnose/system_probe.hpp          The machine beside its services, as verbs ask it.
+//  33637  diagnose/doctor.hpp                `diagnostics`: looks at all that makes services fail, before it does.
+//  33937  diagnose/post_mortem.hpp           `why`: what became of the service, in a few sentences, from all that ...
+//  34061  cli/run_verb.hpp                   The verbs that manage, by their words.
+//  34276  cli/config.hpp                     `config`: every setting with its value, where that comes from, and ...
+//  34419  cli/run.hpp                        From the command line to a verb: the body of winsvc::run (api/run.hpp).
 //
 // The end of the header:
 //
-//  34170  config/undef.hpp                   The end: every internal macro is taken back here, so that a program is ...
+//  34635  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -303,11 +304,11 @@
 // config/version.hpp
 // =====================================================================================================================
 
-// The version of winsvc: the one place that knows it. CMake, Meson and the changelog test read these four lines.
+// The version of winsvc, defined only here. CMake, Meson and the changelog test read the first four macros.
 //
 //   #if WINSVC_VERSION >= 200      // 0.2.0 or later
 //
-// WINSVC_VERSION is a plain number, major * 10000 + minor * 100 + patch, so that the preprocessor can compare it.
+// WINSVC_VERSION is the number major * 10000 + minor * 100 + patch, which the preprocessor can compare.
 
 #define WINSVC_VERSION_MAJOR 0
 #define WINSVC_VERSION_MINOR 1
@@ -320,8 +321,8 @@
 // config/compiler.hpp
 // =====================================================================================================================
 
-// What is compiling us: the only file that asks which platform and compiler this is. Everything else receives an
-// answer that is always 0 or 1. These names are internal and are taken back in config/undef.hpp.
+// Platform and compiler detection: macros that are always 0 or 1. No other file tests a macro of a platform or a
+// compiler. The names are internal; config/undef.hpp undefines them.
 
 #if defined(_MSVC_LANG)
   #define WINSVC_CPLUSPLUS _MSVC_LANG
@@ -350,7 +351,7 @@
 #endif
 
 #if defined(_MSC_VER)
-  #define WINSVC_COMPILER_MSVC 1  // cl, and clang-cl in its dialect
+  #define WINSVC_COMPILER_MSVC 1  // cl and clang-cl
 #else
   #define WINSVC_COMPILER_MSVC 0
 #endif
@@ -359,22 +360,22 @@
 // config/form.hpp
 // =====================================================================================================================
 
-// The form in which winsvc is compiled: header-only, declarations only, or the bodies as well.
+// The form in which winsvc is compiled: header-only, declarations only, or declarations and function bodies.
 //
-//   g++ hello.cpp                                     // header-only: every file that includes it has all of it
+//   g++ hello.cpp                                     // header-only: each file that includes winsvc compiles all of it
 //
-//   g++ -DWINSVC_SEPARATE=1 -c hello.cpp              // separate: this file only sees declarations
-//   g++ -c winsvc.cpp                                 // and one file has the bodies: it defines WINSVC_IMPLEMENTATION
+//   g++ -DWINSVC_SEPARATE=1 -c hello.cpp              // separate: this file sees only declarations
+//   g++ -c winsvc.cpp                                 // one file has the bodies: it defines WINSVC_IMPLEMENTATION
 //
-// A build that wants several objects compiles the second file once for each part, with -DWINSVC_PART=1 to 7. A linker
-// takes from a library only the objects whose names a program uses.
+// To get several object files, compile the second file once for each part, with -DWINSVC_PART=1 to 7. From a library,
+// the linker takes only the objects that define a name that the program uses.
 //
-// Define these macros before the first include, best on the command line: a later one has no effect.
+// Define these macros before the first include, preferably on the command line. A later definition has no effect.
 //
-// Every function that is not a template and is defined outside its class is WINSVC_INLINE and stands below the rule of
-// its file, inside `#if WINSVC_BODIES_...`. `tools/amalgamate --audit` checks this.
+// A function that is not a template and is defined outside its class is WINSVC_INLINE. Its body is below the ruled line
+// of its file, inside `#if WINSVC_BODIES_...`. `tools/amalgamate --audit` checks this.
 
-// Defined without a value means 1, as on a line `#define WINSVC_IMPLEMENTATION`.
+// A definition without a value, `#define WINSVC_IMPLEMENTATION`, means 1.
 #ifndef WINSVC_IMPLEMENTATION
   #define WINSVC_IMPLEMENTATION 0
 #elif (0 - WINSVC_IMPLEMENTATION - 1) == 1
@@ -408,14 +409,14 @@
   #define WINSVC_INLINE inline
 #endif
 
-// True if this file holds bodies, of all parts or of one.
+// 1 if this file contains function bodies, of all parts or of one part.
 #if WINSVC_IMPLEMENTATION || !WINSVC_SEPARATE
   #define WINSVC_BODIES 1
 #else
   #define WINSVC_BODIES 0
 #endif
 
-// True if this file sees all declarations: with the bodies, and in tests, which look at what is inside.
+// 1 if this file sees all declarations: a file with bodies, or a test, which also tests internals.
 #ifndef WINSVC_TESTING
   #define WINSVC_TESTING 0
 #endif
@@ -423,10 +424,10 @@
 
 #define WINSVC_HAS_PART(number) (WINSVC_BODIES && (WINSVC_PART == 0 || WINSVC_PART == (number)))
 
-// True if this file sees the server and cpp-httplib, which the other parts do without.
+// 1 if this file sees the server and cpp-httplib. The other parts do not need them.
 #define WINSVC_SEES_SERVER (WINSVC_TESTING || WINSVC_HAS_PART(3) || WINSVC_HAS_PART(4))
 
-// The parts, and which bodies each has. CMakeLists.txt and meson.build read their number here.
+// The bodies in each part. CMakeLists.txt and meson.build read the number of parts from the next line.
 #define WINSVC_PARTS 7
 #define WINSVC_BODIES_BASE WINSVC_HAS_PART(1)      // values, decisions, parsers
 #define WINSVC_BODIES_MODEL WINSVC_HAS_PART(1)
@@ -436,27 +437,28 @@
 #define WINSVC_BODIES_API WINSVC_HAS_PART(3)       // the server
 #define WINSVC_BODIES_HTTP WINSVC_HAS_PART(3)
 #define WINSVC_BODIES_FEATURES WINSVC_HAS_PART(4)  // files, uploads, WebSockets
-#define WINSVC_BODIES_APP WINSVC_HAS_PART(5)       // what runs the app
+#define WINSVC_BODIES_APP WINSVC_HAS_PART(5)       // runs the app
 #define WINSVC_BODIES_HOST WINSVC_HAS_PART(5)
-#define WINSVC_BODIES_VERBS WINSVC_HAS_PART(6)     // what manages the service
+#define WINSVC_BODIES_VERBS WINSVC_HAS_PART(6)     // manages the service
 #define WINSVC_BODIES_WEB WINSVC_HAS_PART(7)       // middleware, OpenAPI, metrics, dashboard
 
 // =====================================================================================================================
 // config/options.hpp
 // =====================================================================================================================
 
-// Every knob a user can turn, with its default and its price. Define one before the include, the same in every
-// translation unit.
+// The compile-time options of winsvc: macros that a program may define, with defaults. Define a macro before the
+// include, with the same value in each translation unit.
 //
-//   WINSVC_HTTPLIB    the header that is cpp-httplib. Default <httplib.h>; cpp-httplib 0.41 or newer.
-//   WINSVC_JSON       1 where <nlohmann/json.hpp> is found: handlers may take and return winsvc::json. Define it 0 to
-//                     keep that header out, which costs compile time; all else works without it. If a file of a program
-//                     has 1, the file with the bodies needs it too: text_of_json and parse_json are there.
-//   WINSVC_AUTOLINK   1 on MSVC: the system libraries are linked by #pragma comment(lib, ...). Define it 0 to name them
-//                     yourself: ws2_32 and advapi32 (elsewhere -lws2_32 is all there is to add).
-//   WINSVC_SEPARATE   1: the file only sees declarations, and another file has the bodies (config/form.hpp). Default 0.
+//   WINSVC_HTTPLIB    the header of cpp-httplib, version 0.41 or newer. Default <httplib.h>.
+//   WINSVC_JSON       1: handlers may take and return winsvc::json. Default 1 if <nlohmann/json.hpp> is found, else 0.
+//                     Define it as 0 to save the compile time of that header; no other feature depends on it. If one
+//                     file of a program has 1, the file with the bodies must have 1 too, because it defines
+//                     text_of_json and parse_json.
+//   WINSVC_AUTOLINK   1: link the system libraries with #pragma comment(lib, ...). Default 1 with MSVC, else 0. With 0,
+//                     pass the libraries to the linker: ws2_32 and advapi32 with MSVC, -lws2_32 with MinGW.
+//   WINSVC_SEPARATE   1: this file sees only declarations; another file has the bodies (config/form.hpp). Default 0.
 //   WINSVC_IMPLEMENTATION   1, or defined without a value: this file has the bodies. Default 0.
-//   WINSVC_ASSERT     what checks our own promises; default assert from <cassert>.
+//   WINSVC_ASSERT     checks the preconditions of winsvc's functions. Default: assert from <cassert>.
 
 #include <cassert>
 
@@ -473,7 +475,7 @@
 #endif
 
 #ifndef WINSVC_AUTOLINK
-  #if WINSVC_COMPILER_MSVC  // not its name as our value: it is gone after the include, and this is not
+  #if WINSVC_COMPILER_MSVC  // not a copy of that macro: config/undef.hpp undefines it, but WINSVC_AUTOLINK remains
     #define WINSVC_AUTOLINK 1
   #else
     #define WINSVC_AUTOLINK 0
@@ -484,7 +486,7 @@
   #define WINSVC_ASSERT(condition) assert(condition)
 #endif
 
-// What cpp-httplib is built with changes the layout of its types.
+// The options of cpp-httplib change the layout of its types.
 #if defined(CPPHTTPLIB_OPENSSL_SUPPORT) || defined(CPPHTTPLIB_MBEDTLS_SUPPORT) || defined(CPPHTTPLIB_WOLFSSL_SUPPORT)
   #define WINSVC_TLS 1
 #else
@@ -500,11 +502,11 @@
 // config/abi.hpp
 // =====================================================================================================================
 
-// The inline namespace that everything is in. Its name says what changes the meaning of our types: the version, the form
-// (config/form.hpp) and what cpp-httplib is built with. Two files that are compiled differently then fail to link, with
-// a name that says why, and do not disagree at run time.
+// The inline namespace that contains all names of winsvc. Its name contains everything that changes the layout of the
+// types: the version, the form (config/form.hpp) and the options of cpp-httplib. Two files that are compiled
+// differently then fail to link, and the names in the linker's message show the difference.
 //
-// `winsvc::service` is what you write; `winsvc::v0_1_separate_tls::service` is what the linker sees.
+// You write `winsvc::service`; the linker sees `winsvc::v0_1_separate_tls::service`.
 
 #define WINSVC_JOIN_NOW(a, b, c, d, e, f) v##a##_##b##c##d##e##f
 #define WINSVC_JOIN(a, b, c, d, e, f) WINSVC_JOIN_NOW(a, b, c, d, e, f)
@@ -539,7 +541,7 @@
   WINSVC_JOIN(WINSVC_VERSION_MAJOR, WINSVC_VERSION_MINOR, WINSVC_ABI_FORM, WINSVC_ABI_TLS, WINSVC_ABI_ZLIB, \
               WINSVC_ABI_CODINGS)
 
-#if WINSVC_COMPILER_MSVC  // the linker compares these by themselves, and names both values
+#if WINSVC_COMPILER_MSVC  // the linker compares the two values and prints both
   #pragma detect_mismatch("winsvc", WINSVC_QUOTE(WINSVC_ABI))
 #endif
 
@@ -551,11 +553,11 @@ inline namespace WINSVC_ABI {}
 // base/scope.hpp
 // =====================================================================================================================
 
-// Runs a callable when a scope is left, on every path out of it.
+// scope_exit: runs a callable at the end of a scope, also when an exception is thrown.
 //
 //   const scope_exit close([&] { ::fclose(file); });
 //
-// The callable must not throw. There is no `release`: a scope that may keep what it opened returns an owning type.
+// The callable must not throw. There is no `release`. If a scope may pass on what it opened, use an owning type.
 
 #include <type_traits>
 #include <utility>
@@ -566,7 +568,7 @@ inline namespace WINSVC_ABI {
 template <class F>
 class [[nodiscard]] scope_exit {
  public:
-  explicit scope_exit(F at_exit) noexcept(std::is_nothrow_move_constructible_v<F>) : function_(std::move(at_exit)) {}
+  explicit scope_exit(F function) noexcept(std::is_nothrow_move_constructible_v<F>) : function_(std::move(function)) {}
   ~scope_exit() { function_(); }
   scope_exit(const scope_exit&) = delete;
   scope_exit& operator=(const scope_exit&) = delete;
@@ -582,13 +584,14 @@ class [[nodiscard]] scope_exit {
 // base/text.hpp
 // =====================================================================================================================
 
-// Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string; UTF-16 exists only where Windows is
-// called. Case is folded for ASCII alone, because verbs, options and header names are ASCII.
+// Text functions: UTF-8 and UTF-16, ASCII case folding, splitting, numbers, closest match. winsvc stores all text as
+// UTF-8 in std::string; UTF-16 is used only to call Windows. Case is folded for ASCII only, because verbs, options and
+// header names are ASCII.
 //
-//   text::to_utf16("Z\u00FCrich")      text::equal_nocase("Content-Type", "content-type")
-//   text::nearest("instal", verbs)                                    // "install"
+//   strings::to_utf16("Z\u00FCrich")      strings::equal_nocase("Content-Type", "content-type")
+//   strings::closest_match("instal", verbs)                                    // "install"
 //
-// It does no locale, no normalisation, no Unicode case.
+// It does not use locales, Unicode normalization or Unicode case.
 
 #include <algorithm>
 #include <cstddef>
@@ -601,7 +604,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace strings {
 
-/// UTF-8 to UTF-16. A malformed byte becomes U+FFFD, so that no input is refused and none passes unseen.
+/// UTF-8 to UTF-16. A malformed byte becomes U+FFFD: the conversion never fails, and the error stays visible.
 [[nodiscard]] std::u16string to_utf16(std::string_view utf8);
 /// UTF-16 to UTF-8. A lone surrogate becomes U+FFFD.
 [[nodiscard]] std::string to_utf8(std::u16string_view utf16);
@@ -617,32 +620,33 @@ namespace strings {
 [[nodiscard]] bool equal_nocase(std::string_view a, std::string_view b) noexcept;
 [[nodiscard]] bool starts_with(std::string_view s, std::string_view prefix) noexcept;
 
-/// The first bytes, at most so many, without cutting a character in two.
+/// The first bytes of `s`, at most `limit`. The end is moved to the left so that no character is split.
 [[nodiscard]] std::string_view truncate(std::string_view s, std::size_t limit) noexcept;
-/// Without the blanks and tabs at both ends.
+/// `s` without the spaces and tabs at both ends.
 [[nodiscard]] std::string_view trim(std::string_view s) noexcept;
-/// Cut at every `mark`; "" gives one empty piece, as "a," gives two.
-[[nodiscard]] std::vector<std::string_view> split(std::string_view s, char mark);
-[[nodiscard]] std::string join(const std::vector<std::string>& parts, std::string_view between);
+/// The parts of `s` between separators. "" has one empty part; "a," has two parts.
+[[nodiscard]] std::vector<std::string_view> split(std::string_view s, char separator);
+[[nodiscard]] std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
-/// A decimal number that is all of `s`, at most `most`; false otherwise, and `out` is untouched.
+/// Parses `s` as a decimal number of at most `limit`. Returns false and leaves `out` unchanged if `s` is anything else.
 [[nodiscard]] bool parse_number(std::string_view s, std::uint64_t limit, std::uint64_t& out) noexcept;
 
-/// How many letters must be changed, added, dropped or swapped with their neighbour to turn one word into the other.
+/// Number of bytes to change, add, remove or swap with the next byte in order to turn one word into the other.
 [[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
-/// The word a person most likely meant; empty when none is near (within a third of its length, at least one).
+/// The known word with the smallest edit distance to `word`, for "did you mean". A known word matches only if the
+/// distance is at most a third of its length, or 1. Empty if no word matches.
 [[nodiscard]] std::string_view closest_match(std::string_view word, const std::vector<std::string_view>& known);
 
-/// `s` as a JSON string, quotes included (RFC 8259, section 7). Malformed UTF-8 becomes U+FFFD.
+/// `s` as a JSON string with its quotes (RFC 8259 section 7). Malformed UTF-8 becomes U+FFFD.
 [[nodiscard]] std::string json_quoted(std::string_view s);
 
-/// The next code point of `s` from `at`, which moves past it; U+FFFD for a malformed byte, which is one byte long.
+/// Returns the code point at `position` and advances `position`. A malformed byte is one U+FFFD.
 [[nodiscard]] char32_t next_code_point(std::string_view s, std::size_t& position) noexcept;
 void append_utf8(std::string& out, char32_t code_point);
 
 [[nodiscard]] bool starts_with_nocase(std::string_view s, std::string_view prefix) noexcept;
 
-}  // namespace text
+}  // namespace strings
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -707,19 +711,19 @@ void append_utf8(std::string& out, char32_t code_point);
 // api/httplib.hpp
 // =====================================================================================================================
 
-// The door to cpp-httplib: the one file that includes it. `winsvc::request` and `winsvc::response` are its own types,
-// so there is nothing new to learn: https://github.com/yhirose/cpp-httplib documents them.
+// Requests and responses: the types of cpp-httplib. This is the only header that includes <httplib.h>.
 //
 //   svc.get("/raw", [](const winsvc::request& req, winsvc::response& res) {
 //     res.set_content(req.get_param_value("q"), "text/plain");
 //   });
 //
-// Which header is included: WINSVC_HTTPLIB (config/knobs.hpp). cpp-httplib 0.41 or newer. A service is not exposed to
-// what its parser accepts: the gate in wire/ stands before it.
+// https://github.com/yhirose/cpp-httplib documents the types. WINSVC_HTTPLIB (config/options.hpp) names the header;
+// cpp-httplib 0.41 or newer is required. Clients cannot reach the lenient parser of cpp-httplib: the strict head parser
+// (wire/head_parser.hpp) runs first.
 //
-// A file that only sees declarations (config/form.hpp) does not include it: its types are declared and no more, which
-// saves most of the time that such a file takes to compile. Such a file includes <httplib.h> itself, before or after
-// <winsvc.hpp>, if it uses members of a request or a response.
+// In the separate form (config/form.hpp), this header only declares the types, which saves most of the compile time of
+// an app. A file that uses members of a request or a response includes <httplib.h> itself, before or after
+// <winsvc.hpp>.
 
 #include <string>
 #include <string_view>
@@ -734,7 +738,7 @@ void append_utf8(std::string& out, char32_t code_point);
   #define WINSVC_HAD_NO_NOMINMAX
 #endif
 
-// With a TLS library, cpp-httplib calls functions that it deprecates itself (0.41).
+// With a TLS library, cpp-httplib 0.41 calls functions that it marks as deprecated.
 #if WINSVC_COMPILER_MSVC
   #pragma warning(push)
   #pragma warning(disable : 4996)
@@ -743,13 +747,13 @@ void append_utf8(std::string& out, char32_t code_point);
   #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 #endif
 
-// cpp-httplib names enumerators Success and None, which are macros of X11. The macros are restored after the include.
+// cpp-httplib has enumerators Success and None, which are macros in X11. The macros are restored after the include.
 #pragma push_macro("Success")
 #pragma push_macro("None")
 #undef Success
 #undef None
 
-// It does to the program what it always does: its constructor ignores SIGPIPE on POSIX, and its own macros stay.
+// Side effects of cpp-httplib remain: its constructor ignores SIGPIPE on POSIX, and its macros stay defined.
 #include WINSVC_HTTPLIB
 
 #pragma pop_macro("None")
@@ -783,14 +787,16 @@ class DataSink;
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-using request = httplib::Request;    ///< method, target, headers, params, body, remote_addr ...
-using response = httplib::Response;  ///< status, headers, body, set_content(...) ...
+/// A request: method, target, headers, params, body, remote_addr ...
+using request = httplib::Request;
+/// A response: status, headers, body, set_content(...) ...
+using response = httplib::Response;
 
 namespace http {
 
 #if WINSVC_SEES_SERVER
-/// CPPHTTPLIB_VERSION_NUM as a number (0x002900 is 0.41.0). It is a string literal there, of no use to the
-/// preprocessor.
+/// CPPHTTPLIB_VERSION_NUM as a number (0x002900 is 0.41.0). In cpp-httplib it is a string literal, which the
+/// preprocessor cannot compare.
 [[nodiscard]] constexpr unsigned httplib_version() noexcept {
   unsigned value = 0;
   for (const char c : std::string_view(CPPHTTPLIB_VERSION_NUM).substr(2)) {
@@ -802,18 +808,18 @@ static_assert(httplib_version() >= 0x002900,
               "winsvc needs cpp-httplib 0.41 or newer: this httplib.h is older; run tools/deps or download it from "
               "https://github.com/yhirose/cpp-httplib/releases");
 
-/// Before 0.44, header values were percent-decoded while parsed, so "%0d%0a" became a line end.
+/// Before 0.44, cpp-httplib percent-decoded header values, so "%0d%0a" became a line end.
 inline constexpr bool httplib_decodes_headers = httplib_version() < 0x002C00;
 #endif
 
-/// The version of cpp-httplib that the server was compiled with: "0.41.0".
+/// The version of cpp-httplib that the server is compiled with, for example "0.41.0".
 [[nodiscard]] std::string_view httplib_version_text() noexcept;
 
-/// `set_header` adds a second header of the same name; this leaves one.
+/// Replaces all headers of this name by one. (`set_header` of cpp-httplib adds another header.)
 void replace_header(response& res, const std::string& name, const std::string& value);
 
-/// The value of the first header of this name; null when there is none. Answers have few: looking at each is quicker
-/// than hashing a name, as the map would.
+/// The value of the first header of this name; null if it is missing. A linear search, because a response has few
+/// headers and comparing them is faster than hashing the name.
 [[nodiscard]] const std::string* find_header(const response& res, std::string_view name) noexcept;
 
 }  // namespace http
@@ -824,9 +830,11 @@ void replace_header(response& res, const std::string& name, const std::string& v
 // api/abort.hpp
 // =====================================================================================================================
 
-// A way out of the middle of a handler or a middleware.
+// abort: ends a handler or a middleware with an error response.
 //
 //   if (id < 0) winsvc::abort(400, "ids start at 0");
+//
+// It throws an exception, so destructors run. It does not end the process; std::abort does.
 
 #include <exception>
 #include <string>
@@ -835,11 +843,13 @@ void replace_header(response& res, const std::string& name, const std::string& v
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// What `abort` throws. Catch it only to rethrow.
+/// The exception that `abort` throws. If you catch it, rethrow it.
 class abort_error : public std::exception {
  public:
   abort_error(int status, std::string message) : status_(status), message_(std::move(message)) {}
+  /// Status of the response.
   [[nodiscard]] int status() const noexcept { return status_; }
+  /// Message for the client.
   [[nodiscard]] const char* what() const noexcept override { return message_.c_str(); }
 
  private:
@@ -847,7 +857,9 @@ class abort_error : public std::exception {
   std::string message_;
 };
 
-/// Leaves the handler with an error status; the client is shown the message, unlike that of any other exception.
+/// Ends the handler with this error status. The response contains `message`; the message of any other exception is only
+/// logged. Default message: none. Headers that were set before remain in the response. Call it on the thread that
+/// handles the request.
 [[noreturn]] void abort(int status, std::string message = {});
 
 }  // inline namespace WINSVC_ABI
@@ -857,14 +869,14 @@ class abort_error : public std::exception {
 // api/json.hpp
 // =====================================================================================================================
 
-// The door to nlohmann's JSON: `winsvc::json` is its type, where its header is on the include path (WINSVC_JSON in
-// config/knobs.hpp).
+// JSON: `winsvc::json` is nlohmann::json. This is the only header that includes nlohmann's library.
 //
 //   svc.get("/users/{id}", [](int id) { return winsvc::json{{"id", id}}; });
 //
-// A file that only sees declarations (config/form.hpp) gets <nlohmann/json_fwd.hpp>, and includes <nlohmann/json.hpp>
-// itself if it makes or reads JSON. Text is made of it and read into it in the compiled part, so that such a file does not
-// compile nlohmann's writer and parser.
+// `winsvc::json` exists if <nlohmann/json.hpp> is on the include path (WINSVC_JSON in config/options.hpp). In the
+// separate form (config/form.hpp), an app includes only <nlohmann/json_fwd.hpp> here; a file that creates or reads JSON
+// includes <nlohmann/json.hpp> itself. Such a file does not compile nlohmann's writer and parser: text_of_json and
+// parse_json are in the compiled part.
 
 #include <functional>
 #include <string>
@@ -883,7 +895,7 @@ inline namespace WINSVC_ABI {
 
 namespace http {
 
-/// Any of nlohmann's JSON types, ordered_json among them.
+/// True for nlohmann's JSON types, including ordered_json.
 template <class T, class = void>
 struct is_nlohmann : std::false_type {};
 template <class T>
@@ -893,19 +905,20 @@ struct is_nlohmann<T, std::void_t<typename T::error_handler_t, decltype(std::dec
 }  // namespace http
 
 #if WINSVC_JSON
+/// nlohmann::json, documented at https://json.nlohmann.me.
 using json = nlohmann::json;
 
 namespace http {
 
 /// JSON as text. Bytes that are not UTF-8 are replaced.
 [[nodiscard]] std::string text_of_json(const json& value);
-/// Reads JSON from text. Aborts with 400.
+/// Parses JSON text. Aborts with 400 if the text is not JSON, or if a number is out of range.
 void parse_json(const std::string& text, json& output);
-/// Where the value is that a conversion of the document refuses: a JSON pointer (RFC 6901) with ": " after it, or ""
-/// if it was not found or is the document itself. `convert` repeats the conversion; `complaint` is the text of its
-/// exception. The document is changed meanwhile, and is the same afterwards.
-[[nodiscard]] std::string place_in_json(json& document, const std::string& complaint,
-                                        const std::function<void()>& convert);
+/// Locates the value that a conversion of the document rejects: a JSON pointer (RFC 6901) followed by ": ", or "" if
+/// the value was not found or is the document itself. `convert` repeats the conversion, `message` is the message of its
+/// exception. The function changes the document temporarily.
+[[nodiscard]] std::string locate_json_error(json& document, const std::string& message,
+                                            const std::function<void()>& convert);
 
 }  // namespace http
 #endif
@@ -917,7 +930,7 @@ void parse_json(const std::string& text, json& output);
 // api/stream.hpp
 // =====================================================================================================================
 
-// An answer that is written while it is made: a stream of bytes, and server-sent events over one.
+// Streams: responses that are written while the client reads, as bytes or as server-sent events.
 //
 //   svc.get("/numbers", [] {
 //     return winsvc::reply::stream("text/plain", [](winsvc::stream& out) {
@@ -930,9 +943,9 @@ void parse_json(const std::string& text, json& output);
 //     });
 //   });
 //
-// Both have a thread to themselves while they last, none of those that serve. `wait_for` ends early, and says so, when the client has left and
-// when the service stops: return then.
-// Source of the events' form: the HTML standard, section "Server-sent events".
+// A stream occupies a thread until its function returns; `limits().threads` does not count this thread. `wait_for`
+// returns false early when the client has disconnected or the service stops; return then.
+// Source: WHATWG HTML standard, section "Server-sent events".
 
 #include <algorithm>
 #include <chrono>
@@ -948,16 +961,18 @@ namespace http {
 struct exchange;
 }
 
-/// Used on the thread that writes the answer.
+/// A response body that the app writes. Use it only on the thread that runs the function.
 class stream {
  public:
   stream(httplib::DataSink& sink, http::exchange& exchange) noexcept : sink_(sink), exchange_(exchange) {}
 
-  /// False when the client is gone: there is nobody to write for.
+  /// Sends bytes. Waits while the client does not read, at most `limits().write_timeout`. Returns false if the client
+  /// has disconnected.
   bool write(std::string_view bytes);
-  /// Waits that long. False at once when the client has left or the service stops: then a last word may still be sent.
-  bool wait_for(std::chrono::milliseconds how_long);
-  /// Is there a reason to go on: a client, and a service that does not stop?
+  /// Waits for `duration` and returns true. Returns false at once if the client has disconnected, or if the service
+  /// stops; when the service stops, a final write is still possible.
+  bool wait_for(std::chrono::milliseconds duration);
+  /// True until the client has disconnected or the service stops.
   [[nodiscard]] bool is_open() const noexcept;
 
  private:
@@ -966,26 +981,30 @@ class stream {
   bool open_ = true;
 };
 
-/// Server-sent events: what an EventSource in a page reads.
+/// Server-sent events, which the class EventSource of a browser receives. Use it only on the thread that runs the
+/// function.
 class event_stream {
  public:
-  explicit event_stream(stream& out, std::string last_event_id) : out_(out), last_id_(std::move(last_event_id)) {}
+  explicit event_stream(stream& out, std::string last_event_id) : out_(out), last_event_id_(std::move(last_event_id)) {}
 
-  /// One event. `name`: its type, default "message"; `id`: what the client sends as Last-Event-ID when it comes back.
+  /// Sends an event. `name` is its type; default: "message". The client sends `id` as Last-Event-ID when it reconnects.
+  /// Returns false if the client has disconnected.
   bool send(std::string_view data, std::string_view name = {}, std::string_view id = {});
-  /// How long the client waits before it comes back after the connection was lost.
+  /// Sets the time that the client waits before it reconnects. Returns false if the client has disconnected.
   bool retry_after(std::chrono::milliseconds pause) {
     return out_.write("retry: " + std::to_string(pause.count()) + "\n\n");
   }
-  /// As stream's. A comment goes out every 15 s, so that proxies and vanished clients are not waited for.
-  bool wait_for(std::chrono::milliseconds how_long);
+  /// Waits as stream::wait_for does. Sends a comment every 15 s, so that proxies keep the connection open and a client
+  /// that has disconnected is detected.
+  bool wait_for(std::chrono::milliseconds duration);
+  /// True until the client has disconnected or the service stops.
   [[nodiscard]] bool is_open() const noexcept { return out_.is_open(); }
-  /// Of the last event that the client got before it came back; "" at first.
-  [[nodiscard]] const std::string& last_event_id() const noexcept { return last_id_; }
+  /// ID of the last event that the client received before it reconnected; empty on the first connection.
+  [[nodiscard]] const std::string& last_event_id() const noexcept { return last_event_id_; }
 
  private:
   stream& out_;
-  std::string last_id_;
+  std::string last_event_id_;
 };
 
 }  // inline namespace WINSVC_ABI
@@ -995,13 +1014,13 @@ class event_stream {
 // base/json_writer.hpp
 // =====================================================================================================================
 
-// JSON, written: for what winsvc says to machines. (What a handler answers in JSON is nlohmann's.)
+// json_object_writer, json_array: write JSON text. Handlers use nlohmann::json instead.
 //
-//   text::json_object_writer o;
-//   o.put("pid", "7").put_text("name", "a \"b\"").put_text_if_set("hint", "");      // left out where it is empty
-//   o.text()                                                                 // {"pid":7,"name":"a \"b\""}
+//   strings::json_object_writer o;
+//   o.put("pid", "7").put_text("name", "a \"b\"").put_text_if_set("hint", "");      // an empty hint is omitted
+//   o.text()                                                                       // {"pid":7,"name":"a \"b\""}
 //
-// Members stay in the order they were put; nobody checks that a name is put once. It reads nothing.
+// Members keep the order of the calls. Duplicate names are not detected. There is no parser here.
 
 #include <string>
 #include <string_view>
@@ -1010,16 +1029,17 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace strings {
 
-/// An object while it grows.
+/// Builds a JSON object, member by member.
 class json_object_writer {
  public:
-  /// `value` is JSON itself: a number, `true`, `null`, what another one's `text` gave.
+  /// Adds a member. `value` is JSON text: a number, `true`, `null`, the `text()` of another writer.
   json_object_writer& put(std::string_view name, std::string_view value) {
     text_ += text_.size() == 1 ? "" : ",";
     text_ += json_quoted(name) + ':';
     text_ += value;
     return *this;
   }
+  /// Adds a member with a JSON string.
   json_object_writer& put_text(std::string_view name, std::string_view value) { return put(name, json_quoted(value)); }
   json_object_writer& put_text_if_set(std::string_view name, std::string_view value) {
     return value.empty() ? *this : put_text(name, value);
@@ -1030,18 +1050,18 @@ class json_object_writer {
   std::string text_ = "{";
 };
 
-/// `[a,b]`, of what `one` makes of each; `between` instead of the comma alone, to break lines.
+/// `[a,b]`: calls `to_json` for each item. `separator` is a comma, and may add line breaks.
 template <class List, class F>
-[[nodiscard]] std::string json_array(const List& all, F one, std::string_view between = ",") {
+[[nodiscard]] std::string json_array(const List& items, F to_json, std::string_view separator = ",") {
   std::string out = "[";
-  for (const auto& item : all) {
-    if (out.size() > 1) out += between;
-    out += one(item);
+  for (const auto& item : items) {
+    if (out.size() > 1) out += separator;
+    out += to_json(item);
   }
   return out + ']';
 }
 
-}  // namespace text
+}  // namespace strings
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -1049,11 +1069,12 @@ template <class List, class F>
 // base/clock.hpp
 // =====================================================================================================================
 
-// Time as a thing that is passed in, so that no test ever sleeps: what waits in winsvc asks a `clock`, and
-// winsvc/testing.hpp has one that is moved by hand.
+// clock: the time source of winsvc, passed in so that tests do not sleep; and dates in RFC 3339 and HTTP form.
 //
 //   const auto deadline = clock.now() + 20s;
 //   while (!done() && clock.now() < deadline) clock.sleep(250ms);
+//
+// testing/clock.hpp has a clock that the test advances.
 
 #include <chrono>
 #include <cstddef>
@@ -1067,6 +1088,7 @@ template <class List, class F>
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+/// A monotonic clock and a system clock, as std::chrono has them. Safe to use from any thread.
 class clock {
  public:
   using duration = std::chrono::steady_clock::duration;
@@ -1078,14 +1100,14 @@ class clock {
   [[nodiscard]] virtual system_time system_now() const noexcept { return std::chrono::system_clock::now(); }
   virtual void sleep(duration d) { std::this_thread::sleep_for(d); }
 
-  /// The machine's own clock. Lives as long as the program.
+  /// The system's clock. It exists until the program ends.
   static clock& system() {
-    static clock machine;
-    return machine;
+    static clock instance;
+    return instance;
   }
 };
 
-/// A moment in UTC, cut into the fields that dates are written with.
+/// A point in time in UTC as the fields of a date.
 struct utc_fields {
   std::int64_t year = 1970;
   unsigned month = 1, day = 1, hour = 0, minute = 0, second = 0, millisecond = 0;
@@ -1095,12 +1117,13 @@ struct utc_fields {
 
 /// `2026-01-31T08:05:09.250Z` (RFC 3339).
 [[nodiscard]] std::string iso_time(clock::system_time time);
-/// `2026-01-31T09:05:09.250+01:00`: the same moment by the clock on a wall that is `offset` ahead of UTC; how far that
-/// is, os/local_time.hpp knows. Without an offset it ends with +00:00, so that lines are as long in winter and summer.
+/// `2026-01-31T09:05:09.250+01:00`: the local time that is `offset` ahead of UTC. os/local_time.hpp returns the offset.
+/// An offset of 0 is written as +00:00, not as Z, so that the length is the same in winter and summer.
 [[nodiscard]] std::string local_time(clock::system_time time, std::chrono::minutes offset);
-/// What these two write, read back; the fraction may be missing or have any number of digits. Nothing for all else.
+/// Parses the format of `iso_time` and `local_time`. The fraction is optional and may have any number of digits.
+/// nullopt for any other text.
 [[nodiscard]] std::optional<clock::system_time> parse_time(std::string_view s) noexcept;
-/// `Sat, 31 Jan 2026 08:05:09 GMT`, the form of the Date header (RFC 9110, section 5.6.7).
+/// `Sat, 31 Jan 2026 08:05:09 GMT`, the format of the Date header (RFC 9110 section 5.6.7).
 [[nodiscard]] std::string http_date(clock::system_time time);
 
 }  // inline namespace WINSVC_ABI
@@ -1110,10 +1133,10 @@ struct utc_fields {
 // base/encoding.hpp
 // =====================================================================================================================
 
-// Bytes as text and back, and the comparison of secrets.
+// base64 and constant-time comparison of secrets.
 //
-//   from_base64("aGVsbG8=")                  // "hello"; nothing for what is no base64 (RFC 4648, section 4)
-//   equal_secret(given, expected)            // takes the same time wherever they differ
+//   strings::from_base64("aGVsbG8=")         // "hello"; nullopt if the text is not base64 (RFC 4648 section 4)
+//   equal_secret(given, expected)            // the time does not depend on the first difference
 
 #include <cstddef>
 #include <cstdint>
@@ -1125,15 +1148,17 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace strings {
 
+/// Base64 with padding (RFC 4648 section 4).
 [[nodiscard]] std::string to_base64(std::string_view bytes);
-/// The same with '-' and '_' and without padding: fit for cookies and paths (RFC 4648, section 5).
+/// Base64url without padding, for cookies and paths (RFC 4648 section 5).
 [[nodiscard]] std::string to_base64url(std::string_view bytes);
-/// Either alphabet, padding or not; nothing else, and no bits left over.
+/// Decodes either alphabet, with or without padding. nullopt for any other character, or if unused bits are not zero.
 [[nodiscard]] std::optional<std::string> from_base64(std::string_view s);
 
-}  // namespace text
+}  // namespace strings
 
-/// Are they equal? The time depends on the length of `given` alone, so that nobody learns a secret by trying.
+/// True if the texts are equal. The time depends only on the length of `given`, so that a client cannot learn the
+/// secret from response times.
 [[nodiscard]] bool equal_secret(std::string_view given, std::string_view expected) noexcept;
 
 }  // inline namespace WINSVC_ABI
@@ -1143,13 +1168,13 @@ namespace strings {
 // base/error.hpp
 // =====================================================================================================================
 
-// An error is a sentence for a tired person: what we were doing, to what, what the system said, what to try.
+// error, setup_error: an error value with the operation, its subject, the system's message, its code and a hint.
 //
-//   error{5, "install", "hello", "access denied", "run from an elevated prompt"}.sentence()
+//   error{5, "install", "hello", "access denied", "run from an elevated prompt"}.to_string()
 //   // install 'hello': access denied (5); run from an elevated prompt
 //
-// Operations on the world return `result<T>` (base/result.hpp) with an `error` in it. Mistakes of the programmer are
-// thrown as `setup_error`. Requests fail with a status (winsvc::abort in api/reply.hpp). There is no fourth way.
+// Operations on the system return `result<T>` (base/result.hpp) with an `error` in it. Mistakes of the programmer are
+// thrown as `setup_error`. A request fails with a status (winsvc::abort in api/abort.hpp). There is no fourth way.
 
 #include <cstdint>
 #include <stdexcept>
@@ -1158,21 +1183,21 @@ namespace strings {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// What went wrong with an operation on the world. A value: copy it, store it, print it.
+/// A failed operation on the system. A value: copy it, store it, print it.
 struct error {
-  std::uint32_t code = 0;  ///< the system's own number (a Win32 code; errno elsewhere); becomes the exit code
-  std::string operation;       ///< the verb: "install", "listen on"
-  std::string subject;     ///< what it was done to, unquoted: the service, the address, the file
-  std::string message;        ///< what the system answered, in words
-  std::string hint;        ///< what to try; empty when we do not know better
+  std::uint32_t code = 0;  ///< code of the system: a Win32 code, or errno on POSIX; becomes the exit code
+  std::string operation;   ///< a verb: "install", "listen on"
+  std::string subject;     ///< the object of the operation, unquoted: the service, the address, the file
+  std::string message;     ///< message of the system
+  std::string hint;        ///< remedy; empty if none is known
 
-  /// One line: `doing 'subject': said (code); hint`. Parts that are empty are left out, punctuation and
-  /// all; a code that stands in `message` already is not repeated.
+  /// One line: `operation 'subject': message (code); hint`. Empty parts are omitted with their punctuation. The code is
+  /// omitted if it is 0 or if `message` already contains it.
   [[nodiscard]] std::string to_string() const;
 };
 
-/// A mistake in how the app is described: a duplicate route, a parameter that the lambda does not take, a call after
-/// start. Thrown at registration or at start-up, on the thread that made the call, with both places in its text.
+/// A mistake in the registration calls of an app: a duplicate route, a parameter that the lambda does not take, a call
+/// after start. Thrown at registration or at start, on the calling thread. The text of a conflict names both locations.
 class setup_error : public std::logic_error {
  public:
   using std::logic_error::logic_error;
@@ -1185,12 +1210,11 @@ class setup_error : public std::logic_error {
 // base/sha.hpp
 // =====================================================================================================================
 
-// SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets: cpp-httplib offers no public
-// function for them without a TLS library.
+// SHA-1, SHA-256 and HMAC-SHA-256. cpp-httplib has no public function for them without a TLS library.
 //
 //   hmac_sha256(key, "text")          // 32 bytes
 //
-// SHA-1 protects nothing: RFC 6455 4.2.2 asks for it.
+// SHA-256 and HMAC sign cookies. SHA-1 is used only in the WebSocket handshake; RFC 6455 section 4.2.2 requires it.
 // Source: FIPS 180-4 and RFC 2104; tested with their vectors and those of RFC 4231.
 
 #include <array>
@@ -1202,11 +1226,11 @@ class setup_error : public std::logic_error {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// 20 bytes.
+/// The SHA-1 digest, 20 bytes.
 [[nodiscard]] std::string sha1(std::string_view bytes);
-/// 32 bytes.
+/// The SHA-256 digest, 32 bytes.
 [[nodiscard]] std::string sha256(std::string_view bytes);
-/// 32 bytes.
+/// The HMAC-SHA-256, 32 bytes (RFC 2104).
 [[nodiscard]] std::string hmac_sha256(std::string_view key, std::string_view bytes);
 
 }  // inline namespace WINSVC_ABI
@@ -1216,16 +1240,16 @@ inline namespace WINSVC_ABI {
 // route/path.hpp
 // =====================================================================================================================
 
-// The path of a request, cut into segments: first cut, then decoded, in this order, so that an encoded slash stays
-// inside its segment and can never make two of one.
+// Decodes a request path into segments, and percent-encodes a segment. The path is split before it is decoded, so that
+// an encoded slash stays within its segment.
 //
 //   decode_path("/a%2Fb/c")          // {"a/b", "c"}
-//   decode_path("/users/")           // {"users", ""}: a trailing slash is its own path
-//   decode_path("/%zz")              // nothing: 400
+//   decode_path("/users/")           // {"users", ""}: a trailing slash makes a different path
+//   decode_path("/%zz")              // nullopt: 400
 //   percent_encode_segment("a/b \u00FC")  // "a%2Fb%20%C3%BC"
 //
-// It does not resolve "." and ".." (RFC 3986 section 6.2.2.3 leaves that to whoever maps paths onto folders), does not
-// take '+' for a blank, and does not ask for UTF-8.
+// It does not resolve "." and "..", does not decode '+' as a space and does not require UTF-8. Code that maps paths to
+// folders must resolve "." and ".." (RFC 3986 section 6.2.2.3).
 
 #include <cstddef>
 #include <optional>
@@ -1237,17 +1261,19 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// The decoded segments of a raw path (RFC 9110 section 4.2.1, RFC 3986 section 3.3). Nothing when it does not begin
-/// with '/', holds an escape that is not '%' and two hex digits (RFC 3986 section 2.1), or a NUL, encoded or not.
+/// The decoded segments of a raw path (RFC 9110 section 4.2.1, RFC 3986 section 3.3). nullopt if the path does not
+/// begin with '/', if a '%' is not followed by two hex digits (RFC 3986 section 2.1), or if it contains a NUL, encoded
+/// or not.
 [[nodiscard]] std::optional<std::vector<std::string>> decode_path(std::string_view raw_path);
 
-/// Decodes one segment onto the end of `out`; false, with `out` in between, for an invalid escape or a NUL.
+/// Appends one decoded segment to `out`. Returns false for an invalid escape or a NUL; then `out` has a partial
+/// segment.
 [[nodiscard]] bool decode_segment(std::string_view raw, std::string& out);
 
-/// True when `decode_path` would give segments: for those who only need to know.
+/// True if `decode_path` would succeed. Allocates nothing.
 [[nodiscard]] bool path_is_valid(std::string_view raw_path) noexcept;
 
-/// One segment as it is written into a URL: what is not a pchar (RFC 3986 section 3.3) becomes %XX.
+/// Encodes one segment for a URL: each byte that is not a pchar (RFC 3986 section 3.3) becomes %XX.
 [[nodiscard]] std::string percent_encode_segment(std::string_view segment);
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -1412,13 +1438,14 @@ namespace wire {
 // api/reply.hpp
 // =====================================================================================================================
 
-// What a handler may answer with, beyond plain text: a reply with status and headers, JSON, and a way out of the
-// middle.
+// reply: a response with status, headers and body, as the return value of a handler.
 //
-//   svc.post("/users", [] { return winsvc::reply::text("made", 201).header("Location", "/users/7"); });
-//   svc.get("/users/{id}", [](int id) -> winsvc::json { if (id < 0) winsvc::abort(400, "ids start at 0"); ... });
+//   svc.post("/users", [] { return winsvc::reply::text("created", 201).header("Location", "/users/7"); });
+//   svc.get("/report", [] { return winsvc::reply::file("report.csv"); });
+//   svc.get("/old", [] { return winsvc::reply::redirect("/new", 301); });
 //
-// `winsvc::json` is nlohmann's json, there when <nlohmann/json.hpp> is (WINSVC_JSON in config/knobs.hpp).
+// A handler that only returns text or JSON does not need it (api/handler.hpp). `reply::json` requires
+// <nlohmann/json.hpp> (WINSVC_JSON in config/options.hpp).
 
 #include <algorithm>
 #include <cstddef>
@@ -1435,31 +1462,34 @@ inline namespace WINSVC_ABI {
 
 namespace http {
 
-/// Does it stay beside others of its name? Set-Cookie is a line a cookie (RFC 6265 section 3), Vary what each layer
-/// looked at.
+/// True if a response may have several headers of this name: Set-Cookie, one per cookie (RFC 6265 section 3), and Vary,
+/// which each layer of middleware extends.
 [[nodiscard]] bool is_repeatable_header(std::string_view name) noexcept;
 
-/// Into an answer that may have headers already: added or in their place, whichever the name asks for.
+/// Adds a repeatable header; replaces a header of any other name. A Set-Cookie replaces the one for the same cookie.
 void add_header(response& res, const std::string& name, const std::string& value);
 
 }  // namespace http
 
-/// A whole answer as a value. Cheap to move.
+/// A response as a value. Cheap to move.
 class reply {
  public:
-  /// An empty body.
+  /// A response with an empty body.
   explicit reply(int status = 200) : status_(status) {}
 
+  /// Plain text in UTF-8.
   [[nodiscard]] static reply text(std::string body, int status = 200) {
     return with(std::move(body), "text/plain; charset=utf-8", status);
   }
+  /// HTML in UTF-8.
   [[nodiscard]] static reply html(std::string body, int status = 200) {
     return with(std::move(body), "text/html; charset=utf-8", status);
   }
 #if WINSVC_JSON
+  /// JSON. Bytes that are not UTF-8 are replaced.
   [[nodiscard]] static reply json(const winsvc::json& value, int status = 200);
-  /// The same for nlohmann's other types (ordered_json), and for whatever converts to JSON: text, a list, a type with
-  /// to_json.
+  /// JSON from nlohmann's other types (ordered_json) and from any value that converts to JSON: text, a container, a
+  /// type with to_json.
   template <class T, class Json = winsvc::json, class = std::enable_if_t<!std::is_same_v<std::decay_t<T>, Json>>>
   [[nodiscard]] static reply json(T&& value, int status = 200) {
     if constexpr (http::is_nlohmann<std::decay_t<T>>::value)
@@ -1468,37 +1498,38 @@ class reply {
       return json(Json(std::forward<T>(value)), status);
   }
 #endif
-  /// Bytes that are written while they are made (api/stream.hpp); `write(stream&)` runs on the request's thread after
-  /// the head was sent.
+  /// A streamed body (api/stream.hpp). `write` runs on the thread of the request, after the head was sent.
   [[nodiscard]] static reply stream(std::string content_type, std::function<void(winsvc::stream&)> write);
-  /// Server-sent events (api/stream.hpp).
+  /// Server-sent events (api/stream.hpp). `write` runs as in `stream`.
   [[nodiscard]] static reply events(std::function<void(event_stream&)> write);
-  /// To another place: 302, or 301, 303, 307, 308 (RFC 9110, section 15.4).
+  /// A redirect to another URL: 302 by default, or 301, 303, 307, 308 (RFC 9110, section 15.4).
   [[nodiscard]] static reply redirect(const std::string& location, int status = 302) {
     return reply(status).header("Location", location);
   }
-  /// A file (http/file_answer.hpp): its type by its ending, with conditions and ranges. A relative path begins at the
-  /// executable's folder. `save_as`: what a browser saves it as, instead of showing it. 404 where there is none.
+  /// A file (http/file_response.hpp), with conditional requests and ranges. The file name extension determines the
+  /// Content-Type. A relative path starts at the folder of the executable. With `save_as`, a browser saves the file
+  /// under this name instead of showing it. A missing file is 404.
   [[nodiscard]] static reply file(std::string path, std::string save_as = {});
-  /// Bytes of a type of your own.
+  /// A body with this Content-Type.
   [[nodiscard]] static reply with(std::string body, std::string content_type, int status = 200);
 
-  /// Sets a header, in the place of one of this name that is there already, a middleware's too. Set-Cookie and Vary are
-  /// added to those that are there: each of them says something of its own.
+  /// Sets a header, and replaces an existing one of this name, also one from a middleware. Set-Cookie and Vary are
+  /// added to existing ones.
   reply& header(std::string name, std::string value) &;
   reply&& header(std::string name, std::string value) && {
     return std::move(header(std::move(name), std::move(value)));
   }
-  /// Sets a cookie, in the place of one of the same name, path and domain.
+  /// Sets a cookie, and replaces one with the same name, path and domain.
   reply& cookie(const winsvc::cookie& c) & { return header("Set-Cookie", c.to_string()); }
   reply&& cookie(const winsvc::cookie& c) && { return std::move(cookie(c)); }
+  /// Sets the status.
   reply& status(int code) & {
     status_ = code;
     return *this;
   }
   reply&& status(int code) && { return std::move(status(code)); }
 
-  /// Writes it into httplib's response.
+  /// Writes the reply to cpp-httplib's response.
   void apply(response& res) &&;
 
  private:
@@ -1508,7 +1539,7 @@ class reply {
   std::string body_;
   std::string content_type_;
   std::string file_, save_as_;
-  /// Of a file: what sends it. A program that sends none does not link it.
+  /// Sends the file. A pointer, so that a program that sends no files does not link the function.
   void (*send_file_)(const request&, response&, const std::string&, const std::string&) = nullptr;
   std::function<void(winsvc::stream&)> stream_function_;
   std::vector<std::pair<std::string, std::string>> headers_;
@@ -1521,11 +1552,15 @@ class reply {
 // api/json_body.hpp
 // =====================================================================================================================
 
-// A request's body as a T, from JSON, and the sentence for one that is none: 415 for what does not say it is JSON, 400
-// for what is not JSON (the offset is named), 422 for JSON that is no T (the place in it is named).
+// JSON body: converts the body of a request to a type, with an error message for each kind of invalid body.
 //
-// The type of the content is asked for because a page of another site can make a browser send any text without asking
-// this service first, but not with `application/json` (the Fetch standard's "CORS-safelisted request-header").
+//   const auto item = http::body_from_json<todo, winsvc::json>(req);     // what a handler with body<todo> does
+//
+// 415: the Content-Type is not JSON. 400: the body is not JSON; the message has the offset. 422: the JSON does not
+// convert to the type; the message has the JSON pointer of the value.
+//
+// The Content-Type is required for security. A page of another site can make a browser send a text body without a
+// preflight request, but not with `application/json` (Fetch standard, "CORS-safelisted request-header").
 
 #include <cstddef>
 #include <stdexcept>
@@ -1537,20 +1572,21 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// application/json, text/json, or a type that ends with +json (RFC 6839), whatever its parameters.
+/// True for application/json, text/json and types that end with +json (RFC 6839); parameters are ignored.
 [[nodiscard]] bool is_json_type(std::string_view content_type);
 
-/// How deep arrays and objects are nested in this text, if it is JSON.
+/// Nesting depth of arrays and objects in a JSON text.
 [[nodiscard]] std::size_t json_depth(std::string_view text) noexcept;
 
-/// Deeper documents are refused: what reads, copies and destroys them calls itself once for each level, and a thread's
-/// stack is 1 MiB on Windows.
+/// Maximum nesting depth. Parsing, copying and destroying a document recurse once per level, and the stack of a thread
+/// is 1 MiB on Windows.
 constexpr std::size_t max_json_depth = 128;
 
-/// The body of a request that says it is JSON. Aborts with 415, or with 400 for one that is nested too deep.
-[[nodiscard]] const std::string& json_text_of(const request& req);
+/// The body of a request with a JSON Content-Type. Aborts with 415 for another Content-Type, and with 400 if the
+/// nesting is too deep.
+[[nodiscard]] const std::string& json_body_text(const request& req);
 
-/// The body of this request as a T. Aborts with 415, 400 or 422.
+/// The body of the request as a T. Aborts with 415, 400 or 422.
 template <class T, class Json>
 [[nodiscard]] T body_from_json(const request& req);
 
@@ -1558,26 +1594,27 @@ template <class T, class Json>
 
 template <class T, class Json>
 T body_from_json(const request& req) {
-  const std::string& text = json_text_of(req);
+  const std::string& text = json_body_text(req);
   Json parsed;
   parse_json(text, parsed);
   if constexpr (std::is_same_v<T, Json>) {
     return parsed;
   } else {
-    const auto refuse = [](std::string_view reason) {
+    const auto reject = [](std::string_view reason) {
       winsvc::abort(422, "the body does not have the expected shape: " + std::string(reason));
     };
     try {
       return parsed.template get<T>();
     } catch (const typename Json::exception& e) {
-      const std::string complaint = e.what();  // "[json.exception.type_error.302] type must be ..."
-      const std::string place = place_in_json(parsed, complaint, [&parsed] { static_cast<void>(parsed.template get<T>()); });
-      const auto bracket = complaint.find("] ");
-      refuse(place + complaint.substr(bracket == complaint.npos ? 0 : bracket + 2));
-    } catch (const std::invalid_argument& e) {  // how a from_json says that a value of the right type will not do
-      refuse(e.what());
+      const std::string message = e.what();  // "[json.exception.type_error.302] type must be ..."
+      const std::string pointer =
+          locate_json_error(parsed, message, [&parsed] { static_cast<void>(parsed.template get<T>()); });
+      const auto bracket = message.find("] ");
+      reject(pointer + message.substr(bracket == message.npos ? 0 : bracket + 2));
+    } catch (const std::invalid_argument& e) {  // from_json throws it for an invalid value of the right type
+      reject(e.what());
     }
-    throw std::logic_error("refuse returned");
+    throw std::logic_error("reject returned");
   }
 }
 
@@ -1589,25 +1626,28 @@ T body_from_json(const request& req) {
 // api/upload.hpp
 // =====================================================================================================================
 
-// Files that a request brings, on disk before the handler runs and never in memory whole, however large they are.
+// Uploads: request bodies that are written to files while they arrive, so that large files do not occupy memory.
 //
 //   svc.post("/photos", [folder](winsvc::upload form) {
-//     auto& photo = form.file("photo");                       // 400 "the file 'photo' is missing"
-//     photo.save_to(folder + "/" + photo.file_name());        // what nobody saves is removed
+//     auto& photo = form.file("photo");                       // 400 "the file 'photo' is missing ..."
+//     photo.save_to(folder + "/" + photo.file_name());        // files that are not saved are removed
 //     return winsvc::reply::redirect("/photos", 303);
 //   }).limit_body(200 << 20).limit_file(50 << 20);
-//   svc.put("/backups/{name}", [](std::string name, winsvc::upload sent) { sent.body().save_to(...); });
+//   svc.put("/backups/{name}", [](std::string name, winsvc::upload backup) { backup.body().save_to(...); });
 //
-// A handler that takes `winsvc::upload` gets the parts of a form (multipart/form-data) that are files as files, and a
-// body of any other type as one file. The form's fields are values as ever (api/values.hpp: `winsvc::form<T>(req,
-// ...)`). It runs when all of it has arrived; middleware before it can refuse it first, which costs no upload.
+// A handler with a `winsvc::upload` parameter receives the files of a form (multipart/form-data, RFC 7578), or a body
+// of any other type as one file. The other fields of the form are available with `winsvc::form<T>(req, ...)`
+// (api/values.hpp). The handler runs when the body is complete. Middleware runs before the body is read, so a rejected
+// request does not cost an upload.
 //
-// The limits: the route's `limit_body` for all of it (default: the app's `limits().body_bytes`, 8 MiB), `limit_file`
-// for each file (default: none of its own), 1,024 parts, 1 MiB of fields: more is 413. No room on the disk is 507, with
-// a line in the log. Files lie in the service's data folder, in `uploads`, which is for the service alone; in debug in
-// the same place; in tests, and where there is no data folder, in the system's temporary folder. A file that is not
-// saved is removed with the last of its uploaded_file: when the handler returns or throws, when the client leaves. What
-// a process that was killed has left there is removed at the next start.
+// Limits, otherwise 413: `limit_body` of the route for the body (default: `limits().body_bytes` of the app, 8 MiB),
+// `limit_file` for each file (default: the limit of the body), 1,024 parts, 1 MiB for all fields. If the disk is full,
+// the response is 507 and the log has a line.
+//
+// Temporary files are in the folder `uploads` in the data folder, to which only the service has access; in tests, and
+// without a data folder, in the temporary folder of the system. The destructor of uploaded_file removes a file that was
+// not saved, for example when the handler returns, when it throws, or when the client disconnects. Files of a process
+// that was killed are removed at the next start.
 
 #include <cstddef>
 #include <cstdint>
@@ -1620,14 +1660,14 @@ T body_from_json(const request& req) {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// A file of an upload could not be written or moved: what was being done, to what, and what the system said. One that
-/// leaves a handler is a 507 when there is no room, else a 500; the log has its words.
+/// A file of an upload could not be written or moved. The message contains the operation, the path and the message of
+/// the system. If it leaves a handler, it is logged, and the response is 507 if the disk is full, otherwise 500.
 class upload_error : public std::runtime_error {
  public:
   explicit upload_error(const error& e);
-  /// The system's own code.
+  /// Error code of the system: a Win32 error code or errno.
   [[nodiscard]] std::uint32_t code() const noexcept { return code_; }
-  /// Is the disk full, or a quota used up?
+  /// True if the disk is full or the quota is exceeded.
   [[nodiscard]] bool is_disk_full() const noexcept { return no_room_; }
 
  private:
@@ -1635,7 +1675,7 @@ class upload_error : public std::runtime_error {
   bool no_room_;
 };
 
-/// One file that has arrived. It can be moved, and so outlive its request. Used by one thread at a time.
+/// A file of an upload. Movable, so it can outlive the request. Not thread-safe: use it from one thread at a time.
 class uploaded_file {
  public:
   uploaded_file(uploaded_file&& other) noexcept { *this = std::move(other); }
@@ -1647,28 +1687,32 @@ class uploaded_file {
   }
   ~uploaded_file();
 
-  /// Of the form's field; "" for a file that is the body.
+  /// Name of the form field; empty if the file is the body.
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
-  /// As the client calls it, made safe (wire/file_name.hpp): never a path, "file" where there is none. Two clients may
-  /// choose the same.
+  /// File name that the client sent, sanitized (wire/file_name.hpp): it never contains a path, and is "file" if the
+  /// client sent no name. It is not unique.
   [[nodiscard]] const std::string& file_name() const noexcept { return file_name_; }
-  /// What the client says it is: believe it as far as you believe the client.
+  /// Content-Type that the client sent, not verified. Default: application/octet-stream.
   [[nodiscard]] const std::string& content_type() const noexcept { return content_type_; }
+  /// Size in bytes.
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
-  /// Where it lies now, closed: a temporary place until it is saved.
+  /// Path of the file, which is closed: a temporary path until the file is saved.
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
-  /// Gives it its place, in a folder that is there, and in that of a file which has the name already: whoever reads
-  /// sees the old one or the new one, whole. At once in the same volume; from another it is copied beside it first. The
-  /// file stays readable by the service alone where files have modes. Throws upload_error, and is still temporary then.
+  /// Moves the file to `path` in an existing folder, and replaces an existing file atomically. On another volume, the
+  /// file is first copied to a temporary file in the target folder. On POSIX systems, only the account of the service
+  /// can read the file. Throws upload_error; the file is then still temporary.
   void save_to(const std::string& path);
 
-  /// For who receives it (http/upload_reader.hpp): a file that is about to be made at `path`.
+  // For http/upload_reader.hpp, which writes the file.
+
+  /// A file that will be created at `path`.
   uploaded_file(std::string name, std::string file_name, std::string content_type, std::string path)
       : name_(std::move(name)),
         file_name_(std::move(file_name)),
         content_type_(content_type.empty() ? "application/octet-stream" : std::move(content_type)),
         path_(std::move(path)) {}
+  /// Marks the file as existing; the destructor then removes it unless it is saved.
   void create() noexcept { temporary_ = true; }
   void add_size(std::uint64_t bytes) noexcept { size_ += bytes; }
 
@@ -1678,30 +1722,30 @@ class uploaded_file {
   bool temporary_ = false;
 };
 
-/// What a request brought. A handler takes it by value, as its last argument.
+/// The files of a request. A handler takes it by value, as its last parameter.
 class upload {
  public:
-  /// All of them, in the order they were sent.
+  /// All files, in the order in which the client sent them.
   [[nodiscard]] std::vector<uploaded_file>& files() noexcept { return files_; }
   [[nodiscard]] const std::vector<uploaded_file>& files() const noexcept { return files_; }
 
-  /// The first file of the form's field with this name; null where there is none, or none was chosen.
+  /// The first file of the form field with this name; null if the field is missing or the user selected no file.
   [[nodiscard]] uploaded_file* find_file(std::string_view name) noexcept {
-    for (auto& one : files_) {
-      if (one.name() == name) return &one;
+    for (auto& file : files_) {
+      if (file.name() == name) return &file;
     }
     return nullptr;
   }
-  /// The same, and where there is none, 400 with a sentence.
+  /// The first file of the form field with this name; aborts with 400 if there is no such file.
   [[nodiscard]] uploaded_file& file(const std::string& name) {
     auto* const found = name.empty() ? nullptr : find_file(name);
-    if (!found) abort(400, "the file '" + name + "' is missing; it is sent as a part of a multipart/form-data body");
+    if (!found) abort(400, "the file '" + name + "' is missing; send it as a part of a multipart/form-data body");
     return *found;
   }
-  /// The body as one file, where it was sent as no form. 400 where it was, or was empty.
+  /// The body as a file; aborts with 400 if the body is a form or empty.
   [[nodiscard]] uploaded_file& body() {
     auto* const found = find_file({});
-    if (!found) abort(400, "the file is missing; it is sent as the body, and not as a form");
+    if (!found) abort(400, "the file is missing; send it as the request body, not as a form");
     return *found;
   }
 
@@ -1711,11 +1755,11 @@ class upload {
 
 namespace http {
 
-/// The upload of the request that this thread handles, for its handler; empty where no body came.
+/// The upload of the request that this thread handles; empty if the request has no body.
 [[nodiscard]] upload make_upload();
 
-/// How a body becomes an upload (http/upload_receiver.hpp). A route whose handler takes one names it, so that a program
-/// without such a route does not link it.
+/// Writes a body to files (http/upload_receiver.hpp). Only routes with an `upload` parameter refer to it, so that a
+/// program without such a route does not link the code.
 struct upload_receiver;
 [[nodiscard]] const upload_receiver& the_upload_receiver() noexcept;
 
@@ -1727,13 +1771,13 @@ struct upload_receiver;
 // route/metadata.hpp
 // =====================================================================================================================
 
-// What is known of a route beside its pattern: its name, what it takes and answers, and what the app says about it.
+// route_metadata: name, description, body types and limits of a route.
 //
-//   facts f;
-//   f.name = "user", f.summary = "One user", f.parameters = {value_kind::int32};
+//   route_metadata m;
+//   m.name = "user", m.summary = "One user", m.parameters = {value_kind::int32};
 //
-// The parts that follow from the handler's type are filled when it is registered, the rest by
-// `api/route_builder.hpp`. It serves nothing: url_for, the `routes` verb, the OpenAPI document and the limits read it.
+// The members that follow from the handler's type are set when the route is registered; `api/route_builder.hpp` sets
+// the others. url_for, the `routes` verb, the OpenAPI document and the limits read the metadata.
 
 #include <charconv>
 #include <chrono>
@@ -1750,7 +1794,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// What a value in a path or a query is, as far as descriptions go.
+/// The type of a value in a path or a query, for descriptions.
 enum class value_kind { text, int32, int64, uint32, uint64, number, boolean };
 
 template <class T>
@@ -1762,51 +1806,51 @@ template <class T>
   else return std::is_unsigned_v<T> ? value_kind::uint32 : value_kind::int32;
 }
 
-/// "a whole number", for sentences.
+/// The type as text for error messages: "a number".
 [[nodiscard]] std::string_view describe(value_kind k) noexcept;
 
-/// Would a path parameter of this kind take this text?
+/// True if a path parameter of this type accepts the text.
 [[nodiscard]] bool accepts_text(value_kind k, std::string_view value) noexcept;
 
-/// A value of the query, as `winsvc::query` and its kin read it.
+/// A query value that the handler reads with `winsvc::query` or a similar function.
 struct query_metadata {
   std::string name, description;
   value_kind kind = value_kind::text;
   bool required = false;
-  std::string default_json;  ///< the default as JSON; empty when there is none
+  std::string default_json;  ///< the default as JSON; empty: no default
 };
 
-/// A body, of a request or of an answer.
+/// The body of a request or a response.
 struct body_metadata {
   std::string description;
-  std::string media_type;       ///< empty: what the handler's type says
-  std::string schema, example;  ///< JSON; empty when there is none
+  std::string media_type;       ///< empty: derived from the handler's type
+  std::string schema, example;  ///< JSON; empty: none
 };
 
-/// What a handler's type says about its answer.
+/// The kind of response that follows from the handler's return type.
 enum class response_kind { unknown, text, json };
 
 struct route_metadata {
   // From the handler's type.
-  std::vector<value_kind> parameters;  ///< of the path, in order; empty where the handler reads them itself
-  bool accepts_json = false;             ///< it has a body<T>
-  bool accepts_upload = false;           ///< its body goes into files
+  std::vector<value_kind> parameters;  ///< types of the path parameters; empty if they are not arguments
+  bool accepts_json = false;           ///< the handler takes a body<T>
+  bool accepts_upload = false;         ///< the request body is written to files
   response_kind response = response_kind::unknown;
-  bool returns_optional = false;  ///< it returns an optional: 404
-  bool sets_status = false;  ///< it returns a reply or a pair, or works on the response
+  bool returns_optional = false;  ///< the handler returns an optional; an empty one is 404
+  bool sets_status = false;       ///< the handler returns a reply or a pair, or takes the response
 
-  // What the app says.
-  std::string name;  ///< for url_for; unique but among the routes of one resource
+  // From the app.
+  std::string name;  ///< for url_for; unique, except among the routes of one resource
   std::string summary, description;
   std::vector<std::string> tags;
   std::vector<query_metadata> query;
   std::optional<body_metadata> request_body;
-  std::vector<std::pair<int, body_metadata>> responses;  ///< by status, in the order they were said
+  std::vector<std::pair<int, body_metadata>> responses;  ///< by status, in the order of the calls
   bool deprecated = false;
-  bool hidden = false;                     ///< not in the description
-  std::optional<std::uint64_t> body_limit;  ///< bytes, in place of the app's limit
-  std::optional<std::uint64_t> file_limit;  ///< bytes of each file of an upload
-  std::optional<std::chrono::milliseconds> time_limit;  ///< of the handler; then the client gets 503
+  bool hidden = false;                      ///< not in the OpenAPI document
+  std::optional<std::uint64_t> body_limit;  ///< maximum body in bytes; overrides the app's limit
+  std::optional<std::uint64_t> file_limit;  ///< maximum size of each file of an upload, in bytes
+  std::optional<std::chrono::milliseconds> time_limit;  ///< of the handler; afterwards the client receives 503
 };
 
 }  // namespace route
@@ -1817,19 +1861,23 @@ struct route_metadata {
 // api/handler.hpp
 // =====================================================================================================================
 
-// What a lambda may take and return, and how it is called.
+// Handlers: the parameters and return types of a handler, and the conversion of requests and responses.
 //
 //   [] { return "text"; }
 //   [](int id) { return winsvc::json{{"id", id}}; }
 //   [](const winsvc::request& req, winsvc::response& res, std::string name, winsvc::body<todo> item) { ... }
 //
-// Takes, in this order, each of them optional: `const request&`, `response&`, the path parameters in the order of the
-// pattern (int, long, long long and their unsigned kin, double, std::string), `body<T>` or `upload` (api/upload.hpp).
-// Returns: nothing (the response is as the handler left it), text, json, reply, std::optional<T> (empty is 404),
+// Parameters, each optional, in this order: `const request&`; `response&`; the path parameters in the order of the
+// pattern (signed and unsigned integers, double, std::string); `body<T>` or `upload` (api/upload.hpp).
+// Return types: void (the handler fills the response), text, json, reply, std::optional<T> (empty: 404),
 // std::pair<int, T> (status and value).
 //
-// A path parameter that does not convert is 404: `/users/{id}` with an int has no `/users/bob`. A body that is not
-// JSON is 400, one that is not a T is 422 (RFC 9110, section 15.5.21), one that does not say it is JSON is 415.
+// A path parameter that cannot be converted is 404: the pattern `/users/{id}` with an int does not match `/users/bob`.
+// A body without a JSON Content-Type is 415, a body that is not JSON is 400, and JSON that does not convert to T is 422
+// (RFC 9110, section 15.5.21).
+//
+// A handler runs on the thread that serves the request, concurrently with itself; protect shared data. An exception is
+// logged and becomes 500 (abort and on_exception: see api/abort.hpp and api/error_handlers.hpp).
 
 #include <charconv>
 #include <cstddef>
@@ -1846,7 +1894,8 @@ struct route_metadata {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// The request's body as a T, from JSON, by nlohmann's `from_json`. Read it with `*` and `->`.
+/// Handler parameter: the body of the request, converted from JSON to T by nlohmann's `from_json`. Use it like a
+/// pointer, with `*` and `->`. Requires <nlohmann/json.hpp>.
 template <class T>
 struct body {
   T value;
@@ -1858,32 +1907,31 @@ struct body {
 
 namespace http {
 
-/// One call of a handler: what it is given.
+/// The data for one call of a handler.
 struct invocation {
   const request& req;
   response& res;
-  const std::vector<std::string>& values;  ///< of the path parameters, decoded
+  const std::vector<std::string>& values;  ///< values of the path parameters, decoded
 };
 
-/// A lambda with its type forgotten. One small class for all of them: std::function for each of 200 lambdas costs twice
-/// the compile time.
+/// Type-erased handler. A class of winsvc, because std::function for 200 lambdas doubles the compile time.
 class handler {
  public:
   virtual ~handler() = default;
   virtual void call(const invocation& invocation) const = 0;
 };
 
-/// What registration has to know of a lambda's parameters.
+/// The signature of a handler, as registration needs it.
 struct handler_shape {
-  std::size_t parameters = 0;  ///< how many path parameters it takes
-  bool accepts_request = false;  ///< and could look at `path_params` itself
+  std::size_t parameters = 0;      ///< number of path parameters
+  bool accepts_request = false;    ///< the handler can read `path_params` of the request
   bool accepts_response = false;
   bool accepts_body = false;
-  const upload_receiver& (*receiver)() noexcept = nullptr;  ///< of one that takes an upload
-  const route::value_kind* kinds = nullptr;  ///< of the path parameters, so many
+  const upload_receiver& (*receiver)() noexcept = nullptr;  ///< null unless the handler has an `upload` parameter
+  const route::value_kind* kinds = nullptr;                 ///< kinds of the path parameters, an array of `parameters`
   route::response_kind response_kind = route::response_kind::unknown;
-  bool returns_optional = false;  ///< it returns an optional
-  bool sets_status = false;  ///< by a pair or a reply
+  bool returns_optional = false;
+  bool sets_status = false;        ///< the handler returns a pair or a reply
 };
 
 template <class T>
@@ -1916,45 +1964,47 @@ constexpr argument_kind kind_of() noexcept {
   }
 }
 
-/// Request before response before parameters before a body of either kind, nothing twice but parameters.
+/// True if the order is request, response, path parameters, then one body or upload, each at most once except path
+/// parameters.
 template <class... Arguments>
 constexpr bool check_argument_order() noexcept {
   argument_kind last = argument_kind::request;
   bool first = true, ok = true;
-  [[maybe_unused]] const auto next = [&](argument_kind k) {
-    if (!first && (k < last || last >= argument_kind::body || (k == last && k != argument_kind::parameter))) ok = false;
-    last = k;
+  [[maybe_unused]] const auto check_next = [&](argument_kind kind) {
+    if (!first && (kind < last || last >= argument_kind::body ||
+                   (kind == last && kind != argument_kind::parameter))) ok = false;
+    last = kind;
     first = false;
   };
-  (next(kind_of<Arguments>()), ...);
+  (check_next(kind_of<Arguments>()), ...);
   return ok;
 }
 
-/// A path parameter's text as a T; false where it is none.
+/// Converts the text of a path parameter to T. Returns false if the text is not a T.
 template <class T>
-bool convert(const std::string& from, T& to) {
+bool convert(const std::string& text, T& value) {
   if constexpr (std::is_same_v<T, std::string>) {
-    to = from;
+    value = text;
     return true;
   } else {
-    const auto [end, failed] = std::from_chars(from.data(), from.data() + from.size(), to);
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
     if constexpr (std::is_same_v<T, double>) {
-      if (!(to - to == 0)) return false;  // "inf" and "nan" convert, and are no numbers of a path
+      if (!(value - value == 0)) return false;  // from_chars accepts "inf" and "nan"
     }
-    return failed == std::errc() && end == from.data() + from.size() && !from.empty();
+    return failed == std::errc() && end == text.data() + text.size() && !text.empty();
   }
 }
 
-// What `write_result` does with a response. Functions, so that a file with handlers need not see httplib's response.
+// Access to the response through functions, so that a file with handlers does not include <httplib.h>.
 
-/// Text as the answer. A status that the handler set on the response itself stays.
-void answer_text(response& res, std::string text);
-/// The same for JSON, as text.
-void answer_json(response& res, std::string text);
-/// The answer's status.
+/// Sets the body to plain text. Keeps a status that the handler has set on the response; default: 200.
+void write_text(response& res, std::string text);
+/// Sets the body to JSON text. Keeps a status that the handler has set on the response; default: 200.
+void write_json(response& res, std::string text);
+/// Sets the status of the response.
 void set_status(response& res, int status);
 
-/// A handler's answer into the response.
+/// Writes the result of a handler to the response.
 template <class R>
 void write_result(response& res, R&& value) {
   using plain = std::remove_cv_t<std::remove_reference_t<R>>;
@@ -1962,18 +2012,18 @@ void write_result(response& res, R&& value) {
     reply(std::forward<R>(value)).apply(res);
   } else if constexpr (is_nlohmann<plain>::value) {  // before text: json converts to a string, by throwing
 #if WINSVC_JSON
-    if constexpr (std::is_same_v<plain, winsvc::json>) answer_json(res, text_of_json(value));
+    if constexpr (std::is_same_v<plain, winsvc::json>) write_json(res, text_of_json(value));
     else
 #endif
-      answer_json(res, value.dump(-1, ' ', false, plain::error_handler_t::replace));
+      write_json(res, value.dump(-1, ' ', false, plain::error_handler_t::replace));
   } else if constexpr (std::is_convertible_v<R, std::string>) {
-    answer_text(res, std::string(std::forward<R>(value)));
+    write_text(res, std::string(std::forward<R>(value)));
   } else if constexpr (std::is_same_v<plain, std::string_view>) {
-    answer_text(res, std::string(value));
+    write_text(res, std::string(value));
   } else {
     static_assert(sizeof(plain) == 0,
-                  "winsvc: a handler returns nothing, text, winsvc::json (with <nlohmann/json.hpp>), winsvc::reply, "
-                  "std::optional of one of these, or std::pair<int, one of these>");
+                  "winsvc: a handler must return void, text, winsvc::json (with <nlohmann/json.hpp>), winsvc::reply, "
+                  "std::optional<T> or std::pair<int, T>, where T is text, winsvc::json or winsvc::reply");
   }
 }
 template <class T>
@@ -1987,13 +2037,13 @@ void write_result(response& res, std::pair<int, T>&& value) {
   set_status(res, value.first);
 }
 
-/// What a return type says of the answer.
+/// Properties of a response that follow from the return type of the handler.
 template <class R>
 struct result_traits {
-  static constexpr bool optional = false, chooses = std::is_same_v<R, reply>;
-  static constexpr auto kind = std::is_void_v<R> || chooses ? route::response_kind::unknown
-                               : is_nlohmann<R>::value      ? route::response_kind::json
-                                                            : route::response_kind::text;
+  static constexpr bool optional = false, sets_status = std::is_same_v<R, reply>;
+  static constexpr auto kind = std::is_void_v<R> || sets_status ? route::response_kind::unknown
+                               : is_nlohmann<R>::value          ? route::response_kind::json
+                                                                : route::response_kind::text;
 };
 template <class T>
 struct result_traits<std::optional<T>> : result_traits<T> {
@@ -2001,24 +2051,24 @@ struct result_traits<std::optional<T>> : result_traits<T> {
 };
 template <class T>
 struct result_traits<std::pair<int, T>> : result_traits<T> {
-  static constexpr bool chooses = true;
+  static constexpr bool sets_status = true;
 };
 
-/// Everything about a handler that follows from its signature: made once for all lambdas that have the same one, for it
-/// is most of what a route costs to compile.
+/// The part of a handler that depends only on its signature. Lambdas with the same signature share it, because it
+/// causes most of the compile time of a route.
 template <class R, class... Arguments>
 class signature {
   static_assert(
       ((kind_of<Arguments>() != argument_kind::unsupported) && ...),
-      "winsvc: a handler takes const request&, response&, path parameters (integers, double, std::string) and "
-      "body<T> or upload, by value or const reference");
+      "winsvc: unsupported parameter type of a handler; supported are const request&, response&, path parameters "
+      "(integers, double, std::string) and body<T> or upload; the last two kinds by value or const reference");
   static_assert(
       check_argument_order<Arguments...>(),
-      "winsvc: a handler takes its arguments in this order: const request&, response&, path parameters, body<T> or "
-      "upload");
+      "winsvc: the parameters of a handler must be in this order: const request&, response&, path parameters, body<T> "
+      "or upload; only path parameters may repeat");
 
  public:
-  /// Calls the lambda at `f`.
+  /// Calls the function object at `f`.
   using invoke_function = R (*)(const void* f, Arguments...);
 
   static constexpr handler_shape shape() noexcept {
@@ -2028,38 +2078,39 @@ class signature {
     s.accepts_response = ((kind_of<Arguments>() == argument_kind::response) || ...);
     s.accepts_body = ((kind_of<Arguments>() == argument_kind::body) || ...);
     if constexpr (((kind_of<Arguments>() == argument_kind::upload) || ...)) s.receiver = &the_upload_receiver;
-    // Parameters are together, behind the request and the response.
+    // The path parameters follow the request and the response without a gap.
     s.kinds = kinds_ + (s.accepts_request ? 1 : 0) + (s.accepts_response ? 1 : 0);
-    using answer = result_traits<std::remove_cv_t<std::remove_reference_t<R>>>;
-    s.response_kind = answer::kind;
-    s.returns_optional = answer::optional;
-    s.sets_status = answer::chooses;
+    using traits = result_traits<std::remove_cv_t<std::remove_reference_t<R>>>;
+    s.response_kind = traits::kind;
+    s.returns_optional = traits::optional;
+    s.sets_status = traits::sets_status;
     return s;
   }
 
-  static void call(const invocation& invocation, const void* f, invoke_function enter) {
-    call(invocation, f, enter, std::index_sequence_for<Arguments...>());
+  static void call(const invocation& invocation, const void* f, invoke_function invoke) {
+    call(invocation, f, invoke, std::index_sequence_for<Arguments...>());
   }
 
  private:
   template <class A>
   using plain = std::remove_cv_t<std::remove_reference_t<A>>;
   static constexpr route::value_kind kinds_[] = {route::kind_of_value<plain<Arguments>>()..., route::value_kind::text};
-  /// What an argument is kept in between its conversion and the call.
+  /// Storage type of an argument between its conversion and the call; char if nothing is stored.
   template <class A>
   using stored_argument =
       std::conditional_t<kind_of<A>() == argument_kind::parameter || kind_of<A>() == argument_kind::upload, plain<A>,
                          std::conditional_t<kind_of<A>() == argument_kind::body, std::optional<plain<A>>, char>>;
 
   template <std::size_t... Index>
-  static void call(const invocation& invocation, const void* f, invoke_function enter, std::index_sequence<Index...>) {
+  static void call(const invocation& invocation, const void* f, invoke_function invoke,
+                   std::index_sequence<Index...>) {
     std::tuple<stored_argument<Arguments>...> values;
     [[maybe_unused]] std::size_t next = 0;
     if (!(convert_arguments<Arguments>(invocation, std::get<Index>(values), next) && ...)) winsvc::abort(404);
     if constexpr (std::is_void_v<R>) {
-      enter(f, pass<Arguments>(invocation, std::get<Index>(values))...);
+      invoke(f, pass<Arguments>(invocation, std::get<Index>(values))...);
     } else {
-      write_result(invocation.res, enter(f, pass<Arguments>(invocation, std::get<Index>(values))...));
+      write_result(invocation.res, invoke(f, pass<Arguments>(invocation, std::get<Index>(values))...));
     }
   }
 
@@ -2072,7 +2123,8 @@ class signature {
       using value = std::remove_reference_t<decltype(*std::declval<plain<A>&>())>;
       output.emplace(plain<A>{body_from_json<value, winsvc::json>(invocation.req)});
 #else
-      static_assert(sizeof(A) == 0, "winsvc: body<T> needs nlohmann's json: put <nlohmann/json.hpp> on the include path");
+      static_assert(sizeof(A) == 0,
+                    "winsvc: body<T> requires <nlohmann/json.hpp>: add its folder to the include path");
 #endif
     } else if constexpr (kind_of<A>() == argument_kind::upload) {
       output = make_upload();
@@ -2082,27 +2134,29 @@ class signature {
   }
 
   template <class A>
-  static decltype(auto) pass(const invocation& invocation, stored_argument<A>& from) {
-    static_cast<void>(invocation), static_cast<void>(from);
+  static decltype(auto) pass(const invocation& invocation, stored_argument<A>& stored) {
+    static_cast<void>(invocation), static_cast<void>(stored);
     if constexpr (kind_of<A>() == argument_kind::request) {
       return (invocation.req);
     } else if constexpr (kind_of<A>() == argument_kind::response) {
       return (invocation.res);
     } else if constexpr (kind_of<A>() == argument_kind::body) {
-      return std::move(*from);
+      return std::move(*stored);
     } else {
-      return std::move(from);
+      return std::move(stored);
     }
   }
 };
 
-/// What is left for each lambda.
+/// The part of a handler that depends on the type of the function object.
 template <class F, class R, class... Arguments>
 class typed_handler final : public handler {
  public:
   explicit typed_handler(F f) : function_(std::move(f)) {}
   static constexpr handler_shape shape() noexcept { return signature<R, Arguments...>::shape(); }
-  void call(const invocation& invocation) const override { signature<R, Arguments...>::call(invocation, &function_, &invoke); }
+  void call(const invocation& invocation) const override {
+    signature<R, Arguments...>::call(invocation, &function_, &invoke);
+  }
 
  private:
   static R invoke(const void* f, Arguments... arguments) {
@@ -2112,14 +2166,14 @@ class typed_handler final : public handler {
   F function_;
 };
 
-// From a callable to its parameter list.
+// Find the typed_handler for a callable type by its parameter list.
 template <class F, class Member>
 struct from_member;
 template <class F, class C, class R, class... A>
 struct from_member<F, R (C::*)(A...)> {
   static_assert(sizeof(C) == 0,
-                "winsvc: a handler is called from many threads at once, so its call operator must be const "
-                "(a lambda without `mutable`)");
+                "winsvc: the call operator of a handler must be const (a lambda without `mutable`), because several "
+                "threads call it at the same time");
 };
 template <class F, class C, class R, class... A>
 struct from_member<F, R (C::*)(A...) const> { using type = typed_handler<F, R, A...>; };
@@ -2129,7 +2183,7 @@ struct from_member<F, R (C::*)(A...) const noexcept> { using type = typed_handle
 template <class F, class = void>
 struct bind_handler {
   static_assert(sizeof(F) == 0,
-                "winsvc: a handler is a function or a lambda whose parameter types are written out (no `auto`)");
+                "winsvc: a handler must be a function or a lambda with explicit parameter types (no `auto`)");
 };
 template <class F>
 struct bind_handler<F, std::void_t<decltype(&F::operator())>> : from_member<F, decltype(&F::operator())> {};
@@ -2138,7 +2192,7 @@ struct bind_handler<R (*)(A...), void> { using type = typed_handler<R (*)(A...),
 template <class R, class... A>
 struct bind_handler<R (*)(A...) noexcept, void> { using type = typed_handler<R (*)(A...) noexcept, R, A...>; };
 
-/// A lambda with its type forgotten, and its shape.
+/// A type-erased handler and its signature.
 struct erased_handler {
   std::unique_ptr<handler> call;
   handler_shape shape;
@@ -2157,22 +2211,25 @@ erased_handler make_handler(F f) {
 // api/websocket.hpp
 // =====================================================================================================================
 
-// WebSockets: a route whose handler talks with a page for as long as both like.
+// WebSockets: connections on which the client and the service send messages at any time, until one side closes.
 //
 //   svc.websocket("/chat/{room}", [](winsvc::websocket& ws, std::string room) {
 //     while (auto message = ws.receive()) ws.send(room + ": " + message->data);
 //   });
 //
-// Middleware runs before, as for any GET, and can refuse; what it sets goes with the 101. The handler has the
-// connection's thread to itself while it lasts, up to `limits().websockets` of them, beyond which there is 503.
-// `receive` answers pings, sends them to a client that is silent, and ends when the client leaves, when it broke the
-// protocol, and when the service stops: return then. The closing handshake is done for the handler, with 1000, with
-// 1001 when the service stops, with 1011 when it threw, with 1008 when it called abort.
+// Middleware runs before the handshake, as for each GET. It can reject the request, and its headers are part of the 101
+// response. The handler occupies a thread until it returns. At most `limits().websockets` connections are open;
+// further requests get 503.
 //
-// cpp-httplib writes the 101 and no more. Its own WebSockets (0.41 to 0.53) close a connection over a frame header that
-// came in two packets, send no close code for what was wrong, and give each connection a second thread for pings; so
-// the frames are ours (wire/websocket.hpp).
-// Source: RFC 6455. No extensions, so no compression.
+// `receive` answers pings, sends pings to a silent client, and returns nullopt when the client has disconnected or
+// violated the protocol, or when the service stops; return then. After the handler returns, winsvc performs the closing
+// handshake: with code 1000, with 1001 if the service stops, with 1011 after an exception, with 1008 after abort.
+//
+// cpp-httplib only writes the 101 response; wire/websocket.hpp implements the frames. The WebSockets of cpp-httplib
+// (0.41 to 0.53) close a connection if a frame header arrives in two packets, send no close code for a protocol error,
+// and use a second thread per connection for pings.
+//
+// Extensions are not supported, so there is no compression. Source: RFC 6455.
 
 #include <chrono>
 #include <cstddef>
@@ -2189,11 +2246,13 @@ erased_handler make_handler(F f) {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+/// Options of a WebSocket route.
 struct websocket_options {
-  /// Pages of which other sites may connect: `https://host[:port]` each, or "*". The service's own may, and programs,
-  /// which send no Origin. Behind a proxy that asks under another Host, the name that browsers see goes here.
+  /// Other sites whose pages may connect: `https://host[:port]`, or "*" for all sites. Pages of this service, and
+  /// programs that send no Origin, may always connect. Behind a proxy that changes the Host header, add the name that
+  /// browsers use. Default: no other sites. Source: RFC 6455 section 10.2.
   std::vector<std::string> origins;
-  /// Subprotocols the handler speaks, the best first; see websocket::protocol.
+  /// Subprotocols of the handler, the preferred one first; see websocket::protocol. Default: none.
   std::vector<std::string> protocols;
 };
 
@@ -2201,44 +2260,53 @@ namespace http {
 class websocket_session;
 }
 
-/// A handle: copies are the same connection. Keep them where you like; once the handler has returned, they are closed.
+/// A handle to a connection. Copies refer to the same connection and can outlive the handler; the connection is closed
+/// when the handler returns.
 class websocket {
  public:
+  /// A received or sent message.
   struct message {
     std::string data;
-    bool binary = false;  ///< otherwise UTF-8, checked
+    bool binary = false;  ///< false: `data` is valid UTF-8
   };
 
-  /// The next message; nothing when there will be none. On the handler's thread.
+  /// Waits for the next message. Returns nullopt if the connection is closed or the service stops. Call it only on the
+  /// thread of the handler.
   [[nodiscard]] std::optional<message> receive() const;
-  /// Nothing too when none came in that time; `is_open` tells which.
+  /// Waits at most `limit` for the next message. Also returns nullopt if no message arrives in this time; `is_open` is
+  /// then true.
   [[nodiscard]] std::optional<message> receive(std::chrono::milliseconds limit) const;
 
-  // From any thread.
+  // The following functions are thread-safe.
 
-  /// False when there is nobody to send to any more. Waits while a client takes nothing, and cuts it off after
-  /// `limits().write_timeout`. Throws std::invalid_argument for what is not UTF-8.
+  /// Sends a text message. Waits while the client does not read, and aborts the connection after
+  /// `limits().write_timeout`. Returns false if the connection is closed. Throws std::invalid_argument if the text is
+  /// not UTF-8.
   bool send(std::string_view text) const;
+  /// Sends a text or binary message.
   bool send(const message& m) const { return m.binary ? send_binary(m.data) : send(m.data); }
+  /// Sends a binary message. Waits and returns false as `send` does.
   bool send_binary(std::string_view bytes) const;
-  /// JSON, as text.
+  /// Sends JSON as a text message.
   template <class Json, std::enable_if_t<http::is_nlohmann<Json>::value, int> = 0>
   bool send(const Json& value) const {
     return send(value.dump(-1, ' ', false, Json::error_handler_t::replace));
   }
-  /// Says goodbye; `receive` ends, the client's answer is waited for behind the handler. Throws std::invalid_argument
-  /// for a code that must not be sent: 1000 to 1003, 1007 to 1014 and 3000 to 4999 may.
+  /// Sends a Close frame; `receive` then returns nullopt. The Close frame of the client is awaited after the handler
+  /// returns. Throws std::invalid_argument unless the code is 1000 to 1003, 1007 to 1014 or 3000 to 4999 (RFC 6455
+  /// section 7.4).
   void close(int code = 1000, std::string_view reason = {}) const;
-  /// Is there a reason to go on: a client, and a service that does not stop?
+  /// True if the client is connected and the service does not stop.
   [[nodiscard]] bool is_open() const noexcept;
 
-  /// What the client closed with: 1005 without a code, 1006 when it just went; 0 while it has not.
+  /// Close code that the client sent: 0 if the client has not closed the connection, 1005 for a Close frame without a
+  /// code, 1006 if the client disconnected without a Close frame.
   [[nodiscard]] int close_code() const noexcept;
-  /// The request that it began as.
+  /// The request that opened the connection.
   [[nodiscard]] const winsvc::request& request() const noexcept;
-  /// Of the request, as the log has it.
+  /// ID of the request in the log.
   [[nodiscard]] const std::string& id() const noexcept;
-  /// The subprotocol that was agreed on, or "".
+  /// The negotiated subprotocol; empty if the handler has no subprotocols or the client requested none of them.
   [[nodiscard]] const std::string& protocol() const noexcept;
 
   friend bool operator==(const websocket& a, const websocket& b) noexcept { return a.session_ == b.session_; }
@@ -2252,10 +2320,11 @@ class websocket {
 
 namespace http {
 
-/// Accepts the handshake, or leaves with a refusal; `handler` runs when the 101 has left.
-void accept_websocket(const invocation& invocation, const websocket_options& options, std::function<void(websocket&)> handler);
+/// Accepts the handshake, or aborts with an error status. `handler` runs after the 101 response was sent.
+void accept_websocket(const invocation& invocation, const websocket_options& options,
+                      std::function<void(websocket&)> handler);
 
-/// A handler with its options, on its way to the router.
+/// A WebSocket handler with its options, as make_handler takes it.
 template <class F>
 struct websocket_route {
   F handler;
@@ -2266,11 +2335,12 @@ template <class F, class First, class... Parameters>
 class websocket_handler final : public handler {
   static_assert(std::is_same_v<std::remove_cv_t<std::remove_reference_t<First>>, websocket> &&
                     ((kind_of<Parameters>() == argument_kind::parameter) && ...),
-                "winsvc: a websocket handler takes winsvc::websocket& and the path parameters (integers, double, "
-                "std::string)");
+                "winsvc: a WebSocket handler must take winsvc::websocket& first, then the path parameters (integers, "
+                "double, std::string)");
 
  public:
-  explicit websocket_handler(websocket_route<F> of) : f_(std::move(of.handler)), options_(std::move(of.options)) {}
+  explicit websocket_handler(websocket_route<F> bound)
+      : function_(std::move(bound.handler)), options_(std::move(bound.options)) {}
 
   static constexpr handler_shape shape() noexcept {
     handler_shape s;
@@ -2292,21 +2362,24 @@ class websocket_handler final : public handler {
     std::tuple<plain<Parameters>...> values;
     if (!(convert(invocation.values[Index], std::get<Index>(values)) && ...)) winsvc::abort(404);
     accept_websocket(invocation, options_, [this, values](websocket& ws) {
-      std::apply([&](const auto&... value) { f_(ws, value...); }, values);
+      std::apply([&](const auto&... value) { function_(ws, value...); }, values);
     });
   }
 
-  F f_;
+  F function_;
   websocket_options options_;
 };
 
 template <class F, class Bound>
 struct bind_websocket {
-  static_assert(sizeof(F) == 0, "winsvc: a websocket handler takes winsvc::websocket& first, then the path parameters");
+  static_assert(sizeof(F) == 0,
+                "winsvc: a WebSocket handler must take winsvc::websocket& first, then the path parameters (integers, "
+                "double, std::string)");
 };
 template <class F, class R, class First, class... A>
 struct bind_websocket<F, typed_handler<F, R, First, A...>> {
-  static_assert(std::is_void_v<R>, "winsvc: a websocket handler returns nothing: it sends");
+  static_assert(std::is_void_v<R>,
+                "winsvc: a WebSocket handler must return void; it sends data with winsvc::websocket::send");
   using type = websocket_handler<F, First, A...>;
 };
 template <class F>
@@ -2321,18 +2394,18 @@ struct bind_handler<websocket_route<F>, void> : bind_websocket<F, typename bind_
 // api/middleware.hpp
 // =====================================================================================================================
 
-// What runs around handlers: one shape for all of it.
+// Middleware: functions that run before and after the handler.
 //
-//   svc.use([](const winsvc::request& req, winsvc::response& res, const winsvc::next& next) {
-//     const auto began = std::chrono::steady_clock::now();
-//     next();                                   // the rest of the chain, and the handler
-//     res.set_header("Server-Timing", ...);     // what it answered can be read and changed here
+//   svc.use([](const winsvc::request& req, winsvc::response& res, const winsvc::next_handler& next) {
+//     const auto start = std::chrono::steady_clock::now();
+//     next();                                   // the rest of the middleware chain, and the handler
+//     res.set_header("Server-Timing", ...);     // the response can be read and changed here
 //   });
 //
-// A middleware that does not call `next_handler` has answered itself. One that calls it sees a finished answer afterwards, that
-// of an exception or an abort behind it included. It runs before the body of the request is read, so that a refusal
-// costs no upload; the body is there when the handler is. Middlewares run in the order of their registration, the app's
-// before a group's, on the request's thread, many at once.
+// If a middleware does not call `next`, its own response is sent. When `next` returns, the response is complete, also
+// after an exception or an abort in the rest of the chain. Middleware runs before the body of the request is read, so a
+// rejected request does not cost an upload. It runs in the order of registration, middleware of the app before
+// middleware of a group, on the thread that handles the request, concurrently for different requests.
 
 #include <functional>
 #include <memory>
@@ -2342,21 +2415,23 @@ struct bind_handler<websocket_route<F>, void> : bind_websocket<F, typename bind_
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// The rest of the chain. Call it at most once; valid during the middleware's call only.
+/// The rest of the middleware chain, and the handler. Call it at most once, before the middleware returns. It does not
+/// throw exceptions of the handler: they are already converted to a response. A second call throws std::logic_error.
 class next_handler {
  public:
   void operator()() const { continue_(); }
-  explicit next_handler(const std::function<void()>& go) noexcept : continue_(go) {}
+  explicit next_handler(const std::function<void()>& continuation) noexcept : continue_(continuation) {}
 
  private:
   const std::function<void()>& continue_;
 };
 
+/// A middleware function. An exception becomes an error response, as in a handler.
 using middleware = std::function<void(const request&, response&, const next_handler&)>;
 
 namespace http {
 
-/// Middlewares in their order. Shared, because many routes have the same.
+/// The middleware of a route, outermost first. The pointers are shared because many routes use the same middleware.
 using middleware_chain = std::vector<std::shared_ptr<const middleware>>;
 
 }  // namespace http
@@ -2367,13 +2442,14 @@ using middleware_chain = std::vector<std::shared_ptr<const middleware>>;
 // api/error_handlers.hpp
 // =====================================================================================================================
 
-// What an error looks like to the client, where the app wants to say it itself: by status, by type of exception.
+// Error handlers: functions of the app that create error responses, by status or by exception type.
 //
 //   svc.on_error(404, [](const winsvc::request& req, winsvc::response& res) { res.set_content(...); });
 //   svc.on_exception<no_such_user>([](const no_such_user& e) { return winsvc::reply::text(e.what(), 404); });
 //
-// `on_error` is for answers that winsvc gives (no route, 405, abort, 413, 500 ...), not for a status that a handler
-// returned on its own. The status stays what it was unless the function changes it.
+// `on_error` applies to error responses that winsvc generates (no route, 405, abort, 413, 500 ...), not to a status
+// that a handler returns. The status does not change unless the function changes it. Without an error handler, the
+// response has problem details (RFC 9457), or text if the client prefers text.
 
 #include <exception>
 #include <functional>
@@ -2386,30 +2462,33 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
+/// Fills an error response. Runs on the thread of the request.
 using error_handler = std::function<void(const request&, response&)>;
-/// True: it was of the type, and is answered.
+/// Returns true if the exception has the type of this handler; the response is then complete.
 using exception_handler = std::function<bool(std::exception_ptr, const request&, response&)>;
 
+/// The error handlers of an app.
 struct error_handlers {
   std::map<int, error_handler> by_status;
-  std::vector<exception_handler> by_exception;  ///< the first that knows the type answers
+  std::vector<exception_handler> by_exception;  ///< the first one with a matching type runs
 
-  /// Lets the exception's page answer; false where there is none.
+  /// Runs the handler for the type of the exception. Returns false if there is no such handler.
   bool handle(const std::exception_ptr& thrown, const request& req, response& res) const;
-  /// Lets the status' page answer.
+  /// Runs the handler for the status of the response, if there is one.
   void handle(const request& req, response& res) const;
 };
 
 template <class E, class F>
 exception_handler make_exception_handler(F f) {
-  constexpr bool whole = std::is_invocable_v<const F&, const E&, const request&, response&>;
-  static_assert(whole || std::is_invocable_v<const F&, const E&>,
-                "winsvc: on_exception<E> takes a callable with const E&, or with const E&, const request&, response&");
+  constexpr bool fills_response = std::is_invocable_v<const F&, const E&, const request&, response&>;
+  static_assert(fills_response || std::is_invocable_v<const F&, const E&>,
+                "winsvc: the function passed to on_exception<E>() must be callable with const E&, or with const E&, "
+                "const request& and response&");
   return [f = std::move(f)](const std::exception_ptr& thrown, const request& req, response& res) {
     try {
       std::rethrow_exception(thrown);
     } catch (const E& e) {
-      if constexpr (whole) {
+      if constexpr (fills_response) {
         f(e, req, res);
       } else {
         using returned = std::invoke_result_t<const F&, const E&>;
@@ -2435,14 +2514,14 @@ exception_handler make_exception_handler(F f) {
 // route/method.hpp
 // =====================================================================================================================
 
-// The request methods that routes are made of, and small sets of them.
+// method, method_set: the request methods of routes, and the Allow field.
 //
 //   parse_method("DELETE")                       // method::del
 //   method_set set; set.add(method::get);
 //   set.allow()                                  // "GET, HEAD, OPTIONS"
 //
-// It knows the seven methods that a route may serve. CONNECT and TRACE are HTTP too, but an origin server that is no
-// proxy has no use for them: they are answered as unknown ones are, with 501.
+// There are seven methods. CONNECT and TRACE are not among them: an origin server does not need them, and the response
+// is 501, as for an unknown method.
 
 #include <optional>
 #include <string>
@@ -2452,18 +2531,18 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// A method of RFC 9110 section 9.3 (PATCH: RFC 5789), or `any`: a route for all of them, which no request ever
-/// carries. `del` is DELETE, which Windows headers define as a macro.
+/// A method of RFC 9110 section 9.3 (PATCH: RFC 5789). `any` is for a route that serves all methods; a request never
+/// has it. `del` is DELETE, because Windows headers define DELETE as a macro.
 enum class method { get, head, post, put, patch, del, options, any };
 
-/// The method that a request line names. Case counts (RFC 9110 section 9.1): "get" is no method, and "ANY" is not one
-/// either.
+/// Parses the method of a request line. Case matters (RFC 9110 section 9.1): "get" is not a method. "ANY" is not a
+/// method either.
 [[nodiscard]] std::optional<method> parse_method(std::string_view token) noexcept;
 
-/// As it stands in a request line; `any` is "ANY", for messages only.
+/// The name in a request line. `any` is "ANY", for messages only.
 [[nodiscard]] std::string_view name(method m) noexcept;
 
-/// What a resource can be asked for. `any` adds every method.
+/// The methods of a resource. Adding `any` adds all methods.
 class method_set {
  public:
   void add(method m) noexcept;
@@ -2471,8 +2550,8 @@ class method_set {
   [[nodiscard]] bool has(method m) const noexcept;
   [[nodiscard]] bool empty() const noexcept { return bits_ == 0; }
 
-  /// The value of an Allow field (RFC 9110 section 10.2.1), in the order of the enumeration. GET brings HEAD along
-  /// (RFC 9110 section 9.3.2), and OPTIONS is always there, because whoever writes Allow answers OPTIONS with it.
+  /// The value of an Allow field (RFC 9110 section 10.2.1), in the order of the enumeration. GET includes HEAD (RFC
+  /// 9110 section 9.3.2). OPTIONS is always included, because the server responds to OPTIONS with this field.
   [[nodiscard]] std::string allow() const;
 
   friend bool operator==(method_set a, method_set b) noexcept { return a.bits_ == b.bits_; }
@@ -2494,7 +2573,7 @@ inline constexpr unsigned method_count = 7;  // without `any`
 // route/url_value.hpp
 // =====================================================================================================================
 
-// A value for a URL, and a URL with a query made of such values.
+// url_value, with_query: a value for a URL, and a URL with such values in its query.
 //
 //   with_query("/users", {{"page", 2}, {"q", "a&b"}})             // "/users?page=2&q=a%26b"
 
@@ -2509,7 +2588,8 @@ inline constexpr unsigned method_count = 7;  // without `any`
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// A value for a URL: text, an integer, a floating point number (the shortest text that reads back), a bool.
+/// A value for a URL: a text, an integer, a floating-point number (the shortest text that parses to the same number),
+/// or a bool.
 class url_value {
  public:
   url_value(std::string value) : text_(std::move(value)) {}
@@ -2517,7 +2597,7 @@ class url_value {
   url_value(const char* value) : text_(value) {}
   template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
   url_value(T value) {
-    static_assert(!std::is_same_v<T, char>, "winsvc: a char in a URL is a number or a letter? give an int or a string");
+    static_assert(!std::is_same_v<T, char>, "winsvc: a char in a URL is ambiguous: pass an int or a string");
     if constexpr (std::is_same_v<T, bool>) {
       text_ = value ? "true" : "false";
     } else {
@@ -2531,7 +2611,7 @@ class url_value {
   std::string text_;
 };
 
-/// A URL with values behind its '?', percent-encoded; where it has some already, behind those.
+/// Adds percent-encoded values to the query of a URL, after the values that it already has and before the fragment.
 [[nodiscard]] std::string with_query(std::string url,
                                      std::initializer_list<std::pair<std::string_view, url_value>> values);
 
@@ -2542,17 +2622,17 @@ class url_value {
 // api/route_builder.hpp
 // =====================================================================================================================
 
-// A route that was registered, at hand for what else there is to say of it.
+// route_builder: sets the name, the limits and the description of a registered route.
 //
-//   svc.get("/users", list).name("users").summary("All users").query("page", "which page", 1).tag("users");
-//   svc.put("/users/{id}", change).limit_body(4096).returns(200, "The user as it is now").returns(201, "It is new");
+//   svc.get("/users", list).name("users").summary("All users").query("page", "page number", 1).tag("users");
+//   svc.put("/users/{id}", change).limit_body(4096).returns(200, "The changed user").returns(201, "The new user");
 //
-//   const auto todo = svc.resource<todo_item>("/todos/{id}").name("todo").tag("todos");     // of all its methods
-//   todo.on(winsvc::route::method::get).summary("One to-do");                                // of one
+//   const auto todo = svc.resource<todo_item>("/todos/{id}").name("todo").tag("todos");     // for all its methods
+//   todo.on(winsvc::route::method::get).summary("One to-do");                                // for one method
 //
-// `limit_body` and `timeout` change what the route does, `name` serves url_for, all else describes it: the OpenAPI
-// document shows it (addons/openapi.hpp), nothing checks that the handler keeps it. A handle is a light value; it is of
-// use while the app is described, and throws setup_error afterwards.
+// `limit_body`, `limit_file` and `timeout` change the behavior of the route, and url_for uses `name`. Everything else
+// is documentation for the OpenAPI document (addons/openapi.hpp); winsvc does not check it against the handler.
+// A route_builder is small; copy it. Use it only in the app: its functions throw setup_error after start.
 
 #include <chrono>
 #include <cstddef>
@@ -2569,88 +2649,103 @@ namespace http {
 class router;
 }
 
+/// A handle to a route, or to the routes of a resource. Each function returns a route_builder, so calls can be chained.
+/// The functions throw setup_error for an invalid value and after start.
 class route_builder {
  public:
-  /// The routes with ids from `first` up to `last`; they have one pattern.
-  route_builder(http::router& of, std::size_t first, std::size_t last) noexcept
-      : router_(&of), first_(first), last_(last) {}
+  /// The routes with the IDs from `first` to `last - 1`, which have the same pattern.
+  route_builder(http::router& router, std::size_t first, std::size_t last) noexcept
+      : router_(&router), first_(first), last_(last) {}
 
-  /// For url_for, `routes` and the description. Unique; the routes of one resource share theirs.
+  /// Name of the route, for url_for, the verb `routes` and the OpenAPI operation ID. It must be unique; the routes of
+  /// one resource share a name.
   route_builder name(std::string text) const;
-  /// The most bytes of a body, in place of the app's `limits().body_bytes`: less, or more. A larger one gets 413; where
-  /// it says its length, before it is read.
+
+  // -- limits --
+
+  /// Maximum size of the body in bytes. Default: `limits().body_bytes` of the app, which may be smaller or larger. A
+  /// larger body gets 413, before it is read if the request has a Content-Length.
   route_builder limit_body(std::uint64_t bytes) const;
-  /// How long its handler may take, from the body's end until it returns; no limit is the default. A client whose
-  /// handler takes longer gets 503 and the connection ends. The handler itself goes on, for nothing can end a thread
-  /// that is in it; it may ask `winsvc::context(req).timed_out()` between two steps. A stream is written after the
-  /// handler, and has no limit.
+  /// Maximum size in bytes of each file of an upload (api/upload.hpp). A larger file gets 413. Default: the limit of
+  /// the body.
+  route_builder limit_file(std::uint64_t bytes) const;
+  /// Maximum duration of the handler, from the end of the request body until the handler returns; positive. After it,
+  /// the client gets 503 and the connection is closed. The handler keeps running, because a thread cannot be ended
+  /// safely; a long handler can check `winsvc::context(req).timed_out()` between two steps. A stream is not limited,
+  /// because it is written after the handler returns. Default: no limit.
   route_builder timeout(std::chrono::milliseconds limit) const;
 
-  /// The most bytes of each file of an upload (api/upload.hpp); a larger one gets 413. Default: that of the body.
-  route_builder limit_file(std::uint64_t bytes) const;
+  // -- description --
 
-  /// One line.
+  /// Summary in one line.
   route_builder summary(const std::string& text) const;
-  /// As much as there is to say; Markdown.
+  /// Description of any length, in Markdown.
   route_builder description(const std::string& text) const;
-  /// What it belongs to. Any number.
+  /// Adds a tag, which groups routes in the document.
   route_builder tag(const std::string& text) const;
+  /// Marks the route as deprecated.
   route_builder deprecated() const;
-  /// Not in the description.
+  /// Omits the route from the document.
   route_builder hidden() const;
 
-  /// What its handler reads from the query, spelled as it reads it (api/values.hpp): without a default it is required.
+  /// Documents a required query parameter of type T. Call it as the handler calls winsvc::query (api/values.hpp).
   template <class T>
-  route_builder query(const std::string& name, const std::string& about) const {
-    return add_query({name, about, route::kind_of_value<T>(), true, {}});
+  route_builder query(const std::string& name, const std::string& description) const {
+    return add_query({name, description, route::kind_of_value<T>(), true, {}});
   }
+  /// Documents an optional query parameter with a default.
   template <class T>
-  route_builder query(const std::string& name, const std::string& about, const T& otherwise) const {
+  route_builder query(const std::string& name, const std::string& description, const T& default_value) const {
     constexpr bool is_text = !std::is_arithmetic_v<T>;
     constexpr auto kind = is_text ? route::value_kind::text : route::kind_of_value<T>();
-    const std::string value = url_value(otherwise).text();
-    return add_query({name, about, kind, false, is_text ? strings::json_quoted(value) : value});
+    const std::string value = url_value(default_value).text();
+    return add_query({name, description, kind, false, is_text ? strings::json_quoted(value) : value});
   }
+  /// Documents an optional query parameter without a default.
   template <class T>
-  route_builder find_query(const std::string& name, const std::string& about) const {
-    return add_query({name, about, route::kind_of_value<T>(), false, {}});
+  route_builder find_query(const std::string& name, const std::string& description) const {
+    return add_query({name, description, route::kind_of_value<T>(), false, {}});
   }
 
-  /// The body of the request. A handler with body<T> is known to take JSON; others may say what they read.
-  route_builder takes(const std::string& about, const std::string& media_type = "application/json") const;
-  /// An answer. Those of winsvc's own (404, 422, ...) are described without it. `media_type`: default is what the
-  /// handler's type says.
-  route_builder returns(int status, const std::string& about, const std::string& media_type = std::string()) const;
-  /// The JSON Schema (2020-12) of the body that `takes` or `returns` named right before, as JSON or as its text. It is
-  /// written by hand: C++17 cannot ask a type for its members.
+  /// Documents the body of the request. Optional for a handler with body<T>, which always takes JSON.
+  route_builder takes(const std::string& description, const std::string& media_type = "application/json") const;
+  /// Documents a response with this status (100 to 599), once per status. The error responses of winsvc (404, 422 ...)
+  /// are documented without it. Default of `media_type`: the type that follows from the return type of the handler.
+  route_builder returns(int status, const std::string& description,
+                        const std::string& media_type = std::string()) const;
+  /// Sets the JSON Schema (2020-12) of a body, as JSON text. Call it directly after `takes` or `returns`. C++17 has no
+  /// reflection, so the schema cannot be derived from a type.
   route_builder schema_text(std::string_view text) const;
-  /// An example of it.
+  /// Sets an example of a body, as JSON text. Call it after `takes`, `returns` or `schema`.
   route_builder example_text(std::string_view text) const;
 #if WINSVC_JSON
+  /// Sets the JSON Schema of a body, as schema_text does.
   template <class T = winsvc::json, class Json = winsvc::json>
   route_builder schema(const T& value) const {
     return schema_text(http::text_of_json(Json(value)));
   }
+  /// Sets an example of a body, as example_text does.
   template <class T = winsvc::json, class Json = winsvc::json>
   route_builder example(const T& value) const {
     return example_text(http::text_of_json(Json(value)));
   }
 #endif
 
-  /// Of the routes of a resource, the one for this method. Throws setup_error where there is none.
-  [[nodiscard]] route_builder on(route::method verb) const;
+  /// The route of a resource for this method. Throws setup_error if the resource does not have the method.
+  [[nodiscard]] route_builder on(route::method method) const;
 
  private:
-  static constexpr int no_body = -1, request_body = 0;  // else the status of an answer
+  static constexpr int no_body = -1, request_body = 0;  // other values: the status of a response
 
   template <class F>
-  route_builder set(std::string_view what, F output, int code = no_body) const;
-  [[nodiscard]] route_builder add_query(route::query_metadata q) const;
-  [[nodiscard]] route::body_metadata& current_body(route::route_metadata& f, std::string_view what) const;
+  route_builder set(std::string_view function_name, F change, int body_status = no_body) const;
+  [[nodiscard]] route_builder add_query(route::query_metadata parameter) const;
+  [[nodiscard]] route::body_metadata& current_body(route::route_metadata& metadata,
+                                                   std::string_view function_name) const;
 
   http::router* router_;
   std::size_t first_, last_;
-  int current_body_status_ = no_body;
+  int current_body_status_ = no_body;  // the body that schema and example describe
 };
 
 }  // inline namespace WINSVC_ABI
@@ -2660,7 +2755,7 @@ class route_builder {
 // api/url_for.hpp
 // =====================================================================================================================
 
-// The path of a named route, from within a handler.
+// url_for: builds the path of a named route in a handler.
 //
 //   svc.get("/users/{id}", show).name("user");
 //   svc.post("/users", [](const winsvc::request& req) {
@@ -2669,8 +2764,8 @@ class route_builder {
 //
 //   winsvc::with_query(winsvc::url_for(req, "users"), {{"page", 2}})                      // /users?page=2
 //
-// A pattern then stands in one place, and may change there. What is built is a path: host and scheme are the client's
-// to know. See route/url.hpp for what values may be.
+// Handlers then need no copy of the pattern, and the pattern can change in one place. The result is a path without
+// scheme and host. route/url.hpp describes the values.
 
 #include <string>
 #include <string_view>
@@ -2680,12 +2775,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 namespace http {
-/// The body of url_for, for any number of values.
+/// Implements url_for for any number of values.
 [[nodiscard]] std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values);
 }  // namespace http
 
-/// Throws setup_error: a name that no route has, values that its pattern does not take, a request that this thread does
-/// not handle. Uncaught it is a logged 500.
+/// Returns the path of the route `name`, percent-encoded (RFC 3986), with `values` as its path parameters: text,
+/// numbers or bool. Throws setup_error if no route has the name, if the values do not match the pattern, or if the
+/// calling thread does not handle `req`. An exception that leaves the handler is logged and becomes 500.
 template <class... Values>
 [[nodiscard]] std::string url_for(const request& req, std::string_view name, const Values&... values) {
   return http::path_for(req, name, {url_value(values)...});
@@ -2698,7 +2794,12 @@ template <class... Values>
 // api/resource.hpp
 // =====================================================================================================================
 
-// A class as a resource: which of its members are handlers, found at compile time.
+// Resource: finds the members of a class that are handlers, at compile time. Used by `svc.resource<T>(pattern)`.
+//
+//   struct todo {
+//     winsvc::json get(int id) const;      // handler for GET
+//     winsvc::reply del(int id) const;     // handler for DELETE
+//   };
 
 #include <memory>
 #include <type_traits>
@@ -2708,12 +2809,12 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// A const member function and its object, as a callable with exactly its parameters.
+/// A const member function with its object, as a callable that has the parameters of the member function.
 template <class Member>
 struct member_call {
   static_assert(sizeof(Member) == 0,
-                "winsvc: a resource's get, post, put, patch and del are const member functions, because they are called "
-                "from many threads at once");
+                "winsvc: the members get, post, put, patch and del of a resource must be const member functions, "
+                "because several threads call them at the same time");
 };
 template <class T, class R, class... A>
 struct member_call<R (T::*)(A...) const> {
@@ -2728,8 +2829,9 @@ struct member_call<R (T::*)(A...) const noexcept> {
   R operator()(A... arguments) const { return (object.get()->*member)(std::forward<A>(arguments)...); }
 };
 
-// For each name: is there one member of it, more than one, or none? A class that inherits a second one of the name is
-// ambiguous exactly when the first is there, overloaded or not.
+// Determines for each name whether T has exactly one member function of this name (single_get), or any member of this
+// name (named_get). If a class inherits from T and from a class with such a member, the name is ambiguous exactly if T
+// has a member of this name, overloaded or not.
 #define WINSVC_RESOURCE_MEMBER(word)                                                                            \
   template <class T, class = void>                                                                              \
   struct single_##word : std::false_type {};                                                                    \
@@ -2745,13 +2847,14 @@ struct member_call<R (T::*)(A...) const noexcept> {
   template <class T>                                                                                            \
   struct named_##word<T, std::void_t<decltype(&both_##word<T>::word)>> : std::false_type {};                    \
   template <class T, class F>                                                                                   \
-  void each_##word(const std::shared_ptr<T>& object, route::method verb, F& found) {                            \
+  void each_##word(const std::shared_ptr<T>& object, route::method method, F& add) {                            \
     if constexpr (single_##word<T>::value) {                                                                    \
-      found(verb, member_call<decltype(&T::word)>{object, &T::word});                                           \
+      add(method, member_call<decltype(&T::word)>{object, &T::word});                                           \
     } else {                                                                                                    \
       static_assert(!named_##word<T>::value,                                                                    \
-                    "winsvc: a resource's " #word " is one public member function, not overloaded and no template"); \
-      static_cast<void>(object), static_cast<void>(verb), static_cast<void>(found);                             \
+                    "winsvc: the member " #word " of a resource must be one public member function, not "       \
+                    "overloaded and not a template");                                                           \
+      static_cast<void>(object), static_cast<void>(method), static_cast<void>(add);                             \
     }                                                                                                           \
   }
 WINSVC_RESOURCE_MEMBER(get)
@@ -2761,20 +2864,21 @@ WINSVC_RESOURCE_MEMBER(patch)
 WINSVC_RESOURCE_MEMBER(del)
 #undef WINSVC_RESOURCE_MEMBER
 
+/// True if T has a member that is a handler.
 template <class T>
 inline constexpr bool is_resource = single_get<T>::value || single_post<T>::value || single_put<T>::value ||
                                     single_patch<T>::value || single_del<T>::value;
 
-/// Calls `found(method, handler)` for each of them.
+/// Calls `add(method, handler)` for each member of T that is a handler.
 template <class T, class F>
-void for_each_member(const std::shared_ptr<T>& object, F found) {
-  static_assert(std::is_class_v<T> && !std::is_final_v<T>, "winsvc: a resource is a class that is not final");
-  each_get(object, route::method::get, found);
-  each_post(object, route::method::post, found);
-  each_put(object, route::method::put, found);
-  each_patch(object, route::method::patch, found);
-  each_del(object, route::method::del, found);
-  static_assert(is_resource<T>, "winsvc: a resource has at least one of the members get, post, put, patch, del");
+void for_each_member(const std::shared_ptr<T>& object, F add) {
+  static_assert(std::is_class_v<T> && !std::is_final_v<T>, "winsvc: a resource must be a class that is not final");
+  each_get(object, route::method::get, add);
+  each_post(object, route::method::post, add);
+  each_put(object, route::method::put, add);
+  each_patch(object, route::method::patch, add);
+  each_del(object, route::method::del, add);
+  static_assert(is_resource<T>, "winsvc: a resource must have a member get, post, put, patch or del");
 }
 
 }  // namespace http
@@ -2785,18 +2889,28 @@ void for_each_member(const std::shared_ptr<T>& object, F found) {
 // api/file_options.hpp
 // =====================================================================================================================
 
-// The options of a folder of files: `svc.files(prefix, folder, options)`.
+// Options of a static folder: index file, fallback file, caching, hidden files.
+//
+//   winsvc::file_options options;
+//   options.cache_control = "no-cache";
+//   svc.files("/", "public", options);
 
 #include <string>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+/// Options of `files` (api/group.hpp).
 struct file_options {
-  std::string index = "index.html";  ///< of a folder; empty: folders have no page
-  std::string fallback = {};        ///< for what no file has; empty: 404
-  std::string cache_control = {};    ///< for all of them: `no-cache`, `public, max-age=3600`; empty: none
-  bool hidden = false;               ///< are names that begin with a dot served?
+  /// File that is sent for a path that ends with a slash. Default: index.html. Empty: a folder has no page.
+  std::string index = "index.html";
+  /// File that is sent if no file matches and the last segment of the path contains no dot, for pages that route in the
+  /// browser. Default: empty, 404.
+  std::string fallback = {};
+  /// Value of Cache-Control for all files, for example `no-cache` or `public, max-age=3600`. Default: empty, no header.
+  std::string cache_control = {};
+  /// Whether files and folders with a name that starts with a dot are served. Default: no.
+  bool hidden = false;
 };
 
 }  // inline namespace WINSVC_ABI
@@ -2806,10 +2920,12 @@ struct file_options {
 // base/source_location.hpp
 // =====================================================================================================================
 
-// Where in the user's program a call was written. Registration functions take one as their last, defaulted argument, so
-// that a conflict can show both lines. (std::source_location is C++20; the built-ins below are in g++, clang and cl.)
+// source_location: file and line of a call in the user's program. Registration functions take it as their last,
+// defaulted argument, so that the message of a conflict shows both lines.
 //
-//   void get(std::string pattern, F handler, source where = source::here());
+//   void get(std::string pattern, F handler, source_location location = source_location::current());
+//
+// std::source_location is C++20; g++, clang++ and cl have the built-in functions in C++17.
 
 #include <string>
 #include <string_view>
@@ -2825,7 +2941,7 @@ struct source_location {
     return {file, line};
   }
 
-  /// `main.cpp:12`: the file's last component, which is what a person recognises.
+  /// `main.cpp:12`: the file name without its folder.
   [[nodiscard]] std::string to_string() const {
     const std::string_view path = file;
     const auto slash = path.find_last_of("/\\");
@@ -2840,12 +2956,12 @@ struct source_location {
 // api/group.hpp
 // =====================================================================================================================
 
-// Routes, as an app or a part of it registers them: methods, groups under a prefix, middleware, resources.
+// Route registration: methods, groups under a prefix, middleware, resources, static folders, WebSockets.
 //
-//   void users(winsvc::route_group& g) {                          // in a file of its own
-//     g.use(winsvc::basic_auth(...));
-//     g.get("/", [] { ... });
-//     g.get("/{id}", [](int id) { ... });
+//   void users(winsvc::route_group& users) {
+//     users.use(winsvc::basic_auth(...));
+//     users.get("/", [] { ... });
+//     users.get("/{id}", [](int id) { ... });
 //   }
 //   svc.group("/users", users);                             // /users and /users/{id}
 //
@@ -2855,10 +2971,13 @@ struct source_location {
 //   };
 //   svc.resource<todo>("/todos/{id}");                      // any subset of get, post, put, patch, del
 //
-// A route that was registered is at hand for what else there is to say of it (api/route_builder.hpp):
+// Registration returns a route_builder (api/route_builder.hpp) for the name, limits and description of the route:
 //
 //   svc.get("/users/{id}", show).name("user").summary("One user");
 //   svc.url_for("user", 7)                                  // "/users/7"
+//
+// All functions throw setup_error for a malformed pattern, for a conflict with another route, and after start. A route
+// for GET also serves HEAD, and OPTIONS is answered with Allow unless a route serves it.
 
 #include <cstddef>
 #include <memory>
@@ -2877,28 +2996,30 @@ namespace http {
 
 class router;
 
-// What a registrar does with the router. Functions, so that a file that registers routes need not see it.
+// Access to the router through functions, so that a file that registers routes does not include http/router.hpp.
 
-/// Adds a route with the middleware around it; returns its id. Throws setup_error as router::add does.
-std::size_t add_route(router& to, route::method verb, std::string_view pattern, erased_handler made, source_location location,
-                      std::shared_ptr<const middleware_chain> links);
-/// How many routes there are: the id of the next one.
-[[nodiscard]] std::size_t route_count(const router& of) noexcept;
-/// The middleware for requests that no route serves.
-void set_outer_chain(router& to, std::shared_ptr<const middleware_chain> links, source_location location);
-/// A chain with one middleware more.
-[[nodiscard]] std::shared_ptr<const middleware_chain> with_link(const middleware_chain& before, middleware m);
-/// The path of the route with this name.
-[[nodiscard]] std::string path_of(const router& of, std::string_view name, const std::vector<url_value>& values);
+/// Adds a route with its middleware chain, and returns its ID. Throws setup_error as router::add does.
+std::size_t add_route(router& router, route::method method, std::string_view pattern, erased_handler handler,
+                      source_location location, std::shared_ptr<const middleware_chain> chain);
+/// Number of routes, which is the ID of the next route.
+[[nodiscard]] std::size_t route_count(const router& router) noexcept;
+/// Sets the middleware chain for requests that match no route.
+void set_outer_chain(router& router, std::shared_ptr<const middleware_chain> chain, source_location location);
+/// Returns a copy of the chain with one more middleware at its end.
+[[nodiscard]] std::shared_ptr<const middleware_chain> with_link(const middleware_chain& chain, middleware added);
+/// The path of the route with this name. Throws setup_error as url_for does.
+[[nodiscard]] std::string path_of(const router& router, std::string_view name, const std::vector<url_value>& values);
 /// Serves the files of a folder below `outer` + `prefix`.
-void add_files(router& to, const std::string& outer, std::string_view prefix, std::string folder, file_options options,
-               const std::shared_ptr<const middleware_chain>& links, source_location location);
+void add_files(router& router, const std::string& outer, std::string_view prefix, std::string folder,
+               file_options options, const std::shared_ptr<const middleware_chain>& chain,
+               source_location location);
 
-/// What `service` and `group` have in common; `Self` is which of them it is.
+/// The registration functions of `service` and `route_group`. `Self` is the derived class.
 template <class Self>
 class route_registrar {
  public:
-  /// Each of these: a pattern (route/pattern.hpp) and what answers it (api/handler.hpp).
+  /// Registers a handler for GET. route/pattern.hpp describes patterns, api/handler.hpp describes handlers. Error
+  /// messages contain `location`, by default the line of the call. The same holds for the functions below.
   template <class F>
   route_builder get(std::string_view pattern, F handler, source_location location = source_location::current()) {
     return add(route::method::get, pattern, make_handler(std::move(handler)), location);
@@ -2915,7 +3036,7 @@ class route_registrar {
   route_builder patch(std::string_view pattern, F handler, source_location location = source_location::current()) {
     return add(route::method::patch, pattern, make_handler(std::move(handler)), location);
   }
-  /// HTTP DELETE, a word that C++ and Windows' headers both have taken.
+  /// Registers a handler for DELETE. The name is short because `delete` is a keyword and DELETE a Windows macro.
   template <class F>
   route_builder del(std::string_view pattern, F handler, source_location location = source_location::current()) {
     return add(route::method::del, pattern, make_handler(std::move(handler)), location);
@@ -2924,82 +3045,89 @@ class route_registrar {
   route_builder options(std::string_view pattern, F handler, source_location location = source_location::current()) {
     return add(route::method::options, pattern, make_handler(std::move(handler)), location);
   }
-  /// Whatever the method is; a route for the method itself goes before it.
+  /// Registers a handler for all methods. A route of the same pattern for one method has precedence.
   template <class F>
   route_builder any(std::string_view pattern, F handler, source_location location = source_location::current()) {
     return add(route::method::any, pattern, make_handler(std::move(handler)), location);
   }
+  /// Registers a handler for the method `method`.
   template <class F>
-  route_builder route(route::method verb, std::string_view pattern, F handler, source_location location = source_location::current()) {
-    return add(verb, pattern, make_handler(std::move(handler)), location);
+  route_builder route(route::method method, std::string_view pattern, F handler,
+                      source_location location = source_location::current()) {
+    return add(method, pattern, make_handler(std::move(handler)), location);
   }
 
-  /// A WebSocket (api/websocket.hpp): `f(winsvc::websocket&, path parameters...)`.
+  /// Registers a WebSocket handler (api/websocket.hpp): `f(winsvc::websocket&, path parameters...)`.
   template <class F>
   route_builder websocket(std::string_view pattern, F handler, websocket_options options = {},
-                         source_location location = source_location::current()) {
-    websocket_route<F> with{std::move(handler), std::move(options)};
-    return add(route::method::get, pattern, make_handler(std::move(with)), location).returns(101, "A WebSocket");
+                          source_location location = source_location::current()) {
+    websocket_route<F> bound{std::move(handler), std::move(options)};
+    return add(route::method::get, pattern, make_handler(std::move(bound)), location).returns(101, "A WebSocket");
   }
 
-  /// A class whose members `get`, `post`, `put`, `patch`, `del` (any of them, const, not overloaded) are handlers of
-  /// one pattern. One object serves all requests; it is made with the default constructor, or given. What is said of
-  /// the handle is said of all of them, and of one with `on`.
+  /// Registers the members `get`, `post`, `put`, `patch` and `del` of a class as handlers of one pattern. A class has
+  /// one or more of them; they are const and not overloaded. One object serves all requests, concurrently: `object`, or
+  /// a default-constructed object. The returned route_builder applies to all methods; its function `on` selects one.
   template <class T>
   route_builder resource(std::string_view pattern, source_location location = source_location::current()) {
     return resource<T>(pattern, std::make_shared<T>(), location);
   }
   template <class T>
-  route_builder resource(std::string_view pattern, std::shared_ptr<T> object, source_location location = source_location::current()) {
+  route_builder resource(std::string_view pattern, std::shared_ptr<T> object,
+                         source_location location = source_location::current()) {
     const auto first = route_count(*router_);
-    for_each_member(std::move(object), [&](route::method verb, auto handler) {
-      this->route(verb, pattern, std::move(handler), location);
+    for_each_member(std::move(object), [&](route::method method, auto handler) {
+      this->route(method, pattern, std::move(handler), location);
     });
     return {*router_, first, route_count(*router_)};
   }
 
-  /// The files of a folder below a prefix (http/folder.hpp): GET and HEAD. The folder need not be there yet; the log
-  /// says so at start, and its paths are 404 until it is.
-  Self& files(std::string_view prefix, std::string folder, file_options options = {}, source_location location = source_location::current());
+  /// Serves the files of a folder below a prefix, for GET and HEAD (http/static_folder.hpp). A relative path starts at
+  /// the folder of the executable. If the folder does not exist at start, the log has a warning, and its paths are 404
+  /// until it exists.
+  Self& files(std::string_view prefix, std::string folder, file_options options = {},
+              source_location location = source_location::current());
 
-  /// Adds a middleware for the routes that are registered after it, here and in groups of this one.
+  /// Adds a middleware (api/middleware.hpp) for the routes that are registered after it, here and in nested groups. The
+  /// middleware of the app also runs for requests that match no route.
   Self& use(middleware m, source_location location = source_location::current()) {
     middleware_ = with_link(*middleware_, std::move(m));
     combined_middleware(middleware_, location);
     return self();
   }
 
-  /// Routes under a common prefix, with this one's middleware and their own. `describe(winsvc::route_group&)` is called
-  /// here and now; a pattern of "/" in it is the prefix itself.
+  /// Registers routes under a common prefix. They run the middleware of this object, then the middleware of the group.
+  /// Calls `describe(winsvc::route_group&)` at once. In the group, the pattern "/" is the prefix itself. The prefix
+  /// starts with '/' and does not end with '/'.
   template <class F>
   Self& group(std::string_view prefix, F&& describe, source_location location = source_location::current());
 
-  /// The path of the route with this name, percent-encoded, its parameters filled with the values; of routes that were
-  /// registered before. In a handler it is winsvc::url_for (api/url_for.hpp). Throws setup_error as that does.
+  /// Returns the path of the route with this name, percent-encoded, with the values as its parameters. The route must
+  /// be registered before. In a handler, use winsvc::url_for (api/url_for.hpp). Throws setup_error as that does.
   template <class... Values>
   [[nodiscard]] std::string url_for(std::string_view name, const Values&... values) const {
     return path_of(*router_, name, {url_value(values)...});
   }
 
  protected:
-  route_registrar(router& to, std::string prefix, std::shared_ptr<const middleware_chain> links)
-      : router_(&to), prefix_(std::move(prefix)), middleware_(std::move(links)) {}
+  route_registrar(router& router, std::string prefix, std::shared_ptr<const middleware_chain> chain)
+      : router_(&router), prefix_(std::move(prefix)), middleware_(std::move(chain)) {}
   ~route_registrar() = default;
 
  private:
-  route_builder add(route::method verb, std::string_view pattern, erased_handler made, source_location location) {
-    const auto id =
-        add_route(*router_, verb, prefix_ + std::string(full_pattern(pattern)), std::move(made), location, middleware_);
+  route_builder add(route::method method, std::string_view pattern, erased_handler handler, source_location location) {
+    const std::string full = prefix_ + std::string(full_pattern(pattern));
+    const auto id = add_route(*router_, method, full, std::move(handler), location, middleware_);
     return {*router_, id, id + 1};
   }
   Self& self() noexcept { return static_cast<Self&>(*this); }
   [[nodiscard]] std::string_view full_pattern(std::string_view pattern) const noexcept {
     return !prefix_.empty() && pattern == "/" ? std::string_view() : pattern;
   }
-  /// The app's own middleware runs for what no route serves too.
-  void combined_middleware(const std::shared_ptr<const middleware_chain>& links, source_location location) {
-    if constexpr (!std::is_same_v<Self, winsvc::route_group>) set_outer_chain(*router_, links, location);
-    else static_cast<void>(links), static_cast<void>(location);
+  /// The middleware of the app also runs for requests that match no route.
+  void combined_middleware(const std::shared_ptr<const middleware_chain>& chain, source_location location) {
+    if constexpr (!std::is_same_v<Self, winsvc::route_group>) set_outer_chain(*router_, chain, location);
+    else static_cast<void>(chain), static_cast<void>(location);
   }
 
   router* router_;
@@ -3009,10 +3137,11 @@ class route_registrar {
 
 }  // namespace http
 
+/// A group of routes with a common prefix and middleware. Valid during the call of `describe` in `group`.
 class route_group : public http::route_registrar<route_group> {
  public:
-  route_group(http::router& to, std::string prefix, std::shared_ptr<const http::middleware_chain> links)
-      : route_registrar(to, std::move(prefix), std::move(links)) {}
+  route_group(http::router& router, std::string prefix, std::shared_ptr<const http::middleware_chain> chain)
+      : route_registrar(router, std::move(prefix), std::move(chain)) {}
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -3020,7 +3149,8 @@ class route_group : public http::route_registrar<route_group> {
 namespace http {
 
 template <class Self>
-Self& route_registrar<Self>::files(std::string_view prefix, std::string folder, file_options options, source_location location) {
+Self& route_registrar<Self>::files(std::string_view prefix, std::string folder, file_options options,
+                                   source_location location) {
   add_files(*router_, prefix_, prefix, std::move(folder), std::move(options), middleware_, location);
   return self();
 }
@@ -3029,10 +3159,10 @@ template <class Self>
 template <class F>
 Self& route_registrar<Self>::group(std::string_view prefix, F&& describe, source_location location) {
   static_assert(std::is_invocable_v<F&, winsvc::route_group&>,
-                "winsvc: group takes a callable with winsvc::route_group&");
+                "winsvc: the function passed to group() must be callable with winsvc::route_group&");
   if (prefix.empty() || prefix.front() != '/' || prefix.back() == '/') {
     throw setup_error("group '" + std::string(prefix) + "' (" + location.to_string() +
-                      "): a prefix begins with '/' and does not end with it");
+                      "): a prefix must start with '/' and must not end with '/'");
   }
   winsvc::route_group inner(*router_, prefix_ + std::string(prefix), middleware_);
   describe(inner);
@@ -3047,13 +3177,14 @@ Self& route_registrar<Self>::group(std::string_view prefix, F&& describe, source
 // api/context.hpp
 // =====================================================================================================================
 
-// What travels with a request: its id, and values that middleware leaves for whoever comes behind it.
+// Request context: the ID of a request, and values that middleware passes to later middleware and to the handler.
 //
-//   winsvc::context(req).set(user{"anna"});              // in a middleware
-//   const user* who = winsvc::context(req).get<user>();  // in the handler; null when nobody left one
-//   winsvc::context(req).id()                            // as the log and a 500 have it
+//   winsvc::context(req).set(user{"anna"});                // in a middleware
+//   const user* user = winsvc::context(req).get<user>();   // in the handler; null if no middleware has set it
+//   winsvc::context(req).id()                              // the ID in the log and in a 500 response
 //
-// One value of each type. On the request's own thread, while it is handled.
+// A context holds one value of each type. It is valid on the thread that handles the request, until the request is
+// complete.
 
 #include <cstdint>
 #include <memory>
@@ -3068,32 +3199,38 @@ namespace http {
 struct exchange;
 }
 
+/// Access to the context of a request. A small handle; create it where you need it.
 class context {
  public:
-  /// Throws setup_error for a request that is not the one this thread handles.
+  /// Throws setup_error if the calling thread does not handle `req`.
   explicit context(const request& req);
 
+  /// ID of the request, unique in this process: the log and a 500 response contain it.
   [[nodiscard]] const std::string& id() const noexcept;
-  /// Did it come over TLS? To this process, that is: a proxy before it may have had TLS, and ended it.
+  /// True if the connection to this process uses TLS. Behind a proxy that terminates TLS it is false.
   [[nodiscard]] bool is_encrypted() const noexcept;
 
+  /// Stores the value of type T, and replaces an existing one.
   template <class T>
   void set(T value) const {
     put(key<T>(), std::make_shared<T>(std::move(value)));
   }
+  /// The stored value of type T; null if there is no such value.
   template <class T>
   [[nodiscard]] T* get() const noexcept {
     return static_cast<T*>(find(key<T>()));
   }
 
-  /// Has its route's time-out passed? The client has its 503 then, and whatever the handler still does is for nobody.
+  /// True if the timeout of the route has passed. The client has received 503, and the result of the handler is
+  /// discarded.
   [[nodiscard]] bool timed_out() const noexcept;
 
-  /// The most bytes of a body that are read for this request, when that is less than the app's limit.
+  /// Lowers the maximum size in bytes of the body of this request; a larger value than the current limit has no effect.
+  /// Call it in a middleware, before the body is read.
   void limit_body(std::uint64_t bytes) const noexcept;
 
  private:
-  /// An address a type: no RTTI is needed. Not const: linkers may put equal constants into one place (MSVC's /OPT:ICF).
+  /// One address per type, so that RTTI is not required. Not const: a linker may merge equal constants (MSVC /OPT:ICF).
   template <class T>
   static const void* key() noexcept {
     static char character = 0;
@@ -3106,7 +3243,8 @@ class context {
 };
 
 namespace http {
-/// Names the client that a trusted proxy reports, in the place of the proxy: for handlers and for the access log.
+/// Replaces the address of the proxy with the client address that a trusted proxy reports, for handlers and for the
+/// access log.
 void set_client(const request& req, std::string client);
 }  // namespace http
 
@@ -3156,18 +3294,17 @@ namespace wire {
 // api/values.hpp
 // =====================================================================================================================
 
-// What a request says beside its path, as a value of a type: query, form and header. A value that does not convert is a
-// 400 that names it.
+// Typed access to query parameters, form fields and headers of a request.
 //
-//   const int page = winsvc::query(req, "page", 1);                    // 1 when it is not there
+//   const int page = winsvc::query(req, "page", 1);                    // 1 if the parameter is missing
 //   const auto q = winsvc::query<std::string>(req, "q");               // 400 "the query parameter 'q' is missing"
 //   const auto tags = winsvc::query_all<std::string>(req, "tag");      // ?tag=a&tag=b
-//   const auto size = winsvc::form<int>(req, "size");                  // of a form's field
+//   const auto size = winsvc::form<int>(req, "size");                  // a form field
 //
-// The query is what stands in the target, and a form what stands in the body: neither is looked for in the other.
-// cpp-httplib's `params` has both.
+// A value that cannot be converted is 400, and the message names it. Query parameters are read only from the target,
+// form fields only from the body; `params` of cpp-httplib contains both.
 //
-// Types: those of path parameters, and bool (true, false, 1, 0, yes, no, on, off).
+// Types: integers, double, std::string and bool (true, false, 1, 0, yes, no, on, off).
 
 #include <optional>
 #include <string>
@@ -3179,88 +3316,97 @@ namespace wire {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-// A request's parts as text, for a file that does not include <httplib.h>.
+// Parts of a request as text, for a file that does not include <httplib.h>. All are valid on the thread of the request.
 
-/// The method in upper case.
+/// The method in upper case, for example "GET".
 [[nodiscard]] const std::string& request_method(const request& req) noexcept;
-/// The value of a header; empty when it is not there. Lines of one name are one value, joined by commas.
+/// The value of a header; empty if the header is missing. Several header lines of one name are joined by commas.
 [[nodiscard]] std::string header_text(const request& req, const std::string& name);
 /// True if the request has a header of this name.
 [[nodiscard]] bool has_header(const request& req, const std::string& name);
-/// The path of the target, decoded.
+/// The path of the target, percent-decoded.
 [[nodiscard]] const std::string& request_path(const request& req) noexcept;
-/// The address of the client; behind a trusted proxy (addons/proxies.hpp) the one that the proxy names.
+/// The IP address of the client; behind a trusted proxy (addons/proxies.hpp) the address that the proxy reports.
 [[nodiscard]] const std::string& client_address(const request& req) noexcept;
-/// The body as it came, decompressed. Empty before the handler: it is read after the middleware.
+/// The body, decompressed. It is empty in a middleware before the handler, because the body is read after the
+/// middleware.
 [[nodiscard]] const std::string& body_text(const request& req) noexcept;
 
 namespace http {
 
+/// Converts text to T. Aborts with 400 and names the value: `source` is "the query parameter", for example.
 template <class T>
-T value_of(const std::string& from, const char* what, const std::string& name) {
+T parse_value(const std::string& text, const char* source, const std::string& name) {
   static_assert(std::is_same_v<T, bool> || kind_of<T>() == argument_kind::parameter,
-                "winsvc: a value is an integer, double, bool or std::string");
-  T to{};
+                "winsvc: the type of a query parameter, form field or header must be an integer, double, bool or "
+                "std::string");
   if constexpr (std::is_same_v<T, bool>) {
     for (const char* yes : {"true", "1", "yes", "on"}) {
-      if (strings::equal_nocase(from, yes)) return true;
+      if (strings::equal_nocase(text, yes)) return true;
     }
     for (const char* no : {"false", "0", "no", "off"}) {
-      if (strings::equal_nocase(from, no)) return false;
+      if (strings::equal_nocase(text, no)) return false;
     }
   } else {
-    if (convert(from, to)) return to;
+    T value{};
+    if (convert(text, value)) return value;
   }
   constexpr const char* kind = std::is_same_v<T, bool>     ? "true or false"
                                : std::is_same_v<T, double> ? "a number"
                                : std::is_unsigned_v<T>     ? "a whole number from 0 on, or is too large"
                                                            : "a whole number, or is too large";
-  abort(400, std::string(what) + " '" + name + "' is not " + kind + ": '" + std::string(strings::truncate(from, 80)) + "'");
+  abort(400, std::string(source) + " '" + name + "' is not " + kind + ": '" +
+                 std::string(strings::truncate(text, 80)) + "'");
 }
 
-/// A string literal as a default means text.
+/// T, or std::string if T is a string literal.
 template <class T>
 using value_type = std::conditional_t<std::is_convertible_v<T, std::string_view>, std::string, T>;
 
-/// The query of the request's target, undecoded.
+/// The query component of the target, not decoded.
 [[nodiscard]] std::string_view query_text(const request& req) noexcept;
-/// The text of a form's field, urlencoded or multipart.
+/// The text of a form field, URL-encoded or multipart; nullopt if it is missing.
 [[nodiscard]] std::optional<std::string> form_text(const request& req, const std::string& name);
 
 }  // namespace http
 
+/// The query parameter `name`; nullopt if it is missing. If it occurs several times, the first value.
 template <class T>
 [[nodiscard]] std::optional<T> find_query(const request& req, const std::string& name) {
   const auto text = wire::find_field(http::query_text(req), name);
   if (!text) return std::nullopt;
-  return http::value_of<T>(*text, "the query parameter", name);
+  return http::parse_value<T>(*text, "the query parameter", name);
 }
+/// The query parameter `name`; aborts with 400 if it is missing.
 template <class T>
 [[nodiscard]] T query(const request& req, const std::string& name) {
   auto found = find_query<T>(req, name);
   if (!found) abort(400, "the query parameter '" + name + "' is missing");
   return std::move(*found);
 }
+/// The query parameter `name`; `default_value` if it is missing.
 template <class T>
-[[nodiscard]] http::value_type<T> query(const request& req, const std::string& name, T otherwise) {
+[[nodiscard]] http::value_type<T> query(const request& req, const std::string& name, T default_value) {
   auto found = find_query<http::value_type<T>>(req, name);
-  return found ? std::move(*found) : http::value_type<T>(std::move(otherwise));
+  return found ? std::move(*found) : http::value_type<T>(std::move(default_value));
 }
+/// All values of the query parameter `name`, in the order of the target.
 template <class T>
 [[nodiscard]] std::vector<T> query_all(const request& req, const std::string& name) {
-  std::vector<T> all;
+  std::vector<T> values;
   for (const std::string& text : wire::find_fields(http::query_text(req), name))
-    all.push_back(http::value_of<T>(text, "the query parameter", name));
-  return all;
+    values.push_back(http::parse_value<T>(text, "the query parameter", name));
+  return values;
 }
 
-/// A field of a form, urlencoded or multipart.
+/// The form field `name`, from a URL-encoded or multipart body; nullopt if it is missing.
 template <class T>
 [[nodiscard]] std::optional<T> find_form(const request& req, const std::string& name) {
   const auto text = http::form_text(req, name);
   if (!text) return std::nullopt;
-  return http::value_of<T>(*text, "the form field", name);
+  return http::parse_value<T>(*text, "the form field", name);
 }
+/// The form field `name`; aborts with 400 if it is missing.
 template <class T>
 [[nodiscard]] T form(const request& req, const std::string& name) {
   auto found = find_form<T>(req, name);
@@ -3268,10 +3414,11 @@ template <class T>
   return std::move(*found);
 }
 
+/// The header `name`; nullopt if it is missing.
 template <class T>
 [[nodiscard]] std::optional<T> find_header(const request& req, const std::string& name) {
   if (!has_header(req, name)) return std::nullopt;
-  return http::value_of<T>(header_text(req, name), "the header", name);
+  return http::parse_value<T>(header_text(req, name), "the header", name);
 }
 
 }  // inline namespace WINSVC_ABI
@@ -3281,15 +3428,17 @@ template <class T>
 // api/cookies.hpp
 // =====================================================================================================================
 
-// Cookies of requests and answers: read, set, and signed so that a client cannot change what it keeps for us.
+// Cookies: reads cookies of requests and sets cookies in responses. A signed cookie detects changes by the client.
 //
 //   if (auto theme = winsvc::find_cookie(req, "theme")) ...
 //   winsvc::set_cookie(res, winsvc::cookie("theme", "dark").max_age(24h * 30).same_site("Lax"));
 //   winsvc::set_cookie(res, winsvc::cookie("user", winsvc::sign("user", "anna", key, 8h)).max_age(8h));
-//   auto user = winsvc::unsign("user", winsvc::find_cookie(req, "user"), key);     // nothing when there is none, or it
-//                                                                               // was changed, or its time is over
 //
-// What a cookie is: wire/cookie.hpp. A reply sets one with `reply::cookie`.
+//   // nullopt if the cookie is missing, was changed or has expired
+//   auto user = winsvc::unsign("user", winsvc::find_cookie(req, "user"), key);
+//
+// wire/cookie.hpp has the class `cookie` and the signatures. A reply sets a cookie with `reply::cookie`.
+// Source: RFC 6265.
 
 #include <optional>
 #include <string>
@@ -3298,10 +3447,10 @@ template <class T>
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// Adds it to the answer, in the place of one of the same name, path and domain.
+/// Adds a cookie to the response, and replaces one with the same name, path and domain.
 void set_cookie(response& res, const cookie& c);
 
-/// The first cookie of this name, without quotes around it.
+/// The value of the first cookie with this name, without surrounding quotes; nullopt if it is missing.
 [[nodiscard]] std::optional<std::string> find_cookie(const request& req, std::string_view name);
 
 }  // inline namespace WINSVC_ABI
@@ -3311,13 +3460,13 @@ void set_cookie(response& res, const cookie& c);
 // base/stop.hpp
 // =====================================================================================================================
 
-// A request to stop, remembered for ever: whoever looks later still sees it. What a worker waits on.
+// stop_token, stop_source: a stop request that threads poll or wait on. A request stays set.
 //
 //   svc.worker("poller", [](winsvc::stop_token stop) {
 //     while (!stop.wait_for(5s)) poll_once();
 //   });
 //
-// It carries no reason and cannot be taken back. (std::stop_token is C++20 and has no timed wait of its own.)
+// A request has no reason and cannot be withdrawn. (std::stop_token is C++20 and has no wait with a timeout.)
 
 #include <chrono>
 #include <condition_variable>
@@ -3330,7 +3479,7 @@ inline namespace WINSVC_ABI {
 
 class stop_source;
 
-/// The listening end. Copies listen to the same request. Safe to use from any thread.
+/// Reports whether a stop was requested. Copies refer to the same request. Safe to use from any thread.
 class stop_token {
  public:
   [[nodiscard]] bool stop_requested() const {
@@ -3338,16 +3487,17 @@ class stop_token {
     return state_->stopped;
   }
 
-  /// Waits that long, or until a stop is requested. True: stop now. More than a year is for ever.
+  /// Waits until a stop is requested, or until `timeout` has passed. Returns true if a stop was requested. A timeout of
+  /// more than a year means no timeout.
   template <class Rep, class Period>
-  bool wait_for(std::chrono::duration<Rep, Period> how_long) const {
-    // hours::max() and its kin would overflow when added to the time that it is now, and not wait at all.
-    if (std::chrono::duration<double>(how_long) > std::chrono::hours(24 * 365)) {
+  bool wait_for(std::chrono::duration<Rep, Period> timeout) const {
+    // hours::max() would overflow when added to the current time, and the wait would return at once.
+    if (std::chrono::duration<double>(timeout) > std::chrono::hours(24 * 365)) {
       wait();
       return true;
     }
     std::unique_lock lock(state_->mutex);
-    return state_->state_changed.wait_for(lock, how_long, [this] { return state_->stopped; });
+    return state_->state_changed.wait_for(lock, timeout, [this] { return state_->stopped; });
   }
 
   /// Waits until a stop is requested.
@@ -3367,14 +3517,14 @@ class stop_token {
   std::shared_ptr<stop_state> state_;
 };
 
-/// The asking end, owned by whoever decides.
+/// Requests a stop. Its owner decides when.
 class stop_source {
  public:
   [[nodiscard]] stop_token token() const { return stop_token(state_); }
 
-  /// Any number of times, from any thread; the first one counts.
+  /// Requests the stop and ends all waits. Safe to call from any thread; further calls have no effect.
   void request_stop() const noexcept {
-    const auto own = state_;  // whoever waits for this may end, and take the source along
+    const auto own = state_;  // a thread that waits may destroy this source as soon as `stopped` is set
     {
       const std::lock_guard lock(own->mutex);
       own->stopped = true;
@@ -3393,11 +3543,11 @@ class stop_source {
 // scm/control_event.hpp
 // =====================================================================================================================
 
-// What comes with a control: the session that changed, the power that went. Typed, so that a hook need not look up
-// numbers.
+// Event data of a control: session changes and power events, with names for the numbers of Windows.
 //
-//   svc.on_session_change([](const winsvc::session_change& c) { if (c.what == winsvc::session_change::lock) ... });
-//   svc.on_power([](const winsvc::power_event& p) { if (p.what == winsvc::power_event::suspend) ... });
+//   using winsvc::session_change;
+//   svc.on_session_change([](const session_change& c) { if (c.kind_of_change == session_change::lock) ... });
+//   svc.on_power([](const winsvc::power_event& p) { if (p.kind_of_event == winsvc::power_event::suspend) ... });
 //
 // Source: HandlerEx, WM_WTSSESSION_CHANGE and WM_POWERBROADCAST in the Win32 documentation.
 
@@ -3408,34 +3558,37 @@ class stop_source {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// A person's session on this machine changed.
+/// A change of a user's session on this machine.
 struct session_change {
-  /// WTS_*, with Windows' values; what is not listed here may come as its number.
+  /// WTS_*, with the values of Windows. A value that is not in this list is passed as its number.
   enum kind : std::uint32_t {
     console_connect = 1, console_disconnect = 2, remote_connect = 3, remote_disconnect = 4, logon = 5, logoff = 6,
     lock = 7, unlock = 8, remote_control = 9, created = 10, terminated = 11,
   };
   kind kind_of_change = logon;
-  std::uint32_t session = 0;
+  std::uint32_t session = 0;  ///< session ID
 };
 
-/// The machine's power changed.
+/// A change of the power state of the machine.
 struct power_event {
-  /// PBT_*, with Windows' values. `setting_changed` comes only to who has registered for a setting with Windows.
+  /// PBT_*, with the values of Windows. Windows sends `setting_changed` only if the app has registered for a setting
+  /// (RegisterPowerSettingNotification).
   enum kind : std::uint32_t {
     suspend = 0x4, resume = 0x7, status_changed = 0xA, resume_automatic = 0x12, setting_changed = 0x8013,
   };
   kind kind_of_event = status_changed;
-  std::string setting;  ///< of setting_changed: the GUID, `{02731015-4510-4526-99e6-e5a17ebd1aea}`
-  std::string data;     ///< and its bytes
+  std::string setting;  ///< for setting_changed: the GUID, such as `{02731015-4510-4526-99e6-e5a17ebd1aea}`
+  std::string data;     ///< for setting_changed: the bytes of the new value
 };
 
+/// Returns the name of a session change in plain words; "unknown" for other numbers.
 [[nodiscard]] constexpr std::string_view name(session_change::kind k) noexcept {
   constexpr std::string_view names[] = {"",       "console connect", "console disconnect", "remote connect",
                                         "remote disconnect", "logon", "logoff", "lock", "unlock", "remote control",
                                         "created", "terminated"};
   return k >= 1 && k <= 11 ? names[k] : "unknown";
 }
+/// Returns the name of a power event in plain words; "unknown" for other numbers.
 [[nodiscard]] constexpr std::string_view name(power_event::kind k) noexcept {
   return k == power_event::suspend            ? "suspend"
          : k == power_event::resume           ? "resume"
@@ -3447,12 +3600,12 @@ struct power_event {
 
 namespace model {
 
-/// A control as the dispatcher hands it on, its event data copied out of Windows' memory.
+/// A control with its event data, which the dispatcher has copied from the memory of Windows.
 struct control_event {
   std::uint32_t control = 0;
   std::uint32_t type = 0;     ///< dwEventType
-  std::uint32_t session = 0;  ///< of SESSION_CHANGE
-  std::string setting, data;  ///< of POWER_EVENT with a setting
+  std::uint32_t session = 0;  ///< for SESSION_CHANGE: session ID
+  std::string setting, data;  ///< for POWER_EVENT with a setting: GUID and bytes of the value
 };
 
 }  // namespace model
@@ -3463,13 +3616,14 @@ struct control_event {
 // api/hooks.hpp
 // =====================================================================================================================
 
-// The hooks of a service as the app writes them, each brought to one shape for the runtime.
+// Hooks: functions that the service calls at start, stop, pause, continue, reload and for custom controls.
 //
 //   svc.on_start("open store", [](winsvc::start_context& start) { ...; return [] { close_store(); }; });
-//   svc.on_stop("flush cache", [](winsvc::stop_context& stop) { ...; stop.progress("half of it"); });
+//   svc.on_stop("flush cache", [](winsvc::stop_context& stop) { ...; stop.progress("half of the entries"); });
 //   svc.on_control(200, [](std::uint32_t) { return 0; });
 //
-// A hook is named by the text it was given, or by where it was written: the log and a failure have to tell them apart.
+// The log identifies a hook by its name; a hook without a name is identified by its source location. This header
+// converts each form of a hook to one function type. host/hook_runner.hpp runs the hooks.
 
 #include <cstddef>
 #include <cstdint>
@@ -3483,17 +3637,21 @@ struct control_event {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// What a start hook is given. Used on the thread that runs the hook.
+/// Parameter of a start hook. Use it on the thread that runs the hook.
 class start_context {
  public:
-  /// "opening store", 2 of 5: goes to the log, and tells the SCM that the start is alive. A hook that makes none for
-  /// the start limit (`service::start_limit`, 30 s) is taken for hung, so call it when something has been achieved, and
-  /// only then.
-  void progress(std::string_view what, unsigned step = 0, unsigned of = 0) const { progress_(what, step, of); }
-  /// A stop was asked for meanwhile: return soon, the service will not run.
+  /// Reports a completed step: logs "opening store (2 of 5)" for `progress("opening store", 2, 5)`, and sends a
+  /// checkpoint to the SCM. If a hook makes no progress for `service::start_limit` (default 30 s), the start fails.
+  /// `step_count` 0: the number of steps is unknown.
+  void progress(std::string_view text, unsigned step = 0, unsigned step_count = 0) const {
+    progress_(text, step, step_count);
+  }
+  /// True if a stop was requested during the start. Return soon; the service will not run.
   [[nodiscard]] bool stop_requested() const { return stop_.stop_requested(); }
+  /// Token that is signaled when a stop is requested during the start.
   [[nodiscard]] const stop_token& stop() const noexcept { return stop_; }
-  /// What came with the start (`start -- words...`), without the service's name. Empty in debug.
+  /// Arguments of the start (verb: `start -- ARGUMENT...`), without the name of the service. Empty in `debug`.
+  /// Source: Win32, StartServiceW.
   [[nodiscard]] const std::vector<std::string>& arguments() const noexcept { return arguments_; }
 
   using progress_function = std::function<void(std::string_view, unsigned, unsigned)>;
@@ -3506,11 +3664,15 @@ class start_context {
   std::vector<std::string> arguments_;
 };
 
-/// What a stop, pause, continue or reload hook may be given. Used on the thread that runs the hook.
+/// Optional parameter of a stop, pause, continue, reload or time change hook, and of a cleanup function. Use it on the
+/// thread that runs the hook.
 class stop_context {
  public:
-  /// As in start_context; the limit is `service::stop_limit`, 20 s, and 3 s when the machine shuts down.
-  void progress(std::string_view what, unsigned step = 0, unsigned of = 0) const { progress_(what, step, of); }
+  /// Reports a completed step, as in start_context. The limit without progress is
+  /// `service::stop_limit` (default 20 s), and at most 3 s when Windows shuts down.
+  void progress(std::string_view text, unsigned step = 0, unsigned step_count = 0) const {
+    progress_(text, step, step_count);
+  }
   explicit stop_context(start_context::progress_function progress) : progress_(std::move(progress)) {}
 
  private:
@@ -3519,32 +3681,35 @@ class stop_context {
 
 namespace host {
 
-/// A start hook returns what undoes it, or nothing.
+/// Reverts a start hook; runs at stop.
 using cleanup_function = std::function<void(stop_context&)>;
 
-/// What is called when the service pauses, continues, reloads or stops.
+/// A pause, continue, reload, time change or stop hook.
 struct named_hook {
   std::string name;
   source_location location;
   cleanup_function run;
 
-  [[nodiscard]] std::string description() const { return name.empty() ? "hook at " + location.to_string() : "hook '" + name + "'"; }
+  /// "hook 'flush cache'" or "hook at app.cpp:7".
+  [[nodiscard]] std::string description() const {
+    return name.empty() ? "hook at " + location.to_string() : "hook '" + name + "'";
+  }
 };
 
-/// One entry of the list that is walked forwards at start and backwards at stop: a start hook or a stop hook.
+/// A start hook or a stop hook. The list runs forward at start and backward at stop.
 struct hook {
   std::function<cleanup_function(start_context&)> start;
-  named_hook stop;  ///< its name and place are the start hook's too
+  named_hook stop;  ///< also has the name and the location of a start hook
 };
 
-/// Of a control of the app's own; the result goes to the sender.
+/// The hook of a custom control; `run` returns the Win32 error code for the sender.
 struct control_hook {
   std::uint32_t code = 0;
   source_location location;
   std::function<std::uint32_t(std::uint32_t)> run;
 };
 
-/// A hook of events: `session_change` or `power_event`.
+/// A hook for an event: `session_change` or `power_event`.
 template <class Event>
 struct event_hook {
   source_location location;
@@ -3571,7 +3736,7 @@ template <class F>
 std::function<cleanup_function(start_context&)> start_callback(F f) {
   constexpr bool with_context = std::is_invocable_v<F&, start_context&>;
   static_assert(with_context || std::is_invocable_v<F&>,
-                "winsvc: on_start takes a callable without arguments, or with winsvc::start_context&");
+                "winsvc: an on_start hook must be callable without arguments or with winsvc::start_context&");
   return [f = std::move(f)](start_context& context) mutable -> cleanup_function {
     const auto call = [&]() -> decltype(auto) {
       if constexpr (with_context) return f(context);
@@ -3579,16 +3744,17 @@ std::function<cleanup_function(start_context&)> start_callback(F f) {
     };
     using returned = decltype(call());
     static_assert(std::is_void_v<returned> || is_stop_callback<std::decay_t<returned>>,
-                  "winsvc: an on_start hook returns nothing, or a callable that undoes it at stop");
+                  "winsvc: an on_start hook must return void or a cleanup function, which is callable without "
+                  "arguments or with winsvc::stop_context&");
     if constexpr (std::is_void_v<returned>) {
       call();
       return {};
     } else {
-      auto back = call();
-      if constexpr (std::is_assignable_v<decltype(back)&, std::nullptr_t>) {  // a std::function, which may be empty
-        if (!back) return {};
+      auto cleanup = call();
+      if constexpr (std::is_assignable_v<decltype(cleanup)&, std::nullptr_t>) {  // a std::function, which may be empty
+        if (!cleanup) return {};
       }
-      return stop_callback(std::move(back));
+      return stop_callback(std::move(cleanup));
     }
   };
 }
@@ -3597,7 +3763,8 @@ template <class F>
 std::function<std::uint32_t(std::uint32_t)> control_callback(F f) {
   constexpr bool with_code = std::is_invocable_v<F&, std::uint32_t>;
   static_assert(with_code || std::is_invocable_v<F&>,
-                "winsvc: on_control takes a callable without arguments, or with the control's number");
+                "winsvc: an on_control hook must be callable without arguments or with the control code "
+                "(std::uint32_t)");
   return [f = std::move(f)](std::uint32_t code) mutable -> std::uint32_t {
     const auto call = [&]() -> decltype(auto) {
       if constexpr (with_code) return f(code);
@@ -3605,7 +3772,8 @@ std::function<std::uint32_t(std::uint32_t)> control_callback(F f) {
     };
     using returned = decltype(call());
     static_assert(std::is_void_v<returned> || std::is_convertible_v<returned, std::uint32_t>,
-                  "winsvc: an on_control hook returns nothing, or a Win32 code for who sent the control");
+                  "winsvc: an on_control hook must return void or a Win32 error code, which the sender of the control "
+                  "receives");
     if constexpr (std::is_void_v<returned>) {
       call();
       return 0;
@@ -3623,7 +3791,7 @@ std::function<std::uint32_t(std::uint32_t)> control_callback(F f) {
 // base/duration.hpp
 // =====================================================================================================================
 
-// Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`; a bare number is seconds.
+// Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`. A number without a unit is in seconds.
 //
 //   parse_duration("1m30s")    // 90 s
 //   duration_text(1500ms)      // "1.5 s"
@@ -3637,13 +3805,14 @@ std::function<std::uint32_t(std::uint32_t)> control_callback(F f) {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// One or more `number unit` pairs, largest unit not required first; nothing for anything else or beyond 10,000 days.
+/// Parses one or more pairs of a number and a unit, in any order of units. nullopt for any other text, and for more
+/// than 10,000 days.
 [[nodiscard]] std::optional<std::chrono::milliseconds> parse_duration(std::string_view s);
 
-/// 5s, 2m, 1d: the largest unit that says it exactly, as parse_duration reads it.
+/// 5s, 2m, 1d: the duration in the largest unit that divides it; parse_duration reads it.
 [[nodiscard]] std::string exact_duration(std::chrono::milliseconds d);
 
-/// For a sentence: "350 ms", "1.5 s", "20 s", "3 min", "2 h 5 min", "4 d 1 h".
+/// Rounded down, for messages: "350 ms", "1.5 s", "20 s", "3 min", "2 h 5 min", "4 d 1 h".
 [[nodiscard]] std::string duration_text(std::chrono::milliseconds d);
 
 }  // inline namespace WINSVC_ABI
@@ -3653,14 +3822,14 @@ inline namespace WINSVC_ABI {
 // settings/setting_value.hpp
 // =====================================================================================================================
 
-// What a setting can hold, and how it is written: one row a type.
+// Types of settings and their text form: one specialization of `setting_type` for each type.
 //
 //   setting_type<int>::parse("42")                    // 42
 //   setting_type<byte_size>::parse("10 MiB")          // 10485760 bytes
 //   setting_type<std::chrono::milliseconds>::text(90s)   // "1m30s"
 //
-// What `text` writes is what `parse` reads. Numbers are decimal, without blanks or signs of thousands; a value that does
-// not fit the type is refused, not cut.
+// `parse` reads the text that `text` writes. Numbers are decimal, without blanks or thousands separators. A value that
+// the type cannot represent is rejected.
 
 #include <charconv>
 #include <chrono>
@@ -3680,8 +3849,8 @@ inline namespace WINSVC_ABI {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// A number of bytes, written `512`, `64k`, `10 MiB`, `1g`: units are of 1024, whatever their case, with `b` or `ib`
-/// behind them or not.
+/// Number of bytes, written as `512`, `64k`, `10 MiB` or `1g`. A unit is a power of 1024, is not case-sensitive, and
+/// may end with `b` or `ib`.
 struct byte_size {
   std::uint64_t bytes = 0;
   constexpr byte_size() = default;
@@ -3689,8 +3858,8 @@ struct byte_size {
   constexpr operator std::uint64_t() const noexcept { return bytes; }
 };
 
-/// The path of a file or folder, UTF-8. A relative one is meant relative to the executable's folder, which is also the
-/// current one while the service runs.
+/// Path of a file or folder in UTF-8. A relative path is relative to the folder of the executable, which is also the
+/// current folder of a running service.
 struct file_path {
   std::string text;
   file_path() = default;
@@ -3703,14 +3872,16 @@ struct file_path {
 
 namespace model {
 
-/// Nothing here: a type that no setting can have.
+/// Primary template: a type that settings do not support. A specialization has `kind` (a description for messages),
+/// `parse` (nullopt if the text is invalid) and `text`.
 template <class T, class = void>
 struct setting_type {
   static constexpr bool is_supported = false;
 };
 
 template <class T>
-inline constexpr bool is_integer_setting = std::is_integral_v<T> && !std::is_same_v<T, bool> && !std::is_same_v<T, char>;
+inline constexpr bool is_integer_setting =
+    std::is_integral_v<T> && !std::is_same_v<T, bool> && !std::is_same_v<T, char>;
 
 template <>
 struct setting_type<bool> {
@@ -3726,8 +3897,8 @@ struct setting_type<T, std::enable_if_t<is_integer_setting<T>>> {
   static std::string kind() { return "a whole number"; }
   static std::optional<T> parse(std::string_view s) noexcept {
     T value{};
-    const auto read = std::from_chars(s.data(), s.data() + s.size(), value);
-    return read.ec == std::errc() && read.ptr == s.data() + s.size() ? std::optional(value) : std::nullopt;
+    const auto result = std::from_chars(s.data(), s.data() + s.size(), value);
+    return result.ec == std::errc() && result.ptr == s.data() + s.size() ? std::optional(value) : std::nullopt;
   }
   static std::string text(T value) { return std::to_string(value); }
 };
@@ -3748,7 +3919,8 @@ struct setting_type<std::string> {
   static std::string text(const std::string& value) { return value; }
 };
 
-/// A std::chrono duration of milliseconds or longer. One that the type cannot hold exactly is refused.
+/// A std::chrono duration whose unit is a millisecond or longer. A value that the type cannot represent exactly is
+/// rejected.
 template <class Rep, class Period>
 struct setting_type<std::chrono::duration<Rep, Period>,
                     std::enable_if_t<std::ratio_greater_equal_v<Period, std::milli>>> {
@@ -3756,10 +3928,10 @@ struct setting_type<std::chrono::duration<Rep, Period>,
   static constexpr bool is_supported = true;
   static std::string kind() { return "a time, such as 250ms, 30s, 1m30s or 2h"; }
   static std::optional<type> parse(std::string_view s) {
-    const auto read = parse_duration(s);
-    if (!read) return std::nullopt;
-    const auto value = std::chrono::duration_cast<type>(*read);
-    return value == *read ? std::optional(value) : std::nullopt;
+    const auto duration = parse_duration(s);
+    if (!duration) return std::nullopt;
+    const auto value = std::chrono::duration_cast<type>(*duration);
+    return value == *duration ? std::optional(value) : std::nullopt;
   }
   static std::string text(type value) {
     return exact_duration(std::chrono::duration_cast<std::chrono::milliseconds>(value));
@@ -3774,12 +3946,12 @@ struct setting_type<byte_size> {
   static std::string text(byte_size value);
 };
 
-/// `a, b, "c, d"`: pieces without the blanks around them; one in quotes keeps its commas and blanks, a quote in it is
-/// doubled. The empty text is no piece at all.
+/// `a, b, "c, d"`: items without the blanks around them. An item in double quotes keeps its commas and blanks; a double
+/// quote in it is written twice. An empty text is an empty list.
 template <>
 struct setting_type<std::vector<std::string>> {
   static constexpr bool is_supported = true;
-  static std::string kind() { return "a list with commas between"; }
+  static std::string kind() { return "a list separated by commas"; }
   static std::optional<std::vector<std::string>> parse(std::string_view s);
   static std::string text(const std::vector<std::string>& value);
 };
@@ -3802,17 +3974,17 @@ struct setting_type<file_path> {
 // settings/settings_file.hpp
 // =====================================================================================================================
 
-// The settings file: lines of `name = value`, by sections or not.
+// Settings file (.ini): parses and writes lines of the form `name = value`, with optional sections.
 //
-//   # what the printer is called
+//   # name of the printer
 //   printer = Main hall
 //   [store]
-//   path = C:\data            the setting 'store.path'
+//   path = C:\data            this is the setting 'store.path'
 //
-// A line whose first character is '#' or ';' is a comment; there are none behind a value, which may hold both. Names are
-// case-blind, and '-' is '_' in them. Blanks around a value do not count; a text that needs its own stands in double
-// quotes. The file is UTF-8, with or without a byte order mark. Every fault has its line, and one fault is no reason to
-// keep quiet of the next.
+// A line that begins with '#' or ';' is a comment. A comment cannot follow a value, which may contain both characters.
+// Names are not case-sensitive, and '-' equals '_' in them. Blanks around a value are removed; a text that begins or
+// ends with blanks needs double quotes. The file is UTF-8, with or without a byte order mark. The parser reports all
+// errors, each with its line.
 
 #include <algorithm>
 #include <cstddef>
@@ -3827,35 +3999,37 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
+/// Content of a settings file.
 struct settings_file {
   struct setting_line {
-    std::string name;   ///< `store.path`, as setting_name has it
-    std::string value;  ///< as it stands there, quotes and all
-    std::size_t line = 0;
+    std::string name;      ///< normalized name with its section, such as `store.path`
+    std::string value;     ///< text after '=', including quotes
+    std::size_t line = 0;  ///< line number, from 1
   };
   struct syntax_error {
-    std::size_t line = 0;
+    std::size_t line = 0;  ///< line number, from 1
     std::string message, hint;
   };
-  std::vector<setting_line> rows;  ///< in the order of the file, each name once
-  std::vector<syntax_error> errors;
+  std::vector<setting_line> rows;    ///< in the order of the file, each name once
+  std::vector<syntax_error> errors;  ///< in the order of the file
 };
 
+/// Parses a settings file. A line with an error is not in `rows`.
 [[nodiscard]] settings_file parse_settings_file(std::string_view content);
 
-/// A name as it is compared: small letters, '_' for '-'.
-[[nodiscard]] std::string setting_name(std::string_view written);
-/// Letters, digits, '_' and '-', with dots between: `greeting`, `store.path`.
+/// Returns the normalized name: lower case, with '_' for '-'.
+[[nodiscard]] std::string setting_name(std::string_view name);
+/// True for names of letters, digits, '_' and '-', separated by dots: `greeting`, `store.path`.
 [[nodiscard]] bool is_setting_name(std::string_view s) noexcept;
-/// Without the double quotes around it, where there are two and no third.
+/// Returns the value without the double quotes around it, if it has no other double quote.
 [[nodiscard]] std::string_view unquote(std::string_view value) noexcept;
 
-/// A setting as `config --init` writes it.
+/// A setting that `config --init` writes.
 struct setting_template {
   std::string name, value, kind, help;
 };
-/// A whole file: every setting with its help, commented out, so that it changes nothing until somebody writes in it.
-/// `head` stands above them, as comments.
+/// Returns the text of a settings file: `head` as comments, then each setting with its help. The settings are commented
+/// out, so that the file has no effect until it is edited.
 [[nodiscard]] std::string settings_file_text(const std::vector<std::string>& head,
                                              const std::vector<setting_template>& settings);
 
@@ -3867,14 +4041,14 @@ struct setting_template {
 // settings/setting.hpp
 // =====================================================================================================================
 
-// One setting: its type, its rules, its value, and the value it would have after a reload.
+// Setting: a named, typed value with rules, a default, and a staged value that a reload applies.
 //
-//   typed_setting<int> packers("packers", 4, "threads that pack");
-//   packers.rules.push_back({[](int n) { return n > 0; }, "be more than none"});
-//   packers.stage("x", true);     // "takes a whole number, and 'x' is none"
+//   typed_setting<int> packers("packers", 4, "number of packing threads");
+//   packers.rules.push_back({[](int n) { return n > 0; }, "be greater than 0"});
+//   packers.stage("x", true);     // "must be a whole number, but is 'x'"
 //   packers.get();                // 4, from any thread
 //
-// All of them, and where their values come from: settings/registry.hpp.
+// It does not look for its value; the registry in settings/registry.hpp does.
 
 #include <algorithm>
 #include <atomic>
@@ -3895,16 +4069,17 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// Where a value was found.
+/// Source of a value.
 struct setting_source {
   enum class kind { default_value, file, environment, command_line };
   kind kind_of_source = kind::default_value;
-  std::string location;  ///< `hello.ini:3`, `HELLO_GREETING`, `--set`; "default"
+  std::string location;  ///< `hello.ini:3`, `HELLO_GREETING` or `--set`; empty for the default
 
+  /// Returns the location, or "default".
   [[nodiscard]] std::string text() const { return kind_of_source == kind::default_value ? "default" : location; }
 };
 
-/// One setting, whatever it holds. What is staged is not seen until it is committed.
+/// Setting of any type. `get` does not return a staged value until it is committed.
 class setting_base {
  public:
   setting_base(std::string name, std::string help) : name_(setting_name(name)), help_(std::move(help)) {}
@@ -3914,22 +4089,24 @@ class setting_base {
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] const std::string& help() const noexcept { return help_; }
-  /// What it takes: "a whole number from 1 to 64".
+  /// Returns a description of the valid values, such as "a whole number from 1 to 64".
   [[nodiscard]] virtual std::string kind() const = 0;
   [[nodiscard]] virtual std::string default_text() const = 0;
   [[nodiscard]] virtual std::string text() const = 0;
-  /// Nothing, or why it does not take that.
-  [[nodiscard]] virtual std::optional<std::string> stage(std::string_view written, bool in_file) = 0;
+  /// Parses and checks a value and stages it. `in_file`: the text comes from the settings file and may have quotes.
+  /// Returns nullopt, or the reason why the value is invalid, as in "must be a whole number, but is 'x'".
+  [[nodiscard]] virtual std::optional<std::string> stage(std::string_view text, bool in_file) = 0;
   virtual void stage_default() = 0;
   [[nodiscard]] virtual std::string staged_text() const = 0;
+  /// Makes the staged value the value.
   virtual void commit() = 0;
 
-  bool secret = false;    ///< shown as stars, everywhere
-  bool needs_restart = false;  ///< a change holds from the next start on
-  source_location location;           ///< of the declaration
-  setting_source origin;  ///< under the registry's lock
+  bool secret = false;         ///< the value is shown as stars
+  bool needs_restart = false;  ///< a change applies at the next start
+  source_location location;    ///< of the declaration
+  setting_source origin;       ///< source of the value; the lock of the registry protects it
 
-  /// For people: a secret that is set is stars.
+  /// Returns the value as it is shown: stars for a secret that is not empty.
   [[nodiscard]] std::string masked_value(const std::string& value) const {
     return secret && !value.empty() ? std::string(masked) : value;
   }
@@ -3939,20 +4116,24 @@ class setting_base {
   std::string name_, help_;
 };
 
-/// A rule for a value beyond its type, and how it ends the sentence "... must".
+/// Rule for the values of a setting, in addition to its type.
 template <class T>
 struct setting_rule {
   std::function<bool(const T&)> predicate;
-  std::string requirement;
+  std::string requirement;  ///< the text after "must", such as "be greater than 0"
 };
 
+/// Setting of type T. `setting_type<T>` must support T, or `enum_names` must have the values.
 template <class T>
 class typed_setting final : public setting_base {
  public:
-  typed_setting(std::string name, T standard, std::string help)
-      : setting_base(std::move(name), std::move(help)), default_(standard), staged_(standard), value_(std::move(standard)) {}
+  typed_setting(std::string name, T default_value, std::string help)
+      : setting_base(std::move(name), std::move(help)),
+        default_(default_value),
+        staged_(default_value),
+        value_(std::move(default_value)) {}
 
-  /// From any thread.
+  /// Returns the value. Thread-safe.
   [[nodiscard]] T get() const {
     if constexpr (is_lock_free) {
       return value_.load(std::memory_order_relaxed);
@@ -3962,10 +4143,10 @@ class typed_setting final : public setting_base {
     }
   }
 
-  // While it is described:
+  // Set before the setting is declared:
   std::vector<setting_rule<T>> rules;
-  std::vector<std::pair<std::string, T>> enum_names;  ///< where it is one of several, by name
-  std::string range;                             ///< "from 1 to 64"
+  std::vector<std::pair<std::string, T>> enum_names;  ///< if not empty: the names of all valid values
+  std::string range;                                  ///< part of `kind()`, such as "from 1 to 64"
 
   [[nodiscard]] std::string kind() const override;
   [[nodiscard]] std::string default_text() const override { return to_text(default_); }
@@ -3981,20 +4162,21 @@ class typed_setting final : public setting_base {
       value_ = staged_;
     }
   }
-  /// Of the default: the mistake would be the programmer's.
+  /// Checks a value against the rules. Returns nullopt, or the rule that is not met, as in "must be greater than 0".
   [[nodiscard]] std::optional<std::string> validate(const T& value) const;
-  /// Is what is written of a value read back as it? Not of a default that has no name among its names, nor of a time
-  /// that is negative.
+  /// True if the text of the value is parsed to the same value. False for a value without a name in `enum_names`, and
+  /// for a negative duration.
   [[nodiscard]] bool has_text_form(const T& value) const {
     if (!enum_names.empty())
-      return std::any_of(enum_names.begin(), enum_names.end(), [&value](const auto& one) { return one.second == value; });
+      return std::any_of(enum_names.begin(), enum_names.end(),
+                         [&value](const auto& item) { return item.second == value; });
     if constexpr (!setting_type<T>::is_supported) {
       return false;
     } else if constexpr (std::is_same_v<T, file_path>) {
-      return true;  // the empty one is none
+      return true;  // an empty path is a valid default, although it cannot be parsed
     } else {
-      const auto read = setting_type<T>::parse(setting_type<T>::text(value));
-      return read && *read == value;
+      const auto parsed = setting_type<T>::parse(setting_type<T>::text(value));
+      return parsed && *parsed == value;
     }
   }
 
@@ -4011,8 +4193,8 @@ class typed_setting final : public setting_base {
 
 template <class T>
 std::string typed_setting<T>::to_text(const T& value) const {
-  for (const auto& [name, one] : enum_names) {
-    if (one == value) return name;
+  for (const auto& [name, named_value] : enum_names) {
+    if (named_value == value) return name;
   }
   if constexpr (setting_type<T>::is_supported) return setting_type<T>::text(value);
   else return {};
@@ -4044,7 +4226,7 @@ std::optional<std::string> typed_setting<T>::validate(const T& value) const {
   for (const auto& rule : rules) {
     try {
       if (!rule.predicate(value)) return "must " + rule.requirement;
-    } catch (const std::exception& e) {  // of a regular expression that is none, say
+    } catch (const std::exception& e) {  // for example, an invalid regular expression in the rule
       return "must " + rule.requirement + (secret ? std::string() : " (" + std::string(e.what()) + ')');
     }
   }
@@ -4053,23 +4235,25 @@ std::optional<std::string> typed_setting<T>::validate(const T& value) const {
 
 template <class T>
 std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool in_file) {
-  const std::string quoted = secret ? "what it has" : '\'' + std::string(strings::truncate(text, 80)) + '\'';
+  const std::string quoted = '\'' + std::string(strings::truncate(text, 80)) + '\'';
+  const std::string but_is = secret ? ", but is not" : ", but is " + quoted;
   std::optional<T> value;
   if (!enum_names.empty()) {
-    for (const auto& [name, one] : enum_names) {
-      if (strings::equal_nocase(name, text)) value = one;
+    for (const auto& [name, named_value] : enum_names) {
+      if (strings::equal_nocase(name, text)) value = named_value;
     }
   } else if constexpr (setting_type<T>::is_supported) {
-    constexpr bool takes_quotes = std::is_same_v<T, std::string> || std::is_same_v<T, file_path>;
-    value = setting_type<T>::parse(in_file && takes_quotes ? unquote(text) : text);
+    constexpr bool can_have_quotes = std::is_same_v<T, std::string> || std::is_same_v<T, file_path>;
+    value = setting_type<T>::parse(in_file && can_have_quotes ? unquote(text) : text);
   }
   if (!value) {
     const auto digits = text.substr(text.empty() || text[0] != '-' ? 0 : 1);
-    const bool too_large = is_integer_setting<T> && enum_names.empty() && !digits.empty() &&
-                           digits.find_first_not_of("0123456789") == digits.npos;
-    return "takes " + kind() + ", and " + quoted + (too_large ? " is beyond what it can hold" : " is none");
+    const bool is_too_large = is_integer_setting<T> && enum_names.empty() && !digits.empty() &&
+                              digits.find_first_not_of("0123456789") == digits.npos;
+    if (is_too_large) return "must be " + kind() + ", but " + (secret ? "" : quoted + " ") + "is too large";
+    return "must be " + kind() + but_is;
   }
-  if (auto why = validate(*value)) return *why + ", and " + quoted + " does not";
+  if (auto unmet_rule = validate(*value)) return *unmet_rule + but_is;
   staged_ = *std::move(value);
   return std::nullopt;
 }
@@ -4082,13 +4266,17 @@ std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool i
 // api/setting.hpp
 // =====================================================================================================================
 
-// A setting of the app's, as App declares it and handlers read it.
+// Setting handle: reads a setting of the app. Also the options of a declaration: range, rule, enum names, secret.
 //
-//   auto greeting = svc.setting("greeting", "hello", "what to say");
-//   auto packers = svc.setting<int>("packers", 4, "threads that pack", winsvc::between(1, 64), winsvc::at_start);
+//   auto greeting = svc.setting("greeting", "hello", "text of the response");
+//   auto packers = svc.setting<int>("packers", 4, "packing threads", winsvc::between(1, 64), winsvc::at_start);
 //   svc.get("/", [greeting] { return *greeting; });
 //
-// The handle is small; copy it. `*handle` is the value of now: a reload changes it under a handler that reads twice.
+// A handle is small; copy it. `*handle` returns the current value. A reload can change it at any time, so a handler
+// that needs a consistent value reads it once.
+//
+// Types: bool, integers, double, std::string, std::chrono durations of milliseconds or longer units, byte_size,
+// file_path, std::vector<std::string>, and with enum_names any type with operator==.
 
 #include <cstddef>
 #include <initializer_list>
@@ -4101,75 +4289,79 @@ std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool i
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+/// A handle to a setting of type T. `service::setting` returns it.
 template <class T>
 class setting {
  public:
-  explicit setting(std::shared_ptr<const model::typed_setting<T>> of) noexcept : setting_(std::move(of)) {}
-  /// The value, from any thread.
+  explicit setting(std::shared_ptr<const model::typed_setting<T>> typed) noexcept : setting_(std::move(typed)) {}
+  /// The current value. Thread-safe.
   [[nodiscard]] T operator*() const { return setting_->get(); }
 
  private:
   std::shared_ptr<const model::typed_setting<T>> setting_;
 };
 
-// What else there is to say of a setting, behind its help, in any order:
+// Options of `service::setting`, after the help text, in any order:
 
-/// Both ends belong to it: `between(1, 64)`, `between(1s, 5min)`.
+/// A range that includes both limits: `between(1, 64)`, `between(1s, 5min)`.
 template <class A, class B>
 struct between {
   A lower;
   B upper;
-  constexpr between(A a, B b) : lower(std::move(a)), upper(std::move(b)) {}
+  constexpr between(A lower_limit, B upper_limit) : lower(std::move(lower_limit)), upper(std::move(upper_limit)) {}
 };
-/// Any other rule: `satisfies([](const std::string& s) { return s.size() == 8; }, "have eight letters")`.
+/// A custom rule: `satisfies([](const std::string& s) { return s.size() == 8; }, "have eight letters")`. The text
+/// completes the sentence "the setting must ...". The predicate must be thread-safe.
 template <class F>
 struct satisfies {
   F predicate;
   std::string requirement;
   satisfies(F f, std::string text) : predicate(std::move(f)), requirement(std::move(text)) {}
 };
-/// One of several, by name: `enum_names<mode>{{"fast", mode::fast}, {"safe", mode::safe}}`. Needed for an enumeration.
+/// The allowed values by name: `enum_names<mode>{{"fast", mode::fast}, {"safe", mode::safe}}`. Required for an
+/// enumeration.
 template <class T>
 struct enum_names {
   std::vector<std::pair<std::string, T>> values;
-  enum_names(std::initializer_list<std::pair<std::string, T>> these) : values(these) {}
+  enum_names(std::initializer_list<std::pair<std::string, T>> names) : values(names) {}
 };
-/// Shown as stars wherever settings are shown, named in the log without its value, and not taken from a command line,
-/// which every user of the machine can read.
+/// Marks a secret. Its value is shown as stars, the log contains only its name, and the command line does not accept
+/// it, because each user of the machine can read command lines.
 struct secret_setting {};
 inline constexpr secret_setting secret{};
-/// A change in the file holds from the next start on: a reload says so, and leaves it.
+/// Marks a setting whose value changes only at the next start. A reload keeps the current value and logs this.
 struct start_setting {};
 inline constexpr start_setting at_start{};
 
 namespace host {
 
-/// The name of a setting, and where it was written.
+/// The name of a setting and the source location of its declaration.
 struct setting_name_at {
   std::string name;
   source_location location;
   template <class Text, class = std::enable_if_t<std::is_convertible_v<Text, std::string>>>
-  setting_name_at(Text&& text, source_location here = source_location::current()) : name(std::forward<Text>(text)), location(here) {}
+  setting_name_at(Text&& text, source_location declared_at = source_location::current())
+      : name(std::forward<Text>(text)), location(declared_at) {}
 };
 
-/// What a setting holds whose default is a D: text for what is given as a literal.
+/// The type of a setting with a default of type D: T if it is given, std::string for a string literal, otherwise D.
 template <class T, class D>
 using setting_value = std::conditional_t<
     !std::is_void_v<T>, T,
-    std::conditional_t<std::is_convertible_v<D, std::string> && !std::is_same_v<std::decay_t<D>, file_path>, std::string,
-                       std::decay_t<D>>>;
+    std::conditional_t<std::is_convertible_v<D, std::string> && !std::is_same_v<std::decay_t<D>, file_path>,
+                       std::string, std::decay_t<D>>>;
 
 template <class T, class A, class B>
 void apply_option(model::typed_setting<T>& setting, const between<A, B>& range) {
   const T lower(range.lower), upper(range.upper);
   if constexpr (std::is_arithmetic_v<T> && std::is_arithmetic_v<A> && std::is_arithmetic_v<B>) {
     if (static_cast<A>(lower) != range.lower || static_cast<B>(upper) != range.upper)
-      throw setup_error("setting '" + setting.name() + "': an end of between() is beyond what it can hold");
+      throw setup_error("setting '" + setting.name() + "': a limit of between() is out of range for its type");
   }
   const auto text = [](const T& v) { return model::setting_type<T>::text(v); };
   setting.range = "from " + text(lower) + " to " + text(upper);
   setting.rules.push_back({[lower, upper](const T& v) { return !(v < lower) && !(upper < v); },
-                       "lie between " + text(lower) + " and " + text(upper)});
+                           "lie between " + text(lower) + " and " + text(upper)});
 }
 template <class T, class F>
 void apply_option(model::typed_setting<T>& setting, const satisfies<F>& rule) {
@@ -4194,20 +4386,23 @@ template <class T>
 inline constexpr bool is_enum_names_of<T, enum_names<T>> = true;
 
 template <class T, class... Options>
-std::shared_ptr<model::typed_setting<T>> make_setting(setting_name_at words, T standard, std::string help,
+std::shared_ptr<model::typed_setting<T>> make_setting(setting_name_at name, T standard, std::string help,
                                                       const Options&... options) {
   static_assert(model::setting_type<T>::is_supported || (is_enum_names_of<T, Options> || ...),
-                "winsvc: a setting holds bool, a whole number, double, std::string, a std::chrono duration of milliseconds or "
-                "longer, byte_size, file_path, std::vector<std::string>, or with winsvc::enum_names any type that has ==");
-  auto one = std::make_shared<model::typed_setting<T>>(std::move(words.name), std::move(standard), std::move(help));
-  one->location = words.location;
-  (apply_option(*one, options), ...);
-  if (!one->has_text_form(one->get()))
-    throw setup_error("setting '" + one->name() + "' (" + words.location.to_string() + "): its default cannot be written" +
-                      (one->enum_names.empty() ? ", and so not be set" : ": it has no name among its names"));
-  if (const auto why = one->validate(one->get()))
-    throw setup_error("setting '" + one->name() + "' (" + words.location.to_string() + "): its default " + *why);
-  return one;
+                "winsvc: the type of a setting must be bool, an integer, double, std::string, a std::chrono duration "
+                "of milliseconds or a longer unit, byte_size, file_path, std::vector<std::string>, or, with "
+                "winsvc::enum_names, any type with operator==");
+  auto setting = std::make_shared<model::typed_setting<T>>(std::move(name.name), std::move(standard), std::move(help));
+  setting->location = name.location;
+  (apply_option(*setting, options), ...);
+  const auto reject_default = [&](const std::string& reason) {
+    throw setup_error("setting '" + setting->name() + "' (" + name.location.to_string() + "): its default " + reason);
+  };
+  if (!setting->has_text_form(setting->get()))
+    reject_default(setting->enum_names.empty() ? "has no text form, so it cannot be set"
+                                               : "is not one of its enum_names");
+  if (const auto reason = setting->validate(setting->get())) reject_default(*reason);
+  return setting;
 }
 
 }  // namespace host
@@ -4218,28 +4413,35 @@ std::shared_ptr<model::typed_setting<T>> make_setting(setting_name_at words, T s
 // api/tls_options.hpp
 // =====================================================================================================================
 
-// The options of HTTPS: `svc.tls(certificate, key, options)`.
+// TLS options: client certificates.
+//
+//   winsvc::tls_options options;
+//   options.client_authorities = "clients.pem";
+//   svc.tls("cert.pem", "key.pem", options);
 
 #include <string>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+/// Options of `service::tls`.
 struct tls_options {
-  /// Certificates of authorities, in one file: clients must bring a certificate that one of them has signed. Empty:
-  /// clients bring none.
+  /// PEM file with the certificates of certificate authorities; a relative path starts at the folder of the executable.
+  /// A client must present a certificate that one of them has signed. Default: empty, no client certificate is
+  /// requested.
   std::string client_authorities;
 };
 
 namespace http {
 
+/// True if cpp-httplib is compiled with a TLS library.
 #if WINSVC_TLS
 inline constexpr bool has_tls = true;
 #else
 inline constexpr bool has_tls = false;
 #endif
 
-/// Where a service's certificate is: PEM files, their paths absolute.
+/// PEM files of a service, as absolute paths.
 struct tls_files {
   std::string certificate, key, client_authorities;
 };
@@ -4252,13 +4454,13 @@ struct tls_files {
 // base/timed_mutex.hpp
 // =====================================================================================================================
 
-// A mutex whose waiters give up after a while: for what must go on when a thread has crashed and left it locked.
+// timed_mutex: a mutex with a timeout, for code that must continue after a thread has crashed and left it locked.
 //
-//   timed_mutex::hold held(mutex, 2s);
-//   if (!held) return;                         // whoever has it does not come back
+//   timed_mutex::scoped_lock lock(mutex, 2s);
+//   if (!lock) return;                         // the thread that holds the mutex may never release it
 //
-// It is std::timed_mutex in other clothes. That one's timed lock is unknown to the thread sanitizers of our compilers
-// (clang 14 and before: pthread_mutex_clocklock), which then see races everywhere.
+// It replaces std::timed_mutex, whose timed lock is unknown to the thread sanitizer of clang 14 and earlier
+// (pthread_mutex_clocklock); the sanitizer then reports races that do not exist.
 
 #include <chrono>
 #include <condition_variable>
@@ -4269,7 +4471,7 @@ inline namespace WINSVC_ABI {
 
 class timed_mutex {
  public:
-  /// The lock, for a scope; false when it could not be had in time.
+  /// Holds the lock until the end of the scope. False if the lock was not acquired within the timeout.
   class scoped_lock {
    public:
     scoped_lock(timed_mutex& m, std::chrono::milliseconds timeout) : mutex_(m), owns_lock_(m.try_lock_for(timeout)) {}
@@ -4296,17 +4498,17 @@ class timed_mutex {
     return locked_ = true;
   }
   void unlock() {
-    bool present = false;
+    bool has_waiter = false;
     {
       const std::lock_guard lock(mutex_);
       locked_ = false;
-      present = waiter_count_ != 0;
+      has_waiter = waiter_count_ != 0;
     }
-    if (present) unlocked_.notify_one();
+    if (has_waiter) unlocked_.notify_one();
   }
 
  private:
-  std::mutex mutex_;  // held for the few instructions above, in which nothing can crash
+  std::mutex mutex_;  // held only for the instructions above, which cannot crash
   std::condition_variable unlocked_;
   int waiter_count_ = 0;
   bool locked_ = false;
@@ -4319,15 +4521,17 @@ class timed_mutex {
 // base/log.hpp
 // =====================================================================================================================
 
-// The log that a service keeps: lines with a time and a level, handed to sinks (the file, the console, the event log).
+// logger, log_sink: a log of entries with a time and a level, delivered to sinks: the log file, the console, the event
+// log.
 //
 //   svc.log().info("store opened, 12 users");
 //
-// The text is written as it is; format it with what you like. A sink never throws and never stops the caller: a log
-// that cannot be written must not end a service that can serve. What is logged before the first sink is there (in App,
-// say) is kept and handed to it, up to 100 lines.
+// The text is written unchanged; format it with any library. A sink never throws and never ends the caller: a service
+// that can serve must not fail because its log cannot be written. Up to 100 entries that are logged before the first
+// sink is added (in App, for example) are stored and delivered to it.
 //
-// Sinks are called before `info` returns; log/async_sink.hpp is the one that lets others wait for the disk instead.
+// `info` returns after the sinks have returned. log/async_sink.hpp is a sink with a queue, so that callers do not wait
+// for the disk.
 
 #include <atomic>
 #include <chrono>
@@ -4348,30 +4552,30 @@ enum class log_level { debug, info, warn, error };
   constexpr std::string_view names[] = {"debug", "info", "warn", "error"};
   return names[static_cast<int>(l)];
 }
-/// Its way back, in any case of letters.
+/// Parses a name of a level; case is ignored.
 [[nodiscard]] std::optional<log_level> parse_log_level(std::string_view name) noexcept;
-/// As the second column of a line: `INFO `, five characters.
+/// The second column of a log line, five characters: `INFO `.
 [[nodiscard]] constexpr std::string_view level_column(log_level l) noexcept {
   constexpr std::string_view columns[] = {"DEBUG", "INFO ", "WARN ", "ERROR"};
   return columns[static_cast<int>(l)];
 }
 
-// g++ 12 warns that an enumerator hides winsvc::json; it hides nothing, because the enumeration has its own scope.
+// g++ 12 warns that the enumerator json hides winsvc::json. The warning is wrong: the enumeration has its own scope.
 #if defined(__GNUC__)
   #pragma GCC diagnostic push
   #pragma GCC diagnostic ignored "-Wshadow"
 #endif
-/// What a log file consists of: lines for people, or one JSON object a line for machines.
+/// Format of a log file: text lines, or one JSON object per line.
 enum class log_format { text, json };
 #if defined(__GNUC__)
   #pragma GCC diagnostic pop
 #endif
 
-/// How the log file looks, and how much of it is kept.
+/// Format and rotation of the log file.
 struct log_file_options {
-  std::uint64_t max_file_bytes = 10 * 1024 * 1024;  ///< a file that would grow over it is set aside; 0: none is
-  int max_files = 5;                            ///< files in all, the current one included
-  bool daily = false;                      ///< and so is one that was begun on another day, by the clock on the wall
+  std::uint64_t max_file_bytes = 10 * 1024 * 1024;  ///< a file that would exceed this size is rotated; 0: no limit
+  int max_files = 5;                                ///< number of files, including the current file
+  bool daily = false;                               ///< also rotates a file that was begun on another day, local time
   log_format format = log_format::text;
 };
 
@@ -4379,39 +4583,39 @@ struct log_entry {
   clock::system_time time;
   log_level level = log_level::info;
   std::string text;
-  std::string json_fields{};  ///< further members of its JSON form, as they stand there: `"status":200,"us":12`
+  std::string json_fields{};  ///< more json_fields of the JSON form, as JSON text: `"status":200,"us":12`
 
-  /// `2026-01-31T09:05:09.250+01:00 INFO  text`, without a line end: `time` on a clock that is `offset` ahead of UTC.
+  /// `2026-01-31T09:05:09.250+01:00 INFO  text`, without a line end. `offset`: local time minus UTC.
   [[nodiscard]] std::string line(std::chrono::minutes offset) const;
-  /// `{"time":"2026-01-31T09:05:09.250+01:00","level":"info","text":"text",<members>}`, without a line end.
+  /// `{"time":"2026-01-31T09:05:09.250+01:00","level":"info","text":"text",<json_fields>}`, without a line end.
   [[nodiscard]] std::string json_line(std::chrono::minutes offset) const;
 };
 
-/// The text as it stands in a line. Its line breaks are indented, so that every line of a log that begins with a digit
-/// begins an entry; characters that would control a terminal, and bytes that are no UTF-8, are written as `\x1b`: a log
-/// holds what clients sent, and somebody reads it in a terminal. A backslash stays one, for the sake of Windows' paths.
+/// Escapes a text for a log line. Lines after the first are indented, so that a line that begins with a digit begins an
+/// entry. Control characters and bytes that are not UTF-8 are written as `\x1b`, because a log contains data from
+/// clients and may be displayed in a terminal. A backslash is not escaped, so that Windows paths stay readable.
 [[nodiscard]] std::string escape_log_text(std::string_view text);
 
-/// Where entries go. Called by one thread at a time, from any thread.
+/// A destination of log entries. Called by one thread at a time, on the thread that logs.
 class log_sink {
  public:
   virtual ~log_sink() = default;
   virtual void write(const log_entry& entry) noexcept = 0;
-  /// Several at once, for whom one write costs as much as a hundred: a queue hands over what has come together.
+  /// Writes several entries. A sink overrides it if one write of many entries is cheaper than many writes.
   virtual void write_batch(const std::vector<log_entry>& batch) noexcept {
     for (const auto& entry : batch) write(entry);
   }
   virtual void flush() noexcept {}
-  /// May its `flush` be called while another thread is in its `write`? Where it waits for something, nobody who logs
-  /// has to wait with it then.
+  /// True if `flush` may be called while another thread is in `write`. Then a slow `flush` does not block other threads
+  /// that log. Default: false.
   [[nodiscard]] virtual bool has_concurrent_flush() const noexcept { return false; }
 };
 
-/// The front: safe to use from any thread.
+/// The front end that threads call. Safe to use from any thread.
 class logger {
  public:
-  /// `patience`: a thread that crashed in a sink, or waits in one for ever, holds this log for ever. Who comes after it
-  /// gives up after so long, and the line is lost; should the log come free again, it says how many were.
+  /// `timeout`: the longest time that a call waits for the lock, because a thread that crashes or hangs in a sink never
+  /// releases it. After the timeout the entry is lost, and a later entry reports the number of lost entries.
   explicit logger(const clock& time = clock::system(), std::chrono::milliseconds timeout = std::chrono::seconds(2))
       : time_(&time), lock_timeout_(timeout) {}
 
@@ -4420,29 +4624,31 @@ class logger {
   void warn(std::string text) { write(log_level::warn, std::move(text)); }
   void error(std::string text) { write(log_level::error, std::move(text)); }
   /// `json_fields` as in log_entry.
-  void write(log_level level, std::string text, std::string members = {});
+  void write(log_level level, std::string text, std::string json_fields = {});
 
-  /// The same, whatever the threshold is: what an operator did is told in any case.
+  /// Writes the entry at any threshold, for example an action of an operator.
   void write_always(log_level level, std::string text) { deliver(level, std::move(text), {}); }
 
-  /// Entries below it are dropped. Default: info.
+  /// Entries below this level are dropped. Default: info.
   void threshold(log_level min_level) noexcept { threshold_.store(min_level, std::memory_order_relaxed); }
   [[nodiscard]] log_level threshold() const noexcept { return threshold_.load(std::memory_order_relaxed); }
-  /// Ask it before a text that is dear to make: it costs a load.
+  /// True if an entry of this level is written. Check it before you build an expensive text; it costs one atomic load.
   [[nodiscard]] bool is_enabled(log_level level) const noexcept { return level >= threshold(); }
 
+  /// Adds a sink. The first sink also receives the entries that were logged before.
   void add_sink(std::shared_ptr<log_sink> sink);
+  /// Flushes all sinks.
   void flush() noexcept;
 
  private:
   using sinks = std::vector<std::shared_ptr<log_sink>>;
-  void deliver(log_level level, std::string text, std::string members);
+  void deliver(log_level level, std::string text, std::string json_fields);
   void report_lost_lines(clock::system_time time);
 
   const clock* time_;
   std::chrono::milliseconds lock_timeout_;
-  std::atomic<log_level> threshold_{log_level::info};  // relaxed: a line more or less around a change of level is no harm
-  std::atomic<std::uint64_t> lost_count_{0};             // relaxed: it is a count, and nothing hangs on when it is seen
+  std::atomic<log_level> threshold_{log_level::info};  // relaxed: a change may take effect one entry late
+  std::atomic<std::uint64_t> lost_count_{0};           // relaxed: a counter that orders no other data
   timed_mutex mutex_;
   sinks sinks_;
   std::vector<log_entry> buffered_;
@@ -4456,14 +4662,15 @@ class logger {
 // scm/recovery.hpp
 // =====================================================================================================================
 
-// What the SCM does when the service fails: a list of actions, one a failure, the last one for all that follow, and how
-// long without a failure begins the list anew.
+// Recovery of a service: the actions of the SCM after failures. The first action follows the first failure, and the
+// last action follows all further failures. After a time without a failure, the list starts again.
 //
 //   svc.recovery({restart_after(5s), restart_after(30s), no_action()}, 24h);
 //   hello install --recovery restart/5s,restart/30s,none --recovery-reset 1d
 //
-// A failure is a process that ends without STOPPED, and, by the flag that install sets as well, a STOPPED with an exit
-// code. Source: SERVICE_FAILURE_ACTIONSW and SERVICE_FAILURE_ACTIONS_FLAG in the Win32 documentation.
+// A failure is a process that ends without STOPPED or, because install also sets the failure flag, STOPPED with an exit
+// code other than 0.
+// Source: SERVICE_FAILURE_ACTIONSW and SERVICE_FAILURE_ACTIONS_FLAG in the Win32 documentation.
 
 #include <chrono>
 #include <cstdint>
@@ -4475,9 +4682,9 @@ class logger {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// One action after one failure.
+/// Action after one failure.
 struct recovery_action {
-  /// SC_ACTION_TYPE. reboot and run are never set here, but may be found.
+  /// SC_ACTION_TYPE. winsvc never sets `reboot` and `run`, but an installed service may have them.
   enum class kind : std::uint32_t { none = 0, restart = 1, reboot = 2, run = 3 };
   kind kind_of_action = kind::none;
   std::chrono::milliseconds delay{0};
@@ -4486,29 +4693,33 @@ struct recovery_action {
     return a.kind_of_action == b.kind_of_action && a.delay == b.delay;
   }
 };
+/// Returns the action that restarts the service after `delay`, at most 49 days.
 [[nodiscard]] recovery_action restart_after(std::chrono::milliseconds delay) noexcept;
+/// Returns the action that does nothing.
 [[nodiscard]] recovery_action no_action() noexcept;
-/// Windows counts delays in milliseconds of 32 bits: 49 days.
+/// Maximum delay, 49 days: Windows stores milliseconds in 32 bits.
 inline constexpr std::chrono::milliseconds longest_recovery_delay{0xFFFFFFFF};
 
 namespace model {
 
+/// Actions after failures, and the time after which the failure count is reset.
 struct recovery_plan {
   std::vector<recovery_action> actions;
-  std::chrono::seconds reset{24 * 3600};  ///< so long without a failure, and the next one is the first again
+  std::chrono::seconds reset{24 * 3600};  ///< time without a failure after which the failure count is reset
 
   friend bool operator==(const recovery_plan& a, const recovery_plan& b) noexcept {
     return a.actions == b.actions && a.reset == b.reset;
   }
 };
 
-/// What an install sets where nobody says otherwise: the service comes back, ever more slowly.
+/// Returns the default of an install: restart after 5 s, 30 s and 2 min, with a reset after 1 day.
 [[nodiscard]] recovery_plan default_recovery();
 
-/// `restart/5s,restart/30s,none`; `none` alone and the empty text: no action at all. Nothing for anything else, and for
-/// a delay that Windows cannot say.
+/// Parses `restart/5s,restart/30s,none`. `none` alone and the empty text are a plan without actions. Returns nullopt
+/// for any other text, and for a delay above `longest_recovery_delay`.
 [[nodiscard]] std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s);
-/// The same back; kinds that cannot be asked for as `reboot/...` and `run/...`.
+/// Returns the text that parse_recovery reads. The kinds that it does not accept are written as `reboot/...` and
+/// `run/...`.
 [[nodiscard]] std::string recovery_text(const std::vector<recovery_action>& actions);
 
 }  // namespace model
@@ -4519,15 +4730,17 @@ struct recovery_plan {
 // base/quote.hpp
 // =====================================================================================================================
 
-// Windows has no argument list, only one command line that each program cuts for itself. These two functions are the
-// rules of CommandLineToArgvW and the Microsoft C runtime, in both directions. What is quoted here both read the same;
-// they differ about `""` within quotes, where CommandLineToArgvW ends the quotes: there we cut as the runtime does.
+// Windows command lines: quotes and splits arguments by the rules of CommandLineToArgvW and the Microsoft C runtime.
+// Windows passes one command line to a program, not a list of arguments.
 //
 //   quote_argument(R"(C:\My tools\app.exe)")     // "C:\My tools\app.exe"  with quotes
-//   split_command_line(whole)                    // back again
+//   split_command_line(line)                     // the arguments again
 //
-// An unquoted path with a blank in a service's ImagePath lets `C:\My.exe` run in its place (CWE-428), so the executable
-// is quoted always.
+// Both parsers read the output of quote_argument in the same way. They differ in `""` within quotes, where
+// CommandLineToArgvW ends the quotes; split_command_line follows the runtime.
+//
+// If an unquoted ImagePath of a service contains a space, Windows may run `C:\My.exe` instead (CWE-428). Therefore the
+// executable is always quoted.
 // Source: "Parsing C command-line arguments" and CommandLineToArgvW in the Win32 documentation.
 
 #include <cstddef>
@@ -4538,17 +4751,17 @@ struct recovery_plan {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// When quotes are put around an argument: only where the rules demand them, or always.
+/// `needed` quotes an argument only if the rules require it; `always` quotes each argument.
 enum class quoting { needed, always };
 
-/// One argument, so that it comes out of `split_command_line` unchanged. It must not hold a NUL.
-[[nodiscard]] std::string quote_argument(std::string_view argument, quoting when = quoting::needed);
+/// Quotes an argument so that `split_command_line` returns it unchanged. It must not contain a NUL.
+[[nodiscard]] std::string quote_argument(std::string_view argument, quoting mode = quoting::needed);
 
-/// `program` quoted always, then each argument quoted where needed: the form for an ImagePath.
+/// `program`, always quoted, then the arguments, quoted if needed. This is the form of an ImagePath.
 [[nodiscard]] std::string command_line(std::string_view program, const std::vector<std::string>& arguments);
 
-/// Cuts a command line by those rules. The first piece, the program, has rules of its own: a quote ends
-/// only at the next quote, and backslashes are plain. An empty line gives an empty list.
+/// Splits a command line. The first argument, the program, has other rules: a quoted part ends at the next quote, and
+/// backslashes have no special meaning. An empty line gives an empty list.
 [[nodiscard]] std::vector<std::string> split_command_line(std::string_view line);
 
 }  // inline namespace WINSVC_ABI
@@ -4558,13 +4771,13 @@ enum class quoting { needed, always };
 // base/result.hpp
 // =====================================================================================================================
 
-// A value or the reason there is none. What an operation on the world returns instead of throwing.
+// result: a value or an error, returned by operations that can fail.
 //
 //   result<config> read(const path&);
-//   if (auto got = read(p)) use(*got); else complain(got.error().sentence());
+//   if (auto loaded = read(p)) use(*loaded); else print(loaded.error().to_string());
 //
-// `result<T, std::uint32_t>` is the same with a bare system code: the form the thin operating-system layer uses, whose
-// callers know the sentence.
+// `result<T, std::uint32_t>` has a system code as its error. The operating system layer returns it; the caller knows
+// the operation and builds the `error`.
 
 #include <cstdint>
 #include <utility>
@@ -4573,7 +4786,7 @@ enum class quoting { needed, always };
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// The failing side of a result: `return failure{error{...}};`
+/// The error of a result, as a return value: `return failure{error{...}};`
 template <class E>
 struct failure {
   E error;
@@ -4589,26 +4802,26 @@ class [[nodiscard]] result {
 
   explicit operator bool() const noexcept { return value_.index() == 0; }
 
-  /// The value. Asking a failed result for it is a bug of the caller (asserted).
+  /// The value. Precondition: the result has a value (asserted).
   T& operator*() & { return *assert_held(std::get_if<0>(&value_)); }
   const T& operator*() const& { return *assert_held(std::get_if<0>(&value_)); }
-  T operator*() && { return std::move(*assert_held(std::get_if<0>(&value_))); }  // no reference into what is about to go
+  T operator*() && { return std::move(*assert_held(std::get_if<0>(&value_))); }  // by value: *this is a temporary
   T* operator->() { return assert_held(std::get_if<0>(&value_)); }
   const T* operator->() const { return assert_held(std::get_if<0>(&value_)); }
 
-  /// The reason. Asking a result that succeeded for it is a bug of the caller (asserted).
+  /// The error. Precondition: the result has an error (asserted).
   [[nodiscard]] const E& error() const { return *assert_held(std::get_if<1>(&value_)); }
 
  private:
   template <class P>
-  static P* assert_held(P* held) {
-    WINSVC_ASSERT(held != nullptr && "winsvc::result: asked for the side it does not hold");
-    return held;
+  static P* assert_held(P* alternative) {
+    WINSVC_ASSERT(alternative != nullptr && "winsvc::result: a value was read from an error, or an error from a value");
+    return alternative;
   }
   std::variant<T, E> value_;
 };
 
-/// Nothing, or the reason it failed: `return {};` is success.
+/// Success without a value, or an error. `return {};` is success.
 template <class E>
 class [[nodiscard]] result<void, E> {
  public:
@@ -4617,7 +4830,7 @@ class [[nodiscard]] result<void, E> {
 
   explicit operator bool() const noexcept { return ok_; }
   [[nodiscard]] const E& error() const {
-    WINSVC_ASSERT(!ok_ && "winsvc::result: asked for the error of a success");
+    WINSVC_ASSERT(!ok_ && "winsvc::result: an error was read from a success");
     return error_;
   }
 
@@ -4633,8 +4846,14 @@ class [[nodiscard]] result<void, E> {
 // scm/spec.hpp
 // =====================================================================================================================
 
-// What is to be installed: the app's own description, and what an install adds to it. Pure values, with which
-// manage/installation.hpp plans; manage/install.hpp turns the plan into calls.
+// Service specification: the identity and the install options of an app, the options in the ImagePath, and the checks
+// of names.
+//
+//   service_spec spec;
+//   spec.name = "hello";
+//   image_path("C:\\app.exe", {"blue", {}, 5001, {}});     // "C:\app.exe" run-service --instance blue --port 5001
+//
+// These are values without effects; manage/installation.hpp makes a plan from them, and manage/install.hpp executes it.
 
 #include <algorithm>
 #include <chrono>
@@ -4648,65 +4867,67 @@ class [[nodiscard]] result<void, E> {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// When the SCM starts the service.
+/// When the SCM starts the service: at boot, about two minutes after boot, on request, or never.
 enum class startup { automatic, delayed, manual, disabled };
 
+/// Returns the name that `--startup` accepts.
 [[nodiscard]] constexpr std::string_view name(startup s) noexcept {
   constexpr std::string_view names[] = {"auto", "delayed", "manual", "disabled"};
   return names[static_cast<int>(s)];
 }
+/// Parses `auto`, `automatic`, `delayed`, `manual` or `disabled`, not case-sensitive.
 [[nodiscard]] std::optional<startup> parse_startup(std::string_view s) noexcept;
 
 namespace model {
 
-/// What the ImagePath carries from install to every start, as far as it was said.
+/// Options that the ImagePath passes from install to each start. An empty member was not specified.
 struct launch_options {
   std::optional<std::string> instance;
   std::optional<std::string> host;
   std::optional<std::uint16_t> port;
   std::optional<std::chrono::milliseconds> preshutdown;
-  std::optional<std::string> config = {};                          ///< the settings file, absolute
-  std::vector<std::pair<std::string, std::string>> settings = {};  ///< name, value: --set
-  std::vector<std::string> unset_settings = {};                             ///< names: --unset, which ends in no ImagePath
+  std::optional<std::string> config = {};                          ///< absolute path of the settings file
+  std::vector<std::pair<std::string, std::string>> settings = {};  ///< --set: names and values
+  std::vector<std::string> unset_settings = {};                    ///< --unset: names; the ImagePath does not have them
 
-  /// These, and from `older` what these leave open.
+  /// Returns these options, completed with options from `older`.
   [[nodiscard]] launch_options override_with(const launch_options& older) const;
 };
 
-/// The app's identity, and what it asks to be installed with. What is not set is defaulted at creation and left alone
-/// in an update.
+/// Identity and install options that an app specifies. An empty member means the default when the service is created,
+/// and no change when it is updated.
 struct service_spec {
   std::string name;
   std::optional<std::string> display_name;               ///< default: the name
-  std::optional<std::string> description;                ///< default: none
+  std::optional<std::string> description;                ///< default: no description
   std::optional<winsvc::startup> startup;                ///< default: automatic
   std::optional<std::string> account;                    ///< default: virtual (scm/account.hpp)
-  std::optional<std::vector<std::string>> depends_on;    ///< default: nothing
+  std::optional<std::vector<std::string>> depends_on;    ///< default: no dependencies
   std::optional<recovery_plan> recovery;                 ///< default: default_recovery()
-  std::optional<std::chrono::milliseconds> preshutdown;  ///< default: SHUTDOWN is taken instead
-  std::vector<std::string> privileges;                   ///< beside SeChangeNotifyPrivilege
+  std::optional<std::chrono::milliseconds> preshutdown;  ///< default: the service accepts SHUTDOWN instead
+  std::vector<std::string> privileges;                   ///< in addition to SeChangeNotifyPrivilege
 };
 
-/// The name of an instance of a service, as Windows' own instances are called: `hello$blue`.
+/// Returns the service name of an instance, in the form that SQL Server uses: `hello$blue`.
 [[nodiscard]] std::string instance_name(std::string_view service, std::string_view instance);
-/// 1 to 64 letters, digits, '-', '_' and '.'.
+/// Fails with 123 unless the name has 1 to 64 letters, digits, '-', '_' and '.'.
 [[nodiscard]] result<void> check_instance(std::string_view instance);
-/// What is installed for an instance: another name, and a display name that says which, "Hello service (blue)".
+/// Returns the specification of an instance, with its service name and a display name such as "Hello service (blue)".
 [[nodiscard]] service_spec spec_of_instance(service_spec spec, const std::optional<std::string>& instance);
 
-/// The word in the ImagePath that tells the process it was started by the SCM. It is explicit, so that nothing has to
-/// be guessed from parent process, session or handles.
+/// The verb in the ImagePath. It identifies a start by the SCM, so that the program need not examine its parent
+/// process, session or handles.
 inline constexpr std::string_view run_service_verb = "run-service";
 
-/// The ImagePath: the quoted executable, the word, the options that were given at install.
+/// Returns the ImagePath: the quoted executable, `run-service` and the options.
 [[nodiscard]] std::string image_path(std::string_view executable, const launch_options& launch);
 
-/// A service name as CreateService takes it: 1 to 256 characters (UTF-16 units), no slash of either kind.
+/// Fails with 123 unless CreateService accepts the name: 1 to 256 UTF-16 units without '/', '\' and control characters.
 [[nodiscard]] result<void> check_name(std::string_view name);
-/// The service name as a folder and file name: what Windows does not take in one becomes '_'. Names that differ in such
-/// characters alone share a folder.
+/// Returns the service name as a name of a folder or file. Each character that Windows does not allow there becomes
+/// '_', so names that differ only in such characters share a folder.
 [[nodiscard]] std::string folder_name(std::string_view service_name);
-/// A display name: up to 256 characters.
+/// Fails with 123 if the display name is longer than 256 UTF-16 units.
 [[nodiscard]] result<void> check_display_name(std::string_view display_name);
 
 }  // namespace model
@@ -4786,8 +5007,7 @@ struct limits {
 // api/service.hpp
 // =====================================================================================================================
 
-// What App receives: the description of a service. App says what there is; nothing happens until a verb makes it
-// happen.
+// The service: names, settings, routes, hooks, limits. An app receives it and describes the service with it.
 //
 //   void App(winsvc::service& svc) {
 //     svc.name("hello").display_name("Hello service").listen("127.0.0.1", 5001);
@@ -4796,7 +5016,8 @@ struct limits {
 //     svc.worker("poller", [](winsvc::stop_token stop) { while (!stop.wait_for(5s)) poll(); });
 //   }
 //
-// App runs for every verb, `help` included: what takes time or can fail belongs in `on_start`.
+// The app only describes: no port is opened and no hook runs until a verb starts the service. The app runs for each
+// verb, `help` included, so code that takes time or can fail belongs in `on_start`.
 
 #include <algorithm>
 #include <chrono>
@@ -4819,70 +5040,82 @@ namespace host {
 struct service_definition;
 }
 
+/// The description of a service. Call its functions in the app. The functions that change the description throw
+/// setup_error for a mistake, for example two identical routes, and after the service has started.
 class service : public http::route_registrar<service> {
  public:
   explicit service(host::service_definition& plan);
   service(const service&) = delete;
   service& operator=(const service&) = delete;
 
-  // -- identity, and what to install --
+  // -- identity and installation --
 
-  /// The name the SCM knows, 1 to 256 characters without slashes; also of the data folder and the event source.
-  /// Default: the executable's name.
+  /// Name of the service in the SCM, 1 to 256 characters, no slashes (Win32: CreateServiceW). The data folder and the
+  /// event source have the same name. Default: the name of the executable. Call it before the first `setting`.
   service& name(std::string text);
-  /// What the Services window shows. Default: the name.
+  /// Name in the Services window. Default: the name.
   service& display_name(std::string text);
+  /// Description in the Services window. Default: none.
   service& description(std::string text);
-  /// The app's own version, for the `version` verb.
+  /// Version of the app, shown by the verb `version`. Default: none.
   service& version(std::string text);
-  /// Which instance this is (`--instance blue`), or "". The SCM's name of one is `name$instance`.
+  /// The instance of this run (`--instance blue`); empty for the only or first instance. The SCM knows an instance as
+  /// `name$instance`.
   [[nodiscard]] std::string instance() const;
 
-  /// When the system starts it. Default: automatic.
+  /// When the SCM starts the service. Default: automatic.
   service& startup(winsvc::startup when);
-  /// Whom it runs as: `virtual`, `system`, `local-service`, `network-service`, `DOMAIN\name`. Default: virtual, an
-  /// account of the service's own without a password. A password is asked for at install.
+  /// Account of the service: `virtual`, `system`, `local-service`, `network-service` or `DOMAIN\name`. Default:
+  /// virtual, an account that belongs to this service only and has no password. For an account with a password, the
+  /// verb `install` asks for the password.
   service& account(std::string text);
-  /// What has to run before it: service names, groups with a '+' before them. Default: nothing.
+  /// Services that the SCM starts before this service. A name that starts with '+' is a load-order group.
+  /// Default: none.
   service& depends_on(std::vector<std::string> services);
-  /// What the SCM does after a failure, one action a failure, the last one for all that follow; after `reset` without
-  /// a failure the first again. Default: restart after 5 s, 30 s, 2 min; 1 day. An empty list: nothing.
+  /// Actions of the SCM after a failure: the first action after the first failure, the second after the second, the
+  /// last after each further failure. After `reset` without a failure, the count starts again. Default: restart after
+  /// 5 s, 30 s and 2 min; reset after 1 day. An empty list: no action. Source: Win32, SERVICE_FAILURE_ACTIONSW.
   service& recovery(std::vector<recovery_action> actions, std::chrono::seconds reset = std::chrono::hours(24));
-  /// Takes PRESHUTDOWN in the place of SHUTDOWN: the machine waits this long for the service before it shuts down.
-  /// Default: SHUTDOWN, for which the system leaves some 5 s.
+  /// Accepts PRESHUTDOWN instead of SHUTDOWN: before it shuts down, Windows waits up to `limit` (at most 1 day) for the
+  /// service. Default: SHUTDOWN, which leaves about 5 s. Source: Win32, SERVICE_PRESHUTDOWN_INFO.
   service& preshutdown(std::chrono::milliseconds limit);
-  /// Privileges its process keeps beside SeChangeNotifyPrivilege ("SeImpersonatePrivilege", ...). The SCM takes all
-  /// others out of its token; one that its account has not makes the start fail.
+  /// Privileges that the process keeps in addition to SeChangeNotifyPrivilege, for example "SeImpersonatePrivilege".
+  /// The SCM removes all other privileges from the token. A privilege that the account does not have makes the start
+  /// fail. Default: no additional privileges. Source: Win32, SERVICE_REQUIRED_PRIVILEGES_INFOW.
   service& privileges(std::vector<std::string> names);
 
-  // -- listening --
+  // -- listener --
 
-  /// Default: 127.0.0.1:8080. Port 0 picks a free one, which `status` shows. The command line has the last word
-  /// (`--host`, `--port`). "0.0.0.0" listens on all IPv4 addresses, "::" on all.
+  /// Address and port to listen on. Default: 127.0.0.1 and 8080. `--host` and `--port` override them. Port 0 selects a
+  /// free port, which the verb `status` shows. "0.0.0.0" listens on all IPv4 addresses, "::" on all addresses.
   service& listen(std::string host, std::uint16_t port);
-  /// HTTPS, and no plain HTTP, with a certificate and its key: PEM files, relative to the executable's folder. They are
-  /// read at start, which fails when they cannot be used, and again at `reload`. See server/tls.hpp.
+  /// Serves HTTPS instead of HTTP (server/tls.hpp). `certificate` and `key` are PEM files; a relative path starts at
+  /// the folder of the executable. The files are read at start and again at each reload. If they are invalid, the start
+  /// fails, and a reload keeps the previous certificate.
   template <bool Built = http::has_tls>
   service& tls(std::string certificate, std::string key, tls_options options = {}) {
     static_assert(Built,
-                  "winsvc: tls needs cpp-httplib built with a TLS library: compile with -DCPPHTTPLIB_OPENSSL_SUPPORT "
-                  "and link -lssl -lcrypto");
+                  "winsvc: tls() requires cpp-httplib with a TLS library: compile with -DCPPHTTPLIB_OPENSSL_SUPPORT "
+                  "and link with -lssl -lcrypto");
     set_tls({std::move(certificate), std::move(key), std::move(options.client_authorities)});
     return *this;
   }
-  /// Sizes and time-outs of the wire, each with its default in wire/limits.hpp.
+  /// Limits and timeouts of connections and requests; wire/limits.hpp has the defaults. Change them in the app.
   [[nodiscard]] wire::limits& limits() noexcept;
 
-  // -- routes: see api/group.hpp for all of them, route/pattern.hpp for patterns, api/handler.hpp for handlers --
+  // -- routes: api/group.hpp has get, post, group ...; route/pattern.hpp has patterns, api/handler.hpp handlers --
 
-  /// What an answer of winsvc's own with this status looks like (404, 405, 413, 500, `abort`...).
+  /// Sets the handler for error responses that winsvc generates with this status: 404, 405, 413, 500, `abort` ... It
+  /// does not run for a status that a handler returns. It runs on the thread of the request (api/error_handlers.hpp).
   service& on_error(int status, http::error_handler page, source_location location = source_location::current());
-  /// 404, said your way.
+  /// Short form of `on_error(404, page)`.
   service& not_found(http::error_handler page, source_location location = source_location::current()) {
     return on_error(404, std::move(page), location);
   }
-  /// What becomes of an exception of this type that leaves a handler or a middleware: `f(const E&)`, which returns what
-  /// a handler may return, or `f(const E&, const request&, response&)`. It is not logged then. The first that fits.
+  /// Handles exceptions of type E that leave a handler or a middleware. `f` is `f(const E&)`, which returns a value as
+  /// a handler does (void: status 500), or `f(const E&, const request&, response&)`. The first registered function
+  /// whose type matches runs, on the thread of the request, and the exception is not logged. Without a match, the
+  /// exception is logged and the response is 500.
   template <class E, class F>
   service& on_exception(F f) {
     check_not_frozen("on_exception");
@@ -4890,50 +5123,56 @@ class service : public http::route_registrar<service> {
     return *this;
   }
 
-  /// Answers GET at this path with the OpenAPI 3.1 document of the routes (addons/openapi.hpp), with the middleware that
-  /// was added before. Default: there is none.
+  /// Serves the OpenAPI 3.1 document of the routes at this path (addons/openapi.hpp). The middleware that was added
+  /// before applies. Default: no document.
   service& openapi(std::string_view path = "/openapi.json", source_location location = source_location::current());
-  /// Answers GET at this path with counts of requests in Prometheus' text format (addons/metrics.hpp), also while the
-  /// service is paused, with the middleware that was added before. Default: there is none, and nothing is counted.
+  /// Serves request counts and durations in the Prometheus text format at this path (addons/metrics.hpp), also while
+  /// the service is paused. The middleware that was added before applies. Default: no page and no counting.
   service& metrics(std::string_view path = "/metrics", source_location location = source_location::current());
-  /// A page of the service at this path: what it is doing now, its last five minutes, its slowest routes, its log, its
-  /// settings without secrets. It answers clients on this machine alone, by its own addresses and names, unless `guard`
-  /// decides who may see it: `svc.dashboard("/_service", winsvc::basic_auth("service", users))`. Default: there is
-  /// none.
-  service& dashboard(std::string_view path = "/_service", middleware guard = {}, source_location location = source_location::current());
-  /// Writes a line to the log for every request that was answered, or refused before it had a route: peer, id, method
-  /// and target, status, bytes, microseconds, the route's pattern. `debug` shows a shorter one in any case.
+  /// Serves a dashboard at this path: current requests, the last five minutes, the slowest routes, the log, and the
+  /// settings without secrets. `guard` controls access. Without `guard`, only clients on this machine have access, and
+  /// only through an address or a name of this machine. Default: no dashboard.
+  /// Example: `svc.dashboard("/_service", winsvc::basic_auth("service", users))`.
+  service& dashboard(std::string_view path = "/_service", middleware guard = {},
+                     source_location location = source_location::current());
+  /// Logs a line for each response, error responses included: client address, request ID, method and target, status,
+  /// bytes, microseconds, pattern of the route. Default: no access log. `debug` shows a shorter line in both cases.
   service& access_log();
 
   // -- settings --
 
-  /// A value that whoever runs the service may set: by `--set NAME=VALUE`, kept at install; by HELLO_NAME in the
-  /// environment; in the settings file, `hello.ini` beside the executable. `standard` is the default, and its type the
-  /// setting's, where none is named. What holds a value, and which rules can follow the help: api/setting.hpp. The
-  /// handle may be read at once, also here in App. A value that cannot be taken fails the start, with its place; at a
-  /// reload it leaves all as it was. `host`, `port`, `log_level` and
-  /// `log_format` are winsvc's own.
+  /// Declares a setting, a value that an operator can change. Its sources, the first has precedence:
+  ///
+  ///   command line    `--set NAME=VALUE`; `install` stores it
+  ///   environment     HELLO_NAME for the service `hello`
+  ///   settings file   `hello.ini` in the folder of the executable
+  ///   default         `standard`, which also determines the type unless T is given
+  ///
+  /// api/setting.hpp lists the types and the `options`. The returned handle can be read at once, also in the app, from
+  /// any thread. An invalid value makes the start fail, with its source in the message; at a reload it leaves all
+  /// settings unchanged. Throws setup_error for the names of the built-in settings: `host`, `port`, `log_level`,
+  /// `log_format`.
   template <class T = void, class Default, class... Options>
   winsvc::setting<host::setting_value<T, Default>> setting(host::setting_name_at name, Default standard,
                                                            std::string help = {}, const Options&... options) {
     check_not_frozen("setting");
     using value = host::setting_value<T, Default>;
-    auto one = host::make_setting<value>(std::move(name), value(std::move(standard)), std::move(help), options...);
-    declare(one);
-    return winsvc::setting<value>(std::move(one));
+    auto declared = host::make_setting<value>(std::move(name), value(std::move(standard)), std::move(help), options...);
+    declare(declared);
+    return winsvc::setting<value>(std::move(declared));
   }
 
-  /// Reloads when the settings file changes, as the verb `reload` does: the folder it is in is watched, by a thread.
-  /// All new values are good and taken, or none is; the log says which. A folder that cannot be watched is a warning.
-  /// Default: who changes the file says `reload`.
+  /// Reloads when the content of the settings file changes, as the verb `reload` does. A dedicated thread watches the
+  /// folder of the file. A reload applies all new values, or no value if one is invalid; the log has the result. If the
+  /// folder cannot be watched, the log has a warning. Default: only the verb `reload` reloads.
   service& reload_on_change();
 
-  // -- lifecycle: all hooks on one thread, which is none of the requests', one at a time --
+  // -- lifecycle: all hooks run on one thread, one after the other; this thread never serves requests --
 
-  /// Before the port is bound, in the order of registration. `f()` or `f(start_context&)`; what it returns, if
-  /// anything, is called at stop, in reverse order, as on_stop's are. An exception fails the start with its text, and
-  /// so does a hook that makes no progress for the start limit. `name`: what the log calls it; default: where it is
-  /// written.
+  /// Registers a start hook: `f()` or `f(start_context&)`. Start hooks run in the order of registration, before the
+  /// port is bound. A start hook may return a cleanup function; cleanup functions and stop hooks run at stop, in
+  /// reverse order. The start fails if a hook throws, or if it makes no progress for `start_limit`. `name` identifies
+  /// the hook in the log; default: its source location.
   template <class F>
   service& on_start(F f, source_location location = source_location::current()) {
     return on_start(std::string(), std::move(f), location);
@@ -4944,11 +5183,11 @@ class service : public http::route_registrar<service> {
     add_hook({host::start_callback(std::move(f)), {std::move(name), location, {}}});
     return *this;
   }
-  /// After the last request was answered, in reverse order of registration, among what on_start hooks returned; only
-  /// when all hooks registered before it have started. `f()` or `f(stop_context&)`. An exception is logged, and the
-  /// other hooks still run; a hook that makes no progress for the stop limit is named in the log and given up, and the
-  /// process ends. Not run when a handler or worker did not return in time, because it may still use what the hook
-  /// would close.
+  /// Registers a stop hook: `f()` or `f(stop_context&)`. Stop hooks and cleanup functions run in reverse order of
+  /// registration, after the last request is complete. A stop hook runs only if all start hooks registered before it
+  /// have succeeded. An exception is logged, and the other hooks still run. If a hook makes no progress for
+  /// `stop_limit`, the log names it and the process ends. If a handler or a worker does not return in time, no stop
+  /// hook runs, because that thread may still use the objects that a hook would close.
   template <class F>
   service& on_stop(F f, source_location location = source_location::current()) {
     return on_stop(std::string(), std::move(f), location);
@@ -4957,87 +5196,97 @@ class service : public http::route_registrar<service> {
   service& on_stop(std::string name, F f, source_location location = source_location::current()) {
     check_not_frozen("on_stop");
     static_assert(host::is_stop_callback<F>,
-                  "winsvc: on_stop takes a callable without arguments, or with winsvc::stop_context&");
+                  "winsvc: an on_stop hook must be callable without arguments or with winsvc::stop_context&");
     add_hook({{}, {std::move(name), location, host::stop_callback(std::move(f))}});
     return *this;
   }
-  /// Pause and continue, accepted when either is hooked. While it is paused the listener stays and requests get 503
-  /// with Retry-After (`/livez` still answers); workers go on. Paused is reported when all pause hooks have returned.
-  /// When one throws the service goes on running (or stays paused); hooks that had run before it are not called back.
+  /// Registers a pause hook: `f()` or `f(stop_context&)`. The service accepts pause and continue if it has a pause hook
+  /// or a continue hook. While it is paused, the listener stays open, requests get 503 with Retry-After, `/livez` still
+  /// responds, and workers keep running. PAUSED is reported after all pause hooks have returned. If a hook throws, the
+  /// service keeps running; the hooks that ran before are not reverted.
   template <class F>
   service& on_pause(F f, source_location location = source_location::current()) {
     return add(hook_list::on_pause, "on_pause", std::move(f), location);
   }
+  /// Registers a continue hook: `f()` or `f(stop_context&)`. If a hook throws, the service stays paused.
   template <class F>
   service& on_continue(F f, source_location location = source_location::current()) {
     return add(hook_list::on_continue, "on_continue", std::move(f), location);
   }
-  /// PARAMCHANGE (`reload`): read what has changed. An exception is logged; the service goes on as it was.
+  /// Registers a reload hook: `f()` or `f(stop_context&)`. It runs at a reload (PARAMCHANGE), after the settings file
+  /// was applied and before the certificate is read. An exception is logged and ends the reload; the service continues.
   template <class F>
   service& on_reload(F f, source_location location = source_location::current()) {
     return add(hook_list::on_reload, "on_reload", std::move(f), location);
   }
-  /// The machine's clock was set.
+  /// Registers a hook for changes of the system clock (TIMECHANGE): `f()` or `f(stop_context&)`.
   template <class F>
   service& on_time_change(F f, source_location location = source_location::current()) {
     return add(hook_list::on_time_change, "on_time_change", std::move(f), location);
   }
-  /// A control of your own, 128 to 255 (`control 200`). `f()` or `f(code)`; it returns a Win32 code for the sender, or
-  /// nothing, which is 0. The sender gets it when it comes within 500 ms, and 997 (still at work) otherwise, because
-  /// the SCM serves no one else meanwhile; 1064 when the hook throws.
+  /// Registers the hook for a custom control, 128 to 255 (verb: `control 200`): `f()` or `f(std::uint32_t code)`. It
+  /// returns void (0) or a Win32 error code for the sender. The sender receives the code if the hook returns within
+  /// 500 ms, otherwise 997 (ERROR_IO_PENDING), because the SCM handles no other control during that time. If the hook
+  /// throws, the sender receives 1064 (ERROR_EXCEPTION_IN_SERVICE). Source: Win32, ControlService.
   template <class F>
   service& on_control(std::uint32_t code, F f, source_location location = source_location::current()) {
-    auto made = host::control_callback(std::move(f));
-    add_control({code, location, std::move(made)});
+    auto callback = host::control_callback(std::move(f));
+    add_control({code, location, std::move(callback)});
     return *this;
   }
-  /// Somebody logged on, locked the screen, ...
-  service& on_session_change(std::function<void(const session_change&)> f, source_location location = source_location::current());
-  /// The machine suspends or resumes, its battery changed, ...
+  /// Registers a hook for session changes: logon, logoff, lock, unlock ... Source: Win32, WM_WTSSESSION_CHANGE.
+  service& on_session_change(std::function<void(const session_change&)> f,
+                             source_location location = source_location::current());
+  /// Registers a hook for power events: suspend, resume, battery ... Source: Win32, WM_POWERBROADCAST.
   service& on_power(std::function<void(const power_event&)> f, source_location location = source_location::current());
 
-  /// How long a start hook may make no progress, up to a day. Default: 30 s.
+  /// Time that a start hook may take without progress, at most 1 day. Default: 30 s.
   service& start_limit(std::chrono::milliseconds limit);
-  /// How long a stop waits for requests in flight, and for a hook that makes no progress, up to a day. Default: 20 s;
-  /// 3 s when the machine shuts down, which waits no longer.
+  /// Time that a stop waits for requests in flight, and time that a hook may take without progress, at most 1 day.
+  /// Default: 20 s; at most 3 s when Windows shuts down.
   service& stop_limit(std::chrono::milliseconds limit);
 
-  /// A thread of its own from RUNNING to the end of the drain: owned, and joined before the stop hooks run. An
-  /// exception that escapes it stops the service as failed, with its text.
-  service& worker(std::string name, std::function<void(stop_token)> body, source_location location = source_location::current());
+  /// Registers a worker, a function with its own thread. The thread starts when the service is RUNNING; at stop the
+  /// token is signaled, and the thread is joined before the stop hooks run. An exception that leaves `body` stops the
+  /// service as failed, with its message. `name` must be unique.
+  service& worker(std::string name, std::function<void(stop_token)> body,
+                  source_location location = source_location::current());
 
   // -- health --
 
-  /// Is the service ready for work? Asked, on a request's thread, whenever `/readyz` is; false or an exception makes
-  /// it 503.
+  /// Registers a readiness check. `is_ready` runs for each request to `/readyz`, on the thread of that request. If it
+  /// returns false or throws, the response is 503.
   service& ready(std::string name, std::function<bool()> is_ready);
-  /// Where liveness and readiness are asked. Default: /livez, /readyz; empty switches one off.
+  /// Paths of the liveness check and the readiness check. Default: /livez and /readyz. An empty path disables a check.
   service& health_paths(std::string live, std::string ready, source_location location = source_location::current());
 
-  /// Where the service keeps its data: `%ProgramData%\<name>`, which its own account and administrators may change;
-  /// `$XDG_STATE_HOME/<name>` elsewhere. It is made here where it is not there yet, so ask in a hook or a handler; the
-  /// verbs only describe the app. Throws std::runtime_error where it cannot be made.
+  // -- data and log --
+
+  /// Path of the data folder, which is created if necessary: `%ProgramData%\<name>`, writable by the account of the
+  /// service and by administrators; on other systems `$XDG_STATE_HOME/<name>`. Call it in a hook or a handler, because
+  /// the app also runs for verbs. Throws std::runtime_error if the folder cannot be created.
   [[nodiscard]] std::string data_folder() const;
-  /// The service's log: a file as a service, the terminal in debug.
+  /// The log of the service: a file under the SCM, the terminal in `debug`. Use it from any thread.
   [[nodiscard]] logger& log() noexcept;
-  /// How the log file looks (text or JSON lines), when it is set aside (10 MiB, and by day where asked), how many are
-  /// kept (5). In App.
+  /// Options of the log file: format (text or JSON lines), rotation (at 10 MiB; daily if enabled), number of files (5).
+  /// Change them in the app.
   [[nodiscard]] log_file_options& log_file() noexcept;
-  /// Lines of this level and above go to the Windows event log as well, with the IDs 10 (error), 11 (warning) and 12;
-  /// not in debug. What it says at its turns (started, stopped, failed...) stands there in any case.
+  /// Writes log lines of this level and above to the Windows event log as well, with the event IDs 10 (error),
+  /// 11 (warning) and 12 (other levels); not in `debug`. Lifecycle events (started, stopped, failed ...) are always
+  /// written.
   service& log_to_event_log(log_level min_level = log_level::warn);
-  /// Hands the log to a sink of your own as well. It is called by one thread, which is none of the requests'; what
-  /// comes faster than it can take is dropped, counted, and told of in a line.
+  /// Adds a custom log sink. One thread calls it, which never serves requests. Lines that do not fit into its queue are
+  /// dropped and counted, and the log reports their number.
   service& log_to(std::shared_ptr<log_sink> sink);
 
  private:
   enum class hook_list { on_pause, on_continue, on_reload, on_time_change };
 
   template <class F>
-  service& add(hook_list list, const char* what, F f, source_location location) {
-    check_not_frozen(what);
+  service& add(hook_list list, const char* function_name, F f, source_location location) {
+    check_not_frozen(function_name);
     static_assert(host::is_stop_callback<F>,
-                  "winsvc: this hook takes a callable without arguments, or with winsvc::stop_context&");
+                  "winsvc: this hook must be callable without arguments or with winsvc::stop_context&");
     add_named(list, {{}, location, host::stop_callback(std::move(f))});
     return *this;
   }
@@ -5047,7 +5296,7 @@ class service : public http::route_registrar<service> {
   void declare(std::shared_ptr<model::setting_base> setting);
   void add_control(host::control_hook h);
   void set_tls(http::tls_files files);
-  void check_not_frozen(std::string_view what) const;
+  void check_not_frozen(std::string_view function_name) const;
   host::service_definition& plan_;
 };
 
@@ -5058,8 +5307,11 @@ class service : public http::route_registrar<service> {
 // api/app.hpp
 // =====================================================================================================================
 
-// What App may be: a function, a global callable object, or a type constructible from `winsvc::service&`, whose object
-// then lives for the whole run. All three become one factory.
+// App factory: converts the forms of an app to one function type.
+//
+//   void App(winsvc::service& svc);                          // a function
+//   const auto App = [](winsvc::service& svc) { ... };       // a global callable object
+//   struct App { explicit App(winsvc::service& svc); };      // a type; its object exists until the service ends
 
 #include <functional>
 #include <memory>
@@ -5069,15 +5321,15 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// Describes the service; what it returns lives until the run has ended.
+/// Calls the app. The returned object, which may be null, must exist until the run has ended.
 using app_factory = std::function<std::shared_ptr<void>(service&)>;
 
 template <class T>
 app_factory app_of_type() {
   static_assert(
       std::is_constructible_v<T, service&>,
-      "winsvc: App is a function void(winsvc::service&), a global callable object of that shape, or a type with a "
-      "constructor that takes winsvc::service&");
+      "winsvc: App must be a function void(winsvc::service&), a global object that can be called with "
+      "winsvc::service&, or a type with a constructor that takes winsvc::service&");
   return [](service& svc) -> std::shared_ptr<void> { return std::make_shared<T>(svc); };
 }
 
@@ -5085,8 +5337,8 @@ template <class F>
 app_factory app_of_callable(F& f) {
   static_assert(
       std::is_invocable_v<F&, service&>,
-      "winsvc: App is a function void(winsvc::service&), a global callable object of that shape, or a type with a "
-      "constructor that takes winsvc::service&");
+      "winsvc: App must be a function void(winsvc::service&), a global object that can be called with "
+      "winsvc::service&, or a type with a constructor that takes winsvc::service&");
   return [&f](service& svc) -> std::shared_ptr<void> {
     f(svc);
     return nullptr;
@@ -5101,11 +5353,11 @@ app_factory app_of_callable(F& f) {
 // api/run.hpp
 // =====================================================================================================================
 
-// From main to a verb: what WINSVC_MAIN calls, and what a main of your own may call instead.
+// Entry point: runs the verb on the command line. WINSVC_MAIN calls it; your own main can call it instead.
 //
 //   int main(int argc, char** argv) { return winsvc::run<App>(argc, argv); }
 //
-// The exit code: 0, 2 for a usage error, otherwise the system's code.
+// The exit code is 0 on success, 2 for a usage error, otherwise the error code of the system.
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -5116,17 +5368,17 @@ namespace host {
 
 }  // namespace host
 
-/// Runs the verb that the command line asks for, with an App that is a type.
+/// Runs the verb on the command line with an App that is a type, and returns the exit code.
 template <class App>
 int run(int argc, char** argv) {
   return host::run_program(host::app_of_type<App>(), argc, argv);
 }
-/// The same with an App that is a function or a global callable object.
+/// Runs the verb with an App that is a function or a global callable object.
 template <auto& App>
 int run(int argc, char** argv) {
   return host::run_program(host::app_of_callable(App), argc, argv);
 }
-/// The same with any callable, a lambda that captures local objects too. It is called during `run` only.
+/// Runs the verb with any callable object, also a lambda with captures. It is called only during `run`.
 template <class App>
 int run(int argc, char** argv, App&& app) {
   return host::run_program(host::app_of_callable(app), argc, argv);
@@ -5139,11 +5391,11 @@ int run(int argc, char** argv, App&& app) {
 // api/main.hpp
 // =====================================================================================================================
 
-// The macro: a main for an App. It is one line over winsvc::run, which you can call from a main of your own.
+// WINSVC_MAIN: defines main for an app. It is one call of winsvc::run, which your own main can call instead.
 //
 //   WINSVC_MAIN(App)
 
-/// Defines main. App: a function void(winsvc::service&), a global callable object, or a type with a constructor that
+/// Defines main. App is a function void(winsvc::service&), a global callable object, or a type with a constructor that
 /// takes winsvc::service&.
 #define WINSVC_MAIN(App) \
   int main(int argc, char** argv) { return ::winsvc::run<App>(argc, argv); }
@@ -5716,7 +5968,7 @@ WINSVC_INLINE char32_t next_code_point(std::string_view s, std::size_t& position
     if ((next & 0xC0u) != 0x80u) return malformed;
     value = (value << 6) | (next & 0x3Fu);
   }
-  constexpr char32_t minimum[] = {0, 0x80, 0x800, 0x10000};  // below: an overlong form
+  constexpr char32_t minimum[] = {0, 0x80, 0x800, 0x10000};  // a smaller value is an overlong form
   if (value < minimum[more] || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) return malformed;
   position += static_cast<std::size_t>(more);
   return value;
@@ -5804,20 +6056,20 @@ WINSVC_INLINE std::string_view trim(std::string_view s) noexcept {
   return s.substr(first, s.find_last_not_of(" \t") - first + 1);
 }
 
-WINSVC_INLINE std::vector<std::string_view> split(std::string_view s, char mark) {
-  std::vector<std::string_view> pieces;
+WINSVC_INLINE std::vector<std::string_view> split(std::string_view s, char separator) {
+  std::vector<std::string_view> parts;
   for (;;) {
-    const auto cut = s.find(mark);
-    pieces.push_back(s.substr(0, cut));
-    if (cut == std::string_view::npos) return pieces;
-    s.remove_prefix(cut + 1);
+    const auto end = s.find(separator);
+    parts.push_back(s.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    s.remove_prefix(end + 1);
   }
 }
 
-WINSVC_INLINE std::string join(const std::vector<std::string>& parts, std::string_view between) {
+WINSVC_INLINE std::string join(const std::vector<std::string>& parts, std::string_view separator) {
   std::string out;
   for (const auto& part : parts) {
-    if (&part != &parts.front()) out += between;
+    if (&part != &parts.front()) out += separator;
     out += part;
   }
   return out;
@@ -5837,7 +6089,7 @@ WINSVC_INLINE bool parse_number(std::string_view s, std::uint64_t limit, std::ui
 }
 
 WINSVC_INLINE std::size_t edit_distance(std::string_view a, std::string_view b) {
-  // Three rows of the usual table (optimal string alignment): swapped neighbours need the row before the last.
+  // Three rows of the table of the algorithm (optimal string alignment). A swap needs the row before the last row.
   std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
@@ -5893,7 +6145,7 @@ WINSVC_INLINE std::string json_quoted(std::string_view s) {
   return out + '"';
 }
 
-}  // namespace text
+}  // namespace strings
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -5916,8 +6168,8 @@ WINSVC_INLINE void replace_header(response& res, const std::string& name, const 
   res.set_header(name, value);
 }
 WINSVC_INLINE const std::string* find_header(const response& res, std::string_view name) noexcept {
-  for (const auto& [other, value] : res.headers) {
-    if (strings::equal_nocase(other, name)) return &value;
+  for (const auto& [known_name, value] : res.headers) {
+    if (strings::equal_nocase(known_name, name)) return &value;
   }
   return nullptr;
 }
@@ -5966,72 +6218,72 @@ WINSVC_INLINE void parse_json(const std::string& text, json& output) {
   } catch (const json::parse_error& e) {
     winsvc::abort(400, "the body is not JSON: error at byte " + std::to_string(e.byte));
   } catch (const json::exception&) {  // a number such as 1e999
-    winsvc::abort(400, "the body is JSON that cannot be held: a number in it is out of range");
+    winsvc::abort(400, "the JSON body contains a number that is out of range");
   }
 }
 
-/// Finds the value that a conversion did not like: nlohmann's exception says its kind, not its place. Each value of
-/// that kind is made one of another kind for a moment; where the complaint is then about that other kind, it was the
-/// one.
+/// Finds the value that a conversion rejects. The exception of nlohmann names the type of the value, not its position.
+/// The locator replaces each value of that type by a value of another type and repeats the conversion. If the exception
+/// then names the other type, the replaced value is the rejected one.
 class json_error_locator {
  public:
   json_error_locator(json& document, const std::function<void()>& convert) : document_(document), convert_(convert) {}
 
-  /// As a JSON pointer (RFC 6901) with a colon behind it; "" where it was not found, or is the document itself.
-  std::string locate(const std::string& complaint) {
-    constexpr std::string_view notify = "but is ";
-    const auto position = complaint.rfind(notify);
-    if (position == complaint.npos) return {};
-    kind_ = complaint.substr(position + notify.size());
-    if (kind_ == "null") replacement_ = false;
-    expected_error_ = complaint.substr(0, position + notify.size()) + replacement_.type_name();
-    return find(document_, json::json_pointer()) && !place_.empty() ? place_.to_string() + ": " : std::string();
+  /// The position as a JSON pointer followed by ": "; "" if it was not found or is the document itself.
+  std::string locate(const std::string& message) {
+    constexpr std::string_view separator = "but is ";
+    const auto position = message.rfind(separator);
+    if (position == message.npos) return {};
+    type_name_ = message.substr(position + separator.size());
+    if (type_name_ == "null") replacement_ = false;
+    expected_error_ = message.substr(0, position + separator.size()) + replacement_.type_name();
+    return find(document_, json::json_pointer()) && !pointer_.empty() ? pointer_.to_string() + ": " : std::string();
   }
 
  private:
-  bool find(json& at, const json::json_pointer& place) {
-    if (at.type_name() == kind_ && is_failing_value(at)) {
-      place_ = place;
+  bool find(json& value, const json::json_pointer& pointer) {
+    if (value.type_name() == type_name_ && is_failing_value(value)) {
+      pointer_ = pointer;
       return true;
     }
-    if (at.is_object()) {
-      for (auto it = at.begin(); it != at.end(); ++it) {
-        if (find(it.value(), place / it.key())) return true;
+    if (value.is_object()) {
+      for (auto it = value.begin(); it != value.end(); ++it) {
+        if (find(it.value(), pointer / it.key())) return true;
       }
-    } else if (at.is_array()) {
-      for (std::size_t i = 0; i < at.size(); ++i) {
-        if (find(at[i], place / i)) return true;
+    } else if (value.is_array()) {
+      for (std::size_t i = 0; i < value.size(); ++i) {
+        if (find(value[i], pointer / i)) return true;
       }
     }
     return false;
   }
   bool is_failing_value(json& value) {
-    if (attempts_left_ == 0) return false;  // a conversion each: a large document is not worth it
+    if (attempts_left_ == 0) return false;  // each attempt is a conversion, which is expensive for a large document
     --attempts_left_;
-    json kept = replacement_;
-    std::swap(kept, value);
+    json saved = replacement_;
+    std::swap(saved, value);
     bool found = false;
     try {
       convert_();
     } catch (const json::exception& e) {
       found = e.what() == expected_error_;
-    } catch (...) {  // it got further than before: this was not what it stopped at
+    } catch (...) {  // the conversion passed this value and failed later, so this value is valid
     }
-    std::swap(kept, value);
+    std::swap(saved, value);
     return found;
   }
 
   json& document_;
   const std::function<void()>& convert_;
   json replacement_ = nullptr;
-  std::string kind_, expected_error_;
-  json::json_pointer place_;
+  std::string type_name_, expected_error_;
+  json::json_pointer pointer_;
   int attempts_left_ = 64;
 };
 
-WINSVC_INLINE std::string place_in_json(json& document, const std::string& complaint,
-                                        const std::function<void()>& convert) {
-  return json_error_locator(document, convert).locate(complaint);
+WINSVC_INLINE std::string locate_json_error(json& document, const std::string& message,
+                                            const std::function<void()>& convert) {
+  return json_error_locator(document, convert).locate(message);
 }
 
 #endif  // WINSVC_JSON
@@ -6052,7 +6304,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE bool event_stream::send(std::string_view data, std::string_view name, std::string_view id) {
-  const auto format_single_line = [](std::string_view field, std::string_view value) {
+  const auto single_line_field = [](std::string_view field, std::string_view value) {
     std::string line(field);
     for (const char c : value) {
       if (c != '\n' && c != '\r' && c != '\0') line += c;
@@ -6060,9 +6312,9 @@ WINSVC_INLINE bool event_stream::send(std::string_view data, std::string_view na
     return line + '\n';
   };
   std::string text;
-  if (!id.empty()) text += format_single_line("id: ", id);
-  if (!name.empty()) text += format_single_line("event: ", name);
-  for (;;) {  // each line of the data is a field; \n, \r and \r\n all end one
+  if (!id.empty()) text += single_line_field("id: ", id);
+  if (!name.empty()) text += single_line_field("event: ", name);
+  for (;;) {  // each line of the data is a separate field; \n, \r and \r\n end a line
     const auto end = data.find_first_of("\r\n");
     text += "data: " + std::string(data.substr(0, end)) + '\n';
     if (end == data.npos) break;
@@ -6071,12 +6323,12 @@ WINSVC_INLINE bool event_stream::send(std::string_view data, std::string_view na
   return out_.write(text + '\n');
 }
 
-WINSVC_INLINE bool event_stream::wait_for(std::chrono::milliseconds how_long) {
-  constexpr std::chrono::milliseconds quiet_for{15'000};
-  for (; how_long > quiet_for; how_long -= quiet_for) {
-    if (!out_.wait_for(quiet_for) || !out_.write(": still here\n\n")) return false;
+WINSVC_INLINE bool event_stream::wait_for(std::chrono::milliseconds duration) {
+  constexpr std::chrono::milliseconds comment_interval{15'000};
+  for (; duration > comment_interval; duration -= comment_interval) {
+    if (!out_.wait_for(comment_interval) || !out_.write(": keep-alive\n\n")) return false;
   }
-  return out_.wait_for(how_long);
+  return out_.wait_for(duration);
 }
 
 }  // inline namespace WINSVC_ABI
@@ -6095,21 +6347,21 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE utc_fields to_utc(clock::system_time time) noexcept {
   using namespace std::chrono;
-  const std::int64_t ms = floor<milliseconds>(time.time_since_epoch()).count();  // downwards before 1970 too
+  const std::int64_t ms = floor<milliseconds>(time.time_since_epoch()).count();  // rounds down, also before 1970
   std::int64_t days = ms / 86'400'000;
-  std::int64_t rest = ms % 86'400'000;
-  if (rest < 0) {
-    rest += 86'400'000;
+  std::int64_t ms_of_day = ms % 86'400'000;
+  if (ms_of_day < 0) {
+    ms_of_day += 86'400'000;
     --days;
   }
   utc_fields f;
-  f.hour = static_cast<unsigned>(rest / 3'600'000);
-  f.minute = static_cast<unsigned>(rest / 60'000 % 60);
-  f.second = static_cast<unsigned>(rest / 1000 % 60);
-  f.millisecond = static_cast<unsigned>(rest % 1000);
+  f.hour = static_cast<unsigned>(ms_of_day / 3'600'000);
+  f.minute = static_cast<unsigned>(ms_of_day / 60'000 % 60);
+  f.second = static_cast<unsigned>(ms_of_day / 1000 % 60);
+  f.millisecond = static_cast<unsigned>(ms_of_day % 1000);
   f.weekday = static_cast<unsigned>(((days % 7) + 11) % 7);  // day 0 was a Thursday
 
-  // Days to a date, counted in 400-year eras whose year begins in March, so that the leap day is the last of its year.
+  // From days to a date, in eras of 400 years. A year begins in March, so that the leap day is the last day of a year.
   // std::gmtime is not used: it shares one buffer between threads, and its safe forms differ between platforms.
   days += 719'468;
   const std::int64_t era = (days >= 0 ? days : days - 146'096) / 146'097;
@@ -6123,7 +6375,7 @@ WINSVC_INLINE utc_fields to_utc(clock::system_time time) noexcept {
   return f;
 }
 
-/// `2026-01-31T08:05:09.250`. By hand: every line of the log has one, and snprintf takes as long as all the rest of it.
+/// `2026-01-31T08:05:09.250`. Not with snprintf, which takes as long as everything else that a log line needs.
 WINSVC_INLINE std::string time_text(const utc_fields& f) {
   if (f.year < 0 || f.year > 9999) {
     char out[64];
@@ -6132,7 +6384,7 @@ WINSVC_INLINE std::string time_text(const utc_fields& f) {
     return out;
   }
   std::string out = "0000-00-00T00:00:00.000";
-  const auto put = [&out](std::size_t end, unsigned value) {  // its last digit stands before `end`
+  const auto put = [&out](std::size_t end, unsigned value) {  // `end` is the position after the last digit
     for (; value != 0; value /= 10) out[--end] = static_cast<char>('0' + value % 10);
   };
   put(4, static_cast<unsigned>(f.year));
@@ -6149,42 +6401,42 @@ WINSVC_INLINE std::string iso_time(clock::system_time time) { return time_text(t
 
 WINSVC_INLINE std::string local_time(clock::system_time time, std::chrono::minutes offset) {
   std::string out = time_text(to_utc(time + offset));
-  const auto ahead = offset.count() < 0 ? -offset.count() : offset.count();
+  const auto minutes = offset.count() < 0 ? -offset.count() : offset.count();
   const auto digit = [](std::int64_t d) { return static_cast<char>('0' + d % 10); };
   out += offset.count() < 0 ? '-' : '+';
-  out += {digit(ahead / 600), digit(ahead / 60 % 10), ':', digit(ahead % 60 / 10), digit(ahead % 10)};
+  out += {digit(minutes / 600), digit(minutes / 60 % 10), ':', digit(minutes % 60 / 10), digit(minutes % 10)};
   return out;
 }
 
 WINSVC_INLINE std::optional<clock::system_time> parse_time(std::string_view s) noexcept {
   using namespace std::chrono;
-  bool fits = true;
+  bool valid = true;
   const auto number = [&](std::size_t digits, std::int64_t minimum, std::int64_t limit) {
     std::int64_t value = 0;
     for (; digits > 0; --digits) {
-      if (s.empty() || s[0] < '0' || s[0] > '9') return fits = false, std::int64_t{0};
+      if (s.empty() || s[0] < '0' || s[0] > '9') return valid = false, std::int64_t{0};
       value = value * 10 + (s[0] - '0');
       s.remove_prefix(1);
     }
-    fits = fits && value >= minimum && value <= limit;
+    valid = valid && value >= minimum && value <= limit;
     return value;
   };
-  const auto mark = [&](char c) {
-    fits = fits && !s.empty() && s[0] == c;
-    if (fits) s.remove_prefix(1);
+  const auto expect = [&](char c) {
+    valid = valid && !s.empty() && s[0] == c;
+    if (valid) s.remove_prefix(1);
   };
   const std::int64_t year = number(4, 0, 9999);
-  mark('-');
+  expect('-');
   const std::int64_t month = number(2, 1, 12);
-  mark('-');
+  expect('-');
   const std::int64_t day = number(2, 1, 31);
-  mark('T');
+  expect('T');
   const std::int64_t hour = number(2, 0, 23);
-  mark(':');
+  expect(':');
   const std::int64_t minute = number(2, 0, 59);
-  mark(':');
+  expect(':');
   const std::int64_t second = number(2, 0, 59);
-  if (!fits) return std::nullopt;
+  if (!valid) return std::nullopt;
 
   std::int64_t fraction = 0;  // ns
   if (!s.empty() && s[0] == '.') {
@@ -6197,16 +6449,16 @@ WINSVC_INLINE std::optional<clock::system_time> parse_time(std::string_view s) n
   }
   std::int64_t offset = 0;
   if (s != "Z") {
-    const bool behind = !s.empty() && s[0] == '-';
-    mark(behind ? '-' : '+');
+    const bool negative = !s.empty() && s[0] == '-';
+    expect(negative ? '-' : '+');
     offset = number(2, 0, 23) * 60;
-    mark(':');
+    expect(':');
     offset += number(2, 0, 59);
-    if (!fits || !s.empty()) return std::nullopt;
-    if (behind) offset = -offset;
+    if (!valid || !s.empty()) return std::nullopt;
+    if (negative) offset = -offset;
   }
 
-  // The way back of to_utc: years that begin in March, in eras of 400.
+  // The inverse of to_utc: years that begin in March, in eras of 400 years.
   const std::int64_t march_year = year - (month <= 2 ? 1 : 0);
   const std::int64_t era = (march_year >= 0 ? march_year : march_year - 399) / 400;
   const std::int64_t year_of_era = march_year - era * 400;
@@ -6214,7 +6466,7 @@ WINSVC_INLINE std::optional<clock::system_time> parse_time(std::string_view s) n
   const std::int64_t days =
       era * 146'097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719'468;
   const seconds since{((days * 24 + hour) * 60 + minute - offset) * 60 + second};
-  // A year 9999 is more than a clock of nanoseconds can say.
+  // A 64-bit clock in nanoseconds cannot represent the year 9999.
   if (since >= duration_cast<seconds>((clock::system_time::max)().time_since_epoch()) ||
       since <= duration_cast<seconds>((clock::system_time::min)().time_since_epoch())) {
     return std::nullopt;
@@ -6222,7 +6474,7 @@ WINSVC_INLINE std::optional<clock::system_time> parse_time(std::string_view s) n
   const clock::system_time time(duration_cast<clock::system_time::duration>(since) +
                                duration_cast<clock::system_time::duration>(nanoseconds(fraction)));
   const utc_fields read = to_utc(time + minutes(offset));
-  if (read.day != static_cast<unsigned>(day)) return std::nullopt;  // the 30th of February
+  if (read.day != static_cast<unsigned>(day)) return std::nullopt;  // such as February 30
   return time;
 }
 
@@ -6287,21 +6539,21 @@ WINSVC_INLINE std::optional<std::string> from_base64(std::string_view s) {
   if (s.size() % 4 == 1) return std::nullopt;
   std::string out;
   std::uint32_t bits = 0;
-  int have = 0;
+  int bit_count = 0;
   for (const char c : s) {
     const int v = value(c);
     if (v < 0) return std::nullopt;
     bits = (bits << 6 | static_cast<std::uint32_t>(v)) & 0xFFFFu;
-    have += 6;
-    if (have < 8) continue;
-    have -= 8;
-    out += static_cast<char>(bits >> have & 0xFFu);
+    bit_count += 6;
+    if (bit_count < 8) continue;
+    bit_count -= 8;
+    out += static_cast<char>(bits >> bit_count & 0xFFu);
   }
-  if ((bits & ((1u << have) - 1)) != 0) return std::nullopt;  // two texts for one value would be two keys for one door
+  if ((bits & ((1u << bit_count) - 1)) != 0) return std::nullopt;  // otherwise two texts would decode to the same bytes
   return out;
 }
 
-}  // namespace text
+}  // namespace strings
 
 WINSVC_INLINE bool equal_secret(std::string_view given, std::string_view expected) noexcept {
   volatile unsigned char different = given.size() == expected.size() ? 0 : 1;
@@ -6357,7 +6609,7 @@ WINSVC_INLINE std::string error::to_string() const {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// A message in whole blocks of 64 bytes, with its length at the end (FIPS 180-4, section 5.1.1).
+/// Pads a message to a multiple of 64 bytes; its length is at the end (FIPS 180-4 section 5.1.1).
 WINSVC_INLINE std::string sha_padded(std::string_view bytes) {
   std::string text(bytes);
   text += static_cast<char>(0x80);
@@ -6367,7 +6619,7 @@ WINSVC_INLINE std::string sha_padded(std::string_view bytes) {
   return text;
 }
 
-/// Runs `block` over the padded message; the state as bytes, most significant first.
+/// Runs `block` on the padded message and returns the state as bytes, most significant first.
 template <std::size_t Words>
 std::string sha_digest(std::string_view bytes, std::array<std::uint32_t, Words> state,
                        void (*block)(std::array<std::uint32_t, Words>&, const unsigned char*) noexcept) {
@@ -6430,9 +6682,9 @@ WINSVC_INLINE void sha256_block(std::array<std::uint32_t, 8>& state, const unsig
   }
   auto [a, b, c, d, e, f, g, h] = state;
   for (std::size_t i = 0; i < 64; ++i) {
-    const std::uint32_t one = h + (right(e, 6) ^ right(e, 11) ^ right(e, 25)) + ((e & f) ^ (~e & g)) + k[i] + w[i];
-    const std::uint32_t two = (right(a, 2) ^ right(a, 13) ^ right(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
-    h = g, g = f, f = e, e = d + one, d = c, c = b, b = a, a = one + two;
+    const std::uint32_t t1 = h + (right(e, 6) ^ right(e, 11) ^ right(e, 25)) + ((e & f) ^ (~e & g)) + k[i] + w[i];
+    const std::uint32_t t2 = (right(a, 2) ^ right(a, 13) ^ right(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+    h = g, g = f, f = e, e = d + t1, d = c, c = b, b = a, a = t1 + t2;
   }
   const std::uint32_t added[8] = {a, b, c, d, e, f, g, h};
   for (std::size_t i = 0; i < 8; ++i) state[i] += added[i];
@@ -6474,7 +6726,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// The byte that the escape at `raw[at]` stands for, or -1 when it is none.
+/// The byte of the escape at `raw[position]`, or -1 if the escape is invalid.
 WINSVC_INLINE int escaped_byte(std::string_view raw, std::size_t position) noexcept {
   if (raw.size() - position < 3) return -1;
   const int high = hex_value(raw[position + 1]);
@@ -6498,7 +6750,8 @@ WINSVC_INLINE bool decode_segment(std::string_view raw, std::string& out) {
 WINSVC_INLINE bool path_is_valid(std::string_view raw_path) noexcept {
   if (raw_path.empty() || raw_path[0] != '/') return false;
   if (raw_path.find('\0') != std::string_view::npos) return false;
-  for (auto position = raw_path.find('%'); position != std::string_view::npos; position = raw_path.find('%', position + 3)) {
+  constexpr auto none = std::string_view::npos;
+  for (auto position = raw_path.find('%'); position != none; position = raw_path.find('%', position + 3)) {
     if (escaped_byte(raw_path, position) <= 0) return false;
   }
   return true;
@@ -6507,23 +6760,23 @@ WINSVC_INLINE bool path_is_valid(std::string_view raw_path) noexcept {
 WINSVC_INLINE std::optional<std::vector<std::string>> decode_path(std::string_view raw_path) {
   if (raw_path.empty() || raw_path[0] != '/') return std::nullopt;
   std::vector<std::string> segments;
-  std::string_view rest = raw_path.substr(1);
+  std::string_view remaining = raw_path.substr(1);
   for (;;) {
-    const auto slash = rest.find('/');
-    if (!decode_segment(rest.substr(0, slash), segments.emplace_back())) return std::nullopt;
+    const auto slash = remaining.find('/');
+    if (!decode_segment(remaining.substr(0, slash), segments.emplace_back())) return std::nullopt;
     if (slash == std::string_view::npos) return segments;
-    rest.remove_prefix(slash + 1);
+    remaining.remove_prefix(slash + 1);
   }
 }
 
 WINSVC_INLINE std::string percent_encode_segment(std::string_view segment) {
   constexpr char hex[] = "0123456789ABCDEF";
-  constexpr std::string_view kept = "-._~!$&'()*+,;=:@";  // the marks among pchar
+  constexpr std::string_view other_pchars = "-._~!$&'()*+,;=:@";
   std::string out;
   for (const char c : segment) {
     const auto byte = static_cast<unsigned char>(c);
-    const bool word = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-    if (word || kept.find(c) != std::string_view::npos) {
+    const bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    if (alphanumeric || other_pchars.find(c) != std::string_view::npos) {
       out += c;
     } else {
       out += '%';
@@ -6735,12 +6988,13 @@ WINSVC_INLINE bool is_repeatable_header(std::string_view name) noexcept {
 WINSVC_INLINE void add_header(response& res, const std::string& name, const std::string& value) {
   if (!is_repeatable_header(name)) return replace_header(res, name, value);
   const bool cookie = strings::equal_nocase(name, "Set-Cookie");
-  // Which of two lines a browser sees last is not ours to say: cpp-httplib keeps no order that it promises. What stays
-  // is collected and set again, because its versions differ in which iterators an erase leaves valid.
+  // cpp-httplib does not guarantee the order of two headers with one name. The other headers are collected and set
+  // again, because the versions of cpp-httplib differ in which iterators remain valid after an erase.
   std::vector<std::string> others;
   const auto [begin, end] = res.headers.equal_range(name);
-  for (auto path = begin; path != end; ++path) {
-    if (!(cookie ? wire::same_cookie(path->second, value) : path->second == value)) others.push_back(path->second);
+  for (auto header = begin; header != end; ++header) {
+    const bool is_same = cookie ? wire::same_cookie(header->second, value) : header->second == value;
+    if (!is_same) others.push_back(header->second);
   }
   res.headers.erase(name);
   for (const std::string& other : others) res.set_header(name, other);
@@ -6770,9 +7024,9 @@ WINSVC_INLINE reply reply::with(std::string body, std::string content_type, int 
 }
 
 WINSVC_INLINE reply& reply::header(std::string name, std::string value) & {
-  for (auto& [known, held] : headers_) {
-    if (strings::equal_nocase(known, name) && !http::is_repeatable_header(name)) {
-      held = std::move(value);
+  for (auto& [known_name, known_value] : headers_) {
+    if (strings::equal_nocase(known_name, name) && !http::is_repeatable_header(name)) {
+      known_value = std::move(value);
       return *this;
     }
   }
@@ -6802,7 +7056,7 @@ WINSVC_INLINE bool is_json_type(std::string_view content_type) {
 }
 
 WINSVC_INLINE std::size_t json_depth(std::string_view text) noexcept {
-  std::size_t depth = 0, limit = 0;
+  std::size_t depth = 0, max_depth = 0;
   bool quoted = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -6812,19 +7066,19 @@ WINSVC_INLINE std::size_t json_depth(std::string_view text) noexcept {
     } else if (c == '"') {
       quoted = true;
     } else if (c == '[' || c == '{') {
-      if (++depth > limit) limit = depth;
+      if (++depth > max_depth) max_depth = depth;
     } else if ((c == ']' || c == '}') && depth != 0) {
       --depth;
     }
   }
-  return limit;
+  return max_depth;
 }
 
-WINSVC_INLINE const std::string& json_text_of(const request& req) {
+WINSVC_INLINE const std::string& json_body_text(const request& req) {
   if (!is_json_type(req.get_header_value("Content-Type")))
-    winsvc::abort(415, "the body has to be JSON; send it with 'Content-Type: application/json'");
+    winsvc::abort(415, "the body must be JSON; send it with 'Content-Type: application/json'");
   if (json_depth(req.body) > max_json_depth)
-    winsvc::abort(400, "the body is JSON that is nested deeper than " + std::to_string(max_json_depth) + " levels");
+    winsvc::abort(400, "the JSON body is nested deeper than " + std::to_string(max_json_depth) + " levels");
   return req.body;
 }
 
@@ -6859,9 +7113,9 @@ WINSVC_INLINE std::string_view describe(value_kind k) noexcept {
 
 template <class T>
 bool parses_as(std::string_view value) noexcept {
-  T to{};
-  const auto [end, failed] = std::from_chars(value.data(), value.data() + value.size(), to);
-  return failed == std::errc() && end == value.data() + value.size();
+  T parsed{};
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), parsed);
+  return error == std::errc() && end == value.data() + value.size();
 }
 
 WINSVC_INLINE bool accepts_text(value_kind k, std::string_view value) noexcept {
@@ -6893,11 +7147,11 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-WINSVC_INLINE void answer_text(response& res, std::string text) {
+WINSVC_INLINE void write_text(response& res, std::string text) {
   const int status = res.status;
   reply::text(std::move(text), status == -1 ? 200 : status).apply(res);
 }
-WINSVC_INLINE void answer_json(response& res, std::string text) {
+WINSVC_INLINE void write_json(response& res, std::string text) {
   const int status = res.status;
   reply::with(std::move(text), "application/json", status == -1 ? 200 : status).apply(res);
 }
@@ -6920,15 +7174,15 @@ inline namespace WINSVC_ABI {
 namespace http {
 
 WINSVC_INLINE bool error_handlers::handle(const std::exception_ptr& thrown, const request& req, response& res) const {
-  for (const auto& page : by_exception) {
-    if (page(thrown, req, res)) return true;
+  for (const auto& handle_exception : by_exception) {
+    if (handle_exception(thrown, req, res)) return true;
   }
   return false;
 }
 
 WINSVC_INLINE void error_handlers::handle(const request& req, response& res) const {
-  const auto page = by_status.find(res.status);
-  if (page != by_status.end()) page->second(req, res);
+  const auto found = by_status.find(res.status);
+  if (found != by_status.end()) found->second(req, res);
 }
 
 }  // namespace http
@@ -6963,9 +7217,9 @@ WINSVC_INLINE void method_set::add(method m) noexcept {
 }
 
 WINSVC_INLINE bool method_set::has(method m) const noexcept {
-  method_set one;
-  one.add(m);
-  return (bits_ & one.bits_) == one.bits_;
+  method_set single;
+  single.add(m);
+  return (bits_ & single.bits_) == single.bits_;
 }
 
 WINSVC_INLINE std::string method_set::allow() const {
@@ -6998,8 +7252,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// A piece of the query: only what is neither reserved nor a blank stays as it is (RFC 3986 section 2.3), so that '+',
-/// '&' and '=' mean themselves wherever it is read.
+/// Encodes a name or a value of a query: all but the unreserved characters (RFC 3986 section 2.3), so that '+', '&' and
+/// '=' are decoded as themselves.
 WINSVC_INLINE std::string percent_encode_value(std::string_view value) {
   std::string out;
   for (const char c : percent_encode_segment(value)) {
@@ -7111,7 +7365,9 @@ WINSVC_INLINE std::string_view query_text(const request& req) noexcept { return 
 }  // namespace http
 
 WINSVC_INLINE const std::string& request_method(const request& req) noexcept { return req.method; }
-WINSVC_INLINE std::string header_text(const request& req, const std::string& name) { return req.get_header_value(name); }
+WINSVC_INLINE std::string header_text(const request& req, const std::string& name) {
+  return req.get_header_value(name);
+}
 WINSVC_INLINE bool has_header(const request& req, const std::string& name) { return req.has_header(name); }
 WINSVC_INLINE const std::string& request_path(const request& req) noexcept { return req.path; }
 WINSVC_INLINE const std::string& client_address(const request& req) noexcept { return req.remote_addr; }
@@ -7133,7 +7389,7 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE void set_cookie(response& res, const cookie& c) { http::add_header(res, "Set-Cookie", c.to_string()); }
 WINSVC_INLINE std::optional<std::string> find_cookie(const request& req, std::string_view name) {
-  // One header, however many lines there were: write_normalized_head has put them together in their order.
+  // write_normalized_head has joined several Cookie headers to one, in their order.
   const std::string header = header_text(req, "Cookie");
   const auto found = wire::cookie_in(header, name);
   return found ? std::optional<std::string>(*found) : std::nullopt;
@@ -7182,6 +7438,7 @@ WINSVC_INLINE std::optional<std::chrono::milliseconds> parse_duration(std::strin
   }
   return std::chrono::milliseconds(total);
 }
+
 WINSVC_INLINE std::string exact_duration(std::chrono::milliseconds d) {
   struct unit {
     std::int64_t ms;
@@ -7192,11 +7449,12 @@ WINSVC_INLINE std::string exact_duration(std::chrono::milliseconds d) {
   }
   return d.count() == 0 ? "0s" : std::to_string(d.count()) + "ms";
 }
+
 WINSVC_INLINE std::string duration_text(std::chrono::milliseconds d) {
   const auto ms = d.count() < 0 ? 0 : d.count();
-  const auto two = [](std::int64_t big, const char* big_name, std::int64_t rest, const char* rest_name) {
-    std::string out = std::to_string(big) + big_name;
-    if (rest != 0) out += ' ' + std::to_string(rest) + rest_name;
+  const auto two_units = [](std::int64_t major, const char* major_unit, std::int64_t minor, const char* minor_unit) {
+    std::string out = std::to_string(major) + major_unit;
+    if (minor != 0) out += ' ' + std::to_string(minor) + minor_unit;
     return out;
   };
   if (ms < 1000) return std::to_string(ms) + " ms";
@@ -7204,9 +7462,9 @@ WINSVC_INLINE std::string duration_text(std::chrono::milliseconds d) {
     const auto tenths = ms / 100 % 10;
     return std::to_string(ms / 1000) + (tenths != 0 ? "." + std::to_string(tenths) : "") + " s";
   }
-  if (ms < 3'600'000) return two(ms / 60'000, " min", ms / 1000 % 60, " s");
-  if (ms < 86'400'000) return two(ms / 3'600'000, " h", ms / 60'000 % 60, " min");
-  return two(ms / 86'400'000, " d", ms / 3'600'000 % 24, " h");
+  if (ms < 3'600'000) return two_units(ms / 60'000, " min", ms / 1000 % 60, " s");
+  if (ms < 86'400'000) return two_units(ms / 3'600'000, " h", ms / 60'000 % 60, " min");
+  return two_units(ms / 86'400'000, " d", ms / 3'600'000 % 24, " h");
 }
 
 }  // inline namespace WINSVC_ABI
@@ -7234,8 +7492,8 @@ WINSVC_INLINE std::optional<bool> setting_type<bool>::parse(std::string_view s) 
   return std::nullopt;
 }
 
-/// By streams in the classic locale: `from_chars` of a double came to libstdc++ with 11 only, and strtod reads what the
-/// program's locale calls a number.
+/// Uses a stream with the classic locale: libstdc++ has `from_chars` for double only since version 11, and strtod
+/// depends on the locale of the program.
 WINSVC_INLINE std::optional<double> setting_type<double>::parse(std::string_view s) {
   if (s.empty() || s.find_first_not_of("+-.0123456789eE") != s.npos) return std::nullopt;
   std::istringstream in{std::string(s)};
@@ -7248,7 +7506,7 @@ WINSVC_INLINE std::optional<double> setting_type<double>::parse(std::string_view
 }
 
 WINSVC_INLINE std::string setting_type<double>::text(double value) {
-  for (int digits = 6; digits <= 17; ++digits) {  // the fewest that are read back as what they were
+  for (int digits = 6; digits <= 17; ++digits) {  // the smallest precision that is parsed to the same value
     std::ostringstream out;
     out.imbue(std::locale::classic());
     out.precision(digits);
@@ -7261,14 +7519,15 @@ WINSVC_INLINE std::string setting_type<double>::text(double value) {
 WINSVC_INLINE std::optional<byte_size> setting_type<byte_size>::parse(std::string_view s) {
   const auto digits = (std::min)(s.find_first_not_of("0123456789"), s.size());
   std::uint64_t count = 0;
-  if (!strings::parse_number(s.substr(0, digits), (std::numeric_limits<std::uint64_t>::max)(), count)) return std::nullopt;
+  constexpr auto max_count = (std::numeric_limits<std::uint64_t>::max)();
+  if (!strings::parse_number(s.substr(0, digits), max_count, count)) return std::nullopt;
   const std::string unit = strings::to_lower(strings::trim(s.substr(digits)));
   if (unit.empty() || unit == "b") return byte_size(count);
   const auto power = std::string_view("kmgt").find(unit[0]);
-  const auto rest = unit.substr(1);
-  if (power == std::string_view::npos || (!rest.empty() && rest != "b" && rest != "ib")) return std::nullopt;
+  const auto ending = unit.substr(1);
+  if (power == std::string_view::npos || (!ending.empty() && ending != "b" && ending != "ib")) return std::nullopt;
   const auto shift = 10 * (power + 1);
-  if (count > ((std::numeric_limits<std::uint64_t>::max)() >> shift)) return std::nullopt;
+  if (count > (max_count >> shift)) return std::nullopt;
   return byte_size(count << shift);
 }
 
@@ -7279,46 +7538,47 @@ WINSVC_INLINE std::string setting_type<byte_size>::text(byte_size value) {
   return std::to_string(count) + (power == 0 ? "" : std::string(1, "kMGT"[power - 1]));
 }
 
-WINSVC_INLINE std::optional<std::vector<std::string>> setting_type<std::vector<std::string>>::parse(std::string_view s) {
-  std::vector<std::string> pieces;
+WINSVC_INLINE std::optional<std::vector<std::string>> setting_type<std::vector<std::string>>::parse(
+    std::string_view s) {
+  std::vector<std::string> items;
   s = strings::trim(s);
   while (!s.empty()) {
-    std::string chunk;
+    std::string item;
     if (s.front() == '"') {
       std::size_t position = 1;
       for (;; ++position) {
         if (position == s.size()) return std::nullopt;
         if (s[position] == '"' && (position + 1 == s.size() || s[position + 1] != '"')) break;
         if (s[position] == '"') ++position;
-        chunk += s[position];
+        item += s[position];
       }
       s = strings::trim(s.substr(position + 1));
       if (!s.empty() && s.front() != ',') return std::nullopt;
     } else {
       const auto comma = (std::min)(s.find(','), s.size());
-      chunk = std::string(strings::trim(s.substr(0, comma)));
-      if (chunk.empty()) return std::nullopt;
+      item = std::string(strings::trim(s.substr(0, comma)));
+      if (item.empty()) return std::nullopt;
       s.remove_prefix(comma);
     }
-    pieces.push_back(std::move(chunk));
+    items.push_back(std::move(item));
     if (s.empty()) break;
     s = strings::trim(s.substr(1));
-    if (s.empty()) return std::nullopt;  // a comma, and nothing behind it
+    if (s.empty()) return std::nullopt;  // a comma at the end
   }
-  return pieces;
+  return items;
 }
 
 WINSVC_INLINE std::string setting_type<std::vector<std::string>>::text(const std::vector<std::string>& value) {
   std::string out;
-  for (const auto& chunk : value) {
+  for (const auto& item : value) {
     if (!out.empty()) out += ", ";
-    const bool plain = !chunk.empty() && chunk.find_first_of(",\"") == chunk.npos && strings::trim(chunk) == chunk;
-    if (plain) {
-      out += chunk;
+    const bool needs_no_quotes = !item.empty() && item.find_first_of(",\"") == item.npos && strings::trim(item) == item;
+    if (needs_no_quotes) {
+      out += item;
       continue;
     }
     out += '"';
-    for (const char c : chunk) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+    for (const char c : item) out += c == '"' ? std::string("\"\"") : std::string(1, c);
     out += '"';
   }
   return out;
@@ -7340,48 +7600,49 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE std::string setting_name(std::string_view written) {
-  std::string name = strings::to_lower(written);
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
+WINSVC_INLINE std::string setting_name(std::string_view name) {
+  std::string normalized = strings::to_lower(name);
+  std::replace(normalized.begin(), normalized.end(), '-', '_');
+  return normalized;
 }
 
 WINSVC_INLINE bool is_setting_name(std::string_view s) noexcept {
-  char before = '.';
+  char previous = '.';
   for (const char c : s) {
-    const bool letter = (strings::to_lower(c) >= 'a' && strings::to_lower(c) <= 'z') || c == '_';
-    if (before == '.' ? !letter : !letter && !strings::is_digit(c) && c != '-' && c != '.') return false;
-    before = c;
+    const bool is_letter = (strings::to_lower(c) >= 'a' && strings::to_lower(c) <= 'z') || c == '_';
+    if (previous == '.' ? !is_letter : !is_letter && !strings::is_digit(c) && c != '-' && c != '.') return false;
+    previous = c;
   }
-  return before != '.';
+  return previous != '.';
 }
 
 WINSVC_INLINE std::string_view unquote(std::string_view value) noexcept {
-  const bool quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
-  return quoted && value.find('"', 1) == value.size() - 1 ? value.substr(1, value.size() - 2) : value;
+  const bool is_quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
+  return is_quoted && value.find('"', 1) == value.size() - 1 ? value.substr(1, value.size() - 2) : value;
 }
 
-/// Why this is no text of ours; empty when it is.
+/// Returns the reason why the line is not valid UTF-8 text; empty if it is valid.
 WINSVC_INLINE std::string invalid_utf8_error(std::string_view line) {
-  if (line.find('\0') != line.npos) return "there is a zero byte: the file is damaged, or no text";
+  if (line.find('\0') != line.npos) return "it contains a zero byte; the file is damaged or not a text file";
   for (std::size_t position = 0; position < line.size();) {
-    const auto before = position;
-    const bool malformed = strings::next_code_point(line, position) == 0xFFFD;
-    if (malformed && line.substr(before, 3) != "\xEF\xBF\xBD") return "it is not UTF-8";
+    const auto start = position;
+    const bool is_replacement = strings::next_code_point(line, position) == 0xFFFD;
+    if (is_replacement && line.substr(start, 3) != "\xEF\xBF\xBD") return "it is not UTF-8";
   }
   return {};
 }
 
-/// One line of the file, in the section that was opened last.
-WINSVC_INLINE void parse_settings_line(settings_file& output, std::string_view line, std::size_t number, std::string& section,
-                               std::map<std::string, std::size_t>& names) {
-  const auto complain = [&](std::string message, std::string hint) {
+/// Parses one line. `section`: the prefix of the current section, which a section line replaces. `names`: the line of
+/// each name so far.
+WINSVC_INLINE void parse_settings_line(settings_file& output, std::string_view line, std::size_t number,
+                                       std::string& section, std::map<std::string, std::size_t>& names) {
+  const auto add_error = [&](std::string message, std::string hint) {
     output.errors.push_back({number, std::move(message), std::move(hint)});
   };
-  if (auto reason = invalid_utf8_error(line); !reason.empty()) return complain(std::move(reason), "save it as UTF-8");
+  if (auto reason = invalid_utf8_error(line); !reason.empty()) return add_error(std::move(reason), "save it as UTF-8");
   line = strings::trim(line);
   if (line.empty() || line[0] == '#' || line[0] == ';') return;
-  const auto shown = [](std::string_view s) { return '\'' + std::string(strings::truncate(s, 60)) + '\''; };
+  const auto quoted = [](std::string_view s) { return '\'' + std::string(strings::truncate(s, 60)) + '\''; };
 
   if (line[0] == '[') {
     const auto inside = strings::trim(line.substr(1, line.size() - 2));
@@ -7389,18 +7650,22 @@ WINSVC_INLINE void parse_settings_line(settings_file& output, std::string_view l
       section = setting_name(inside) + '.';
       return;
     }
-    return complain(shown(line) + " is no section", "write [name], of letters, digits, '_' and '-'");
+    return add_error(quoted(line) + " is not a section", "write [name] with letters, digits, '_' and '-'");
   }
   const auto equals = line.find('=');
-  // The line itself is not shown: it may be the second half of a secret.
-  if (equals == line.npos) return complain("there is no '=' in it", "write name = value, or '#' before a comment");
+  // The message does not contain the line, which may be the second line of a secret.
+  if (equals == line.npos) return add_error("the line has no '='", "write name = value, or '#' before a comment");
   const auto name = strings::trim(line.substr(0, equals));
   if (!is_setting_name(name))
-    return complain(shown(name) + " is no name of a setting", "use letters, digits, '_' and '-'");
+    return add_error(quoted(name) + " is not a setting name", "use letters, digits, '_' and '-'");
 
-  settings_file::setting_line row{section + setting_name(name), std::string(strings::trim(line.substr(equals + 1))), number};
+  const auto value = strings::trim(line.substr(equals + 1));
+  settings_file::setting_line row{section + setting_name(name), std::string(value), number};
   const auto [other, is_new] = names.emplace(row.name, number);
-  if (!is_new) return complain('\'' + row.name + "' is said in line " + std::to_string(other->second) + " already", "take one out");
+  if (!is_new) {
+    const std::string other_line = std::to_string(other->second);
+    return add_error('\'' + row.name + "' is already set in line " + other_line, "remove one of the lines");
+  }
   output.rows.push_back(std::move(row));
 }
 
@@ -7412,7 +7677,7 @@ WINSVC_INLINE settings_file parse_settings_file(std::string_view content) {
   }
   if (content.substr(0, 3) == "\xEF\xBB\xBF") content.remove_prefix(3);
   std::string section;
-  std::map<std::string, std::size_t> names;  // and their lines
+  std::map<std::string, std::size_t> names;  // with their lines
   std::size_t number = 1;
   for (auto line : strings::split(content, '\n')) {
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
@@ -7421,26 +7686,28 @@ WINSVC_INLINE settings_file parse_settings_file(std::string_view content) {
   return out;
 }
 
+/// True if the value fits on one line.
 WINSVC_INLINE bool is_representable(std::string_view value) noexcept {
   return std::none_of(value.begin(), value.end(), [](char c) { return c == '\n' || c == '\r' || c == '\0'; });
 }
-/// In quotes, where it has blanks at its ends.
+/// Returns the value, in double quotes if it begins or ends with blanks.
 WINSVC_INLINE std::string format_value(const std::string& value) {
   return strings::trim(value) == value ? value : '"' + value + '"';
 }
 
-WINSVC_INLINE std::string settings_file_text(const std::vector<std::string>& head, const std::vector<setting_template>& settings) {
+WINSVC_INLINE std::string settings_file_text(const std::vector<std::string>& head,
+                                             const std::vector<setting_template>& settings) {
   std::string out;
-  const auto comment = [&out](std::string_view message) {
-    for (const auto line : strings::split(message, '\n')) out += "# " + std::string(line) + '\n';
+  const auto add_comment = [&out](std::string_view text) {
+    for (const auto line : strings::split(text, '\n')) out += "# " + std::string(line) + '\n';
   };
-  for (const auto& line : head) comment(line);
+  for (const auto& line : head) add_comment(line);
 
   const auto section_of = [](const std::string& name) {
     const auto dot = name.rfind('.');
     return dot == name.npos ? std::string() : name.substr(0, dot);
   };
-  std::vector<std::string> sections{""};  // what has none stands first: there is no way out of a section
+  std::vector<std::string> sections{""};  // settings without a section come first, because a section cannot be closed
   for (const auto& s : settings) {
     if (std::find(sections.begin(), sections.end(), section_of(s.name)) == sections.end())
       sections.push_back(section_of(s.name));
@@ -7450,8 +7717,8 @@ WINSVC_INLINE std::string settings_file_text(const std::vector<std::string>& hea
     for (const auto& s : settings) {
       if (section_of(s.name) != section) continue;
       out += '\n';
-      comment(s.help.empty() ? s.kind : s.help + " (" + s.kind + ')');
-      if (!is_representable(s.value)) comment("Its default cannot be written in a line.");
+      add_comment(s.help.empty() ? s.kind : s.help + " (" + s.kind + ')');
+      if (!is_representable(s.value)) add_comment("The default cannot be written on one line.");
       const std::string value = is_representable(s.value) ? format_value(s.value) : std::string();
       out += '#' + s.name.substr(section.empty() ? 0 : section.size() + 1) + " = " + value + '\n';
     }
@@ -7474,14 +7741,14 @@ WINSVC_INLINE std::string settings_file_text(const std::vector<std::string>& hea
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE std::optional<log_level> parse_log_level(std::string_view expected) noexcept {
+WINSVC_INLINE std::optional<log_level> parse_log_level(std::string_view text) noexcept {
   for (const auto l : {log_level::debug, log_level::info, log_level::warn, log_level::error}) {
-    if (strings::equal_nocase(name(l), expected)) return l;
+    if (strings::equal_nocase(name(l), text)) return l;
   }
   return std::nullopt;
 }
 
-/// Line and paragraph separators, and what turns the order of writing around: a line could look like another.
+/// Unicode line and paragraph separators and bidirectional controls: they can make a line look like another line.
 constexpr bool is_bidi_control(char32_t c) noexcept {
   return c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
 }
@@ -7502,7 +7769,7 @@ WINSVC_INLINE std::string escape_log_text(std::string_view text) {
       out += text[position++];
     } else if (text.substr(position, 2) == "\r\n") {
       ++position;
-    } else if (const char32_t c = strings::next_code_point(text, position); 
+    } else if (const char32_t c = strings::next_code_point(text, position);
                c < 0xA0 || (c == 0xFFFD && position - begin == 1) || is_bidi_control(c)) {
       for (const char raw : text.substr(begin, position - begin)) {
         out += "\\x";
@@ -7529,7 +7796,7 @@ WINSVC_INLINE std::string log_entry::json_line(std::chrono::minutes offset) cons
   out += "\",\"level\":\"";
   out += name(level);
   out += "\",\"text\":";
-  // JSON lets DEL and the C1 controls stand; a terminal that shows the file would obey them.
+  // JSON allows DEL and the C1 controls unescaped, but a terminal that displays the file would execute them.
   const std::string quoted = strings::json_quoted(text);
   for (std::size_t position = 0; position < quoted.size();) {
     const std::size_t begin = position;
@@ -7541,23 +7808,23 @@ WINSVC_INLINE std::string log_entry::json_line(std::chrono::minutes offset) cons
   return out += '}';
 }
 
-WINSVC_INLINE void logger::write(log_level level, std::string text, std::string members) {
-  if (is_enabled(level)) deliver(level, std::move(text), std::move(members));
+WINSVC_INLINE void logger::write(log_level level, std::string text, std::string json_fields) {
+  if (is_enabled(level)) deliver(level, std::move(text), std::move(json_fields));
 }
 
-WINSVC_INLINE void logger::deliver(log_level level, std::string text, std::string members) {
-  constexpr std::size_t kept_early = 100;
-  const timed_mutex::scoped_lock held(mutex_, lock_timeout_);
-  if (!held) {
+WINSVC_INLINE void logger::deliver(log_level level, std::string text, std::string json_fields) {
+  constexpr std::size_t max_buffered = 100;
+  const timed_mutex::scoped_lock lock(mutex_, lock_timeout_);
+  if (!lock) {
     lost_count_.fetch_add(1, std::memory_order_relaxed);
     return;
   }
-  const auto now = time_->system_now();  // stamped under the lock: times in a file never go back
+  const auto now = time_->system_now();  // read under the lock, so that times in a file never decrease
   if (lost_count_.load(std::memory_order_relaxed) != 0) report_lost_lines(now);
-  log_entry entry{now, level, std::move(text), std::move(members)};
+  log_entry entry{now, level, std::move(text), std::move(json_fields)};
   for (const auto& sink : sinks_) sink->write(entry);
   if (!sinks_.empty()) return;
-  if (buffered_.size() < kept_early) buffered_.push_back(std::move(entry));
+  if (buffered_.size() < max_buffered) buffered_.push_back(std::move(entry));
   else lost_buffered_ += 1;
 }
 
@@ -7565,34 +7832,37 @@ WINSVC_INLINE void logger::report_lost_lines(clock::system_time time) {
   const auto lost = lost_count_.exchange(0, std::memory_order_relaxed);
   const log_entry entry{time, log_level::warn,
                         std::to_string(lost) + (lost == 1 ? " line was" : " lines were") +
-                            " lost: another thread was in the log for more than " +
+                            " lost: another thread held the log for more than " +
                             std::to_string(lock_timeout_.count()) + " ms",
                         "\"lost\":" + std::to_string(lost)};
   for (const auto& sink : sinks_) sink->write(entry);
 }
 
 WINSVC_INLINE void logger::add_sink(std::shared_ptr<log_sink> sink) {
-  const timed_mutex::scoped_lock held(mutex_, std::chrono::hours(24));  // an early line must not get lost on its way
+  const timed_mutex::scoped_lock lock(mutex_, std::chrono::hours(24));  // long: a buffered entry must not be lost
   for (const auto& entry : buffered_) sink->write(entry);
-  if (const auto more = std::exchange(lost_buffered_, 0); more != 0)
-    sink->write({time_->system_now(), log_level::warn, std::to_string(more) + " more lines were logged before there was a log"});
+  if (const auto lost = std::exchange(lost_buffered_, 0); lost != 0) {
+    sink->write({time_->system_now(), log_level::warn,
+                 std::to_string(lost) + (lost == 1 ? " more line was" : " more lines were") +
+                     " logged before the first sink was added, and lost"});
+  }
   buffered_.clear();
   sinks_.push_back(std::move(sink));
 }
 
 WINSVC_INLINE void logger::flush() noexcept {
   try {
-    sinks later;
+    sinks concurrent;
     {
-      const timed_mutex::scoped_lock held(mutex_, lock_timeout_);
-      if (!held) return;
+      const timed_mutex::scoped_lock lock(mutex_, lock_timeout_);
+      if (!lock) return;
       for (const auto& sink : sinks_) {
-        if (sink->has_concurrent_flush()) later.push_back(sink);
+        if (sink->has_concurrent_flush()) concurrent.push_back(sink);
         else sink->flush();
       }
     }
-    for (const auto& sink : later) sink->flush();
-  } catch (...) {  // out of memory: they will be flushed when they end
+    for (const auto& sink : concurrent) sink->flush();
+  } catch (...) {  // out of memory: the destructors of the sinks flush them
   }
 }
 
@@ -7625,37 +7895,37 @@ WINSVC_INLINE recovery_plan default_recovery() {
 WINSVC_INLINE std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s) {
   std::vector<recovery_action> actions;
   if (strings::trim(s).empty()) return actions;
-  bool acts = false;
+  bool has_restart = false;
   while (true) {
     const auto comma = s.find(',');
-    const std::string_view one = strings::trim(s.substr(0, comma));
-    const auto slash = one.find('/');
-    const std::string_view word = one.substr(0, slash);
+    const std::string_view item = strings::trim(s.substr(0, comma));
+    const auto slash = item.find('/');
+    const std::string_view word = item.substr(0, slash);
     recovery_action action;
     if (strings::equal_nocase(word, "restart")) {
       const auto delay =
-          slash == one.npos ? std::optional(std::chrono::milliseconds(0)) : parse_duration(one.substr(slash + 1));
+          slash == item.npos ? std::optional(std::chrono::milliseconds(0)) : parse_duration(item.substr(slash + 1));
       if (!delay || *delay > longest_recovery_delay) return std::nullopt;
       action = restart_after(*delay);
-      acts = true;
-    } else if (!strings::equal_nocase(word, "none") || slash != one.npos) {
+      has_restart = true;
+    } else if (!strings::equal_nocase(word, "none") || slash != item.npos) {
       return std::nullopt;
     }
     actions.push_back(action);
     if (comma == s.npos) break;
     s.remove_prefix(comma + 1);
   }
-  if (!acts) actions.clear();  // nothing but "none" is no plan at all
+  if (!has_restart) actions.clear();  // a list of "none" alone has no effect
   return actions;
 }
 
 WINSVC_INLINE std::string recovery_text(const std::vector<recovery_action>& actions) {
-  constexpr std::string_view message[] = {"none", "restart", "reboot", "run"};
+  constexpr std::string_view kinds[] = {"none", "restart", "reboot", "run"};
   std::string out;
   for (const auto& a : actions) {
     const auto i = static_cast<std::uint32_t>(a.kind_of_action);
     if (!out.empty()) out += ',';
-    out += i < 4 ? std::string(message[i]) : "action " + std::to_string(i);
+    out += i < 4 ? std::string(kinds[i]) : "action " + std::to_string(i);
     if (a.kind_of_action != recovery_action::kind::none) out += '/' + exact_duration(a.delay);
   }
   return out.empty() ? "none" : out;
@@ -7676,9 +7946,9 @@ WINSVC_INLINE std::string recovery_text(const std::vector<recovery_action>& acti
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE std::string quote_argument(std::string_view argument, quoting when) {
+WINSVC_INLINE std::string quote_argument(std::string_view argument, quoting mode) {
   const bool plain = !argument.empty() && argument.find_first_of(" \t\n\v\"") == std::string_view::npos;
-  if (plain && when == quoting::needed) return std::string(argument);
+  if (plain && mode == quoting::needed) return std::string(argument);
 
   std::string out = "\"";
   std::size_t backslashes = 0;
@@ -7687,7 +7957,7 @@ WINSVC_INLINE std::string quote_argument(std::string_view argument, quoting when
       ++backslashes;
       continue;
     }
-    // Backslashes are plain characters except before a quote: there each counts double, and one more escapes the quote.
+    // A backslash is special only before a quote: there each one is doubled, and one more escapes the quote.
     out.append(c == '"' ? backslashes * 2 + 1 : backslashes, '\\');
     backslashes = 0;
     out += c;
@@ -7703,8 +7973,8 @@ WINSVC_INLINE std::string command_line(std::string_view program, const std::vect
 }
 
 WINSVC_INLINE std::vector<std::string> split_command_line(std::string_view line) {
-  std::vector<std::string> pieces;
-  if (line.empty()) return pieces;
+  std::vector<std::string> arguments;
+  if (line.empty()) return arguments;
   const auto blank = [](char c) { return c == ' ' || c == '\t'; };
   std::size_t position = 0;
 
@@ -7716,13 +7986,13 @@ WINSVC_INLINE std::vector<std::string> split_command_line(std::string_view line)
   } else {
     while (position < line.size() && !blank(line[position])) program += line[position++];
   }
-  pieces.push_back(std::move(program));
+  arguments.push_back(std::move(program));
 
   for (;;) {
     while (position < line.size() && blank(line[position])) ++position;
-    if (position >= line.size()) return pieces;
+    if (position >= line.size()) return arguments;
 
-    std::string chunk;
+    std::string current;
     bool quoted = false;
     while (position < line.size() && (quoted || !blank(line[position]))) {
       std::size_t backslashes = 0;
@@ -7731,11 +8001,11 @@ WINSVC_INLINE std::vector<std::string> split_command_line(std::string_view line)
         ++position;
       }
       if (position < line.size() && line[position] == '"') {
-        chunk.append(backslashes / 2, '\\');
+        current.append(backslashes / 2, '\\');
         if (backslashes % 2 == 1) {
-          chunk += '"';
+          current += '"';
         } else if (quoted && position + 1 < line.size() && line[position + 1] == '"') {
-          chunk += '"';  // "" inside quotes is one quote, and the quotes go on
+          current += '"';  // "" inside quotes is one quote, and the quoted part continues
           ++position;
         } else {
           quoted = !quoted;
@@ -7743,10 +8013,10 @@ WINSVC_INLINE std::vector<std::string> split_command_line(std::string_view line)
         ++position;
         continue;
       }
-      chunk.append(backslashes, '\\');
-      if (backslashes == 0) chunk += line[position++];
+      current.append(backslashes, '\\');
+      if (backslashes == 0) current += line[position++];
     }
-    pieces.push_back(std::move(chunk));
+    arguments.push_back(std::move(current));
   }
 }
 
@@ -7765,8 +8035,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE std::optional<startup> parse_startup(std::string_view s) noexcept {
-  for (const startup one : {startup::automatic, startup::delayed, startup::manual, startup::disabled}) {
-    if (strings::equal_nocase(s, name(one))) return one;
+  for (const startup value : {startup::automatic, startup::delayed, startup::manual, startup::disabled}) {
+    if (strings::equal_nocase(s, name(value))) return value;
   }
   return strings::equal_nocase(s, "automatic") ? std::optional(startup::automatic) : std::nullopt;
 }
@@ -7778,19 +8048,20 @@ WINSVC_INLINE std::string instance_name(std::string_view service, std::string_vi
 }
 
 WINSVC_INLINE launch_options launch_options::override_with(const launch_options& older) const {
-  const auto taken_out = [this](std::string_view name) {
-    return std::any_of(unset_settings.begin(), unset_settings.end(), [name](const std::string& u) { return setting_name(u) == name; });
+  const auto is_unset = [this](std::string_view name) {
+    return std::any_of(unset_settings.begin(), unset_settings.end(),
+                       [name](const std::string& unset) { return setting_name(unset) == name; });
   };
-  launch_options out{instance ? instance : older.instance, host || taken_out("host") ? host : older.host,
-                     port || taken_out("port") ? port : older.port, preshutdown ? preshutdown : older.preshutdown,
+  launch_options out{instance ? instance : older.instance, host || is_unset("host") ? host : older.host,
+                     port || is_unset("port") ? port : older.port, preshutdown ? preshutdown : older.preshutdown,
                      config ? config : older.config};
-  const auto given_again = [this](const std::string& name) {
-    const auto same = [&name](const std::string& other) { return setting_name(other) == setting_name(name); };
-    return std::any_of(unset_settings.begin(), unset_settings.end(), same) ||
-           std::any_of(settings.begin(), settings.end(), [&same](const auto& s) { return same(s.first); });
+  const auto is_overridden = [this](const std::string& name) {
+    const auto is_same = [&name](const std::string& other) { return setting_name(other) == setting_name(name); };
+    return std::any_of(unset_settings.begin(), unset_settings.end(), is_same) ||
+           std::any_of(settings.begin(), settings.end(), [&is_same](const auto& s) { return is_same(s.first); });
   };
-  for (const auto& one : older.settings) {
-    if (!given_again(one.first)) out.settings.push_back(one);
+  for (const auto& setting : older.settings) {
+    if (!is_overridden(setting.first)) out.settings.push_back(setting);
   }
   out.settings.insert(out.settings.end(), settings.begin(), settings.end());
   return out;
@@ -7815,21 +8086,22 @@ WINSVC_INLINE result<void> check_name(std::string_view name) {
   if (name.empty()) return refuse("it is empty");
   if (strings::to_utf16(name).size() > 256) return refuse("it is longer than 256 characters");
   for (const char c : name) {
-    if (c == '/' || c == '\\') return refuse("it has a slash");
-    if (static_cast<unsigned char>(c) < 0x20) return refuse("it has a control character");
+    if (c == '/' || c == '\\') return refuse("it contains a slash");
+    if (static_cast<unsigned char>(c) < 0x20) return refuse("it contains a control character");
   }
   return {};
 }
 
 WINSVC_INLINE result<void> check_instance(std::string_view instance) {
-  bool good = !instance.empty() && instance.size() <= 64;
+  bool is_valid = !instance.empty() && instance.size() <= 64;
   for (const char c : instance) {
-    const bool letter = strings::to_lower(c) >= 'a' && strings::to_lower(c) <= 'z';
-    good = good && (letter || strings::is_digit(c) || c == '-' || c == '_' || c == '.');
+    const bool is_letter = strings::to_lower(c) >= 'a' && strings::to_lower(c) <= 'z';
+    is_valid = is_valid && (is_letter || strings::is_digit(c) || c == '-' || c == '_' || c == '.');
   }
-  if (good) return {};
+  if (is_valid) return {};
   return failure{error{123, "use the instance name", std::string(strings::truncate(instance, 80)),
-                       "it is not 1 to 64 letters, digits, '-', '_' and '.'", "choose another, such as blue"}};
+                       "an instance name has 1 to 64 letters, digits, '-', '_' and '.'",
+                       "choose another name, such as blue"}};
 }
 
 WINSVC_INLINE service_spec spec_of_instance(service_spec spec, const std::optional<std::string>& instance) {
@@ -7845,7 +8117,7 @@ WINSVC_INLINE std::string folder_name(std::string_view service_name) {
     if (std::string_view("<>:\"|?*/\\").find(c) != std::string_view::npos || static_cast<unsigned char>(c) < 0x20)
       c = '_';
   }
-  // A dot or a blank at the end is dropped by Windows without a word; "." and ".." would be other folders.
+  // Windows removes a dot or a blank at the end without an error, and "." and ".." are other folders.
   while (!out.empty() && (out.back() == '.' || out.back() == ' ')) out.back() = '_';
   return out;
 }
@@ -8649,15 +8921,16 @@ WINSVC_INLINE middleware body_limit(std::uint64_t bytes) {
 // base/timer_wheel.hpp
 // =====================================================================================================================
 
-// Deadlines of very many things, each set and moved in constant time: a wheel of slots, one turn of which is 65 s.
+// timer_wheel: many deadlines, each set and moved in constant time (Varghese and Lauck 1987).
 //
 //   timer_wheel wheel(now);
-//   wheel.set(connection.timer, now + 10s);             // moves it when it was set before
-//   wheel.advance(now, [](timer_wheel::entry& e) { ... });  // those whose time has come
-//   sleep_until(wheel.next());
+//   wheel.set(connection.timer, now + 10s);             // moves the timer if it is already set
+//   wheel.advance(now, [](timer_wheel::timer& t) { ... });  // called for each expired timer
+//   sleep_until(wheel.next_deadline());
 //
-// It is coarse, and never early: an entry is handed out up to 64 ms after its time. One that lies further ahead than a
-// turn is kept until it is near. It knows no clock and no threads; whoever shares it brings a lock.
+// A timer never expires early; it expires at most 64 ms late. The wheel has 1024 slots of 64 ms, 65 s in all. A later
+// deadline stays on the wheel for more than one turn. The class reads no clock and has no lock; threads that share a
+// wheel need a mutex.
 
 #include <array>
 #include <chrono>
@@ -8671,12 +8944,12 @@ class timer_wheel {
  public:
   using time_point = std::chrono::steady_clock::time_point;
 
-  /// A place on the wheel, part of what it is the deadline of. It must stay where it is while it is set.
+  /// A list node, usually a member of the object with the deadline. Its address must not change while it is set.
   struct timer {
-    timer* previous = nullptr;  // null: not on the wheel
+    timer* previous = nullptr;  // null: not set
     timer* next = nullptr;
-    std::int64_t deadline = 0;  // in slots since the clock's beginning
-    void* user_data = nullptr;  ///< what it is the deadline of; for the user
+    std::int64_t deadline = 0;  // in slots since the epoch of the clock
+    void* user_data = nullptr;  ///< for the caller, such as the object with the deadline
   };
 
   explicit timer_wheel(time_point now) noexcept : now_(slot_of(now)) {
@@ -8685,14 +8958,14 @@ class timer_wheel {
   timer_wheel(const timer_wheel&) = delete;
   timer_wheel& operator=(const timer_wheel&) = delete;
 
-  void set(timer& e, time_point time) noexcept;
-  void clear(timer& e) noexcept;
-  [[nodiscard]] static bool is_set(const timer& e) noexcept { return e.previous != nullptr; }
+  void set(timer& t, time_point time) noexcept;
+  void clear(timer& t) noexcept;
+  [[nodiscard]] static bool is_set(const timer& t) noexcept { return t.previous != nullptr; }
 
-  /// Calls `f` for each entry whose time has come; it is off the wheel by then, and may be set again.
+  /// Calls `on_expired` for each expired timer. The timer is already cleared; the function may set it again.
   template <class F>
-  void advance(time_point now, const F& f);
-  /// When to look again: nothing is due before. time_point::max() when the wheel is empty.
+  void advance(time_point now, const F& on_expired);
+  /// The earliest time at which a timer may expire. time_point::max() if no timer is set.
   [[nodiscard]] time_point next_deadline() const noexcept;
 
   static constexpr std::chrono::milliseconds slot_duration{64};
@@ -8704,34 +8977,34 @@ class timer_wheel {
   [[nodiscard]] static std::int64_t slot_of(time_point time) noexcept {
     return std::chrono::floor<slot_duration_type>(time.time_since_epoch()).count();
   }
-  void link(timer& e) noexcept;
-  static void unlink(timer& e) noexcept;
+  void link(timer& t) noexcept;
+  static void unlink(timer& t) noexcept;
 
   std::array<timer, slot_count> slots_;
   std::size_t count_ = 0;
-  std::int64_t now_;  // all slots up to this one have been handed out
+  std::int64_t now_;  // the last slot whose timers have expired
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
 template <class F>
-void timer_wheel::advance(time_point now, const F& f) {
+void timer_wheel::advance(time_point now, const F& on_expired) {
   const auto target = slot_of(now);
   if (target > now_ + static_cast<std::int64_t>(slot_count)) now_ = target - static_cast<std::int64_t>(slot_count);
   while (now_ < target && count_ > 0) {
     ++now_;
     timer& head = slots_[static_cast<std::size_t>(now_) % slot_count];
-    timer* const last = head.previous;  // what is set again meanwhile goes behind it
-    for (timer* e = head.next; e != &head;) {
-      timer& one = *e;
-      const bool at_end = e == last;
-      e = e->next;
-      unlink(one);
-      if (one.deadline > now_) {
-        link(one);
+    timer* const last = head.previous;  // a timer that is set again during this loop is added after it
+    for (timer* t = head.next; t != &head;) {
+      timer& current = *t;
+      const bool at_end = t == last;
+      t = t->next;
+      unlink(current);
+      if (current.deadline > now_) {
+        link(current);
       } else {
         --count_;
-        f(one);
+        on_expired(current);
       }
       if (at_end) break;
     }
@@ -8747,33 +9020,33 @@ void timer_wheel::advance(time_point now, const F& f) {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE void timer_wheel::link(timer& e) noexcept {
-  // At the latest in the slot that is looked at last: an entry that is due in a later turn is put there again.
-  auto at = e.deadline <= now_ ? now_ + 1 : e.deadline;
-  if (at > now_ + static_cast<std::int64_t>(slot_count)) at = now_ + static_cast<std::int64_t>(slot_count);
-  timer& head = slots_[static_cast<std::size_t>(at) % slot_count];
-  e.previous = head.previous;
-  e.next = &head;
-  head.previous->next = &e;
-  head.previous = &e;
+WINSVC_INLINE void timer_wheel::link(timer& t) noexcept {
+  // At most one turn ahead. If the deadline is later, `advance` links the timer again at the end of the turn.
+  auto slot = t.deadline <= now_ ? now_ + 1 : t.deadline;
+  if (slot > now_ + static_cast<std::int64_t>(slot_count)) slot = now_ + static_cast<std::int64_t>(slot_count);
+  timer& head = slots_[static_cast<std::size_t>(slot) % slot_count];
+  t.previous = head.previous;
+  t.next = &head;
+  head.previous->next = &t;
+  head.previous = &t;
 }
 
-WINSVC_INLINE void timer_wheel::unlink(timer& e) noexcept {
-  e.previous->next = e.next;
-  e.next->previous = e.previous;
-  e.previous = e.next = nullptr;
+WINSVC_INLINE void timer_wheel::unlink(timer& t) noexcept {
+  t.previous->next = t.next;
+  t.next->previous = t.previous;
+  t.previous = t.next = nullptr;
 }
 
-WINSVC_INLINE void timer_wheel::set(timer& e, time_point time) noexcept {
-  if (is_set(e)) unlink(e);
+WINSVC_INLINE void timer_wheel::set(timer& t, time_point time) noexcept {
+  if (is_set(t)) unlink(t);
   else ++count_;
-  e.deadline = slot_of(time) + 1;  // the slot that begins after it: never early
-  link(e);
+  t.deadline = slot_of(time) + 1;  // the slot that begins after the time: never early
+  link(t);
 }
 
-WINSVC_INLINE void timer_wheel::clear(timer& e) noexcept {
-  if (!is_set(e)) return;
-  unlink(e);
+WINSVC_INLINE void timer_wheel::clear(timer& t) noexcept {
+  if (!is_set(t)) return;
+  unlink(t);
   --count_;
 }
 
@@ -8796,13 +9069,13 @@ WINSVC_INLINE timer_wheel::time_point timer_wheel::next_deadline() const noexcep
 // base/error_codes.hpp
 // =====================================================================================================================
 
-// What system codes mean to the person who meets them: one table of words and remedies. Every error sentence about
-// services and sockets takes its second half from here.
+// Error messages and remedies for system error codes. Every error message about services and sockets takes its reason
+// and its remedy from this table.
 //
-//   explain(1072)->said      // "the service is marked for deletion"
+//   explain(1072)->message   // "the service is marked for deletion"
 //   explain(1072)->hint      // "close the Services window and Task Manager, ..."
 //
-// A code that is not in the table gets the system's own words and no remedy.
+// A code that is not in the table has the message of the system and no remedy.
 // Source: "System Error Codes" and "Windows Sockets Error Codes" in the Win32 documentation.
 
 #include <cstdint>
@@ -8814,15 +9087,15 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// The exit codes of the verbs. Anything else that is not 0 is the system's own code.
+/// Exit codes of the verbs. Any other value except 0 is an error code of the system.
 namespace exit_codes {
 inline constexpr int ok = 0;
 inline constexpr int usage = 2;
 inline constexpr int not_running = 3;    // status
 inline constexpr int not_installed = 4;  // status
-}  // namespace exits
+}  // namespace exit_codes
 
-/// The system codes that decisions are made on.
+/// System error codes that the program tests for.
 namespace win32_error {
 inline constexpr std::uint32_t access_denied = 5, not_supported = 50, call_not_implemented = 120, invalid_level = 124,
                                io_pending = 997, dependent_services_running = 1051, invalid_service_control = 1052,
@@ -8831,65 +9104,69 @@ inline constexpr std::uint32_t access_denied = 5, not_supported = 50, call_not_i
                                service_cannot_accept_control = 1061, service_not_active = 1062,
                                failed_controller_connect = 1063, service_marked_for_delete = 1072,
                                service_exists = 1073, cancelled = 1223, timeout = 1460, invalid_tag = 1733,
-                               invalid_data = 13, address_in_use = 10048, access_to_address = 10013, address_not_available = 10049;
-}
+                               invalid_data = 13, address_in_use = 10048, access_to_address = 10013,
+                               address_not_available = 10049;
+}  // namespace win32_error
 
+/// One row of the table. Message and hint are parts of a sentence; the hint may be empty.
 struct explanation {
   std::uint32_t win32_error;
   std::string_view message;
   std::string_view hint;
 };
 
+/// All rows, in ascending order of the codes.
 inline constexpr explanation explanations[] = {
     {2, "the file was not found", "check the path"},
     {3, "the folder was not found", "check the path"},
     {5, "access denied", "run from an elevated prompt"},
     {50, "not supported on this system", ""},
     {87, "a parameter is not valid", ""},
-    {120, "the service does not handle this control", "hook it in the app, with on_control"},
+    {120, "the service does not handle this control", "add a hook in the app with on_control"},
     {123, "the name is not valid", "use 1 to 256 characters without '/' and '\\'"},
-    {124, "this system does not know the setting", ""},
-    {997, "the service has taken it and is still at work", "look into its log for the end of it"},
+    {124, "this system does not support the setting", ""},
+    {997, "the service has accepted the control and its hook is still running", "read its log for the result"},
     {1051, "other services that depend on it are running", "stop them first, or add --force"},
-    {1052, "the service does not take this control", "pause and continue need hooks of the app"},
+    {1052, "the service does not accept this control", "pause and continue need hooks in the app"},
     {1053, "the service did not respond to the start in time", "read its log and the event log"},
     {1055, "the service database is locked", "try again in a moment"},
-    {1056, "it is running already", "restart it where it has to begin anew"},
+    {1056, "it is already running", "use 'restart' to restart it"},
     {1057, "the account or its password is not valid", "check the name, with its domain, and the password"},
     {1058, "the service is disabled", "install it with --startup auto or --startup manual"},
-    {1059, "its dependencies lead back to it", "give others with --depends"},
+    {1059, "its dependencies form a cycle", "specify others with --depends"},
     {1060, "it is not installed", "install it first"},
-    {1061, "the service cannot take a control now", "wait until it has started or stopped, then try again"},
+    {1061, "the service cannot accept a control now", "wait until it has started or stopped, then try again"},
     {1062, "it is not running", "start it first"},
     {1063, "this process was not started by the service control manager",
-     "use the start verb, or debug for a terminal"},
+     "use 'start' to start the service, or 'debug' to run it in a terminal"},
     {1064, "an exception was thrown in the service", "read its log"},
-    {1066, "the service ended with an error of its own", "read its log"},
+    {1066, "the service ended with a service-specific error", "read its log"},
     {1067, "the process ended unexpectedly", "read its log and the event log"},
-    {1068, "a service it depends on did not start", "start that one first, or look into its log"},
+    {1068, "a service it depends on did not start", "start that service first, or read its log"},
     {1069, "the account could not log on",
-     "give its password anew with update --username ACCOUNT, which also gives the right to log on as a service"},
+     "set its password with update --username ACCOUNT, which also grants the right to log on as a service"},
     {1072, "the service is marked for deletion",
      "close the Services window and Task Manager, which hold it open, then try again"},
-    {1073, "a service of that name exists", "use update, or give the app another name"},
-    {1075, "a service it depends on is not installed", "install that one first, or give others with --depends"},
-    {1077, "it was not started since the machine was", "start it"},
-    {1078, "the display name is taken by another service", "choose another with --display-name"},
-    {1223, "the elevation was refused", "say yes to the question, or run from an elevated prompt"},
-    {1297, "its account lacks a privilege that the app asks for", "give the account that privilege, or use another"},
-    {1326, "the account's name or password is wrong", "give the password anew with update --username ACCOUNT"},
-    {1332, "there is no account of that name", "check the name, with its domain"},
-    {1385, "the account may not log on as a service",
-     "run update --username ACCOUNT, or see whether a group policy denies it"},
-    {1460, "the time ran out", "look with the status verb; allow more with --wait SECONDS"},
-    {10013, "the port is in a range the system keeps for others, or another program owns it exclusively",
+    {1073, "a service with that name exists", "use 'update', or give the app another name"},
+    {1075, "a service it depends on is not installed", "install that service first, or specify others with --depends"},
+    {1077, "it has not been started since boot", "start it"},
+    {1078, "another service has this display name", "choose another with --display-name"},
+    {1223, "the elevation was refused", "accept the elevation request, or run from an elevated prompt"},
+    {1297, "its account lacks a privilege that the app requires",
+     "grant the privilege to the account, or use another account"},
+    {1326, "the account's name or password is wrong", "set the password with update --username ACCOUNT"},
+    {1332, "there is no account with that name", "check the name, with its domain"},
+    {1385, "the account has no right to log on as a service",
+     "run update --username ACCOUNT, or check whether a group policy denies the right"},
+    {1460, "the timeout expired", "check it with 'status'; allow more time with --wait SECONDS"},
+    {10013, "the port is in a range that Windows has reserved, or another program uses it exclusively",
      "choose another port; 'netsh int ipv4 show excludedportrange tcp' lists the ranges"},
-    {10048, "the port is taken", "stop that program, or choose another port with --port"},
+    {10048, "the port is taken", "stop the program that uses it, or choose another port with --port"},
     {10049, "the address does not belong to this machine", "use an address that 'ipconfig' shows, or 0.0.0.0 for all"},
     {11001, "the host name is not known", "use an address, or check the name"},
 };
 
-/// The row for a code, or null.
+/// Returns the row of a code, or null.
 [[nodiscard]] constexpr const explanation* explain(std::uint32_t code) noexcept {
   for (const auto& row : explanations) {
     if (row.win32_error == code) return &row;
@@ -8897,9 +9174,9 @@ inline constexpr explanation explanations[] = {
   return nullptr;
 }
 
-/// The error for a code: words and remedy from the table, or the system's own words.
+/// Returns the error for a code: message and remedy from the table, or `system_error_message` without a remedy.
 [[nodiscard]] error error_with_explanation(std::uint32_t code, std::string operation, std::string subject,
-                                     std::string system_error_message = {});
+                                           std::string system_error_message = {});
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -8914,7 +9191,7 @@ inline namespace WINSVC_ABI {
 namespace model {
 
 WINSVC_INLINE error error_with_explanation(std::uint32_t code, std::string operation, std::string subject,
-                                     std::string system_error_message) {
+                                           std::string system_error_message) {
   if (const explanation* row = explain(code)) {
     return {code, std::move(operation), std::move(subject), std::string(row->message), std::string(row->hint)};
   }
@@ -8931,11 +9208,12 @@ WINSVC_INLINE error error_with_explanation(std::uint32_t code, std::string opera
 // base/flat_json.hpp
 // =====================================================================================================================
 
-// JSON objects of texts and numbers alone, read: what a service says of itself, to its own verbs.
+// Parser for flat JSON objects, which have only strings and unsigned numbers: the live status and the saved state of a
+// service.
 //
-//   parse_flat_object("{\"pid\":7,\"url\":\"http://...\"}")->find("pid")->text    // "7"
+//   number_of(*parse_flat_object("{\"pid\":7,\"url\":\"http://...\"}"), "pid")    // 7
 //
-// It reads what base/json_text.hpp writes of such members, in any order, and nothing else: anything else is no answer.
+// It accepts the JSON that base/json_writer.hpp writes for such members, in any order, and rejects all other JSON.
 
 #include <algorithm>
 #include <cstddef>
@@ -8950,18 +9228,20 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
+/// Value of a member.
 struct flat_value {
-  std::string text;  ///< of a number, its digits
+  std::string text;  ///< the string, or the digits of a number
   bool is_number = false;
 };
 using flat_object = std::map<std::string, flat_value>;
 
+/// Parses an object, with or without a line end after it. Returns nullopt for any other text.
 [[nodiscard]] std::optional<flat_object> parse_flat_object(std::string_view s);
 
-/// The member's text; "" where there is none.
-[[nodiscard]] std::string text_of(const flat_object& o, const std::string& name);
-/// The member's number; 0 where there is none.
-[[nodiscard]] std::uint64_t number_of(const flat_object& o, const std::string& name);
+/// Returns the text of a member; "" if the member is missing.
+[[nodiscard]] std::string text_of(const flat_object& object, const std::string& name);
+/// Returns the number of a member; 0 if the member is missing or is not a number.
+[[nodiscard]] std::uint64_t number_of(const flat_object& object, const std::string& name);
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -8975,17 +9255,17 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE std::string text_of(const flat_object& o, const std::string& name) {
-  const auto found = o.find(name);
-  return found == o.end() ? std::string() : found->second.text;
+WINSVC_INLINE std::string text_of(const flat_object& object, const std::string& name) {
+  const auto found = object.find(name);
+  return found == object.end() ? std::string() : found->second.text;
 }
-WINSVC_INLINE std::uint64_t number_of(const flat_object& o, const std::string& name) {
+WINSVC_INLINE std::uint64_t number_of(const flat_object& object, const std::string& name) {
   std::uint64_t number = 0;
-  static_cast<void>(strings::parse_number(text_of(o, name), ~std::uint64_t{0}, number));
+  static_cast<void>(strings::parse_number(text_of(object, name), ~std::uint64_t{0}, number));
   return number;
 }
 
-/// A JSON string at the front of `s`, which moves past it. The escapes that json_quoted writes, and no others.
+/// Parses a JSON string at the front of `s` and removes it from `s`. Accepts only the escapes that json_quoted writes.
 WINSVC_INLINE std::optional<std::string> parse_json_string(std::string_view& s) {
   if (s.empty() || s[0] != '"') return std::nullopt;
   std::string out;
@@ -9061,16 +9341,18 @@ WINSVC_INLINE std::optional<flat_object> parse_flat_object(std::string_view s) {
 // settings/registry.hpp
 // =====================================================================================================================
 
-// The settings of an app: what it declares, where the values come from, and what becomes of them at a reload.
+// Registry of the settings of an app: finds their values in the sources, reports errors, and reloads the settings file.
 //
-//   settings all;
-//   all.from(sources);                                   // command line, environment, file: strongest first
-//   auto greeting = all.declare(std::make_shared<typed_setting<std::string>>("greeting", "hello", "what to say"));
-//   if (const auto wrong = all.faults(); !wrong.empty()) ...
-//   greeting->get();                                     // from any thread
+//   setting_registry registry;
+//   registry.set_sources(sources);       // command line, environment, settings file: strongest first
+//   const auto greeting = std::make_shared<typed_setting<std::string>>("greeting", "hello", "text of the response");
+//   registry.declare(greeting);
+//   if (const auto errors = registry.errors(); !errors.empty()) ...
+//   greeting->get();                     // from any thread
 //
-// A setting has its value as soon as it is declared; a value that cannot be taken leaves it at its default, and is one
-// of the `errors`, with which nothing starts. A reload takes all values, or none.
+// A setting has its value as soon as it is declared. If the value is invalid, the setting keeps its default and
+// `errors` has the reason; a service with errors does not start. A reload applies all new values or no value. It does
+// not read files: the caller passes their content.
 
 #include <cstddef>
 #include <cstdint>
@@ -9087,76 +9369,83 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// Where values may stand.
+/// Sources of the values.
 struct setting_sources {
   struct command_line_value {
     std::string name, value;
-    std::string option = "--set";  ///< how it was said
+    std::string option = "--set";  ///< option that the user typed, for messages
   };
-  std::vector<command_line_value> command_line;  ///< of two for one name the last counts
-  /// The value of a variable, by its name.
+  std::vector<command_line_value> command_line;  ///< if a name occurs twice, the last value wins
+  /// Returns the value of an environment variable.
   std::function<std::optional<std::string>(const std::string&)> environment;
-  std::string prefix;     ///< of the names of variables: HELLO
-  std::string path;       ///< of the file
-  std::string file_name;  ///< the same as it is shown
-  std::optional<std::string> content;  ///< as it was read
-  std::optional<settings_file> file;
-  std::optional<error> file_error;  ///< why there is none, where there should be one
+  std::string prefix;                  ///< prefix of the environment variables, such as HELLO
+  std::string path;                    ///< path of the settings file
+  std::string file_name;               ///< name of the settings file in messages
+  std::optional<std::string> content;  ///< content of the settings file
+  std::optional<settings_file> file;   ///< the parsed content
+  std::optional<error> file_error;     ///< reason why the file could not be read
 
-  /// HELLO_STORE_PATH for `store.path`.
+  /// Returns the environment variable of a setting: HELLO_STORE_PATH for `store.path`.
   [[nodiscard]] std::string variable(std::string_view name) const;
 };
-/// Letters and digits of a service's name, capital; '_' for the rest.
+/// Returns the service name in capital letters, with '_' for each character that is not a letter or a digit.
 [[nodiscard]] std::string variable_prefix(std::string_view service_name);
 
-/// All of them.
+/// The settings of an app with their sources.
 class setting_registry {
  public:
   using list = std::vector<std::shared_ptr<setting_base>>;
 
-  /// Where values stand. Before the first is declared, or again later, for all of them.
-  void set_sources(setting_sources where);
+  /// Sets the sources and reads the values of all declared settings again.
+  void set_sources(setting_sources sources);
   [[nodiscard]] const setting_sources& sources() const noexcept { return sources_; }
   [[nodiscard]] bool empty() const noexcept { return settings_.empty(); }
 
-  /// Variables of the environment have this name in theirs.
+  /// Sets the prefix of the environment variables.
   void set_service_name(std::string_view service_name) { sources_.prefix = variable_prefix(service_name); }
 
-  /// Gives it the value that it would have, or leaves it at its default: for what has to be known before App says it.
+  /// Sets the value of a setting that is not declared yet, for settings that are needed before the app runs. The
+  /// setting keeps its default if there is no value or the value is invalid.
   void load_early(setting_base& setting) const {
-    setting_source from;
-    static_cast<void>(stage(setting, from));
+    setting_source source;
+    static_cast<void>(stage(setting, source));
     setting.commit();
   }
-  /// Takes its value. Throws setup_error for a name that is none, or taken.
+  /// Adds a setting and sets its value. Throws setup_error if the name is invalid or already declared, or if another
+  /// setting has the same environment variable.
   void declare(std::shared_ptr<setting_base> setting);
   [[nodiscard]] const list& settings() const noexcept { return settings_; }
   [[nodiscard]] setting_base* find(std::string_view name) const noexcept;
 
-  /// What is wrong with the sources, in their order, once all settings are declared: values that are not taken, names
-  /// that nobody declared, lines of the file that say nothing. Each is a sentence with its place.
+  /// Returns the errors in the sources: invalid values, names that no setting has, and malformed lines of the file.
+  /// Call it after all settings are declared. Each error has its location.
   [[nodiscard]] std::vector<error> errors() const;
 
-  /// What a reload did.
+  /// Result of a reload.
   struct reload_result {
-    std::vector<error> faults;         ///< if any: nothing was changed
-    std::vector<std::string> changes;  ///< "greeting: 'hi', was 'hello' (hello.ini:3)"
-    std::vector<std::string> changes_after_restart;    ///< the same, of those that hold from the next start on
+    std::vector<error> faults;                       ///< if not empty: no value was changed
+    std::vector<std::string> changes;                ///< "greeting: 'hi', was 'hello' (hello.ini:3)"
+    std::vector<std::string> changes_after_restart;  ///< the same for settings that need a restart
   };
-  /// From one thread at a time.
-  reload_result reload(std::optional<settings_file> file, std::optional<error> fault = {});
+  /// Replaces the settings file and applies its values, or keeps the old file and all values if there are errors.
+  /// `file_error`: reason why the file could not be read. Not thread-safe.
+  reload_result reload(std::optional<settings_file> file, std::optional<error> file_error = {});
 
-  /// A setting as it is shown: any thread may ask.
+  /// A setting as it is shown, with stars for a secret.
   struct setting_view {
     std::string name, value, origin, default_text, kind, help;
     bool secret = false, needs_restart = false;
   };
+  /// Returns all settings, in the order of their declaration. Thread-safe.
   [[nodiscard]] std::vector<setting_view> views() const;
 
  private:
-  void find_value(const setting_base& setting, const std::function<void(std::string_view, setting_source)>& use) const;
-  [[nodiscard]] std::optional<error> stage(setting_base& setting, setting_source& from) const;
-  [[nodiscard]] error unknown_setting_error(std::string_view name, const setting_source& at, std::uint32_t code) const;
+  using value_callback = std::function<void(std::string_view, setting_source)>;
+
+  void find_value(const setting_base& setting, const value_callback& use) const;
+  [[nodiscard]] std::optional<error> stage(setting_base& setting, setting_source& source) const;
+  [[nodiscard]] error unknown_setting_error(std::string_view name, const setting_source& source,
+                                            std::uint32_t code) const;
   [[nodiscard]] std::string file_location(const settings_file::setting_line& row) const {
     return sources_.file_name + ':' + std::to_string(row.line);
   }
@@ -9164,7 +9453,7 @@ class setting_registry {
   setting_sources sources_;
   list settings_;
   std::vector<error> value_errors_;
-  mutable std::mutex mutex_;  // of the origins
+  mutable std::mutex mutex_;  // protects the origins of the settings
 };
 
 }  // namespace model
@@ -9199,124 +9488,130 @@ WINSVC_INLINE setting_base* setting_registry::find(std::string_view name) const 
   return nullptr;
 }
 
-/// Calls `use` with the strongest value, or not at all.
-WINSVC_INLINE void setting_registry::find_value(const setting_base& setting,
-                              const std::function<void(std::string_view, setting_source)>& use) const {
+/// Calls `use` with the value of the strongest source; does not call it if no source has a value.
+WINSVC_INLINE void setting_registry::find_value(const setting_base& setting, const value_callback& use) const {
   using kind = setting_source::kind;
-  for (auto given = sources_.command_line.rbegin(); given != sources_.command_line.rend(); ++given) {
-    if (setting_name(given->name) == setting.name()) return use(given->value, {kind::command_line, given->option});
+  for (auto entry = sources_.command_line.rbegin(); entry != sources_.command_line.rend(); ++entry) {
+    if (setting_name(entry->name) == setting.name()) return use(entry->value, {kind::command_line, entry->option});
   }
   const std::string variable = sources_.variable(setting.name());
-  const auto set = sources_.environment ? sources_.environment(variable) : std::nullopt;
-  if (set) return use(*set, {kind::environment, variable});
+  const auto value = sources_.environment ? sources_.environment(variable) : std::nullopt;
+  if (value) return use(*value, {kind::environment, variable});
   if (!sources_.file) return;
   for (const auto& row : sources_.file->rows) {
     if (row.name == setting.name()) return use(row.value, {kind::file, file_location(row)});
   }
 }
 
-/// Nothing, or what is wrong with the value it has; then its default is staged.
-WINSVC_INLINE std::optional<error> setting_registry::stage(setting_base& setting, setting_source& from) const {
-  std::optional<error> wrong;
+/// Stages the value of the strongest source. If it is invalid, stages the default and returns the error.
+WINSVC_INLINE std::optional<error> setting_registry::stage(setting_base& setting, setting_source& source) const {
+  std::optional<error> value_error;
   setting.stage_default();
-  from = {};
+  source = {};
   find_value(setting, [&](std::string_view value, setting_source origin) {
     const bool in_file = origin.kind_of_source == setting_source::kind::file;
-    const bool spoken = origin.kind_of_source == setting_source::kind::command_line;
-    if (spoken && setting.secret) {
-      wrong = error{0, {}, {}, "'" + setting.name() + "' is a secret, and a command line is no place for one: every user of "
-                               "the machine can read it",
-                    "write it into the settings file"};
+    const bool on_command_line = origin.kind_of_source == setting_source::kind::command_line;
+    if (on_command_line && setting.secret) {
+      value_error = error{0, {}, {},
+                          "'" + setting.name() +
+                              "' is a secret and is not accepted on a command line, which every user of this machine "
+                              "can read",
+                          "write it to the settings file"};
     } else if (const auto reason = setting.stage(value, in_file)) {
       const std::string message = '\'' + setting.name() + "' " + *reason;
-      wrong = spoken ? error{0, {}, {}, origin.location + ": " + message, {}}
-                     : error{win32_error::invalid_data, "read", origin.location, message, {}};
+      value_error = on_command_line ? error{0, {}, {}, origin.location + ": " + message, {}}
+                                    : error{win32_error::invalid_data, "read", origin.location, message, {}};
     } else {
-      from = std::move(origin);
+      source = std::move(origin);
     }
   });
-  return wrong;
+  return value_error;
 }
 
-WINSVC_INLINE void setting_registry::set_sources(setting_sources where) {
-  sources_ = std::move(where);
+WINSVC_INLINE void setting_registry::set_sources(setting_sources sources) {
+  sources_ = std::move(sources);
   value_errors_.clear();
   const std::lock_guard lock(mutex_);
   for (const auto& setting : settings_) {
-    if (auto wrong = stage(*setting, setting->origin)) value_errors_.push_back(*std::move(wrong));
+    if (auto value_error = stage(*setting, setting->origin)) value_errors_.push_back(*std::move(value_error));
     setting->commit();
   }
 }
 
 WINSVC_INLINE void setting_registry::declare(std::shared_ptr<setting_base> setting) {
+  const std::string subject = "setting '" + setting->name() + "' (" + setting->location.to_string() + "): ";
   if (!is_setting_name(setting->name()))
-    throw setup_error("setting '" + setting->name() + "' (" + setting->location.to_string() +
-                      "): a name has letters, digits, '_' and '-', with dots between");
+    throw setup_error(subject + "a name consists of letters, digits, '_' and '-', separated by dots");
   if (const auto* other = find(setting->name()))
-    throw setup_error("setting '" + setting->name() + "' (" + setting->location.to_string() + "): it is declared at " +
-                      other->location.to_string() + " already");
+    throw setup_error(subject + "it is already declared at " + other->location.to_string());
   for (const auto& other : settings_) {
     if (sources_.variable(other->name()) == sources_.variable(setting->name()))
-      throw setup_error("setting '" + setting->name() + "' (" + setting->location.to_string() + "): in the environment it has the name of '" +
-                        other->name() + "' (" + other->location.to_string() + ")");
+      throw setup_error(subject + "it has the same environment variable as '" + other->name() + "' (" +
+                        other->location.to_string() + ")");
   }
   const std::lock_guard lock(mutex_);
-  if (auto wrong = stage(*setting, setting->origin)) value_errors_.push_back(*std::move(wrong));
+  if (auto value_error = stage(*setting, setting->origin)) value_errors_.push_back(*std::move(value_error));
   setting->commit();
   settings_.push_back(std::move(setting));
 }
 
-WINSVC_INLINE error setting_registry::unknown_setting_error(std::string_view name, const setting_source& at, std::uint32_t code) const {
+WINSVC_INLINE error setting_registry::unknown_setting_error(std::string_view name, const setting_source& source,
+                                                            std::uint32_t code) const {
   std::vector<std::string_view> known;
   for (const auto& setting : settings_) known.push_back(setting->name());
-  const auto near_one = strings::closest_match(name, known);
+  const auto best = strings::closest_match(name, known);
   const std::string message = "there is no setting '" + std::string(strings::truncate(name, 80)) + '\'';
-  std::string hint = near_one.empty() ? "'config' lists them" : "did you mean '" + std::string(near_one) + "'?";
-  if (code == 0) return {0, {}, {}, at.location + ": " + message, std::move(hint)};
-  return {code, "read", at.location, message, std::move(hint)};
+  std::string hint = best.empty() ? "'config' lists the settings" : "did you mean '" + std::string(best) + "'?";
+  if (code == 0) return {0, {}, {}, source.location + ": " + message, std::move(hint)};
+  return {code, "read", source.location, message, std::move(hint)};
 }
 
 WINSVC_INLINE std::vector<error> setting_registry::errors() const {
   std::vector<error> out;
-  for (const auto& given : sources_.command_line) {
-    if (!find(setting_name(given.name)))
-      out.push_back(unknown_setting_error(given.name, {setting_source::kind::command_line, given.option}, 0));
+  for (const auto& entry : sources_.command_line) {
+    if (!find(setting_name(entry.name)))
+      out.push_back(unknown_setting_error(entry.name, {setting_source::kind::command_line, entry.option}, 0));
   }
   out.insert(out.end(), value_errors_.begin(), value_errors_.end());
   if (sources_.file_error) out.push_back(*sources_.file_error);
   if (!sources_.file) return out;
-  for (const auto& f : sources_.file->errors)
-    out.push_back({win32_error::invalid_data, "read", sources_.file_name + ':' + std::to_string(f.line), f.message, f.hint});
+  for (const auto& e : sources_.file->errors) {
+    const std::string location = sources_.file_name + ':' + std::to_string(e.line);
+    out.push_back({win32_error::invalid_data, "read", location, e.message, e.hint});
+  }
   for (const auto& row : sources_.file->rows) {
-    if (!find(row.name)) out.push_back(unknown_setting_error(row.name, {setting_source::kind::file, file_location(row)}, win32_error::invalid_data));
+    if (find(row.name)) continue;
+    const setting_source source{setting_source::kind::file, file_location(row)};
+    out.push_back(unknown_setting_error(row.name, source, win32_error::invalid_data));
   }
   return out;
 }
 
-WINSVC_INLINE setting_registry::reload_result setting_registry::reload(std::optional<settings_file> file, std::optional<error> fault) {
+WINSVC_INLINE setting_registry::reload_result setting_registry::reload(std::optional<settings_file> file,
+                                                                      std::optional<error> file_error) {
   reload_result report;
-  auto before = std::exchange(sources_.file, std::move(file));
-  auto fault_before = std::exchange(sources_.file_error, std::move(fault));
-  auto wrong_before = std::move(value_errors_);
+  auto old_file = std::exchange(sources_.file, std::move(file));
+  auto old_file_error = std::exchange(sources_.file_error, std::move(file_error));
+  auto old_value_errors = std::move(value_errors_);
   value_errors_.clear();
   std::vector<setting_source> origins(settings_.size());
   for (std::size_t i = 0; i < settings_.size(); ++i) {
-    if (auto wrong = stage(*settings_[i], origins[i])) value_errors_.push_back(*std::move(wrong));
+    if (auto value_error = stage(*settings_[i], origins[i])) value_errors_.push_back(*std::move(value_error));
   }
   report.faults = errors();
   if (!report.faults.empty()) {
-    sources_.file = std::move(before);
-    sources_.file_error = std::move(fault_before);
-    value_errors_ = std::move(wrong_before);
+    sources_.file = std::move(old_file);
+    sources_.file_error = std::move(old_file_error);
+    value_errors_ = std::move(old_value_errors);
     return report;
   }
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < settings_.size(); ++i) {
     setting_base& setting = *settings_[i];
-    const std::string was = setting.text(), is = setting.staged_text();
-    if (was != is) {
-      const std::string line = setting.secret ? setting.name() + " (" + origins[i].text() + ')'
-                                          : setting.name() + ": '" + is + "', was '" + was + "' (" + origins[i].text() + ')';
+    const std::string old_text = setting.text(), new_text = setting.staged_text();
+    if (old_text != new_text) {
+      const std::string values = setting.secret ? "" : ": '" + new_text + "', was '" + old_text + '\'';
+      const std::string line = setting.name() + values + " (" + origins[i].text() + ')';
       (setting.needs_restart ? report.changes_after_restart : report.changes).push_back(line);
       if (setting.needs_restart) continue;
     }
@@ -9330,8 +9625,9 @@ WINSVC_INLINE std::vector<setting_registry::setting_view> setting_registry::view
   std::vector<setting_view> out;
   const std::lock_guard lock(mutex_);
   for (const auto& setting : settings_) {
-    out.push_back({setting->name(), setting->masked_value(setting->text()), setting->origin.text(), setting->masked_value(setting->default_text()),
-                   setting->kind(), setting->help(), setting->secret, setting->needs_restart});
+    out.push_back({setting->name(), setting->masked_value(setting->text()), setting->origin.text(),
+                   setting->masked_value(setting->default_text()), setting->kind(), setting->help(), setting->secret,
+                   setting->needs_restart});
   }
   return out;
 }
@@ -9346,19 +9642,19 @@ WINSVC_INLINE std::vector<setting_registry::setting_view> setting_registry::view
 // route/pattern.hpp
 // =====================================================================================================================
 
-// The paths a route serves, as one line of text, and how two of them relate.
+// pattern: the path of a route, parsed; and the relation of two patterns.
 //
-//   parse_pattern("/users/{id}")            // one segment, not empty:           /users/7
-//   parse_pattern("/files/{path...}")       // all the rest, also an empty one:  /files/  /files/a/b  (not /files)
-//   compare(a, b), witness(a, b)            // relation::overlap, "/x/y"
+//   parse_pattern("/users/{id}")            // one segment, not empty:              /users/7
+//   parse_pattern("/files/{path...}")       // the rest of the path, may be empty:  /files/  /files/a/b  (not /files)
+//   compare(a, b), common_path(a, b)        // relation::overlap, "/x/y"
 //
-//   pattern   = 1*( "/" segment )           only the last segment may be empty: "/users/" is another path than "/users"
-//   segment   = literal / "{" name "}" / "{" name "...}"          "..." in the last segment alone
-//   name      = ( letter / "_" ) *( letter / digit / "_" )        each name once
+//   pattern   = 1*( "/" segment )           only the last segment may be empty: "/users/" and "/users" are different
+//   segment   = literal / "{" name "}" / "{" name "...}"          "..." only in the last segment
+//   name      = ( letter / "_" ) *( letter / digit / "_" )        unique within the pattern
 //   literal   = decoded UTF-8 text without "/" "{" "}" "?" "#", controls, and escapes: write "\u00FC", not "%C3%BC"
 //
-// It has no wildcards inside a segment, no optional parts and no regular expressions: with these three kinds, which of
-// two patterns is meant for a path can be decided when they are registered.
+// There are no wildcards within a segment, no optional parts and no regular expressions. With these three kinds of
+// segments, registration can decide which of two patterns a path belongs to.
 
 #include <algorithm>
 #include <cstddef>
@@ -9370,29 +9666,30 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// One piece between slashes.
+/// The part of a pattern between two slashes.
 struct segment {
   enum class segment_kind { literal, parameter, tail };
   segment_kind kind = segment_kind::literal;
-  std::string text;  ///< of a literal: what a decoded segment must equal; else the name
+  std::string text;  ///< of a literal: the decoded segment; else the name of the parameter
 };
 
 /// A parsed pattern. A value: copy it, compare it, print its `text`.
 struct pattern {
   std::string text;
-  std::vector<segment> segments;   ///< at least one: "/" is one empty literal
-  std::vector<std::string> names;  ///< of the parameters, in their order; the tail's is the last
+  std::vector<segment> segments;   ///< at least one segment: "/" is one empty literal
+  std::vector<std::string> names;  ///< names of the parameters in order; the name of the tail is the last
 };
 
-/// Parses, or throws a setup_error that shows the pattern, the offset and what is wrong there.
+/// Parses a pattern. Throws setup_error with the pattern, the offset and the reason.
 [[nodiscard]] pattern parse_pattern(std::string_view text);
 
-/// How the paths of one pattern lie to those of another: equal, within, around, crossing, apart.
+/// The relation of the set of paths that pattern a matches to that of pattern b: equal, a subset, a superset, neither
+/// but with common paths, or without common paths.
 enum class relation { same, more_specific, more_general, overlap, disjoint };
 
 [[nodiscard]] relation compare(const pattern& a, const pattern& b) noexcept;
 
-/// A path that both match, percent-encoded as a client would send it; empty when there is none.
+/// A path that both patterns match, percent-encoded as a client sends it. Empty if the patterns are disjoint.
 [[nodiscard]] std::string common_path(const pattern& a, const pattern& b);
 
 }  // namespace route
@@ -9407,12 +9704,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-WINSVC_INLINE void throw_bad_pattern(std::string_view text, std::size_t position, std::string_view what) {
-  std::string shown(text);
-  for (char& c : shown) {
-    if (static_cast<unsigned char>(c) < 0x20) c = '?';  // a NUL would end the sentence here
+WINSVC_INLINE void throw_bad_pattern(std::string_view text, std::size_t position, std::string_view reason) {
+  std::string printable(text);
+  for (char& c : printable) {
+    if (static_cast<unsigned char>(c) < 0x20) c = '?';  // a NUL would end the message
   }
-  throw setup_error("pattern '" + shown + "': " + std::string(what) + " (at offset " + std::to_string(position) + ")");
+  throw setup_error("pattern '" + printable + "': " + std::string(reason) + " (at offset " + std::to_string(position) +
+                    ")");
 }
 
 WINSVC_INLINE bool is_identifier(std::string_view s) noexcept {
@@ -9421,49 +9719,54 @@ WINSVC_INLINE bool is_identifier(std::string_view s) noexcept {
          std::all_of(s.begin(), s.end(), [&](char c) { return letter(c) || strings::is_digit(c); });
 }
 
-/// Characters that no segment may hold, wherever they stand.
+/// Throws for characters that a pattern must not contain at any position.
 WINSVC_INLINE void check_pattern_text(std::string_view text) {
   for (std::size_t position = 0; position < text.size();) {
-    const std::size_t here = position;
+    const std::size_t begin = position;
     const char32_t c = strings::next_code_point(text, position);
-    if (c == '?' || c == '#') throw_bad_pattern(text, here, "a pattern is a path alone, without '?' and '#'");
-    if (c < 0x20 || c == 0x7F) throw_bad_pattern(text, here, "control character");
-    if (c == '%' && escaped_byte(text, here) >= 0) {
-      throw_bad_pattern(text, here, "escape; write the character itself, patterns are compared decoded");
+    if (c == '?' || c == '#') throw_bad_pattern(text, begin, "a pattern is only a path, without '?' and '#'");
+    if (c < 0x20 || c == 0x7F) throw_bad_pattern(text, begin, "control character");
+    if (c == '%' && escaped_byte(text, begin) >= 0) {
+      throw_bad_pattern(text, begin, "percent-encoded character; write the character itself");
     }
-    // U+FFFD is three bytes when it is really written; one byte is the mark of what is not UTF-8.
-    if (c == 0xFFFD && position - here == 1) {
-      throw_bad_pattern(text, here, "not UTF-8; save the file as UTF-8 (and compile with /utf-8)");
+    // A real U+FFFD has three bytes; U+FFFD for one byte means that the byte is not UTF-8.
+    if (c == 0xFFFD && position - begin == 1) {
+      throw_bad_pattern(text, begin, "not UTF-8; save the source file as UTF-8 and, with MSVC, compile with /utf-8");
     }
   }
 }
 
-/// The segment `piece`, which stands at `at` in `text`.
-WINSVC_INLINE segment parse_segment(std::string_view text, std::size_t position, std::string_view chunk, bool last) {
-  const auto open = chunk.find('{');
-  const auto close = chunk.find('}');
+/// Parses the segment `raw`, which begins at `position` in `text`.
+WINSVC_INLINE segment parse_segment(std::string_view text, std::size_t position, std::string_view raw, bool last) {
+  const auto open = raw.find('{');
+  const auto close = raw.find('}');
   constexpr auto none = std::string_view::npos;
   if (open == none && close == none) {
-    if (chunk.empty() && !last) throw_bad_pattern(text, position, "empty segment; only the last one may be");
-    return {segment::segment_kind::literal, std::string(chunk)};
+    if (raw.empty() && !last) throw_bad_pattern(text, position, "empty segment; only the last segment may be empty");
+    return {segment::segment_kind::literal, std::string(raw)};
   }
   if (open == none) throw_bad_pattern(text, position + close, "'}' without '{'");
   if (close == none) throw_bad_pattern(text, position + open, "'{' without '}'");
-  if (open != 0 || close + 1 != chunk.size()) {
-    throw_bad_pattern(text, position, "a parameter is a whole segment, without text before or after its braces");
+  if (open != 0 || close + 1 != raw.size()) {
+    throw_bad_pattern(text, position, "a parameter must be a whole segment, without text before '{' or after '}'");
   }
 
-  std::string_view name = chunk.substr(1, chunk.size() - 2);
+  std::string_view name = raw.substr(1, raw.size() - 2);
   const bool tail = name.size() >= 3 && name.substr(name.size() - 3) == "...";
   if (tail) name.remove_suffix(3);
   if (name.empty()) throw_bad_pattern(text, position, "parameter without a name");
-  if (!is_identifier(name)) throw_bad_pattern(text, position + 1, "a parameter's name is letters, digits and '_'");
-  if (tail && !last) throw_bad_pattern(text, position, "'...' takes all the rest, so it must be the last segment");
+  if (!is_identifier(name)) {
+    throw_bad_pattern(text, position + 1,
+                      "a parameter name begins with a letter or '_' and has only letters, digits and '_'");
+  }
+  if (tail && !last) {
+    throw_bad_pattern(text, position, "'...' matches the rest of the path, so it must be the last segment");
+  }
   return {tail ? segment::segment_kind::tail : segment::segment_kind::parameter, std::string(name)};
 }
 
 WINSVC_INLINE pattern parse_pattern(std::string_view text) {
-  if (text.empty() || text[0] != '/') throw_bad_pattern(text, 0, "a pattern begins with '/'");
+  if (text.empty() || text[0] != '/') throw_bad_pattern(text, 0, "a pattern must begin with '/'");
   check_pattern_text(text);
 
   pattern parsed;
@@ -9474,7 +9777,7 @@ WINSVC_INLINE pattern parse_pattern(std::string_view text) {
     segment next = parse_segment(text, position, text.substr(position, last ? slash : slash - position), last);
     if (next.kind != segment::segment_kind::literal) {
       if (std::find(parsed.names.begin(), parsed.names.end(), next.text) != parsed.names.end()) {
-        throw_bad_pattern(text, position + 1, "the name '" + next.text + "' is there already");
+        throw_bad_pattern(text, position + 1, "duplicate parameter name '" + next.text + "'");
       }
       parsed.names.push_back(next.text);
     }
@@ -9484,44 +9787,45 @@ WINSVC_INLINE pattern parse_pattern(std::string_view text) {
   }
 }
 
-/// What two segments say together with what the ones before them said.
-constexpr relation combine_relations(relation before, relation here) noexcept {
-  if (before == relation::disjoint || here == relation::disjoint) return relation::disjoint;
-  if (before == relation::same || before == here) return here;
-  return here == relation::same ? before : relation::overlap;
+/// Combines the relation of the previous segments with the relation of the next two segments.
+constexpr relation combine_relations(relation previous, relation next) noexcept {
+  if (previous == relation::disjoint || next == relation::disjoint) return relation::disjoint;
+  if (previous == relation::same || previous == next) return next;
+  return next == relation::same ? previous : relation::overlap;
 }
 
 WINSVC_INLINE relation compare(const segment& a, const segment& b) noexcept {
-  using sort = segment::segment_kind;
-  if (a.kind == b.kind) return a.kind != sort::literal || a.text == b.text ? relation::same : relation::disjoint;
-  if (a.kind == sort::tail) return relation::more_general;
-  if (b.kind == sort::tail) return relation::more_specific;
-  const segment& literal = a.kind == sort::literal ? a : b;
+  using kind = segment::segment_kind;
+  if (a.kind == b.kind) return a.kind != kind::literal || a.text == b.text ? relation::same : relation::disjoint;
+  if (a.kind == kind::tail) return relation::more_general;
+  if (b.kind == kind::tail) return relation::more_specific;
+  const segment& literal = a.kind == kind::literal ? a : b;
   if (literal.text.empty()) return relation::disjoint;  // a parameter is never empty
-  return a.kind == sort::literal ? relation::more_specific : relation::more_general;
+  return a.kind == kind::literal ? relation::more_specific : relation::more_general;
 }
 
 WINSVC_INLINE relation compare(const pattern& a, const pattern& b) noexcept {
-  relation sum = relation::same;
+  relation combined = relation::same;
   for (std::size_t i = 0; i < a.segments.size() && i < b.segments.size(); ++i) {
-    sum = combine_relations(sum, compare(a.segments[i], b.segments[i]));
-    if (sum == relation::disjoint) return sum;
-    const bool tail = a.segments[i].kind == segment::segment_kind::tail || b.segments[i].kind == segment::segment_kind::tail;
-    if (tail) return sum;  // it covers whatever the other one still has
+    combined = combine_relations(combined, compare(a.segments[i], b.segments[i]));
+    if (combined == relation::disjoint) return combined;
+    constexpr auto tail = segment::segment_kind::tail;
+    if (a.segments[i].kind == tail || b.segments[i].kind == tail) return combined;  // a tail matches any rest
   }
-  return a.segments.size() == b.segments.size() ? sum : relation::disjoint;
+  return a.segments.size() == b.segments.size() ? combined : relation::disjoint;
 }
 
 WINSVC_INLINE std::string common_path(const pattern& a, const pattern& b) {
   if (compare(a, b) == relation::disjoint) return {};
-  using sort = segment::segment_kind;
+  using kind = segment::segment_kind;
   std::string path;
   for (std::size_t i = 0; i < (std::max)(a.segments.size(), b.segments.size()); ++i) {
-    // The narrower of the two segments; beyond a tail, the other pattern's. A parameter is shown as its name.
-    const segment* narrow = i < a.segments.size() ? &a.segments[i] : &b.segments[i];
-    if (i < b.segments.size() && b.segments[i].kind < narrow->kind) narrow = &b.segments[i];
-    path += '/' + percent_encode_segment(narrow->text);
-    if (narrow->kind == sort::tail) break;
+    // The more specific of the two segments; after a tail, the segment of the other pattern. The value of a parameter
+    // is its name.
+    const segment* specific = i < a.segments.size() ? &a.segments[i] : &b.segments[i];
+    if (i < b.segments.size() && b.segments[i].kind < specific->kind) specific = &b.segments[i];
+    path += '/' + percent_encode_segment(specific->text);
+    if (specific->kind == kind::tail) break;
   }
   return path;
 }
@@ -9536,17 +9840,17 @@ WINSVC_INLINE std::string common_path(const pattern& a, const pattern& b) {
 // route/table.hpp
 // =====================================================================================================================
 
-// The routes of an app as a tree of segments: which one serves a path, and if none does, what could be asked instead.
+// table: finds the route of a request path, in a tree of segments. If no route matches, it reports the allowed methods.
 //
 //   table routes;
-//   routes.add(method::get, "/users/{id}", 0, source::here());
-//   routes.add(method::get, "/users/me", 1, source::here());
-//   routes.match(method::get, "/users/me")       // found, id 1: a literal beats a parameter beats a tail
+//   routes.add(method::get, "/users/{id}", 0, source_location::current());
+//   routes.add(method::get, "/users/me", 1, source_location::current());
+//   routes.match(method::get, "/users/me")       // matched, id 1: a literal precedes a parameter
 //   routes.match(method::post, "/users/7")       // method_not_allowed, allowed.allow() == "GET, HEAD, OPTIONS"
 //
-// A match costs by the depth of the path, not by the number of routes, and one of a path without parameters allocates
-// nothing. What is served does not depend on the order of registration: where two routes could claim one path with
-// equal right, `add` throws. It holds ids, not handlers, and answers nothing itself.
+// The time of a match depends on the number of segments, not on the number of routes. A match of a path without
+// parameters allocates nothing. The result does not depend on the order of registration: if two routes match one path
+// with equal precedence, `add` throws. The table stores ids of routes, not handlers, and sends no responses.
 
 #include <algorithm>
 #include <array>
@@ -9562,19 +9866,26 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// The answers: serve it, 404, 405 (or 204 to OPTIONS) with Allow, 400, and 503 while the service is paused (which the
-/// table itself never says).
+/// The result of a match, and the response that follows from it.
+///
+/// | outcome            | response                                     |
+/// |--------------------|----------------------------------------------|
+/// | matched            | of the handler                               |
+/// | not_found          | 404                                          |
+/// | method_not_allowed | 405 with Allow; 204 with Allow for OPTIONS   |
+/// | bad_path           | 400                                          |
+/// | paused             | 503; set by the caller, never by the table   |
 enum class match_outcome { matched, not_found, method_not_allowed, bad_path, paused };
 
 struct match_result {
   match_outcome outcome = match_outcome::not_found;
-  std::size_t route_id = 0;                ///< of the route, when found
-  std::vector<std::string> values;   ///< of its parameters, decoded, in their order, when found
-  method_set allowed;                ///< what this path can be asked for, when method_not_allowed
-  std::optional<std::size_t> sibling_id;  ///< a route of this path for another method, when method_not_allowed
+  std::size_t route_id = 0;               ///< id of the route, if matched
+  std::vector<std::string> values;        ///< decoded values of its parameters in order, if matched
+  method_set allowed;                     ///< methods of this path, if method_not_allowed
+  std::optional<std::size_t> sibling_id;  ///< a route of this path for another method, if method_not_allowed
 };
 
-/// A registered route, as `app.exe routes` lists it.
+/// A registered route. The verb `routes` lists these entries.
 struct route_entry {
   method method_id;
   pattern path;
@@ -9582,86 +9893,88 @@ struct route_entry {
   source_location location;
   route_metadata metadata;
 
-  /// `GET /users/{id} (main.cpp:12)`, for sentences.
+  /// `GET /users/{id} (main.cpp:12)`, for messages.
   [[nodiscard]] std::string text() const {
     return std::string(name(method_id)) + ' ' + path.text + " (" + location.to_string() + ')';
   }
 };
 
+/// The routes of an app. Not synchronized: registration ends before the first match.
 class table {
  public:
   table() : nodes_(1) {}
 
-  /// Adds a route. Throws setup_error when the pattern is malformed, or when a route is there that serves the same
-  /// method (or `any`) and claims some path with equal right: the same paths, or crossing ones. One pattern within the
-  /// other is fine, the narrower wins; the same pattern once for a method and once for `any` too, the method wins.
-  void add(method verb, std::string_view pattern_text, std::size_t id, source_location location);
+  /// Adds a route. Throws setup_error if the pattern is malformed or conflicts with the pattern of a route for the same
+  /// method (or `any`). Two patterns conflict if they match the same paths, or if they have common paths and neither is
+  /// more specific. The more specific pattern takes precedence, and for one pattern the method precedes `any`.
+  void add(method method_id, std::string_view pattern_text, std::size_t id, source_location location);
 
-  /// The route for a request. `raw_path` is as received: not decoded, without the query.
+  /// Finds the route for a request. `raw_path` is the received path: not decoded, without the query.
   ///
-  /// Segment by segment from the left a literal is tried before a parameter before a tail; a branch without a route for
-  /// the method is left again. HEAD is served by GET (RFC 9110 section 9.3.2). OPTIONS without a route of its own (or
-  /// `any`) is method_not_allowed: the caller answers it from `allowed` (RFC 9110 section 9.3.7).
+  /// The search goes through the segments from left to right and tries a literal, then a parameter, then a tail. If a
+  /// branch has no route for the method, the search backtracks. A GET route serves HEAD too (RFC 9110 section 9.3.2).
+  /// OPTIONS without a route for it (or `any`) is method_not_allowed; the caller builds the response from `allowed`
+  /// (RFC 9110 section 9.3.7).
   ///
-  /// The value of a tail is its decoded segments joined with '/'. An encoded slash in there would be lost among them,
-  /// so a tail does not take such a path: when nothing else does either, it is bad_path.
-  [[nodiscard]] match_result match(method verb, std::string_view raw_path) const;
+  /// The value of a tail is its decoded segments joined with '/'. An encoded slash would look like a separator there,
+  /// so a tail does not match such a path. If no other route matches it, the outcome is bad_path.
+  [[nodiscard]] match_result match(method method_id, std::string_view raw_path) const;
 
-  /// What a path can be asked for; empty where `match` would say not_found or bad_path.
+  /// The methods of a path. Empty if `match` would return not_found or bad_path.
   [[nodiscard]] method_set methods_at(std::string_view raw_path) const;
-  /// What some path can be asked for: the answer to `OPTIONS *`.
-  [[nodiscard]] method_set all_methods() const noexcept { return all_; }
+  /// The methods of all routes, for the response to `OPTIONS *`.
+  [[nodiscard]] method_set all_methods() const noexcept { return all_methods_; }
 
   [[nodiscard]] bool has_routes() const noexcept { return !entries_.empty(); }
-  /// In the order of registration.
+  /// The routes in the order of registration.
   [[nodiscard]] const std::vector<route_entry>& entries() const noexcept { return entries_; }
-  /// What is known of the route that was added as the index-th.
+  /// The metadata of the route with this index in the order of registration.
   [[nodiscard]] route_metadata& metadata(std::size_t index) noexcept { return entries_[index].metadata; }
 
-  /// Names the routes from `first` up to `last`, which have one pattern. Throws setup_error when the name is empty or
-  /// that of other routes (both places are named), or when they have one already.
+  /// Sets the name of the routes [first, last), which have the same pattern. Throws setup_error if the name is empty,
+  /// if another route has it (the message has both locations), or if the routes already have a name.
   void name_routes(std::size_t first, std::size_t last, std::string name);
-  /// The first route of this name; null when there is none.
+  /// The first route with this name, or null.
   [[nodiscard]] const route_entry* find_by_name(std::string_view name) const noexcept;
   [[nodiscard]] std::vector<std::string_view> names() const;
 
  private:
   static constexpr std::size_t none = static_cast<std::size_t>(-1);
 
-  /// The routes that end at one place: an index into entries_ for each method, `any` among them.
+  /// The routes with one pattern: an index into entries_ for each method and for `any`.
   struct route_leaf {
     route_leaf() { by_method.fill(none); }
-    [[nodiscard]] std::size_t route_for(method verb) const noexcept;
+    [[nodiscard]] std::size_t route_for(method method_id) const noexcept;
     std::array<std::size_t, method_count + 1> by_method;
     method_set methods;
   };
   struct node {
     std::vector<std::pair<std::string, std::size_t>> literals;  ///< sorted, for a binary search
     std::size_t parameter = none;
-    route_leaf exact;  ///< the path ends with this segment
-    route_leaf tail;  ///< a tail takes what follows
+    route_leaf exact;  ///< the pattern ends with this segment
+    route_leaf tail;   ///< a tail follows this segment
   };
-  /// One walk: what is asked, and what was met.
+  /// The state of one search.
   struct match_search {
-    std::optional<method> verb;  ///< nothing: collect `allowed` only
+    std::optional<method> method_id;  ///< nullopt: only collect `allowed`
     std::size_t found = none;
-    std::size_t path_matched = none;  ///< the first route of another method
-    std::vector<std::string_view> values;  ///< raw
+    std::size_t path_matched = none;  ///< the first route that matches the path, but not the method
+    std::vector<std::string_view> values;  ///< not decoded
     method_set allowed;
     bool slash_in_tail = false;
   };
 
-  void check_conflicts(method verb, const pattern& path, source_location location) const;
+  void check_conflicts(method method_id, const pattern& path, source_location location) const;
   std::size_t child(std::size_t parent, const segment& segment);
   [[nodiscard]] std::size_t literal(const node& parent, std::string_view raw) const;
-  [[nodiscard]] bool match_segment(const node& from, std::string_view rest, match_search& s) const;
-  [[nodiscard]] bool match_next(std::size_t to, std::string_view rest, std::size_t slash, match_search& s) const;
-  [[nodiscard]] static bool accept_leaf(const route_leaf& end, match_search& s) noexcept;
+  [[nodiscard]] bool match_segment(const node& from, std::string_view path, match_search& s) const;
+  [[nodiscard]] bool match_next(std::size_t index, std::string_view path, std::size_t slash, match_search& s) const;
+  [[nodiscard]] static bool accept_leaf(const route_leaf& leaf, match_search& s) noexcept;
 
   std::vector<node> nodes_;  // [0] is the root, before the first segment
   std::vector<route_entry> entries_;
-  std::map<std::string, std::size_t, std::less<>> names_;  // to the first entry that has it
-  method_set all_;
+  std::map<std::string, std::size_t, std::less<>> names_;  // index of the first entry with the name
+  method_set all_methods_;
 };
 
 }  // namespace route
@@ -9676,22 +9989,24 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-WINSVC_INLINE void table::check_conflicts(method verb, const pattern& path, source_location location) const {
-  for (const auto& old : entries_) {
-    const bool equal = old.method_id == verb;
-    if (!equal && old.method_id != method::any && verb != method::any) continue;
-    const relation how = compare(path, old.path);
-    if (how != relation::overlap && !(how == relation::same && equal)) continue;
+WINSVC_INLINE void table::check_conflicts(method method_id, const pattern& path, source_location location) const {
+  for (const auto& other : entries_) {
+    const bool same_method = other.method_id == method_id;
+    if (!same_method && other.method_id != method::any && method_id != method::any) continue;
+    const relation relation_to_other = compare(path, other.path);
+    const bool same_paths = relation_to_other == relation::same;
+    if (relation_to_other != relation::overlap && !(same_paths && same_method)) continue;
 
-    throw setup_error(route_entry{verb, path, 0, location, {}}.text() + " conflicts with " + old.text() +
-                      ": both match " + common_path(path, old.path) +
-                      (how == relation::same ? "; remove one" : "; make one of them narrower than the other"));
+    throw setup_error(route_entry{method_id, path, 0, location, {}}.text() + " conflicts with " + other.text() +
+                      ": both match " + common_path(path, other.path) +
+                      (same_paths ? "; remove one" : "; make one pattern more specific than the other"));
   }
 }
 
-WINSVC_INLINE void table::add(method verb, std::string_view pattern_text, std::size_t id, source_location location) {
+WINSVC_INLINE void table::add(method method_id, std::string_view pattern_text, std::size_t id,
+                              source_location location) {
   pattern path = parse_pattern(pattern_text);
-  check_conflicts(verb, path, location);
+  check_conflicts(method_id, path, location);
 
   std::size_t position = 0;
   bool tail = false;
@@ -9699,23 +10014,24 @@ WINSVC_INLINE void table::add(method verb, std::string_view pattern_text, std::s
     tail = segment.kind == segment::segment_kind::tail;
     if (!tail) position = child(position, segment);
   }
-  route_leaf& end = tail ? nodes_[position].tail : nodes_[position].exact;
-  end.by_method[static_cast<std::size_t>(verb)] = entries_.size();
-  end.methods.add(verb);
-  all_.add(verb);
-  entries_.push_back({verb, std::move(path), id, location, {}});
+  route_leaf& leaf = tail ? nodes_[position].tail : nodes_[position].exact;
+  leaf.by_method[static_cast<std::size_t>(method_id)] = entries_.size();
+  leaf.methods.add(method_id);
+  all_methods_.add(method_id);
+  entries_.push_back({method_id, std::move(path), id, location, {}});
 }
 
 WINSVC_INLINE void table::name_routes(std::size_t first, std::size_t last, std::string name) {
-  const route_entry& one = entries_[first];
-  if (name.empty()) throw setup_error(one.text() + ": its name is empty");
-  if (!one.metadata.name.empty()) {
-    throw setup_error(one.text() + ": it is named '" + one.metadata.name + "' already, and now '" + name + "'");
+  const route_entry& route = entries_[first];
+  if (name.empty()) throw setup_error(route.text() + ": the name is empty");
+  if (!route.metadata.name.empty()) {
+    throw setup_error(route.text() + ": the route already has the name '" + route.metadata.name +
+                      "'; remove it or the name '" + name + "'");
   }
-  const auto [at, fresh] = names_.emplace(name, first);
-  if (!fresh) {
-    throw setup_error(one.text() + " and " + entries_[at->second].text() + " are both named '" + name +
-                      "'; a name is one route's, so that url_for knows which");
+  const auto [position, added] = names_.emplace(name, first);
+  if (!added) {
+    throw setup_error(route.text() + " and " + entries_[position->second].text() + " are both named '" + name +
+                      "'; a name must be unique, because url_for finds a route by its name");
   }
   for (std::size_t i = first; i < last; ++i) entries_[i].metadata.name = name;
 }
@@ -9726,89 +10042,90 @@ WINSVC_INLINE const route_entry* table::find_by_name(std::string_view name) cons
 }
 
 WINSVC_INLINE std::vector<std::string_view> table::names() const {
-  std::vector<std::string_view> items;
-  for (const auto& [name, index] : names_) items.push_back(name);
-  return items;
+  std::vector<std::string_view> result;
+  for (const auto& [name, index] : names_) result.push_back(name);
+  return result;
 }
 
 WINSVC_INLINE std::size_t table::child(std::size_t parent, const segment& segment) {
-  const std::size_t fresh = nodes_.size();
+  const std::size_t added = nodes_.size();
   if (segment.kind == segment::segment_kind::parameter) {
     if (nodes_[parent].parameter != none) return nodes_[parent].parameter;
-    nodes_[parent].parameter = fresh;
+    nodes_[parent].parameter = added;
   } else {
     auto& literals = nodes_[parent].literals;
-    const auto position = std::lower_bound(literals.begin(), literals.end(), segment.text,
-                                     [](const auto& have, const std::string& want) { return have.first < want; });
+    const auto precedes = [](const auto& entry, const std::string& text) { return entry.first < text; };
+    const auto position = std::lower_bound(literals.begin(), literals.end(), segment.text, precedes);
     if (position != literals.end() && position->first == segment.text) return position->second;
-    literals.emplace(position, segment.text, fresh);
+    literals.emplace(position, segment.text, added);
   }
   nodes_.emplace_back();
-  return fresh;
+  return added;
 }
 
 WINSVC_INLINE std::size_t table::literal(const node& parent, std::string_view raw) const {
-  std::string decoded;  // escapes are rare: without one, the request's own bytes are compared
+  std::string decoded;  // only if there are escapes, which are rare; else the bytes of the request are compared
   if (raw.find('%') != std::string_view::npos) {
     if (!decode_segment(raw, decoded)) return none;
     raw = decoded;
   }
   const auto& literals = parent.literals;
-  const auto position = std::lower_bound(literals.begin(), literals.end(), raw,
-                                   [](const auto& have, std::string_view want) { return have.first < want; });
+  const auto precedes = [](const auto& entry, std::string_view text) { return entry.first < text; };
+  const auto position = std::lower_bound(literals.begin(), literals.end(), raw, precedes);
   return position != literals.end() && position->first == raw ? position->second : none;
 }
 
-WINSVC_INLINE std::size_t table::route_leaf::route_for(method verb) const noexcept {
-  const auto own = by_method[static_cast<std::size_t>(verb)];
-  if (own != none) return own;
+WINSVC_INLINE std::size_t table::route_leaf::route_for(method method_id) const noexcept {
+  const auto exact = by_method[static_cast<std::size_t>(method_id)];
+  if (exact != none) return exact;
   const auto get = by_method[static_cast<std::size_t>(method::get)];
-  if (verb == method::head && get != none) return get;
+  if (method_id == method::head && get != none) return get;
   return by_method[static_cast<std::size_t>(method::any)];
 }
 
-WINSVC_INLINE bool table::accept_leaf(const route_leaf& end, match_search& s) noexcept {
-  s.allowed.add(end.methods);
-  if (s.verb) s.found = end.route_for(*s.verb);
+WINSVC_INLINE bool table::accept_leaf(const route_leaf& leaf, match_search& s) noexcept {
+  s.allowed.add(leaf.methods);
+  if (s.method_id) s.found = leaf.route_for(*s.method_id);
   if (s.found != none) return true;
-  for (const auto other : end.by_method) s.path_matched = (std::min)(s.path_matched, other);
+  for (const auto other : leaf.by_method) s.path_matched = (std::min)(s.path_matched, other);
   return false;
 }
 
-/// One segment further, to the node `to`: the path ends there, or is walked on behind its slash.
-WINSVC_INLINE bool table::match_next(std::size_t to, std::string_view rest, std::size_t slash, match_search& s) const {
-  if (slash == std::string_view::npos) return accept_leaf(nodes_[to].exact, s);
-  return match_segment(nodes_[to], rest.substr(slash + 1), s);
+/// Continues the search at the child `index`: the path ends there, or the next segment follows the slash.
+WINSVC_INLINE bool table::match_next(std::size_t index, std::string_view path, std::size_t slash,
+                                     match_search& s) const {
+  if (slash == std::string_view::npos) return accept_leaf(nodes_[index].exact, s);
+  return match_segment(nodes_[index], path.substr(slash + 1), s);
 }
 
-/// `tail` is the raw path behind the slash that led to `from`. True when a route was found. Every node is reached by
-/// one way only, so that backtracking visits none twice; the recursion is as deep as the deepest pattern, not as the
+/// Searches below the node `from`. `path` is the remaining raw path. Returns true if a route was found. A node has one
+/// parent, so backtracking visits no node twice. The depth of the recursion is that of the deepest pattern, not of the
 /// path.
-WINSVC_INLINE bool table::match_segment(const node& from, std::string_view rest, match_search& s) const {
-  const auto slash = rest.find('/');
-  const std::string_view raw = rest.substr(0, slash);
+WINSVC_INLINE bool table::match_segment(const node& from, std::string_view path, match_search& s) const {
+  const auto slash = path.find('/');
+  const std::string_view raw = path.substr(0, slash);
 
-  const std::size_t same = literal(from, raw);
-  if (same != none && match_next(same, rest, slash, s)) return true;
+  const std::size_t same_text = literal(from, raw);
+  if (same_text != none && match_next(same_text, path, slash, s)) return true;
 
   if (from.parameter != none && !raw.empty()) {
     s.values.push_back(raw);
-    if (match_next(from.parameter, rest, slash, s)) return true;
+    if (match_next(from.parameter, path, slash, s)) return true;
     s.values.pop_back();
   }
 
   if (from.tail.methods.empty()) return false;
-  if (rest.find("%2F") != std::string_view::npos || rest.find("%2f") != std::string_view::npos) {
+  if (path.find("%2F") != std::string_view::npos || path.find("%2f") != std::string_view::npos) {
     s.slash_in_tail = true;
     return false;
   }
-  s.values.push_back(rest);
+  s.values.push_back(path);
   if (accept_leaf(from.tail, s)) return true;
   s.values.pop_back();
   return false;
 }
 
-WINSVC_INLINE match_result table::match(method verb, std::string_view raw_path) const {
+WINSVC_INLINE match_result table::match(method method_id, std::string_view raw_path) const {
   match_result result;
   if (!path_is_valid(raw_path)) {
     result.outcome = match_outcome::bad_path;
@@ -9816,13 +10133,13 @@ WINSVC_INLINE match_result table::match(method verb, std::string_view raw_path) 
   }
 
   match_search s;
-  s.verb = verb;
+  s.method_id = method_id;
   if (match_segment(nodes_[0], raw_path.substr(1), s)) {
     result.outcome = match_outcome::matched;
     result.route_id = entries_[s.found].id;
     result.values.reserve(s.values.size());
     for (const auto raw : s.values) {
-      // A tail is decoded in one go: it holds no encoded slash, so its slashes are the real ones. Valid, as checked.
+      // A tail has no encoded slash, so it is decoded as a whole. The path was checked above: this cannot fail.
       static_cast<void>(decode_segment(raw, result.values.emplace_back()));
     }
   } else if (!s.allowed.empty()) {
@@ -9851,13 +10168,14 @@ WINSVC_INLINE method_set table::methods_at(std::string_view raw_path) const {
 // route/url.hpp
 // =====================================================================================================================
 
-// A pattern and its values back into a path: the other way round than a table goes.
+// build_path: builds a path from a pattern and values. It is the inverse of `table::match`.
 //
 //   build_path(parse_pattern("/users/{id}"), {"7"})               // "/users/7"
 //   build_path(parse_pattern("/files/{path...}"), {"a b/c"})      // "/files/a%20b/c": a tail keeps its slashes
 //
-// What it builds, `table::match` takes apart into the same values. Values that no path can carry are refused: an empty
-// segment, a NUL, and "." and "..", which clients resolve before they ask (RFC 3986 section 5.2.4, escaped ones too).
+// `table::match` returns the same values for the built path. Values that a path cannot contain are rejected: an empty
+// segment, a NUL, and "." and "..", which clients resolve before they send the request, also if they are
+// percent-encoded (RFC 3986 section 5.2.4).
 
 #include <algorithm>
 #include <charconv>
@@ -9874,11 +10192,11 @@ inline namespace WINSVC_ABI {
 
 namespace route {
 
-/// The path of a route, percent-encoded (RFC 3986). Throws setup_error: the wrong number of values, or one that no
-/// path could carry or that this route would not take.
-[[nodiscard]] std::string build_path(const route_entry& of, const std::vector<url_value>& values);
+/// The path of a route, percent-encoded (RFC 3986). Throws setup_error if the number of values is wrong, or if a value
+/// cannot be in a path or does not have the type of the parameter.
+[[nodiscard]] std::string build_path(const route_entry& route, const std::vector<url_value>& values);
 
-/// The same by the route's name. Throws setup_error for a name that is none, too, with the nearest that is one.
+/// The same for the route with this name. Throws setup_error for an unknown name, with the most similar known name.
 [[nodiscard]] std::string build_path(const table& routes, std::string_view name, const std::vector<url_value>& values);
 
 }  // namespace route
@@ -9894,54 +10212,56 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// One decoded segment of a path: what is wrong with it, or nothing.
+/// The reason why a decoded segment is invalid. Empty if it is valid.
 WINSVC_INLINE std::string_view find_invalid_segment(std::string_view value) noexcept {
-  if (value.find('\0') != std::string_view::npos) return "holds a NUL, which no path may";
-  if (value == "." || value == "..") return "would be resolved by the client, and not reach this route";
+  if (value.find('\0') != std::string_view::npos) return "contains a NUL, which a path must not contain";
+  if (value == "." || value == "..") return "is '.' or '..', which clients remove from a path before they send it";
   return {};
 }
 
-WINSVC_INLINE std::string build_path(const route_entry& of, const std::vector<url_value>& values) {
-  const auto refuse = [&of](const std::string& reason) { throw setup_error("url_for " + of.text() + ": " + reason); };
-  const auto& names = of.path.names;
+WINSVC_INLINE std::string build_path(const route_entry& route, const std::vector<url_value>& values) {
+  const auto fail = [&](const std::string& reason) { throw setup_error("url_for " + route.text() + ": " + reason); };
+  const auto& names = route.path.names;
   if (values.size() != names.size()) {
-    refuse("the pattern has " + std::to_string(names.size()) + " parameter" + (names.size() == 1 ? "" : "s") + ", " +
-           std::to_string(values.size()) + (values.size() == 1 ? " value was" : " values were") + " given");
+    fail("the pattern has " + std::to_string(names.size()) + " parameter" + (names.size() == 1 ? "" : "s") + ", " +
+         std::to_string(values.size()) + (values.size() == 1 ? " value was" : " values were") + " given");
   }
 
   std::string path;
   std::size_t next = 0;
-  for (const auto& segment : of.path.segments) {
+  for (const auto& segment : route.path.segments) {
     if (segment.kind == segment::segment_kind::literal) {
       path += '/' + percent_encode_segment(segment.text);
       continue;
     }
     const std::string& value = values[next].text();
     const bool tail = segment.kind == segment::segment_kind::tail;
-    const std::string shown = "the parameter '" + segment.text + "'";
-    if (!tail && value.empty()) refuse(shown + " is empty, which a segment of a path is not");
-    if (next < of.metadata.parameters.size() && !accepts_text(of.metadata.parameters[next], value)) {
-      refuse(shown + " is not " + std::string(describe(of.metadata.parameters[next])) + ": '" +
-             std::string(strings::truncate(value, 80)) + "'");
+    const std::string subject = "the parameter '" + segment.text + "'";
+    if (!tail && value.empty()) fail(subject + " is empty; a path segment needs a value");
+    const auto& kinds = route.metadata.parameters;
+    if (next < kinds.size() && !accepts_text(kinds[next], value)) {
+      fail(subject + " is not " + std::string(describe(kinds[next])) + ": '" +
+           std::string(strings::truncate(value, 80)) + "'");
     }
     for (const std::string_view part : tail ? strings::split(value, '/') : std::vector<std::string_view>{value}) {
-      if (const auto reason = find_invalid_segment(part); !reason.empty()) refuse(shown + " " + std::string(reason));
+      if (const auto reason = find_invalid_segment(part); !reason.empty()) fail(subject + " " + std::string(reason));
       path += '/' + percent_encode_segment(part);
     }
     ++next;
   }
-  // To a browser that is a host, not a path (RFC 3986 section 4.2).
-  if (path.size() > 1 && path[1] == '/') refuse("it would begin with '//', which names a host");
+  // A client reads it as a host, not as a path (RFC 3986 section 4.2).
+  if (path.size() > 1 && path[1] == '/') fail("the path would begin with '//', which names a host");
   return path;
 }
 
 WINSVC_INLINE std::string build_path(const table& routes, std::string_view name, const std::vector<url_value>& values) {
   if (const route_entry* found = routes.find_by_name(name)) return build_path(*found, values);
   const auto names = routes.names();
-  const auto near_one = strings::closest_match(name, names);
-  throw setup_error("url_for '" + std::string(name) + "': no route has this name" +
-                    (near_one.empty() ? names.empty() ? ": none has one yet; say .name(\"...\") behind a route" : ""
-                                      : "; did you mean '" + std::string(near_one) + "'?"));
+  std::string hint;
+  if (names.empty()) hint = "; no route has a name yet: call .name(\"...\") after a route";
+  else if (const auto similar = strings::closest_match(name, names); !similar.empty())
+    hint = "; did you mean '" + std::string(similar) + "'?";
+  throw setup_error("url_for '" + std::string(name) + "': no route has this name" + hint);
 }
 
 }  // namespace route
@@ -11149,8 +11469,12 @@ WINSVC_INLINE multipart_decoder::step multipart_decoder::next() {
 // scm/state.hpp
 // =====================================================================================================================
 
-// The words that a service and the Service Control Manager (SCM) share: states, controls, statuses, exit codes. The
-// numbers are Win32's own, so that the layer that talks to Windows copies them without a table.
+// States, controls, statuses and exit codes of a service, with the numbers of Win32, so that os/ passes them to the
+// Service Control Manager (SCM) without a conversion.
+//
+//   name(state::start_pending)                       // "start pending"
+//   accepted_controls(state::running, hooks)         // dwControlsAccepted
+//   failure_status(0).win32                          // 1064: a failure never has the code 0
 //
 // Source: SERVICE_STATUS, HandlerEx and SetServiceStatus in the Win32 documentation.
 
@@ -11164,7 +11488,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// dwCurrentState. `none` is before the first report, a state of ours.
+/// dwCurrentState. `none` is the state before the first report; Win32 does not have it.
 enum class state : std::uint32_t {
   none = 0,
   stopped = 1,
@@ -11176,6 +11500,7 @@ enum class state : std::uint32_t {
   paused = 7,
 };
 
+/// Returns the name of a state in plain words; "unknown" for other numbers.
 [[nodiscard]] constexpr std::string_view name(state s) noexcept {
   constexpr std::string_view names[] = {"none",    "stopped",          "start pending", "stop pending",
                                         "running", "continue pending", "pause pending", "paused"};
@@ -11183,12 +11508,13 @@ enum class state : std::uint32_t {
   return i < 8 ? names[i] : "unknown";
 }
 
+/// True for the four pending states.
 [[nodiscard]] constexpr bool is_pending(state s) noexcept {
   return s == state::start_pending || s == state::stop_pending || s == state::continue_pending ||
          s == state::pause_pending;
 }
 
-/// What the SCM sends to a service. 128 to 255 are the service's own.
+/// Control that the SCM sends to a service. 128 to 255 are custom controls.
 enum class control : std::uint32_t {
   stop = 1,
   pause = 2,
@@ -11204,35 +11530,36 @@ enum class control : std::uint32_t {
   time_change = 16,
 };
 
-/// dwControlsAccepted, one bit a kind of control.
+/// dwControlsAccepted, one bit for each kind of control.
 namespace accepted_control {
 inline constexpr std::uint32_t stop = 0x1, pause_continue = 0x2, shutdown = 0x4, param_change = 0x8,
                                power_event = 0x40, session_change = 0x80, preshutdown = 0x100, time_change = 0x200;
-}
+}  // namespace accepted_control
 
-/// How a service ended: dwWin32ExitCode, and dwServiceSpecificExitCode where the first is 1066.
+/// Exit code of a service: dwWin32ExitCode, and dwServiceSpecificExitCode if the first is 1066.
 struct exit_status {
   std::uint32_t win32 = 0;
   std::uint32_t specific = 0;
 
   [[nodiscard]] bool failed() const noexcept { return win32 != 0; }
-  /// The number that tells the most: for the exit code of a process, for a person.
+  /// Returns the service-specific code if there is one, otherwise the Win32 code. Messages and the exit code of the
+  /// process use it.
   [[nodiscard]] std::uint32_t code() const noexcept { return win32 == 1066 ? specific : win32; }
 };
 
 namespace win32_error {
 inline constexpr std::uint32_t exception_in_service = 1064;  // ERROR_EXCEPTION_IN_SERVICE
 inline constexpr std::uint32_t service_specific = 1066;      // ERROR_SERVICE_SPECIFIC_ERROR
-}  // namespace code
+}  // namespace win32_error
 
-/// A failure as the SCM must be told it: never 0, which it reads as success and does not recover from, and never 1066
-/// without a number, which Windows shows as "completed successfully".
+/// Returns the exit status of a failure. It is never 0, which the SCM treats as success, without a recovery, and never
+/// 1066 without a service-specific code, which Windows shows as "completed successfully". Both become 1064.
 [[nodiscard]] constexpr exit_status failure_status(std::uint32_t reason) noexcept {
   if (reason == 0 || reason == win32_error::service_specific) return {win32_error::exception_in_service, 0};
   return {reason, 0};
 }
 
-/// What is reported to the SCM: SERVICE_STATUS without its type field.
+/// Status for the SCM: SERVICE_STATUS without dwServiceType.
 struct service_status {
   state current = state::none;
   std::uint32_t accepted = 0;
@@ -11241,7 +11568,8 @@ struct service_status {
   std::chrono::milliseconds wait_hint{0};
 };
 
-/// The controls that hooks are there for. What is not hooked is not advertised: the SCM then refuses it for us (1052).
+/// Controls that the app has hooks for. The service does not accept the other controls, and the SCM rejects them with
+/// 1052.
 struct handled_controls {
   bool pause_continue = false;
   bool param_change = false;
@@ -11256,11 +11584,12 @@ struct handled_controls {
   }
 };
 
-/// The one function that computes the mask of accepted controls: nothing in a pending state and in STOPPED. With
-/// PRESHUTDOWN accepted, Windows delivers no SHUTDOWN, so exactly one of the two is asked for.
+/// Returns dwControlsAccepted: 0 in a pending state and in STOPPED. It has either PRESHUTDOWN or SHUTDOWN, because
+/// Windows does not send SHUTDOWN to a service that accepts PRESHUTDOWN.
 [[nodiscard]] std::uint32_t accepted_controls(state s, const handled_controls& h) noexcept;
 
-/// Would a service that accepts `mask` be handed this control? (INTERROGATE always, custom codes always.)
+/// True if the SCM sends this control to a service that accepts `mask`. It always sends INTERROGATE and custom
+/// controls.
 [[nodiscard]] constexpr bool is_accepted(std::uint32_t mask, control c) noexcept {
   switch (c) {
     case control::stop: return (mask & accepted_control::stop) != 0;
@@ -11291,7 +11620,8 @@ namespace model {
 
 WINSVC_INLINE std::uint32_t accepted_controls(state s, const handled_controls& h) noexcept {
   if (s != state::running && s != state::paused) return 0;
-  std::uint32_t mask = accepted_control::stop | (h.preshutdown ? accepted_control::preshutdown : accepted_control::shutdown);
+  std::uint32_t mask = accepted_control::stop;
+  mask |= h.preshutdown ? accepted_control::preshutdown : accepted_control::shutdown;
   if (h.pause_continue) mask |= accepted_control::pause_continue;
   if (h.param_change) mask |= accepted_control::param_change;
   if (h.power_event) mask |= accepted_control::power_event;
@@ -11310,15 +11640,17 @@ WINSVC_INLINE std::uint32_t accepted_controls(state s, const handled_controls& h
 // scm/lifecycle.hpp
 // =====================================================================================================================
 
-// The life of a service as a pure state machine: a table of legal moves, and for each move the status to publish.
+// Lifecycle of a service: a state machine with a table of legal transitions. Each transition returns the status to
+// report.
 //
-//   lifecycle life({});
-//   publish(*life.apply(step::start, 30s));     // START_PENDING, checkpoint 1
-//   publish(*life.apply(step::ready));          // RUNNING
-//   life.apply(step::ready);                    // nullopt: not legal from here, publish nothing
+//   lifecycle machine({});
+//   report(*machine.apply(lifecycle_event::start, 30s));     // START_PENDING, checkpoint 1
+//   report(*machine.apply(lifecycle_event::ready));          // RUNNING
+//   machine.apply(lifecycle_event::ready);                   // nullopt: not legal in RUNNING, report nothing
 //
-// It holds no thread, no clock and no handle: the host publishes what it is given, under one lock, in the order given.
-// STOPPED is given once, and nothing after it, because the process may be ended the moment the SCM hears it.
+// It has no thread, no clock and no handle, and is not thread-safe: the host calls it under one lock and reports each
+// status in this order. STOPPED is returned once, and no status after it, because Windows may terminate the process as
+// soon as the SCM has received STOPPED.
 
 #include <chrono>
 #include <optional>
@@ -11327,10 +11659,11 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// What happened, or is asked for. `hook_failed`: a pause or continue hook threw, and things are as they were before.
+/// Event that causes a transition. `hook_failed`: a pause or continue hook threw, and the service returns to the state
+/// before the control.
 enum class lifecycle_event { start, progress, ready, pause, paused, resume, resumed, hook_failed, stop, finished };
 
-/// One legal move. `progress` stays in its state and raises the checkpoint.
+/// One legal transition. `progress` keeps the state and increments the checkpoint.
 struct transition {
   state from;
   lifecycle_event event;
@@ -11359,6 +11692,7 @@ inline constexpr transition transitions[] = {
     {state::stop_pending, lifecycle_event::finished, state::stopped},
 };
 
+/// Current state and status of a service.
 class lifecycle {
  public:
   explicit lifecycle(handled_controls hooks) noexcept : hooks_(hooks) {}
@@ -11366,13 +11700,13 @@ class lifecycle {
   [[nodiscard]] const service_status& status() const noexcept { return status_; }
   [[nodiscard]] bool is_stopped() const noexcept { return status_.current == state::stopped; }
 
-  /// Which controls are hooked; known only when the app has been described, which is after START_PENDING.
-  void hooks(handled_controls h) noexcept { hooks_ = h; }
+  /// Sets the controls that have hooks. They are known only after the app has run, which is during START_PENDING.
+  void hooks(handled_controls controls) noexcept { hooks_ = controls; }
 
-  /// Makes the move and returns what to publish, or nothing where the table has no such move.
-  /// `wait_hint`: how long until the next report at the latest; for pending states only.
-  /// `exit`: for step::finished only.
-  std::optional<service_status> apply(lifecycle_event what, std::chrono::milliseconds wait_hint = {},
+  /// Makes the transition and returns the status to report, or nullopt if the table has no such transition.
+  /// `wait_hint`: maximum time until the next report; used only in pending states.
+  /// `exit`: used only for lifecycle_event::finished.
+  std::optional<service_status> apply(lifecycle_event event, std::chrono::milliseconds wait_hint = {},
                                       exit_status exit = {}) noexcept;
 
  private:
@@ -11392,21 +11726,21 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE std::optional<service_status> lifecycle::apply(lifecycle_event what, std::chrono::milliseconds wait_hint,
-                                                      exit_status exit) noexcept {
-  for (const auto& m : transitions) {
-    if (m.from != status_.current || m.event != what) continue;
+WINSVC_INLINE std::optional<service_status> lifecycle::apply(lifecycle_event event, std::chrono::milliseconds wait_hint,
+                                                              exit_status exit) noexcept {
+  for (const auto& row : transitions) {
+    if (row.from != status_.current || row.event != event) continue;
 
     service_status next;
-    next.current = m.to;
-    next.accepted = accepted_controls(m.to, hooks_);
-    if (is_pending(m.to)) {
-      next.checkpoint = m.from == m.to ? status_.checkpoint + 1 : 1;
-      // A progress without a hint of its own keeps the last one; a pending state without any hint would let the SCM
-      // give up after its own 2 s.
-      next.wait_hint = wait_hint.count() > 0 || m.from != m.to ? wait_hint : status_.wait_hint;
+    next.current = row.to;
+    next.accepted = accepted_controls(row.to, hooks_);
+    if (is_pending(row.to)) {
+      next.checkpoint = row.from == row.to ? status_.checkpoint + 1 : 1;
+      // `progress` without a wait hint keeps the previous hint. Without a hint in a pending state, the SCM would wait
+      // for only 2 s.
+      next.wait_hint = wait_hint.count() > 0 || row.from != row.to ? wait_hint : status_.wait_hint;
     }
-    if (m.to == state::stopped) next.exit = exit;
+    if (row.to == state::stopped) next.exit = exit;
     status_ = next;
     return next;
   }
@@ -11423,12 +11757,13 @@ WINSVC_INLINE std::optional<service_status> lifecycle::apply(lifecycle_event wha
 // scm/control_policy.hpp
 // =====================================================================================================================
 
-// What a control means in a state: the answer for the SCM, the status to publish at once, and what is left to do for
-// the service's own thread. Pure: the control handler asks, publishes, hands on and returns.
+// Control policy: decides for a control in a state the return code for the SCM, the lifecycle event to apply at once,
+// and the control task that remains. The control handler calls it, reports the status, queues the task and returns.
 //
-//   decide(state::running, hooks, 2 /* pause */)     // {0, step::pause, duty::pause}
-//   decide(state::paused, hooks, 99)                 // {120}: the service does not know it
+//   decide_control(state::running, hooks, 2 /* pause */)     // {0, lifecycle_event::pause, control_action::pause}
+//   decide_control(state::paused, hooks, 99)                 // {120}: the service does not handle the control
 //
+// It has no state and calls nothing.
 // Source: HandlerEx and "Service Control Handler Function" in the Win32 documentation.
 
 #include <cstdint>
@@ -11438,17 +11773,19 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// What a control leaves to be done.
+/// Control task that a control causes.
 enum class control_action { nothing, stop, pause, resume, reload, power, session, time, custom };
 
 struct control_decision {
-  std::uint32_t return_code = 0;     ///< the handler's return value; of `custom` the hook's comes in its place
-  std::optional<lifecycle_event> event;  ///< applied to the lifecycle before anything else happens
+  std::uint32_t return_code = 0;  ///< return value of the control handler; for `custom`, the hook's result replaces it
+  std::optional<lifecycle_event> event;  ///< applied to the lifecycle before the control task is queued
   control_action action = control_action::nothing;
 };
 
-/// Decides. Whatever comes, even what the SCM should not have sent, has an answer and does no harm.
-[[nodiscard]] control_decision decide_control(state now, const handled_controls& h, std::uint32_t control) noexcept;
+/// Decides what a control does in the state `current`. `hooks`: the controls that the app has hooks for. Each number
+/// has a result, including controls that the SCM should not send in this state.
+[[nodiscard]] control_decision decide_control(state current, const handled_controls& hooks,
+                                              std::uint32_t number) noexcept;
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -11462,35 +11799,36 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE control_decision decide_control(state now, const handled_controls& h, std::uint32_t what) noexcept {
-  constexpr control_decision unknown{120, {}, control_action::nothing};      // ERROR_CALL_NOT_IMPLEMENTED
-  constexpr control_decision not_now{1061, {}, control_action::nothing};     // ERROR_SERVICE_CANNOT_ACCEPT_CTRL
-  constexpr control_decision done_already{0, {}, control_action::nothing};
-  const bool working = now == state::running || now == state::paused;
-  const auto if_hooked = [&](bool is_hooked, control_action then) {
-    return !is_hooked ? unknown : !working ? not_now : control_decision{0, {}, then};
+WINSVC_INLINE control_decision decide_control(state current, const handled_controls& hooks,
+                                              std::uint32_t number) noexcept {
+  constexpr control_decision unknown{120, {}, control_action::nothing};   // ERROR_CALL_NOT_IMPLEMENTED
+  constexpr control_decision not_now{1061, {}, control_action::nothing};  // ERROR_SERVICE_CANNOT_ACCEPT_CTRL
+  constexpr control_decision no_change{0, {}, control_action::nothing};
+  const bool is_settled = current == state::running || current == state::paused;
+  const auto if_hooked = [&](bool is_hooked, control_action action) {
+    return !is_hooked ? unknown : !is_settled ? not_now : control_decision{0, {}, action};
   };
 
-  switch (static_cast<control>(what)) {
-    case control::interrogate: return done_already;  // the SCM has our last status, which is true
+  switch (static_cast<control>(number)) {
+    case control::interrogate: return no_change;  // the SCM already has the current status
     case control::stop:
     case control::shutdown:
     case control::preshutdown:
-      if (now == state::stop_pending || now == state::stopped) return done_already;
+      if (current == state::stop_pending || current == state::stopped) return no_change;
       return {0, lifecycle_event::stop, control_action::stop};
     case control::pause:
-      if (!h.pause_continue) return unknown;
-      if (now == state::paused || now == state::pause_pending) return done_already;
-      return now == state::running ? control_decision{0, lifecycle_event::pause, control_action::pause} : not_now;
+      if (!hooks.pause_continue) return unknown;
+      if (current == state::paused || current == state::pause_pending) return no_change;
+      return current == state::running ? control_decision{0, lifecycle_event::pause, control_action::pause} : not_now;
     case control::continue_control:
-      if (!h.pause_continue) return unknown;
-      if (now == state::running || now == state::continue_pending) return done_already;
-      return now == state::paused ? control_decision{0, lifecycle_event::resume, control_action::resume} : not_now;
-    case control::param_change: return if_hooked(h.param_change, control_action::reload);
-    case control::power_event: return if_hooked(h.power_event, control_action::power);
-    case control::session_change: return if_hooked(h.session_change, control_action::session);
-    case control::time_change: return if_hooked(h.time_change, control_action::time);
-    default: return if_hooked(h.has_custom(what), control_action::custom);
+      if (!hooks.pause_continue) return unknown;
+      if (current == state::running || current == state::continue_pending) return no_change;
+      return current == state::paused ? control_decision{0, lifecycle_event::resume, control_action::resume} : not_now;
+    case control::param_change: return if_hooked(hooks.param_change, control_action::reload);
+    case control::power_event: return if_hooked(hooks.power_event, control_action::power);
+    case control::session_change: return if_hooked(hooks.session_change, control_action::session);
+    case control::time_change: return if_hooked(hooks.time_change, control_action::time);
+    default: return if_hooked(hooks.has_custom(number), control_action::custom);
   }
 }
 
@@ -11504,13 +11842,13 @@ WINSVC_INLINE control_decision decide_control(state now, const handled_controls&
 // scm/stop_limits.hpp
 // =====================================================================================================================
 
-// How long a stop may take, by where it comes from.
+// Time limits of a stop, which depend on the control that caused it.
 //
-//   stop_limits_for(control::shutdown, 20s, {})       // 3 s for requests and each hook, 4.5 s in all
+//   stop_limits_for(static_cast<std::uint32_t>(control::shutdown), 20s, {})     // 3 s per step, 4.5 s in total
 //
-// Source: "Service Control Handler Function" and SERVICE_PRESHUTDOWN_INFO in the Win32 documentation. The system ends us
-// some 5 s after SHUTDOWN, and at the end of our time after PRESHUTDOWN, whatever we are doing: requests get a part of it,
-// so that hooks and the log have theirs.
+// Windows terminates the process about 5 s after SHUTDOWN, and at the end of its preshutdown timeout after PRESHUTDOWN.
+// The drain gets only a part of this time, so that the stop hooks and the log get the remaining time.
+// Source: "Service Control Handler Function" and SERVICE_PRESHUTDOWN_INFO in the Win32 documentation.
 
 #include <algorithm>
 #include <chrono>
@@ -11521,17 +11859,19 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
+/// Limits of one stop.
 struct stop_limits {
-  std::chrono::milliseconds per_step{0};                ///< for the requests in flight, and for each hook
-  std::optional<std::chrono::milliseconds> total;  ///< and for all of it; none: as long as it makes progress
+  std::chrono::milliseconds per_step{0};           ///< for the drain, and for each hook
+  std::optional<std::chrono::milliseconds> total;  ///< for the whole stop; nullopt: no limit while it makes progress
 };
 
-/// When the machine shuts down or the console is closed.
+/// Limits when Windows shuts down or the console is closed.
 inline constexpr std::chrono::milliseconds shutdown_limit{3'000}, shutdown_total{4'500};
 
-/// `limit`: the app's own; `preshutdown`: what the SCM was told.
-[[nodiscard]] stop_limits stop_limits_for(std::uint32_t what, std::chrono::milliseconds limit,
-                                                 std::optional<std::chrono::milliseconds> preshutdown) noexcept;
+/// Returns the limits for a control. `limit`: the stop limit of the app. `preshutdown`: the preshutdown timeout of the
+/// installed service; nullopt: `limit`.
+[[nodiscard]] stop_limits stop_limits_for(std::uint32_t number, std::chrono::milliseconds limit,
+                                          std::optional<std::chrono::milliseconds> preshutdown) noexcept;
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -11545,13 +11885,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE stop_limits stop_limits_for(std::uint32_t what, std::chrono::milliseconds limit,
-                                                 std::optional<std::chrono::milliseconds> preshutdown) noexcept {
-  switch (static_cast<control>(what)) {
+WINSVC_INLINE stop_limits stop_limits_for(std::uint32_t number, std::chrono::milliseconds limit,
+                                          std::optional<std::chrono::milliseconds> preshutdown) noexcept {
+  switch (static_cast<control>(number)) {
     case control::shutdown: return {(std::min)(limit, shutdown_limit), shutdown_total};
     case control::preshutdown: {
-      const auto all = preshutdown.value_or(limit);
-      return {(std::min)(limit, all * 3 / 5), all * 9 / 10};
+      const auto timeout = preshutdown.value_or(limit);
+      return {(std::min)(limit, timeout * 3 / 5), timeout * 9 / 10};
     }
     default: return {limit, {}};
   }
@@ -11567,11 +11907,12 @@ WINSVC_INLINE stop_limits stop_limits_for(std::uint32_t what, std::chrono::milli
 // scm/events.hpp
 // =====================================================================================================================
 
-// What the service writes into the Windows event log, as a table: the ID to filter by, the level, when it is written.
-// `docs/services.md` shows it, and a test compares the two. An ID keeps its meaning for ever.
+// Events that a service writes to the Windows event log, as a table: ID, level, name and occasion.
 //
-// Source: "Event Identifiers" in the Win32 documentation. IDs 1 to 1000 are what the message file (EventCreate.exe)
-// has.
+//   event_info(service_event::failed).level      // event_level::error
+//
+// docs/services.md shows the same table, and a test compares the two. An ID never changes its meaning.
+// Source: "Event Identifiers" in the Win32 documentation. The message file (EventCreate.exe) has the IDs 1 to 1000.
 
 #include <cstdint>
 #include <string_view>
@@ -11580,38 +11921,47 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-enum class event_level : std::uint16_t { error = 1, warning = 2, information = 4 };  // EVENTLOG_*_TYPE
+/// Type of an event: EVENTLOG_*_TYPE.
+enum class event_level : std::uint16_t { error = 1, warning = 2, information = 4 };
 
+/// ID of an event.
 enum class service_event : std::uint32_t {
-  started = 1, stopped = 2, failed = 3, degraded = 4, paused = 5, continued = 6, reloaded = 7, crashed = 8, stop_incomplete = 9,
-  error_line = 10, warning_line = 11, line = 12,
+  started = 1, stopped = 2, failed = 3, degraded = 4, paused = 5, continued = 6, reloaded = 7, crashed = 8,
+  stop_incomplete = 9, error_line = 10, warning_line = 11, line = 12,
 };
 
 struct event_row {
   service_event id;
   event_level level;
   std::string_view name;
-  std::string_view description;
+  std::string_view description;  ///< occasion on which the event is written
 };
 
 inline constexpr event_row event_table[] = {
-    {service_event::started, event_level::information, "started", "the service runs; the text has its address"},
-    {service_event::stopped, event_level::information, "stopped", "it has stopped as it was asked to"},
-    {service_event::failed, event_level::error, "failed", "it could not start, or stopped because something failed"},
-    {service_event::degraded, event_level::warning, "degraded", "it runs, and something of it does not: the log, say"},
-    {service_event::paused, event_level::information, "paused", "it is paused: requests get 503"},
-    {service_event::continued, event_level::information, "continued", "it serves again"},
+    {service_event::started, event_level::information, "started", "it is running; the text has its address"},
+    {service_event::stopped, event_level::information, "stopped", "it stopped on request"},
+    {service_event::failed, event_level::error, "failed", "it could not start, or it stopped because of a failure"},
+    {service_event::degraded, event_level::warning, "degraded",
+     "it is running, but a part does not work, such as the log"},
+    {service_event::paused, event_level::information, "paused", "it is paused and sends 503 to requests"},
+    {service_event::continued, event_level::information, "continued", "it serves requests again"},
     {service_event::reloaded, event_level::information, "reloaded", "the reload hooks have run"},
-    {service_event::crashed, event_level::error, "crashed", "the process crashed; the text has the minidump's path"},
-    {service_event::stop_incomplete, event_level::warning, "cut", "it has stopped, and cut what did not end in time"},
-    {service_event::error_line, event_level::error, "error line", "a line of the log, where `log_to_event_log` asks for it"},
-    {service_event::warning_line, event_level::warning, "warning line", "the same, of a warning"},
-    {service_event::line, event_level::information, "line", "the same, of level info or debug"},
+    {service_event::crashed, event_level::error, "crashed",
+     "the process crashed; the text has the path of the minidump"},
+    {service_event::stop_incomplete, event_level::warning, "stop incomplete",
+     "it stopped, but something did not finish within its time limit"},
+    {service_event::error_line, event_level::error, "error line",
+     "a log entry of level error, with `log_to_event_log`"},
+    {service_event::warning_line, event_level::warning, "warning line",
+     "a log entry of level warn, with `log_to_event_log`"},
+    {service_event::line, event_level::information, "line",
+     "a log entry of level info or debug, with `log_to_event_log`"},
 };
 
+/// Returns the row of an event.
 [[nodiscard]] constexpr const event_row& event_info(service_event e) noexcept {
-  for (const auto& r : event_table) {
-    if (r.id == e) return r;
+  for (const auto& row : event_table) {
+    if (row.id == e) return row;
   }
   return event_table[0];
 }
@@ -11624,12 +11974,13 @@ inline constexpr event_row event_table[] = {
 // scm/account.hpp
 // =====================================================================================================================
 
-// The account a service runs as: how it is spelled, what Windows calls it, and what it gives up.
+// Account of a service: the accepted spellings, the Windows name, and the password and rights that it needs.
 //
-//   parse_account("virtual", "hello")->name      // NT SERVICE\hello, the default: an account of its own, no password
+//   parse_account("virtual", "hello")->name      // NT SERVICE\hello, the default: a virtual account, no password
 //   parse_account("system", "hello")->name       // LocalSystem
-//   parse_account("CORP\\anna", "hello")->name   // a person's: needs a password and the right to log on as a service
+//   parse_account("CORP\\anna", "hello")->name   // a user: needs a password and the right to log on as a service
 //
+// It does not check that the account exists; Windows does that at install.
 // Source: "Service User Accounts" and lpServiceStartName, lpPassword of CreateServiceW in the Win32 documentation.
 
 #include <optional>
@@ -11640,32 +11991,37 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
+/// `managed`: a managed service account, `DOMAIN\name$`. `user`: an account with a password.
 enum class account_kind { virtual_account, local_system, local_service, network_service, managed, user };
 
+/// The account that a service runs as.
 struct account {
   account_kind kind = account_kind::virtual_account;
   std::string name;  ///< lpServiceStartName
 
-  /// Has it a password of its own that must be asked for?
+  /// True if the account has a password that install must read from a prompt or from standard input.
   [[nodiscard]] bool needs_password() const noexcept { return kind == account_kind::user; }
-  /// lpPassword where none is asked for: NULL for virtual and managed accounts, "" for the built-in ones.
+  /// Returns lpPassword for an account without `needs_password()`: nullopt (NULL) for virtual and managed accounts, ""
+  /// for built-in accounts.
   [[nodiscard]] std::optional<std::string> fixed_password() const {
-    const bool null = kind == account_kind::virtual_account || kind == account_kind::managed;
-    return null ? std::nullopt : std::optional(std::string());
+    const bool is_null = kind == account_kind::virtual_account || kind == account_kind::managed;
+    return is_null ? std::nullopt : std::optional(std::string());
   }
-  /// Must it be given SeServiceLogonRight? Built-in and virtual accounts have it.
+  /// True if install must grant SeServiceLogonRight. Built-in and virtual accounts have it.
   [[nodiscard]] bool needs_logon_right() const noexcept {
     return kind == account_kind::user || kind == account_kind::managed;
   }
-  /// What is lost against an account of the service's own; empty for that one.
+  /// Returns the disadvantage of this account compared with a virtual account; empty if there is no disadvantage.
   [[nodiscard]] std::string_view losing_rights_warning() const noexcept;
 };
 
-/// `virtual`, `system`, `local-service`, `network-service`, their Windows names, `DOMAIN\name$` (a managed account),
-/// `DOMAIN\name`, `name@domain`, `name` (of this machine). Another service's virtual account is refused.
-[[nodiscard]] result<account> parse_account(std::string_view s, std::string_view service_name);
+/// Parses `virtual`, `system`, `local-service`, `network-service`, their Windows names, `DOMAIN\name$` (a managed
+/// account), `DOMAIN\name`, `name@domain` and `name` (of this machine). Fails with 1057 for any other text and for the
+/// virtual account of another service.
+[[nodiscard]] result<account> parse_account(std::string_view text, std::string_view service_name);
 
-/// The name as LookupAccountNameW knows it: `.\` is a word of the SCM alone, and a bare name is this machine's first.
+/// Returns the name in the form that LookupAccountNameW accepts: without `.\`, which only the SCM understands. It looks
+/// up a name without a domain on this machine first.
 [[nodiscard]] std::string lookup_name(std::string_view name);
 
 }  // namespace model
@@ -11688,18 +12044,18 @@ WINSVC_INLINE std::string_view account::losing_rights_warning() const noexcept {
   switch (kind) {
     case account_kind::virtual_account: return {};
     case account_kind::local_system:
-      return "LocalSystem may do anything on this machine: whoever takes over the service takes over the machine";
+      return "LocalSystem can do anything on this machine; an attacker who controls the service controls the machine";
     case account_kind::local_service:
     case account_kind::network_service:
-      return "this account is shared with other services, which can read and stop what this one does";
+      return "other services use this account too; they can read the data of this service and stop it";
     case account_kind::managed: return {};
     case account_kind::user:
-      return "a person's account has a password, and when that is changed it has to be given here anew";
+      return "a user account has a password; if it changes, set the new one with update --username ACCOUNT";
   }
   return {};
 }
 
-WINSVC_INLINE result<account> parse_account(std::string_view s, std::string_view service_name) {
+WINSVC_INLINE result<account> parse_account(std::string_view text, std::string_view service_name) {
   struct known_account {
     std::string_view word;
     account_kind kind;
@@ -11720,28 +12076,31 @@ WINSVC_INLINE result<account> parse_account(std::string_view s, std::string_view
       {"NT AUTHORITY\\NETWORK SERVICE", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
   };
   const auto refuse = [&](std::string message, std::string hint) {
-    return failure{error{1057, "use the account", std::string(s), std::move(message), std::move(hint)}};
+    return failure{error{1057, "use the account", std::string(text), std::move(message), std::move(hint)}};
   };
-  s = strings::trim(s);
-  if (s.empty()) return refuse("it is empty", "give virtual, system, local-service, network-service or DOMAIN\\name");
-  const std::string own = "NT SERVICE\\" + std::string(service_name);
-  if (strings::equal_nocase(s, "virtual") || strings::equal_nocase(s, own)) {
-    return account{account_kind::virtual_account, own};
+  text = strings::trim(text);
+  if (text.empty())
+    return refuse("it is empty", "write virtual, system, local-service, network-service or DOMAIN\\name");
+  const std::string virtual_name = "NT SERVICE\\" + std::string(service_name);
+  if (strings::equal_nocase(text, "virtual") || strings::equal_nocase(text, virtual_name)) {
+    return account{account_kind::virtual_account, virtual_name};
   }
-  for (const auto& k : table) {
-    if (strings::equal_nocase(s, k.word)) return account{k.kind, std::string(k.name)};
+  for (const auto& known : table) {
+    if (strings::equal_nocase(text, known.word)) return account{known.kind, std::string(known.name)};
   }
-  if (strings::starts_with_nocase(s, "NT SERVICE\\")) {
-    return refuse("it is the virtual account of another service", "'virtual' is this one's own: " + own);
+  if (strings::starts_with_nocase(text, "NT SERVICE\\")) {
+    return refuse("it is the virtual account of another service",
+                  "write 'virtual' for the account of this service: " + virtual_name);
   }
-  const auto slash = s.find('\\');
-  if (slash == 0 || slash + 1 == s.size() || (slash != s.npos && s.find('\\', slash + 1) != s.npos)) {
-    return refuse("it is no account name", "write DOMAIN\\name, .\\name for this machine, or name@domain");
+  const auto slash = text.find('\\');
+  if (slash == 0 || slash + 1 == text.size() || (slash != text.npos && text.find('\\', slash + 1) != text.npos)) {
+    return refuse("it is not an account name", "write DOMAIN\\name, .\\name for this machine, or name@domain");
   }
-  const account_kind kind = s.back() == '$' ? account_kind::managed : account_kind::user;
-  if (slash != s.npos || s.find('@') != s.npos) return account{kind, std::string(s)};
-  if (kind == account_kind::managed) return refuse("a managed account has a domain", "write DOMAIN\\" + std::string(s));
-  return account{kind, ".\\" + std::string(s)};
+  const account_kind kind = text.back() == '$' ? account_kind::managed : account_kind::user;
+  if (slash != text.npos || text.find('@') != text.npos) return account{kind, std::string(text)};
+  if (kind == account_kind::managed)
+    return refuse("a managed account needs a domain", "write DOMAIN\\" + std::string(text));
+  return account{kind, ".\\" + std::string(text)};
 }
 
 }  // namespace model
@@ -11754,11 +12113,11 @@ WINSVC_INLINE result<account> parse_account(std::string_view s, std::string_view
 // scm/security.hpp
 // =====================================================================================================================
 
-// Who may do what, as text: security descriptors in SDDL, changed without Windows, so that install is tested entry by
-// entry.
+// Security descriptors in SDDL: adds and removes entries (ACEs) of a DACL as text, without calls to Windows, so that
+// tests can check each entry.
 //
-//   add_ace("D:(A;;FA;;;SY)", "(A;OICI;0x1200a9;;;S-1-5-80-1)")   // the entry is put into the DACL, once
-//   remove_aces_of(sddl, "S-1-5-80-1")                              // every entry of that SID is taken out
+//   add_ace("D:(A;;FA;;;SY)", "(A;OICI;0x1200a9;;;S-1-5-80-1)")   // "D:(A;;FA;;;SY)(A;OICI;0x1200a9;;;S-1-5-80-1)"
+//   remove_aces_of(sddl, "S-1-5-80-1")                            // removes each entry of this SID
 //
 // Source: "Security Descriptor String Format" and "ACE Strings" in the Win32 documentation.
 
@@ -11771,37 +12130,41 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// A SID as Windows writes it into SDDL: the well-known ones have two letters. (An entry that is spelled otherwise than
-/// Windows reads it back would be added at every install anew.)
+/// Returns the SID in the form that Windows writes to SDDL: two letters for a well-known SID. With another spelling, an
+/// entry would not be found when the SDDL is read again, and each install would add it again.
 [[nodiscard]] std::string trustee(std::string_view sid);
 
-/// Read and execute, for the folder and what is in it: what a service needs of its executable's folder.
+/// Returns the entry for the program folder: read and execute, for the folder and its content.
 [[nodiscard]] std::string read_ace(std::string_view sid);
-/// Modify: what it needs of its data folder.
+/// Returns the entry for the data folder: modify, for the folder and its content.
 [[nodiscard]] std::string modify_ace(std::string_view sid);
-/// The right to look at the service, start, stop, pause and continue it and send it its own controls; not to change it.
+/// Returns the entry for a service: the rights to query, start, stop, pause and continue it and to send custom
+/// controls, but not to change it.
 [[nodiscard]] std::string control_ace(std::string_view sid);
-/// The data folder: the system and administrators all, the service modify, users read what lies in it directly (the
-/// state that `status` shows) and none of its folders (the log). Protected: nothing is inherited, because everyone may
-/// create files in ProgramData. Owned by administrators: whoever owns a folder may open it again.
+/// Returns the security descriptor of the data folder. The system and administrators have full access, the service SID
+/// may modify. Users may read the files directly in the folder (the state that `status` shows), but not in subfolders
+/// (the log). The DACL is protected, because everyone may create files in ProgramData and that right would be
+/// inherited. Administrators own the folder, because the owner of a folder can change its rights.
 [[nodiscard]] std::string data_folder_security(std::string_view service_sid);
-/// The same for a folder that is there already with `sddl`: what an administrator made of one that is closed stays.
+/// Returns the same for an existing folder with `sddl`. If the folder is restricted, its entries are kept and the entry
+/// of the service SID is added.
 [[nodiscard]] std::string data_folder_security(std::string_view sddl, std::string_view service_sid);
-/// Is it owned by administrators or the system, and inherits nothing? Anybody may have made a folder of our name before
-/// we came.
+/// True if administrators or the system own the folder and its DACL is protected from inheritance. Any local user may
+/// have created a folder with this name before the install.
 [[nodiscard]] bool is_restricted(std::string_view sddl) noexcept;
-/// `sddl` from its DACL on: to give a folder back its rights and leave its owner alone.
+/// Returns `sddl` from its DACL on, to restore the rights of a folder without a change of its owner.
 [[nodiscard]] std::string without_owner(std::string_view sddl);
 
+/// True if the DACL contains the entry.
 [[nodiscard]] bool has_ace(std::string_view sddl, std::string_view entry) noexcept;
-/// `sddl` with this entry in its DACL, before what is inherited; unchanged when it has it, and where no DACL means that
-/// everyone may do everything (NO_ACCESS_CONTROL). A missing DACL is begun.
+/// Returns `sddl` with this entry in its DACL, before the inherited entries. A missing DACL is added. The result is
+/// equal to `sddl` if the DACL has the entry, or if it grants all rights to everyone (NO_ACCESS_CONTROL).
 [[nodiscard]] std::string add_ace(std::string_view sddl, std::string_view entry);
-/// `sddl` without any entry of this SID in its DACL.
+/// Returns `sddl` without the entries of this SID in its DACL.
 [[nodiscard]] std::string remove_aces_of(std::string_view sddl, std::string_view sid);
 
-/// Why a service's right to its executable's folder is not written there; empty where it is. Entries are handed down to
-/// all that is in a folder, so they belong to one that is the program's own.
+/// Returns the reason why install does not add an entry to this folder; empty if the folder belongs to the program
+/// alone. All files in a folder inherit its entries, so a shared folder must not be changed.
 [[nodiscard]] std::string_view shared_folder_reason(std::string_view path) noexcept;
 
 }  // namespace model
@@ -11837,39 +12200,39 @@ WINSVC_INLINE std::string trustee(std::string_view sid) {
       {"S-1-5-18", "SY"},      {"S-1-5-19", "LS"},      {"S-1-5-20", "NS"},      {"S-1-5-32-544", "BA"},
       {"S-1-5-32-545", "BU"},  {"S-1-5-32-546", "BG"},  {"S-1-5-32-547", "PU"},
   };
-  for (const auto& k : table) {
-    if (strings::equal_nocase(k.sid, sid)) return std::string(k.letters);
+  for (const auto& known : table) {
+    if (strings::equal_nocase(known.sid, sid)) return std::string(known.letters);
   }
   return std::string(sid);
 }
 
-/// Where the entries of the DACL begin and end in `sddl`; {npos, npos} without a DACL.
+/// Begin and end of the DACL in `sddl`, without `D:`; {npos, npos} without a DACL.
 struct dacl_extent {
   std::size_t begin = std::string_view::npos, end = std::string_view::npos;
 };
 WINSVC_INLINE dacl_extent find_dacl(std::string_view sddl) noexcept {
-  // A part begins with its letter and a colon outside of parentheses: O: G: D: S:
+  // A part begins with its letter and a colon, outside of parentheses: O: G: D: S:
   int depth = 0;
-  dacl_extent found;
+  dacl_extent extent;
   for (std::size_t i = 0; i < sddl.size(); ++i) {
     if (sddl[i] == '(') ++depth;
     if (sddl[i] == ')') --depth;
     if (depth != 0 || i + 1 >= sddl.size() || sddl[i + 1] != ':') continue;
-    if (found.begin != sddl.npos) {
-      found.end = i;
-      return found;
+    if (extent.begin != sddl.npos) {
+      extent.end = i;
+      return extent;
     }
-    if (sddl[i] == 'D') found.begin = i + 2;
+    if (sddl[i] == 'D') extent.begin = i + 2;
   }
-  if (found.begin != sddl.npos) found.end = sddl.size();
-  return found;
+  if (extent.begin != sddl.npos) extent.end = sddl.size();
+  return extent;
 }
 
 WINSVC_INLINE std::string_view dacl_of(std::string_view sddl) noexcept {
   const dacl_extent dacl = find_dacl(sddl);
   return dacl.begin == sddl.npos ? std::string_view() : sddl.substr(dacl.begin, dacl.end - dacl.begin);
 }
-/// The letters between `D:` and its first entry.
+/// Returns the flags of the DACL, which are the letters between `D:` and the first entry.
 WINSVC_INLINE std::string_view dacl_flags(std::string_view sddl) noexcept {
   const std::string_view dacl = dacl_of(sddl);
   return dacl.substr(0, dacl.find('('));
@@ -11882,16 +12245,18 @@ WINSVC_INLINE bool has_ace(std::string_view sddl, std::string_view entry) noexce
 WINSVC_INLINE std::string add_ace(std::string_view sddl, std::string_view entry) {
   const dacl_extent dacl = find_dacl(sddl);
   if (dacl.begin == sddl.npos) return std::string(sddl) + "D:" + std::string(entry);
-  const bool open_to_all = dacl_flags(sddl).find("NO_ACCESS_CONTROL") != sddl.npos;
-  if (open_to_all || has_ace(sddl, entry)) return std::string(sddl);
+  const bool grants_all = dacl_flags(sddl).find("NO_ACCESS_CONTROL") != sddl.npos;
+  if (grants_all || has_ace(sddl, entry)) return std::string(sddl);
   const std::string_view entries = dacl_of(sddl);
-  // Windows wants what was inherited (flag ID) behind what was not.
+  // Windows requires that inherited entries (flag ID) follow all others.
   std::size_t position = dacl.end;
-  for (auto open = entries.find('('); open != entries.npos && position == dacl.end; open = entries.find('(', open + 1)) {
+  for (auto open = entries.find('('); open != entries.npos; open = entries.find('(', open + 1)) {
     const auto flags = entries.find(';', open);
-    const auto after = flags == entries.npos ? flags : entries.find(';', flags + 1);
-    if (after != entries.npos && entries.substr(flags + 1, after - flags - 1).find("ID") != entries.npos)
-      position = dacl.begin + open;
+    const auto flags_end = flags == entries.npos ? flags : entries.find(';', flags + 1);
+    if (flags_end == entries.npos) continue;
+    if (entries.substr(flags + 1, flags_end - flags - 1).find("ID") == entries.npos) continue;
+    position = dacl.begin + open;
+    break;
   }
   return std::string(sddl.substr(0, position)) + std::string(entry) + std::string(sddl.substr(position));
 }
@@ -11899,21 +12264,21 @@ WINSVC_INLINE std::string add_ace(std::string_view sddl, std::string_view entry)
 WINSVC_INLINE std::string remove_aces_of(std::string_view sddl, std::string_view sid) {
   const dacl_extent dacl = find_dacl(sddl);
   if (dacl.begin == sddl.npos) return std::string(sddl);
-  const auto is_of = [](std::string_view one, const std::string& recipient) {
-    const std::string ending = ";" + recipient + ")";
-    return one.size() >= ending.size() && strings::equal_nocase(one.substr(one.size() - ending.size()), ending);
+  const auto belongs_to = [](std::string_view entry, const std::string& owner) {
+    const std::string ending = ";" + owner + ")";
+    return entry.size() >= ending.size() && strings::equal_nocase(entry.substr(entry.size() - ending.size()), ending);
   };
-  const std::string whole(sid), letters = trustee(sid);
+  const std::string full_sid(sid), letters = trustee(sid);
   std::string out(sddl.substr(0, dacl.begin));
-  std::string_view rest = dacl_of(sddl);
-  while (!rest.empty()) {
-    const auto open = rest.find('(');
-    out += rest.substr(0, open);  // the DACL's flags
-    if (open == rest.npos) break;
-    const auto close = rest.find(')', open);
-    const std::string_view one = rest.substr(open, close == rest.npos ? close : close - open + 1);
-    if (!is_of(one, whole) && !is_of(one, letters)) out += one;
-    rest.remove_prefix(open + one.size());
+  std::string_view remaining = dacl_of(sddl);
+  while (!remaining.empty()) {
+    const auto open = remaining.find('(');
+    out += remaining.substr(0, open);  // the flags of the DACL
+    if (open == remaining.npos) break;
+    const auto close = remaining.find(')', open);
+    const std::string_view entry = remaining.substr(open, close == remaining.npos ? close : close - open + 1);
+    if (!belongs_to(entry, full_sid) && !belongs_to(entry, letters)) out += entry;
+    remaining.remove_prefix(open + entry.size());
   }
   return out + std::string(sddl.substr(dacl.end));
 }
@@ -11923,12 +12288,12 @@ WINSVC_INLINE std::string data_folder_security(std::string_view sddl, std::strin
 }
 
 WINSVC_INLINE bool is_restricted(std::string_view sddl) noexcept {
-  bool owned = false;
+  bool has_owner = false;
   for (const std::string_view owner : {"O:BA", "O:SY", "O:S-1-5-32-544", "O:S-1-5-18"}) {
-    const auto after = sddl.substr((std::min)(owner.size(), sddl.size()), 2);
-    owned = owned || (strings::starts_with(sddl, owner) && (after == "D:" || after == "G:"));
+    const auto next_part = sddl.substr((std::min)(owner.size(), sddl.size()), 2);
+    has_owner = has_owner || (strings::starts_with(sddl, owner) && (next_part == "D:" || next_part == "G:"));
   }
-  return owned && strings::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
+  return has_owner && strings::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
 }
 
 WINSVC_INLINE std::string without_owner(std::string_view sddl) {
@@ -11937,21 +12302,21 @@ WINSVC_INLINE std::string without_owner(std::string_view sddl) {
 }
 
 WINSVC_INLINE std::string_view shared_folder_reason(std::string_view path) noexcept {
-  const auto slash = [](char c) { return c == '\\' || c == '/'; };
-  while (!path.empty() && slash(path.back())) path.remove_suffix(1);
+  const auto is_slash = [](char c) { return c == '\\' || c == '/'; };
+  while (!path.empty() && is_slash(path.back())) path.remove_suffix(1);
   if (strings::starts_with(path, "\\\\?\\") && path.size() > 5 && path[5] == ':') path.remove_prefix(4);  // \\?\C:\...
-  if (path.size() >= 2 && slash(path[0]) && slash(path[1])) return "it lies on another machine";
+  if (path.size() >= 2 && is_slash(path[0]) && is_slash(path[1])) return "it is on another machine";
   if (path.size() >= 2 && path[1] == ':') path.remove_prefix(2);
   if (path.empty() || path == ".") return "it is the root of a drive";
-  path.remove_prefix(slash(path[0]) ? 1 : 0);
+  path.remove_prefix(is_slash(path[0]) ? 1 : 0);
 
   std::size_t end = 0;
-  while (end < path.size() && !slash(path[end])) ++end;
+  while (end < path.size() && !is_slash(path[end])) ++end;
   const std::string_view first = path.substr(0, end);
-  if (strings::equal_nocase(first, "Windows")) return "it is a folder of Windows itself";
+  if (strings::equal_nocase(first, "Windows")) return "it is a folder of Windows";
   if (end < path.size()) return {};
   for (const std::string_view shared : {"Program Files", "Program Files (x86)", "ProgramData", "Users"}) {
-    if (strings::equal_nocase(first, shared)) return "it is a folder of everybody's";
+    if (strings::equal_nocase(first, shared)) return "other programs and users share it";
   }
   return {};
 }
@@ -11966,11 +12331,13 @@ WINSVC_INLINE std::string_view shared_folder_reason(std::string_view path) noexc
 // scm/config_levels.hpp
 // =====================================================================================================================
 
-// What ChangeServiceConfig2W sets, level by level. A level's number is its place in `config_level`, counted from 1.
+// Configuration levels of ChangeServiceConfig2W, one type for each level. The number of a level is its position in
+// `config_level`, counted from 1.
 //
 //   change_level(service, model::failure_flag{true});     // SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, 4
 //
-// Systems differ in the levels they know: a refusal with 120, 124 or 1733 is a warning, not a failure.
+// Systems support different levels: the errors 120, 124 and 1733 cause a warning, not a failure.
+// Source: ChangeServiceConfig2W in the Win32 documentation.
 
 #include <chrono>
 #include <cstdint>
@@ -11986,25 +12353,25 @@ namespace model {
 struct description_text {
   std::string text;
 };
-/// An automatic start some two minutes after the others.
+/// Automatic start about two minutes after the other services.
 struct delayed_start {
   bool on = false;
 };
-/// Is a STOPPED with an exit code a failure too? Without it recovery acts on crashes alone.
+/// If on, STOPPED with an exit code other than 0 is also a failure. If off, recovery acts only on crashes.
 struct failure_flag {
   bool on = false;
 };
-/// SERVICE_SID_TYPE_*: with `unrestricted` the process's token holds the SID of `NT SERVICE\<name>`, whatever account
-/// it runs as, so that files can be opened to this service and to no other.
+/// SERVICE_SID_TYPE_*. With `unrestricted`, the token of the process contains the SID of `NT SERVICE\<name>`, with any
+/// account, so that a file can grant access to this service alone.
 struct sid_type {
   std::uint32_t value = 0;
   static constexpr std::uint32_t none = 0, unrestricted = 1, restricted = 3;
 };
-/// The privileges that stay in the process's token; the SCM takes the others out. Empty: all that the account has.
+/// Privileges that stay in the token of the process; the SCM removes the others. Empty: all privileges of the account.
 struct required_privileges {
   std::vector<std::string> names;
 };
-/// How long the SCM waits for the service before the machine shuts down.
+/// Time that the SCM waits for the service before Windows shuts down.
 struct preshutdown_timeout {
   std::chrono::milliseconds limit{0};
 };
@@ -12020,9 +12387,10 @@ using config_level = std::variant<description_text,      // 1 SERVICE_CONFIG_DES
 namespace config_level_id {
 inline constexpr std::uint32_t description = 1, failure_actions = 2, delayed_start = 3, failure_flag = 4, sid_type = 5,
                                required_privileges = 6, preshutdown = 7;
-}
+}  // namespace config_level_id
+/// Returns the number of a level, 1 to 7.
 [[nodiscard]] std::uint32_t number(const config_level& l) noexcept;
-/// As an install plan shows it.
+/// Returns the value of a level as an install plan shows it.
 [[nodiscard]] std::string format_config_level(const config_level& l);
 
 }  // namespace model
@@ -12042,25 +12410,25 @@ WINSVC_INLINE std::uint32_t number(const config_level& l) noexcept {
 }
 
 WINSVC_INLINE std::string format_config_level(const config_level& l) {
-  struct writer {
-    std::string operator()(const description_text& v) const { return v.text; }
-    std::string operator()(const recovery_plan& v) const {
-      return recovery_text(v.actions) + ", reset " + exact_duration(v.reset);
+  struct formatter {
+    std::string operator()(const description_text& level) const { return level.text; }
+    std::string operator()(const recovery_plan& level) const {
+      return recovery_text(level.actions) + ", reset " + exact_duration(level.reset);
     }
-    std::string operator()(const delayed_start& v) const { return v.on ? "yes" : "no"; }
-    std::string operator()(const failure_flag& v) const { return v.on ? "yes" : "no"; }
-    std::string operator()(const sid_type& v) const {
-      return v.value == sid_type::none           ? "none"
-             : v.value == sid_type::unrestricted ? "unrestricted"
-             : v.value == sid_type::restricted   ? "restricted"
-                                                 : std::to_string(v.value);
+    std::string operator()(const delayed_start& level) const { return level.on ? "yes" : "no"; }
+    std::string operator()(const failure_flag& level) const { return level.on ? "yes" : "no"; }
+    std::string operator()(const sid_type& level) const {
+      return level.value == sid_type::none           ? "none"
+             : level.value == sid_type::unrestricted ? "unrestricted"
+             : level.value == sid_type::restricted   ? "restricted"
+                                                     : std::to_string(level.value);
     }
-    std::string operator()(const required_privileges& v) const {
-      return v.names.empty() ? "all that the account has" : strings::join(v.names, ", ");
+    std::string operator()(const required_privileges& level) const {
+      return level.names.empty() ? "all privileges of the account" : strings::join(level.names, ", ");
     }
-    std::string operator()(const preshutdown_timeout& v) const { return exact_duration(v.limit); }
+    std::string operator()(const preshutdown_timeout& level) const { return exact_duration(level.limit); }
   };
-  return std::visit(writer{}, l);
+  return std::visit(formatter{}, l);
 }
 
 }  // namespace model
@@ -12073,13 +12441,13 @@ WINSVC_INLINE std::string format_config_level(const config_level& l) {
 // scm/event_record.hpp
 // =====================================================================================================================
 
-// What stands in the Windows event log, read: the records as ReadEventLogW hands them out, and what the service control
-// manager says of a service in them.
+// Records of the Windows event log: parses the buffer of ReadEventLogW and describes the events of the service control
+// manager (SCM) for one service.
 //
 //   for (const auto& record : parse_event_records(buffer))
-//     if (const auto said = describe_scm_event(record, "Hello service")) print(*said);
+//     if (const auto description = describe_scm_event(record, "Hello service")) print(*description);
 //
-// The SCM's own words are in a message file, in the language of the machine; here they are said in ours.
+// The messages of the SCM are in a message file, in the language of the system; the descriptions here are in English.
 // Source: EVENTLOGRECORD in the Win32 documentation; the events of the source "Service Control Manager" by their IDs.
 
 #include <chrono>
@@ -12094,19 +12462,20 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
+/// One entry of an event log.
 struct event_record {
   clock::system_time time;
-  std::uint32_t id = 0;  ///< without its facility and severity
+  std::uint32_t id = 0;  ///< without facility and severity
   std::string source;
-  std::vector<std::string> insertion_strings;  ///< what is inserted into the message
+  std::vector<std::string> insertion_strings;  ///< texts that are inserted into the message
 };
 
-/// All that are whole, in their order.
+/// Returns the complete records in the buffer, in their order. A truncated record ends the list.
 [[nodiscard]] std::vector<event_record> parse_event_records(std::string_view buffer);
 
 inline constexpr std::string_view scm_source = "Service Control Manager";
-/// What the SCM says of the service that the Services window shows by this name; nothing where it is another's, or about
-/// something else than a trouble.
+/// Describes a failure that the SCM recorded for the service with this display name. Returns nullopt if the record is
+/// for another service or source, or is not one of the known failures.
 [[nodiscard]] std::optional<std::string> describe_scm_event(const event_record& record, std::string_view display_name);
 
 }  // namespace model
@@ -12122,58 +12491,59 @@ inline namespace WINSVC_ABI {
 namespace model {
 
 WINSVC_INLINE std::vector<event_record> parse_event_records(std::string_view buffer) {
-  std::vector<event_record> all;
+  std::vector<event_record> records;
   const auto number = [](std::string_view bytes, std::size_t position, std::size_t size) {
     std::uint32_t value = 0;
     for (std::size_t i = size; i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[position + i]);
     return value;
   };
-  constexpr std::size_t head = 56;  // the names follow
-  while (buffer.size() >= head) {
+  constexpr std::size_t header_size = 56;  // the names follow
+  while (buffer.size() >= header_size) {
     const std::size_t length = number(buffer, 0, 4);
-    if (length < head || length > buffer.size()) break;
-    const auto record = buffer.substr(0, length);
+    if (length < header_size || length > buffer.size()) break;
+    const auto bytes = buffer.substr(0, length);
     const auto text_at = [&](std::size_t& position) {
       std::u16string units;
-      for (; position + 1 < record.size(); position += 2) {
-        const auto unit = static_cast<char16_t>(number(record, position, 2));
+      for (; position + 1 < bytes.size(); position += 2) {
+        const auto unit = static_cast<char16_t>(number(bytes, position, 2));
         if (unit == 0) break;
         units += unit;
       }
       position += 2;
       return strings::to_utf8(units);
     };
-    event_record one;
-    one.time = clock::system_time(std::chrono::seconds(number(record, 12, 4)));
-    one.id = number(record, 20, 4) & 0xFFFF;
-    std::size_t position = head;
-    one.source = text_at(position);
-    position = number(record, 36, 4);
-    for (std::uint32_t remaining = number(record, 26, 2); remaining > 0 && position < record.size(); --remaining) one.insertion_strings.push_back(text_at(position));
-    all.push_back(std::move(one));
+    event_record record;
+    record.time = clock::system_time(std::chrono::seconds(number(bytes, 12, 4)));
+    record.id = number(bytes, 20, 4) & 0xFFFF;
+    std::size_t position = header_size;
+    record.source = text_at(position);
+    position = number(bytes, 36, 4);
+    for (std::uint32_t remaining = number(bytes, 26, 2); remaining > 0 && position < bytes.size(); --remaining)
+      record.insertion_strings.push_back(text_at(position));
+    records.push_back(std::move(record));
     buffer.remove_prefix(length);
   }
-  return all;
+  return records;
 }
 
 WINSVC_INLINE std::optional<std::string> describe_scm_event(const event_record& record, std::string_view display_name) {
   struct row {
     std::uint32_t id;
-    std::size_t name;           // which text is the service's
-    std::string_view sentence;  // {1} is the first text; {=1} is one that stands for a code
+    std::size_t name;           // index of the insertion string that has the display name
+    std::string_view sentence;  // {1}: first insertion string; {=1}: the same, an error code that is explained
   };
   constexpr row rows[] = {
       {7000, 0, "it failed to start: {=2}"},
-      {7001, 0, "it needs '{2}', which failed to start: {=3}"},
-      {7009, 1, "it did not connect within {1} ms of its start"},
-      {7011, 1, "it did not answer a control within {1} ms"},
-      {7022, 0, "it hung on starting"},
+      {7001, 0, "it depends on '{2}', which failed to start: {=3}"},
+      {7009, 1, "it did not connect to the service control manager within {1} ms"},
+      {7011, 1, "it did not respond to a control within {1} ms"},
+      {7022, 0, "it hung during the start"},
       {7023, 0, "it ended with an error: {=2}"},
-      {7024, 0, "it ended with an error of its own: {=2}"},
-      {7031, 0, "it ended unexpectedly, {2} time(s) so far; what follows, follows after {3} ms"},
+      {7024, 0, "it ended with a service-specific error: {=2}"},
+      {7031, 0, "it ended unexpectedly, {2} time(s) so far; the recovery action follows after {3} ms"},
       {7034, 0, "it ended unexpectedly, {2} time(s) so far"},
-      {7038, 0, "it could not log on as {2} with the password it has: {=3}"},
-      {7041, 0, "it could not log on as {2}, which may not log on as a service"},
+      {7038, 0, "it could not log on as {2} with the configured password: {=3}"},
+      {7041, 0, "it could not log on as {2}, which has no right to log on as a service"},
   };
   if (record.source != scm_source) return std::nullopt;
   for (const auto& r : rows) {
@@ -12185,15 +12555,16 @@ WINSVC_INLINE std::optional<std::string> describe_scm_event(const event_record& 
         out += r.sentence[position];
         continue;
       }
-      const bool stands_for_a_code = r.sentence[position + 1] == '=';
-      position += stands_for_a_code ? 2 : 1;
-      const auto which = static_cast<std::size_t>(r.sentence[position] - '1');
-      std::string_view text = which < record.insertion_strings.size() ? std::string_view(record.insertion_strings[which]) : std::string_view("?");
+      const bool is_code = r.sentence[position + 1] == '=';
+      position += is_code ? 2 : 1;
+      const auto index = static_cast<std::size_t>(r.sentence[position] - '1');
+      const bool exists = index < record.insertion_strings.size();
+      std::string_view text = exists ? std::string_view(record.insertion_strings[index]) : std::string_view("?");
       ++position;  // the brace
-      while (stands_for_a_code && strings::starts_with(text, "%%")) text.remove_prefix(2);
+      while (is_code && strings::starts_with(text, "%%")) text.remove_prefix(2);
       out += text;
       std::uint64_t code = 0;
-      if (!stands_for_a_code || !strings::parse_number(text, 0xFFFFFFFFu, code)) continue;
+      if (!is_code || !strings::parse_number(text, 0xFFFFFFFFu, code)) continue;
       if (const auto* known = explain(static_cast<std::uint32_t>(code))) out += ", " + std::string(known->message);
     }
     return out;
@@ -12211,13 +12582,13 @@ WINSVC_INLINE std::optional<std::string> describe_scm_event(const event_record& 
 // scm/saved_state.hpp
 // =====================================================================================================================
 
-// What the running service leaves for `status` to find: `state.json` in its data folder, a flat JSON object of texts
-// and numbers.
+// Saved state of a service: the file `state.json` in the data folder, a flat JSON object. A running service writes it,
+// and `status`, `why` and `doctor` read it.
 //
 //   {"pid":1234,"url":"http://127.0.0.1:5001","since":"2026-01-31T08:05:09.250Z","failure":""}
 //
-// It is a hint, not a truth: the SCM says whether the service runs, and the pid must be the SCM's for the rest to
-// count.
+// The file may be out of date: only the SCM knows whether the service is running, and the other members are valid only
+// if the pid is the one that the SCM reports.
 
 #include <cstdint>
 #include <optional>
@@ -12228,23 +12599,27 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
+/// Content of the file.
 struct saved_state {
   std::uint32_t pid = 0;
-  std::string url;      ///< with the real port; empty before it listens and after it stopped
-  std::string since;    ///< when it began to listen, RFC 3339
-  std::string failure;  ///< the sentence of the last failure; empty after a clean stop
-  std::uint32_t start_ms = 0;  ///< from the start of the process to RUNNING; 0: it did not get there
-  std::string written_at = {};       ///< of the failure, RFC 3339
-  std::string previous_failure = {};    ///< the last failure of a run before, with its time; empty: none is known
+  std::string url;                    ///< with the actual port; empty before the service listens and after it stopped
+  std::string since;                  ///< time when it began to listen, RFC 3339
+  std::string failure;                ///< message of the last failure; empty after a clean stop
+  std::uint32_t start_ms = 0;         ///< ms from the start of the process to RUNNING; 0: RUNNING was not reached
+  std::string written_at = {};        ///< time of the failure, RFC 3339
+  std::string previous_failure = {};  ///< last failure of an earlier run, with its time; empty: no failure is known
 };
 
-[[nodiscard]] std::string format_saved_state(const saved_state& s);
+/// Returns the content as JSON on one line, with a line end.
+[[nodiscard]] std::string format_saved_state(const saved_state& state);
 
-/// Reads what `format_saved_state` wrote, in any order, unknown names ignored. Nothing for anything else: a torn file is no file.
-[[nodiscard]] std::optional<saved_state> parse_saved_state(std::string_view s);
+/// Parses the text of `format_saved_state`, with the members in any order; ignores unknown members. Returns nullopt for
+/// any other text, such as a truncated file.
+[[nodiscard]] std::optional<saved_state> parse_saved_state(std::string_view text);
 
-/// What a run should know of those before it, from what the last of them left: how that failed or, where it ended well,
-/// what it knew itself. One that still has an address has been killed, or the machine was.
+/// Returns the last failure of the earlier runs, for a run that finds `saved` at its start: the failure of the previous
+/// run, or the one that the previous run had found. If the previous run left its address, it was terminated, or the
+/// machine lost power.
 [[nodiscard]] std::string last_failure(const saved_state& saved);
 
 }  // namespace model
@@ -12259,23 +12634,26 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE std::string format_saved_state(const saved_state& s) {
+WINSVC_INLINE std::string format_saved_state(const saved_state& state) {
   strings::json_object_writer o;
-  o.put("pid", std::to_string(s.pid)).put_text("url", s.url).put_text("since", s.since).put_text("failure", s.failure);
-  if (s.start_ms != 0) o.put("start_ms", std::to_string(s.start_ms));
-  o.put_text_if_set("when", s.written_at).put_text_if_set("earlier", s.previous_failure);
+  o.put("pid", std::to_string(state.pid)).put_text("url", state.url).put_text("since", state.since);
+  o.put_text("failure", state.failure);
+  if (state.start_ms != 0) o.put("start_ms", std::to_string(state.start_ms));
+  o.put_text_if_set("when", state.written_at).put_text_if_set("earlier", state.previous_failure);
   return o.text() + '\n';
 }
 
 WINSVC_INLINE std::string last_failure(const saved_state& saved) {
   if (!saved.failure.empty()) return saved.written_at + (saved.written_at.empty() ? "" : " ") + saved.failure;
-  if (!saved.url.empty())
-    return "the run that began at " + saved.since + " (pid " + std::to_string(saved.pid) + ") ended without a word";
+  if (!saved.url.empty()) {
+    const std::string pid = std::to_string(saved.pid);
+    return "the run that began at " + saved.since + " (pid " + pid + ") ended without an exit code";
+  }
   return saved.previous_failure;
 }
 
-WINSVC_INLINE std::optional<saved_state> parse_saved_state(std::string_view s) {
-  const auto members = parse_flat_object(s);
+WINSVC_INLINE std::optional<saved_state> parse_saved_state(std::string_view text) {
+  const auto members = parse_flat_object(text);
   if (!members) return std::nullopt;
   saved_state out;
   for (const auto& [name, value] : *members) {
@@ -12302,8 +12680,12 @@ WINSVC_INLINE std::optional<saved_state> parse_saved_state(std::string_view s) {
 // commandline/verbs.hpp
 // =====================================================================================================================
 
-// The command line as two tables: the verbs, and the options with the verbs that take them. The parser, the help and
-// the suggestions all read these; there is no third list.
+// Verbs and options of the command line as two tables, and the help text that is made from them.
+//
+//   info(verb::install).summary            // "create the service, or update an existing one"
+//   help_text("hello", verb::install)      // usage, description and options of a verb
+//
+// The parser (commandline/command.hpp), the help and the suggestions read these tables; there is no third list.
 
 #include <cstdint>
 #include <string>
@@ -12314,6 +12696,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
+/// The first argument of the program.
 enum class verb {
   help, version, install, update, remove, start, stop, restart, pause, resume, reload, control, status, debug, routes,
   config, logs, level, doctor, why, run_service
@@ -12322,63 +12705,70 @@ enum class verb {
 struct verb_info {
   verb id;
   std::string_view word;
-  std::string_view aliases;       ///< a second spelling, or empty
-  std::string_view arguments;  ///< what it takes beside options, as the help shows it
-  std::string_view summary;    ///< one line of help; empty hides the verb
-  std::string_view details;    ///< what `help VERB` adds
+  std::string_view aliases;    ///< second spelling, or empty
+  std::string_view arguments;  ///< arguments other than options, as the help shows them
+  std::string_view summary;    ///< one line of help; empty: the help does not show the verb
+  std::string_view details;    ///< additional text of `help VERB`
 };
 
 inline constexpr verb_info verb_table[] = {
-    {verb::install, "install", "", "", "create the service, or bring an existing one to what is asked",
-     "Needs an elevated prompt, or asks for one. What is given here is kept with the service, so that it holds at\n"
-     "every start; an existing service keeps what is not given anew. What fails half-way is taken back."},
-    {verb::update, "update", "", "", "bring an existing service to what is asked",
-     "As install, for a service that is there already."},
-    {verb::remove, "remove", "uninstall", "", "stop the service, delete it, wait until it is gone",
-     "Needs an elevated prompt, or asks for one. A service that is not installed is no error. Its data folder stays."},
-    {verb::start, "start", "", "[-- ARGUMENTS]", "start the service and wait until it serves",
-     "A service that runs already is no error. What stands behind -- reaches the start hooks, this time alone."},
-    {verb::stop, "stop", "", "", "stop the service and wait until it has answered every request",
-     "A service that is stopped already is no error. Exit code 1460: it has stopped, and cut what did not end."},
-    {verb::restart, "restart", "", "[-- ARGUMENTS]", "stop, then start",
-     "With --force the services that depend on it are stopped before and started after it."},
-    {verb::pause, "pause", "", "", "pause the service: it stays, and requests get 503", "Needs a hook of the app."},
-    {verb::resume, "continue", "", "", "let a paused service go on", "Needs a hook of the app."},
-    {verb::reload, "reload", "", "", "have the service read its settings anew, and what the app's hooks read",
-     "All new values are taken or, where one cannot be, none; the log says which."},
-    {verb::control, "control", "", "N", "send the service a control of its own, 128 to 255",
-     "Needs a hook of the app, whose answer is the exit code."},
-    {verb::status, "status", "", "", "what the service is doing, and where it listens",
-     "Exit code: 0 running, 3 installed and not running, 4 not installed."},
-    {verb::debug, "debug", "run", "", "serve in this terminal; Ctrl-C drains and stops",
-     "Needs no installation. Attach a debugger, or start the program in one. Routes, requests and the log are shown."},
-    {verb::logs, "logs", "", "", "the end of the service's log",
-     "Reads the files in the data folder, also while the service does not run. What is older than the oldest file is\n"
-     "gone: ten megabytes a file and five files are kept, where the app does not say otherwise."},
-    {verb::level, "level", "", "LEVEL", "how much the running service logs: debug, info, warn or error",
-     "Until it ends; the setting log_level says how it begins."},
-    {verb::doctor, "doctor", "", "", "what keeps the service from starting and serving, or soon will",
-     "Each finding with what was seen and what to do. --fix brings the installed service to what the program would\n"
-     "install. Exit code: 0, or 1 where there is a problem."},
-    {verb::why, "why", "", "", "what became of the service, and why: in a few sentences",
-     "From the service control manager, what the service left, its log, and its last minidump."},
-    {verb::config, "config", "", "", "every setting: its value, where that comes from, what it is for",
-     "As the service has them that is installed, where one is. Strongest first: the command line (--set, kept at\n"
-     "install), the environment, the settings file, the default. Exit code 13: the file or a value cannot be taken."},
-    {verb::routes, "routes", "", "", "method, pattern, name and source line of every route", ""},
-    {verb::help, "help", "", "[VERB]", "this, or the help of one verb", ""},
-    {verb::version, "version", "", "", "the version of the program and of winsvc", ""},
+    {verb::install, "install", "", "", "create the service, or update an existing one",
+     "Requires administrator rights and requests elevation if necessary. The options are stored with the service and\n"
+     "apply at every start. An existing service keeps the values of the options that you omit. If a step fails, the\n"
+     "completed steps are rolled back."},
+    {verb::update, "update", "", "", "update an existing service",
+     "Does the same as install, but fails if the service is not installed."},
+    {verb::remove, "remove", "uninstall", "", "stop the service, delete it and wait until it is deleted",
+     "Requires administrator rights and requests elevation if necessary. It is not an error if the service is not\n"
+     "installed. The data folder is kept."},
+    {verb::start, "start", "", "[-- ARGUMENTS]", "start the service and wait until it accepts requests",
+     "It is not an error if the service is already running. The start hooks receive the arguments after --, for this\n"
+     "start only."},
+    {verb::stop, "stop", "", "", "stop the service and wait until the requests in flight are complete",
+     "It is not an error if the service is already stopped. Exit code 1460: the service stopped, but something did\n"
+     "not finish within its time limit."},
+    {verb::restart, "restart", "", "[-- ARGUMENTS]", "stop the service, then start it",
+     "With --force, the services that depend on it are stopped before it and started after it."},
+    {verb::pause, "pause", "", "", "pause the service; it keeps running and sends 503 to requests",
+     "Requires a hook in the app."},
+    {verb::resume, "continue", "", "", "resume a paused service", "Requires a hook in the app."},
+    {verb::reload, "reload", "", "", "read the settings file again and run the reload hooks",
+     "All new values are applied, or no value if one of them is invalid; the log shows the result."},
+    {verb::control, "control", "", "N", "send a custom control (128 to 255) to the service",
+     "Requires a hook in the app. The return value of the hook is the exit code."},
+    {verb::status, "status", "", "", "show the state of the service, its address and its statistics",
+     "Exit code: 0 running, 3 installed but not running, 4 not installed."},
+    {verb::debug, "debug", "run", "", "run the service in this terminal; Ctrl-C stops it gracefully",
+     "The service need not be installed. Shows the routes, the requests and the log. You can start the program in a\n"
+     "debugger, or attach one."},
+    {verb::logs, "logs", "", "", "show the last entries of the service log",
+     "Reads the log files in the data folder, even if the service is not running. Unless the app sets other limits,\n"
+     "five files of at most 10 MiB are kept, and older entries are deleted."},
+    {verb::level, "level", "", "LEVEL", "set the log level of the running service: debug, info, warn or error",
+     "Applies until the service stops. The setting log_level is the level at the next start."},
+    {verb::doctor, "doctor", "", "", "find problems that prevent the service from starting or serving",
+     "Shows evidence and a remedy for each finding. --fix updates the installed service to what the program would\n"
+     "install. Exit code: 0, or 1 if there is a problem."},
+    {verb::why, "why", "", "", "explain why the service stopped or failed",
+     "Uses the service control manager, the saved state of the service, its log and its last minidump."},
+    {verb::config, "config", "", "", "show each setting: its value, its source and its purpose",
+     "Shows the values of the installed service, if it is installed. Sources, strongest first: the command line\n"
+     "(--set, stored at install), the environment, the settings file, the default. Exit code 13: the file or a value\n"
+     "is invalid."},
+    {verb::routes, "routes", "", "", "show method, pattern, name and source line of each route", ""},
+    {verb::help, "help", "", "[VERB]", "show this help, or the help of a verb", ""},
+    {verb::version, "version", "", "", "show the version of the program and of winsvc", ""},
     {verb::run_service, "run-service", "", "", "",
-     "How the service control manager starts this program. Not for a person."},
+     "The service control manager starts the program with this verb. Do not use it in a terminal."},
 };
 
 enum class option {
   startup, display_name, description, username, password_stdin, depends, recovery, recovery_reset, preshutdown,
-  environment, allow_control, host, port, set, unset, config, init, lines, follow, level, since, instance, start_after, plan, force, wait, no_wait, json, no_elevate, elevated,
-  argument, why, fix
+  environment, allow_control, host, port, set, unset, config, init, lines, follow, level, since, instance, start_after,
+  plan, force, wait, no_wait, json, no_elevate, elevated, argument, why, fix
 };
 
-/// A set of verbs, one bit each.
+/// Bit of a verb in a set of verbs.
 constexpr std::uint32_t verb_bit(verb v) noexcept { return 1u << static_cast<int>(v); }
 template <class... Verbs>
 constexpr std::uint32_t verb_bits(Verbs... v) noexcept {
@@ -12388,7 +12778,7 @@ inline constexpr std::uint32_t verbs_that_install = verb_bits(verb::install, ver
 inline constexpr std::uint32_t verbs_that_wait =
     verbs_that_install |
     verb_bits(verb::remove, verb::start, verb::stop, verb::restart, verb::pause, verb::resume);
-/// Those that Windows may refuse to who is not elevated.
+/// Verbs that Windows may deny to a process that is not elevated.
 inline constexpr std::uint32_t verbs_that_manage = verbs_that_wait | verb_bits(verb::reload, verb::control);
 inline constexpr std::uint32_t verbs_that_listen = verbs_that_install | verb_bits(verb::debug, verb::run_service);
 inline constexpr std::uint32_t verbs_with_settings = verbs_that_listen | verb_bits(verb::config, verb::doctor);
@@ -12396,79 +12786,85 @@ inline constexpr std::uint32_t verbs_with_settings = verbs_that_listen | verb_bi
 struct option_info {
   option id;
   std::string_view word;
-  std::string_view value;    ///< what it takes, as the help shows it; empty for a switch
-  std::uint32_t verbs;       ///< who takes it
-  std::string_view summary;  ///< empty hides the option
+  std::string_view value;    ///< placeholder of the value in the help; empty for an option without a value
+  std::uint32_t verbs;       ///< verbs that accept the option, as `verb_bits`
+  std::string_view summary;  ///< one line of help; empty: the help does not show the option
 };
 
 inline constexpr option_info option_table[] = {
     {option::startup, "--startup", "auto|delayed|manual|disabled", verbs_that_install,
-     "when the system starts it; default auto"},
-    {option::display_name, "--display-name", "TEXT", verbs_that_install, "the name that the Services window shows"},
-    {option::description, "--description", "TEXT", verbs_that_install, "the line under it"},
+     "start type of the service (default auto)"},
+    {option::display_name, "--display-name", "TEXT", verbs_that_install, "name in the Services window"},
+    {option::description, "--description", "TEXT", verbs_that_install, "description in the Services window"},
     {option::username, "--username", "ACCOUNT", verbs_that_install,
-     "whom it runs as: virtual, system, local-service, network-service, DOMAIN\\name; default virtual"},
+     "account: virtual, system, local-service, network-service or DOMAIN\\name (default virtual)"},
     {option::password_stdin, "--password-stdin", "", verbs_that_install,
-     "the account's password is the first line of standard input; without it, a prompt asks for it"},
-    {option::depends, "--depends", "A,B", verbs_that_install, "services that must run before it; +G is a group"},
+     "read the password of the account from the first line of standard input (default: prompt for it)"},
+    {option::depends, "--depends", "A,B", verbs_that_install, "services that must run before this one; +G is a group"},
     {option::recovery, "--recovery", "ACTION,...", verbs_that_install,
-     "what follows each failure: restart/5s, none; the last one repeats; default restart/5s,restart/30s,restart/2m"},
+     "action after each failure: restart/5s, none; the last one repeats (default restart/5s,restart/30s,restart/2m)"},
     {option::recovery_reset, "--recovery-reset", "TIME", verbs_that_install,
-     "so long without a failure, and the next is the first again; default 1d"},
+     "reset the failure count after this time without a failure (default 1d)"},
     {option::preshutdown, "--preshutdown", "TIME", verbs_that_install | verb_bit(verb::run_service),
-     "have the machine wait so long for it before it shuts down"},
+     "time for the service to stop before Windows shuts down"},
     {option::environment, "--env", "NAME=VALUE", verbs_that_install,
-     "a variable of its environment (may be repeated); NAME= takes it out"},
+     "set an environment variable of the service (repeatable); NAME= removes it"},
     {option::allow_control, "--allow-control", "USER", verbs_that_install,
-     "let this user or group start and stop it without elevation (may be repeated)"},
-    {option::host, "--host", "ADDRESS", verbs_with_settings, "the address to listen on"},
-    {option::port, "--port", "N", verbs_with_settings, "the port to listen on; 0 picks a free one"},
-    {option::set, "--set", "NAME=VALUE", verbs_with_settings, "a setting (may be repeated); 'config' lists them"},
-    {option::unset, "--unset", "NAME", verbs_that_install, "forget what an earlier install gave with --set"},
+     "allow a user or group to start and stop the service without elevation (repeatable)"},
+    {option::host, "--host", "ADDRESS", verbs_with_settings, "address to listen on"},
+    {option::port, "--port", "N", verbs_with_settings, "port to listen on; 0 selects a free port"},
+    {option::set, "--set", "NAME=VALUE", verbs_with_settings,
+     "set a setting (repeatable); 'config' lists the settings"},
+    {option::unset, "--unset", "NAME", verbs_that_install, "remove a value that an earlier install stored with --set"},
     {option::config, "--config", "FILE", verbs_with_settings,
-     "the settings file; default: the program's name with .ini, beside it"},
-    {option::fix, "--fix", "", verb_bit(verb::doctor), "mend what can be mended without asking"},
-    {option::init, "--init", "", verb_bit(verb::config), "write a settings file with every setting in it, commented out"},
-    {option::lines, "-n", "N", verb_bit(verb::logs), "so many entries; default 20, or all since --since"},
-    {option::follow, "-f", "", verb_bit(verb::logs), "and what is logged from now on, until Ctrl-C"},
-    {option::level, "--level", "LEVEL", verb_bit(verb::logs), "debug, info, warn or error: that, and what is worse"},
-    {option::since, "--since", "TIME", verb_bit(verb::logs), "of the last 10m, 2h, 1d"},
+     "settings file (default: the program's name with .ini, in the folder of the program)"},
+    {option::fix, "--fix", "", verb_bit(verb::doctor), "fix the problems that need no decision"},
+    {option::init, "--init", "", verb_bit(verb::config), "write a settings file with each setting commented out"},
+    {option::lines, "-n", "N", verb_bit(verb::logs), "number of entries (default 20; all with --since)"},
+    {option::follow, "-f", "", verb_bit(verb::logs), "follow the log: show new entries until Ctrl-C"},
+    {option::level, "--level", "LEVEL", verb_bit(verb::logs),
+     "minimum level: debug, info, warn or error (default debug)"},
+    {option::since, "--since", "TIME", verb_bit(verb::logs), "show the entries of the last 10m, 2h, 1d"},
     {option::instance, "--instance", "NAME",
-     verbs_that_manage | verb_bits(verb::status, verb::debug, verb::config, verb::logs, verb::level, verb::doctor, verb::why, verb::run_service),
-     "this one of several instances, each a service with a name, settings and data of its own"},
-    {option::start_after, "--start", "", verbs_that_install, "start it afterwards"},
-    {option::plan, "--plan", "", verbs_that_install, "show what would be changed, and change nothing"},
+     verbs_that_manage | verb_bits(verb::status, verb::debug, verb::config, verb::logs, verb::level, verb::doctor,
+                                   verb::why, verb::run_service),
+     "instance to use; an instance is a service with its own name, settings and data"},
+    {option::start_after, "--start", "", verbs_that_install, "start the service afterwards"},
+    {option::plan, "--plan", "", verbs_that_install, "show the changes without applying them"},
     {option::force, "--force", "", verb_bits(verb::stop, verb::restart, verb::remove),
-     "stop the services that depend on it, too"},
-    {option::why, "--why", "TEXT", verb_bits(verb::stop, verb::restart), "the reason, which the service's log keeps"},
-    {option::wait, "--wait", "SECONDS", verbs_that_wait, "how long to wait for it; default 60"},
-    {option::no_wait, "--no-wait", "", verb_bits(verb::start, verb::stop), "ask, and do not wait"},
-    {option::json, "--json", "", verb_bits(verb::status, verb::routes, verb::config, verb::doctor), "for a machine to read"},
+     "stop the services that depend on this one, too"},
+    {option::why, "--why", "TEXT", verb_bits(verb::stop, verb::restart), "reason for the stop, for the service log"},
+    {option::wait, "--wait", "SECONDS", verbs_that_wait, "maximum time to wait for completion (default 60)"},
+    {option::no_wait, "--no-wait", "", verb_bits(verb::start, verb::stop), "send the control and return at once"},
+    {option::json, "--json", "", verb_bits(verb::status, verb::routes, verb::config, verb::doctor), "print JSON"},
     {option::no_elevate, "--no-elevate", "", verbs_that_manage,
-     "fail where elevation is needed, and do not ask for it"},
-    {option::elevated, "--elevated", "PIPE", verbs_that_manage, ""},  // this is the elevated one (os/elevation.hpp)
-    {option::argument, "--argument", "TEXT", verb_bits(verb::start, verb::restart), ""},  // as one behind --
+     "fail if elevation is required, instead of requesting it"},
+    {option::elevated, "--elevated", "PIPE", verbs_that_manage, ""},  // marks the elevated process (os/elevation.hpp)
+    {option::argument, "--argument", "TEXT", verb_bits(verb::start, verb::restart), ""},  // one argument after --
 };
 
-/// Options that people look for, and why there are none.
+/// An option that is not supported, with the reason. The parser shows it instead of "unknown option".
 struct rejected_option {
   std::string_view word;
   bool has_value;
   std::string_view message, hint;
 };
 inline constexpr rejected_option rejected_options[] = {
-    {"--password", true, "a command line is no place for a password: every user of the machine can read it",
-     "leave it out, and a prompt asks; or pipe it in, with --password-stdin"},
-    {"--interactive", false, "services have had no desktop since Windows Vista", "leave it out"},
+    {"--password", true, "every user of this machine can read command lines",
+     "omit it to be prompted for the password, or pipe it in with --password-stdin"},
+    {"--interactive", false, "services have had no desktop since Windows Vista", "omit it"},
 };
 
+/// Returns the row of a verb.
 [[nodiscard]] const verb_info& info(verb v) noexcept;
 
-/// The help screen. `program` is the name to show in examples; `about` the app's own line.
-[[nodiscard]] std::string help_text(std::string_view program, std::string_view about);
-/// The help of one verb, with its options.
+/// Returns the help screen. `program`: name of the program in the usage line. `description`: first line, from the app;
+/// may be empty.
+[[nodiscard]] std::string help_text(std::string_view program, std::string_view description);
+/// Returns the help of one verb with its options.
 [[nodiscard]] std::string help_text(std::string_view program, verb v);
 
+/// Returns `s` with blanks up to `width` columns; with one blank if `s` is as long or longer.
 [[nodiscard]] std::string pad_right(std::string_view s, std::size_t width);
 
 }  // namespace model
@@ -12484,8 +12880,8 @@ inline namespace WINSVC_ABI {
 namespace model {
 
 WINSVC_INLINE const verb_info& info(verb v) noexcept {
-  for (const auto& r : verb_table) {
-    if (r.id == v) return r;
+  for (const auto& row : verb_table) {
+    if (row.id == v) return row;
   }
   return verb_table[0];
 }
@@ -12494,31 +12890,31 @@ WINSVC_INLINE std::string pad_right(std::string_view s, std::size_t width) {
   return std::string(s) + std::string(s.size() < width ? width - s.size() : 1, ' ');
 }
 
-WINSVC_INLINE std::string help_text(std::string_view program, std::string_view about) {
+WINSVC_INLINE std::string help_text(std::string_view program, std::string_view description) {
   std::string out;
-  if (!about.empty()) out += std::string(about) + "\n\n";
+  if (!description.empty()) out += std::string(description) + "\n\n";
   out += "usage: " + std::string(program) + " VERB [options]\n\n";
-  for (const auto& r : verb_table) {
-    if (!r.summary.empty()) out += "  " + pad_right(r.word, 10) + std::string(r.summary) + '\n';
+  for (const auto& row : verb_table) {
+    if (!row.summary.empty()) out += "  " + pad_right(row.word, 10) + std::string(row.summary) + '\n';
   }
   return out + "\n'" + std::string(program) + " help VERB' shows the options of a verb.\n";
 }
 
 WINSVC_INLINE std::string help_text(std::string_view program, verb v) {
-  const verb_info& r = info(v);
-  std::string out = "usage: " + std::string(program) + ' ' + std::string(r.word);
+  const verb_info& row = info(v);
+  std::string out = "usage: " + std::string(program) + ' ' + std::string(row.word);
   std::string options;
   for (const auto& o : option_table) {
     if ((o.verbs & verb_bit(v)) == 0 || o.summary.empty()) continue;
-    const std::string spelled = std::string(o.word) + (o.value.empty() ? "" : " " + std::string(o.value));
-    options += "  " + spelled + "\n      " + std::string(o.summary) + '\n';
+    const std::string syntax = std::string(o.word) + (o.value.empty() ? "" : " " + std::string(o.value));
+    options += "  " + syntax + "\n      " + std::string(o.summary) + '\n';
   }
   if (!options.empty()) out += " [options]";
-  if (!r.arguments.empty()) out += ' ' + std::string(r.arguments);
+  if (!row.arguments.empty()) out += ' ' + std::string(row.arguments);
   out += "\n\n";
-  if (!r.summary.empty())
-    out += static_cast<char>(strings::to_upper(r.summary[0])) + std::string(r.summary.substr(1)) + ".\n";
-  if (!r.details.empty()) out += std::string(r.details) + '\n';
+  if (!row.summary.empty())
+    out += static_cast<char>(strings::to_upper(row.summary[0])) + std::string(row.summary.substr(1)) + ".\n";
+  if (!row.details.empty()) out += std::string(row.details) + '\n';
   if (!options.empty()) out += '\n' + options;
   return out;
 }
@@ -12533,15 +12929,15 @@ WINSVC_INLINE std::string help_text(std::string_view program, verb v) {
 // commandline/command.hpp
 // =====================================================================================================================
 
-// From argv to what is asked: pure, by the tables of commandline/verbs.hpp.
+// Command-line parser: converts argv to a `command`, with the tables of commandline/verbs.hpp. It has no other effect.
 //
-//   auto asked = parse_command({"install", "--port", "5001"});
-//   if (asked) asked->verb == verb::install; *asked->listen.port == 5001;
+//   const auto command = parse_command({"install", "--port", "5001"});
+//   command->verb;               // verb::install
+//   *command->launch.port;       // 5001
 //
-// Verbs and options are case-blind; `--opt value` and `--opt=value` are the same; options may stand before the verb, as
-// pywin32's did. A mistake is an error without a code
-// (the exit code is 2) that suggests the nearest word. No words at all is `help`, with `no_arguments` set, so that the program
-// can try the service control manager first where there is no terminal.
+// Verbs and options are not case-sensitive. `--opt value` and `--opt=value` are equal. Options may precede the verb, as
+// in pywin32. A usage error has no code (the exit code is 2) and suggests the nearest word. An empty command line is
+// `help` with `no_arguments` set: without a terminal, the program then tries to connect to the SCM first.
 
 #include <algorithm>
 #include <chrono>
@@ -12557,10 +12953,10 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// What the command line asks for.
+/// A parsed command line.
 struct command {
   model::verb verb = model::verb::help;
-  bool no_arguments = false;                 ///< there were no words at all
+  bool no_arguments = false;         ///< the command line was empty
   std::optional<model::verb> topic;  ///< help VERB
   launch_options launch;
 
@@ -12573,38 +12969,39 @@ struct command {
   std::optional<std::vector<std::string>> depends_on;
   std::optional<std::vector<recovery_action>> recovery;
   std::optional<std::chrono::seconds> recovery_reset;
-  std::vector<std::string> environment;    ///< NAME=value; NAME= takes it out
+  std::vector<std::string> environment;    ///< NAME=value; NAME= removes the variable
   std::vector<std::string> allow_control;  ///< users and groups
   bool start_after = false;
   bool plan = false;
 
-  // the others
-  std::vector<std::string> arguments;  ///< start, restart: what stands behind --
-  std::uint32_t control = 0;           ///< control N
-  std::optional<std::string> stop_reason;      ///< stop, restart
+  // the other verbs
+  std::vector<std::string> arguments;      ///< start, restart: the arguments after --
+  std::uint32_t control = 0;               ///< control N
+  std::optional<std::string> stop_reason;  ///< stop, restart: --why
   bool force = false;
   bool no_wait = false;
   std::chrono::milliseconds wait{60'000};
   bool json = false;
-  bool init = false;                        ///< config --init
-  bool fix = false;                         ///< doctor --fix
-  std::optional<std::size_t> max_entries;         ///< logs -n
-  bool follow = false;                      ///< logs -f
-  log_level level = log_level::debug;       ///< logs --level, level LEVEL
-  bool has_level = false;                   ///< level LEVEL
-  std::optional<std::chrono::milliseconds> since;  ///< logs --since: so long ago
+  bool init = false;                               ///< config --init
+  bool fix = false;                                ///< doctor --fix
+  std::optional<std::size_t> max_entries;          ///< logs -n
+  bool follow = false;                             ///< logs -f
+  log_level level = log_level::debug;              ///< logs --level, level LEVEL
+  bool has_level = false;                          ///< level LEVEL was present
+  std::optional<std::chrono::milliseconds> since;  ///< logs --since, as a duration before now
   bool no_elevate = false;
-  std::optional<std::string> elevated;  ///< this process is the elevated one, and that its parent's pipe
+  std::optional<std::string> elevated;  ///< this is the elevated process; the value is the pipe of its parent
 };
 
-/// `words` is argv without the program's name, in UTF-8.
+/// Parses `arguments`, which is argv without the name of the program, in UTF-8. The error is a usage error.
 [[nodiscard]] result<command> parse_command(const std::vector<std::string>& arguments);
 
-/// The words for the elevated process: the same, but nothing behind a `--`, where an option added at the end would be
-/// taken for an argument.
+/// Returns the arguments for the elevated process. Arguments after `--` become `--argument=` options, so that the
+/// caller can append an option.
 [[nodiscard]] std::vector<std::string> elevated_arguments(const std::vector<std::string>& arguments);
 
-/// What an earlier install left in an ImagePath (model::image_path made it); nothing where it is not one of ours.
+/// Returns the options that an earlier install wrote to an ImagePath with `image_path`; empty if another program wrote
+/// the ImagePath.
 [[nodiscard]] launch_options launch_options_of(const std::string& image_path);
 
 }  // namespace model
@@ -12623,16 +13020,17 @@ WINSVC_INLINE failure<error> usage_error(std::string message, std::string hint) 
   return {error{0, {}, {}, std::move(message), std::move(hint)}};
 }
 
-/// "did you mean 'x'?", or where to look.
+/// Returns "did you mean 'x'?", or `fallback` if no known word is similar.
 WINSVC_INLINE std::string suggestion(std::string_view word, const std::vector<std::string_view>& known,
-                              std::string otherwise) {
+                                     std::string fallback) {
   const auto best = strings::closest_match(word, known);
-  return best.empty() ? otherwise : "did you mean '" + std::string(best) + "'?";
+  return best.empty() ? fallback : "did you mean '" + std::string(best) + "'?";
 }
 
 WINSVC_INLINE const verb_info* find_verb(std::string_view word) noexcept {
-  for (const auto& r : verb_table) {
-    if (strings::equal_nocase(r.word, word) || (!r.aliases.empty() && strings::equal_nocase(r.aliases, word))) return &r;
+  for (const auto& row : verb_table) {
+    const bool is_alias = !row.aliases.empty() && strings::equal_nocase(row.aliases, word);
+    if (is_alias || strings::equal_nocase(row.word, word)) return &row;
   }
   return nullptr;
 }
@@ -12650,8 +13048,8 @@ WINSVC_INLINE result<const verb_info*> verb_of(std::string_view word) {
   if (const auto* found = find_verb(word)) return found;
 
   std::vector<std::string_view> known;
-  for (const auto& r : verb_table) {
-    if (!r.summary.empty()) known.push_back(r.word);
+  for (const auto& row : verb_table) {
+    if (!row.summary.empty()) known.push_back(row.word);
   }
   return usage_error("unknown verb '" + std::string(word) + "'", suggestion(word, known, "'help' lists the verbs"));
 }
@@ -12659,36 +13057,36 @@ WINSVC_INLINE result<const verb_info*> verb_of(std::string_view word) {
 WINSVC_INLINE result<const option_info*> option_of(std::string_view word, const verb_info& v) {
   std::vector<std::string_view> known;
   for (const auto& o : option_table) {
-    const bool taken = (o.verbs & verb_bit(v.id)) != 0;
+    const bool is_accepted = (o.verbs & verb_bit(v.id)) != 0;
     if (strings::equal_nocase(o.word, word)) {
-      if (taken) return &o;
-      return usage_error("'" + std::string(v.word) + "' takes no option " + std::string(o.word),
-                         "'help " + std::string(v.word) + "' lists the ones it takes");
+      if (is_accepted) return &o;
+      return usage_error("'" + std::string(v.word) + "' does not accept the option " + std::string(o.word),
+                         "'help " + std::string(v.word) + "' lists its options");
     }
-    if (taken && !o.summary.empty()) known.push_back(o.word);
+    if (is_accepted && !o.summary.empty()) known.push_back(o.word);
   }
   for (const auto& o : rejected_options) {
     if (strings::equal_nocase(o.word, word))
-      return usage_error("there is no " + std::string(o.word) + ": " + std::string(o.message), std::string(o.hint));
+      return usage_error(std::string(o.word) + " is not supported: " + std::string(o.message), std::string(o.hint));
   }
   return usage_error("unknown option '" + std::string(word) + "'",
                      suggestion(word, known, "'help " + std::string(v.word) + "' lists the options"));
 }
 
-/// `A,B`: no piece may be empty; the empty text is no piece at all.
-WINSVC_INLINE std::optional<std::vector<std::string>> parse_list(std::string_view s) {
-  std::vector<std::string> pieces;
-  if (strings::trim(s).empty()) return pieces;
-  for (const auto& chunk : strings::split(s, ',')) {
-    pieces.emplace_back(strings::trim(chunk));
-    if (pieces.back().empty() || pieces.back() == "+") return std::nullopt;
+/// Parses `A,B`. The items must not be empty; an empty text is an empty list.
+WINSVC_INLINE std::optional<std::vector<std::string>> parse_list(std::string_view text) {
+  std::vector<std::string> items;
+  if (strings::trim(text).empty()) return items;
+  for (const auto& item : strings::split(text, ',')) {
+    items.emplace_back(strings::trim(item));
+    if (items.back().empty() || items.back() == "+") return std::nullopt;
   }
-  return pieces;
+  return items;
 }
 
-/// Puts one option's value where it belongs; false where it is none that the option takes.
+/// Stores the value of an option in `command`. Returns false if the option does not accept the value.
 WINSVC_INLINE bool parse_value(command& command, option o, std::string_view value) {
-  const auto text_into = [&](std::optional<std::string>& field) {
+  const auto store_text = [&](std::optional<std::string>& field) {
     field = std::string(value);
     return !value.empty();
   };
@@ -12696,7 +13094,7 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     case option::startup: return (command.startup = parse_startup(value)).has_value();
     case option::display_name: command.display_name = std::string(value); return true;
     case option::description: command.description = std::string(value); return true;
-    case option::username: return text_into(command.username);
+    case option::username: return store_text(command.username);
     case option::password_stdin: return command.password_stdin = true;
     case option::depends: return (command.depends_on = parse_list(value)).has_value();
     case option::recovery: return (command.recovery = parse_recovery(value)).has_value();
@@ -12713,7 +13111,7 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
       command.environment.emplace_back(value);
       return value.find('=') != 0 && value.find('=') != value.npos;
     case option::allow_control: command.allow_control.emplace_back(value); return !value.empty();
-    case option::host: return text_into(command.launch.host);
+    case option::host: return store_text(command.launch.host);
     case option::port: {
       std::uint64_t port = 0;
       if (!strings::parse_number(value, 65'535, port)) return false;
@@ -12723,7 +13121,7 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     case option::set: {
       const auto equals = value.find('=');
       if (equals == value.npos || !is_setting_name(value.substr(0, equals))) return false;
-      // The two that have an option of their own are kept in one place, or an older word could be the stronger.
+      // Host and port also have an option of their own name. They are stored in one place, so that the last value wins.
       const std::string name = setting_name(value.substr(0, equals));
       if (name == "host") return command.launch.host = value.substr(equals + 1), true;
       std::uint64_t port = 0;
@@ -12733,7 +13131,7 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
       return true;
     }
     case option::unset: command.launch.unset_settings.emplace_back(value); return is_setting_name(value);
-    case option::config: return text_into(command.launch.config);
+    case option::config: return store_text(command.launch.config);
     case option::init: return command.init = true;
     case option::fix: return command.fix = true;
     case option::lines: {
@@ -12749,7 +13147,7 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
       return level.has_value();
     }
     case option::since: return (command.since = parse_duration(value)).has_value();
-    case option::instance: return text_into(command.launch.instance) && check_instance(value);
+    case option::instance: return store_text(command.launch.instance) && check_instance(value);
     case option::start_after: return command.start_after = true;
     case option::plan: return command.plan = true;
     case option::force: return command.force = true;
@@ -12761,48 +13159,49 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     case option::no_wait: return command.no_wait = true;
     case option::json: return command.json = true;
     case option::no_elevate: return command.no_elevate = true;
-    case option::elevated: return text_into(command.elevated);
-    case option::why: return text_into(command.stop_reason);
+    case option::elevated: return store_text(command.elevated);
+    case option::why: return store_text(command.stop_reason);
     case option::argument: command.arguments.emplace_back(value); return true;
   }
   return false;
 }
 
-/// What would have been taken.
+/// Returns the hint for a value that the option does not accept.
 WINSVC_INLINE std::string used_values(const option_info& o) {
   switch (o.id) {
-    case option::startup: return "it is one of " + std::string(o.value);
-    case option::username: return "give virtual, system, local-service, network-service or DOMAIN\\name";
-    case option::depends: return "give service names with commas between them; \"\" is none";
-    case option::recovery: return "give restart/TIME and none with commas between, such as restart/5s,restart/1m,none";
-    case option::recovery_reset: return "give whole seconds, such as 1d";
-    case option::preshutdown: return "give a time of up to a day, such as 30s";
-    case option::environment: return "write NAME=VALUE, or NAME= to take it out";
-    case option::allow_control: return "give a user or a group, such as DOMAIN\\name";
-    case option::host: return "give an address, such as 127.0.0.1 or 0.0.0.0";
+    case option::startup: return "use one of " + std::string(o.value);
+    case option::username: return "write virtual, system, local-service, network-service or DOMAIN\\name";
+    case option::depends: return "write service names separated by commas, or \"\" for no dependencies";
+    case option::recovery:
+      return "write restart/TIME and none, separated by commas, such as restart/5s,restart/1m,none";
+    case option::recovery_reset: return "write a time in whole seconds, such as 1d";
+    case option::preshutdown: return "write a time of up to a day, such as 30s";
+    case option::environment: return "write NAME=VALUE, or NAME= to remove the variable";
+    case option::allow_control: return "write a user or a group, such as DOMAIN\\name";
+    case option::host: return "write an address, such as 127.0.0.1 or 0.0.0.0";
     case option::port: return "a port is a number from 0 to 65535";
     case option::set: return "write NAME=VALUE";
-    case option::unset: return "give the name of a setting";
-    case option::lines: return "give a number";
-    case option::level: return "it is one of debug, info, warn and error";
-    case option::since: return "give a time, such as 10m or 2h";
-    case option::instance: return "give 1 to 64 letters, digits, '-', '_' and '.', such as blue";
-    case option::wait: return "give seconds, such as 30, or 2m";
+    case option::unset: return "write the name of a setting";
+    case option::lines: return "write a number";
+    case option::level: return "use debug, info, warn or error";
+    case option::since: return "write a time, such as 10m or 2h";
+    case option::instance: return "write 1 to 64 letters, digits, '-', '_' and '.', such as blue";
+    case option::wait: return "write a time in seconds, such as 30, or 2m";
     default: return "write " + std::string(o.word) + ' ' + std::string(o.value);
   }
 }
 
 WINSVC_INLINE result<void> apply_option(command& command, const option_info& o, std::string_view value) {
   if (o.id == option::display_name) {
-    if (const auto good = check_display_name(value); !good)
-      return usage_error(std::string(o.word) + ": " + good.error().message, good.error().hint);
+    if (const auto checked = check_display_name(value); !checked)
+      return usage_error(std::string(o.word) + ": " + checked.error().message, checked.error().hint);
   }
   if (parse_value(command, o.id, value)) return {};
-  return usage_error(std::string(o.word) + " does not take '" + std::string(strings::truncate(value, 80)) + "'",
+  return usage_error(std::string(o.word) + " does not accept '" + std::string(strings::truncate(value, 80)) + "'",
                      used_values(o));
 }
 
-/// A word that is no option: the topic of help, the number of control.
+/// Stores an argument that is not an option: the topic of help, the number of control, the level of level.
 WINSVC_INLINE result<void> apply_positional(command& command, const verb_info& v, std::string_view word) {
   if (v.id == verb::help && !command.topic) {
     const auto topic = verb_of(word);
@@ -12813,18 +13212,19 @@ WINSVC_INLINE result<void> apply_positional(command& command, const verb_info& v
   if (v.id == verb::control && command.control == 0) {
     std::uint64_t number = 0;
     if (!strings::parse_number(word, 255, number) || number < 128)
-      return usage_error("'" + std::string(word) + "' is no control of a service's own", "they are 128 to 255");
+      return usage_error("'" + std::string(word) + "' is not a custom control", "use 128 to 255");
     command.control = static_cast<std::uint32_t>(number);
     return {};
   }
   if (v.id == verb::level && !command.has_level) {
     const auto level = parse_log_level(word);
-    if (!level) return usage_error("'" + std::string(word) + "' is no level", "it is one of debug, info, warn and error");
+    if (!level)
+      return usage_error("'" + std::string(word) + "' is not a log level", "use debug, info, warn or error");
     command.level = *level;
     command.has_level = true;
     return {};
   }
-  return usage_error("'" + std::string(v.word) + "' takes no argument '" + std::string(word) + "'",
+  return usage_error("'" + std::string(v.word) + "' does not accept the argument '" + std::string(word) + "'",
                      "options begin with --; 'help " + std::string(v.word) + "' lists them");
 }
 
@@ -12838,7 +13238,7 @@ WINSVC_INLINE bool has_value(std::string_view option) noexcept {
   return false;
 }
 
-/// pywin32 has options before the verb: `app --startup auto install`. The verb comes to the front.
+/// Moves the verb to the front. In pywin32, options precede the verb: `app --startup auto install`.
 WINSVC_INLINE std::vector<std::string> move_verb_first(std::vector<std::string> arguments) {
   if (is_help_request(arguments[0]) || strings::equal_nocase(arguments[0], "--version")) return arguments;
   for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
@@ -12847,21 +13247,21 @@ WINSVC_INLINE std::vector<std::string> move_verb_first(std::vector<std::string> 
                   arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1);
       break;
     }
-    if (has_value(arguments[i])) ++i;  // which is no verb
+    if (has_value(arguments[i])) ++i;  // skip the value
   }
   return arguments;
 }
 
-WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& as_written) {
+WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& original) {
   command command;
-  if (as_written.empty()) {
+  if (original.empty()) {
     command.no_arguments = true;
     return command;
   }
-  const auto arguments = move_verb_first(as_written);
-  const auto verb_found = verb_of(arguments[0]);
-  if (!verb_found) return failure{verb_found.error()};
-  const verb_info& v = **verb_found;
+  const auto arguments = move_verb_first(original);
+  const auto found_verb = verb_of(arguments[0]);
+  if (!found_verb) return failure{found_verb.error()};
+  const verb_info& v = **found_verb;
   command.verb = v.id;
 
   for (std::size_t i = 1; i < arguments.size(); ++i) {
@@ -12872,11 +13272,12 @@ WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& as_w
       return command;
     }
     if (word == "--" && (verb_bit(v.id) & verb_bits(verb::start, verb::restart)) != 0) {
-      command.arguments.insert(command.arguments.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1, arguments.end());
+      command.arguments.insert(command.arguments.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                               arguments.end());
       break;
     }
     if (word.size() < 2 || word[0] != '-') {
-      if (auto taken = apply_positional(command, v, word); !taken) return failure{taken.error()};
+      if (auto applied = apply_positional(command, v, word); !applied) return failure{applied.error()};
       continue;
     }
 
@@ -12886,7 +13287,7 @@ WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& as_w
     std::string_view value;
     if ((*o)->value.empty()) {
       if (equals != std::string_view::npos)
-        return usage_error(std::string((*o)->word) + " takes no value", "write it alone");
+        return usage_error(std::string((*o)->word) + " does not accept a value", "write it without '='");
     } else if (equals != std::string_view::npos) {
       value = word.substr(equals + 1);
     } else {
@@ -12899,30 +13300,30 @@ WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& as_w
     if (auto applied = apply_option(command, **o, value); !applied) return failure{applied.error()};
   }
   if (command.verb == verb::control && command.control == 0)
-    return usage_error("'control' needs a number", "write control N, N being 128 to 255");
+    return usage_error("'control' needs a number", "write control N, where N is 128 to 255");
   if (command.verb == verb::level && !command.has_level)
     return usage_error("'level' needs a level", "write level debug, info, warn or error");
   return command;
 }
 
 WINSVC_INLINE std::vector<std::string> elevated_arguments(const std::vector<std::string>& arguments) {
-  const auto mark = std::find(arguments.begin(), arguments.end(), "--");
-  std::vector<std::string> out(arguments.begin(), mark);
-  if (mark == arguments.end()) return out;
-  for (auto it = mark + 1; it != arguments.end(); ++it) out.push_back("--argument=" + *it);
+  const auto separator = std::find(arguments.begin(), arguments.end(), "--");
+  std::vector<std::string> out(arguments.begin(), separator);
+  if (separator == arguments.end()) return out;
+  for (auto it = separator + 1; it != arguments.end(); ++it) out.push_back("--argument=" + *it);
   return out;
 }
 
 WINSVC_INLINE launch_options launch_options_of(const std::string& image_path) {
-  // Pair by pair, so that an option of another version costs nothing but itself.
+  // Each option is parsed separately, so that an unknown option of another version loses only itself.
   const auto arguments = split_command_line(image_path);
-  launch_options found;
-  if (arguments.size() < 2 || arguments[1] != run_service_verb) return found;
+  launch_options options;
+  if (arguments.size() < 2 || arguments[1] != run_service_verb) return options;
   for (std::size_t i = 2; i + 1 < arguments.size(); ++i) {
     const auto command = parse_command({std::string(run_service_verb), arguments[i], arguments[i + 1]});
-    if (command) found = command->launch.override_with(found);
+    if (command) options = command->launch.override_with(options);
   }
-  return found;
+  return options;
 }
 
 }  // namespace model
@@ -20127,17 +20528,17 @@ WINSVC_INLINE model::service_status from_native(const SERVICE_STATUS_PROCESS& s)
 // log/async_sink.hpp
 // =====================================================================================================================
 
-// A queue before the sinks of a log, and a thread that empties it: whoever logs leaves a line there and goes on,
-// however slow the disk is.
+// async_sink: a log sink with a bounded queue and a thread in front of other sinks. A thread that logs adds an entry to
+// the queue and does not wait for the disk.
 //
 //   auto queue = std::make_shared<async_sink>();
 //   queue->add_sink(std::make_shared<host::rotating_file_sink>(path));
 //   log.add_sink(queue);
 //
-// The queue is bounded. When it is full, lines are dropped and counted, never waited for; a WARN line in their place
-// says how many there were and when. Lines are never reordered. `flush` waits until all that was logged before it has
-// been written; the destructor writes what is left, and waits for as long as the sinks take. What is queued when the
-// process is killed is gone: the lines of the last `batch_delay`, where the sinks keep up.
+// When the queue is full, entries are dropped and counted; a WARN entry in their place reports their number and times.
+// The order of entries never changes. `flush` waits until all earlier entries are written. The destructor writes the
+// queued entries and waits for the sinks without a time limit. If the process is killed, the queued entries are lost.
+// These are the entries of the last `batch_delay` if the sinks are fast enough.
 
 #include <algorithm>
 #include <atomic>
@@ -20159,16 +20560,16 @@ inline namespace WINSVC_ABI {
 class async_sink final : public log_sink {
  public:
   struct async_sink_options {
-    std::size_t max_entries = 8192;           ///< that may wait; as many again are being written at times
-    std::size_t max_bytes = 8 * 1024 * 1024;  ///< of their texts. One entry may wait alone however long it is
-    /// How long the thread leaves the first line alone, so that the next ones come along: with a wake and a write for
-    /// each, those who log 100,000 lines a second would spend their time in the kernel.
+    std::size_t max_entries = 8192;           ///< queued entries; as many again may be in the batch being written
+    std::size_t max_bytes = 8 * 1024 * 1024;  ///< text of the queued entries. A single entry may be longer
+    /// Time that the thread waits after the first entry, to write more entries in one batch. Without it, a program that
+    /// logs 100,000 entries per second would spend its time in system calls, with one wakeup and one write for each.
     std::chrono::milliseconds batch_delay{5};
-    std::chrono::milliseconds flush_timeout{5'000};  ///< of `flush`
-    /// For the times in what it says of dropped lines; none: UTC.
+    std::chrono::milliseconds flush_timeout{5'000};  ///< longest wait of `flush`
+    /// Returns the UTC offset for times in the entry about dropped entries. Default: UTC.
     std::function<std::chrono::minutes(clock::system_time)> utc_offset;
-    /// How the thread is started; none: std::thread. When it throws, there is no thread and no queue: lines go to the
-    /// sinks at once, and whoever logs waits for them, up to a second.
+    /// Starts the thread. Default: std::thread. If it throws, there is no thread and no queue: the thread that logs
+    /// writes to the sinks. It waits at most 1 s for another thread that does the same.
     std::function<std::thread(std::function<void()>)> start_thread;
   };
   explicit async_sink(async_sink_options options);
@@ -20177,26 +20578,27 @@ class async_sink final : public log_sink {
   async_sink(const async_sink&) = delete;
   async_sink& operator=(const async_sink&) = delete;
 
-  /// It gets what is not yet written, and all that follows. Until there is one, lines wait in the queue.
+  /// Adds a sink, which receives the queued and all later entries. Without a sink, entries stay in the queue.
   void add_sink(std::shared_ptr<log_sink> sink);
 
   void write(const log_entry& entry) noexcept override;
-  /// Waits until all that was written before it is with the sinks and they are flushed; `flush_timeout` at most. Also after
-  /// a crash, from another thread, whatever the crashed one held. In a sink of this queue it does nothing.
+  /// Waits until all earlier entries are written and the sinks are flushed, at most `flush_timeout`. Also works after a
+  /// crash, from another thread, even if the crashed thread holds a lock. Does nothing when called from a sink of this
+  /// queue.
   void flush() noexcept override;
   [[nodiscard]] bool has_concurrent_flush() const noexcept override { return true; }
-  /// Was a flush given up, and has it not been made good since? The destructor would wait for it.
+  /// True if a flush was requested and has not completed, for example after a timeout. The destructor waits for it.
   [[nodiscard]] bool is_flush_overdue() {
     const std::lock_guard lock(mutex_);
     return flush_requested_ != flush_done_.load(std::memory_order_relaxed);
   }
 
-  /// Lines that were dropped, since the beginning.
+  /// Number of dropped entries since construction.
   [[nodiscard]] std::uint64_t dropped_count() const noexcept { return dropped_total_.load(std::memory_order_relaxed); }
 
  private:
   using sinks = std::vector<std::shared_ptr<log_sink>>;
-  /// What did not fit since the thread last took the queue.
+  /// The entries that were dropped since the thread last took the queue.
   struct lost_lines {
     std::uint64_t count = 0;
     clock::system_time first_time{}, last_time{};
@@ -20210,22 +20612,22 @@ class async_sink final : public log_sink {
   static bool try_lock_for(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds timeout) noexcept;
 
   async_sink_options options_;
-  std::atomic<std::uint64_t> dropped_total_{0};
-  std::atomic<std::uint64_t> dropped_without_lock_{0};  // dropped without the lock: no memory, or the lock could not be had
-  std::mutex mutex_;                       // held for a push or a swap; for a sink's call only where there is no thread
+  std::atomic<std::uint64_t> dropped_total_{0};         // relaxed: a counter that orders no other data
+  std::atomic<std::uint64_t> dropped_without_lock_{0};  // relaxed; out of memory, or the lock was not acquired in time
+  std::mutex mutex_;  // held for a push or a swap; during a call of a sink only if there is no thread
   std::condition_variable wakeup_;
   std::vector<log_entry> queue_;
   std::size_t bytes_ = 0;
   lost_lines unreported_losses_;
   std::shared_ptr<const sinks> sinks_ = std::make_shared<const sinks>();
   std::uint64_t flush_requested_ = 0;
-  bool is_idle_ = false;  // the thread waits for a first line: who brings one must wake it
+  bool is_idle_ = false;  // the thread waits for a first entry, and must be woken for it
   bool stopping_ = false;
   bool synchronous_ = false;  // there is no thread
-  // Written by the thread alone, and read without the lock: who waits in `flush` must not need one that a crashed
-  // thread may hold. The release orders what the sinks did before it.
+  // Written only by the thread, and read without the lock, because a crashed thread may hold the lock while another
+  // waits in `flush`. Release and acquire: the work of the sinks happens before `flush` returns.
   std::atomic<std::uint64_t> flush_done_{0};
-  std::thread thread_;  // last: it uses all of the above
+  std::thread thread_;  // the last member: it uses the others
 };
 
 }  // inline namespace WINSVC_ABI
@@ -20240,8 +20642,9 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE async_sink::async_sink(async_sink_options options) : options_(std::move(options)) {
   try {
-    thread_ = options_.start_thread ? options_.start_thread([this] { thread_main(); }) : std::thread([this] { thread_main(); });
-  } catch (...) {  // too many threads, or no memory for one: a slow log is better than none
+    thread_ = options_.start_thread ? options_.start_thread([this] { thread_main(); })
+                                    : std::thread([this] { thread_main(); });
+  } catch (...) {  // too many threads, or out of memory: a slow log is better than no log
     synchronous_ = true;
   }
 }
@@ -20256,9 +20659,10 @@ WINSVC_INLINE async_sink::~async_sink() {
   thread_.join();
 }
 
-/// A mutex is locked here for less than a microsecond, unless its holder has crashed: then it is locked for ever. Not a
-/// std::timed_mutex, because no condition variable takes one without a mutex of its own, which could be held as well.
-WINSVC_INLINE bool async_sink::try_lock_for(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds timeout) noexcept {
+/// The mutex is held for less than a microsecond, or forever if its holder has crashed. It is not a std::timed_mutex:
+/// std::condition_variable_any, which accepts one, has an internal mutex that a crashed thread could hold too.
+WINSVC_INLINE bool async_sink::try_lock_for(std::unique_lock<std::mutex>& lock,
+                                            std::chrono::milliseconds timeout) noexcept {
   for (int i = 0; i < 100; ++i) {
     if (lock.try_lock()) return true;
     std::this_thread::yield();
@@ -20277,9 +20681,9 @@ WINSVC_INLINE void async_sink::add_sink(std::shared_ptr<log_sink> sink) {
       sink->write_batch(queue_);
       queue_.clear();
     }
-    sinks all = *sinks_;
-    all.push_back(std::move(sink));
-    sinks_ = std::make_shared<const sinks>(std::move(all));
+    sinks added = *sinks_;
+    added.push_back(std::move(sink));
+    sinks_ = std::make_shared<const sinks>(std::move(added));
   }
   wakeup_.notify_one();
 }
@@ -20287,16 +20691,16 @@ WINSVC_INLINE void async_sink::add_sink(std::shared_ptr<log_sink> sink) {
 WINSVC_INLINE void async_sink::write(const log_entry& entry) noexcept {
   bool wake = false;
   try {
-    log_entry own(entry);
-    wake = enqueue(own);
+    log_entry copy(entry);
+    wake = enqueue(copy);
   } catch (...) {  // out of memory
     dropped_without_lock_.fetch_add(1, std::memory_order_relaxed);
     dropped_total_.fetch_add(1, std::memory_order_relaxed);
   }
-  if (wake) wakeup_.notify_one();  // without the lock, which the woken would only wait for
+  if (wake) wakeup_.notify_one();  // without the lock, for which the thread would otherwise wait
 }
 
-/// Puts it into the queue. Must the thread be woken?
+/// Adds an entry to the queue. Returns true if the caller must wake the thread.
 WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
   std::unique_lock lock(mutex_, std::defer_lock);
   if (!try_lock_for(lock, (std::min)(options_.flush_timeout, std::chrono::milliseconds(1'000)))) {
@@ -20314,15 +20718,16 @@ WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
   }
   const std::size_t size = entry.text.size() + entry.json_fields.size();
   const bool full = queue_.size() >= options_.max_entries || (!queue_.empty() && bytes_ + size > options_.max_bytes);
-  // Once one was dropped all are, until the thread takes the queue: the line that says so stands where they were.
+  // After the first dropped entry, all entries are dropped until the thread takes the queue. Then the WARN entry is at
+  // the right place in the order.
   if (full || unreported_losses_.count != 0) {
     count_dropped(entry.time);
     return false;
   }
-  const bool was_shortened = is_near_capacity();
+  const bool was_near_capacity = is_near_capacity();
   queue_.push_back(std::move(entry));
   bytes_ += size;
-  const bool wake = is_idle_ || (is_near_capacity() && !was_shortened);
+  const bool wake = is_idle_ || (is_near_capacity() && !was_near_capacity);
   is_idle_ = false;
   return wake;
 }
@@ -20333,20 +20738,20 @@ WINSVC_INLINE void async_sink::count_dropped(clock::system_time time) noexcept {
   dropped_total_.fetch_add(1, std::memory_order_relaxed);
 }
 
-/// Is there a reason not to wait for more?
+/// True if the thread must write now and not wait for more entries. Requires the lock.
 WINSVC_INLINE bool async_sink::is_near_capacity() const noexcept {
   return stopping_ || flush_requested_ != flush_done_.load(std::memory_order_relaxed) ||
          queue_.size() >= options_.max_entries / 2 || bytes_ >= options_.max_bytes / 2;
 }
 
 WINSVC_INLINE log_entry async_sink::lost_lines_entry(const lost_lines& lost) const {
-  const auto at = [this](clock::system_time time) {
+  const auto format = [this](clock::system_time time) {
     return options_.utc_offset ? local_time(time, options_.utc_offset(time)) : iso_time(time);
   };
   const std::string count = std::to_string(lost.count);
   return {lost.last_time, log_level::warn,
-          count + (lost.count == 1 ? " line was" : " lines were") + " dropped between " + at(lost.first_time) + " and " +
-              at(lost.last_time) + ": they came faster than they could be written",
+          count + (lost.count == 1 ? " line was" : " lines were") + " dropped between " + format(lost.first_time) +
+              " and " + format(lost.last_time) + ": they were logged faster than they could be written",
           "\"dropped\":" + count};
 }
 
@@ -20366,17 +20771,17 @@ WINSVC_INLINE void async_sink::thread_main() noexcept {
     lost_lines lost = std::exchange(unreported_losses_, {});
     const std::uint64_t requested = flush_requested_;
     const auto sinks_now = sinks_;
-    const bool last = stopping_;  // nobody may write to what is being destroyed: there is nothing after it
+    const bool last = stopping_;  // the last batch: no thread may write to a sink that is being destroyed
     lock.unlock();
 
-    if (const auto refused = dropped_without_lock_.exchange(0, std::memory_order_relaxed); refused != 0) {
+    if (const auto dropped = dropped_without_lock_.exchange(0, std::memory_order_relaxed); dropped != 0) {
       if (lost.count == 0) lost.first_time = lost.last_time = batch.empty() ? clock::system_time{} : batch.back().time;
-      lost.count += refused;
+      lost.count += dropped;
     }
     if (lost.count != 0) {
       try {
         batch.push_back(lost_lines_entry(lost));
-      } catch (...) {  // out of memory: said the next time
+      } catch (...) {  // out of memory: reported with the next batch
         dropped_without_lock_.fetch_add(lost.count, std::memory_order_relaxed);
       }
     }
@@ -20399,10 +20804,10 @@ WINSVC_INLINE void async_sink::flush() noexcept {
     for (const auto& sink : *sinks_) sink->flush();
     return;
   }
-  const std::uint64_t own = ++flush_requested_;
+  const std::uint64_t number = ++flush_requested_;
   lock.unlock();
   wakeup_.notify_one();
-  while (flush_done_.load(std::memory_order_acquire) < own && std::chrono::steady_clock::now() < deadline) {
+  while (flush_done_.load(std::memory_order_acquire) < number && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }
@@ -20416,10 +20821,10 @@ WINSVC_INLINE void async_sink::flush() noexcept {
 // log/ring_sink.hpp
 // =====================================================================================================================
 
-// The last lines of the log, in memory: for who looks at a running service.
+// ring_sink: keeps the newest log entries in memory, for clients that watch a running service.
 //
-//   auto lines = recent->after(0);             // all that are kept, oldest first, each with its number
-//   recent->wait(lines.back().number, 1s);     // until there is a newer one
+//   auto entries = recent->after(0);                   // all stored entries with their numbers, oldest first
+//   recent->wait_after(entries.back().number, 1s);     // waits for a newer entry
 
 #include <chrono>
 #include <condition_variable>
@@ -20436,40 +20841,41 @@ inline namespace WINSVC_ABI {
 class ring_sink final : public log_sink {
  public:
   struct numbered_entry {
-    std::uint64_t number = 0;  ///< from 1 on
+    std::uint64_t number = 0;  ///< counted from 1
     log_entry entry;
   };
-  explicit ring_sink(std::size_t kept = 200) : capacity_(kept) {}
+  /// Stores at most `capacity` entries.
+  explicit ring_sink(std::size_t capacity = 200) : capacity_(capacity) {}
 
   void write(const log_entry& entry) noexcept override {
     const std::lock_guard lock(mutex_);
     try {
       entries_.push_back(entry);
-    } catch (...) {  // no memory: this one is not kept
+    } catch (...) {  // out of memory: this entry is not stored
       return;
     }
     ++last_number_;
     if (entries_.size() > capacity_) entries_.pop_front();
     entry_added_.notify_all();
   }
-  /// Those that are kept and newer, oldest first.
+  /// The stored entries with a greater number, oldest first.
   [[nodiscard]] std::vector<numbered_entry> after(std::uint64_t number) const {
     const std::lock_guard lock(mutex_);
-    std::vector<numbered_entry> out;
+    std::vector<numbered_entry> newer;
     const std::uint64_t first = last_number_ - entries_.size() + 1;
     for (std::size_t i = number >= first ? static_cast<std::size_t>(number - first + 1) : 0; i < entries_.size(); ++i)
-      out.push_back({first + i, entries_[i]});
-    return out;
+      newer.push_back({first + i, entries_[i]});
+    return newer;
   }
-  /// The newest one's number; 0: there is none.
+  /// The number of the newest entry; 0 if there was no entry.
   [[nodiscard]] std::uint64_t last_number() const {
     const std::lock_guard lock(mutex_);
     return last_number_;
   }
-  /// Until there is a newer one, or the time is over.
-  void wait_after(std::uint64_t number, std::chrono::milliseconds limit) const {
+  /// Waits until there is an entry with a greater number, or until `timeout` has passed.
+  void wait_after(std::uint64_t number, std::chrono::milliseconds timeout) const {
     std::unique_lock lock(mutex_);
-    entry_added_.wait_for(lock, limit, [&] { return last_number_ > number; });
+    entry_added_.wait_for(lock, timeout, [&] { return last_number_ > number; });
   }
 
  private:
@@ -20487,13 +20893,13 @@ class ring_sink final : public log_sink {
 // log/log_query.hpp
 // =====================================================================================================================
 
-// Which entries of a log are wanted, and what a line of one says of itself: what `logs` decides, without a file.
+// Log query of the verb `logs`: parses time and level of a log line and decides whether the entry is shown.
 //
 //   model::log_query warnings;
-//   warnings.least = log_level::warn;
-//   if (auto mark = model::parse_log_line(line); mark && wanted(warnings, *mark)) show(line);
+//   warnings.min_level = log_level::warn;
+//   if (auto header = model::parse_log_line(line); header && matches(warnings, *header)) show(line);
 //
-// A line is read in either format that log_entry writes, to its time and level; its text is nobody's business here.
+// It parses both formats that log_entry writes, text and JSON. It does not read files and does not parse the message.
 
 #include <cstddef>
 #include <optional>
@@ -20503,25 +20909,28 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// What an entry's first line begins with.
+/// Beginning of the first line of an entry.
 struct log_line_header {
   clock::system_time time;
   log_level level = log_level::info;
 };
 
-/// Nothing for a line that begins no entry: it belongs to the entry before it.
+/// Parses the beginning of a line. Returns nullopt for a continuation line, which belongs to the previous entry.
 [[nodiscard]] std::optional<log_line_header> parse_log_line(std::string_view line) noexcept;
 
+/// Criteria of a query. The default matches all entries.
 struct log_query {
   static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
 
   log_level min_level = log_level::debug;
-  std::optional<clock::system_time> since;  ///< that moment included
-  std::size_t max_entries = unlimited;                  ///< so many of those that are left, the newest
+  std::optional<clock::system_time> since;  ///< earliest time, inclusive
+  std::size_t max_entries = unlimited;      ///< maximum number of matching entries; the newest are shown
 };
 
+/// True if the entry matches `min_level` and `since`.
 [[nodiscard]] bool matches(const log_query& query, const log_line_header& entry) noexcept;
-/// Of lines that belong to no entry, because what came before them is not there: only who wants all wants them.
+/// True if the query includes continuation lines whose entry is not in the files any more: only a query for all levels
+/// and times does.
 [[nodiscard]] bool includes_continuation_lines(const log_query& query) noexcept;
 
 }  // namespace model
@@ -31065,14 +31474,14 @@ WINSVC_INLINE std::uint32_t service_host::control(const model::control_event& wh
 // manage/installation.hpp
 // =====================================================================================================================
 
-// What is installed, what is to be, and what lies between the two: values in, a list of changes out, which `--plan`
-// shows and manage/install.hpp carries out.
+// Install plan: compares the installed with the desired configuration and returns the list of changes.
 //
-//   const auto wanted = desired_installation(asked, spec, there ? &*there : nullptr, ours);
-//   const install_plan plan = plan_install(there ? &*there : nullptr, *wanted);
-//   format_plan("hello", plan);     // "'hello' is installed; these change:\n  startup       manual -> auto\n"
+//   const auto desired = desired_installation(command, spec, installed, defaults);     // installed: may be null
+//   const install_plan plan = plan_install(installed, *desired, defaults);
+//   format_plan("hello", plan);     // "'hello' is installed; these values change:\n  startup       manual -> auto\n"
 //
-// What counts, strongest first: what is asked on the command line, what the app says, what there is, the default.
+// Sources of a desired value, strongest first: the command line, the app, the installed value, the default. `--plan`
+// shows the plan, and manage/install.hpp executes it; this header calls nothing.
 
 #include <algorithm>
 #include <chrono>
@@ -31088,37 +31497,39 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// All that an install sets. What is empty is unknown in what there is, and left alone in what is wanted.
+/// Configuration of a service, as installed or as desired. An empty member is unknown in the installed configuration,
+/// and stays unchanged in the desired one.
 struct installation {
   std::optional<winsvc::startup> startup;
   std::optional<std::string> binary;
   std::optional<std::string> display_name;
   std::optional<model::account> account;
   std::optional<std::vector<std::string>> dependencies;
-  std::map<std::uint32_t, config_level> levels;  ///< by number; without delayed_start, which `startup` says
+  std::map<std::uint32_t, config_level> levels;  ///< by number; without delayed_start, which `startup` includes
   std::optional<std::vector<std::string>> environment;
-  std::map<std::string, bool> control_users;  ///< by user, those who were asked about
-  std::optional<bool> event_source;         ///< it is registered
-  std::optional<bool> logon_right;          ///< its account's, where it needs it
-  std::optional<bool> can_read_program_folder;        ///< the service its executable's folder
-  std::optional<bool> can_modify_data_folder;        ///< and its data folder
-  bool new_password = false;                ///< one must be asked for
+  std::map<std::string, bool> control_users;    ///< users of --allow-control: true if the user may control the service
+  std::optional<bool> event_source;             ///< the event source is registered
+  std::optional<bool> logon_right;              ///< the account has the right to log on as a service, if it needs it
+  std::optional<bool> can_read_program_folder;  ///< the service SID may read the folder of the executable
+  std::optional<bool> can_modify_data_folder;   ///< the service SID may modify the data folder
+  bool new_password = false;                    ///< install must read a password
 };
 
-/// What an install takes from the program and not from a person.
+/// Values that come from the program, not from the command line or the app.
 struct install_defaults {
   std::string executable;
-  std::string program_folder;                     ///< the executable's
-  std::string data_folder;                        ///< empty: there is none
-  std::chrono::milliseconds preshutdown{25'000};  ///< its stop limit and a little
+  std::string program_folder;                     ///< folder of the executable
+  std::string data_folder;                        ///< empty: the service has no data folder
+  std::chrono::milliseconds preshutdown{25'000};  ///< longer than the stop limit of the app
 };
 
+/// Parts of an installation that a plan can change.
 enum class config_item {
   startup, binary, display_name, account, password, dependencies, description, recovery, failure_flag, service_sid,
   privileges, preshutdown, environment, event_source, control, logon_right, program_folder, data_folder
 };
 
-/// The levels of `installation::levels`, as the plan shows them.
+/// A level of `installation::levels` with the name that the plan shows.
 struct config_level_info {
   std::uint32_t number;
   config_item item;
@@ -31127,19 +31538,21 @@ struct config_level_info {
 inline constexpr config_level_info config_level_table[] = {
     {config_level_id::description, config_item::description, "description"},
     {config_level_id::failure_actions, config_item::recovery, "recovery"},
-    {config_level_id::failure_flag, config_item::failure_flag, "on errors too"},
+    {config_level_id::failure_flag, config_item::failure_flag, "failure flag"},
     {config_level_id::sid_type, config_item::service_sid, "service SID"},
     {config_level_id::required_privileges, config_item::privileges, "privileges"},
     {config_level_id::preshutdown, config_item::preshutdown, "preshutdown"},
 };
 
+/// One change of a plan.
 struct config_change {
   config_item item;
-  std::string name;  ///< as the plan shows it
-  std::string from;  ///< empty in a service that is not there yet
-  std::string to;
+  std::string name;  ///< name that the plan shows
+  std::string from;  ///< installed value; empty if the service is not installed
+  std::string to;    ///< desired value
 };
 
+/// Changes between the installed and the desired configuration.
 struct install_plan {
   bool creates_service = false;
   std::vector<config_change> changes;
@@ -31150,40 +31563,47 @@ struct install_plan {
     }
     return false;
   }
-  /// For what turned out not to be possible.
+  /// Removes a change that turned out to be impossible.
   void remove_item(config_item item) {
-    changes.erase(std::remove_if(changes.begin(), changes.end(), [item](const config_change& c) { return c.item == item; }),
-                  changes.end());
+    const auto is_item = [item](const config_change& c) { return c.item == item; };
+    changes.erase(std::remove_if(changes.begin(), changes.end(), is_item), changes.end());
   }
 };
 
-/// `there`: null where nothing is installed. Fails where the account is none.
+/// Returns the desired configuration. `installed`: null if the service is not installed. Fails with 1057 if the account
+/// is invalid.
 [[nodiscard]] result<installation> desired_installation(const command& command, const service_spec& spec,
-                                                       const installation* installed, const install_defaults& defaults);
+                                                        const installation* installed,
+                                                        const install_defaults& defaults);
+/// Returns the changes. `installed`: null if the service is not installed.
 [[nodiscard]] install_plan plan_install(const installation* installed, const installation& desired,
                                         const install_defaults& defaults);
+/// Returns the text of `--plan`: a heading and the changes.
 [[nodiscard]] std::string format_plan(std::string_view service, const install_plan& plan);
-/// The list alone, a line each, indented.
+/// Returns the changes, one indented line for each.
 [[nodiscard]] std::string format_changes(const install_plan& plan);
 
-/// One of them as what is wrong with the service that is there: `startup is manual, would be auto`.
+/// Returns a change as a description of drift: `startup is manual, expected auto`.
 [[nodiscard]] std::string format_drift(const config_change& c);
 
-/// The account of a service that is there: any name that Windows gives.
+/// Returns the account of an installed service. Accepts any name that Windows returns.
 [[nodiscard]] account parse_known_account(std::string_view name, std::string_view service);
 
-/// The environment with what is asked: NAME=value sets, NAME= takes out; names are case-blind.
+/// Returns the environment with the requested changes: NAME=value sets a variable, NAME= removes it. Names are not
+/// case-sensitive.
 [[nodiscard]] std::vector<std::string> merged_environment(std::vector<std::string> existing,
                                                           const std::vector<std::string>& requested);
 
-/// What goes without, where the system refuses a level that is optional: for a warning.
+/// Returns the consequence, for a warning, if the system does not support a level; empty for an unknown number.
 [[nodiscard]] std::string_view consequence_of_missing(std::uint32_t level) noexcept;
-/// 120, 124 and 1733: the system does not know the level.
+/// True for the error codes of a level that the system does not support: 120, 124 and 1733.
 [[nodiscard]] constexpr bool is_level_unreadable(std::uint32_t code) noexcept {
-  return code == win32_error::call_not_implemented || code == win32_error::invalid_level || code == win32_error::invalid_tag;
+  return code == win32_error::call_not_implemented || code == win32_error::invalid_level ||
+         code == win32_error::invalid_tag;
 }
 
-[[nodiscard]] std::optional<config_level> level_of(const installation& i, std::uint32_t number);
+/// Returns a level of the installation, or nullopt.
+[[nodiscard]] std::optional<config_level> level_of(const installation& source, std::uint32_t number);
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -31199,77 +31619,87 @@ namespace model {
 
 WINSVC_INLINE account parse_known_account(std::string_view name, std::string_view service) {
   if (auto known = parse_account(name, service)) return *std::move(known);
-  const bool another = strings::starts_with_nocase(name, "NT SERVICE\\");
-  return {another ? account_kind::virtual_account : account_kind::user, std::string(name)};
+  const bool is_virtual = strings::starts_with_nocase(name, "NT SERVICE\\");
+  return {is_virtual ? account_kind::virtual_account : account_kind::user, std::string(name)};
 }
 
 WINSVC_INLINE std::vector<std::string> merged_environment(std::vector<std::string> existing,
-                                                   const std::vector<std::string>& requested) {
-  const auto name_of = [](const std::string& s) { return std::string_view(s).substr(0, s.find('=')); };
-  for (const auto& one : requested) {
-    const auto same = std::find_if(existing.begin(), existing.end(),
-                                   [&](const std::string& s) { return strings::equal_nocase(name_of(s), name_of(one)); });
-    const bool out = one.size() == name_of(one).size() + 1;
-    if (same == existing.end()) {
-      if (!out) existing.push_back(one);
-    } else if (out) {
-      existing.erase(same);
+                                                          const std::vector<std::string>& requested) {
+  const auto name_of = [](const std::string& variable) {
+    return std::string_view(variable).substr(0, variable.find('='));
+  };
+  for (const auto& variable : requested) {
+    const auto found = std::find_if(existing.begin(), existing.end(), [&](const std::string& other) {
+      return strings::equal_nocase(name_of(other), name_of(variable));
+    });
+    const bool removes = variable.size() == name_of(variable).size() + 1;
+    if (found == existing.end()) {
+      if (!removes) existing.push_back(variable);
+    } else if (removes) {
+      existing.erase(found);
     } else {
-      *same = one;
+      *found = variable;
     }
   }
   return existing;
 }
 
-WINSVC_INLINE std::string_view consequence_of_missing(std::uint32_t l) noexcept {
-  switch (l) {
+WINSVC_INLINE std::string_view consequence_of_missing(std::uint32_t level) noexcept {
+  switch (level) {
     case config_level_id::description:
       return "the Services window shows no description";
     case config_level_id::failure_actions:
-      return "it is not started again after a failure";
+      return "it is not restarted after a failure";
     case config_level_id::delayed_start:
       return "it starts without delay";
     case config_level_id::failure_flag:
-      return "it is started again after a crash alone, not after it stopped with an error";
+      return "it is restarted only after a crash, not after a stop with an error code";
     case config_level_id::sid_type:
-      return "files cannot be opened to this service alone";
+      return "access to files cannot be granted to this service alone";
     case config_level_id::required_privileges:
-      return "its process keeps every privilege of its account";
+      return "its process keeps all privileges of its account";
     case config_level_id::preshutdown:
-      return "the system's own time-out counts when the machine shuts down";
+      return "at shutdown, the default time limit of Windows applies";
     default:
       return {};
   }
 }
 
-WINSVC_INLINE std::optional<config_level> level_of(const installation& i, std::uint32_t number) {
-  const auto found = i.levels.find(number);
-  return found == i.levels.end() ? std::nullopt : std::optional(found->second);
+WINSVC_INLINE std::optional<config_level> level_of(const installation& source, std::uint32_t number) {
+  const auto found = source.levels.find(number);
+  return found == source.levels.end() ? std::nullopt : std::optional(found->second);
 }
 
-/// What follows a failure; nothing: leave it as it is.
+/// Returns the desired recovery; nullopt: it stays unchanged.
 WINSVC_INLINE std::optional<recovery_plan> desired_recovery(const command& command, const service_spec& spec,
-                                                    const installation* installed) {
+                                                            const installation* installed) {
   if (installed && !command.recovery && !command.recovery_reset && !spec.recovery) return std::nullopt;
   const auto old = installed ? level_of(*installed, config_level_id::failure_actions) : std::nullopt;
-  recovery_plan expected = spec.recovery ? *spec.recovery : old ? std::get<recovery_plan>(*old) : default_recovery();
-  if (command.recovery) expected.actions = *command.recovery;
-  if (command.recovery_reset) expected.reset = *command.recovery_reset;
-  for (auto& action : expected.actions)
+  recovery_plan recovery = spec.recovery ? *spec.recovery : old ? std::get<recovery_plan>(*old) : default_recovery();
+  if (command.recovery) recovery.actions = *command.recovery;
+  if (command.recovery_reset) recovery.reset = *command.recovery_reset;
+  for (auto& action : recovery.actions)
     action.delay = std::clamp(action.delay, std::chrono::milliseconds(0), longest_recovery_delay);
-  return expected;
+  return recovery;
 }
 
 WINSVC_INLINE result<installation> desired_installation(const command& command, const service_spec& spec,
-                                                const installation* installed, const install_defaults& defaults) {
+                                                        const installation* installed,
+                                                        const install_defaults& defaults) {
   installation desired;
-  const auto default_of = [installed](auto value) { return installed ? std::nullopt : std::optional(std::move(value)); };
-  const auto first_of = [](const auto& a, const auto& b, auto otherwise) { return a ? a : b ? b : otherwise; };
+  // An installed value is not replaced by a default.
+  const auto default_of = [installed](auto value) {
+    return installed ? std::nullopt : std::optional(std::move(value));
+  };
+  const auto first_of = [](const auto& first, const auto& second, auto third) {
+    return first ? first : second ? second : third;
+  };
 
   desired.startup = first_of(command.startup, spec.startup, default_of(startup::automatic));
   desired.display_name = first_of(command.display_name, spec.display_name, default_of(spec.name));
   desired.dependencies = first_of(command.depends_on, spec.depends_on, default_of(std::vector<std::string>()));
-  const launch_options older = installed && installed->binary ? launch_options_of(*installed->binary) : launch_options();
+  launch_options older;
+  if (installed && installed->binary) older = launch_options_of(*installed->binary);
   const launch_options launch = command.launch.override_with(older);
   desired.binary = image_path(defaults.executable, launch);
 
@@ -31282,8 +31712,9 @@ WINSVC_INLINE result<installation> desired_installation(const command& command, 
     desired.account = installed->account;
   }
   if (desired.account && desired.account->needs_password()) {
-    const bool same = installed && installed->account && strings::equal_nocase(installed->account->name, desired.account->name);
-    desired.new_password = !same || command.username || command.password_stdin;
+    const bool is_same = installed && installed->account &&
+                         strings::equal_nocase(installed->account->name, desired.account->name);
+    desired.new_password = !is_same || command.username || command.password_stdin;
   }
 
   const auto description = first_of(command.description, spec.description, std::optional<std::string>());
@@ -31292,18 +31723,20 @@ WINSVC_INLINE result<installation> desired_installation(const command& command, 
   if (auto recovery = desired_recovery(command, spec, installed)) set(*std::move(recovery));
   set(failure_flag{true});
   const auto old_type = installed ? level_of(*installed, config_level_id::sid_type) : std::nullopt;
-  const bool stricter = old_type && std::get<sid_type>(*old_type).value == sid_type::restricted;  // an administrator's
-  set(sid_type{stricter ? sid_type::restricted : sid_type::unrestricted});
+  // An administrator has set `restricted`: keep it.
+  const bool has_restricted = old_type && std::get<sid_type>(*old_type).value == sid_type::restricted;
+  set(sid_type{has_restricted ? sid_type::restricted : sid_type::unrestricted});
   required_privileges privileges{{"SeChangeNotifyPrivilege"}};
-  for (const auto& p : spec.privileges) {
-    if (!strings::equal_nocase(p, privileges.names[0])) privileges.names.push_back(p);
+  for (const auto& privilege : spec.privileges) {
+    if (!strings::equal_nocase(privilege, privileges.names[0])) privileges.names.push_back(privilege);
   }
   set(std::move(privileges));
   set(preshutdown_timeout{first_of(launch.preshutdown, spec.preshutdown, std::optional(defaults.preshutdown)).value()});
 
   if (!command.environment.empty()) {
-    desired.environment = merged_environment(
-        installed && installed->environment ? *installed->environment : std::vector<std::string>(), command.environment);
+    const bool is_known = installed && installed->environment;
+    desired.environment = merged_environment(is_known ? *installed->environment : std::vector<std::string>(),
+                                             command.environment);
   }
   for (const auto& user : command.allow_control) desired.control_users[user] = true;
   if (shared_folder_reason(defaults.program_folder).empty()) desired.can_read_program_folder = true;
@@ -31311,79 +31744,96 @@ WINSVC_INLINE result<installation> desired_installation(const command& command, 
   return desired;
 }
 
-/// The names of variables; a value may be a secret. `new value` where one is another than before.
-WINSVC_INLINE std::string format_variables(const std::vector<std::string>& items, const std::vector<std::string>& before) {
-  const auto name_of = [](const std::string& s) { return std::string_view(s).substr(0, s.find('=', 1)); };
-  std::vector<std::string> out;
-  for (const auto& one : items) {
-    const bool changed = std::any_of(before.begin(), before.end(), [&](const std::string& b) {
-      return strings::equal_nocase(name_of(b), name_of(one)) && b != one;
+/// Returns the names of the variables, without the values, which may be secret. A name whose value differs from
+/// `before` is marked `(new value)`.
+WINSVC_INLINE std::string format_variables(const std::vector<std::string>& variables,
+                                           const std::vector<std::string>& before) {
+  const auto name_of = [](const std::string& variable) {
+    return std::string_view(variable).substr(0, variable.find('=', 1));
+  };
+  std::vector<std::string> names;
+  for (const auto& variable : variables) {
+    const bool is_changed = std::any_of(before.begin(), before.end(), [&](const std::string& other) {
+      return strings::equal_nocase(name_of(other), name_of(variable)) && other != variable;
     });
-    out.push_back(std::string(name_of(one)) + (changed ? " (new value)" : ""));
+    names.push_back(std::string(name_of(variable)) + (is_changed ? " (new value)" : ""));
   }
-  return out.empty() ? "none" : strings::join(out, ", ");
+  return names.empty() ? "none" : strings::join(names, ", ");
 }
 
-WINSVC_INLINE install_plan plan_install(const installation* installed, const installation& desired, const install_defaults& defaults) {
+WINSVC_INLINE install_plan plan_install(const installation* installed, const installation& desired,
+                                        const install_defaults& defaults) {
   install_plan plan;
   plan.creates_service = installed == nullptr;
-  const auto put = [&](config_item item, std::string name, const std::optional<std::string>& from,
+  // Adds a change unless the values are equal. `from`: nullopt if the installed value is unknown.
+  const auto add = [&](config_item item, std::string name, const std::optional<std::string>& from,
                        const std::string& to) {
     if (installed && from && *from == to) return;
-    const auto word = [](const std::string& s) { return s.empty() ? "none" : s; };
-    const std::string before = !installed ? std::string() : from ? word(*from) : "unknown";
-    plan.changes.push_back({item, std::move(name), before, word(to)});
+    const auto or_none = [](const std::string& value) { return value.empty() ? "none" : value; };
+    const std::string before = !installed ? std::string() : from ? or_none(*from) : "unknown";
+    plan.changes.push_back({item, std::move(name), before, or_none(to)});
   };
-  const auto shown = [](const auto& field, auto text_of_it) {
-    return field ? std::optional<std::string>(text_of_it(*field)) : std::nullopt;
+  const auto format = [](const auto& field, auto to_text) {
+    return field ? std::optional<std::string>(to_text(*field)) : std::nullopt;
   };
-  const auto list = [](const std::vector<std::string>& l) {
-    return l.empty() ? std::string("none") : strings::join(l, ", ");
+  const auto list_text = [](const std::vector<std::string>& items) {
+    return items.empty() ? std::string("none") : strings::join(items, ", ");
   };
-  const auto same = [](const std::string& s) { return s; };
+  const auto plain_text = [](const std::string& value) { return value; };
   const installation old = installed ? *installed : installation();
 
   if (desired.startup) {
-    const auto word = [](winsvc::startup s) { return std::string(winsvc::name(s)); };
-    put(config_item::startup, "startup", shown(old.startup, word), word(*desired.startup));
+    const auto startup_text = [](winsvc::startup s) { return std::string(winsvc::name(s)); };
+    add(config_item::startup, "startup", format(old.startup, startup_text), startup_text(*desired.startup));
   }
-  if (desired.binary) put(config_item::binary, "binary", shown(old.binary, same), *desired.binary);
-  if (desired.display_name) put(config_item::display_name, "display name", shown(old.display_name, same), *desired.display_name);
+  if (desired.binary) add(config_item::binary, "binary", format(old.binary, plain_text), *desired.binary);
+  if (desired.display_name)
+    add(config_item::display_name, "display name", format(old.display_name, plain_text), *desired.display_name);
   if (desired.account && !(old.account && strings::equal_nocase(old.account->name, desired.account->name))) {
-    put(config_item::account, "account", shown(old.account, [](const account& a) { return a.name; }), desired.account->name);
+    const auto account_text = [](const account& a) { return a.name; };
+    add(config_item::account, "account", format(old.account, account_text), desired.account->name);
   }
-  if (desired.new_password) put(config_item::password, "password", std::nullopt, "the one that is given");
+  if (desired.new_password) add(config_item::password, "password", std::nullopt, "the given password");
   if (desired.dependencies) {
     if (installed || !desired.dependencies->empty())
-      put(config_item::dependencies, "depends on", shown(old.dependencies, list), list(*desired.dependencies));
+      add(config_item::dependencies, "depends on", format(old.dependencies, list_text),
+          list_text(*desired.dependencies));
   }
-  const auto level_text = [](const config_level& l) { return format_config_level(l); };  // there are other functions of that name
+  const auto level_text = [](const config_level& level) { return format_config_level(level); };
   for (const auto& row : config_level_table) {
     if (const auto to = level_of(desired, row.number))
-      put(row.item, std::string(row.name), shown(level_of(old, row.number), level_text), level_text(*to));
+      add(row.item, std::string(row.name), format(level_of(old, row.number), level_text), level_text(*to));
   }
-  if (desired.environment && (installed || !desired.environment->empty()))
-    put(config_item::environment, "environment", shown(old.environment, [&](const auto& all) { return format_variables(all, {}); }),
+  if (desired.environment && (installed || !desired.environment->empty())) {
+    const auto names = [](const std::vector<std::string>& variables) { return format_variables(variables, {}); };
+    add(config_item::environment, "environment", format(old.environment, names),
         format_variables(*desired.environment, old.environment.value_or(std::vector<std::string>())));
+  }
 
-  const auto right = [&put](config_item item, std::string name, std::optional<bool> has, const std::string& to) {
-    if (!has.value_or(false)) put(item, std::move(name), has ? std::optional<std::string>("none") : std::nullopt, to);
+  const auto add_right = [&add](config_item item, std::string name, std::optional<bool> has_right,
+                                const std::string& to) {
+    if (has_right.value_or(false)) return;
+    add(item, std::move(name), has_right ? std::optional<std::string>("none") : std::nullopt, to);
   };
-  // Whether these are there can be seen by whom it concerns, or it is no news.
-  if (!installed || old.event_source == false) right(config_item::event_source, "event source", false, "registered");
-  for (const auto& [user, may] : desired.control_users) {
-    const auto has = old.control_users.find(user);
-    right(config_item::control, "rights of " + user,
-          has == old.control_users.end() ? std::nullopt : std::optional<bool>(has->second), "start and stop it");
+  // An unknown event source or log-on right is not a change: a process that may change them can also read them.
+  if (!installed || old.event_source == false)
+    add_right(config_item::event_source, "event source", false, "registered");
+  for (const auto& [user, has_control] : desired.control_users) {
+    const auto found = old.control_users.find(user);
+    add_right(config_item::control, "rights of " + user,
+              found == old.control_users.end() ? std::nullopt : std::optional<bool>(found->second),
+              "start and stop the service");
   }
   const auto& account = desired.account ? desired.account : old.account;
   if (account && account->needs_logon_right()) {
-    const bool other = plan.has(config_item::account) || desired.new_password;
-    if (other) put(config_item::logon_right, "log-on right", std::nullopt, "as a service");
-    else if (old.logon_right == false) right(config_item::logon_right, "log-on right", false, "as a service");
+    const bool is_new = plan.has(config_item::account) || desired.new_password;
+    if (is_new) add(config_item::logon_right, "log-on right", std::nullopt, "as a service");
+    else if (old.logon_right == false) add_right(config_item::logon_right, "log-on right", false, "as a service");
   }
-  if (desired.can_read_program_folder) right(config_item::program_folder, "may read", old.can_read_program_folder, defaults.program_folder);
-  if (desired.can_modify_data_folder) right(config_item::data_folder, "may modify", old.can_modify_data_folder, defaults.data_folder);
+  if (desired.can_read_program_folder)
+    add_right(config_item::program_folder, "read access", old.can_read_program_folder, defaults.program_folder);
+  if (desired.can_modify_data_folder)
+    add_right(config_item::data_folder, "modify access", old.can_modify_data_folder, defaults.data_folder);
   return plan;
 }
 
@@ -31398,17 +31848,17 @@ WINSVC_INLINE std::string format_changes(const install_plan& plan) {
 WINSVC_INLINE std::string format_plan(std::string_view service, const install_plan& plan) {
   const std::string quoted = '\'' + std::string(service) + '\'';
   if (plan.creates_service) return quoted + " is not installed; install creates it:\n" + format_changes(plan);
-  if (plan.changes.empty()) return quoted + " is installed as it is asked for; nothing changes\n";
-  return quoted + " is installed; these change:\n" + format_changes(plan);
+  if (plan.changes.empty()) return quoted + " is installed as requested; nothing changes\n";
+  return quoted + " is installed; these values change:\n" + format_changes(plan);
 }
 
 WINSVC_INLINE std::string format_drift(const config_change& c) {
   switch (c.item) {
-    case config_item::program_folder: return "the service has no right of its own to read " + c.to;
-    case config_item::data_folder: return "the service has no right of its own to modify " + c.to;
-    case config_item::logon_right: return "its account may not log on as a service";
+    case config_item::program_folder: return "the service SID has no right to read " + c.to;
+    case config_item::data_folder: return "the service SID has no right to modify " + c.to;
+    case config_item::logon_right: return "its account has no right to log on as a service";
     case config_item::event_source: return "its event source is not registered";
-    default: return c.name + " is " + c.from + ", would be " + c.to;
+    default: return c.name + " is " + c.from + ", expected " + c.to;
   }
 }
 
@@ -32798,13 +33248,14 @@ WINSVC_INLINE result<void> remove(verb_context& context, const model::command& c
 // diagnose/firewall.hpp
 // =====================================================================================================================
 
-// Windows' firewall, as far as it concerns one program that listens: do its rules let others in?
+// Check of the Windows firewall: the rules that allow or block connections to a program on a TCP port.
 //
 //   const auto rules = ...;                      // "v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=5001|..."
-//   const auto view = check_firewall(rules, R"(C:\apps\hello.exe)", 5001);
+//   const auto findings = check_firewall(rules, R"(C:\apps\hello.exe)", 5001);
 //
-// A rule that blocks wins over one that allows, and what no rule names is kept out. Profiles, addresses and interfaces
-// that a rule is narrowed to are not weighed: what it lets in, it lets in from somewhere.
+// In Windows, a rule that blocks overrides a rule that allows, and a connection without a matching rule is blocked.
+// This check ignores profiles, addresses and interfaces of a rule: a rule that allows some clients counts as one that
+// allows.
 //
 // Source: "Firewall Rule and the Firewall Rule Grammar Rule" in [MS-GPFAS].
 
@@ -32817,14 +33268,15 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// The names of rules that fit.
+/// Names of the rules that match.
 struct firewall_findings {
   std::vector<std::string> allow, block;
 };
 
-/// `rules` as the registry has them; `program` is a path, compared without regard to case.
+/// Returns the rules that match. `rules`: in the form of the registry. `program`: path of the executable, compared
+/// without regard to case.
 [[nodiscard]] firewall_findings check_firewall(const std::vector<std::string>& rules, std::string_view program,
-                                              std::uint16_t port);
+                                               std::uint16_t port);
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -32838,45 +33290,46 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// `5001`, or `5000-5010`.
+/// True if `ports`, such as `5001` or `5000-5010`, contains `port`.
 WINSVC_INLINE bool covers(std::string_view ports, std::uint16_t port) noexcept {
   const auto dash = ports.find('-');
   std::uint64_t first = 0, last = 0;
-  if (!strings::parse_number(ports.substr(0, dash), 65'535, first)) return false;  // a word: `RPC`, `IPHTTPSIn`
+  if (!strings::parse_number(ports.substr(0, dash), 65'535, first)) return false;  // a keyword: `RPC`, `IPHTTPSIn`
   last = first;
   if (dash != ports.npos && !strings::parse_number(ports.substr(dash + 1), 65'535, last)) return false;
   return first <= port && port <= last;
 }
 
 WINSVC_INLINE firewall_findings check_firewall(const std::vector<std::string>& rules, std::string_view program,
-                                       std::uint16_t port) {
-  firewall_findings found;
+                                               std::uint16_t port) {
+  firewall_findings findings;
   for (const auto& rule : rules) {
-    bool active = false, in = false, allows = false, blocks = false;
-    bool protocol_fits = true, program_fits = true, other = false;  // what is not named fits all
-    bool names_ports = false, port_fits = false;
+    bool active = false, inbound = false, allows = false, blocks = false;
+    bool protocol_matches = true, program_matches = true, is_for_service = false;  // a missing field matches everything
+    bool has_ports = false, port_matches = false;
     std::string_view name;
     for (const auto field : strings::split(rule, '|')) {
       const auto equals = field.find('=');
       if (equals == field.npos) continue;
       const auto key = field.substr(0, equals), value = field.substr(equals + 1);
       if (key == "Active") active = value == "TRUE";
-      if (key == "Dir") in = value == "In";
+      if (key == "Dir") inbound = value == "In";
       if (key == "Action") allows = value == "Allow", blocks = value == "Block";
-      if (key == "Protocol") protocol_fits = value == "6";
-      if (key == "App") program_fits = strings::equal_nocase(value, program);
-      if (key == "Svc" || key == "AppPkgId") other = other || value != "*";
+      if (key == "Protocol") protocol_matches = value == "6";
+      if (key == "App") program_matches = strings::equal_nocase(value, program);
+      if (key == "Svc" || key == "AppPkgId") is_for_service = is_for_service || value != "*";
       if (key == "Name") name = value;
       if (key == "LPort" || key == "LPort2_10") {
-        names_ports = true;
-        port_fits = port_fits || covers(value, port);
+        has_ports = true;
+        port_matches = port_matches || covers(value, port);
       }
     }
-    if (!active || !in || !protocol_fits || !program_fits || other || (names_ports && !port_fits)) continue;
-    if (allows) found.allow.emplace_back(name);
-    if (blocks) found.block.emplace_back(name);
+    if (!active || !inbound || !protocol_matches || !program_matches || is_for_service) continue;
+    if (has_ports && !port_matches) continue;
+    if (allows) findings.allow.emplace_back(name);
+    if (blocks) findings.block.emplace_back(name);
   }
-  return found;
+  return findings;
 }
 
 }  // namespace model
@@ -32889,8 +33342,11 @@ WINSVC_INLINE firewall_findings check_firewall(const std::vector<std::string>& r
 // diagnose/finding.hpp
 // =====================================================================================================================
 
-// What `doctor` finds: each with its weight, what was seen, and what to do. And what it reads out of security
-// descriptors.
+// Findings of `doctor`: severity, topic, evidence and remedy, as text and as JSON; and the check of a folder's security
+// descriptor for untrusted writers.
+//
+//   findings_text({{severity::problem, "port", "it is taken", "choose another", false}});
+//   untrusted_writers("D:(A;OICI;FA;;;WD)");      // {"everyone"}
 
 #include <algorithm>
 #include <cstddef>
@@ -32903,35 +33359,38 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// `problem`: it does not start or serve, or hands the machine to others. `warning`: it does, and will not for ever.
-/// `note`: something to know.
+/// `problem`: the service cannot start or serve, or other users can take control of the machine. `warning`: the service
+/// works now, but will fail later. `note`: information.
 enum class severity { ok, note, warning, problem };
-[[nodiscard]] constexpr std::string_view name(severity w) noexcept {
+[[nodiscard]] constexpr std::string_view name(severity s) noexcept {
   constexpr std::string_view names[] = {"ok", "note", "warning", "problem"};
-  return names[static_cast<int>(w)];
+  return names[static_cast<int>(s)];
 }
 
+/// One result of `doctor`.
 struct finding {
   model::severity severity = model::severity::ok;
-  std::string topic;   ///< a word or two: "port", "settings"
-  std::string evidence;    ///< the evidence
-  std::string remedy;  ///< empty where there is nothing to do
-  bool fixable = false;  ///< `doctor --fix` does it
+  std::string topic;     ///< one or two words: "port", "settings"
+  std::string evidence;  ///< the facts that were found
+  std::string remedy;    ///< empty if no action is necessary
+  bool fixable = false;  ///< `doctor --fix` applies the remedy
 };
 
-/// A line each, the remedy below; then how many of which.
+/// Returns one line for each finding, with the remedy below it, then the numbers of problems and warnings.
 [[nodiscard]] std::string findings_text(const std::vector<finding>& findings);
-/// `{"problems":1,"warnings":0,"findings":[...]}`
+/// Returns `{"problems":1,"warnings":0,"findings":[...]}`.
 [[nodiscard]] std::string findings_json(const std::vector<finding>& findings);
-[[nodiscard]] std::size_t count(const std::vector<finding>& findings, severity w) noexcept;
+/// Returns the number of findings with this severity.
+[[nodiscard]] std::size_t count(const std::vector<finding>& findings, severity s) noexcept;
 
-/// Who, of those that anybody may be (everyone, authenticated, interactive and network users, those of the domain, the
-/// Users group, guests, packaged apps), may change what is in a folder with this SDDL: "everyone", "users". Empty: none
-/// of them. A right with a condition counts: it may hold.
+/// Returns the untrusted groups that may change the content of a folder with this SDDL, such as "everyone" or "users".
+/// Untrusted are groups that any user can belong to: everyone, authenticated, interactive, network and domain users,
+/// the Users group, guests, and packaged apps. A right with a condition counts, because the condition may hold.
 /// Source: "ACE Strings" and "File Access Rights Constants" in the Win32 documentation.
 [[nodiscard]] std::vector<std::string> untrusted_writers(std::string_view sddl);
 
-/// What to do about them. A folder that others live in is not ours to close.
+/// Returns the remedy for a program folder with untrusted writers. It does not propose to restrict a folder that other
+/// programs use.
 [[nodiscard]] std::string restrict_folder_hint(const std::string& folder);
 
 }  // namespace model
@@ -32946,24 +33405,27 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE std::size_t count(const std::vector<finding>& findings, severity w) noexcept {
+WINSVC_INLINE std::size_t count(const std::vector<finding>& findings, severity s) noexcept {
   return static_cast<std::size_t>(
-      std::count_if(findings.begin(), findings.end(), [w](const finding& f) { return f.severity == w; }));
+      std::count_if(findings.begin(), findings.end(), [s](const finding& f) { return f.severity == s; }));
 }
 
 WINSVC_INLINE std::string findings_text(const std::vector<finding>& findings) {
   std::string out;
   for (const auto& f : findings) {
-    out += pad_right(name(f.severity), 9) + pad_right(f.topic, 14) + escape_log_text(f.evidence) + '\n';  // it may come from anywhere
+    // The evidence may contain text from files and other programs.
+    out += pad_right(name(f.severity), 9) + pad_right(f.topic, 14) + escape_log_text(f.evidence) + '\n';
     if (!f.remedy.empty()) out += std::string(23, ' ') + "-> " + f.remedy + '\n';
   }
   const auto problems = count(findings, severity::problem), warnings = count(findings, severity::warning);
-  const auto so_many = [](std::size_t n, const char* one) { return std::to_string(n) + ' ' + one + (n == 1 ? "" : "s"); };
-  return out + '\n' + so_many(problems, "problem") + ", " + so_many(warnings, "warning") + '\n';
+  const auto counted = [](std::size_t number, const char* noun) {
+    return std::to_string(number) + ' ' + noun + (number == 1 ? "" : "s");
+  };
+  return out + '\n' + counted(problems, "problem") + ", " + counted(warnings, "warning") + '\n';
 }
 
 WINSVC_INLINE std::string findings_json(const std::vector<finding>& findings) {
-  const auto one = [](const finding& f) {
+  const auto finding_json = [](const finding& f) {
     strings::json_object_writer o;
     o.put_text("weight", name(f.severity)).put_text("about", f.topic).put_text("seen", f.evidence);
     return o.put_text("remedy", f.remedy).put("fixable", f.fixable ? "true" : "false").text();
@@ -32971,11 +33433,10 @@ WINSVC_INLINE std::string findings_json(const std::vector<finding>& findings) {
   strings::json_object_writer o;
   o.put("problems", std::to_string(count(findings, severity::problem)));
   o.put("warnings", std::to_string(count(findings, severity::warning)));
-  return o.put("findings", strings::json_array(findings, one, ",\n ")).text() + '\n';
+  return o.put("findings", strings::json_array(findings, finding_json, ",\n ")).text() + '\n';
 }
 
-/// Do these rights, as an entry has them, let change what is there: add or replace files, delete them, or give oneself
-/// the right to?
+/// True if the rights of an ACE allow changes: to add, replace or delete files, or to grant oneself that right.
 WINSVC_INLINE bool grants_write(std::string_view rights) noexcept {
   if (strings::starts_with(rights, "0x")) {
     constexpr std::uint32_t writing = 0x2 | 0x4 | 0x40 | 0x10000 | 0x40000 | 0x80000 | 0x10000000 | 0x40000000;
@@ -32983,22 +33444,24 @@ WINSVC_INLINE bool grants_write(std::string_view rights) noexcept {
     for (const char c : rights.substr(2)) {
       const char low = strings::to_lower(c);
       const int digit = strings::is_digit(low) ? low - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-      if (digit < 0) return true;  // it cannot be read, and is no reason to be calm
+      if (digit < 0) return true;  // malformed: assume the worst
       bits = (bits << 4) | static_cast<std::uint32_t>(digit);
     }
     return (bits & writing) != 0;
   }
   for (std::size_t i = 0; i + 1 < rights.size(); i += 2) {
-    const auto two = rights.substr(i, 2);
-    for (const auto writes : {"FA", "FW", "GA", "GW", "WD", "WO", "SD", "DC", "LC", "DT"}) {
-      if (two == writes) return true;
+    const auto right = rights.substr(i, 2);
+    for (const auto writing : {"FA", "FW", "GA", "GW", "WD", "WO", "SD", "DC", "LC", "DT"}) {
+      if (right == writing) return true;
     }
   }
   return false;
 }
 
-/// Do these rights, refused, leave none that changes anything?
-WINSVC_INLINE bool denies_all_writes(std::string_view rights) noexcept { return rights == "FA" || rights == "GA" || rights == "0x1f01ff"; }
+/// True if an ACE that denies these rights leaves no right that allows changes.
+WINSVC_INLINE bool denies_all_writes(std::string_view rights) noexcept {
+  return rights == "FA" || rights == "GA" || rights == "0x1f01ff";
+}
 
 WINSVC_INLINE std::vector<std::string> untrusted_writers(std::string_view sddl) {
   struct untrusted_group {
@@ -33010,42 +33473,44 @@ WINSVC_INLINE std::vector<std::string> untrusted_writers(std::string_view sddl) 
       {"NU", "S-1-5-2", "network users"},     {"BU", "S-1-5-32-545", "users"},
       {"BG", "S-1-5-32-546", "guests"},       {"DU", "-513", "domain users"},
       {"DG", "-514", "domain guests"},        {"AC", "S-1-15-2-1", "packaged apps"}};
-  const auto is = [](const untrusted_group& s, std::string_view user) {
-    if (user == s.letters || strings::equal_nocase(user, s.sid)) return true;
-    return s.sid[0] == '-' && strings::starts_with_nocase(user, "S-1-5-21-") && user.size() > s.sid.size() &&
-           user.substr(user.size() - s.sid.size()) == s.sid;  // a domain's own number stands between
+  const auto is_group = [](const untrusted_group& group, std::string_view sid) {
+    if (sid == group.letters || strings::equal_nocase(sid, group.sid)) return true;
+    // A group of a domain: the number of the domain precedes the number of the group.
+    return group.sid[0] == '-' && strings::starts_with_nocase(sid, "S-1-5-21-") && sid.size() > group.sid.size() &&
+           sid.substr(sid.size() - group.sid.size()) == group.sid;
   };
   std::vector<std::string> out;
   const auto dacl = sddl.find("D:");
   if (sddl.empty()) return out;
-  if (dacl == sddl.npos) return {"everyone"};  // no list is no limit
-  auto rest = sddl.substr(dacl);
-  if (const auto sacl = rest.find("S:("); sacl != rest.npos) rest = rest.substr(0, sacl);
-  if (rest.find("NO_ACCESS_CONTROL") != rest.npos) return {"everyone"};
-  std::vector<std::string_view> refused;
-  for (auto open = rest.find('('); open != rest.npos; open = rest.find('(', open + 1)) {
-    const auto close = rest.find(')', open);
-    if (close == rest.npos) break;
-    const auto parts = strings::split(rest.substr(open + 1, close - open - 1), ';');
+  if (dacl == sddl.npos) return {"everyone"};  // without a DACL, everyone has all rights
+  auto entries = sddl.substr(dacl);
+  if (const auto sacl = entries.find("S:("); sacl != entries.npos) entries = entries.substr(0, sacl);
+  if (entries.find("NO_ACCESS_CONTROL") != entries.npos) return {"everyone"};
+  std::vector<std::string_view> denied;
+  for (auto open = entries.find('('); open != entries.npos; open = entries.find('(', open + 1)) {
+    const auto close = entries.find(')', open);
+    if (close == entries.npos) break;
+    const auto parts = strings::split(entries.substr(open + 1, close - open - 1), ';');
     if (parts.size() < 6) continue;
-    if (parts[0] == "D" && denies_all_writes(parts[2])) refused.push_back(parts[5]);
-    // What is inherited alone concerns folders below, where a file of ours may lie as well.
+    if (parts[0] == "D" && denies_all_writes(parts[2])) denied.push_back(parts[5]);
+    // Inherit-only entries count too: they apply to the subfolders, which may contain files of the program.
     const bool grants = parts[0] == "A" || parts[0] == "XA" || parts[0] == "OA" || parts[0] == "ZA";
     if (!grants || !grants_write(parts[2])) continue;
-    if (std::find(refused.begin(), refused.end(), parts[5]) != refused.end()) continue;
-    for (const auto& s : untrusted_groups) {
-      if (is(s, parts[5]) && std::find(out.begin(), out.end(), s.name) == out.end()) out.emplace_back(s.name);
+    if (std::find(denied.begin(), denied.end(), parts[5]) != denied.end()) continue;
+    for (const auto& group : untrusted_groups) {
+      if (is_group(group, parts[5]) && std::find(out.begin(), out.end(), group.name) == out.end())
+        out.emplace_back(group.name);
     }
   }
   return out;
 }
 
 WINSVC_INLINE std::string restrict_folder_hint(const std::string& folder) {
-  const bool a_persons = strings::to_lower(folder).find("\\users\\") != std::string::npos;
-  if (a_persons || !shared_folder_reason(folder).empty())
-    return "move the program to a folder of its own below Program Files, and install it from there";
-  // The groups by their SIDs: their names are in the language of the system.
-  return "move the program to a folder below Program Files, or close this one: icacls \"" + folder +
+  const bool is_in_profile = strings::to_lower(folder).find("\\users\\") != std::string::npos;
+  if (is_in_profile || !shared_folder_reason(folder).empty())
+    return "move the program to its own folder below Program Files and install it from there";
+  // The groups are given by SID, because their names depend on the language of the system.
+  return "move the program to a folder below Program Files, or restrict this folder: icacls \"" + folder +
          "\" /inheritance:r /grant:r \"*S-1-5-18:(OI)(CI)F\" \"*S-1-5-32-544:(OI)(CI)F\" \"*S-1-5-32-545:(OI)(CI)RX\"";
 }
 
@@ -34170,8 +34635,8 @@ WINSVC_INLINE int run_program(const app_factory& app, int argc, char** argv) { r
 // config/undef.hpp
 // =====================================================================================================================
 
-// The end: every internal macro is taken back here, so that a program is left with our namespace and the public
-// WINSVC_ names alone (`tools/amalgamate --audit` compares this list with what is defined).
+// Undefines the internal macros. After the include, a program has the namespace winsvc and the public WINSVC_ macros
+// only. `tools/amalgamate --audit` compares this list with the macros that the headers define.
 
 #undef WINSVC_CPLUSPLUS
 #undef WINSVC_OS_LINUX

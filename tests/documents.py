@@ -191,8 +191,8 @@ def tests_of_the_facts(tally):
 def events_of_the_table(tally):
     """docs/services.md shows the events as scm/events.hpp has them."""
     source = (ROOT / "include/winsvc/scm/events.hpp").read_text(encoding="utf-8")
-    numbers = dict(re.findall(r"(\w+) = (\d+)", source[source.index("enum class event :"):].split("};")[0]))
-    rows = re.findall(r'\{event::(\w+), event_level::(\w+), "([\w ]+)", "([^"]+)"\}', source)
+    numbers = dict(re.findall(r"(\w+) = (\d+)", source[source.index("enum class service_event :"):].split("};")[0]))
+    rows = re.findall(r'\{service_event::(\w+), event_level::(\w+), "([\w ]+)",\s+"([^"]+)"\}', source)
     page = (ROOT / "docs" / "services.md").read_text(encoding="utf-8")
     tally.check("the table of events was found", len(rows) == len(numbers) > 0, f"{rows} {numbers}")
     for event, level, name, when in rows:

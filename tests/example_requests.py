@@ -280,7 +280,8 @@ def upload(port):
 def forwarded(port):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     error = "" if get(connection, "/") == (200, "hello\n") else "GET / does not return hello\n"
-    expected = r"\[\d\d:\d\d:\d\d\.\d+\] \[info\] listening on .*\n(.*\n)*.*\[warning\] somebody said hello\n"
+    expected = (r"\[\d\d:\d\d:\d\d\.\d+\] \[info\] listening on .*\n(.*\n)*"
+                r".*\[warning\] a client requested the greeting\n")
     if eventually(lambda: re.search(expected, get(connection, "/last")[1])):        # the sink is called asynchronously
         return error
     return error + f"GET /last: {get(connection, '/last')[1]}\n"
@@ -354,13 +355,13 @@ def operated(port):
         return f"GET /: {get(client, '/')}\n"
     status, data = get(client, "/_service/data.json")
     settings = {setting["name"] for setting in json.loads(data)["settings"]} if status == 200 else set()
-    if not settings >= {"greeting", "whom", "token", "port"}:
+    if not settings >= {"greeting", "recipient", "token", "port"}:
         return f"GET /_service/data.json: {status} {data}\n"
     if not chromium.program():
         return ""
     return check_in_browser(f"http://127.0.0.1:{port}/_service",
                             r'<h1 id="title">Operated</h1>.*data-state="running">Running<.*'
-                            r'<path class="blue" d="M.*>GET<.*>/<.*>greeting<.*what to say')
+                            r'<path class="blue" d="M.*>GET<.*>/<.*>greeting<.*text of the greeting')
 
 
 # --- views ------------------------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
-// Where every doctest program begins: the only translation unit that holds doctest itself.
+// The main function of each doctest program: the only translation unit that contains the implementation of doctest.
 //
-// Each test case has a deadline. A join that never returns cannot be interrupted, so the program ends then: it prints
-// the name of the test case and exits with code 3. Without this, a hang would cost its shard (tests/shards.py)
-// and nothing would name the line that waits. The limit is 120 s, with a sanitizer 180 s, which is longer than each wait of
+// Each test case has a deadline. A join that never returns cannot be interrupted, so the program prints the name of the
+// test case and ends with exit code 3. Without the deadline, a hang would end the shard (tests/shards.py), and no
+// message would name the test case. The limit is 120 s, with a sanitizer 180 s, which is longer than each wait of
 // support/wait.hpp. WINSVC_TEST_TIMEOUT_FACTOR multiplies it. `doctest::timeout` sets the limit of one test case.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
@@ -26,8 +26,8 @@
 
 namespace {
 
-/// Prints a line when a test case starts: if the program hangs or crashes, tests/shards.py reports the last one. Used with
-/// `--reporters=console,announce`.
+/// Prints a line when a test case starts. If the program hangs or crashes, tests/shards.py reports the last line. Used
+/// with `--reporters=console,announce`.
 struct announce : doctest::IReporter {
   explicit announce(const doctest::ContextOptions&) {}
 
@@ -52,9 +52,9 @@ struct announce : doctest::IReporter {
 REGISTER_REPORTER("announce", 1, announce);
 
 #ifdef WITH_SANITIZER
-constexpr double seconds_for_each_case = 180;
+constexpr double default_limit_seconds = 180;
 #else
-constexpr double seconds_for_each_case = 120;
+constexpr double default_limit_seconds = 120;
 #endif
 
 /// Ends the program if a test case does not end. Its thread waits without polling.
@@ -70,7 +70,7 @@ class case_deadline final : public doctest::IReporter {
   void test_case_start(const doctest::TestCaseData& test) override {
     const char* const given = std::getenv("WINSVC_TEST_TIMEOUT_FACTOR");
     const double timeout_factor = given && std::atof(given) > 0 ? std::atof(given) : 1;
-    begin(test.m_name, test.m_timeout > 0 ? test.m_timeout : seconds_for_each_case * timeout_factor);
+    begin(test.m_name, test.m_timeout > 0 ? test.m_timeout : default_limit_seconds * timeout_factor);
   }
   void test_case_reenter(const doctest::TestCaseData&) override {}
   void test_case_end(const doctest::CurrentTestCaseStats&) override { clear(); }
@@ -90,32 +90,32 @@ class case_deadline final : public doctest::IReporter {
     const std::lock_guard lock(mutex_);
     name_ = name;
     seconds_ = seconds;
-    until_ = steady::now() + std::chrono::milliseconds(static_cast<long long>(seconds * 1000));
+    deadline_ = steady::now() + std::chrono::milliseconds(static_cast<long long>(seconds * 1000));
     changed_.notify_all();
   }
   void clear() {
     const std::lock_guard lock(mutex_);
-    until_ = never;
+    deadline_ = never;
     changed_.notify_all();
   }
   void end() {
     if (!thread_.joinable()) return;
     {
       const std::lock_guard lock(mutex_);
-      over_ = true;
+      stopping_ = true;
       changed_.notify_all();
     }
     thread_.join();
   }
   void watch() {
     std::unique_lock lock(mutex_);
-    while (!over_) {
-      if (until_ == never) changed_.wait(lock);
-      else changed_.wait_until(lock, until_);
-      if (!over_ && until_ != never && steady::now() >= until_) give_up();
+    while (!stopping_) {
+      if (deadline_ == never) changed_.wait(lock);
+      else changed_.wait_until(lock, deadline_);
+      if (!stopping_ && deadline_ != never && steady::now() >= deadline_) end_program();
     }
   }
-  void give_up() const {
+  void end_program() const {
     std::cout.flush();
     std::printf("\nTEST CASE:  %s\n\nFATAL ERROR: the test case did not end within %.0f s; the test program ends\n",
                 name_.c_str(), seconds_);
@@ -127,8 +127,8 @@ class case_deadline final : public doctest::IReporter {
   std::condition_variable changed_;
   std::string name_;
   double seconds_ = 0;
-  steady::time_point until_ = never;
-  bool over_ = false;
+  steady::time_point deadline_ = never;
+  bool stopping_ = false;
   std::thread thread_;
 };
 

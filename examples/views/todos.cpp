@@ -1,4 +1,4 @@
-// To-dos: two resources, and what registers them.
+// Routes of the to-do list: two resources and their registration.
 #include <map>
 #include <memory>
 #include <mutex>
@@ -19,15 +19,15 @@ std::map<int, std::string> tasks;  // by id
 struct item {
   std::string task;
 };
-void from_json(const json& from, item& to) { from.at("task").get_to(to.task); }
+void from_json(const json& value, item& result) { value.at("task").get_to(result.task); }
 
-json shown(int id) { return {{"id", id}, {"task", tasks.at(id)}}; }
+json task_json(int id) { return {{"id", id}, {"task", tasks.at(id)}}; }
 
 struct todo {
   std::optional<json> get(int id) const {
     const std::lock_guard lock(mutex);
     if (tasks.count(id) == 0) return std::nullopt;  // 404
-    return shown(id);
+    return task_json(id);
   }
   winsvc::reply del(int id) const {
     const std::lock_guard lock(mutex);
@@ -41,22 +41,22 @@ struct todo_list {
 
   json get() const {
     const std::lock_guard lock(mutex);
-    auto all = json::array();
-    for (const auto& [id, task] : tasks) all.push_back(shown(id));
-    return all;
+    auto list = json::array();
+    for (const auto& [id, task] : tasks) list.push_back(task_json(id));
+    return list;
   }
-  winsvc::reply post(const winsvc::request& req, winsvc::body<item> sent) const {
+  winsvc::reply post(const winsvc::request& req, winsvc::body<item> new_item) const {
     const std::lock_guard lock(mutex);
     const int id = tasks.empty() ? 1 : tasks.rbegin()->first + 1;
-    tasks[id] = sent->task;
-    log.info("to-do " + std::to_string(id) + ": " + sent->task);
-    return winsvc::reply::json(shown(id), 201).header("Location", winsvc::url_for(req, "todo", id));
+    tasks[id] = new_item->task;
+    log.info("to-do " + std::to_string(id) + ": " + new_item->task);
+    return winsvc::reply::json(task_json(id), 201).header("Location", winsvc::url_for(req, "todo", id));
   }
 };
 
 }  // namespace
 
-void todos(winsvc::service& svc) {
+void add_todo_routes(winsvc::service& svc) {
   svc.get("/", [] {
     const std::lock_guard lock(mutex);
     return std::to_string(tasks.size()) + " to do";

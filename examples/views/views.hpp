@@ -1,6 +1,6 @@
-// The views of the service, each from a file of its own.
+// Declares the functions that register routes, one per source file.
 #pragma once
 
 #include <winsvc.hpp>
 
-void todos(winsvc::service& svc);
+void add_todo_routes(winsvc::service& svc);

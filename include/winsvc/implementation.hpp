@@ -1,190 +1,191 @@
-// How it works: everything below and behind the service object, in the order of its floors.
+// The implementation of winsvc: all headers below the interface for apps, in the order of the layers
+// (docs/architecture.md).
 //
-// In the separate form only the file with the bodies sees it, and tests (config/form.hpp).
+// In the separate form, only the file with the function bodies and the tests include it (config/form.hpp).
 #pragma once
 
-#include "winsvc/config/form.hpp"
+#include "winsvc/config/form.hpp"  // header-only, separate, or with function bodies
 
 #if WINSVC_SEES_ALL
 
-// Base: the standard library only.
-#include "winsvc/base/error.hpp"  // sentences for tired people
-#include "winsvc/base/result.hpp"  // a value or the reason there is none
-#include "winsvc/base/source_location.hpp"  // where a registration was written
-#include "winsvc/base/scope.hpp"  // at the end of a scope
-#include "winsvc/base/text.hpp"  // UTF-8, UTF-16, nearest words
-#include "winsvc/base/json_writer.hpp"  // JSON, written
-#include "winsvc/base/encoding.hpp"  // base64, and the comparison of secrets
-#include "winsvc/base/sha.hpp"  // SHA-1, SHA-256, HMAC
-#include "winsvc/base/quote.hpp"  // command lines by Windows' rules
-#include "winsvc/base/duration.hpp"  // 30s, 5m
-#include "winsvc/base/clock.hpp"  // time, passed in
-#include "winsvc/base/timer_wheel.hpp"  // deadlines of very many things
-#include "winsvc/base/stop.hpp"  // a request to stop
-#include "winsvc/base/timed_mutex.hpp"  // locks that are given up
-#include "winsvc/base/log.hpp"  // the log and its sinks
-#include "winsvc/base/error_codes.hpp"  // what system codes mean
-#include "winsvc/base/flat_json.hpp"  // small JSON, read
+// Base: uses only the standard library.
+#include "winsvc/base/error.hpp"            // error, setup_error
+#include "winsvc/base/result.hpp"           // result: a value or an error
+#include "winsvc/base/source_location.hpp"  // source_location of a registration call
+#include "winsvc/base/scope.hpp"            // scope_exit: runs a callable at the end of a scope
+#include "winsvc/base/text.hpp"             // UTF-8, UTF-16, closest match
+#include "winsvc/base/json_writer.hpp"      // json_object_writer
+#include "winsvc/base/encoding.hpp"         // base64, constant-time comparison
+#include "winsvc/base/sha.hpp"              // SHA-1, SHA-256, HMAC
+#include "winsvc/base/quote.hpp"            // Windows command lines
+#include "winsvc/base/duration.hpp"         // parses and formats durations: 30s, 5m
+#include "winsvc/base/clock.hpp"            // clock, RFC 3339 and HTTP dates
+#include "winsvc/base/timer_wheel.hpp"      // timer_wheel: many deadlines
+#include "winsvc/base/stop.hpp"             // stop_token, stop_source
+#include "winsvc/base/timed_mutex.hpp"      // timed_mutex: a lock with a timeout
+#include "winsvc/base/log.hpp"              // logger, log_sink
+#include "winsvc/base/error_codes.hpp"      // messages and hints for system error codes
+#include "winsvc/base/flat_json.hpp"        // flat_object: parses flat JSON objects
 
-// Settings: values, the file, sources (pure).
-#include "winsvc/settings/setting_value.hpp"  // what a setting can hold
-#include "winsvc/settings/settings_file.hpp"  // the file they stand in
-#include "winsvc/settings/setting.hpp"  // one of them
-#include "winsvc/settings/registry.hpp"  // all of them, and where values come from
+// Settings: values, the settings file, sources (pure).
+#include "winsvc/settings/setting_value.hpp"  // setting_type: parses and formats values
+#include "winsvc/settings/settings_file.hpp"  // settings_file: name = value
+#include "winsvc/settings/setting.hpp"        // typed_setting: one setting
+#include "winsvc/settings/registry.hpp"       // setting_registry: all settings and their sources
 
 // Routes: methods, paths, patterns, the route table (pure).
-#include "winsvc/route/method.hpp"  // request methods
-#include "winsvc/route/path.hpp"  // request paths, cut and decoded
-#include "winsvc/route/pattern.hpp"  // /users/{id}
-#include "winsvc/route/metadata.hpp"  // what is known of a route
-#include "winsvc/route/table.hpp"  // which route serves a path
-#include "winsvc/route/url_value.hpp"  // values for URLs
-#include "winsvc/route/url.hpp"  // and the way back
+#include "winsvc/route/method.hpp"     // method, method_set
+#include "winsvc/route/path.hpp"       // decodes request paths
+#include "winsvc/route/pattern.hpp"    // pattern: /users/{id}
+#include "winsvc/route/metadata.hpp"   // route_metadata: name, limits, body types
+#include "winsvc/route/table.hpp"      // table: finds the route of a path
+#include "winsvc/route/url_value.hpp"  // url_value, with_query
+#include "winsvc/route/url.hpp"        // build_path: a path from a pattern and values
 
 // HTTP/1.1 on the wire: heads, bodies, fields, frames (pure).
-#include "winsvc/wire/limits.hpp"  // how much and how long
-#include "winsvc/wire/grammar.hpp"  // tokens and authorities
-#include "winsvc/wire/head.hpp"  // a request head, and its canonical form
-#include "winsvc/wire/head_parser.hpp"  // what is one, and what is refused
-#include "winsvc/wire/chunked.hpp"  // chunked bodies
-#include "winsvc/wire/fields.hpp"  // queries and forms
-#include "winsvc/wire/cookie.hpp"  // cookies, signed too
-#include "winsvc/wire/ip.hpp"  // addresses and ranges
-#include "winsvc/wire/file_name.hpp"  // names of files that clients send
-#include "winsvc/wire/path_mapping.hpp"  // names below a folder
-#include "winsvc/wire/conditional.hpp"  // is it still what it was?
-#include "winsvc/wire/representation.hpp"  // types, codings, ranges
-#include "winsvc/wire/multipart.hpp"  // forms with files
-#include "winsvc/wire/websocket.hpp"  // frames and handshakes
+#include "winsvc/wire/limits.hpp"          // limits: sizes and timeouts
+#include "winsvc/wire/grammar.hpp"         // tokens and authorities
+#include "winsvc/wire/head.hpp"            // head: a parsed request head, normalized head
+#include "winsvc/wire/head_parser.hpp"     // parse_head: the strict parser
+#include "winsvc/wire/chunked.hpp"         // chunked_decoder
+#include "winsvc/wire/fields.hpp"          // fields of queries and forms
+#include "winsvc/wire/cookie.hpp"          // cookie, signed cookies
+#include "winsvc/wire/ip.hpp"              // IP addresses and ranges
+#include "winsvc/wire/file_name.hpp"       // safe names for uploaded files
+#include "winsvc/wire/path_mapping.hpp"    // map_to_file: URL path to file path
+#include "winsvc/wire/conditional.hpp"     // conditional requests: ETag, If-Match
+#include "winsvc/wire/representation.hpp"  // media types, content codings, byte ranges
+#include "winsvc/wire/multipart.hpp"       // multipart_decoder: forms with files
+#include "winsvc/wire/websocket.hpp"       // WebSocket frames and handshake
 
 // The Service Control Manager: states, controls, specifications (pure).
-#include "winsvc/scm/state.hpp"  // states, controls, exit codes
-#include "winsvc/scm/lifecycle.hpp"  // the status machine
-#include "winsvc/scm/control_policy.hpp"  // what a control means in a state
-#include "winsvc/scm/stop_limits.hpp"  // how long a stop may take
-#include "winsvc/scm/events.hpp"  // what goes to the event log
-#include "winsvc/scm/control_event.hpp"  // what comes with a control
-#include "winsvc/scm/recovery.hpp"  // what the SCM does after a failure
-#include "winsvc/scm/account.hpp"  // whom a service runs as
-#include "winsvc/scm/security.hpp"  // who may do what, as text
-#include "winsvc/scm/config_levels.hpp"  // what ChangeServiceConfig2W sets
-#include "winsvc/scm/event_record.hpp"  // what stands in the event log
-#include "winsvc/scm/spec.hpp"  // what is installed
-#include "winsvc/scm/saved_state.hpp"  // what the service leaves for status
+#include "winsvc/scm/state.hpp"           // states, controls, exit codes
+#include "winsvc/scm/lifecycle.hpp"       // lifecycle: the state machine
+#include "winsvc/scm/control_policy.hpp"  // decide_control: the effect of a control in a state
+#include "winsvc/scm/stop_limits.hpp"     // stop_limits: time limits of a stop
+#include "winsvc/scm/events.hpp"          // the events of the Windows event log
+#include "winsvc/scm/control_event.hpp"   // control_event: data of a control
+#include "winsvc/scm/recovery.hpp"        // recovery_plan: what the SCM does after a failure
+#include "winsvc/scm/account.hpp"         // account: the account of a service
+#include "winsvc/scm/security.hpp"        // security descriptors in SDDL
+#include "winsvc/scm/config_levels.hpp"   // config_level: the levels of ChangeServiceConfig2W
+#include "winsvc/scm/event_record.hpp"    // event_record: reads the Windows event log
+#include "winsvc/scm/spec.hpp"            // service_spec: names and options of an installation
+#include "winsvc/scm/saved_state.hpp"     // saved_state: state.json
 
-// The command line as tables (pure).
-#include "winsvc/commandline/verbs.hpp"  // the command line as tables
-#include "winsvc/commandline/command.hpp"  // from argv to what is asked
+// The command line: tables of verbs and options, the parser (pure).
+#include "winsvc/commandline/verbs.hpp"    // the tables of verbs and options
+#include "winsvc/commandline/command.hpp"  // parse_command: from argv to a command
 
-// The operating system, behind one seam.
-#include "winsvc/os/native.hpp"  // F4, what a service tells of itself.
+// The operating system: one seam, which tests replace.
+#include "winsvc/os/native.hpp"  // the seam and its Windows or POSIX bodies
 
 // Log sinks and log queries.
-#include "winsvc/log/async_sink.hpp"  // so that nobody waits for them
-#include "winsvc/log/ring_sink.hpp"  // its last lines, in memory
-#include "winsvc/log/log_query.hpp"  // which lines of a log
-#include "winsvc/log/rotating_file_sink.hpp"  // the log file
-#include "winsvc/log/console_sink.hpp"  // and the screen
-#include "winsvc/log/event_log_sink.hpp"  // and the event log
-#include "winsvc/log/log_reader.hpp"  // the end of the log
+#include "winsvc/log/async_sink.hpp"          // async_sink: a queue in front of other sinks
+#include "winsvc/log/ring_sink.hpp"           // ring_sink: the newest log entries in memory
+#include "winsvc/log/log_query.hpp"           // log_query: selects log entries
+#include "winsvc/log/rotating_file_sink.hpp"  // rotating_file_sink: the log file
+#include "winsvc/log/console_sink.hpp"        // console_sink: the log in a terminal
+#include "winsvc/log/event_log_sink.hpp"      // event_log_sink: the log in the event log
+#include "winsvc/log/log_reader.hpp"          // print_log, follow_log: reads the log files
 
 // OpenAPI, metrics and the dashboard page.
-#include "winsvc/addons/openapi.hpp"  // the routes, described for machines
-#include "winsvc/addons/metrics.hpp"  // what was answered, counted
-#include "winsvc/addons/dashboard_page.hpp"  // a page of the service
-#include "winsvc/addons/dashboard_style.hpp"  // its looks
-#include "winsvc/addons/dashboard_script.hpp"  // and what fills it
+#include "winsvc/addons/openapi.hpp"           // OpenAPI document of the routes
+#include "winsvc/addons/metrics.hpp"           // Prometheus metrics
+#include "winsvc/addons/dashboard_page.hpp"    // HTML of the dashboard
+#include "winsvc/addons/dashboard_style.hpp"   // CSS of the dashboard
+#include "winsvc/addons/dashboard_script.hpp"  // JavaScript of the dashboard
 
-// HTTP: one request and its response.
-#include "winsvc/http/router.hpp"  // routes with their handlers
-#include "winsvc/http/request_statistics.hpp"  // how busy, second by second
-#include "winsvc/http/engine_state.hpp"  // what connections have in common
-#include "winsvc/http/upload_folder.hpp"  // the files of uploads on disk
+// HTTP: the part that upper layers use.
+#include "winsvc/http/router.hpp"              // router: routes with their handlers
+#include "winsvc/http/request_statistics.hpp"  // request_statistics: counts and latencies per second
+#include "winsvc/http/engine_state.hpp"        // engine_state: shared by the connections of an engine
+#include "winsvc/http/upload_folder.hpp"       // temporary files of uploads
 
 #if WINSVC_SEES_SERVER
 
-// HTTP: one request and its response, over cpp-httplib.
-#include "winsvc/http/transport.hpp"  // socket or memory
-#include "winsvc/http/exchange.hpp"  // one request on its way
-#include "winsvc/http/stream_impl.hpp"  // the bodies of api/stream.hpp
-#include "winsvc/http/reply_impl.hpp"  // the bodies of api/reply.hpp
-#include "winsvc/http/problem.hpp"  // error responses
-#include "winsvc/http/context_impl.hpp"  // the bodies of api/context.hpp
-#include "winsvc/http/url_for_impl.hpp"  // the body of api/url_for.hpp
-#include "winsvc/http/route_builder_impl.hpp"  // the bodies of api/route_builder.hpp
-#include "winsvc/http/group_impl.hpp"  // the bodies of api/group.hpp
-#include "winsvc/http/body_reader.hpp"  // bodies, when they are wanted
-#include "winsvc/http/handler_timeouts.hpp"  // handlers that take too long
-#include "winsvc/http/upload_receiver.hpp"  // how a body becomes files
-#include "winsvc/http/error_responder.hpp"  // what becomes of what goes wrong
-#include "winsvc/http/fast_path.hpp"  // the short way of plain requests
-#include "winsvc/http/request_processor.hpp"  // cpp-httplib at work for it
-#include "winsvc/http/file_response.hpp"  // a file as an answer
-#include "winsvc/http/static_folder.hpp"  // folders of files
-#include "winsvc/http/upload_impl.hpp"  // the bodies of api/upload.hpp
-#include "winsvc/http/upload_reader.hpp"  // files, while they arrive
-#include "winsvc/http/websocket_session.hpp"  // one open WebSocket
+// HTTP: one request and its response, with cpp-httplib.
+#include "winsvc/http/transport.hpp"           // transport: the byte stream of a connection
+#include "winsvc/http/exchange.hpp"            // exchange: one request with its response
+#include "winsvc/http/stream_impl.hpp"         // bodies of api/stream.hpp
+#include "winsvc/http/reply_impl.hpp"          // bodies of api/reply.hpp
+#include "winsvc/http/problem.hpp"             // problem details
+#include "winsvc/http/context_impl.hpp"        // bodies of api/context.hpp
+#include "winsvc/http/url_for_impl.hpp"        // bodies of api/url_for.hpp
+#include "winsvc/http/route_builder_impl.hpp"  // bodies of api/route_builder.hpp
+#include "winsvc/http/group_impl.hpp"          // bodies of api/group.hpp
+#include "winsvc/http/body_reader.hpp"         // read_body: reads a body when a handler needs it
+#include "winsvc/http/handler_timeouts.hpp"    // handler_timeouts: time limits of handlers
+#include "winsvc/http/upload_receiver.hpp"     // upload_receiver: the interface to upload_reader
+#include "winsvc/http/error_responder.hpp"     // error_responder: exceptions and statuses as responses
+#include "winsvc/http/fast_path.hpp"           // simple requests without cpp-httplib's parser
+#include "winsvc/http/request_processor.hpp"   // request_processor: runs one request
+#include "winsvc/http/file_response.hpp"       // send_file_response: a file as the response
+#include "winsvc/http/static_folder.hpp"       // static_folder: serves the files of a folder
+#include "winsvc/http/upload_impl.hpp"         // bodies of api/upload.hpp
+#include "winsvc/http/upload_reader.hpp"       // read_upload: writes a body to files
+#include "winsvc/http/websocket_session.hpp"   // websocket_session: a connection after the upgrade
 
 #endif  // WINSVC_SEES_SERVER
 
-// The server: connections, thread pool, time-outs.
-#include "winsvc/server/tls_identity.hpp"  // certificate and key
-#include "winsvc/server/engine.hpp"  // listen, accept, serve, drain
+// The server: the part that upper layers use.
+#include "winsvc/server/tls_identity.hpp"  // tls_identity: certificate and key
+#include "winsvc/server/engine.hpp"        // engine: the HTTP server
 
 #if WINSVC_SEES_SERVER
 
-// The server: connections, thread pool, time-outs, over cpp-httplib.
-#include "winsvc/server/connection.hpp"  // from first byte to close
-#include "winsvc/server/thread_pool.hpp"  // few threads, and busy
-#include "winsvc/server/connection_table.hpp"  // who is connected, and until when
-#include "winsvc/server/tls.hpp"  // certificates, and what they protect
-#include "winsvc/server/server.hpp"  // what is inside an engine
+// The server: connections, thread pool, timeouts, with cpp-httplib.
+#include "winsvc/server/connection.hpp"        // connection: from the first byte to close
+#include "winsvc/server/thread_pool.hpp"       // thread_pool: I/O threads and blocking threads
+#include "winsvc/server/connection_table.hpp"  // connection slots and their deadlines
+#include "winsvc/server/tls.hpp"               // the TLS transport
+#include "winsvc/server/server.hpp"            // server: the members of an engine
 
 #endif  // WINSVC_SEES_SERVER
 
 // The host: runs the service.
-#include "winsvc/host/definition.hpp"  // everything App said
-#include "winsvc/host/service_impl.hpp"  // the bodies of api/service.hpp
-#include "winsvc/host/builtin_routes.hpp"  // what it tells of itself
-#include "winsvc/host/dashboard.hpp"  // on a page
-#include "winsvc/host/status_reporter.hpp"  // statuses, in order
-#include "winsvc/host/health.hpp"  // live, ready
-#include "winsvc/host/hook_thread.hpp"  // where hooks run, with patience
-#include "winsvc/host/hook_runner.hpp"  // and who waits beside them
-#include "winsvc/host/builtin_settings.hpp"  // where values come from
-#include "winsvc/host/settings_watcher.hpp"  // when their file changes
-#include "winsvc/host/control_tasks.hpp"  // pause, continue, reload, events
-#include "winsvc/host/worker_pool.hpp"  // the app's own threads
-#include "winsvc/host/control_channel_server.hpp"  // what the operator asks a running service
-#include "winsvc/host/runtime.hpp"  // start, serve, drain, stop
-#include "winsvc/host/status.hpp"  // what status shows
-#include "winsvc/host/console_keys.hpp"  // at a keypress
-#include "winsvc/host/console_host.hpp"  // in a terminal
-#include "winsvc/host/service_host.hpp"  // under the SCM
+#include "winsvc/host/definition.hpp"              // service_definition: all that App registered
+#include "winsvc/host/service_impl.hpp"            // bodies of api/service.hpp
+#include "winsvc/host/builtin_routes.hpp"          // OpenAPI, metrics and access log of a service
+#include "winsvc/host/dashboard.hpp"               // routes of the dashboard
+#include "winsvc/host/status_reporter.hpp"         // status_reporter: reports each state in order
+#include "winsvc/host/health.hpp"                  // /livez and /readyz
+#include "winsvc/host/hook_thread.hpp"             // hook_thread: runs hooks with a time limit
+#include "winsvc/host/hook_runner.hpp"             // hook_runner: waits for hooks and reports progress
+#include "winsvc/host/builtin_settings.hpp"        // the settings of each service, reload
+#include "winsvc/host/settings_watcher.hpp"        // settings_watcher: reloads a changed file
+#include "winsvc/host/control_tasks.hpp"           // control_task_runner: pause, continue, reload, events
+#include "winsvc/host/worker_pool.hpp"             // worker_pool: the worker threads of the app
+#include "winsvc/host/control_channel_server.hpp"  // control_channel_server: requests of an operator
+#include "winsvc/host/runtime.hpp"                 // runtime: start, serve, drain, stop
+#include "winsvc/host/status.hpp"                  // the output of status
+#include "winsvc/host/console_keys.hpp"            // console_keys: the keys of debug
+#include "winsvc/host/console_host.hpp"            // debug: the service in a terminal
+#include "winsvc/host/service_host.hpp"            // service_host: the service under the SCM
 
-// Verbs that change the service.
-#include "winsvc/manage/installation.hpp"  // what is installed, and what is wanted
-#include "winsvc/manage/wait.hpp"  // until it is where it was sent
-#include "winsvc/manage/verb_context.hpp"  // where they work
-#include "winsvc/manage/start_stop.hpp"  // start, stop, status
-#include "winsvc/manage/send_control.hpp"  // pause ... control
-#include "winsvc/manage/folder_access.hpp"  // rights to folders
-#include "winsvc/manage/query_installed.hpp"  // what is installed
-#include "winsvc/manage/drift.hpp"  // and whether that is what would be
-#include "winsvc/manage/install.hpp"  // install, update
-#include "winsvc/manage/remove.hpp"  // and back
+// Verbs that change the service: install, update, remove, start, stop, controls.
+#include "winsvc/manage/installation.hpp"     // install_plan: from installed to desired
+#include "winsvc/manage/wait.hpp"             // waits while a state is pending
+#include "winsvc/manage/verb_context.hpp"     // verb_context: shared by all verbs
+#include "winsvc/manage/start_stop.hpp"       // start, stop, restart, status
+#include "winsvc/manage/send_control.hpp"     // pause, continue, reload, control
+#include "winsvc/manage/folder_access.hpp"    // access rights of the service to folders
+#include "winsvc/manage/query_installed.hpp"  // query_installed: the installed configuration
+#include "winsvc/manage/drift.hpp"            // find_drift: installed and desired compared
+#include "winsvc/manage/install.hpp"          // install, update
+#include "winsvc/manage/remove.hpp"           // remove
 
-// Verbs that explain the service.
-#include "winsvc/diagnose/firewall.hpp"  // whom the firewall lets in
-#include "winsvc/diagnose/finding.hpp"  // what doctor finds
-#include "winsvc/diagnose/live_query.hpp"  // what they ask a running service
-#include "winsvc/diagnose/system_probe.hpp"  // the machine beside its services
-#include "winsvc/diagnose/doctor.hpp"  // what makes services fail
-#include "winsvc/diagnose/post_mortem.hpp"  // what went wrong
+// Verbs that explain the service: doctor, why.
+#include "winsvc/diagnose/firewall.hpp"      // check_firewall: rules of Windows Firewall
+#include "winsvc/diagnose/finding.hpp"       // finding: one result of doctor
+#include "winsvc/diagnose/live_query.hpp"    // requests to a running service
+#include "winsvc/diagnose/system_probe.hpp"  // system_probe: queries to the system
+#include "winsvc/diagnose/doctor.hpp"        // diagnostics: the checks of doctor
+#include "winsvc/diagnose/post_mortem.hpp"   // post_mortem: the data of why
 
 // From the command line to the verb.
-#include "winsvc/cli/run_verb.hpp"  // all of these, elevated where need be
-#include "winsvc/cli/config.hpp"  // every setting, shown
-#include "winsvc/cli/run.hpp"  // from main to a verb
+#include "winsvc/cli/run_verb.hpp"  // runs a verb, elevated if necessary
+#include "winsvc/cli/config.hpp"    // config: the settings and their values
+#include "winsvc/cli/run.hpp"       // the body of winsvc::run
 
 #endif  // WINSVC_SEES_ALL

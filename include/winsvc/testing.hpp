@@ -1,12 +1,12 @@
-// For tests of your own services, on any platform: a client without a socket, a simulated Service Control Manager, a
-// database of services in memory, a clock that is moved by hand.
+// Test support for your services, on any platform: a client without a socket, a simulated Service Control Manager, a
+// service database in memory, a clock that the test advances.
 //
 //   #include <winsvc/testing.hpp>
 //
 //   winsvc::testing::client client(App);
 //   CHECK(client.get("/").body == "hello world");
 //
-// Opt-in: it is no part of <winsvc.hpp>, which it includes.
+// <winsvc.hpp> does not include this header; this header includes <winsvc.hpp>.
 #pragma once
 
 #include "winsvc/testing/client.hpp"

@@ -1,12 +1,12 @@
-// For tests of your own services, on any platform: a client without a socket, a simulated Service Control Manager, a
-// database of services in memory, a clock that is moved by hand.
+// Test support for your services, on any platform: a client without a socket, a simulated Service Control Manager, a
+// service database in memory, a clock that the test advances.
 //
 //   #include <winsvc/testing.hpp>
 //
 //   winsvc::testing::client client(App);
 //   CHECK(client.get("/").body == "hello world");
 //
-// Opt-in: it is no part of <winsvc.hpp>, which it includes.
+// <winsvc.hpp> does not include this header; this header includes <winsvc.hpp>.
 //
 // winsvc 0.1.0. Copyright 2026 the winsvc authors. SPDX-License-Identifier: MIT (in full at the end)
 //
@@ -14,13 +14,13 @@
 //
 // Contents, lower floors first. A section uses only sections above it.
 //
-//     28  testing/whole.hpp             <winsvc.hpp> with all declarations.
-//     42  testing/client.hpp            A client without a socket.
-//    294  testing/clock.hpp             A clock that is moved by hand.
-//    329  testing/status_rules.hpp      What is wrong with the statuses that a service reported, in the SCM's eyes.
-//    387  testing/scm.hpp               A simulated Service Control Manager, on any platform.
-//    685  testing/service_database.hpp  A database of services in memory, behind the seam that the verbs use.
-//   1141  testing.hpp                   For tests of your own services, on any platform.
+//     28  testing/whole.hpp             Includes <winsvc.hpp> with all declarations, also in the separate form ...
+//     42  testing/client.hpp            client: sends requests to an app in memory, without a socket.
+//    303  testing/clock.hpp             manual_clock: a clock that the test advances.
+//    340  testing/status_rules.hpp      find_status_violations.
+//    398  testing/scm.hpp               simulated_scm: a Service Control Manager for tests, on any platform.
+//    699  testing/service_database.hpp  service_database: an in-memory replacement of the service_manager seam that ...
+//   1167  testing.hpp                   Test support for your services, on any platform.
 
 #pragma once
 
@@ -28,7 +28,7 @@
 // testing/whole.hpp
 // =====================================================================================================================
 
-// <winsvc.hpp> with all declarations: tests look at what is inside, also in the separate form (config/form.hpp).
+// Includes <winsvc.hpp> with all declarations, also in the separate form (config/form.hpp): tests use internal names.
 
 #ifndef WINSVC_VERSION
   #define WINSVC_TESTING 1
@@ -42,8 +42,8 @@
 // testing/client.hpp
 // =====================================================================================================================
 
-// A client without a socket: a request's bytes go through the gate, the router, cpp-httplib and the handler exactly as
-// in production, on the calling thread.
+// client: sends requests to an app in memory, without a socket. The bytes of a request pass the head parser, the
+// router, cpp-httplib and the handler as in production, on the calling thread.
 //
 //   winsvc::testing::client client(App);
 //   auto r = client.get("/users/7");
@@ -51,8 +51,8 @@
 //   CHECK(r.body == R"({"id":7})");
 //   CHECK(client.websocket("/echo", {"hello"}).messages == std::vector<std::string>{"hello"});
 //
-// The app is described and its routes are frozen; start hooks and workers do not run (testing/scm.hpp runs them). The
-// data folder is one below the system's temporary folder, made when it is asked for, and left there.
+// App runs and its routes are frozen. Start hooks and worker threads do not run; testing/scm.hpp runs them. The data
+// folder is below the system's folder for temporary files. It is created at the first use and not removed.
 
 #include <algorithm>
 #include <atomic>
@@ -68,13 +68,13 @@ namespace testing {
 
 using headers = std::vector<std::pair<std::string, std::string>>;
 
-/// An answer, taken apart.
+/// A parsed response.
 struct client_response {
-  int status = 0;  ///< 0: the connection ended without one
+  int status = 0;  ///< 0: the connection was closed without a response
   testing::headers headers;
-  std::string body;  ///< chunks put together
+  std::string body;  ///< without chunked framing
 
-  /// The first header of this name in any case, or "".
+  /// The value of the first header with this name, in any case; "" if it is missing.
   [[nodiscard]] std::string header(std::string_view name) const {
     for (const auto& [known, value] : headers) {
       if (strings::equal_nocase(known, name)) return value;
@@ -83,58 +83,58 @@ struct client_response {
   }
 };
 
-/// Takes the answer to a request off the front of `bytes`. `to_head`: it was a HEAD, so no body follows.
-/// Interim answers (100) are passed over.
+/// Parses the first response in `bytes` and removes it from there. `to_head`: the request was HEAD, so there is no
+/// body. Skips interim responses (100).
 [[nodiscard]] inline client_response parse_response(std::string& bytes, bool to_head = false) {
-  client_response a;
+  client_response response;
   for (;;) {
     const auto end = bytes.find("\r\n\r\n");
-    if (bytes.compare(0, 7, "HTTP/1.") != 0 || end == std::string::npos) return a;
+    if (bytes.compare(0, 7, "HTTP/1.") != 0 || end == std::string::npos) return response;
     const std::string head = bytes.substr(0, end);
     bytes.erase(0, end + 4);
-    a.status = std::stoi(head.substr(9, 3));
+    response.status = std::stoi(head.substr(9, 3));
     for (std::size_t position = head.find("\r\n"); position != std::string::npos;) {
       const auto next = head.find("\r\n", position + 2);
       const std::string line = head.substr(position + 2, next == std::string::npos ? next : next - position - 2);
       const auto colon = line.find(':');
       if (colon != std::string::npos)
-        a.headers.emplace_back(line.substr(0, colon), strings::trim(std::string_view(line).substr(colon + 1)));
+        response.headers.emplace_back(line.substr(0, colon), strings::trim(std::string_view(line).substr(colon + 1)));
       position = next;
     }
-    if (a.status >= 200 || a.status == 101) break;  // what follows a 101 is another protocol's: the body, here
-    a.headers.clear();
+    if (response.status >= 200 || response.status == 101) break;  // the body of a 101 is the other protocol
+    response.headers.clear();
   }
-  if (to_head || a.status == 204 || a.status == 304) return a;
+  if (to_head || response.status == 204 || response.status == 304) return response;
 
-  if (strings::equal_nocase(a.header("Transfer-Encoding"), "chunked")) {
+  if (strings::equal_nocase(response.header("Transfer-Encoding"), "chunked")) {
     wire::chunked_decoder decoder({}, ~std::uint64_t{0});
     std::size_t consumed = 0;
-    static_cast<void>(decoder.feed(bytes, consumed, a.body));
+    static_cast<void>(decoder.feed(bytes, consumed, response.body));
     bytes.erase(0, consumed);
   } else {
-    const std::string length = a.header("Content-Length");
+    const std::string length = response.header("Content-Length");
     const std::size_t count =
         length.empty() ? bytes.size() : (std::min)(bytes.size(), static_cast<std::size_t>(std::stoull(length)));
-    a.body = bytes.substr(0, count);
+    response.body = bytes.substr(0, count);
     bytes.erase(0, count);
   }
-  return a;
+  return response;
 }
 
-/// What a WebSocket said, until it was over.
+/// The messages of a WebSocket, until it was closed.
 struct websocket_transcript {
-  int status = 0;                     ///< 101, or what refused it
-  std::vector<std::string> messages;  ///< of the server
-  int close_code = 0;                 ///< the server's; 0: it ended without a goodbye
+  int status = 0;                     ///< 101, or the status of the error response
+  std::vector<std::string> messages;  ///< messages of the server
+  int close_code = 0;                 ///< close code of the server; 0: it sent no close frame
 };
 
-/// A frame as clients send it, with a mask of zeros.
-[[nodiscard]] inline std::string masked_frame(wire::opcode what, std::string_view payload) {
-  std::string out = wire::frame(what, payload);
+/// A frame of a client, with a mask of zeros.
+[[nodiscard]] inline std::string masked_frame(wire::opcode opcode, std::string_view payload) {
+  std::string out = wire::frame(opcode, payload);
   out[1] = static_cast<char>(out[1] | 0x80);
   return out.insert(out.size() - payload.size(), 4, '\0');
 }
-/// Takes the frames of a server apart.
+/// Parses the frames of a server.
 [[nodiscard]] inline websocket_transcript parse_transcript(int status, std::string_view bytes) {
   websocket_transcript t;
   t.status = status;
@@ -145,26 +145,29 @@ struct websocket_transcript {
     return value;
   };
   while (bytes.size() > 1) {
-    const auto what = static_cast<wire::opcode>(bytes[0] & 0x0F);
+    const auto opcode = static_cast<wire::opcode>(bytes[0] & 0x0F);
     std::size_t length = number(1, 1);
-    const std::size_t more = length == 126 ? 2 : length == 127 ? 8 : 0;
-    if (more != 0) length = number(2, more);
-    bytes.remove_prefix((std::min)(bytes.size(), 2 + more));
-    if (what == wire::opcode::text || what == wire::opcode::binary) t.messages.emplace_back(bytes.substr(0, length));
-    if (what == wire::opcode::close)
+    const std::size_t length_bytes = length == 126 ? 2 : length == 127 ? 8 : 0;  // RFC 6455 section 5.2
+    if (length_bytes != 0) length = number(2, length_bytes);
+    bytes.remove_prefix((std::min)(bytes.size(), 2 + length_bytes));
+    if (opcode == wire::opcode::text || opcode == wire::opcode::binary)
+      t.messages.emplace_back(bytes.substr(0, length));
+    if (opcode == wire::opcode::close)
       t.close_code = length < 2 ? wire::close_code::none : static_cast<int>(number(0, 2));
     bytes.remove_prefix((std::min)(bytes.size(), length));
   }
   return t;
 }
 
-/// Bytes from memory, bytes to memory. Gives its input in pieces of at most `piece`, then the end of the stream.
+/// A transport that reads from memory and writes to memory. One `receive` returns at most `max_chunk` bytes; after the
+/// input, the stream is closed.
 class memory_transport final : public http::transport {
  public:
-  explicit memory_transport(std::string input, std::size_t chunk_size = ~std::size_t{0})
-      : input_(std::move(input)), max_chunk_(chunk_size) {}
+  explicit memory_transport(std::string input, std::size_t max_chunk = ~std::size_t{0})
+      : input_(std::move(input)), max_chunk_(max_chunk) {}
 
-  os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received, std::chrono::milliseconds) noexcept override {
+  os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received,
+                       std::chrono::milliseconds) noexcept override {
     received = (std::min)({capacity, max_chunk_, input_.size() - position_});
     if (received == 0) return os::transfer::closed;
     input_.copy(buffer, received, position_);
@@ -172,8 +175,8 @@ class memory_transport final : public http::transport {
     return os::transfer::done;
   }
   os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
-                            std::chrono::milliseconds limit) noexcept override {
-    return receive(buffer, capacity, received, limit);
+                            std::chrono::milliseconds timeout) noexcept override {
+    return receive(buffer, capacity, received, timeout);
   }
   os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds) noexcept override {
     output.append(from, count);
@@ -192,8 +195,8 @@ class memory_transport final : public http::transport {
   [[nodiscard]] os::endpoint peer() const override { return {"127.0.0.1", 50000}; }
 
   std::string output;
-  int sends = 0;  ///< how many writes the output came in
-  int receive_count = 3;  ///< how often whoever streams may wait before the client leaves; no time passes
+  int sends = 0;          ///< number of writes
+  int receive_count = 3;  ///< number of waits of a streaming handler before the client disconnects; no time passes
 
  private:
   std::string input_;
@@ -201,18 +204,23 @@ class memory_transport final : public http::transport {
   std::size_t position_ = 0;
 };
 
+/// A client of one app.
 class client {
  public:
-  /// A function or callable App; it must outlive the client. `std::in_place_type<T>` for an App that is a type.
+  /// `app`: a function or another callable; it must outlive the client. For an App that is a type, pass
+  /// `std::in_place_type<T>`.
   template <class App>
   explicit client(App& app) : client(host::app_of_callable(app)) {}
   template <class App>
   explicit client(std::in_place_type_t<App>) : client(host::app_of_type<App>()) {}
 
+  /// Requests by method. A body has the given Content-Type.
   client_response get(std::string_view target, const headers& extra = {}) { return request("GET", target, extra); }
   client_response head(std::string_view target, const headers& extra = {}) { return request("HEAD", target, extra); }
   client_response del(std::string_view target, const headers& extra = {}) { return request("DELETE", target, extra); }
-  client_response options(std::string_view target, const headers& extra = {}) { return request("OPTIONS", target, extra); }
+  client_response options(std::string_view target, const headers& extra = {}) {
+    return request("OPTIONS", target, extra);
+  }
   client_response post(std::string_view target, std::string body, std::string type = "application/json") {
     return request("POST", target, {{"Content-Type", std::move(type)}}, std::move(body));
   }
@@ -223,9 +231,9 @@ class client {
     return request("PATCH", target, {{"Content-Type", std::move(type)}}, std::move(body));
   }
 
-  /// Any request. Host is added, and Content-Length where there is a body.
+  /// Sends a request with any method. Adds Host, and Content-Length if there is a body.
   client_response request(std::string_view method, std::string_view target, const headers& extra = {},
-                 const std::string& body = {}) {
+                          const std::string& body = {}) {
     std::string bytes = std::string(method) + ' ' + std::string(target) + " HTTP/1.1\r\nHost: test\r\n";
     for (const auto& [name, value] : extra) bytes += name + ": " + value + "\r\n";
     if (!body.empty()) bytes += "Content-Length: " + std::to_string(body.size()) + "\r\n";
@@ -233,9 +241,9 @@ class client {
     return parse_response(out, method == "HEAD");
   }
 
-  /// Opens a WebSocket, says these texts and then goodbye, and comes back when the handler has returned.
+  /// Opens a WebSocket, sends the texts and a close frame, and returns when the handler has returned.
   [[nodiscard]] websocket_transcript websocket(std::string_view target, const std::vector<std::string>& texts,
-                               const headers& extra = {}) {
+                                               const headers& extra = {}) {
     std::string bytes = "GET " + std::string(target) +
                         " HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
@@ -244,18 +252,19 @@ class client {
     for (const auto& text : texts) bytes += masked_frame(wire::opcode::text, text);
     bytes += masked_frame(wire::opcode::close, wire::close_payload(wire::close_code::normal, {}));
     std::string out = raw(std::move(bytes));
-    const client_response first = parse_response(out);
-    return parse_transcript(first.status, first.status == 101 ? std::string_view(first.body) : std::string_view());
+    const client_response handshake = parse_response(out);
+    return parse_transcript(handshake.status,
+                            handshake.status == 101 ? std::string_view(handshake.body) : std::string_view());
   }
 
-  /// The bytes of one connection in, all bytes of its answers out.
+  /// Sends the bytes of one connection. Returns the bytes of all responses.
   [[nodiscard]] std::string raw(std::string bytes) {
     memory_transport transport(std::move(bytes));
     engine_->serve(transport);
     return std::move(transport.output);
   }
 
-  /// What the app logged, newest last.
+  /// The log entries of the app, oldest first.
   [[nodiscard]] const std::vector<log_entry>& log() const noexcept { return log_sink_->entries; }
   [[nodiscard]] http::engine& engine() noexcept { return *engine_; }
 
@@ -266,20 +275,20 @@ class client {
   };
 
   explicit client(const host::app_factory& app)
-      : plan_(std::make_unique<host::service_definition>()), log_sink_(std::make_shared<memory_sink>()) {
-    plan_->spec.name = "test";
-    plan_->data_folder = os::path_join(os::temporary_folder(), "winsvc-test-" + std::to_string(os::process_id()));
-    plan_->log.add_sink(log_sink_);
-    service_ = std::make_unique<service>(*plan_);  // kept: handlers may have caught it by reference
+      : definition_(std::make_unique<host::service_definition>()), log_sink_(std::make_shared<memory_sink>()) {
+    definition_->spec.name = "test";
+    definition_->data_folder = os::path_join(os::temporary_folder(), "winsvc-test-" + std::to_string(os::process_id()));
+    definition_->log.add_sink(log_sink_);
+    service_ = std::make_unique<service>(*definition_);  // a member, because handlers may have captured it by reference
     object_ = app(*service_);
-    host::add_health_routes(*plan_, phase_);
-    plan_->frozen = true;
-    plan_->router.freeze();
-    engine_ = std::make_unique<http::engine>(plan_->router, plan_->limits, plan_->log);
-    for (const auto& notify : plan_->on_engine_created) notify(*engine_);
+    host::add_health_routes(*definition_, phase_);
+    definition_->frozen = true;
+    definition_->router.freeze();
+    engine_ = std::make_unique<http::engine>(definition_->router, definition_->limits, definition_->log);
+    for (const auto& notify : definition_->on_engine_created) notify(*engine_);
   }
 
-  std::unique_ptr<host::service_definition> plan_;
+  std::unique_ptr<host::service_definition> definition_;
   std::shared_ptr<memory_sink> log_sink_;
   std::unique_ptr<service> service_;
   std::shared_ptr<void> object_;
@@ -294,7 +303,8 @@ class client {
 // testing/clock.hpp
 // =====================================================================================================================
 
-// A clock that is moved by hand: whoever sleeps on it moves it, so waiting costs nothing and is exact.
+// manual_clock: a clock that the test advances. `sleep` advances it and returns at once, so a test waits no time and
+// measures exact times.
 
 #include <chrono>
 #include <mutex>
@@ -302,6 +312,7 @@ class client {
 namespace winsvc {
 namespace testing {
 
+/// Safe to use from any thread.
 class manual_clock final : public clock {
  public:
   [[nodiscard]] time_point now() const noexcept override {
@@ -319,7 +330,7 @@ class manual_clock final : public clock {
 
  private:
   mutable std::mutex mutex_;
-  time_point now_{std::chrono::hours(24)};  // not zero: a subtraction must not look like a special case
+  time_point now_{std::chrono::hours(24)};  // not 0, so that a subtraction does not underflow to a special value
 };
 
 }  // namespace testing
@@ -329,7 +340,7 @@ class manual_clock final : public clock {
 // testing/status_rules.hpp
 // =====================================================================================================================
 
-// What is wrong with the statuses that a service reported, in the SCM's eyes: pure, over a record of them.
+// find_status_violations: checks the recorded statuses of a service against the rules of the SCM. A pure function.
 
 #include <chrono>
 #include <string>
@@ -338,46 +349,46 @@ class manual_clock final : public clock {
 namespace winsvc {
 namespace testing {
 
-/// One status as it was reported, and when.
+/// A reported status and the time of the report.
 struct timed_status {
   model::service_status status;
   std::chrono::steady_clock::time_point time;
 };
 
-/// What is wrong with a history of statuses, a sentence each; empty when nothing is.
+/// One message for each violation in a history of statuses. Empty if the history is correct.
 [[nodiscard]] inline std::vector<std::string> find_status_violations(const std::vector<timed_status>& history) {
   using model::state;
-  std::vector<std::string> verdicts;
+  std::vector<std::string> violations;
   const model::service_status* last = nullptr;
-  std::chrono::steady_clock::time_point last_when;
-  for (const auto& [status, when] : history) {
-    const auto print = [&verdicts, &current = status.current](const std::string& what) {
-      verdicts.push_back(std::string(model::name(current)) + ": " + what);
+  std::chrono::steady_clock::time_point last_time;
+  for (const auto& [status, time] : history) {
+    const auto report = [&violations, &current = status.current](const std::string& text) {
+      violations.push_back(std::string(model::name(current)) + ": " + text);
     };
     const bool pending = model::is_pending(status.current);
     if (last && model::is_pending(last->current) && last->wait_hint.count() != 0 &&
-        when - last_when > last->wait_hint) {
-      verdicts.push_back(std::string(model::name(last->current)) +
-                         ": silent for longer than its wait hint: the SCM takes it for hung");
+        time - last_time > last->wait_hint) {
+      violations.push_back(std::string(model::name(last->current)) +
+                           ": no status within the wait hint; the SCM treats the service as hung");
     }
-    if (last && last->current == state::stopped) print("reported after STOPPED, when the process may be gone");
-    if (!last && status.current != state::start_pending) print("the first status is not START_PENDING");
+    if (last && last->current == state::stopped) report("reported after STOPPED, when the process may have ended");
+    if (!last && status.current != state::start_pending) report("the first status is not START_PENDING");
     if ((pending || status.current == state::stopped) && status.accepted != 0)
-      print("controls are accepted in this state");
-    if (pending && status.wait_hint.count() == 0) print("no wait hint: the SCM gives up after 2 s");
-    if (pending && status.checkpoint == 0) print("no checkpoint in a pending state");
-    if (!pending && status.checkpoint != 0) print("a checkpoint outside a pending state");
+      report("controls are accepted in this state");
+    if (pending && status.wait_hint.count() == 0) report("no wait hint; the SCM stops waiting after 2 s");
+    if (pending && status.checkpoint == 0) report("no checkpoint in a pending state");
+    if (!pending && status.checkpoint != 0) report("a checkpoint outside a pending state");
     if (last && last->current == status.current && pending && status.checkpoint <= last->checkpoint)
-      print("the checkpoint did not rise");
-    if (last && last->current == status.current && !pending) print("reported twice");
+      report("the checkpoint did not increase");
+    if (last && last->current == status.current && !pending) report("reported twice");
     if (status.exit.win32 == 1066 && status.exit.specific == 0)
-      print("exit code 1066 with 0 reads 'completed successfully'");
-    if (status.current != state::stopped && status.exit.win32 != 0) print("an exit code before STOPPED");
+      report("exit code 1066 with specific code 0 is shown as 'completed successfully'");
+    if (status.current != state::stopped && status.exit.win32 != 0) report("an exit code before STOPPED");
     last = &status;
-    last_when = when;
+    last_time = time;
   }
-  if (last && last->current != state::stopped) verdicts.push_back("the service never reported STOPPED");
-  return verdicts;
+  if (last && last->current != state::stopped) violations.push_back("the service never reported STOPPED");
+  return violations;
 }
 
 }  // namespace testing
@@ -387,19 +398,19 @@ struct timed_status {
 // testing/scm.hpp
 // =====================================================================================================================
 
-// A simulated Service Control Manager, on any platform: it starts a service in this process, plays controls to it,
-// keeps every status, and judges them as the real one would.
+// simulated_scm: a Service Control Manager for tests, on any platform. It starts a service in this process, sends
+// controls to it, records each status and reports violations of the SCM's rules.
 //
 //   winsvc::testing::simulated_scm scm;
-//   scm.start(App);                                       // returns when it runs, or has stopped
+//   scm.start(App);                                       // returns when the service is running or has stopped
 //   CHECK(scm.pause() == 0);
 //   CHECK(scm.wait_for(winsvc::model::state::paused));
 //   CHECK(scm.stop() == 0);
 //   CHECK(scm.wait() == 0);                               // the exit code
-//   CHECK(scm.verdicts().empty());
+//   CHECK(scm.violations().empty());
 //
-// It is strict where the real one is silent: what would make Windows wait in vain, kill the service or show a wrong
-// state is a verdict. `fail_with` and `delay` make its calls fail and take long.
+// It is strict where Windows is silent: a violation is a status that would make Windows wait without result, end the
+// service or show a wrong state. `fail_with` makes a call of the service fail; `delay` makes it slow.
 
 #include <chrono>
 #include <condition_variable>
@@ -416,12 +427,13 @@ struct timed_status {
 namespace winsvc {
 namespace testing {
 
+/// Safe to use from any thread. Runs one service.
 class simulated_scm {
  public:
   using milliseconds = std::chrono::milliseconds;
 
   simulated_scm() = default;
-  /// Asks a service that still runs, or starts, to stop, and waits for it.
+  /// Stops the service if it is starting or running, and waits for its end.
   ~simulated_scm() {
     if (!service_.joinable()) return;
     {
@@ -434,22 +446,21 @@ class simulated_scm {
   simulated_scm(const simulated_scm&) = delete;
   simulated_scm& operator=(const simulated_scm&) = delete;
 
-  // -- what it is like; set before start --
+  // -- options; set before start --
 
-  /// Where the service's data goes; empty: nowhere, and the service is told so.
+  /// The data folder of the service. Empty: the service receives error 5 (access denied) when it requests the folder.
   std::string data_folder;
-  /// `--host`, `--port` and the rest of its ImagePath. Default: a free port of 127.0.0.1.
+  /// `--host`, `--port` and the other options of the ImagePath. Default: a free port of 127.0.0.1.
   model::launch_options launch{{}, std::string("127.0.0.1"), std::uint16_t{0}, {}};
-  /// The code that a call of the service's is answered with: "run" (StartServiceCtrlDispatcher), "register_handler",
-  /// "set_status" (which is then not known to the SCM).
+  /// The error code of a call: "run" (StartServiceCtrlDispatcher), "register_handler" or "set_status". A failed status
+  /// is not recorded.
   std::map<std::string, std::uint32_t> fail_with;
-  /// How long it takes.
+  /// The duration of a call, by the same names.
   std::map<std::string, milliseconds> delay;
 
   // -- start --
 
-  /// Starts the service, once for each simulated_scm, and returns when it runs and `url` is known, or when it has
-  /// stopped.
+  /// Starts the service and returns when it is running and `url` is known, or when it has stopped. Call it only once.
   template <class App>
   void start(App& app, std::vector<std::string> arguments = {}) {
     start_async(app, std::move(arguments));
@@ -461,14 +472,15 @@ class simulated_scm {
   void start_async(App& app, std::vector<std::string> arguments = {}) {
     start_app(host::app_of_callable(app), std::move(arguments));
   }
-  /// Starts a service that is written over the dispatcher by hand; `port`: where it must answer from RUNNING on, or 0.
+  /// Starts a program that uses the dispatcher directly. `port`: the port that must accept connections when the program
+  /// reports RUNNING; 0: none.
   void start_program_async(std::function<void(os::dispatcher&)> program, std::uint16_t port = 0) {
     if (port != 0) address_ = os::endpoint{"127.0.0.1", port};
     checks_port_ = port != 0;
     launch_thread([this, program = std::move(program)] { program(dispatcher_); });
   }
 
-  // -- controls: 0, or the code of the SCM's refusal (1052, 1061, 1062), or what the handler answered --
+  // -- controls: return 0, the error code of the SCM (1052, 1061, 1062) or the code that the handler returned --
 
   std::uint32_t control(const model::control_event& event) {
     os::dispatcher::control_handler handler;
@@ -476,10 +488,10 @@ class simulated_scm {
       const std::lock_guard lock(mutex_);
       if (history_.empty() || finished_) return 1062;
       const auto& now = history_.back().status;
-      const auto what = static_cast<model::control>(event.control);
+      const auto code = static_cast<model::control>(event.control);
       if (now.current == model::state::stopped) return 1062;
-      if (what != model::control::interrogate && model::is_pending(now.current)) return 1061;
-      if (!model::is_accepted(now.accepted, what)) return 1052;
+      if (code != model::control::interrogate && model::is_pending(now.current)) return 1061;
+      if (!model::is_accepted(now.accepted, code)) return 1052;
       handler = handler_;
     }
     return send(handler, event);
@@ -490,18 +502,18 @@ class simulated_scm {
   std::uint32_t pause() { return control(model::control::pause); }
   std::uint32_t resume() { return control(model::control::continue_control); }
   std::uint32_t reload() { return control(model::control::param_change); }
-  std::uint32_t change_session(session_change::kind what, std::uint32_t id) {
-    return control({static_cast<std::uint32_t>(model::control::session_change), what, id, {}, {}});
+  std::uint32_t change_session(session_change::kind kind, std::uint32_t id) {
+    return control({static_cast<std::uint32_t>(model::control::session_change), kind, id, {}, {}});
   }
-  std::uint32_t power(power_event::kind what) {
-    return control({static_cast<std::uint32_t>(model::control::power_event), what, 0, {}, {}});
+  std::uint32_t power(power_event::kind kind) {
+    return control({static_cast<std::uint32_t>(model::control::power_event), kind, 0, {}, {}});
   }
-  /// As the machine does when it shuts down: PRESHUTDOWN to who takes it, SHUTDOWN to the others.
+  /// Sends PRESHUTDOWN, or SHUTDOWN if the service does not accept PRESHUTDOWN, as Windows does at shutdown.
   std::uint32_t shut_down() {
-    const auto refused = control(model::control::preshutdown);
-    return refused == 1052 ? control(model::control::shutdown) : refused;
+    const auto result = control(model::control::preshutdown);
+    return result == 1052 ? control(model::control::shutdown) : result;
   }
-  /// Hands a control to the service whatever its state is and whatever it accepts.
+  /// Sends a control in any state, also if the service does not accept it.
   std::uint32_t deliver_always(const model::control_event& event) {
     os::dispatcher::control_handler handler;
     {
@@ -514,32 +526,33 @@ class simulated_scm {
 
   // -- waiting --
 
-  /// Waits until the service has stopped; its exit code.
+  /// Waits until the service has stopped. Returns its exit code.
   std::uint32_t wait() {
     if (service_.joinable()) service_.join();
     const std::lock_guard lock(mutex_);
     return history_.empty() ? 0 : history_.back().status.exit.code();
   }
-  /// Waits until it has reported this state since `from` (a place in the history), or has ended without: false.
+  /// Waits until the service has reported this state, at `from` in the history or later. Returns false if it ended
+  /// without reporting the state.
   bool wait_for(model::state s, std::size_t from = 0) {
     std::unique_lock lock(mutex_);
-    const auto seen = [&] {
+    const auto was_reported = [&] {
       for (std::size_t i = from; i < history_.size(); ++i) {
         if (history_[i].status.current == s) return true;
       }
       return false;
     };
-    changed_.wait(lock, [&] { return seen() || finished_; });
-    return seen();
+    changed_.wait(lock, [&] { return was_reported() || finished_; });
+    return was_reported();
   }
-  /// The service is known to achieve nothing now, because the test holds it. A checkpoint within this time is blind: a
-  /// timer's, and not the work's. That is a verdict.
-  void measure_idle(milliseconds how_long) {
+  /// Call it while the test blocks the service, so that the service makes no progress. A checkpoint within `duration`
+  /// is a violation: a timer reports it, and it hides a hang.
+  void measure_idle(milliseconds duration) {
     std::unique_lock lock(mutex_);
     const std::size_t before = history_.size();
-    changed_.wait_for(lock, how_long, [&] { return history_.size() != before; });
+    changed_.wait_for(lock, duration, [&] { return history_.size() != before; });
     if (history_.size() != before && model::is_pending(history_.back().status.current))
-      violations_.push_back("the checkpoint rose while nothing was achieved: a timer raises it, and hides a hang");
+      violations_.push_back("the checkpoint increased without progress: a timer that reports checkpoints hides a hang");
   }
 
   // -- the record --
@@ -552,22 +565,22 @@ class simulated_scm {
     const std::lock_guard lock(mutex_);
     return history_;
   }
-  /// What went to the event log: `id text`.
+  /// The entries for the event log, each as `id text`.
   [[nodiscard]] std::vector<std::string> events() const {
     const std::lock_guard lock(mutex_);
     return events_;
   }
-  /// Where the service listens; "" before that.
+  /// The URL of the service; "" until it listens.
   [[nodiscard]] std::string url() const {
     const std::lock_guard lock(mutex_);
     return address_ ? address_->url() : std::string();
   }
-  /// The judgement so far. Ask after the end.
+  /// The violations up to now, one message each. Call it after `wait`.
   [[nodiscard]] std::vector<std::string> violations() const {
     const std::lock_guard lock(mutex_);
-    auto items = find_status_violations(history_);
-    items.insert(items.end(), violations_.begin(), violations_.end());
-    return items;
+    auto result = find_status_violations(history_);
+    result.insert(result.end(), violations_.begin(), violations_.end());
+    return result;
   }
 
  private:
@@ -597,8 +610,8 @@ class simulated_scm {
 
   std::uint32_t result_of(const char* call) {
     if (const auto slow = delay.find(call); slow != delay.end()) std::this_thread::sleep_for(slow->second);
-    const auto refused = fail_with.find(call);
-    return refused == fail_with.end() ? 0 : refused->second;
+    const auto failure = fail_with.find(call);
+    return failure == fail_with.end() ? 0 : failure->second;
   }
 
   void record(const model::service_status& status) {
@@ -608,7 +621,7 @@ class simulated_scm {
     if (first_running) {
       was_running_ = true;
       if (checks_port_ && !(address_ && os::tcp_socket::connect(*address_, std::chrono::seconds(5))))
-        violations_.push_back("running: reported before the port answers: whoever waited for it finds nobody");
+        violations_.push_back("running: reported before the port accepts connections");
       if (!app_) running_ = true;
     }
     history_.push_back({status, now});
@@ -623,9 +636,10 @@ class simulated_scm {
       if (data_folder.empty()) return os::sys_failure(model::win32_error::access_denied);
       return data_folder;
     };
-    dependencies.report_event = [this](const std::string&, model::event_level, std::uint32_t id, std::string_view what) {
+    dependencies.report_event = [this](const std::string&, model::event_level, std::uint32_t id,
+                                    std::string_view text) {
       const std::lock_guard lock(mutex_);
-      events_.push_back(std::to_string(id) + ' ' + std::string(what));
+      events_.push_back(std::to_string(id) + ' ' + std::string(text));
       if (id == static_cast<std::uint32_t>(model::service_event::started)) running_ = true;
       changed_.notify_all();
     };
@@ -636,15 +650,15 @@ class simulated_scm {
     dependencies.handle_crashes = false;
     dependencies.end_process = [this](int) {
       const std::lock_guard lock(mutex_);
-      violations_.push_back("a hook, handler or worker did not return, and the process would be ended over it");
+      violations_.push_back("a hook, handler or worker did not return; the host would end the process");
     };
     app_ = std::make_unique<host::service_host>(std::move(app), launch, std::move(dependencies));
     launch_thread([this] { app_->run(); });
   }
 
-  void launch_thread(std::function<void()> body) {
-    service_ = std::thread([this, body = std::move(body)] {
-      body();
+  void launch_thread(std::function<void()> run) {
+    service_ = std::thread([this, run = std::move(run)] {
+      run();
       const std::lock_guard lock(mutex_);
       finished_ = true;
       handler_ = nullptr;
@@ -652,20 +666,20 @@ class simulated_scm {
     });
   }
 
-  /// One at a time, as the real one does.
+  /// Sends one control at a time, as the SCM does.
   std::uint32_t send(const os::dispatcher::control_handler& handler, const model::control_event& event) {
-    const std::lock_guard turn(sending_);
-    const auto began = std::chrono::steady_clock::now();
-    const std::uint32_t answered = handler(event);
-    if (std::chrono::steady_clock::now() - began > std::chrono::seconds(1)) {
+    const std::lock_guard send_lock(send_mutex_);
+    const auto start_time = std::chrono::steady_clock::now();
+    const std::uint32_t result = handler(event);
+    if (std::chrono::steady_clock::now() - start_time > std::chrono::seconds(1)) {
       const std::lock_guard lock(mutex_);
       violations_.push_back("control " + std::to_string(event.control) +
-                              ": the handler took over 1 s, and every caller of the SCM waits for it");
+                            ": the control handler took more than 1 s, and blocks all callers of the SCM");
     }
-    return answered;
+    return result;
   }
 
-  std::mutex sending_;
+  std::mutex send_mutex_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<timed_status> history_;
@@ -674,7 +688,7 @@ class simulated_scm {
   os::dispatcher::control_handler handler_;
   bool checks_port_ = true, was_running_ = false, running_ = false, finished_ = false;
   test_dispatcher dispatcher_{*this};
-  std::unique_ptr<host::service_host> app_;  // until the end of all: a control may be on its way into it as it ends
+  std::unique_ptr<host::service_host> app_;  // not reset when the service ends: a control may be in progress
   std::thread service_;
 };
 
@@ -685,15 +699,15 @@ class simulated_scm {
 // testing/service_database.hpp
 // =====================================================================================================================
 
-// A database of services in memory, behind the seam that the verbs use: every call is recorded with its arguments and
-// checked for the rights of its handle, any of them can be told to fail, and a started service moves through the states
-// it is given.
+// service_database: an in-memory replacement of the service_manager seam that the verbs use. It records each call with
+// its arguments, checks the rights of the handle, can make any call fail, and moves a started service through a list of
+// states.
 //
 //   winsvc::testing::service_database scm;
-//   scm.refuse["change_config"] = 5;         // by function; fail_level_with by level, fail_call_with by number
+//   scm.fail_with["change_config"] = 5;      // by function; fail_level_with by level, fail_call_with by number
 //   ... run a verb ...
 //   CHECK(scm.calls == std::vector<std::string>{"open_manager(0x1)", ...});
-//   CHECK(scm.picture() == before);
+//   CHECK(scm.snapshot() == before);
 
 #include <cstddef>
 #include <cstdint>
@@ -709,39 +723,41 @@ class simulated_scm {
 namespace winsvc {
 namespace testing {
 
+/// Not synchronized: one thread uses it.
 class service_database final : public os::service_manager {
  public:
-  /// One service.
+  /// An installed service.
   struct entry {
     os::service_config config;
-    std::optional<std::string> password;  ///< as it was given at last; empty: NULL
+    std::optional<std::string> password;  ///< the last password that was set; nullopt: NULL
     std::map<std::uint32_t, model::config_level> levels;
     std::vector<std::string> environment;
-    std::vector<std::string> dependents;  ///< services that need it and run: while they do, it cannot be stopped (1051)
+    std::vector<std::string> dependents;  ///< running services that depend on it; until they stop, STOP fails (1051)
     std::string security = "D:(A;;CCLCSWRPWPDTLOCRRC;;;SY)(A;;CCDCLCSWRPWPDTLOCRSDRCWDWO;;;BA)";
-    std::map<std::uint32_t, std::uint32_t> replies_to_controls;  ///< by control: what the service answers; 0 where nothing stands
+    std::map<std::uint32_t, std::uint32_t> replies_to_controls;  ///< result of the service by control; default 0
     os::service_process_status process;
-    std::deque<os::service_process_status> next;  ///< one is taken at each query_status
+    std::deque<os::service_process_status> next;  ///< each query_status removes the first
     bool marked_for_delete = false;
-    int handles = 0;  ///< add one for a Services window that is open
+    int handles = 0;  ///< open handles; add 1 to simulate an open Services window
   };
 
   std::map<std::string, entry> services;
   std::set<std::string> event_sources;
   std::set<std::string> logon_rights;           ///< SIDs that may log on as a service
-  std::map<std::string, std::string> accounts;  ///< names to SIDs; a service's own is known while it is installed
-  std::map<std::string, std::string> folders;   ///< paths to their DACLs in SDDL
+  std::map<std::string, std::string> accounts;  ///< SIDs by name; installed services have one too
+  std::map<std::string, std::string> folders;   ///< DACLs in SDDL, by path
 
-  std::vector<std::string> socket_api;                       ///< as `function(arguments)`; passwords are not shown
-  std::map<std::string, std::uint32_t> fail_with;          ///< by function: the code that it answers
-  std::map<std::uint32_t, std::uint32_t> fail_level_with;  ///< by level: of change_level and query_level
-  std::map<std::size_t, std::uint32_t> fail_call_with;     ///< by number, counted from 0
-  std::deque<os::service_process_status> after_start;          ///< what a started service goes through
-  std::deque<os::service_process_status> after_stop;           ///< a stopped one
+  std::vector<std::string> calls;                     ///< the calls: `function(arguments)`, without passwords
+  std::map<std::string, std::uint32_t> fail_with;          ///< error code by function
+  std::map<std::uint32_t, std::uint32_t> fail_level_with;  ///< error code of change_level and query_level, by level
+  std::map<std::size_t, std::uint32_t> fail_call_with;     ///< error code by number of the call, from 0
+  std::deque<os::service_process_status> after_start;      ///< statuses of a service after start
+  std::deque<os::service_process_status> after_stop;       ///< statuses after STOP
   std::deque<os::service_process_status> after_pause, after_continue;
 
-  [[nodiscard]] static os::service_process_status at(model::state s, std::uint32_t pid = 42, std::uint32_t checkpoint = 0,
-                                              model::exit_status exit = {}) {
+  /// A status with this state. The process ID is 0 if the service is stopped.
+  [[nodiscard]] static os::service_process_status at(model::state s, std::uint32_t pid = 42,
+                                                     std::uint32_t checkpoint = 0, model::exit_status exit = {}) {
     os::service_process_status p;
     p.status.current = s;
     p.status.checkpoint = checkpoint;
@@ -749,7 +765,7 @@ class service_database final : public os::service_manager {
     p.pid = s == model::state::stopped ? 0 : pid;
     return p;
   }
-  /// A service that is there already.
+  /// Adds an installed service.
   entry& add(const std::string& name, const std::string& binary, model::state s = model::state::stopped) {
     entry& e = services[name];
     e.config.binary = binary;
@@ -758,9 +774,9 @@ class service_database final : public os::service_manager {
     e.process = at(s);
     return e;
   }
-  /// All that is there, as text: what two moments are compared by.
+  /// The whole content as text, to compare the state before and after a verb.
   [[nodiscard]] std::string snapshot() const;
-  /// Handles that are open; 0 when a verb is done.
+  /// Number of open handles; 0 after a verb.
   [[nodiscard]] std::size_t open_handles() const noexcept { return open_.size(); }
 
   // -- the seam --
@@ -795,19 +811,21 @@ class service_database final : public os::service_manager {
 
  private:
   struct handle {
-    entry* to;  // null: to the manager
+    entry* service;  // null: a handle of the manager
     std::uint32_t rights;
   };
 
-  /// Notes a call; the code it is to answer, or 0.
+  /// Records a call. Returns its error code, or 0.
   std::uint32_t record_call(const std::string& function, const std::string& arguments) {
-    socket_api.push_back(function + '(' + arguments + ')');
-    if (const auto refused = fail_call_with.find(socket_api.size() - 1); refused != fail_call_with.end()) return refused->second;
-    const auto refused = fail_with.find(function);
-    return refused == fail_with.end() ? 0 : refused->second;
+    calls.push_back(function + '(' + arguments + ')');
+    if (const auto failure = fail_call_with.find(calls.size() - 1); failure != fail_call_with.end())
+      return failure->second;
+    const auto failure = fail_with.find(function);
+    return failure == fail_with.end() ? 0 : failure->second;
   }
-  /// The same for a call on a handle, which needs these rights.
-  std::uint32_t record_call(const std::string& function, const std::string& arguments, raw_handle h, std::uint32_t rights) {
+  /// The same for a call with a handle. Returns 5 (access denied) if the handle lacks one of the rights.
+  std::uint32_t record_call(const std::string& function, const std::string& arguments, raw_handle h,
+                            std::uint32_t rights) {
     if (const auto code = record_call(function, arguments)) return code;
     if ((static_cast<handle*>(h)->rights & rights) != rights) return model::win32_error::access_denied;
     return 0;
@@ -817,7 +835,7 @@ class service_database final : public os::service_manager {
     open_.push_back({e, rights});
     return &open_.back();
   }
-  static entry& of(raw_handle h) noexcept { return *static_cast<handle*>(h)->to; }
+  static entry& service_of(raw_handle h) noexcept { return *static_cast<handle*>(h)->service; }
   static std::uint32_t right_for(std::uint32_t control) noexcept {
     if (control >= 128) return os::access_rights::user_control;
     switch (static_cast<model::control>(control)) {
@@ -829,20 +847,21 @@ class service_database final : public os::service_manager {
         return os::access_rights::pause_continue;
     }
   }
-  [[nodiscard]] bool is_display_name_taken(const os::service_config_change& s, const entry* own) const {
+  /// True if another service than `self` has the display name.
+  [[nodiscard]] bool is_display_name_taken(const os::service_config_change& s, const entry* self) const {
     for (const auto& [name, e] : services) {
-      if (s.display_name && &e != own && strings::equal_nocase(e.config.display_name, *s.display_name)) return true;
+      if (s.display_name && &e != self && strings::equal_nocase(e.config.display_name, *s.display_name)) return true;
     }
     return false;
   }
   static void apply(entry& e, const os::service_config_change& s);
-  /// As it was set, or as Windows has it in a service where nobody has.
+  /// The value of a level, or the default of Windows if it was not set.
   static std::optional<model::config_level> level_of(const entry& e, std::uint32_t level);
   static std::string text_of(const os::service_config_change& s);
   static std::string hex(std::uint32_t v);
   static std::string list(const std::vector<std::string>& l) { return l.empty() ? "none" : strings::join(l, " "); }
 
-  std::list<handle> open_;  // a list: handles are addresses
+  std::list<handle> open_;  // a list, because a handle is the address of its element
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -856,7 +875,7 @@ inline std::string service_database::hex(std::uint32_t v) {
 
 inline std::string service_database::text_of(const os::service_config_change& s) {
   std::string out;
-  const auto put = [&out](const std::string& what) { out += (out.empty() ? "" : ", ") + what; };
+  const auto put = [&out](const std::string& text) { out += (out.empty() ? "" : ", ") + text; };
   if (s.startup) put("startup " + std::string(name(*s.startup)));
   if (s.binary) put("binary " + *s.binary);
   if (s.display_name) put("display name " + *s.display_name);
@@ -868,7 +887,7 @@ inline std::string service_database::text_of(const os::service_config_change& s)
 }
 
 inline void service_database::apply(entry& e, const os::service_config_change& s) {
-  // CreateServiceW and ChangeServiceConfigW know no delayed start: that is level 3.
+  // CreateServiceW and ChangeServiceConfigW cannot set delayed start; it is level 3 of ChangeServiceConfig2W.
   if (s.startup) e.config.startup = *s.startup == startup::delayed ? startup::automatic : *s.startup;
   if (s.binary) e.config.binary = *s.binary;
   if (s.display_name) e.config.display_name = *s.display_name;
@@ -920,12 +939,10 @@ inline os::sys_result<os::service_manager::raw_handle> service_database::open_ma
   return add_handle(nullptr, rights);
 }
 
-inline os::sys_result<os::service_manager::raw_handle> service_database::create_service(raw_handle manager,
-                                                                                        const std::string& name,
-                                                                                        std::uint32_t rights,
-                                                                                        const os::service_config_change& s) {
+inline os::sys_result<os::service_manager::raw_handle> service_database::create_service(
+    raw_handle manager, const std::string& name, std::uint32_t rights, const os::service_config_change& s) {
   if (const auto code = record_call("create_service", name + ", " + hex(rights) + ", " + text_of(s), manager,
-                             os::access_rights::manager_connect | os::access_rights::manager_create)) {
+                                    os::access_rights::manager_connect | os::access_rights::manager_create)) {
     return os::sys_failure(code);
   }
   if (const auto found = services.find(name); found != services.end())
@@ -936,21 +953,23 @@ inline os::sys_result<os::service_manager::raw_handle> service_database::create_
   return add_handle(&e, rights);
 }
 
-inline os::sys_result<os::service_manager::raw_handle> service_database::open_service(raw_handle manager,
-                                                                                      const std::string& name,
-                                                                                      std::uint32_t rights) {
-  if (const auto code = record_call("open_service", name + ", " + hex(rights), manager, os::access_rights::manager_connect))
+inline os::sys_result<os::service_manager::raw_handle> service_database::open_service(
+    raw_handle manager, const std::string& name, std::uint32_t rights) {
+  if (const auto code =
+          record_call("open_service", name + ", " + hex(rights), manager, os::access_rights::manager_connect)) {
     return os::sys_failure(code);
+  }
   const auto found = services.find(name);
   if (found == services.end()) return os::sys_failure(1060);
   return add_handle(&found->second, rights);
 }
 
 inline os::sys_result<void> service_database::change_config(raw_handle h, const os::service_config_change& s) {
-  if (const auto code = record_call("change_config", text_of(s), h, os::access_rights::change_config)) return os::sys_failure(code);
-  if (of(h).marked_for_delete) return os::sys_failure(1072);
-  if (is_display_name_taken(s, &of(h))) return os::sys_failure(1078);
-  apply(of(h), s);
+  if (const auto code = record_call("change_config", text_of(s), h, os::access_rights::change_config))
+    return os::sys_failure(code);
+  if (service_of(h).marked_for_delete) return os::sys_failure(1072);
+  if (is_display_name_taken(s, &service_of(h))) return os::sys_failure(1078);
+  apply(service_of(h), s);
   return {};
 }
 
@@ -958,31 +977,33 @@ inline os::sys_result<void> service_database::change_level(raw_handle h, const m
   const std::uint32_t level = model::number(value);
   std::uint32_t rights = os::access_rights::change_config;
   if (const auto* recovery = std::get_if<model::recovery_plan>(&value)) {
-    for (const auto& a : recovery->actions) rights |= a.kind_of_action == recovery_action::kind::restart ? os::access_rights::start : 0;
+    for (const auto& action : recovery->actions)
+      rights |= action.kind_of_action == recovery_action::kind::restart ? os::access_rights::start : 0;
   }
-  if (const auto code = record_call("change_level", std::to_string(level) + ", " + model::format_config_level(value), h, rights))
-    return os::sys_failure(code);
-  if (const auto refused = fail_level_with.find(level); refused != fail_level_with.end())
-    return os::sys_failure(refused->second);
-  of(h).levels.insert_or_assign(level, value);
+  const std::string arguments = std::to_string(level) + ", " + model::format_config_level(value);
+  if (const auto code = record_call("change_level", arguments, h, rights)) return os::sys_failure(code);
+  if (const auto failure = fail_level_with.find(level); failure != fail_level_with.end())
+    return os::sys_failure(failure->second);
+  service_of(h).levels.insert_or_assign(level, value);
   return {};
 }
 
 inline os::sys_result<model::config_level> service_database::query_level(raw_handle h, std::uint32_t level) {
   if (const auto code = record_call("query_level", std::to_string(level), h, os::access_rights::query_config))
     return os::sys_failure(code);
-  if (const auto refused = fail_level_with.find(level); refused != fail_level_with.end())
-    return os::sys_failure(refused->second);
-  const auto value = level_of(of(h), level);
+  if (const auto failure = fail_level_with.find(level); failure != fail_level_with.end())
+    return os::sys_failure(failure->second);
+  const auto value = level_of(service_of(h), level);
   if (!value) return os::sys_failure(model::win32_error::invalid_level);
   return *value;
 }
 
 inline os::sys_result<os::service_config> service_database::query_config(raw_handle h) {
-  if (const auto code = record_call("query_config", "", h, os::access_rights::query_config)) return os::sys_failure(code);
-  os::service_config config = of(h).config;
-  const auto delayed = of(h).levels.find(model::config_level_id::delayed_start);
-  if (config.startup == startup::automatic && delayed != of(h).levels.end() &&
+  if (const auto code = record_call("query_config", "", h, os::access_rights::query_config))
+    return os::sys_failure(code);
+  os::service_config config = service_of(h).config;
+  const auto delayed = service_of(h).levels.find(model::config_level_id::delayed_start);
+  if (config.startup == startup::automatic && delayed != service_of(h).levels.end() &&
       std::get<model::delayed_start>(delayed->second).on) {
     config.startup = startup::delayed;
   }
@@ -990,8 +1011,9 @@ inline os::sys_result<os::service_config> service_database::query_config(raw_han
 }
 
 inline os::sys_result<os::service_process_status> service_database::query_status(raw_handle h) {
-  if (const auto code = record_call("query_status", "", h, os::access_rights::query_status)) return os::sys_failure(code);
-  entry& e = of(h);
+  if (const auto code = record_call("query_status", "", h, os::access_rights::query_status))
+    return os::sys_failure(code);
+  entry& e = service_of(h);
   if (!e.next.empty()) {
     e.process = e.next.front();
     e.next.pop_front();
@@ -1002,7 +1024,7 @@ inline os::sys_result<os::service_process_status> service_database::query_status
 inline os::sys_result<void> service_database::start_service(raw_handle h, const std::vector<std::string>& arguments) {
   if (const auto code = record_call("start_service", strings::join(arguments, " "), h, os::access_rights::start))
     return os::sys_failure(code);
-  entry& e = of(h);
+  entry& e = service_of(h);
   if (e.process.status.current != model::state::stopped) return os::sys_failure(1056);
   if (e.config.startup == startup::disabled) return os::sys_failure(1058);
   e.process = at(model::state::start_pending);
@@ -1013,7 +1035,7 @@ inline os::sys_result<void> service_database::start_service(raw_handle h, const 
 inline os::sys_result<void> service_database::control_service(raw_handle h, std::uint32_t control) {
   if (const auto code = record_call("control_service", std::to_string(control), h, right_for(control)))
     return os::sys_failure(code);
-  entry& e = of(h);
+  entry& e = service_of(h);
   const auto sent = static_cast<model::control>(control);
   if (e.process.status.current == model::state::stopped) return os::sys_failure(1062);
   if (model::is_pending(e.process.status.current)) return os::sys_failure(1061);
@@ -1024,8 +1046,10 @@ inline os::sys_result<void> service_database::control_service(raw_handle h, std:
         return os::sys_failure(1051);
     }
   }
-  if (const auto answer = e.replies_to_controls.find(control); answer != e.replies_to_controls.end() && answer->second != 0)
-    return os::sys_failure(answer->second);
+  if (const auto reply = e.replies_to_controls.find(control);
+      reply != e.replies_to_controls.end() && reply->second != 0) {
+    return os::sys_failure(reply->second);
+  }
   if (sent == model::control::stop) e.next = after_stop;
   if (sent == model::control::pause) e.next = after_pause;
   if (sent == model::control::continue_control) e.next = after_continue;
@@ -1035,30 +1059,32 @@ inline os::sys_result<void> service_database::control_service(raw_handle h, std:
 inline os::sys_result<std::vector<std::string>> service_database::active_dependents(raw_handle h) {
   if (const auto code = record_call("active_dependents", "", h, os::access_rights::enumerate_dependents))
     return os::sys_failure(code);
-  return of(h).dependents;
+  return service_of(h).dependents;
 }
 
 inline os::sys_result<std::string> service_database::query_security(raw_handle h) {
-  if (const auto code = record_call("query_security", "", h, os::access_rights::read_security)) return os::sys_failure(code);
-  return of(h).security;
+  if (const auto code = record_call("query_security", "", h, os::access_rights::read_security))
+    return os::sys_failure(code);
+  return service_of(h).security;
 }
 
 inline os::sys_result<void> service_database::change_security(raw_handle h, const std::string& sddl) {
-  if (const auto code = record_call("change_security", sddl, h, os::access_rights::write_security)) return os::sys_failure(code);
-  of(h).security = sddl;
+  if (const auto code = record_call("change_security", sddl, h, os::access_rights::write_security))
+    return os::sys_failure(code);
+  service_of(h).security = sddl;
   return {};
 }
 
 inline os::sys_result<void> service_database::delete_service(raw_handle h) {
   if (const auto code = record_call("delete_service", "", h, os::access_rights::remove)) return os::sys_failure(code);
-  if (of(h).marked_for_delete) return os::sys_failure(1072);
-  of(h).marked_for_delete = true;
+  if (service_of(h).marked_for_delete) return os::sys_failure(1072);
+  service_of(h).marked_for_delete = true;
   return {};
 }
 
 inline void service_database::close(raw_handle h) noexcept {
-  entry* e = static_cast<handle*>(h)->to;
-  open_.remove_if([h](const handle& one) { return &one == h; });
+  entry* e = static_cast<handle*>(h)->service;
+  open_.remove_if([h](const handle& open) { return &open == h; });
   if (!e || --e->handles > 0 || !e->marked_for_delete) return;
   for (auto it = services.begin(); it != services.end(); ++it) {
     if (&it->second == e) return static_cast<void>(services.erase(it));
@@ -1141,15 +1167,15 @@ inline os::sys_result<void> service_database::change_folder_security(const std::
 // testing.hpp
 // =====================================================================================================================
 
-// For tests of your own services, on any platform: a client without a socket, a simulated Service Control Manager, a
-// database of services in memory, a clock that is moved by hand.
+// Test support for your services, on any platform: a client without a socket, a simulated Service Control Manager, a
+// service database in memory, a clock that the test advances.
 //
 //   #include <winsvc/testing.hpp>
 //
 //   winsvc::testing::client client(App);
 //   CHECK(client.get("/").body == "hello world");
 //
-// Opt-in: it is no part of <winsvc.hpp>, which it includes.
+// <winsvc.hpp> does not include this header; this header includes <winsvc.hpp>.
 
 // =====================================================================================================================
 // MIT License

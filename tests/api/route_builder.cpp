@@ -150,7 +150,7 @@ TEST_CASE("contradictory metadata is rejected with the locations") {
        }),
        "GET /t/{id} (app.cpp:4): on DELETE: this resource has only GET, PUT"},
       {setup_error_text([&](service& svc) { static_cast<void>(svc.url_for("user", 7)); }),
-       "url_for 'user': no route has this name: none has one yet"},
+       "url_for 'user': no route has this name; no route has a name yet"},
   };
   for (const auto& r : rows) {
     CAPTURE(r.message);

@@ -1,4 +1,4 @@
-// Dates as logs and headers write them.
+// Tests of clock and of dates in RFC 3339 and HTTP form.
 #include "winsvc/base/clock.hpp"
 
 #include <doctest/doctest.h>
@@ -17,14 +17,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-winsvc::clock::system_time at(std::int64_t since_1970, milliseconds more = 0ms) {
+winsvc::clock::system_time at(std::int64_t seconds_since_1970, milliseconds fraction = 0ms) {
   return winsvc::clock::system_time(
-      std::chrono::duration_cast<winsvc::clock::system_time::duration>(seconds(since_1970) + more));
+      std::chrono::duration_cast<winsvc::clock::system_time::duration>(seconds(seconds_since_1970) + fraction));
 }
 
 }  // namespace
 
-TEST_CASE("a moment is written as RFC 3339 and as RFC 9110 want it") {
+TEST_CASE("a time is formatted as RFC 3339 and RFC 9110 require") {
   struct row { std::int64_t s; const char* iso; const char* http; };
   const row rows[] = {
       {0, "1970-01-01T00:00:00.000Z", "Thu, 01 Jan 1970 00:00:00 GMT"},
@@ -55,14 +55,14 @@ TEST_CASE("a moment is written as RFC 3339 and as RFC 9110 want it") {
   }
 }
 
-TEST_CASE("a moment is written by the clock on the wall, with how far that is ahead of UTC") {
+TEST_CASE("a local time is formatted with its UTC offset") {
   struct row { std::int64_t s; std::chrono::minutes offset; const char* text; };
   const row rows[] = {
       {1769846709, 60min, "2026-01-31T09:05:09.000+01:00"},
       {1769846709, 0min, "2026-01-31T08:05:09.000+00:00"},
       {1769846709, -210min, "2026-01-31T04:35:09.000-03:30"},
       {1769846709, 845min, "2026-01-31T22:10:09.000+14:05"},
-      {951782399, 60min, "2000-02-29T00:59:59.000+01:00"},   // another day there
+      {951782399, 60min, "2000-02-29T00:59:59.000+01:00"},   // the local date is another day
       {0, -1min, "1969-12-31T23:59:00.000-00:01"},
       {-1, 0min, "1969-12-31T23:59:59.000+00:00"},
   };
@@ -72,44 +72,45 @@ TEST_CASE("a moment is written by the clock on the wall, with how far that is ah
   }
 }
 
-TEST_CASE("what is written is read back, to the millisecond") {
+TEST_CASE("parse_time reads what iso_time and local_time write, to the millisecond") {
   std::mt19937_64 random(20260131);
-  std::uniform_int_distribution<std::int64_t> any(-9'000'000'000'000, 9'000'000'000'000);
+  std::uniform_int_distribution<std::int64_t> times(-9'000'000'000'000, 9'000'000'000'000);
   std::uniform_int_distribution<int> offsets(-23 * 60, 23 * 60);
   std::size_t wrong = 0;
   for (int i = 0; i < 20'000; ++i) {
-    const auto time = at(0, milliseconds(any(random)));
+    const auto time = at(0, milliseconds(times(random)));
     if (parse_time(iso_time(time)) != time) ++wrong;
     if (parse_time(local_time(time, std::chrono::minutes(offsets(random)))) != time) ++wrong;
   }
   CHECK(wrong == 0);
 }
 
-TEST_CASE("a time may have any number of digits after its seconds, and is nothing if anything else is odd") {
+TEST_CASE("parse_time accepts any number of fraction digits and rejects malformed times") {
   CHECK(parse_time("2026-01-31T08:05:09Z") == at(1769846709));
   CHECK(parse_time("2026-01-31T08:05:09.2Z") == at(1769846709, 200ms));
   CHECK(parse_time("2026-01-31T08:05:09.2500000000000000001Z") == at(1769846709, 250ms));
-  for (const char* odd : {
+  for (const char* malformed : {
            "", "2026", "2026-01-31", "2026-01-31T08:05:09", "2026-01-31T08:05Z", "2026-01-31 08:05:09Z",
            "2026-01-31T08:05:09.Z", "2026-01-31T08:05:09Z ", " 2026-01-31T08:05:09Z", "2026-13-31T08:05:09Z",
            "2026-00-31T08:05:09Z", "2026-02-29T08:05:09Z", "2026-04-31T08:05:09Z", "2026-01-00T08:05:09Z",
            "2026-01-31T24:05:09Z", "2026-01-31T08:60:09Z", "2026-01-31T08:05:60Z", "2026-01-31T08:05:09+1:00",
            "2026-01-31T08:05:09+01", "2026-01-31T08:05:09+01:60", "2026-01-31T08:05:09+0100", "+026-01-31T08:05:09Z",
            "9999-12-31T23:59:59ZZ", "2026-01-31T08:05:09.250", "2026-01-31T08:05:09.250+"}) {
-    CAPTURE(odd);
-    CHECK_FALSE(parse_time(odd));
+    CAPTURE(malformed);
+    CHECK_FALSE(parse_time(malformed));
   }
   CHECK(parse_time("2024-02-29T00:00:00Z") == at(1709164800));
 }
 
-TEST_CASE("a year beyond what the machine's clock can say is no time") {
-  const auto limit = std::chrono::duration_cast<std::chrono::hours>(winsvc::clock::system_time::max().time_since_epoch());
-  const bool fits = limit > std::chrono::hours(24) * 366 * 8030;  // it counts 100 ns on Windows, ns elsewhere
-  CHECK(parse_time("9999-12-31T23:59:59Z").has_value() == fits);
+TEST_CASE("parse_time rejects a year that the system clock cannot represent") {
+  const auto limit =
+      std::chrono::duration_cast<std::chrono::hours>(winsvc::clock::system_time::max().time_since_epoch());
+  const bool has_year_9999 = limit > std::chrono::hours(24) * 366 * 8030;  // unit: 100 ns on Windows, 1 ns elsewhere
+  CHECK(parse_time("9999-12-31T23:59:59Z").has_value() == has_year_9999);
   CHECK(parse_time("2262-04-11T00:00:00Z").has_value());
 }
 
-TEST_CASE("milliseconds are cut, never rounded up into the next second") {
+TEST_CASE("milliseconds are rounded down") {
   CHECK(iso_time(at(1769846709, 250ms)) == "2026-01-31T08:05:09.250Z");
   CHECK(iso_time(at(1769846709, 7ms)) == "2026-01-31T08:05:09.007Z");
   CHECK(iso_time(at(1769846709) + 999'900us) == "2026-01-31T08:05:09.999Z");
@@ -117,7 +118,7 @@ TEST_CASE("milliseconds are cut, never rounded up into the next second") {
   CHECK(iso_time(at(0) - 100us) == "1969-12-31T23:59:59.999Z");
 }
 
-TEST_CASE("every day from 1900 to 2200 follows the one before it") {
+TEST_CASE("each day from 1900 to 2200 follows the previous day") {
   auto before = to_utc(at(-2208988800));
   CHECK(before.year == 1900);
   std::size_t wrong = 0;
@@ -138,19 +139,19 @@ TEST_CASE("every day from 1900 to 2200 follows the one before it") {
 }
 
 #if !defined(_WIN32)
-TEST_CASE("random moments are those of the C library") {
+TEST_CASE("random dates equal the dates of the C library") {
   std::mt19937_64 random(20260131);
-  std::uniform_int_distribution<std::int64_t> any(-9'000'000'000, 9'000'000'000);  // years 1684 to 2255
+  std::uniform_int_distribution<std::int64_t> times(-9'000'000'000, 9'000'000'000);  // years 1684 to 2255
   std::size_t wrong = 0;
   for (int i = 0; i < 20'000; ++i) {
-    const std::time_t when = any(random);
+    const std::time_t time = times(random);
     std::tm expected{};
-    ::gmtime_r(&when, &expected);
-    const auto f = to_utc(at(when));
+    ::gmtime_r(&time, &expected);
+    const auto f = to_utc(at(time));
     if (f.year != expected.tm_year + 1900 || f.month != static_cast<unsigned>(expected.tm_mon + 1) ||
         f.day != static_cast<unsigned>(expected.tm_mday) || f.hour != static_cast<unsigned>(expected.tm_hour) ||
         f.minute != static_cast<unsigned>(expected.tm_min) || f.second != static_cast<unsigned>(expected.tm_sec) ||
-        f.weekday != static_cast<unsigned>(expected.tm_wday) || ::timegm(&expected) != when) {
+        f.weekday != static_cast<unsigned>(expected.tm_wday) || ::timegm(&expected) != time) {
       ++wrong;
     }
   }
@@ -158,13 +159,13 @@ TEST_CASE("random moments are those of the C library") {
 }
 #endif
 
-TEST_CASE("the machine's clock is one, and does not go back") {
-  auto& machine = winsvc::clock::system();
-  CHECK(&machine == &winsvc::clock::system());
+TEST_CASE("there is one system clock, and it is monotonic") {
+  auto& system = winsvc::clock::system();
+  CHECK(&system == &winsvc::clock::system());
 
-  const auto before = machine.now();
-  machine.sleep(1ms);
+  const auto before = system.now();
+  system.sleep(1ms);
 
-  CHECK(machine.now() - before >= 1ms);
-  CHECK(to_utc(machine.system_now()).year >= 2024);
+  CHECK(system.now() - before >= 1ms);
+  CHECK(to_utc(system.system_now()).year >= 2024);
 }

@@ -1,4 +1,4 @@
-// Durations, read from a command line and written into a sentence.
+// Tests of parse_duration and duration_text.
 #include "winsvc/base/duration.hpp"
 
 #include <doctest/doctest.h>
@@ -8,7 +8,7 @@ using winsvc::parse_duration;
 using std::chrono::milliseconds;
 using namespace std::chrono_literals;
 
-TEST_CASE("a duration is numbers with units, and a bare number is seconds") {
+TEST_CASE("a duration is a list of numbers with units; a number without a unit is in seconds") {
   struct row { const char* s; milliseconds value; };
   const row rows[] = {
       {"0", 0ms},        {"30", 30s},         {"250ms", 250ms},    {"30s", 30s},      {"5m", 5min},
@@ -25,7 +25,7 @@ TEST_CASE("a duration is numbers with units, and a bare number is seconds") {
   }
 }
 
-TEST_CASE("anything else is no duration") {
+TEST_CASE("any other text is rejected") {
   const char* const rows[] = {
       "",      " ",    "s",    "ms",    "-1",  "-1s", "+1s",  "1.5s", "1,5s", "5 m", "5x",  "5sec", "5min", "1s 2m",
       "1 2",   "0x10", "1e3",  "s5",    "5s-", "5\n", ("\xC2\xA0" "5s"), "1w",   "1y",  "inf", "forever",
@@ -36,7 +36,7 @@ TEST_CASE("anything else is no duration") {
   }
 }
 
-TEST_CASE("a duration beyond 10,000 days is refused, never wrapped round") {
+TEST_CASE("a duration of more than 10,000 days is rejected and does not overflow") {
   const char* const rows[] = {
       "10001d", "10000d1ms", "864000001", "240001h", "9999d25h", "864000000001ms", "18446744073709551615",
       "18446744073709551616", "99999999999999999999d", "213503982335d", "5124095576031h",
@@ -47,7 +47,7 @@ TEST_CASE("a duration beyond 10,000 days is refused, never wrapped round") {
   }
 }
 
-TEST_CASE("a duration is told in one or two units") {
+TEST_CASE("a duration is formatted with one or two units") {
   struct row { milliseconds d; const char* text; };
   const row rows[] = {
       {0ms, "0 ms"},        {-5ms, "0 ms"},        {350ms, "350 ms"},         {999ms, "999 ms"},

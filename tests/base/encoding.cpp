@@ -1,4 +1,4 @@
-// Base64 by the vectors of RFC 4648, SHA-256 by those of FIPS 180-4, HMAC by those of RFC 4231.
+// Tests of base64 (vectors of RFC 4648), SHA-1 and SHA-256 (FIPS 180-4) and HMAC (RFC 4231).
 #include "winsvc/base/encoding.hpp"
 
 #include <doctest/doctest.h>
@@ -23,36 +23,38 @@ std::string hex(const std::string& bytes) {
 
 }  // namespace
 
-TEST_CASE("base64 goes there and back") {
-  struct { const char* plain; const char* coded; const char* url;
+TEST_CASE("base64 encodes and decodes all bytes") {
+  struct { const char* plain; const char* encoded; const char* url;
   } const cases[] = {{"", "", ""},           {"f", "Zg==", "Zg"},          {"fo", "Zm8=", "Zm8"},
                      {"foo", "Zm9v", "Zm9v"}, {"foobar", "Zm9vYmFy", "Zm9vYmFy"}, {"\xfb\xff", "+/8=", "-_8"}};
-  for (const auto& one : cases) {
-    CHECK(strings::to_base64(one.plain) == one.coded);
-    CHECK(strings::to_base64url(one.plain) == one.url);
-    CHECK(strings::from_base64(one.coded) == one.plain);
-    CHECK(strings::from_base64(one.url) == one.plain);
+  for (const auto& c : cases) {
+    CHECK(strings::to_base64(c.plain) == c.encoded);
+    CHECK(strings::to_base64url(c.plain) == c.url);
+    CHECK(strings::from_base64(c.encoded) == c.plain);
+    CHECK(strings::from_base64(c.url) == c.plain);
   }
   std::string text;
   for (int i = 0; i < 256; ++i) text += static_cast<char>(i);
   CHECK(strings::from_base64(strings::to_base64(text)) == text);
 }
 
-TEST_CASE("what is no base64 is nothing") {
-  for (const char* bad : {"Z", "Zg=", "Z===", "Zh==", "Zm9=", "Zm-9=", "Zm 9v", "Zg==Zg==", "====", "Zm9v\n", "\xc3\xbc"}) {
+TEST_CASE("a text that is not base64 is rejected") {
+  for (const char* bad :
+       {"Z", "Zg=", "Z===", "Zh==", "Zm9=", "Zm-9=", "Zm 9v", "Zg==Zg==", "====", "Zm9v\n", "\xc3\xbc"}) {
     CAPTURE(bad);
     CHECK(!strings::from_base64(bad));
   }
 }
 
-TEST_CASE("secrets are equal only when they are") {
+TEST_CASE("equal_secret compares the whole text and the length") {
   CHECK(equal_secret("", ""));
   CHECK(equal_secret("secret", "secret"));
-  for (const char* other : {"", "secre", "secrets", "Secret", "secreT", "secretsecret"}) CHECK(!equal_secret(other, "secret"));
+  for (const char* other : {"", "secre", "secrets", "Secret", "secreT", "secretsecret"})
+    CHECK(!equal_secret(other, "secret"));
   CHECK(!equal_secret("a", ""));
 }
 
-TEST_CASE("SHA-256 and HMAC are the standards'") {
+TEST_CASE("SHA-1, SHA-256 and HMAC have the values of the standards") {
   CHECK(hex(winsvc::sha1("")) == "da39a3ee5e6b4b0d3255bfef95601890afd80709");
   CHECK(hex(winsvc::sha1("abc")) == "a9993e364706816aba3e25717850c26c9cd0d89d");
   CHECK(hex(winsvc::sha1(std::string(1'000'000, 'a'))) == "34aa973cd4c4daa4f61eeb2bdbad27316534016f");

@@ -1,4 +1,4 @@
-// What codes mean to the person who meets them.
+// Messages and remedies for system error codes.
 #include "winsvc/base/error_codes.hpp"
 
 #include <doctest/doctest.h>
@@ -9,18 +9,18 @@
 
 using namespace winsvc::model;
 
-TEST_CASE("the table is in the order of its codes, each once") {
+TEST_CASE("the table is ordered by code, without duplicates") {
   for (std::size_t i = 1; i < std::size(explanations); ++i) {
     CAPTURE(explanations[i].win32_error);
     CHECK(explanations[i - 1].win32_error < explanations[i].win32_error);
   }
 }
 
-TEST_CASE("every code that a person meets has words and a remedy") {
-  constexpr std::uint32_t met[] = {5,    997,  1051, 1052, 1053, 1055, 1056, 1057, 1058, 1059, 1060,
-                                   1061, 1062, 1063, 1064, 1066, 1067, 1068, 1069, 1072, 1073, 1075,
-                                   1077, 1078, 1223, 1297, 1326, 1332, 1385, 1460, 10013, 10048, 10049};
-  for (const std::uint32_t code : met) {
+TEST_CASE("every code that a verb can print has a message and a remedy") {
+  constexpr std::uint32_t codes[] = {5,    997,  1051, 1052, 1053, 1055, 1056, 1057, 1058, 1059, 1060,
+                                     1061, 1062, 1063, 1064, 1066, 1067, 1068, 1069, 1072, 1073, 1075,
+                                     1077, 1078, 1223, 1297, 1326, 1332, 1385, 1460, 10013, 10048, 10049};
+  for (const std::uint32_t code : codes) {
     CAPTURE(code);
     const explanation* e = explain(code);
     REQUIRE(e != nullptr);
@@ -32,7 +32,7 @@ TEST_CASE("every code that a person meets has words and a remedy") {
   }
 }
 
-TEST_CASE("words and remedies are parts of a sentence: no capital at the front, no dot at the end, one line") {
+TEST_CASE("messages and remedies start in lower case, end without a period, and have one line") {
   for (const auto& e : explanations) {
     for (const std::string_view part : {e.message, e.hint}) {
       if (part.empty()) continue;
@@ -46,7 +46,7 @@ TEST_CASE("words and remedies are parts of a sentence: no capital at the front, 
   }
 }
 
-TEST_CASE("a known code gets our words, an unknown one the system's") {
+TEST_CASE("a known code has the message of the table, an unknown code that of the system") {
   CHECK(error_with_explanation(5, "install", "hello", "Zugriff verweigert").to_string() ==
         "install 'hello': access denied (5); run from an elevated prompt");
   CHECK(error_with_explanation(4711, "install", "hello", "the stars are wrong").to_string() ==
@@ -57,14 +57,14 @@ TEST_CASE("a known code gets our words, an unknown one the system's") {
   static_assert(explain(1072)->win32_error == 1072);
 }
 
-TEST_CASE("the exit codes of status and of a usage error are none of the system codes that verbs end with") {
+TEST_CASE("the exit codes of status and of usage errors have fixed values") {
   CHECK(exit_codes::ok == 0);
   CHECK(exit_codes::usage == 2);
   CHECK(exit_codes::not_running == 3);
   CHECK(exit_codes::not_installed == 4);
 }
 
-TEST_CASE("names of codes have Win32's numbers") {
+TEST_CASE("the names of error codes have the numbers of Win32") {
   CHECK(win32_error::access_denied == 5);
   CHECK(win32_error::not_supported == 50);
   CHECK(win32_error::call_not_implemented == 120);

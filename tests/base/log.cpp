@@ -1,4 +1,4 @@
-// What is logged, when, and to whom it goes.
+// Tests of logger and log_entry: formats, threshold, sinks, lost lines.
 #include "winsvc/base/log.hpp"
 
 #include "../support/wait.hpp"
@@ -17,8 +17,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Not guarded by a lock of its own: a sink is promised one thread at a time, and the thread sanitizer watches.
-class memory final : public winsvc::log_sink {
+/// Has no lock: a sink is called by one thread at a time. The thread sanitizer checks this.
+class memory_sink final : public winsvc::log_sink {
  public:
   void write(const log_entry& entry) noexcept override { entries.push_back(entry); }
   void flush() noexcept override { ++flushed; }
@@ -31,8 +31,8 @@ class memory final : public winsvc::log_sink {
   int flushed = 0;
 };
 
-/// A wall clock that moves on whenever it is read, from any thread.
-class ticking final : public winsvc::clock {
+/// A system clock that advances by 1 ms at each read, from any thread.
+class ticking_clock final : public winsvc::clock {
  public:
   [[nodiscard]] system_time system_now() const noexcept override {
     return system_time(std::chrono::duration_cast<system_time::duration>(std::chrono::milliseconds(++ticks_)));
@@ -49,25 +49,25 @@ using texts = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("a line has its time on the wall, its level in a column, its text") {
-  const auto at = [](log_level level, std::string text, std::chrono::minutes offset = 60min) {
+TEST_CASE("a log line has the local time, the level in a column of fixed width and the text") {
+  const auto line = [](log_level level, std::string text, std::chrono::minutes offset = 60min) {
     return log_entry{moment, level, std::move(text)}.line(offset);
   };
-  CHECK(at(log_level::info, "ready") == "2026-01-31T09:05:09.250+01:00 INFO  ready");
-  CHECK(at(log_level::debug, "x") == "2026-01-31T09:05:09.250+01:00 DEBUG x");
-  CHECK(at(log_level::warn, "x") == "2026-01-31T09:05:09.250+01:00 WARN  x");
-  CHECK(at(log_level::error, "x") == "2026-01-31T09:05:09.250+01:00 ERROR x");
-  CHECK(at(log_level::info, "x", 0min) == "2026-01-31T08:05:09.250+00:00 INFO  x");
-  CHECK(at(log_level::info, "x", -210min) == "2026-01-31T04:35:09.250-03:30 INFO  x");
+  CHECK(line(log_level::info, "ready") == "2026-01-31T09:05:09.250+01:00 INFO  ready");
+  CHECK(line(log_level::debug, "x") == "2026-01-31T09:05:09.250+01:00 DEBUG x");
+  CHECK(line(log_level::warn, "x") == "2026-01-31T09:05:09.250+01:00 WARN  x");
+  CHECK(line(log_level::error, "x") == "2026-01-31T09:05:09.250+01:00 ERROR x");
+  CHECK(line(log_level::info, "x", 0min) == "2026-01-31T08:05:09.250+00:00 INFO  x");
+  CHECK(line(log_level::info, "x", -210min) == "2026-01-31T04:35:09.250-03:30 INFO  x");
 }
 
-TEST_CASE("only the first line of a text begins at the margin, so that nobody can forge an entry") {
+TEST_CASE("lines after the first are indented, so that a client cannot forge an entry") {
   const log_entry entry{{}, log_level::info, "first\r\n2026-01-31T08:05:09.250Z ERROR forged\nlast"};
   CHECK(entry.line(0min) ==
         "1970-01-01T00:00:00.000+00:00 INFO  first\n    2026-01-31T08:05:09.250Z ERROR forged\n    last");
 }
 
-TEST_CASE("what would control a terminal, and what is no UTF-8, is shown and not sent") {
+TEST_CASE("control characters and bytes that are not UTF-8 are escaped") {
   struct row { std::string_view text, shown; };
   const row rows[] = {
       {"plain \\ path C:\\x", "plain \\ path C:\\x"},
@@ -78,16 +78,16 @@ TEST_CASE("what would control a terminal, and what is no UTF-8, is shown and not
       {"over\rwritten", "over\\x0dwritten"},
       {"end\r", "end\\x0d"},
       {"Z\xC3\xBCrich \xF0\x9F\x98\x80", "Z\xC3\xBCrich \xF0\x9F\x98\x80"},
-      {"\xC2\x9B" "31m", "\\xc2\\x9b31m"},              // CSI in one character
+      {"\xC2\x9B" "31m", "\\xc2\\x9b31m"},              // CSI as one character
       {"half \xC3", "half \\xc3"},
       {"\xFF\xFE", "\\xff\\xfe"},
-      {"\xEF\xBF\xBD", "\xEF\xBF\xBD"},               // the replacement character itself is text
+      {"\xEF\xBF\xBD", "\xEF\xBF\xBD"},               // a real replacement character is text
       {"", ""},
   };
   for (const auto& r : rows) CHECK(winsvc::escape_log_text(r.text) == r.shown);
 }
 
-TEST_CASE("as JSON, an entry is one object on one line, and brings members of its own") {
+TEST_CASE("a JSON entry is one object on one line, with its additional members") {
   log_entry entry{moment, log_level::warn, "two\nlines \"quoted\" \x1b\x7f\xC2\x9B"};
   CHECK(entry.json_line(60min) ==
         R"({"time":"2026-01-31T09:05:09.250+01:00","level":"warn","text":"two\nlines \"quoted\" \u001b\u007f\u009b"})");
@@ -96,9 +96,9 @@ TEST_CASE("as JSON, an entry is one object on one line, and brings members of it
         R"({"time":"2026-01-31T08:05:09.250+00:00","level":"info","text":"GET / 200","status":200,"us":12})");
 }
 
-TEST_CASE("an entry's members reach the sinks beside its text") {
+TEST_CASE("the sinks receive the JSON members of an entry") {
   logger log;
-  const auto sink = std::make_shared<memory>();
+  const auto sink = std::make_shared<memory_sink>();
   log.add_sink(sink);
 
   log.write(log_level::info, "GET / 200", R"("status":200)");
@@ -109,49 +109,49 @@ TEST_CASE("an entry's members reach the sinks beside its text") {
   CHECK(sink->entries[1].json_fields.empty());
 }
 
-TEST_CASE("who waits too long for a log that another thread holds loses the line, and the next line says so") {
+TEST_CASE("an entry is lost and reported if another thread holds the log for too long") {
   logger log(winsvc::clock::system(), 1ms);
-  struct gate final : winsvc::log_sink {
+  struct blocking_sink final : winsvc::log_sink {
     void write(const log_entry& entry) noexcept override {
       texts.push_back(entry.text);
       if (entry.text != "held") return;
       entered.set_value();
-      waiting::wait_for_value(left, "the release of the sink");
+      waiting::wait_for_value(released, "the release of the sink");
     }
     std::vector<std::string> texts;
-    std::promise<void> entered, leave;
-    std::future<void> left = leave.get_future();
+    std::promise<void> entered, release;
+    std::future<void> released = release.get_future();
   };
-  const auto sink = std::make_shared<gate>();
+  const auto sink = std::make_shared<blocking_sink>();
   log.add_sink(sink);
   waiting::scoped_thread holder("the thread that holds the log", [&] { log.info("held"); });
   waiting::wait_for_value(sink->entered.get_future(), "the first line to reach the sink");
 
   log.info("lost");
   log.error("lost too");
-  log.flush();  // gives up as well
-  sink->leave.set_value();
+  log.flush();  // times out too
+  sink->release.set_value();
   holder.join();
   log.info("after");
 
   REQUIRE(sink->texts.size() == 3);
-  CHECK(sink->texts[1] == "2 lines were lost: another thread was in the log for more than 1 ms");
+  CHECK(sink->texts[1] == "2 lines were lost: another thread held the log for more than 1 ms");
   CHECK(sink->texts[2] == "after");
 }
 
-TEST_CASE("a sink whose flush takes long does not hold up those who log meanwhile, if it says that it can") {
+TEST_CASE("a sink with concurrent flush does not block other threads during a slow flush") {
   logger log(winsvc::clock::system(), 60s);
-  struct slow final : winsvc::log_sink {
-    explicit slow(logger& to) : log(&to) {}
+  struct slow_sink final : winsvc::log_sink {
+    explicit slow_sink(logger& target) : log(&target) {}
     void write(const log_entry&) noexcept override { ++written; }
     void flush() noexcept override {
-      std::thread([this] { log->info("meanwhile"); }).join();  // hangs for a minute where flush holds the log
+      std::thread([this] { log->info("during the flush"); }).join();  // waits 60 s if flush holds the log
     }
     [[nodiscard]] bool has_concurrent_flush() const noexcept override { return true; }
     logger* log;
     std::atomic<int> written{0};
   };
-  const auto sink = std::make_shared<slow>(log);
+  const auto sink = std::make_shared<slow_sink>(log);
   log.add_sink(sink);
 
   log.flush();
@@ -159,9 +159,9 @@ TEST_CASE("a sink whose flush takes long does not hold up those who log meanwhil
   CHECK(sink->written == 1);
 }
 
-TEST_CASE("what is below the threshold is dropped, by default debug") {
+TEST_CASE("entries below the threshold are dropped; the default threshold is info") {
   logger log;
-  const auto sink = std::make_shared<memory>();
+  const auto sink = std::make_shared<memory_sink>();
   log.add_sink(sink);
 
   log.debug("d1");
@@ -179,11 +179,11 @@ TEST_CASE("what is below the threshold is dropped, by default debug") {
   CHECK_FALSE(log.is_enabled(log_level::warn));
 }
 
-TEST_CASE("what was logged before the first sink is handed to it, and to no other") {
+TEST_CASE("only the first sink receives the entries that were logged before it was added") {
   logger log;
   log.info("before");
-  log.debug("too little");
-  const auto first = std::make_shared<memory>(), second = std::make_shared<memory>();
+  log.debug("below the threshold");
+  const auto first = std::make_shared<memory_sink>(), second = std::make_shared<memory_sink>();
 
   log.add_sink(first);
   log.add_sink(second);
@@ -194,10 +194,10 @@ TEST_CASE("what was logged before the first sink is handed to it, and to no othe
   CHECK(first->entries[0].level == log_level::info);
 }
 
-TEST_CASE("of what came before the first sink, the first 100 lines are kept, and the others counted") {
+TEST_CASE("of the entries before the first sink, 100 are stored and the others are counted") {
   logger log;
   for (int i = 0; i < 150; ++i) log.info(std::to_string(i));
-  const auto sink = std::make_shared<memory>();
+  const auto sink = std::make_shared<memory_sink>();
 
   log.add_sink(sink);
   log.info("after");
@@ -205,37 +205,37 @@ TEST_CASE("of what came before the first sink, the first 100 lines are kept, and
   REQUIRE(sink->entries.size() == 102);
   CHECK(sink->entries[0].text == "0");
   CHECK(sink->entries[99].text == "99");
-  CHECK(sink->entries[100].text == "50 more lines were logged before there was a log");
+  CHECK(sink->entries[100].text == "50 more lines were logged before the first sink was added, and lost");
   CHECK(sink->entries[101].text == "after");
 }
 
-TEST_CASE("an early line keeps the time at which it was logged") {
-  const ticking time;
+TEST_CASE("a stored entry keeps the time at which it was logged") {
+  const ticking_clock time;
   logger log(time);
   log.info("early");
   static_cast<void>(time.system_now());
-  const auto sink = std::make_shared<memory>();
+  const auto sink = std::make_shared<memory_sink>();
   log.add_sink(sink);
   log.info("late");
   REQUIRE(sink->entries.size() == 2);
   CHECK(sink->entries[1].time - sink->entries[0].time == std::chrono::milliseconds(2));
 }
 
-TEST_CASE("flush reaches every sink") {
+TEST_CASE("flush flushes each sink") {
   logger log;
   log.flush();
-  const auto one = std::make_shared<memory>(), other = std::make_shared<memory>();
-  log.add_sink(one);
-  log.add_sink(other);
+  const auto first = std::make_shared<memory_sink>(), second = std::make_shared<memory_sink>();
+  log.add_sink(first);
+  log.add_sink(second);
   log.flush();
-  CHECK(one->flushed == 1);
-  CHECK(other->flushed == 1);
+  CHECK(first->flushed == 1);
+  CHECK(second->flushed == 1);
 }
 
-TEST_CASE("lines of many threads come one by one, none lost, and their times never go back") {
-  const ticking time;
+TEST_CASE("entries of many threads arrive one at a time with increasing times") {
+  const ticking_clock time;
   logger log(time);
-  const auto sink = std::make_shared<memory>();
+  const auto sink = std::make_shared<memory_sink>();
   log.info("0");
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
@@ -252,13 +252,13 @@ TEST_CASE("lines of many threads come one by one, none lost, and their times nev
   log.add_sink(sink);
   for (auto& t : threads) t.join();
 
-  // Threads may have logged before the sink was there, and of those lines 100 are kept.
+  // Threads may log before the sink is added; 100 of these entries are stored.
   CHECK(sink->entries.size() >= 100);
   CHECK(sink->entries.size() <= 1001);
   for (std::size_t i = 1; i < sink->entries.size(); ++i) REQUIRE(sink->entries[i - 1].time < sink->entries[i].time);
 }
 
-TEST_CASE("levels have names, and are found by them") {
+TEST_CASE("the name of each level is parsed as the level, in any case") {
   CHECK(name(log_level::debug) == "debug");
   CHECK(name(log_level::info) == "info");
   CHECK(name(log_level::warn) == "warn");

@@ -1,4 +1,4 @@
-// Command lines, in both directions, and on Windows against Windows' own function.
+// Tests of command lines: quoting, splitting and, on Windows, comparison with CommandLineToArgvW.
 #include "winsvc/base/quote.hpp"
 
 #include <doctest/doctest.h>
@@ -11,52 +11,52 @@ using winsvc::command_line;
 using winsvc::quote_argument;
 using winsvc::quoting;
 using winsvc::split_command_line;
-using words = std::vector<std::string>;
+using arguments = std::vector<std::string>;
 
 namespace {
 
-/// Calls `with` for every string over `letters` up to that length, the empty one included.
+/// Calls `check` for each string of these characters with at most `max_length` characters, including "".
 template <class F>
-void every_string(std::string_view letters, std::size_t longest, F options) {
-  words now{""};
+void for_each_string(std::string_view characters, std::size_t max_length, F check) {
+  arguments current{""};
   for (std::size_t length = 0;; ++length) {
-    for (const auto& s : now) options(s);
-    if (length == longest) return;
-    words longer;
-    for (const auto& s : now) {
-      for (const char c : letters) longer.push_back(s + c);
+    for (const auto& s : current) check(s);
+    if (length == max_length) return;
+    arguments longer;
+    for (const auto& s : current) {
+      for (const char c : characters) longer.push_back(s + c);
     }
-    now = std::move(longer);
+    current = std::move(longer);
   }
 }
 
 }  // namespace
 
-TEST_CASE("an argument, whatever it holds, comes out of the command line as it went in") {
+TEST_CASE("quoting and splitting returns each argument unchanged") {
   const std::string program = "C:\\My tools\\app.exe";
   std::size_t tried = 0, wrong = 0;
-  every_string("a\\\" \t", 5, [&](const std::string& s) {
+  for_each_string("a\\\" \t", 5, [&](const std::string& s) {
     ++tried;
-    if (split_command_line(command_line(program, {s})) != words{program, s}) ++wrong;
-    // Between others, so that nothing leaks into a neighbour.
-    if (split_command_line(command_line(program, {"x\\", s, "y"})) != words{program, "x\\", s, "y"}) ++wrong;
-    if (split_command_line("app " + quote_argument(s, quoting::always)) != words{"app", s}) ++wrong;
+    if (split_command_line(command_line(program, {s})) != arguments{program, s}) ++wrong;
+    // Between two other arguments, which must stay unchanged too.
+    if (split_command_line(command_line(program, {"x\\", s, "y"})) != arguments{program, "x\\", s, "y"}) ++wrong;
+    if (split_command_line("app " + quote_argument(s, quoting::always)) != arguments{"app", s}) ++wrong;
   });
   CHECK(tried == 1 + 5 + 25 + 125 + 625 + 3125);
   CHECK(wrong == 0);
 }
 
-TEST_CASE("two arguments never become one, nor one two") {
+TEST_CASE("two arguments stay two arguments") {
   std::size_t wrong = 0;
-  every_string("a\\\" ", 3, [&](const std::string& left) {
-    every_string("\\\" ", 2, [&](const std::string& right) {
-      if (split_command_line(command_line("app", {left, right})) != words{"app", left, right}) ++wrong;
+  for_each_string("a\\\" ", 3, [&](const std::string& left) {
+    for_each_string("\\\" ", 2, [&](const std::string& right) {
+      if (split_command_line(command_line("app", {left, right})) != arguments{"app", left, right}) ++wrong;
     });
   });
   CHECK(wrong == 0);
 }
 
-TEST_CASE("quotes are put where the rules demand them, or always when asked") {
+TEST_CASE("an argument is quoted only if needed, or always on request") {
   struct row { const char* argument; const char* needed; const char* always; };
   const row rows[] = {
       {"", R"("")", R"("")"},
@@ -78,14 +78,14 @@ TEST_CASE("quotes are put where the rules demand them, or always when asked") {
   }
 }
 
-TEST_CASE("the program is quoted always, so that no C:\\My.exe runs in its place") {
+TEST_CASE("the program is always quoted, so that Windows does not run C:\\My.exe instead") {
   CHECK(command_line("C:\\My tools\\app.exe", {"run-service", "--port", "5001"}) ==
         R"("C:\My tools\app.exe" run-service --port 5001)");
   CHECK(command_line("app.exe", {}) == R"("app.exe")");
 }
 
-TEST_CASE("lines are cut as the Win32 documentation shows") {
-  struct row { const char* line; words pieces; };
+TEST_CASE("command lines are split as the Win32 documentation shows") {
+  struct row { const char* line; arguments expected; };
   const row rows[] = {
       {R"(app "a b c" d e)", {"app", "a b c", "d", "e"}},
       {R"(app "ab\"c" "\\" d)", {"app", R"(ab"c)", R"(\)", "d"}},
@@ -100,16 +100,16 @@ TEST_CASE("lines are cut as the Win32 documentation shows") {
   };
   for (const auto& r : rows) {
     CAPTURE(r.line);
-    CHECK(split_command_line(r.line) == r.pieces);
+    CHECK(split_command_line(r.line) == r.expected);
   }
 }
 
-TEST_CASE("within quotes a doubled quote is one quote, and the quotes go on") {
-  CHECK(split_command_line(R"(app "a""b c" d)") == words{"app", R"(a"b c)", "d"});
+TEST_CASE("a doubled quote within quotes is one quote, and the quoted part continues") {
+  CHECK(split_command_line(R"(app "a""b c" d)") == arguments{"app", R"(a"b c)", "d"});
 }
 
-TEST_CASE("the program's own piece ends at its quote or blank, and its backslashes are plain") {
-  struct row { const char* line; words pieces; };
+TEST_CASE("the program ends at its quote or at a space, and its backslashes have no special meaning") {
+  struct row { const char* line; arguments expected; };
   const row rows[] = {
       {R"("C:\My tools\" a)", {R"(C:\My tools\)", "a"}},
       {R"(C:\tools\app.exe a)", {R"(C:\tools\app.exe)", "a"}},
@@ -123,7 +123,7 @@ TEST_CASE("the program's own piece ends at its quote or blank, and its backslash
   };
   for (const auto& r : rows) {
     CAPTURE(r.line);
-    CHECK(split_command_line(r.line) == r.pieces);
+    CHECK(split_command_line(r.line) == r.expected);
   }
   CHECK(split_command_line("").empty());
 }
@@ -132,45 +132,45 @@ TEST_CASE("the program's own piece ends at its quote or blank, and its backslash
 
 namespace {
 
-/// What Windows itself makes of a line. ASCII only.
-words cut_by_windows(const std::string& line) {
-  using cut = wchar_t**(WINAPI*)(const wchar_t*, int*);
-  static const auto function = reinterpret_cast<cut>(reinterpret_cast<void*>(
+/// The arguments that CommandLineToArgvW returns for an ASCII command line.
+arguments split_by_windows(const std::string& line) {
+  using function_type = wchar_t**(WINAPI*)(const wchar_t*, int*);
+  static const auto function = reinterpret_cast<function_type>(reinterpret_cast<void*>(
       ::GetProcAddress(::LoadLibraryW(L"shell32.dll"), "CommandLineToArgvW")));
   REQUIRE((function != nullptr));
 
   int count = 0;
-  wchar_t** const pieces = function(std::wstring(line.begin(), line.end()).c_str(), &count);
-  REQUIRE((pieces != nullptr));
-  words out;
+  wchar_t** const split = function(std::wstring(line.begin(), line.end()).c_str(), &count);
+  REQUIRE((split != nullptr));
+  arguments result;
   for (int i = 0; i < count; ++i) {
-    std::string chunk;
-    for (const wchar_t* c = pieces[i]; *c != 0; ++c) chunk += static_cast<char>(*c);
-    out.push_back(chunk);
+    std::string argument;
+    for (const wchar_t* c = split[i]; *c != 0; ++c) argument += static_cast<char>(*c);
+    result.push_back(argument);
   }
-  ::LocalFree(pieces);
-  return out;
+  ::LocalFree(split);
+  return result;
 }
 
 }  // namespace
 
-TEST_CASE("CommandLineToArgvW reads what we write") {
+TEST_CASE("CommandLineToArgvW returns the arguments of command_line") {
   std::size_t wrong = 0;
-  every_string("a\\\" \t", 4, [&](const std::string& s) {
-    if (cut_by_windows(command_line("C:\\My tools\\app.exe", {s, "y"})) != words{"C:\\My tools\\app.exe", s, "y"})
+  for_each_string("a\\\" \t", 4, [&](const std::string& s) {
+    if (split_by_windows(command_line("C:\\My tools\\app.exe", {s, "y"})) != arguments{"C:\\My tools\\app.exe", s, "y"})
       ++wrong;
   });
   CHECK(wrong == 0);
 }
 
-TEST_CASE("any line without doubled quotes is cut as CommandLineToArgvW cuts it") {
+TEST_CASE("a command line without doubled quotes is split as CommandLineToArgvW splits it") {
   std::size_t wrong = 0;
-  every_string("a\\\" ", 6, [&](const std::string& s) {
+  for_each_string("a\\\" ", 6, [&](const std::string& s) {
     if (s.find("\"\"") != std::string::npos)
-      return;  // there the C runtime differs from it, and we are with the runtime
+      return;  // here the C runtime differs from CommandLineToArgvW, and winsvc follows the C runtime
     const std::string line = "app " + s;
-    if (split_command_line(line) != cut_by_windows(line)) ++wrong;
-    if (!s.empty() && split_command_line(s) != cut_by_windows(s)) ++wrong;
+    if (split_command_line(line) != split_by_windows(line)) ++wrong;
+    if (!s.empty() && split_command_line(s) != split_by_windows(s)) ++wrong;
   });
   CHECK(wrong == 0);
 }

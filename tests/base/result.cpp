@@ -1,4 +1,4 @@
-// A value, or the reason there is none.
+// Tests of result: a value or an error.
 #include "winsvc/base/result.hpp"
 
 #include <doctest/doctest.h>
@@ -11,34 +11,34 @@ using winsvc::result;
 
 namespace {
 
-result<int> half(int n) {
+result<int> halve(int n) {
   if (n % 2 != 0) return failure{winsvc::error{87, "halve", std::to_string(n), "it is odd", ""}};
   return n / 2;
 }
 
-result<void> even(int n) {
-  if (const auto halved = half(n); !halved) return failure{halved.error()};
+result<void> check_even(int n) {
+  if (const auto halved = halve(n); !halved) return failure{halved.error()};
   return {};
 }
 
 }  // namespace
 
-TEST_CASE("a result is true with a value and false with a reason") {
-  CHECK(half(8));
-  CHECK(*half(8) == 4);
+TEST_CASE("a result is true with a value and false with an error") {
+  CHECK(halve(8));
+  CHECK(*halve(8) == 4);
 
-  const auto odd = half(7);
+  const auto odd = halve(7);
   REQUIRE_FALSE(odd);
   CHECK(odd.error().to_string() == "halve '7': it is odd (87)");
 }
 
-TEST_CASE("a reason is handed on as it was") {
-  CHECK(even(2));
-  REQUIRE_FALSE(even(3));
-  CHECK(even(3).error().code == 87);
+TEST_CASE("an error is passed on unchanged") {
+  CHECK(check_even(2));
+  REQUIRE_FALSE(check_even(3));
+  CHECK(check_even(3).error().code == 87);
 }
 
-TEST_CASE("a value that cannot be copied is moved out") {
+TEST_CASE("a value that cannot be copied is moved out of a temporary result") {
   const auto make = []() -> result<std::unique_ptr<int>> { return std::make_unique<int>(5); };
 
   const std::unique_ptr<int> result = *make();
@@ -46,24 +46,24 @@ TEST_CASE("a value that cannot be copied is moved out") {
   CHECK(*result == 5);
 }
 
-TEST_CASE("a result of the reason's own type knows which side it is") {
+TEST_CASE("the value and the error may have the same type") {
   const result<std::uint32_t, std::uint32_t> value = 5u;
-  const result<std::uint32_t, std::uint32_t> reason = failure<std::uint32_t>{5};
+  const result<std::uint32_t, std::uint32_t> failed = failure<std::uint32_t>{5};
   CHECK(value);
-  CHECK_FALSE(reason);
-  CHECK(reason.error() == 5);
+  CHECK_FALSE(failed);
+  CHECK(failed.error() == 5);
 }
 
-TEST_CASE("members are reached through the arrow, and a value can be changed in place") {
+TEST_CASE("the operators -> and * give access to the value, which can be changed") {
   result<std::string> text = std::string("ab");
   text->push_back('c');
   *text += 'd';
   CHECK(*text == "abcd");
-  const auto& fixed = text;
-  CHECK(fixed->size() == 4);
+  const auto& constant = text;
+  CHECK(constant->size() == 4);
 }
 
-TEST_CASE("a bare system code is a reason too") {
+TEST_CASE("the error may be a system code") {
   const result<void, std::uint32_t> denied = failure<std::uint32_t>{5};
   CHECK_FALSE(denied);
   CHECK(denied.error() == 5);

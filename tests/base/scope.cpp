@@ -1,4 +1,4 @@
-// What is done when a scope is left.
+// Tests of scope_exit.
 #include "winsvc/base/scope.hpp"
 
 #include <doctest/doctest.h>
@@ -9,20 +9,21 @@
 
 using winsvc::scope_exit;
 
-TEST_CASE("a scope's end is reached on every path out of it") {
+TEST_CASE("the callable runs at the end of the scope, on return, on an exception and at the last statement") {
   int runs = 0;
-  const auto leave = [&runs](int how) {
+  enum class path { early_return, exception, last_statement };
+  const auto leave_scope = [&runs](path p) {
     const scope_exit at_end([&runs] { ++runs; });
-    if (how == 0) return;
-    if (how == 1) throw std::runtime_error("out");
+    if (p == path::early_return) return;
+    if (p == path::exception) throw std::runtime_error("out");
   };
-  leave(0);
-  leave(2);
-  CHECK_THROWS_AS(leave(1), std::runtime_error);
+  leave_scope(path::early_return);
+  leave_scope(path::last_statement);
+  CHECK_THROWS_AS(leave_scope(path::exception), std::runtime_error);
   CHECK(runs == 3);
 }
 
-TEST_CASE("scopes end in reverse order") {
+TEST_CASE("callables of one scope run in reverse order") {
   std::string order;
   {
     const scope_exit first([&] { order += 'a'; });
@@ -32,7 +33,7 @@ TEST_CASE("scopes end in reverse order") {
   CHECK(order == "ba");
 }
 
-TEST_CASE("a callable that can only be moved is taken") {
+TEST_CASE("a callable that can only be moved is accepted") {
   int seen = 0;
   { const scope_exit at_end([&seen, owned = std::make_unique<int>(7)] { seen = *owned; }); }
   CHECK(seen == 7);

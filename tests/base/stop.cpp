@@ -1,4 +1,4 @@
-// A request to stop: remembered, and heard by whoever waits.
+// Tests of stop_source and stop_token.
 #include "winsvc/base/stop.hpp"
 
 #include "../support/wait.hpp"
@@ -15,7 +15,7 @@ using winsvc::stop_source;
 using winsvc::stop_token;
 using namespace std::chrono_literals;
 
-TEST_CASE("nothing is requested until it is") {
+TEST_CASE("a new source has no stop request") {
   const stop_source source;
   const stop_token token = source.token();
   CHECK_FALSE(token.stop_requested());
@@ -24,7 +24,7 @@ TEST_CASE("nothing is requested until it is") {
   CHECK_FALSE(token.wait_for(-1s));
 }
 
-TEST_CASE("a stop that was requested before anybody waited is remembered") {
+TEST_CASE("a stop that was requested before a wait ends the wait at once") {
   const stop_source source;
   const stop_token early = source.token();
 
@@ -39,7 +39,7 @@ TEST_CASE("a stop that was requested before anybody waited is remembered") {
   CHECK(late.wait_for(0ms));
 }
 
-TEST_CASE("a wait ends when the stop comes, not when its time is up") {
+TEST_CASE("a stop request ends a wait before its timeout") {
   const stop_source source;
   std::atomic<int> woken{0};
   std::vector<scoped_thread> waiters;
@@ -56,19 +56,19 @@ TEST_CASE("a wait ends when the stop comes, not when its time is up") {
   CHECK(woken.load() == 8);
 }
 
-TEST_CASE("waiting for the longest duration there is means waiting for the stop") {
+TEST_CASE("a wait with the longest duration waits for the stop request") {
   const stop_source source;
   std::atomic<int> woken{0};
   std::vector<scoped_thread> waiters;
-  const auto waits = [&](auto how_long) {
-    waiters.emplace_back("a waiting thread", [&woken, how_long, token = source.token()] {
-      woken += token.wait_for(how_long) ? 1 : 100;
+  const auto start_waiter = [&](auto timeout) {
+    waiters.emplace_back("a waiting thread", [&woken, timeout, token = source.token()] {
+      woken += token.wait_for(timeout) ? 1 : 100;
     });
   };
-  waits(std::chrono::hours::max());
-  waits(std::chrono::seconds::max());
-  waits(std::chrono::nanoseconds::max());
-  waits(std::chrono::duration<double>(1e30));
+  start_waiter(std::chrono::hours::max());
+  start_waiter(std::chrono::seconds::max());
+  start_waiter(std::chrono::nanoseconds::max());
+  start_waiter(std::chrono::duration<double>(1e30));
   std::this_thread::sleep_for(3ms);
   CHECK(woken.load() == 0);
 
@@ -78,7 +78,7 @@ TEST_CASE("waiting for the longest duration there is means waiting for the stop"
   CHECK(woken.load() == 4);
 }
 
-TEST_CASE("a token outlives its source") {
+TEST_CASE("a token is valid after its source is destroyed") {
   const auto orphan = [] {
     const stop_source source;
     source.request_stop();
@@ -87,13 +87,13 @@ TEST_CASE("a token outlives its source") {
   CHECK(orphan.stop_requested());
 }
 
-TEST_CASE("sources are strangers to each other") {
-  const stop_source one, other;
-  one.request_stop();
+TEST_CASE("two sources are independent") {
+  const stop_source first, other;
+  first.request_stop();
   CHECK_FALSE(other.token().stop_requested());
 }
 
-TEST_CASE("many may ask and many may listen at once") {
+TEST_CASE("many threads may request a stop and wait for it at the same time") {
   for (int round = 0; round < 20; ++round) {
     const stop_source source;
     std::atomic<int> received{0};
@@ -110,7 +110,7 @@ TEST_CASE("many may ask and many may listen at once") {
   }
 }
 
-TEST_CASE("whoever is woken by a request may take the source away at once") {
+TEST_CASE("a thread that a stop request wakes may destroy the source at once") {
   for (int i = 0; i < 200; ++i) {
     auto source = std::make_unique<winsvc::stop_source>();
     const auto* requested = source.get();

@@ -1,4 +1,4 @@
-// UTF-8 and UTF-16, small words, numbers, JSON strings.
+// Tests of text functions: UTF-8 and UTF-16, case, splitting, numbers, closest match, JSON strings.
 #include "winsvc/base/text.hpp"
 
 #include <doctest/doctest.h>
@@ -13,18 +13,18 @@ namespace {
 
 const std::string replacement = "\xEF\xBF\xBD";  // U+FFFD
 
-std::string times(std::size_t n) {
+std::string replacements(std::size_t count) {
   std::string out;
-  while (n-- > 0) out += replacement;
+  while (count-- > 0) out += replacement;
   return out;
 }
 
-/// UTF-8 through UTF-16 and back: what is malformed comes back replaced.
-std::string repaired(std::string_view s) { return strings::to_utf8(strings::to_utf16(s)); }
+/// UTF-8 to UTF-16 and back, which replaces malformed bytes.
+std::string round_trip(std::string_view s) { return strings::to_utf8(strings::to_utf16(s)); }
 
 }  // namespace
 
-TEST_CASE("every code point survives UTF-8 to UTF-16 and back") {
+TEST_CASE("each code point is unchanged after UTF-8 to UTF-16 and back") {
   std::size_t wrong = 0;
   for (char32_t c = 0; c <= 0x10FFFF; ++c) {
     if (c >= 0xD800 && c <= 0xDFFF) continue;
@@ -39,7 +39,7 @@ TEST_CASE("every code point survives UTF-8 to UTF-16 and back") {
   CHECK(wrong == 0);
 }
 
-TEST_CASE("known characters have their known forms") {
+TEST_CASE("known characters have their known encodings") {
   CHECK(strings::to_utf16("Z\xC3\xBCrich") == u"Z\u00FCrich");
   CHECK(strings::to_utf16("\xE2\x82\xAC") == u"\u20AC");
   CHECK(strings::to_utf16("\xF0\x9F\x98\x80") == u"\U0001F600");
@@ -50,44 +50,44 @@ TEST_CASE("known characters have their known forms") {
   CHECK(strings::to_utf8({}).empty());
 }
 
-TEST_CASE("each malformed byte becomes one U+FFFD, and what follows is read as it is") {
-  struct row { std::string_view bytes; std::size_t marks; };
+TEST_CASE("each malformed byte becomes one U+FFFD, and the next character is unchanged") {
+  struct row { std::string_view bytes; std::size_t replaced; };
   const row rows[] = {
-      {"\x80", 1},             // a continuation that continues nothing
+      {"\x80", 1},             // a continuation byte without a first byte
       {"\xBF\xBF", 2},
       {"\xC0\x80", 2},         // overlong NUL
       {"\xC1\xBF", 2},         // overlong DEL
-      {"\xE0\x80\x80", 3},     // overlong in three
+      {"\xE0\x80\x80", 3},     // overlong, three bytes
       {"\xE0\x9F\xBF", 3},
-      {"\xF0\x80\x80\x80", 4}, // overlong in four
+      {"\xF0\x80\x80\x80", 4}, // overlong, four bytes
       {"\xF0\x8F\xBF\xBF", 4},
       {"\xED\xA0\x80", 3},     // a high surrogate
-      {"\xED\xBF\xBF", 3},     // a low one
-      {"\xED\xA0\xBD\xED\xB8\x80", 6},  // a pair of them (CESU-8)
+      {"\xED\xBF\xBF", 3},     // a low surrogate
+      {"\xED\xA0\xBD\xED\xB8\x80", 6},  // a surrogate pair (CESU-8)
       {"\xF4\x90\x80\x80", 4}, // beyond U+10FFFF
       {"\xF5\x80\x80\x80", 4},
       {"\xF8\x88\x80\x80\x80", 5},
       {"\xFC", 1}, {"\xFE", 1}, {"\xFF", 1},
-      {"\xC3", 1},             // cut short
+      {"\xC3", 1},             // incomplete
       {"\xE2\x82", 2},
       {"\xF0\x9F\x98", 3},
   };
   for (const auto& r : rows) {
     const std::string bytes(r.bytes);
     CAPTURE(strings::json_quoted(bytes));
-    CHECK(repaired(bytes) == times(r.marks));
-    CHECK(repaired("a" + bytes + "z") == "a" + times(r.marks) + "z");
-    CHECK(repaired(bytes + "\xC3\xBC") == times(r.marks) + "\xC3\xBC");
+    CHECK(round_trip(bytes) == replacements(r.replaced));
+    CHECK(round_trip("a" + bytes + "z") == "a" + replacements(r.replaced) + "z");
+    CHECK(round_trip(bytes + "\xC3\xBC") == replacements(r.replaced) + "\xC3\xBC");
   }
 }
 
-TEST_CASE("no two bytes can hide: whatever is read in, what comes out is well-formed and stays as it is") {
+TEST_CASE("the result of a conversion is well-formed for each pair of bytes") {
   std::size_t wrong = 0;
   for (unsigned a = 0; a < 256; ++a) {
     for (unsigned b = 0; b < 256; ++b) {
       const std::string s{static_cast<char>(a), static_cast<char>(b), '\x90', 'x'};
-      const std::string once = repaired(s);
-      if (repaired(once) != once || once.back() != 'x') ++wrong;
+      const std::string converted = round_trip(s);
+      if (round_trip(converted) != converted || converted.back() != 'x') ++wrong;
     }
   }
   CHECK(wrong == 0);
@@ -96,12 +96,12 @@ TEST_CASE("no two bytes can hide: whatever is read in, what comes out is well-fo
 TEST_CASE("a lone surrogate becomes U+FFFD") {
   CHECK(strings::to_utf8(std::u16string{0xD83D}) == replacement);
   CHECK(strings::to_utf8(std::u16string{0xDE00}) == replacement);
-  CHECK(strings::to_utf8(std::u16string{0xDE00, 0xD83D}) == times(2));
+  CHECK(strings::to_utf8(std::u16string{0xDE00, 0xD83D}) == replacements(2));
   CHECK(strings::to_utf8(std::u16string{0xD83D, u'a'}) == replacement + "a");
   CHECK(strings::to_utf8(std::u16string{0xD83D, 0xD83D, 0xDE00}) == replacement + "\xF0\x9F\x98\x80");
 }
 
-TEST_CASE("case is folded for ASCII alone") {
+TEST_CASE("case is folded for ASCII only") {
   CHECK(strings::to_lower("Content-TYPE \xC3\x9C") == "content-type \xC3\x9C");
   CHECK(strings::to_upper('a') == 'A');
   CHECK(strings::to_upper('{') == '{');
@@ -113,7 +113,7 @@ TEST_CASE("case is folded for ASCII alone") {
   CHECK_FALSE(strings::equal_nocase("\xC3\x9C", "\xC3\xBC"));
 }
 
-TEST_CASE("text is trimmed, cut and joined") {
+TEST_CASE("text is trimmed, split, joined and truncated") {
   CHECK(strings::trim(" \t a b\t ") == "a b");
   CHECK(strings::trim(" \t").empty());
   CHECK(strings::trim("").empty());
@@ -134,13 +134,13 @@ TEST_CASE("text is trimmed, cut and joined") {
   CHECK_FALSE(strings::starts_with("-", "--"));
 }
 
-TEST_CASE("a number is digits and nothing else, up to its limit") {
-  constexpr auto top = (std::numeric_limits<std::uint64_t>::max)();
-  struct row { std::string_view s; std::uint64_t most; bool good; std::uint64_t value; };
+TEST_CASE("a number consists of digits and is at most its limit") {
+  constexpr auto max = (std::numeric_limits<std::uint64_t>::max)();
+  struct row { std::string_view s; std::uint64_t limit; bool valid; std::uint64_t value; };
   const row rows[] = {
       {"0", 9, true, 0},          {"007", 9, true, 7},           {"65535", 65535, true, 65535},
-      {"65536", 65535, false, 0}, {"100000", 65535, false, 0},   {"18446744073709551615", top, true, top},
-      {"18446744073709551616", top, false, 0},                   {"99999999999999999999999", top, false, 0},
+      {"65536", 65535, false, 0}, {"100000", 65535, false, 0},   {"18446744073709551615", max, true, max},
+      {"18446744073709551616", max, false, 0},                   {"99999999999999999999999", max, false, 0},
       {"0", 0, true, 0},          {"1", 0, false, 0},            {"3", 3, true, 3},
       {"4", 3, false, 0},         {"9", 3, false, 0},            {"5", 7, true, 5},
       {"", 9, false, 0},          {"-1", 9, false, 0},           {"+1", 9, false, 0},
@@ -149,14 +149,14 @@ TEST_CASE("a number is digits and nothing else, up to its limit") {
   };
   for (const auto& r : rows) {
     CAPTURE(r.s);
-    CAPTURE(r.most);
+    CAPTURE(r.limit);
     std::uint64_t out = 4711;
-    CHECK(strings::parse_number(r.s, r.most, out) == r.good);
-    CHECK(out == (r.good ? r.value : 4711));
+    CHECK(strings::parse_number(r.s, r.limit, out) == r.valid);
+    CHECK(out == (r.valid ? r.value : 4711));
   }
 }
 
-TEST_CASE("the distance of two words counts changes, additions, losses and swapped neighbours") {
+TEST_CASE("the edit distance counts changes, additions, removals and swaps of adjacent letters") {
   struct row { const char* a; const char* b; std::size_t distance; };
   const row rows[] = {
       {"", "", 0},           {"", "abc", 3},       {"abc", "", 3},        {"abc", "abc", 0},
@@ -172,7 +172,7 @@ TEST_CASE("the distance of two words counts changes, additions, losses and swapp
   }
 }
 
-TEST_CASE("the nearest word is the one meant, or none") {
+TEST_CASE("closest_match returns the most similar word, or nothing") {
   const std::vector<std::string_view> verbs = {"install", "remove", "start", "stop", "status"};
   CHECK(strings::closest_match("instal", verbs) == "install");
   CHECK(strings::closest_match("INSTLAL", verbs) == "install");
@@ -185,7 +185,7 @@ TEST_CASE("the nearest word is the one meant, or none") {
   CHECK(strings::closest_match("install", {}).empty());
 }
 
-TEST_CASE("a JSON string escapes what JSON wants escaped, and repairs what is no UTF-8") {
+TEST_CASE("a JSON string escapes the characters that JSON requires and replaces malformed UTF-8") {
   CHECK(strings::json_quoted("") == "\"\"");
   CHECK(strings::json_quoted("a\"b\\c/") == R"("a\"b\\c/")");
   CHECK(strings::json_quoted("\n\r\t") == R"("\n\r\t")");
@@ -194,5 +194,5 @@ TEST_CASE("a JSON string escapes what JSON wants escaped, and repairs what is no
   CHECK(strings::json_quoted("\x7F") == "\"\x7F\"");
   CHECK(strings::json_quoted("Z\xC3\xBCrich \xF0\x9F\x98\x80") == "\"Z\xC3\xBCrich \xF0\x9F\x98\x80\"");
   CHECK(strings::json_quoted("a\xFFz") == "\"a" + replacement + "z\"");
-  CHECK(strings::json_quoted("\xE2\x82") == "\"" + times(2) + "\"");
+  CHECK(strings::json_quoted("\xE2\x82") == "\"" + replacements(2) + "\"");
 }

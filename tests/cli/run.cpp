@@ -136,7 +136,7 @@ TEST_CASE("a usage error is one line with a suggestion, and exit code 2") {
       {{"start", "--prot", "1"}, "--prot"},
       {{"install", "--port", "70000"}, "a port is a number from 0 to 65535"},
       {{"install", "--port"}, "--port needs a value"},
-      {{"status", "now"}, "'status' takes no argument 'now'"},
+      {{"status", "now"}, "'status' does not accept the argument 'now'"},
       {{"help", "fly"}, "unknown verb 'fly'"},
   };
   for (const auto& one : cases) {
@@ -297,7 +297,7 @@ TEST_CASE("settings that are given at install stay with the service, and config 
   CHECK(m.err == "hello: --set greting: there is no setting 'greting'; did you mean 'greeting'?\n");
   CHECK(m.run(greets, {"install", "--set", "count=many"}) == 2);
   CHECK(m.run(greets, {"install", "--set", "token=s3cret"}) == 2);
-  CHECK(has(m.err, "a command line is no place for one"));
+  CHECK(has(m.err, "is a secret and is not accepted on a command line"));
   CHECK(m.run(greets, {"install", "--env", "hello_token=s3cret"}) == 2);
   CHECK(has(m.err, "--env HELLO_TOKEN: 'token' is a secret"));
   CHECK_FALSE(has(m.err, "s3cret"));
@@ -321,7 +321,7 @@ TEST_CASE("reload looks at the settings file first, and does not send the servic
   CHECK(m.run(counts, {"reload"}) == 13);
   winsvc::os::remove_file(path);
   CHECK(m.out.empty());
-  CHECK(has(m.err, ".ini:1': 'count' takes a whole number, and 'many' is none (13); the service was not told to reload\n"));
+  CHECK(has(m.err, ".ini:1': 'count' must be a whole number, but is 'many' (13); the service was not told to reload\n"));
 }
 
 TEST_CASE("config --init writes the settings file, once") {
@@ -426,8 +426,8 @@ TEST_CASE("who refuses the elevation is told so, and one that cannot be had leav
   m.elevation = winsvc::os::sys_failure(1223);
   CHECK(m.run({"install"}) == winsvc::os::exit_code(1223));
   CHECK(m.err ==
-        "hello: install 'hello': the elevation was refused (1223); say yes to the question, or run from an elevated "
-        "prompt\n");
+        "hello: install 'hello': the elevation was refused (1223); accept the elevation request, or run from an "
+        "elevated prompt\n");
   m.elevation = winsvc::os::sys_failure(50);
   CHECK(m.run({"install"}) == 5);
   CHECK(m.err == "hello: install 'hello': access denied (5); run from an elevated prompt\n");

@@ -37,7 +37,7 @@ TEST_CASE("remove deletes a stopped service, waits until it is gone, and takes i
 
   CHECK(sentence(d.remove(patient(10s))) == "done");
 
-  CHECK(d.scm.socket_api == calls{"open_manager(0x1)", "open_service(hello, 0x1002d)", "query_config()",
+  CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x1002d)", "query_config()",
                              "account_sid(NT SERVICE\\hello)", "control_service(1)", "delete_service()",
                              "open_manager(0x1)", "open_service(hello, 0x4)", "remove_event_source(hello)",
                              "query_folder_security(C:\\apps)"});
@@ -104,7 +104,7 @@ TEST_CASE("start waits until the service runs, and shows its address") {
 
   CHECK(sentence(d.start(patient(60s))) == "done");
 
-  CHECK(d.scm.socket_api == calls{"open_manager(0x1)", "open_service(hello, 0x14)", "start_service()", "query_status()",
+  CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x14)", "start_service()", "query_status()",
                              "query_status()", "query_status()"});
   CHECK(d.said == "started 'hello': http://127.0.0.1:5001\n");
 }
@@ -137,7 +137,7 @@ TEST_CASE("a start that fails is told in the service's own words where it left s
       {failed_with(10048), "listen on '127.0.0.1:5001': the port is taken by pid 7 (10048)", 10048,
        "start 'hello': listen on '127.0.0.1:5001': the port is taken by pid 7 (10048)"},
       {failed_with(10048), nullptr, 10048,
-       "start 'hello': the port is taken (10048); stop that program, or choose another port with --port"},
+       "start 'hello': the port is taken (10048); stop the program that uses it, or choose another port with --port"},
       {failed_with(1066, 77), "no", 77, "start 'hello': no (77)"},
       {failed_with(0), nullptr, 1053, "start 'hello': it stopped as soon as it had started (1053); read its log"},
   };
@@ -162,8 +162,8 @@ TEST_CASE("a start that is refused says why") {
       {"start_service", 1058,
        "start 'hello': the service is disabled (1058); install it with --startup auto or --startup manual"},
       {"start_service", 1069,
-       "start 'hello': the account could not log on (1069); give its password anew with update --username ACCOUNT, which "
-       "also gives the right to log on as a service"},
+       "start 'hello': the account could not log on (1069); set its password with update --username ACCOUNT, which "
+       "also grants the right to log on as a service"},
       {"open_manager", 50,
        "start 'hello': services are a thing of Windows (50); 'debug' serves in the terminal on every system"},
   };
@@ -192,7 +192,7 @@ TEST_CASE("a start that makes progress is waited for to the limit, one that stal
   const auto done = busy.start(patient(100s));
   REQUIRE(!done);
   CHECK(done.error().code == 1460);
-  CHECK(done.error().hint == "look with the status verb; allow more with --wait SECONDS");
+  CHECK(done.error().hint == "check it with 'status'; allow more time with --wait SECONDS");
   CHECK(busy.time.now() - began >= 100s);
   CHECK(busy.time.now() - began < 102s);
 }
@@ -205,7 +205,7 @@ TEST_CASE("stop waits until the service has stopped") {
 
   CHECK(sentence(d.stop(patient(60s))) == "done");
 
-  CHECK(d.scm.socket_api == calls{"open_manager(0x1)", "open_service(hello, 0x2c)", "query_status()", "control_service(1)",
+  CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x2c)", "query_status()", "control_service(1)",
                              "query_status()", "query_status()", "query_status()"});
   CHECK(d.said == "stopped 'hello'\n");
 }
@@ -249,7 +249,7 @@ TEST_CASE("a stop that is refused says why") {
        "stop 'hello': other services that depend on it are running (1051); stop them first, or add --force"},
       {"control_service", 5, "stop 'hello': access denied (5); run from an elevated prompt"},
       {"control_service", 1061,
-       "stop 'hello': the service cannot take a control now (1061); wait until it has started or stopped, then try "
+       "stop 'hello': the service cannot accept a control now (1061); wait until it has started or stopped, then try "
        "again"},
       {"open_service", 1060, "stop 'hello': it is not installed (1060); install it first"},
   };
@@ -269,7 +269,7 @@ TEST_CASE("status of a running service, for a person and for a machine") {
   const auto r = d.status();
 
   REQUIRE(r);
-  CHECK(d.scm.socket_api == calls{"open_manager(0x1)", "open_service(hello, 0x5)", "query_status()", "query_config()"});
+  CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x5)", "query_status()", "query_config()"});
   CHECK(winsvc::host::status_exit(*r) == 0);
   CHECK(winsvc::host::status_text(*r) ==
         "hello: running, pid 42, since 2026-01-31T08:05:09.250Z\n"
@@ -326,9 +326,9 @@ TEST_CASE("status tells where what is installed is not what the program would in
 
   r->drift = d.run([](winsvc::host::verb_context& context) { return winsvc::host::drift_lines(context); });
 
-  CHECK(status_text(*r).find("  drift    startup is auto, would be manual\n") != std::string::npos);
+  CHECK(status_text(*r).find("  drift    startup is auto, expected manual\n") != std::string::npos);
   CHECK(status_text(*r).find("           update mends it\n") != std::string::npos);
-  CHECK(status_json(*r).find("\"drift\":[\"startup is auto, would be manual\",") != std::string::npos);
+  CHECK(status_json(*r).find("\"drift\":[\"startup is auto, expected manual\",") != std::string::npos);
   d.scm.fail_with["open_manager"] = 5;
   CHECK(d.run([](winsvc::host::verb_context& context) { return winsvc::host::drift_lines(context); }).empty());
 }
@@ -437,7 +437,7 @@ TEST_CASE("start passes its arguments on, and says so when they cannot reach it"
   command c;
   c.arguments = {"--fast", "a b"};
   CHECK(sentence(d.start(c)) == "done");
-  CHECK(d.scm.socket_api[2] == "start_service(--fast a b)");
+  CHECK(d.scm.calls[2] == "start_service(--fast a b)");
 
   bench running;
   running.installed(state::running);
@@ -520,7 +520,7 @@ TEST_CASE("with --force dependents are stopped in the order that the SCM gives, 
 
   CHECK(sentence(d.stop(forced())) == "done");
 
-  CHECK(d.scm.socket_api ==
+  CHECK(d.scm.calls ==
         calls{"open_manager(0x1)", "open_service(hello, 0x2c)", "query_status()", "control_service(1)", "query_status()",
               "active_dependents()",
               "open_manager(0x1)", "open_service(shop, 0x24)", "control_service(1)", "query_status()", "query_status()",
@@ -552,7 +552,7 @@ TEST_CASE("restart stops and starts, with its arguments, and brings back the dep
         "stopped 'shop', which depends on it\nstopped 'web', which depends on it\nstopped 'hello'\nstarted 'hello'\n"
         "started 'web' again\nstarted 'shop' again\n");
   std::vector<std::string> starts;
-  for (const auto& call : d.scm.socket_api) {
+  for (const auto& call : d.scm.calls) {
     if (call.rfind("start_service", 0) == 0) starts.push_back(call);
   }
   CHECK(starts == calls{"start_service(anew)", "start_service()", "start_service()"});

@@ -1,4 +1,4 @@
-// From the words of the command line to what is asked, by the tables.
+// Command-line parser.
 #include "winsvc/commandline/command.hpp"
 
 #include <doctest/doctest.h>
@@ -10,12 +10,12 @@ using words = std::vector<std::string>;
 
 namespace {
 
-/// A value that the option takes.
-std::string sample(const option_info& o) {
+/// Returns a value that the option accepts.
+std::string sample_value(const option_info& o) {
   switch (o.id) {
     case option::startup: return "manual";
     case option::display_name: return "Hello service";
-    case option::description: return "Says hello";
+    case option::description: return "Greets the network";
     case option::username: return "CORP\\anna";
     case option::depends: return "tcpip,+net";
     case option::recovery: return "restart/5s,none";
@@ -25,7 +25,7 @@ std::string sample(const option_info& o) {
     case option::allow_control: return "CORP\\operators";
     case option::host: return "0.0.0.0";
     case option::port: return "5001";
-    case option::set: return "greeting=hi=there";
+    case option::set: return "greeting=hi=all";
     case option::unset: return "store.path";
     case option::config: return "C:\\data\\hello.ini";
     case option::lines: return "50";
@@ -42,11 +42,12 @@ std::string sample(const option_info& o) {
 
 using pairs = std::vector<std::pair<std::string, std::string>>;
 
-bool applied(const command& c, option o) {
+/// True if the option has its sample value in the command.
+bool is_applied(const command& c, option o) {
   switch (o) {
     case option::startup: return c.startup == winsvc::startup::manual;
     case option::display_name: return c.display_name == "Hello service";
-    case option::description: return c.description == "Says hello";
+    case option::description: return c.description == "Greets the network";
     case option::username: return c.username == "CORP\\anna";
     case option::password_stdin: return c.password_stdin;
     case option::depends: return c.depends_on == words{"tcpip", "+net"};
@@ -57,7 +58,7 @@ bool applied(const command& c, option o) {
     case option::allow_control: return c.allow_control == words{"CORP\\operators"};
     case option::host: return c.launch.host == "0.0.0.0";
     case option::port: return c.launch.port == 5001;
-    case option::set: return c.launch.settings == pairs{{"greeting", "hi=there"}};
+    case option::set: return c.launch.settings == pairs{{"greeting", "hi=all"}};
     case option::unset: return c.launch.unset_settings == words{"store.path"};
     case option::config: return c.launch.config == "C:\\data\\hello.ini";
     case option::init: return c.init;
@@ -81,46 +82,47 @@ bool applied(const command& c, option o) {
   return false;
 }
 
-/// The verb's words, and what it cannot do without.
-words alone(const std::string& verb) {
+/// Returns the verb with the arguments that it requires.
+words minimal(const std::string& verb) {
   if (strings::equal_nocase(verb, "level")) return {verb, "warn"};
   return strings::equal_nocase(verb, "control") ? words{verb, "200"} : words{verb};
 }
-words with(words first, const words& more) {
-  first.insert(first.end(), more.begin(), more.end());
+words joined(words first, const words& second) {
+  first.insert(first.end(), second.begin(), second.end());
   return first;
 }
 
-std::string shouted(std::string_view s) {
+std::string upper_case(std::string_view s) {
   std::string out(s);
   for (char& c : out) c = strings::to_upper(c);
   return out;
 }
 
-std::string sentence(const words& w) {
-  const auto result = parse_command(w);
+/// Returns the error message, or "accepted".
+std::string error_text(const words& arguments) {
+  const auto result = parse_command(arguments);
   if (result) return "accepted";
-  CHECK(result.error().code == 0);  // a usage error is ours, and the exit code 2 is given above
+  CHECK(result.error().code == 0);  // a usage error has no system code; the caller returns exit code 2
   return result.error().to_string();
 }
 
-bool holds(const std::string& s, std::string_view part) { return s.find(part) != std::string::npos; }
+bool contains(const std::string& s, std::string_view part) { return s.find(part) != std::string::npos; }
 
 }  // namespace
 
-TEST_CASE("every verb takes the options that the table gives it, in both forms and any case, and no other") {
+TEST_CASE("every verb accepts only its options in the table, in both forms and in any case") {
   for (const auto& v : verb_table) {
     for (const auto& o : option_table) {
       CAPTURE(v.word);
       CAPTURE(o.word);
-      const std::string verb(v.word), option(o.word), value = sample(o);
+      const std::string verb(v.word), option(o.word), value = sample_value(o);
       std::vector<words> forms;
-      for (const std::string& as : {option, shouted(option)}) {
+      for (const std::string& spelling : {option, upper_case(option)}) {
         if (o.value.empty()) {
-          forms.push_back(with(alone(verb), {as}));
+          forms.push_back(joined(minimal(verb), {spelling}));
         } else {
-          forms.push_back(with(alone(verb), {as, value}));
-          forms.push_back(with(alone(shouted(verb)), {as + "=" + value}));
+          forms.push_back(joined(minimal(verb), {spelling, value}));
+          forms.push_back(joined(minimal(upper_case(verb)), {spelling + "=" + value}));
         }
       }
       for (const auto& form : forms) {
@@ -128,29 +130,29 @@ TEST_CASE("every verb takes the options that the table gives it, in both forms a
         if ((o.verbs & verb_bit(v.id)) != 0) {
           REQUIRE(result);
           CHECK(result->verb == v.id);
-          CHECK(applied(*result, o.id));
+          CHECK(is_applied(*result, o.id));
         } else {
           REQUIRE_FALSE(result);
           CHECK(result.error().code == 0);
-          CHECK(holds(result.error().message, "takes no option"));
-          CHECK(holds(result.error().hint, "help " + verb));
+          CHECK(contains(result.error().message, "does not accept the option"));
+          CHECK(contains(result.error().hint, "help " + verb));
         }
       }
     }
   }
 }
 
-TEST_CASE("every verb is known by its words in any case, and alone asks for nothing more") {
+TEST_CASE("every verb is accepted by name and alias in any case, and sets no option") {
   for (const auto& v : verb_table) {
     for (const std::string_view word : {v.word, v.aliases}) {
       if (word.empty()) continue;
-      for (const std::string& spelled : {std::string(word), shouted(word)}) {
-        const auto result = parse_command(alone(spelled));
+      for (const std::string& spelling : {std::string(word), upper_case(word)}) {
+        const auto result = parse_command(minimal(spelling));
         REQUIRE(result);
         CHECK(result->verb == v.id);
         CHECK_FALSE(result->no_arguments);
         CHECK_FALSE(result->topic);
-        for (const auto& o : option_table) CHECK_FALSE(applied(*result, o.id));
+        for (const auto& o : option_table) CHECK_FALSE(is_applied(*result, o.id));
         CHECK_FALSE(result->launch.host);
         CHECK_FALSE(result->launch.port);
         CHECK_FALSE(result->startup);
@@ -162,14 +164,14 @@ TEST_CASE("every verb is known by its words in any case, and alone asks for noth
   }
 }
 
-TEST_CASE("no words at all is help, marked as bare") {
+TEST_CASE("an empty command line is help, with no_arguments set") {
   const auto result = parse_command({});
   REQUIRE(result);
   CHECK(result->verb == verb::help);
   CHECK(result->no_arguments);
 }
 
-TEST_CASE("options come in any number and order, and the last one counts") {
+TEST_CASE("options are accepted in any number and order, and the last value wins") {
   const auto result = parse_command({"install", "--port", "1", "--host=::1", "--startup", "Delayed", "--port=2",
                                   "--display-name", "A = B", "--description="});
   REQUIRE(result);
@@ -181,7 +183,7 @@ TEST_CASE("options come in any number and order, and the last one counts") {
   CHECK(*parse_command({"install", "--description=a=b"})->description == "a=b");
 }
 
-TEST_CASE("help is asked for in every way that people ask for it") {
+TEST_CASE("every usual spelling of help is accepted") {
   for (const std::string word : {"help", "HELP", "--help", "--Help", "-h", "-H", "/?", "-?"}) {
     CAPTURE(word);
     const auto result = parse_command({word});
@@ -190,40 +192,40 @@ TEST_CASE("help is asked for in every way that people ask for it") {
     CHECK_FALSE(result->topic);
   }
   for (const auto& v : verb_table) {
-    for (const words& w :
+    for (const words& arguments :
          {words{"help", std::string(v.word)}, words{std::string(v.word), "--help"}, words{std::string(v.word), "-h"},
           words{std::string(v.word), "/?"}, words{std::string(v.word), "-?"}, words{std::string(v.word), "--HELP"}}) {
-      CAPTURE(strings::join(w, " "));
-      const auto result = parse_command(w);
+      CAPTURE(strings::join(arguments, " "));
+      const auto result = parse_command(arguments);
       REQUIRE(result);
       CHECK(result->verb == verb::help);
       CHECK(result->topic == v.id);
     }
   }
-  const auto behind = parse_command({"install", "--port", "80", "--help"});
-  REQUIRE(behind);
-  CHECK(behind->topic == verb::install);
+  const auto help_last = parse_command({"install", "--port", "80", "--help"});
+  REQUIRE(help_last);
+  CHECK(help_last->topic == verb::install);
   CHECK(parse_command({"--version"})->verb == verb::version);
   CHECK(parse_command({"--VERSION"})->verb == verb::version);
 }
 
-TEST_CASE("an unknown word suggests the nearest, or where to look") {
-  CHECK(sentence({"instal"}) == "unknown verb 'instal'; did you mean 'install'?");
-  CHECK(sentence({"STRAT"}) == "unknown verb 'STRAT'; did you mean 'start'?");
-  CHECK(sentence({"banana"}) == "unknown verb 'banana'; 'help' lists the verbs");
-  CHECK(sentence({"run-servic"}) == "unknown verb 'run-servic'; 'help' lists the verbs");  // no word for a person
-  CHECK(sentence({""}) == "unknown verb ''; 'help' lists the verbs");
-  CHECK(sentence({"help", "instal"}) == "unknown verb 'instal'; did you mean 'install'?");
-  CHECK(sentence({"install", "--prot", "80"}) == "unknown option '--prot'; did you mean '--port'?");
-  CHECK(sentence({"install", "--prot=80"}) == "unknown option '--prot'; did you mean '--port'?");
-  CHECK(sentence({"install", "--banana"}) == "unknown option '--banana'; 'help install' lists the options");
-  CHECK(sentence({"install", "--"}) == "unknown option '--'; 'help install' lists the options");
-  // An option that this verb does not take is never suggested.
-  CHECK(sentence({"version", "--jsn"}) == "unknown option '--jsn'; 'help version' lists the options");
+TEST_CASE("an unknown word suggests the nearest known word, or the help") {
+  CHECK(error_text({"instal"}) == "unknown verb 'instal'; did you mean 'install'?");
+  CHECK(error_text({"STRAT"}) == "unknown verb 'STRAT'; did you mean 'start'?");
+  CHECK(error_text({"banana"}) == "unknown verb 'banana'; 'help' lists the verbs");
+  CHECK(error_text({"run-servic"}) == "unknown verb 'run-servic'; 'help' lists the verbs");  // a hidden verb
+  CHECK(error_text({""}) == "unknown verb ''; 'help' lists the verbs");
+  CHECK(error_text({"help", "instal"}) == "unknown verb 'instal'; did you mean 'install'?");
+  CHECK(error_text({"install", "--prot", "80"}) == "unknown option '--prot'; did you mean '--port'?");
+  CHECK(error_text({"install", "--prot=80"}) == "unknown option '--prot'; did you mean '--port'?");
+  CHECK(error_text({"install", "--banana"}) == "unknown option '--banana'; 'help install' lists the options");
+  CHECK(error_text({"install", "--"}) == "unknown option '--'; 'help install' lists the options");
+  // An option that this verb does not accept is never suggested.
+  CHECK(error_text({"version", "--jsn"}) == "unknown option '--jsn'; 'help version' lists the options");
 }
 
-TEST_CASE("a value that an option does not take is refused, with what it takes") {
-  struct row { words w; const char* hint; };
+TEST_CASE("an invalid value of an option is rejected with a hint for valid values") {
+  struct row { words arguments; const char* hint; };
   const row rows[] = {
       {{"install", "--port", "-1"}, "a port is a number from 0 to 65535"},
       {{"install", "--port", "65536"}, "a port is a number from 0 to 65535"},
@@ -231,14 +233,14 @@ TEST_CASE("a value that an option does not take is refused, with what it takes")
       {{"install", "--port", ""}, "a port is a number from 0 to 65535"},
       {{"install", "--port=http"}, "a port is a number from 0 to 65535"},
       {{"install", "--port", "--host"}, "a port is a number from 0 to 65535"},
-      {{"debug", "--host="}, "give an address"},
+      {{"debug", "--host="}, "write an address"},
       {{"install", "--startup", "boot"}, "auto|delayed|manual|disabled"},
-      {{"start", "--wait", "soon"}, "give seconds"},
-      {{"start", "--wait=-1"}, "give seconds"},
+      {{"start", "--wait", "soon"}, "write a time in seconds"},
+      {{"start", "--wait=-1"}, "write a time in seconds"},
       {{"install", "--display-name", std::string(257, 'x')}, "shorten it"},
       {{"install", "--username", ""}, "DOMAIN\\name"},
-      {{"install", "--depends", "a,,b"}, "commas between them"},
-      {{"install", "--depends", "a,+"}, "commas between them"},
+      {{"install", "--depends", "a,,b"}, "separated by commas"},
+      {{"install", "--depends", "a,+"}, "separated by commas"},
       {{"install", "--recovery", "reboot/5s"}, "restart/5s,restart/1m,none"},
       {{"install", "--recovery", "restart/50d"}, "restart/5s,restart/1m,none"},
       {{"install", "--recovery-reset", "500ms"}, "whole seconds"},
@@ -252,49 +254,49 @@ TEST_CASE("a value that an option does not take is refused, with what it takes")
       {{"start", "--elevated", ""}, "write --elevated PIPE"},
   };
   for (const auto& r : rows) {
-    CAPTURE(strings::join(r.w, " "));
-    const auto result = parse_command(r.w);
+    CAPTURE(strings::join(r.arguments, " "));
+    const auto result = parse_command(r.arguments);
     REQUIRE_FALSE(result);
-    CHECK(holds(result.error().hint, r.hint));
+    CHECK(contains(result.error().hint, r.hint));
   }
-  CHECK(sentence({"install", "--port", "-1"}) == "--port does not take '-1'; a port is a number from 0 to 65535");
+  CHECK(error_text({"install", "--port", "-1"}) == "--port does not accept '-1'; a port is a number from 0 to 65535");
   CHECK(*parse_command({"install", "--port", "0"})->launch.port == 0);
   CHECK(*parse_command({"install", "--port", "65535"})->launch.port == 65535);
 }
 
-TEST_CASE("a usage error has no system code, whatever was wrong") {
-  CHECK(sentence({"install", "--display-name", std::string(257, 'x')}) ==
+TEST_CASE("a usage error has no system code") {
+  CHECK(error_text({"install", "--display-name", std::string(257, 'x')}) ==
         "--display-name: it is longer than 256 characters; shorten it");
   CHECK(parse_command({"install", "--display-name", std::string(256, 'x')}));
 }
 
-TEST_CASE("a missing value, a value too many, and a stray word are named") {
-  CHECK(sentence({"install", "--port"}) == "--port needs a value; write --port N");
-  CHECK(sentence({"stop", "--no-wait=1"}) == "--no-wait takes no value; write it alone");
-  CHECK(sentence({"status", "--json="}) == "--json takes no value; write it alone");
-  CHECK(sentence({"install", "hello"}) ==
-        "'install' takes no argument 'hello'; options begin with --; 'help install' lists them");
-  CHECK(sentence({"install", ""}) ==
-        "'install' takes no argument ''; options begin with --; 'help install' lists them");
-  CHECK(sentence({"install", "-"}) ==
-        "'install' takes no argument '-'; options begin with --; 'help install' lists them");
-  CHECK(sentence({"help", "install", "remove"}) ==
-        "'help' takes no argument 'remove'; options begin with --; 'help help' lists them");
+TEST_CASE("a missing value, an extra value and an unexpected argument are reported") {
+  CHECK(error_text({"install", "--port"}) == "--port needs a value; write --port N");
+  CHECK(error_text({"stop", "--no-wait=1"}) == "--no-wait does not accept a value; write it without '='");
+  CHECK(error_text({"status", "--json="}) == "--json does not accept a value; write it without '='");
+  CHECK(error_text({"install", "hello"}) ==
+        "'install' does not accept the argument 'hello'; options begin with --; 'help install' lists them");
+  CHECK(error_text({"install", ""}) ==
+        "'install' does not accept the argument ''; options begin with --; 'help install' lists them");
+  CHECK(error_text({"install", "-"}) ==
+        "'install' does not accept the argument '-'; options begin with --; 'help install' lists them");
+  CHECK(error_text({"help", "install", "remove"}) ==
+        "'help' does not accept the argument 'remove'; options begin with --; 'help help' lists them");
 }
 
-TEST_CASE("waiting is given in seconds or with a unit") {
+TEST_CASE("the wait time is given in seconds or with a unit") {
   CHECK(parse_command({"start", "--wait", "5"})->wait == 5s);
   CHECK(parse_command({"start", "--wait=2m"})->wait == 2min);
   CHECK(parse_command({"remove", "--wait", "0"})->wait == 0s);
 }
 
-TEST_CASE("lists of services are cut at commas, and the empty text is no service") {
+TEST_CASE("a list of services is separated by commas, and an empty text is an empty list") {
   CHECK(parse_command({"install", "--depends", " a , +b ,c"})->depends_on == words{"a", "+b", "c"});
   CHECK(parse_command({"install", "--depends", ""})->depends_on == words{});
   CHECK_FALSE(parse_command({"install"})->depends_on);
 }
 
-TEST_CASE("options that may be repeated are all kept, in their order") {
+TEST_CASE("all values of a repeatable option are kept, in their order") {
   const auto result = parse_command({"install", "--env", "A=1", "--env=B=", "--env", "A=2", "--allow-control", "x",
                                   "--allow-control=y"});
   REQUIRE(result);
@@ -302,7 +304,7 @@ TEST_CASE("options that may be repeated are all kept, in their order") {
   CHECK(result->allow_control == words{"x", "y"});
 }
 
-TEST_CASE("what stands behind -- is for the start hooks, whatever it looks like") {
+TEST_CASE("all arguments after -- are for the start hooks, even if they look like options") {
   for (const std::string verb : {"start", "restart"}) {
     const auto result = parse_command({verb, "--wait", "5", "--", "--port", "80", "", "--", "help", "/?"});
     REQUIRE(result);
@@ -310,36 +312,36 @@ TEST_CASE("what stands behind -- is for the start hooks, whatever it looks like"
     CHECK(result->arguments == words{"--port", "80", "", "--", "help", "/?"});
     CHECK(parse_command({verb, "--"})->arguments.empty());
   }
-  CHECK(sentence({"stop", "--", "x"}) == "unknown option '--'; 'help stop' lists the options");
-  CHECK(sentence({"start", "x"}) ==
-        "'start' takes no argument 'x'; options begin with --; 'help start' lists them");
+  CHECK(error_text({"stop", "--", "x"}) == "unknown option '--'; 'help stop' lists the options");
+  CHECK(error_text({"start", "x"}) ==
+        "'start' does not accept the argument 'x'; options begin with --; 'help start' lists them");
 }
 
-TEST_CASE("control takes a number from 128 to 255, and nothing else") {
+TEST_CASE("control accepts only a number from 128 to 255") {
   CHECK(parse_command({"control", "128"})->control == 128);
-  CHECK(parse_command({"control", "--wait=1", "255"}).error().message == "'control' takes no option --wait");
+  CHECK(parse_command({"control", "--wait=1", "255"}).error().message == "'control' does not accept the option --wait");
   CHECK(parse_command({"CONTROL", "255"})->control == 255);
   for (const std::string word : {"0", "1", "127", "256", "200x", "-200", "4294967496", "reload"}) {
     CAPTURE(word);
     CHECK_FALSE(parse_command({"control", word}));
   }
-  CHECK(sentence({"control", "127"}) == "'127' is no control of a service's own; they are 128 to 255");
-  CHECK(sentence({"control"}) == "'control' needs a number; write control N, N being 128 to 255");
-  CHECK(holds(sentence({"control", "200", "201"}), "takes no argument '201'"));
+  CHECK(error_text({"control", "127"}) == "'127' is not a custom control; use 128 to 255");
+  CHECK(error_text({"control"}) == "'control' needs a number; write control N, where N is 128 to 255");
+  CHECK(contains(error_text({"control", "200", "201"}), "does not accept the argument '201'"));
   CHECK(parse_command({"control", "--help"})->topic == verb::control);
 }
 
-TEST_CASE("a password is not taken from a command line, and the sentence says where it comes from") {
-  for (const words& w : {words{"install", "--password", "secret"}, words{"install", "--password=secret"},
+TEST_CASE("a password on the command line is rejected, and the error names the alternatives") {
+  for (const words& arguments : {words{"install", "--password", "secret"}, words{"install", "--password=secret"},
                          words{"--username", "anna", "--password", "secret", "install"}}) {
-    CHECK(sentence(w) ==
-          "there is no --password: a command line is no place for a password: every user of the machine can read it; "
-          "leave it out, and a prompt asks; or pipe it in, with --password-stdin");
+    CHECK(error_text(arguments) ==
+          "--password is not supported: every user of this machine can read command lines; "
+          "omit it to be prompted for the password, or pipe it in with --password-stdin");
   }
-  CHECK(holds(sentence({"install", "--interactive"}), "no desktop since Windows Vista"));
+  CHECK(contains(error_text({"install", "--interactive"}), "no desktop since Windows Vista"));
 }
 
-TEST_CASE("options may stand before the verb, as pywin32 has them") {
+TEST_CASE("options may precede the verb, as in pywin32") {
   const auto result = parse_command({"--startup", "auto", "--username=anna", "--start", "install", "--port", "80"});
   REQUIRE(result);
   CHECK(result->verb == verb::install);
@@ -348,30 +350,32 @@ TEST_CASE("options may stand before the verb, as pywin32 has them") {
   CHECK(result->start_after);
   CHECK(result->launch.port == 80);
   CHECK(parse_command({"--wait", "5", "start"})->wait == 5s);
-  CHECK(parse_command({"--display-name", "install", "update"})->verb == verb::update);  // a value is no verb
-  CHECK(sentence({"--wait", "5"}) == "unknown verb '--wait'; 'help' lists the verbs");
-  CHECK(sentence({"--wait"}) == "unknown verb '--wait'; 'help' lists the verbs");
-  CHECK(sentence({"--", "start"}) == "unknown verb '--'; 'help' lists the verbs");
+  CHECK(parse_command({"--display-name", "install", "update"})->verb == verb::update);  // a value is not a verb
+  CHECK(error_text({"--wait", "5"}) == "unknown verb '--wait'; 'help' lists the verbs");
+  CHECK(error_text({"--wait"}) == "unknown verb '--wait'; 'help' lists the verbs");
+  CHECK(error_text({"--", "start"}) == "unknown verb '--'; 'help' lists the verbs");
   CHECK(parse_command({"--help", "install"})->verb == verb::help);
   CHECK(parse_command({"--help", "install"})->topic == verb::install);
 }
 
-TEST_CASE("hidden options are taken, and neither shown nor suggested") {
+TEST_CASE("hidden options are accepted, but neither shown nor suggested") {
   CHECK(parse_command({"install", "--elevated", "p"})->elevated == "p");
-  CHECK(sentence({"install", "--elevate"}) == "unknown option '--elevate'; did you mean '--no-elevate'?");
-  CHECK_FALSE(holds(help_text("app", verb::start), "--argument"));
+  CHECK(error_text({"install", "--elevate"}) == "unknown option '--elevate'; did you mean '--no-elevate'?");
+  CHECK_FALSE(contains(help_text("app", verb::start), "--argument"));
 }
 
-TEST_CASE("the elevated process is asked for the same, also where an option is put at the end") {
-  struct row { words asked; words elevated; };
+TEST_CASE("the elevated process gets the same command, even if an option is appended") {
+  struct row { words arguments; words elevated; };
   const row rows[] = {
       {{"install", "--port", "80"}, {"install", "--port", "80"}},
       {{"start", "--wait", "5", "--"}, {"start", "--wait", "5"}},
-      {{"start", "--", "a b", "", "--", "-x"}, {"start", "--argument=a b", "--argument=", "--argument=--", "--argument=-x"}},
+      {{"start", "--", "a b", "", "--", "-x"},
+       {"start", "--argument=a b", "--argument=", "--argument=--", "--argument=-x"}},
   };
   for (const auto& r : rows) {
-    CHECK(elevated_arguments(r.asked) == r.elevated);
-    const auto parent = parse_command(r.asked), child = parse_command(with(elevated_arguments(r.asked), {"--elevated", "p"}));
+    CHECK(elevated_arguments(r.arguments) == r.elevated);
+    const auto parent = parse_command(r.arguments);
+    const auto child = parse_command(joined(elevated_arguments(r.arguments), {"--elevated", "p"}));
     REQUIRE(parent);
     REQUIRE(child);
     CHECK(child->arguments == parent->arguments);
@@ -380,17 +384,17 @@ TEST_CASE("the elevated process is asked for the same, also where an option is p
   }
 }
 
-TEST_CASE("what an ImagePath says is read back, pair by pair") {
-  const launch_options all{"blue", "::1", 80, 90s};
-  const auto back = launch_options_of(image_path("C:\\My tools\\app.exe", all));
-  CHECK(back.instance == all.instance);
-  CHECK(back.host == all.host);
-  CHECK(back.port == all.port);
-  CHECK(back.preshutdown == all.preshutdown);
+TEST_CASE("the options in an ImagePath are parsed again, one by one") {
+  const launch_options options{"blue", "::1", 80, 90s};
+  const auto parsed = launch_options_of(image_path("C:\\My tools\\app.exe", options));
+  CHECK(parsed.instance == options.instance);
+  CHECK(parsed.host == options.host);
+  CHECK(parsed.port == options.port);
+  CHECK(parsed.preshutdown == options.preshutdown);
 
-  launch_options more;
-  more.config = "C:\\My data\\hello.ini";
-  more.settings = {{"greeting", "say \"hi\" = now"}, {"empty", ""}};
-  CHECK(launch_options_of(image_path("C:\\app.exe", more)).config == more.config);
-  CHECK(launch_options_of(image_path("C:\\app.exe", more)).settings == more.settings);
+  launch_options settings;
+  settings.config = "C:\\My data\\hello.ini";
+  settings.settings = {{"greeting", "a \"quoted\" = text"}, {"empty", ""}};
+  CHECK(launch_options_of(image_path("C:\\app.exe", settings)).config == settings.config);
+  CHECK(launch_options_of(image_path("C:\\app.exe", settings)).settings == settings.settings);
 }

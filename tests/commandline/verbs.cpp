@@ -1,4 +1,4 @@
-// The two tables of the command line, and the help that is made of them.
+// Tables of verbs and options, and the help text.
 #include "winsvc/commandline/verbs.hpp"
 
 #include <doctest/doctest.h>
@@ -9,17 +9,17 @@ using namespace winsvc;
 using namespace winsvc::model;
 
 namespace {
-bool holds(const std::string& s, std::string_view part) { return s.find(part) != std::string::npos; }
+bool contains(const std::string& s, std::string_view part) { return s.find(part) != std::string::npos; }
 }  // namespace
 
-TEST_CASE("every verb is in the table once, under words that no other has") {
-  std::set<std::string> message;
+TEST_CASE("each verb is in the table once, with unique names") {
+  std::set<std::string> names;
   std::set<verb> ids;
   for (const auto& r : verb_table) {
     CAPTURE(r.word);
     CHECK(ids.insert(r.id).second);
-    CHECK(message.insert(std::string(r.word)).second);
-    if (!r.aliases.empty()) CHECK(message.insert(std::string(r.aliases)).second);
+    CHECK(names.insert(std::string(r.word)).second);
+    if (!r.aliases.empty()) CHECK(names.insert(std::string(r.aliases)).second);
     CHECK(strings::to_lower(r.word) == r.word);
     CHECK(&info(r.id) == &r);
   }
@@ -30,60 +30,60 @@ TEST_CASE("every verb is in the table once, under words that no other has") {
   }
 }
 
-TEST_CASE("every option is in the table once, has a verb that takes it, and words for it") {
-  std::set<std::string> message;
+TEST_CASE("each option is in the table once and belongs to a verb") {
+  std::set<std::string> names;
   std::uint32_t every_verb = 0;
   for (const auto& r : verb_table) every_verb |= verb_bit(r.id);
   for (const auto& o : option_table) {
     CAPTURE(o.word);
-    CHECK(message.insert(std::string(o.word)).second);
+    CHECK(names.insert(std::string(o.word)).second);
     CHECK((o.word.substr(0, 2) == "--" || (o.word.size() == 2 && o.word[0] == '-')));
     CHECK(strings::to_lower(o.word) == o.word);
     CHECK(o.verbs != 0);
     CHECK((o.verbs & ~every_verb) == 0);
     if (!o.summary.empty()) CHECK(o.summary.back() != '.');
   }
-  for (const auto& o : rejected_options) CHECK(message.insert(std::string(o.word)).second);
+  for (const auto& o : rejected_options) CHECK(names.insert(std::string(o.word)).second);
 }
 
-TEST_CASE("the help of a verb has its options and no other's") {
+TEST_CASE("the help of a verb shows only the options of the verb") {
   for (const auto& r : verb_table) {
     const std::string help = help_text("app", r.id);
     CAPTURE(help);
     CHECK(help.rfind("usage: app " + std::string(r.word), 0) == 0);
     CHECK(help.back() == '\n');
     for (const auto& o : option_table) {
-      const bool taken = (o.verbs & verb_bit(r.id)) != 0 && !o.summary.empty();
-      CHECK(holds(help, "  " + std::string(o.word) + (o.value.empty() ? "\n" : " " + std::string(o.value) + "\n")) ==
-            taken);
-      if (taken) CHECK(holds(help, o.summary));
+      const bool is_accepted = (o.verbs & verb_bit(r.id)) != 0 && !o.summary.empty();
+      const std::string value = o.value.empty() ? "" : " " + std::string(o.value);
+      CHECK(contains(help, "  " + std::string(o.word) + value + "\n") == is_accepted);
+      if (is_accepted) CHECK(contains(help, o.summary));
     }
-    if (!r.details.empty()) CHECK(holds(help, r.details));
+    if (!r.details.empty()) CHECK(contains(help, r.details));
   }
 }
 
-TEST_CASE("the help screen has every verb that a person may use, with its line, and what the app says of itself") {
+TEST_CASE("the help screen shows the description of the app and each verb that is not hidden") {
   const std::string help = help_text("app", "Hello service");
   CHECK(help.rfind("Hello service\n", 0) == 0);
   for (const auto& r : verb_table) {
     CAPTURE(r.word);
     const bool shown = !r.summary.empty();
-    CHECK(holds(help, "\n  " + std::string(r.word) + " ") == shown);
-    if (shown) CHECK(holds(help, r.summary));
+    CHECK(contains(help, "\n  " + std::string(r.word) + " ") == shown);
+    if (shown) CHECK(contains(help, r.summary));
   }
-  CHECK(holds(help, "app help VERB"));
+  CHECK(contains(help, "app help VERB"));
   CHECK(help_text("app", "").rfind("usage: app", 0) == 0);
 }
 
-TEST_CASE("the help of a verb shows what it takes beside options") {
+TEST_CASE("the help of a verb shows its arguments") {
   CHECK(help_text("app", verb::control).rfind("usage: app control [options] N\n", 0) == 0);
   CHECK(help_text("app", verb::start).rfind("usage: app start [options] [-- ARGUMENTS]\n", 0) == 0);
   CHECK(help_text("app", verb::help).rfind("usage: app help [VERB]\n", 0) == 0);
   CHECK(help_text("app", verb::version).rfind("usage: app version\n", 0) == 0);
 }
 
-TEST_CASE("every verb but those that only tell of the program takes an instance, and every one that may be refused a way out") {
-  const auto takes = [](verb v, std::string_view word) {
+TEST_CASE("each verb for a service accepts --instance, and each verb that may need elevation --no-elevate") {
+  const auto accepts = [](verb v, std::string_view word) {
     for (const auto& o : option_table) {
       if (o.word == word) return (o.verbs & verb_bit(v)) != 0;
     }
@@ -91,10 +91,14 @@ TEST_CASE("every verb but those that only tell of the program takes an instance,
   };
   for (const auto& v : verb_table) {
     CAPTURE(v.word);
-    const bool tells = v.id == verb::help || v.id == verb::version || v.id == verb::routes;
-    CHECK(takes(v.id, "--instance") == !tells);
-    CHECK(takes(v.id, "--no-elevate") == takes(v.id, "--elevated"));
-    CHECK(takes(v.id, "--no-elevate") == (!tells && v.id != verb::status && v.id != verb::debug && v.id != verb::config && v.id != verb::logs && v.id != verb::level && v.id != verb::doctor && v.id != verb::why && v.id != verb::run_service));
+    const bool needs_no_service = v.id == verb::help || v.id == verb::version || v.id == verb::routes;
+    constexpr std::uint32_t never_elevated =
+        verb_bits(verb::status, verb::debug, verb::config, verb::logs, verb::level, verb::doctor, verb::why,
+                  verb::run_service);
+    const bool may_elevate = !needs_no_service && (verb_bit(v.id) & never_elevated) == 0;
+    CHECK(accepts(v.id, "--instance") == !needs_no_service);
+    CHECK(accepts(v.id, "--no-elevate") == accepts(v.id, "--elevated"));
+    CHECK(accepts(v.id, "--no-elevate") == may_elevate);
   }
 }
 

@@ -62,7 +62,7 @@ TEST_CASE("what would be installed otherwise is drift, which update mends") {
   p.b.spec.description = "says hello";
   p.b.scm.services["hello"].config.binary = "\"D:\\old\\hello.exe\" run-service";
   p.examine();
-  CHECK(has(p.about("drift"), "binary is \"D:\\old\\hello.exe\" run-service, would be \"C:\\apps\\hello.exe\" "
+  CHECK(has(p.about("drift"), "binary is \"D:\\old\\hello.exe\" run-service, expected \"C:\\apps\\hello.exe\" "
                               "run-service -> update, by the program that is to run\n"));
   CHECK(has(p.about("drift"), "description is "));
   CHECK(has(p.about("path"), "problem: its program is not there: D:\\old\\hello.exe"));
@@ -192,17 +192,17 @@ TEST_CASE("an event source that is not registered is drift, and so is an account
   p.b.scm.accounts = {{"CORP\\anna", "S-1-5-21-7"}};
   p.b.scm.services["hello"].config.account = "CORP\\anna";
   p.examine();
-  CHECK(has(p.about("drift"), "warning: the service has no right of its own to read C:\\apps -> update"));
-  CHECK(has(p.about("drift"), "warning: the service has no right of its own to modify C:\\ProgramData\\hello -> update"));
+  CHECK(has(p.about("drift"), "warning: the service SID has no right to read C:\\apps -> update"));
+  CHECK(has(p.about("drift"), "warning: the service SID has no right to modify C:\\ProgramData\\hello -> update"));
   CHECK(has(p.about("drift"), "warning: its event source is not registered -> update"));
-  CHECK(has(p.about("drift"), "problem: its account may not log on as a service -> update"));
+  CHECK(has(p.about("drift"), "problem: its account has no right to log on as a service -> update"));
 
   CHECK(sentence(p.b.update()) == "done");
   CHECK(p.b.scm.event_sources.count("hello") == 1);
   CHECK(p.b.scm.logon_rights.count("S-1-5-21-7") == 1);
   p.examine();
   CHECK_FALSE(has(p.about("drift"), "event source is not"));
-  CHECK_FALSE(has(p.about("drift"), "may not log on"));
+  CHECK_FALSE(has(p.about("drift"), "right to log on"));
 }
 
 TEST_CASE("a right that cannot be seen is no drift") {
@@ -211,7 +211,7 @@ TEST_CASE("a right that cannot be seen is no drift") {
   p.b.scm.services["hello"].config.account = "CORP\\anna";
   p.b.scm.fail_with["query_logon_right"] = 5;
   p.examine();
-  CHECK_FALSE(has(p.about("drift"), "may not log on"));
+  CHECK_FALSE(has(p.about("drift"), "right to log on"));
 }
 
 TEST_CASE("a full disk is a problem before it is one") {
@@ -247,7 +247,7 @@ TEST_CASE("settings that cannot be taken, and the reason of the last failure, ar
   p.plan.settings.set_sources(from);
   p.b.left = winsvc::model::saved_state{7, "", "", "the store is locked"};
   p.examine();
-  CHECK(has(p.about("settings"), "problem: read 'hello.ini:1': 'port' takes a whole number from 0 to 65535, and 'many' is none"));
+  CHECK(has(p.about("settings"), "problem: read 'hello.ini:1': 'port' must be a whole number from 0 to 65535, but is 'many'"));
   CHECK(has(p.about("last run"), "warning: the store is locked -> logs"));
 }
 

@@ -1,4 +1,4 @@
-// What doctor finds, shown, and what it reads out of a folder's security.
+// Findings of doctor, and the check of a folder's security descriptor.
 #include "winsvc/diagnose/finding.hpp"
 
 #include <doctest/doctest.h>
@@ -9,10 +9,10 @@
 using namespace winsvc::model;
 using names = std::vector<std::string>;
 
-TEST_CASE("findings are lines with their weight, what was seen, and what to do; and how many of which") {
+TEST_CASE("findings are printed with severity, evidence and remedy, and then counted") {
   const std::vector<finding> findings = {{severity::ok, "name", "'hello'", "", false},
-                                    {severity::problem, "port", "it is taken", "choose another", false},
-                                    {severity::warning, "drift", "startup: manual -> auto", "update", true}};
+                                         {severity::problem, "port", "it is taken", "choose another", false},
+                                         {severity::warning, "drift", "startup: manual -> auto", "update", true}};
   CHECK(findings_text(findings) ==
         "ok       name          'hello'\n"
         "problem  port          it is taken\n"
@@ -26,7 +26,7 @@ TEST_CASE("findings are lines with their weight, what was seen, and what to do; 
   CHECK(findings_text({}) == "\n0 problems, 0 warnings\n");
 }
 
-TEST_CASE("a folder of one's own can be closed; that of a person or of all is left") {
+TEST_CASE("the hint restricts a folder of the program, but not one of a user or of Windows") {
   using winsvc::model::restrict_folder_hint;
   CHECK(restrict_folder_hint("C:\\apps").find("icacls \"C:\\apps\" /inheritance:r") != std::string::npos);
   for (const char* folder : {"C:\\", "C:\\Windows", "C:\\Users\\ann\\Downloads", "D:\\users\\x", "\\\\server\\share"}) {
@@ -35,16 +35,17 @@ TEST_CASE("a folder of one's own can be closed; that of a person or of all is le
   }
 }
 
-TEST_CASE("who may change a folder is read from its entries, whatever way the rights are written") {
+TEST_CASE("untrusted writers of a folder are found in its entries, in each notation of the rights") {
   CHECK(untrusted_writers("D:AI(A;OICIID;FA;;;BA)(A;OICIID;0x1200a9;;;BU)").empty());
   CHECK(untrusted_writers("D:(A;OICI;FA;;;WD)") == names{"everyone"});
   CHECK(untrusted_writers("D:(A;;FA;;;DU)(A;;FA;;;S-1-5-21-1-2-3-514)") == names{"domain users", "domain guests"});
-  CHECK(untrusted_writers("D:(A;;FA;;;S-1-5-21-1-2-3-1001)").empty());  // one person
-  CHECK(untrusted_writers("D:(A;;FW;;;NU)(A;;FW;;;AN)(A;;FW;;;AC)") == names{"network users", "anonymous users", "packaged apps"});
+  CHECK(untrusted_writers("D:(A;;FA;;;S-1-5-21-1-2-3-1001)").empty());  // one user
+  CHECK(untrusted_writers("D:(A;;FW;;;NU)(A;;FW;;;AN)(A;;FW;;;AC)") ==
+        names{"network users", "anonymous users", "packaged apps"});
   CHECK(untrusted_writers("D:(XA;;FA;;;BU;(@User.x==1))(OA;;FA;;;WD)") == names{"users", "everyone"});
   CHECK(untrusted_writers("D:(D;;FA;;;BU)(A;;FA;;;BU)").empty());
   CHECK(untrusted_writers("D:(D;;FX;;;BU)(A;;FA;;;BU)") == names{"users"});
-  CHECK(untrusted_writers("O:BA") == names{"everyone"});  // no list is no limit
+  CHECK(untrusted_writers("O:BA") == names{"everyone"});  // without a DACL, everyone has all rights
   CHECK(untrusted_writers("D:(A;OICI;0x1301bf;;;AU)(A;;FA;;;S-1-5-32-545)") == names{"authenticated users", "users"});
   CHECK(untrusted_writers("D:(A;;CCSW;;;BU)").empty());
   CHECK(untrusted_writers("D:(A;;FRFX;;;BU)").empty());
@@ -53,7 +54,7 @@ TEST_CASE("who may change a folder is read from its entries, whatever way the ri
   CHECK(untrusted_writers("D:(A;OICI;0x100002;;;IU)(A;OICI;0x2;;;IU)") == names{"interactive users"});
   CHECK(untrusted_writers("D:(D;;FA;;;WD)").empty());  // denied
   CHECK(untrusted_writers("D:NO_ACCESS_CONTROL") == names{"everyone"});
-  CHECK(untrusted_writers("O:BAG:BAD:P(A;;FA;;;SY)S:(AU;SA;FA;;;WD)").empty());  // what is audited is not allowed
+  CHECK(untrusted_writers("O:BAG:BAD:P(A;;FA;;;SY)S:(AU;SA;FA;;;WD)").empty());  // an audit entry grants no right
   CHECK(untrusted_writers("").empty());
   CHECK(untrusted_writers("D:(A;;0xZZ;;;WD)") == names{"everyone"});
   CHECK(untrusted_writers("D:(A;;FA;;;WD").empty());

@@ -175,7 +175,7 @@ TEST_CASE("a sink that does not come back does not keep the service from stoppin
     CHECK(std::chrono::steady_clock::now() - requested < 8s);
     CHECK(scm.state() == state::stopped);
     CHECK(scm.violations() == std::vector<std::string>{
-                                "a hook, handler or worker did not return, and the process would be ended over it"});
+                                "a hook, handler or worker did not return; the host would end the process"});
     CHECK(data.left().failure.find("a sink of the log did not take its last lines") != std::string::npos);
     CHECK(data.log().find("it hangs") != std::string::npos);  // the file has it
     sink->go = true;
@@ -231,7 +231,7 @@ TEST_CASE("a setting that was installed and is none any more fails the start wit
   scm.launch.settings.push_back({"gone", "1"});
   scm.start(app);
   CHECK(scm.wait() != 0);
-  CHECK(data.log().find("there is no setting 'gone' (13); 'config' lists them; 'update --unset NAME' takes out what was installed") !=
+  CHECK(data.log().find("there is no setting 'gone' (13); 'config' lists the settings; 'update --unset NAME' takes out what was installed") !=
         std::string::npos);
   CHECK(scm.history().back().status.exit.code() == 13);
 }

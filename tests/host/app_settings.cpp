@@ -81,8 +81,8 @@ TEST_CASE("a torn settings file changes nothing: the service goes on, and says s
   put(c.data, std::string("greeting = good day\nwork\0\0\0\0", 28));
   CHECK(c.scm.reload() == 0);
 
-  CHECK(c.logged("reload: read 'hello.ini:2': there is a zero byte: the file is damaged, or no text (13); save it as "
-                 "UTF-8; no setting was changed"));
+  CHECK(c.logged("reload: read 'hello.ini:2': it contains a zero byte; the file is damaged or not a text file (13); "
+                 "save it as UTF-8; no setting was changed"));
   CHECK(get(c.scm, "/").body == "hi 4 ");
   CHECK(d.text().empty());  // there is nothing new to be read
   std::filesystem::remove(c.data.path + "/hello.ini");
@@ -103,7 +103,7 @@ TEST_CASE("a value that cannot be taken fails the start, with all that is wrong 
 
   CHECK(c.scm.wait() == 13);
   const std::string sentence =
-      "read 'hello.ini:1': 'workers' must lie between 1 and 64, and '100' does not (13); read 'hello.ini:2': there is "
+      "read 'hello.ini:1': 'workers' must lie between 1 and 64, but is '100' (13); read 'hello.ini:2': there is "
       "no setting 'greting' (13); did you mean 'greeting'?";
   CHECK(c.data.left().failure == sentence);
   CHECK(c.data.log().find(sentence) != std::string::npos);
@@ -198,10 +198,10 @@ TEST_CASE("a setting that cannot be is told where it is declared") {
     }
     return "nothing";
   };
-  CHECK(says([](service& svc) { svc.setting("a", 1); svc.setting("A", 2); }).find("it is declared at settings.cpp:") !=
+  CHECK(says([](service& svc) { svc.setting("a", 1); svc.setting("A", 2); }).find("already declared at settings.cpp:") !=
         std::string::npos);
   CHECK(says([](service& svc) { svc.setting("port", 1); }).find("every service has it") != std::string::npos);
-  CHECK(says([](service& svc) { svc.setting("a b", 1); }).find("a name has letters") != std::string::npos);
+  CHECK(says([](service& svc) { svc.setting("a b", 1); }).find("a name consists of letters") != std::string::npos);
   CHECK(says([](service& svc) { svc.setting("a", 0, "", winsvc::between(1, 2)); })
             .find("its default must lie between 1 and 2") != std::string::npos);
   CHECK(says([](service& svc) {

@@ -340,7 +340,7 @@ TEST_CASE("a start hook that makes no progress is named, and the service fails")
   CHECK(data.log().find("the stop hooks are not run") != std::string::npos);
   CHECK(states(scm) == "start pending, stop pending, stopped");
   REQUIRE(scm.violations().size() == 1);
-  CHECK(scm.violations()[0].find("the process would be ended over it") != std::string::npos);
+  CHECK(scm.violations()[0].find("the host would end the process") != std::string::npos);
   go.request_stop();
   wait_for_stop(left, "the abandoned hook to return");
 }

@@ -35,7 +35,7 @@ struct trap final : log_sink {
 int crash(bool in_the_log) {
   logger log(clock::system(), 500ms);  // which the queue has to write, twice
   const auto queue = std::make_shared<async_sink>();
-  queue->add_sink(std::make_shared<host::rotating_file_sink>(log_path(own_words().at(2))));
+  queue->add_sink(std::make_shared<host::rotating_file_sink>(log_path(program_arguments().at(2))));
   log.add_sink(queue);
   log.add_sink(std::make_shared<trap>());
   os::crash_handler::crash_handler_options options;
@@ -62,7 +62,7 @@ struct legacy {
   explicit legacy(const std::string& part) {
     const std::string id = std::to_string(os::process_id());
     os::remove_file(log_path(id) + ".log");
-    CHECK(play(part, {id}) != 0);
+    CHECK(run_part(part, {id}) != 0);
     host::print_log(log_path(id), {}, [&](std::string_view text) {
       for (const char c : text) lines += c == '\n' ? 1u : 0u;
       last_word = last_word || text.find("ERROR crashed\n") != text.npos;

@@ -535,7 +535,7 @@ TEST_CASE("what a run failed of is known to those after it, and so is that one e
 
   std::ofstream(data.path + "/state.json") << format_saved_state(winsvc::model::saved_state{7, "http://x", "yesterday", ""});
   run(well);
-  CHECK(data.left().previous_failure == "the run that began at yesterday (pid 7) ended without a word");
+  CHECK(data.left().previous_failure == "the run that began at yesterday (pid 7) ended without an exit code");
 }
 
 TEST_CASE("one app can be started again in the same process") {

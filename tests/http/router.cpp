@@ -109,11 +109,11 @@ TEST_CASE("a route that is registered after the start is rejected") {
 
 TEST_CASE("an invalid prefix of a group is rejected with its source line") {
   CHECK(setup_error_text([](service& svc) { svc.group("/api/", [](winsvc::route_group&) {}, at(7)); }) ==
-        "group '/api/' (app.cpp:7): a prefix begins with '/' and does not end with it");
+        "group '/api/' (app.cpp:7): a prefix must start with '/' and must not end with '/'");
 }
 
 TEST_CASE("names that Windows does not accept, and two workers with one name, are rejected") {
-  CHECK(has(setup_error_text([](service& svc) { svc.name("a/b"); }), "it has a slash"));
+  CHECK(has(setup_error_text([](service& svc) { svc.name("a/b"); }), "it contains a slash"));
   CHECK(has(setup_error_text([](service& svc) { svc.name(""); }), "it is empty"));
   CHECK(has(setup_error_text([](service& svc) { svc.display_name(std::string(257, 'x')); }), "longer than 256"));
   CHECK(has(setup_error_text([](service& svc) {

@@ -108,7 +108,7 @@ TEST_CASE("a request without a body has no files") {
   CHECK(c.request("POST", "/all").body == "0");
   const auto response = c.request("PUT", "/body");
   CHECK(response.status == 400);
-  CHECK(response.body.find("the file is missing; it is sent as the body, and not as a form") != std::string::npos);
+  CHECK(response.body.find("the file is missing; send it as the request body, not as a form") != std::string::npos);
 }
 
 TEST_CASE("a saved file replaces an older one and stays") {
@@ -160,7 +160,7 @@ TEST_CASE("a missing file is a 400 that names it") {
   for (const auto& request_body : {field("photo", "text"), file("other", "x", "x")}) {
     const auto response = c.post("/", request_body + "--B--", form_type);
     CHECK(response.status == 400);
-    CHECK(response.body.find("the file 'photo' is missing; it is sent as a part of a multipart/form-data body") !=
+    CHECK(response.body.find("the file 'photo' is missing; send it as a part of a multipart/form-data body") !=
           std::string::npos);
   }
   CHECK(c.post("/", "photo=x", "application/x-www-form-urlencoded").status == 400);

@@ -1,4 +1,4 @@
-// Lines that wait for nobody: bounded, in order, and none lost in silence.
+// Tests of async_sink: the bounded queue, the order of entries, dropped entries.
 #include "winsvc/log/async_sink.hpp"
 
 #include "../support/wait.hpp"
@@ -23,8 +23,8 @@ namespace {
 
 using texts = std::vector<std::string>;
 
-/// Without a lock of its own: a sink is promised one thread at a time, and the thread sanitizer watches.
-class memory final : public winsvc::log_sink {
+/// Has no lock: a sink is called by one thread at a time. The thread sanitizer checks this.
+class memory_sink final : public winsvc::log_sink {
  public:
   void write(const log_entry& entry) noexcept override { seen.push_back(entry.text); }
   void flush() noexcept override { ++flushed; }
@@ -32,8 +32,8 @@ class memory final : public winsvc::log_sink {
   int flushed = 0;
 };
 
-/// Holds whoever writes to it until it is opened.
-class gate final : public winsvc::log_sink {
+/// Blocks `write` until the test calls `open`.
+class blocking_sink final : public winsvc::log_sink {
  public:
   void write(const log_entry& entry) noexcept override {
     if (seen.empty()) entered_.set_value();
@@ -49,38 +49,47 @@ class gate final : public winsvc::log_sink {
   std::shared_future<void> opened_ = open_.get_future().share();
 };
 
-log_entry entry(std::string text, std::chrono::milliseconds at = 0ms) {
-  return {winsvc::clock::system_time(std::chrono::duration_cast<winsvc::clock::system_time::duration>(at)),
+log_entry entry(std::string text, std::chrono::milliseconds time = 0ms) {
+  return {winsvc::clock::system_time(std::chrono::duration_cast<winsvc::clock::system_time::duration>(time)),
           log_level::info, std::move(text)};
 }
 
-async_sink::async_sink_options small(std::size_t entries, std::size_t bytes = 1024) {
+async_sink::async_sink_options limited_to(std::size_t max_entries, std::size_t max_bytes = 1024) {
   async_sink::async_sink_options options;
-  options.max_entries = entries;
-  options.max_bytes = bytes;
+  options.max_entries = max_entries;
+  options.max_bytes = max_bytes;
+  return options;
+}
+
+/// Options with which the thread of the sink cannot be started.
+async_sink::async_sink_options without_thread() {
+  async_sink::async_sink_options options;
+  options.start_thread = [](std::function<void()>) -> std::thread {
+    throw std::system_error(EAGAIN, std::generic_category());
+  };
   return options;
 }
 
 }  // namespace
 
-TEST_CASE("after a flush, everything is with the sinks, in order, and they are flushed too") {
+TEST_CASE("flush writes all entries in order to all sinks and flushes the sinks") {
   async_sink log;
-  const auto one = std::make_shared<memory>(), other = std::make_shared<memory>();
-  log.add_sink(one);
-  log.add_sink(other);
+  const auto first = std::make_shared<memory_sink>(), second = std::make_shared<memory_sink>();
+  log.add_sink(first);
+  log.add_sink(second);
 
   for (const char* text : {"a", "b", "c"}) log.write(entry(text));
   log.flush();
 
-  CHECK(one->seen == texts{"a", "b", "c"});
-  CHECK(other->seen == texts{"a", "b", "c"});
-  CHECK(one->flushed == 1);
+  CHECK(first->seen == texts{"a", "b", "c"});
+  CHECK(second->seen == texts{"a", "b", "c"});
+  CHECK(first->flushed == 1);
   log.flush();
-  CHECK(one->flushed == 2);
+  CHECK(first->flushed == 2);
 }
 
-TEST_CASE("the end of the queue writes what is left") {
-  const auto sink = std::make_shared<memory>();
+TEST_CASE("the destructor writes the queued entries") {
+  const auto sink = std::make_shared<memory_sink>();
   {
     async_sink log;
     log.add_sink(sink);
@@ -91,11 +100,11 @@ TEST_CASE("the end of the queue writes what is left") {
   CHECK(sink->flushed >= 1);
 }
 
-TEST_CASE("what was written before the first sink waits for it; a later sink gets what follows") {
+TEST_CASE("entries wait in the queue for the first sink; a later sink receives only later entries") {
   async_sink log;
   log.write(entry("early"));
-  log.flush();  // nobody to flush, and no reason to wait
-  const auto first = std::make_shared<memory>(), second = std::make_shared<memory>();
+  log.flush();  // there is no sink: returns at once
+  const auto first = std::make_shared<memory_sink>(), second = std::make_shared<memory_sink>();
 
   log.add_sink(first);
   log.flush();
@@ -107,12 +116,12 @@ TEST_CASE("what was written before the first sink waits for it; a later sink get
   CHECK(second->seen == texts{"late"});
 }
 
-TEST_CASE("a queue that is full takes nothing and holds up nobody, and says how much it did not take") {
-  const auto sink = std::make_shared<gate>();
-  async_sink log(small(3));
+TEST_CASE("a full queue drops entries, blocks no thread and reports the number of dropped entries") {
+  const auto sink = std::make_shared<blocking_sink>();
+  async_sink log(limited_to(3));
   log.add_sink(sink);
   log.write(entry("first"));
-  sink->wait_until_entered();  // the thread is stuck with it, and the queue is empty
+  sink->wait_until_entered();  // the thread is blocked in the sink, and the queue is empty
 
   for (int i = 1; i <= 5; ++i) log.write(entry(std::to_string(i), i * 1s));
   CHECK(log.dropped_count() == 2);
@@ -123,33 +132,33 @@ TEST_CASE("a queue that is full takes nothing and holds up nobody, and says how 
 
   CHECK(sink->seen == texts{"first", "1", "2", "3",
                             "2 lines were dropped between 1970-01-01T00:00:04.000Z and 1970-01-01T00:00:05.000Z: "
-                            "they came faster than they could be written",
+                            "they were logged faster than they could be written",
                             "after"});
 }
 
-TEST_CASE("long texts fill the queue as well, but one of any length may wait alone") {
-  const auto sink = std::make_shared<gate>();
-  auto options = small(100, 10);
+TEST_CASE("long texts fill the queue, but a single entry of any length is accepted") {
+  const auto sink = std::make_shared<blocking_sink>();
+  auto options = limited_to(100, 10);
   options.utc_offset = [](winsvc::clock::system_time) { return 60min; };
   async_sink log(std::move(options));
   log.add_sink(sink);
   log.write(entry("first"));
   sink->wait_until_entered();
 
-  const std::string lengthy(50, 'x');
-  log.write(entry(lengthy));
+  const std::string long_text(50, 'x');
+  log.write(entry(long_text));
   log.write(entry("y", 1s));
   sink->open();
   log.flush();
 
-  CHECK(sink->seen == texts{"first", lengthy,
+  CHECK(sink->seen == texts{"first", long_text,
                             "1 line was dropped between 1970-01-01T01:00:01.000+01:00 and "
-                            "1970-01-01T01:00:01.000+01:00: they came faster than they could be written"});
+                            "1970-01-01T01:00:01.000+01:00: they were logged faster than they could be written"});
 }
 
-TEST_CASE("a flush gives up when a sink does not come back") {
-  const auto sink = std::make_shared<gate>();
-  auto options = small(10);
+TEST_CASE("flush returns after its timeout if a sink is blocked") {
+  const auto sink = std::make_shared<blocking_sink>();
+  auto options = limited_to(10);
   options.flush_timeout = 10ms;
   async_sink log(std::move(options));
   log.add_sink(sink);
@@ -162,33 +171,31 @@ TEST_CASE("a flush gives up when a sink does not come back") {
   sink->open();
 }
 
-TEST_CASE("a sink may log and flush through the queue it is called by") {
-  struct talking final : winsvc::log_sink {
-    explicit talking(async_sink& to) : log(&to) {}
+TEST_CASE("a sink may log and flush through the queue that calls it") {
+  struct logging_sink final : winsvc::log_sink {
+    explicit logging_sink(async_sink& queue) : log(&queue) {}
     void write(const log_entry& e) noexcept override {
       seen.push_back(e.text);
-      if (e.text == "question") log->write(entry("answer"));
+      if (e.text == "request") log->write(entry("response"));
       log->flush();
     }
     async_sink* log;
     texts seen;
   };
   async_sink log;
-  const auto sink = std::make_shared<talking>(log);
+  const auto sink = std::make_shared<logging_sink>(log);
   log.add_sink(sink);
 
-  log.write(entry("question"));
+  log.write(entry("request"));
   log.flush();
   log.flush();
 
-  CHECK(sink->seen == texts{"question", "answer"});
+  CHECK(sink->seen == texts{"request", "response"});
 }
 
-TEST_CASE("where no thread can be started, lines go to the sinks at once") {
-  async_sink::async_sink_options options;
-  options.start_thread = [](std::function<void()>) -> std::thread { throw std::system_error(EAGAIN, std::generic_category()); };
-  async_sink log(std::move(options));
-  const auto sink = std::make_shared<memory>();
+TEST_CASE("without a thread, entries go to the sinks at once") {
+  async_sink log(without_thread());
+  const auto sink = std::make_shared<memory_sink>();
 
   log.write(entry("early"));
   log.add_sink(sink);
@@ -199,12 +206,11 @@ TEST_CASE("where no thread can be started, lines go to the sinks at once") {
   CHECK(sink->flushed == 1);
 }
 
-TEST_CASE("a lock that its holder never gives back is given up, and what was not written for it is told") {
-  auto options = small(10);
+TEST_CASE("an entry is dropped and reported if another thread holds the lock for too long") {
+  auto options = without_thread();
   options.flush_timeout = 10ms;
-  options.start_thread = [](std::function<void()>) -> std::thread { throw std::system_error(EAGAIN, std::generic_category()); };
-  async_sink log(std::move(options));  // without a thread, a sink is called under the lock: a way to hold it
-  const auto sink = std::make_shared<gate>();
+  async_sink log(std::move(options));  // without a thread, a sink is called under the lock, so the test can hold it
+  const auto sink = std::make_shared<blocking_sink>();
   log.add_sink(sink);
   waiting::scoped_thread holder("the thread that holds the lock", [&] { log.write(entry("first")); });
   sink->wait_until_entered();
@@ -218,15 +224,14 @@ TEST_CASE("a lock that its holder never gives back is given up, and what was not
 
   CHECK(sink->seen == texts{"first",
                             "1 line was dropped between 1970-01-01T00:00:00.000Z and 1970-01-01T00:00:00.000Z: "
-                            "they came faster than they could be written",
+                            "they were logged faster than they could be written",
                             "after"});
 }
 
-TEST_CASE("what many threads write through a logger arrives in the order of its times, whole or counted") {
+TEST_CASE("entries of many threads arrive in the order of their times, or are counted as dropped") {
   winsvc::logger log;
-  async_sink::async_sink_options options = small(64, 1'000'000);
-  const auto queue = std::make_shared<async_sink>(std::move(options));
-  struct watching final : winsvc::log_sink {
+  const auto queue = std::make_shared<async_sink>(limited_to(64, 1'000'000));
+  struct counting_sink final : winsvc::log_sink {
     void write(const log_entry& e) noexcept override {
       if (e.time < last) ++backwards;
       last = e.time;
@@ -237,7 +242,7 @@ TEST_CASE("what many threads write through a logger arrives in the order of its 
     int backwards = 0;
     unsigned long lines = 0, counted = 0;
   };
-  const auto sink = std::make_shared<watching>();
+  const auto sink = std::make_shared<counting_sink>();
   queue->add_sink(sink);
   log.add_sink(queue);
 

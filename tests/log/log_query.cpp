@@ -1,4 +1,4 @@
-// What a line of a log says of itself, and whether it is wanted.
+// Log query of the verb logs.
 #include "winsvc/log/log_query.hpp"
 
 #include <doctest/doctest.h>
@@ -19,29 +19,29 @@ const winsvc::clock::system_time moment{
 
 }  // namespace
 
-TEST_CASE("a line of either format tells its time and level") {
+TEST_CASE("time and level are parsed in both formats") {
   for (const auto level : {log_level::debug, log_level::info, log_level::warn, log_level::error}) {
     const log_entry entry{moment, level, "a \"text\"\nof two lines", "\"status\":200"};
     for (const auto offset : {0min, 60min, -210min}) {
       for (const std::string& line : {entry.line(offset), entry.json_line(offset)}) {
         CAPTURE(line);
-        const auto mark = parse_log_line(line);
-        REQUIRE(mark);
-        CHECK(mark->time == moment);
-        CHECK(mark->level == level);
+        const auto header = parse_log_line(line);
+        REQUIRE(header);
+        CHECK(header->time == moment);
+        CHECK(header->level == level);
       }
     }
   }
 }
 
-TEST_CASE("the first 80 characters are enough, and an empty text is one") {
+TEST_CASE("the first 80 characters of a line are sufficient, and the message may be empty") {
   const log_entry entry{moment, log_level::error, ""};
   CHECK(parse_log_line(entry.line(60min)));
   CHECK(parse_log_line(entry.json_line(60min).substr(0, 80)));
   CHECK(parse_log_line("2026-01-31T08:05:09.250Z WARN"));
 }
 
-TEST_CASE("any other line begins no entry") {
+TEST_CASE("any other line is a continuation line") {
   for (const char* line : {
            "", "    an indented line", "2026-01-31T08:05:09.250Z", "2026-01-31T08:05:09.250Z ",
            "2026-01-31T08:05:09.250Z LOUD x", "2026-01-31 08:05:09 INFO x", "12 monkeys",
@@ -53,7 +53,7 @@ TEST_CASE("any other line begins no entry") {
   }
 }
 
-TEST_CASE("wanted is what is grave enough and late enough") {
+TEST_CASE("an entry matches by level and time") {
   log_query query;
   CHECK(matches(query, {moment, log_level::debug}));
   CHECK(includes_continuation_lines(query));

@@ -36,7 +36,7 @@ struct bench {
     return scm.add("hello", "\"C:\\apps\\hello.exe\" run-service --port 5001", s);
   }
   bool called(const std::string& function) const {
-    return std::any_of(scm.socket_api.begin(), scm.socket_api.end(),
+    return std::any_of(scm.calls.begin(), scm.calls.end(),
                        [&](const std::string& c) { return c.compare(0, function.size() + 1, function + '(') == 0; });
   }
 

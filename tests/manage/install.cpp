@@ -55,7 +55,7 @@ TEST_CASE("install of a new service without a word: these calls, these rights, t
 
   CHECK(sentence(b.install()) == "done");
 
-  CHECK(b.scm.socket_api ==
+  CHECK(b.scm.calls ==
         calls{"open_manager(0x1)", "open_service(hello, 0x1)",  // is it there?
               "open_manager(0x3)",
               "create_service(hello, 0x10012, startup auto, binary \"C:\\apps\\hello.exe\" run-service, display name "
@@ -76,7 +76,7 @@ TEST_CASE("install of a new service with everything: these calls, these rights, 
   CHECK(sentence(b.install(everything())) == "done");
 
   const std::string security = b.scm.add("other", "x").security;
-  CHECK(b.scm.socket_api ==
+  CHECK(b.scm.calls ==
         calls{"account_sid(CORP\\ops)", "open_manager(0x1)", "open_service(hello, 0x20001)", "open_manager(0x3)",
               "create_service(hello, 0x70012, startup delayed, binary \"C:\\apps\\hello.exe\" run-service --host 0.0.0.0 "
               "--port 5002 --preshutdown 45s, display name Hello service, account CORP\\anna, password given, depends on "
@@ -94,7 +94,7 @@ TEST_CASE("install of a new service with everything: these calls, these rights, 
   CHECK(e.config.dependencies == calls{"tcpip", "+net"});
   CHECK(b.said ==
         "installed 'hello' (delayed): \"C:\\apps\\hello.exe\" run-service --host 0.0.0.0 --port 5002 --preshutdown 45s\n"
-        "note: a person's account has a password, and when that is changed it has to be given here anew\n");
+        "note: a user account has a password; if it changes, set the new one with update --username ACCOUNT\n");
 }
 
 TEST_CASE("passwords: NULL for virtual and managed accounts, \"\" for the built-in ones, the asked one for a person") {
@@ -102,10 +102,10 @@ TEST_CASE("passwords: NULL for virtual and managed accounts, \"\" for the built-
   } const rows[] = {
       {"virtual", "NT SERVICE\\hello", std::nullopt, false, ""},
       {"CORP\\web$", "CORP\\web$", std::nullopt, true, ""},
-      {"system", "LocalSystem", "", false, "note: LocalSystem may do anything"},
-      {"local-service", "NT AUTHORITY\\LocalService", "", false, "note: this account is shared"},
-      {"network-service", "NT AUTHORITY\\NetworkService", "", false, "note: this account is shared"},
-      {"CORP\\anna", "CORP\\anna", "secret", true, "note: a person's account has a password"},
+      {"system", "LocalSystem", "", false, "note: LocalSystem can do anything"},
+      {"local-service", "NT AUTHORITY\\LocalService", "", false, "note: other services use this account"},
+      {"network-service", "NT AUTHORITY\\NetworkService", "", false, "note: other services use this account"},
+      {"CORP\\anna", "CORP\\anna", "secret", true, "note: a user account has a password"},
   };
   for (const auto& r : rows) {
     CAPTURE(r.account);
@@ -165,7 +165,7 @@ TEST_CASE("what is asked at install goes before what the app says, which goes be
 TEST_CASE("an install of what is there is an update: only what differs is called, with the rights for that") {
   bench b;
   CHECK(sentence(b.install()) == "done");
-  b.scm.socket_api.clear();
+  b.scm.calls.clear();
   b.said.clear();
 
   CHECK(sentence(b.install(asked({"--host", "0.0.0.0"}))) == "done");
@@ -178,15 +178,15 @@ TEST_CASE("an install of what is there is an update: only what differs is called
   all.insert(all.end(), {"open_manager(0x1)", "open_service(hello, 0x2)",
                          "change_config(binary \"C:\\apps\\hello.exe\" run-service --host 0.0.0.0, depends on none)",
                          "add_event_source(hello)"});
-  CHECK(b.scm.socket_api == all);
+  CHECK(b.scm.calls == all);
   CHECK(b.said ==
         "updated 'hello':\n"
         "  binary        \"C:\\apps\\hello.exe\" run-service -> \"C:\\apps\\hello.exe\" run-service --host 0.0.0.0\n");
 
-  b.scm.socket_api.clear();
+  b.scm.calls.clear();
   b.said.clear();
   CHECK(sentence(b.install()) == "done");
-  CHECK(b.scm.socket_api == look);
+  CHECK(b.scm.calls == look);
   CHECK(b.said == "'hello' is installed as it is asked for\n");
   CHECK(b.scm.open_handles() == 0);
 }
@@ -196,7 +196,7 @@ TEST_CASE("an update of everything: these calls, these rights, these arguments")
   with_people(b);
   CHECK(sentence(b.install()) == "done");
   const std::string security = b.scm.services.at("hello").security;
-  b.scm.socket_api.clear();
+  b.scm.calls.clear();
 
   CHECK(sentence(b.update(everything())) == "done");
 
@@ -214,7 +214,7 @@ TEST_CASE("an update of everything: these calls, these rights, these arguments")
       "change_security(" + security + "(A;;CCLCSWRPWPDTLOCRRC;;;S-1-5-21-8))", "add_event_source(hello)",
       "change_config(account CORP\\anna, password given, depends on tcpip +net)", "account_sid(CORP\\anna)",
       "add_logon_right(S-1-5-21-7)"};
-  CHECK(b.scm.socket_api == expected);
+  CHECK(b.scm.calls == expected);
   CHECK(b.scm.services.at("hello").password == "secret");
 }
 
@@ -237,17 +237,17 @@ TEST_CASE("a second install keeps what is not asked anew, also what an administr
   CHECK(level_of(b, level::description) == "old");
   CHECK(level_of(b, level::failure_actions) == "none, reset 1h");
   CHECK(level_of(b, level::failure_flag) == "yes");
-  CHECK(has(b.said, "note: LocalSystem may do anything"));
+  CHECK(has(b.said, "note: LocalSystem can do anything"));
 }
 
 TEST_CASE("a delay is set behind an automatic start and taken away before it") {
   bench b;
   CHECK(sentence(b.install()) == "done");
   const auto changes_of = [&b](const char* to) {
-    b.scm.socket_api.clear();
+    b.scm.calls.clear();
     CHECK(sentence(b.update(asked({"--startup", to}))) == "done");
     std::string out;
-    for (const auto& c : b.scm.socket_api) {
+    for (const auto& c : b.scm.calls) {
       if (c.rfind("change_config", 0) == 0 || c.rfind("change_level(3", 0) == 0) out += c + '\n';
     }
     return out;
@@ -266,25 +266,25 @@ TEST_CASE("--plan shows what would be changed, with query rights, and changes no
   command c = everything();
   c.plan = true;
   CHECK(sentence(b.install(c)) == "done");
-  CHECK(b.scm.socket_api == calls{"account_sid(CORP\\ops)", "open_manager(0x1)", "open_service(hello, 0x20001)"});
+  CHECK(b.scm.calls == calls{"account_sid(CORP\\ops)", "open_manager(0x1)", "open_service(hello, 0x20001)"});
   CHECK(b.said.rfind("'hello' is not installed; install creates it:\n  startup       delayed\n", 0) == 0);
-  CHECK(has(b.said, "  account       CORP\\anna\n  password      the one that is given\n"));
+  CHECK(has(b.said, "  account       CORP\\anna\n  password      the given password\n"));
 
   b.installed();
-  b.scm.socket_api.clear();
+  b.scm.calls.clear();
   b.said.clear();
   const std::string before = b.scm.snapshot();
   c.start_after = true;
   CHECK(sentence(b.update(c)) == "done");
   CHECK(b.scm.snapshot() == before);
-  for (const auto& call : b.scm.socket_api) {
+  for (const auto& call : b.scm.calls) {
     CHECK(call.rfind("change", 0) != 0);
     CHECK(call.rfind("add", 0) != 0);
     CHECK(call.rfind("start", 0) != 0);
   }
-  CHECK(b.said.rfind("'hello' is installed; these change:\n  startup       auto -> delayed\n", 0) == 0);
+  CHECK(b.said.rfind("'hello' is installed; these values change:\n  startup       auto -> delayed\n", 0) == 0);
   CHECK(has(b.said, "  account       LocalSystem -> CORP\\anna\n"));
-  CHECK(has(b.said, "  rights of CORP\\ops none -> start and stop it\n"));
+  CHECK(has(b.said, "  rights of CORP\\ops none -> start and stop the service\n"));
   CHECK(b.scm.open_handles() == 0);
 }
 
@@ -321,7 +321,7 @@ TEST_CASE("whichever call of an install is refused, nothing is left behind") {
   bench whole;
   with_people(whole);
   REQUIRE(whole.install(everything()));
-  const std::size_t count = whole.scm.socket_api.size();
+  const std::size_t count = whole.scm.calls.size();
 
   std::size_t refusals = 0;
   for (std::size_t k = 0; k < count; ++k) {
@@ -330,7 +330,7 @@ TEST_CASE("whichever call of an install is refused, nothing is left behind") {
     const std::string before = b.scm.snapshot();
     b.scm.fail_call_with[k] = 87;
     const auto done = b.install(everything());
-    CAPTURE(whole.scm.socket_api[k]);
+    CAPTURE(whole.scm.calls[k]);
     CHECK(b.scm.open_handles() == 0);
     if (done) {
       CHECK(has(b.said, "warning: "));  // a folder: the service is there
@@ -373,7 +373,7 @@ TEST_CASE("whichever call of an update is refused, all is as it was") {
     bench whole;
     prepare(whole);
     REQUIRE(whole.update(c));
-    const std::size_t count = whole.scm.socket_api.size();
+    const std::size_t count = whole.scm.calls.size();
 
     for (std::size_t k = 0; k < count; ++k) {
       bench b;
@@ -381,11 +381,11 @@ TEST_CASE("whichever call of an update is refused, all is as it was") {
       const std::string before = b.scm.snapshot();
       b.scm.fail_call_with[k] = 87;
       const auto done = b.update(c);
-      CAPTURE(whole.scm.socket_api[k]);
+      CAPTURE(whole.scm.calls[k]);
       CHECK(b.scm.open_handles() == 0);
       if (done) {
         // What could not be read is unknown, and set; what could not be done for a folder is said.
-        const bool read = whole.scm.socket_api[k].rfind("query_", 0) == 0 || whole.scm.socket_api[k].rfind("account_sid(NT", 0) == 0;
+        const bool read = whole.scm.calls[k].rfind("query_", 0) == 0 || whole.scm.calls[k].rfind("account_sid(NT", 0) == 0;
         CHECK((read || has(b.said, "warning: ")));
         continue;
       }
@@ -398,16 +398,16 @@ TEST_CASE("whichever call of an update is refused, all is as it was") {
 TEST_CASE("whichever call of a remove is refused, it either says so or is done") {
   bench whole;
   REQUIRE(whole.install());
-  whole.scm.socket_api.clear();
+  whole.scm.calls.clear();
   REQUIRE(whole.remove());
-  const std::size_t count = whole.scm.socket_api.size();
+  const std::size_t count = whole.scm.calls.size();
   for (std::size_t k = 0; k < count; ++k) {
     bench b;
     REQUIRE(b.install());
-    b.scm.socket_api.clear();
+    b.scm.calls.clear();
     b.scm.fail_call_with[k] = 87;
     const auto done = b.remove();
-    CAPTURE(whole.scm.socket_api[k]);
+    CAPTURE(whole.scm.calls[k]);
     CHECK(b.scm.open_handles() == 0);
     if (done) CHECK(b.scm.services.empty());
     else CHECK(done.error().code == 87);
@@ -529,8 +529,8 @@ TEST_CASE("a program that has moved takes its rights along") {
 TEST_CASE("a user who is not known is told before anything is done") {
   bench b;
   CHECK(sentence(b.install(asked({"--allow-control", "nobody"}))) ==
-        "find the account 'nobody': there is no account of that name (1332); check the name, with its domain");
-  CHECK(b.scm.socket_api.size() == 1);
+        "find the account 'nobody': there is no account with that name (1332); check the name, with its domain");
+  CHECK(b.scm.calls.size() == 1);
 }
 
 TEST_CASE("a right to control is given once, and well-known groups as Windows writes them") {
@@ -589,12 +589,12 @@ TEST_CASE("every refusal is one sentence: what, to what, why, what to try") {
        "install 'hello': the account or its password is not valid (1057); check the name, with its domain, and the "
        "password"},
       {"create_service", 1078, false,
-       "install 'hello': the display name is taken by another service (1078); choose another with --display-name"},
+       "install 'hello': another service has this display name (1078); choose another with --display-name"},
       {"create_service", 1072, false,
        "install 'hello': the service is marked for deletion (1072); close the Services window and Task Manager, which "
        "hold it open, then try again"},
       {"create_service", 1073, false,
-       "install 'hello': a service of that name exists (1073); use update, or give the app another name"},
+       "install 'hello': a service with that name exists (1073); use 'update', or give the app another name"},
       {"change_config", 1072, true,
        "install 'hello': the service is marked for deletion (1072); close the Services window and Task Manager, which "
        "hold it open, then try again"},

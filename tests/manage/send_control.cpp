@@ -41,11 +41,11 @@ TEST_CASE("pause and continue wait until the service is there: these calls, thes
   d.scm.after_continue = {service_database::at(state::continue_pending, 42, 1), service_database::at(state::running)};
 
   CHECK(sentence(pause(d)) == "done");
-  CHECK(d.scm.socket_api == calls{"open_manager(0x1)", "open_service(hello, 0x44)", "query_status()", "control_service(2)",
+  CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x44)", "query_status()", "control_service(2)",
                              "query_status()", "query_status()"});
-  d.scm.socket_api.clear();
+  d.scm.calls.clear();
   CHECK(sentence(resume(d)) == "done");
-  CHECK(d.scm.socket_api == calls{"open_manager(0x1)", "open_service(hello, 0x44)", "query_status()", "control_service(3)",
+  CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x44)", "query_status()", "control_service(3)",
                              "query_status()", "query_status()"});
   CHECK(d.said == "'hello' is paused\n'hello' is running\n");
   CHECK(d.scm.open_handles() == 0);
@@ -107,7 +107,7 @@ TEST_CASE("a service between two states is asked again when it has got there, or
   late.installed(state::start_pending);
   const auto began = late.time.now();
   CHECK(sentence(pause(late, patient(5s))) ==
-        "pause 'hello': the service cannot take a control now (1061); wait until it has started or stopped, then try "
+        "pause 'hello': the service cannot accept a control now (1061); wait until it has started or stopped, then try "
         "again");
   CHECK(late.time.now() - began >= 5s);
   CHECK(late.time.now() - began < 6s);
@@ -134,7 +134,7 @@ TEST_CASE("reload asks, and does not wait") {
   bench d;
   d.installed(state::running);
   CHECK(sentence(reload(d)) == "done");
-  CHECK(d.scm.socket_api == calls{"open_manager(0x1)", "open_service(hello, 0x40)", "control_service(6)"});
+  CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x40)", "control_service(6)"});
   CHECK(d.said == "told 'hello' to reload\n");
 }
 
@@ -142,7 +142,7 @@ TEST_CASE("control sends a code of the service's own and shows the hook's answer
   bench d;
   d.installed(state::running);
   CHECK(sentence(control(d, 255)) == "done");
-  CHECK(d.scm.socket_api == calls{"open_manager(0x1)", "open_service(hello, 0x100)", "control_service(255)"});
+  CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x100)", "control_service(255)"});
   CHECK(d.said == "'hello' has done control 255\n");
 
   bench busy;

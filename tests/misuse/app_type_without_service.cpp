@@ -1,4 +1,4 @@
-// expect: winsvc: App is a function void(winsvc::service&), a global callable object of that shape, or a type with a constructor that takes winsvc::service&
+// expect: winsvc: App must be a function void(winsvc::service&), a global object that can be called with winsvc::service&, or a type with a constructor that takes winsvc::service&
 #include <winsvc.hpp>
 
 struct App {

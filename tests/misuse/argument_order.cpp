@@ -1,4 +1,4 @@
-// expect: winsvc: a handler takes its arguments in this order: const request&, response&, path parameters, body<T> or upload
+// expect: winsvc: the parameters of a handler must be in this order: const request&, response&, path parameters, body<T> or upload; only path parameters may repeat
 #include <winsvc.hpp>
 
 void App(winsvc::service& svc) {

@@ -1,4 +1,4 @@
-// expect: winsvc: body<T> needs nlohmann's json: put <nlohmann/json.hpp> on the include path
+// expect: winsvc: body<T> requires <nlohmann/json.hpp>: add its folder to the include path
 // with: -DWINSVC_JSON=0
 #include <winsvc.hpp>
 

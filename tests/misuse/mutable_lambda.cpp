@@ -1,4 +1,4 @@
-// expect: winsvc: a handler is called from many threads at once, so its call operator must be const (a lambda without `mutable`)
+// expect: winsvc: the call operator of a handler must be const (a lambda without `mutable`), because several threads call it at the same time
 #include <winsvc.hpp>
 
 void App(winsvc::service& svc) {

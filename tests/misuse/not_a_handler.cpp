@@ -1,4 +1,4 @@
-// expect: winsvc: a handler is a function or a lambda whose parameter types are written out (no `auto`)
+// expect: winsvc: a handler must be a function or a lambda with explicit parameter types (no `auto`)
 #include <winsvc.hpp>
 
 void App(winsvc::service& svc) {

@@ -1,4 +1,4 @@
-// expect: winsvc: on_control takes a callable without arguments, or with the control's number
+// expect: winsvc: an on_control hook must be callable without arguments or with the control code (std::uint32_t)
 #include <winsvc.hpp>
 
 void App(winsvc::service& svc) {

@@ -1,4 +1,4 @@
-// expect: winsvc: an on_control hook returns nothing, or a Win32 code for who sent the control
+// expect: winsvc: an on_control hook must return void or a Win32 error code, which the sender of the control receives
 #include <winsvc.hpp>
 
 void App(winsvc::service& svc) {

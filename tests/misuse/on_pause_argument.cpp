@@ -1,4 +1,4 @@
-// expect: winsvc: this hook takes a callable without arguments, or with winsvc::stop_context&
+// expect: winsvc: this hook must be callable without arguments or with winsvc::stop_context&
 #include <winsvc.hpp>
 
 void App(winsvc::service& svc) {

@@ -1,4 +1,4 @@
-// expect: winsvc: on_start takes a callable without arguments, or with winsvc::start_context&
+// expect: winsvc: an on_start hook must be callable without arguments or with winsvc::start_context&
 #include <winsvc.hpp>
 
 void App(winsvc::service& svc) {

@@ -1,4 +1,4 @@
-// expect: winsvc: an on_start hook returns nothing, or a callable that undoes it at stop
+// expect: winsvc: an on_start hook must return void or a cleanup function, which is callable without arguments or with winsvc::stop_context&
 #include <winsvc.hpp>
 
 void App(winsvc::service& svc) {

@@ -1,4 +1,4 @@
-// expect: winsvc: on_stop takes a callable without arguments
+// expect: winsvc: an on_stop hook must be callable without arguments or with winsvc::stop_context&
 #include <winsvc.hpp>
 
 void App(winsvc::service& svc) {

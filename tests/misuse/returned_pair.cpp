@@ -1,4 +1,4 @@
-// expect: winsvc: a handler returns nothing, text, winsvc::json (with <nlohmann/json.hpp>), winsvc::reply, std::optional of one of these, or std::pair<int, one of these>
+// expect: winsvc: a handler must return void, text, winsvc::json (with <nlohmann/json.hpp>), winsvc::reply, std::optional<T> or std::pair<int, T>, where T is text, winsvc::json or winsvc::reply
 #include <winsvc.hpp>
 
 struct opaque {

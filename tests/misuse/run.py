@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Code that must not compile: the first error of each tests/misuse/*.cpp is the sentence in its first line.
+"""Tests code that must not compile: the first compiler error of each tests/misuse/*.cpp must be its expected error.
 
   tests/misuse/run.py [CASE...]
 
-  // expect: text of the static_assert
-  // with: -DWINSVC_JSON=0          (where it needs an option)
+The first lines of a case contain the expected error and, if necessary, compiler options:
 
-The first, because a reader stops there: an error of the standard library before it would hide the sentence. The order of
-errors differs between compilers, so g++ and clang++ compile each case; the umbrella is precompiled once for each.
+  // expect: text of the static_assert
+  // with: -DWINSVC_JSON=0
+
+The expected error must be the first one, because a user does not read further. The order of errors differs between
+compilers, so g++ and clang++ compile each case. The umbrella header is precompiled once for each compiler.
 """
 
 import concurrent.futures
@@ -18,13 +20,13 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from kit import CLANG, GXX, JOBS, ROOT, STANDARD, Ninja, Tally, library_includes, run  # noqa: E402
 
-# The separate form (config/form.hpp): the same sentences, and an app's file parses in a second.
+# The separate form (config/form.hpp) has the same static_asserts, and a case compiles in about 1 s.
 OPTIONS = [*STANDARD, "-DWINSVC_SEPARATE=1", f"-I{ROOT / 'include'}", *library_includes()]
 HEADERS = "#include <httplib.h>\n#include <nlohmann/json.hpp>\n#include <winsvc.hpp>\n"
 
 
 def precompiled(tally):
-    """{compiler: the options that use its precompiled umbrella}; the umbrella by itself must compile."""
+    """Compiles the umbrella header; returns {compiler: the options that use its precompiled header}."""
     ninja = Ninja("misuse")
     options = {compiler: ninja.precompile("umbrella.hpp", HEADERS, [compiler, *OPTIONS], generate=False)[0]
                for compiler in (GXX, CLANG)}
@@ -33,34 +35,35 @@ def precompiled(tally):
     return options if built else {}
 
 
-def attempt(job):
+def compile_case(job):
     """Compiles a case; returns a description of the failure, or an empty text if the expected error is the first."""
     source, compiler, umbrella = job
     text = source.read_text(encoding="utf-8")
     expected = re.match(r"// expect: (.+)", text)
     if not expected:
-        return "its first line is not `// expect: ...`"
+        return "the first line is not `// expect: ...`"
     options = re.search(r"^// with: (.+)", text, re.MULTILINE)
-    extra = options.group(1).split() if options else umbrella   # other options do not fit what is precompiled
+    extra = options.group(1).split() if options else umbrella   # a precompiled header requires the same options
     code, output = run([compiler, *OPTIONS, "-fsyntax-only", *extra, source])
     errors = re.findall(r"error: (.*)", output)
     if code == 0:
-        return "it compiles"
+        return "the case compiles"
     if not errors or expected.group(1) not in errors[0]:
-        return f"wanted as the first error: {expected.group(1)}\n" + "\n".join(output.split("\n")[:20])
+        return f"expected as the first error: {expected.group(1)}\n" + "\n".join(output.split("\n")[:20])
     return ""
 
 
 def main():
     tally = Tally()
-    cases = [c for c in sorted((ROOT / "tests" / "misuse").glob("*.cpp")) if len(sys.argv) == 1 or c.stem in sys.argv[1:]]
+    names = sys.argv[1:]
+    cases = [c for c in sorted((ROOT / "tests" / "misuse").glob("*.cpp")) if not names or c.stem in names]
     umbrella = precompiled(tally)
     jobs = [(case, compiler, umbrella[compiler]) for case in cases for compiler in umbrella]
     with concurrent.futures.ThreadPoolExecutor(max_workers=int(JOBS)) as pool:
-        for (case, compiler, _), wrong in zip(jobs, pool.map(attempt, jobs)):
-            tally.check(f"{case.stem} ({compiler})", not wrong, wrong)
+        for (case, compiler, _), failure in zip(jobs, pool.map(compile_case, jobs)):
+            tally.check(f"{case.stem} ({compiler})", not failure, failure)
     if not cases:
-        tally.check("there are cases", False, "no tests/misuse/*.cpp")
+        tally.check("cases exist", False, "no tests/misuse/*.cpp")
     tally.finish()
 
 

@@ -1,4 +1,4 @@
-// expect: winsvc: tls needs cpp-httplib built with a TLS library: compile with -DCPPHTTPLIB_OPENSSL_SUPPORT and link -lssl -lcrypto
+// expect: winsvc: tls() requires cpp-httplib with a TLS library: compile with -DCPPHTTPLIB_OPENSSL_SUPPORT and link with -lssl -lcrypto
 #include <winsvc.hpp>
 
 void App(winsvc::service& svc) { svc.tls("cert.pem", "key.pem"); }

@@ -1,4 +1,4 @@
-// expect: winsvc: a websocket handler takes winsvc::websocket& and the path parameters (integers, double, std::string)
+// expect: winsvc: a WebSocket handler must take winsvc::websocket& first, then the path parameters (integers, double, std::string)
 #include <winsvc.hpp>
 
 void App(winsvc::service& svc) { svc.websocket("/{a}", [](int) {}); }

@@ -1,4 +1,4 @@
-// expect: winsvc: a websocket handler returns nothing: it sends
+// expect: winsvc: a WebSocket handler must return void; it sends data with winsvc::websocket::send
 #include <winsvc.hpp>
 
 void App(winsvc::service& svc) { svc.websocket("/{a}", [](winsvc::websocket&, int) { return "hello"; }); }

@@ -1,4 +1,4 @@
 // options: /EHs-c-
 // expect: winsvc needs exceptions
-// cl compiles without exceptions unless it has /EHsc.
+// Without /EHsc, cl compiles without exceptions.
 #include <winsvc.hpp>

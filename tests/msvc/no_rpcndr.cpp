@@ -1,4 +1,4 @@
-// winsvc.hpp brings no macro of rpcndr.h into a program, and leaves the names of its functions to the program.
+// winsvc.hpp includes neither rpcndr.h nor basetyps.h, so the program can use the names that they define as macros.
 #include <winsvc.hpp>
 
 #if defined(small) || defined(hyper) || defined(interface)

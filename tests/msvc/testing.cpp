@@ -1,4 +1,4 @@
-// The header for tests.
+// The header winsvc/testing.hpp compiles.
 #include <winsvc/testing.hpp>
 
 int main() {}

@@ -1,11 +1,11 @@
-// A program that uses COM includes the whole <windows.h> first; rpcndr.h defines `small` as char.
+// A program that uses COM includes the full <windows.h> first; rpcndr.h defines `small` as char.
 #include <winsock2.h>
 #include <windows.h>
 
 #include <ole2.h>
 
 #ifndef small
-  #error "the SDK does not define small any more: this case is without effect"
+  #error "the SDK no longer defines small: this case tests nothing"
 #endif
 
 #include <winsvc.hpp>

@@ -1,4 +1,4 @@
-// Printing, and being interrupted.
+// Console output, console input and interrupts.
 #include "winsvc/base/scope.hpp"
 #include "winsvc/os/native.hpp"
 
@@ -19,7 +19,7 @@ using namespace winsvc;
 
 namespace {
 
-/// Counts, and lets a test wait for a count.
+/// A counter; a test waits until it has reached a value.
 class counter {
  public:
   void add() {
@@ -27,9 +27,9 @@ class counter {
     ++count_;
     changed_.notify_all();
   }
-  [[nodiscard]] bool reaches(int n) {
+  [[nodiscard]] bool reaches(int count) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, waiting::limit(), [&] { return count_ >= n; });
+    return changed_.wait_for(lock, waiting::limit(), [&] { return count_ >= count; });
   }
 
  private:
@@ -38,7 +38,7 @@ class counter {
   int count_ = 0;
 };
 
-/// Standard input, for as long as it lives.
+/// Replaces standard input with a pipe during its lifetime.
 class input_from_pipe {
  public:
   explicit input_from_pipe(std::string_view content) {
@@ -47,44 +47,44 @@ class input_from_pipe {
     REQUIRE(::CreatePipe(&read, &write, nullptr, 65536));
     CHECK(os::write_all(write, content));
     ::CloseHandle(write);
-    before_ = ::GetStdHandle(STD_INPUT_HANDLE);
+    saved_input_ = ::GetStdHandle(STD_INPUT_HANDLE);
     pipe_ = os::unique_handle(read);
     ::SetStdHandle(STD_INPUT_HANDLE, read);
   }
-  ~input_from_pipe() { ::SetStdHandle(STD_INPUT_HANDLE, before_); }
+  ~input_from_pipe() { ::SetStdHandle(STD_INPUT_HANDLE, saved_input_); }
 
  private:
-  HANDLE before_;
+  HANDLE saved_input_;
   os::unique_handle pipe_;
 #else
     int ends[2];
     REQUIRE(::pipe(ends) == 0);
     CHECK(os::write_all(ends[1], content));
     ::close(ends[1]);
-    before_ = ::dup(STDIN_FILENO);
+    saved_input_ = ::dup(STDIN_FILENO);
     ::dup2(ends[0], STDIN_FILENO);
     ::close(ends[0]);
   }
   ~input_from_pipe() {
-    ::dup2(before_, STDIN_FILENO);
-    ::close(before_);
+    ::dup2(saved_input_, STDIN_FILENO);
+    ::close(saved_input_);
   }
 
  private:
-  int before_;
+  int saved_input_;
 #endif
 };
 
 }  // namespace
 
-TEST_CASE("printing nothing is no harm, and a program that prints knows it has somebody to print to") {
+TEST_CASE("writing an empty text has no effect, and the test program has a standard output") {
   os::write_stdout("");
   os::write_stderr("");
   CHECK(os::has_standard_output());
   if (os::is_stdout_terminal()) CHECK(os::has_standard_output());
 }
 
-TEST_CASE("a line is what stands before its end, without the mark that PowerShell puts before the first") {
+TEST_CASE("a line is returned without its line end and without the byte order mark of PowerShell") {
   CHECK(os::without_line_end("secret") == "secret");
   CHECK(os::without_line_end("secret\r") == "secret");
   CHECK(os::without_line_end("\xEF\xBB\xBFsecret\r") == "secret");
@@ -93,7 +93,7 @@ TEST_CASE("a line is what stands before its end, without the mark that PowerShel
   CHECK(os::without_line_end(" a\r\r") == " a\r");
 }
 
-TEST_CASE("lines are read from standard input one by one, and no byte beyond them") {
+TEST_CASE("read_input_line reads one line and leaves the following bytes unread") {
   input_from_pipe input("first\r\n\nZ\xC3\xBCrich\nlast without an end");
   CHECK(os::read_input_line() == "first");
   CHECK(os::read_input_line() == "");
@@ -102,7 +102,7 @@ TEST_CASE("lines are read from standard input one by one, and no byte beyond the
   CHECK_FALSE(os::read_input_line());
 }
 
-TEST_CASE("a secret is not read from what is no terminal") {
+TEST_CASE("read_secret fails if standard input is not a terminal") {
   input_from_pipe input("secret\n");
   const auto secret = os::read_secret("password: ");
   REQUIRE_FALSE(secret);
@@ -110,7 +110,7 @@ TEST_CASE("a secret is not read from what is no terminal") {
   CHECK(os::read_input_line() == "secret");
 }
 
-TEST_CASE("a guard against interrupts comes and goes, any number of times") {
+TEST_CASE("interrupts can be created and destroyed several times") {
   counter calls;
   for (int i = 0; i < 5; ++i) {
     const os::interrupts guard([&calls](os::interruption) { calls.add(); });
@@ -121,81 +121,82 @@ TEST_CASE("a guard against interrupts comes and goes, any number of times") {
 
 namespace {
 
-/// A terminal with a person before it who types what the test says; standard input for as long as it lives.
+/// Replaces standard input with a pseudo terminal during its lifetime; the test writes to the other end (the master).
 class input_from_terminal {
  public:
-  input_from_terminal() : person_(::posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK)), before_(::dup(STDIN_FILENO)) {
-    REQUIRE(person_ >= 0);
-    REQUIRE(::grantpt(person_) == 0);
-    REQUIRE(::unlockpt(person_) == 0);
-    const int terminal = ::open(::ptsname(person_), O_RDWR | O_NOCTTY);
+  input_from_terminal() : master_(::posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK)), saved_input_(::dup(STDIN_FILENO)) {
+    REQUIRE(master_ >= 0);
+    REQUIRE(::grantpt(master_) == 0);
+    REQUIRE(::unlockpt(master_) == 0);
+    const int terminal = ::open(::ptsname(master_), O_RDWR | O_NOCTTY);
     REQUIRE(terminal >= 0);
     ::dup2(terminal, STDIN_FILENO);
     ::close(terminal);
   }
   ~input_from_terminal() {
-    ::dup2(before_, STDIN_FILENO);
-    ::close(before_);
-    ::close(person_);
+    ::dup2(saved_input_, STDIN_FILENO);
+    ::close(saved_input_);
+    ::close(master_);
   }
   input_from_terminal(const input_from_terminal&) = delete;
   input_from_terminal& operator=(const input_from_terminal&) = delete;
 
-  /// Once the terminal no longer shows what is typed; what was typed before is thrown away.
-  void type_unseen(std::string_view text) {
-    waiting::wait_until([this] { return !shows(); }, "the prompt to hide the input");
-    CHECK(os::write_all(person_, text));
+  /// Types a text after the prompt has disabled the echo; the prompt discards earlier input.
+  void type_without_echo(std::string_view text) {
+    waiting::wait_until([this] { return !has_echo(); }, "the prompt to disable the echo");
+    CHECK(os::write_all(master_, text));
   }
-  [[nodiscard]] bool shows() const {
-    termios now{};
-    ::tcgetattr(STDIN_FILENO, &now);
-    return (now.c_lflag & ECHO) != 0;
+  [[nodiscard]] bool has_echo() const {
+    termios mode{};
+    ::tcgetattr(STDIN_FILENO, &mode);
+    return (mode.c_lflag & ECHO) != 0;
   }
-  /// What the person sees.
-  [[nodiscard]] std::string seen() const {
+  /// The text that the terminal displays.
+  [[nodiscard]] std::string displayed() const {
     char text[256];
-    const auto n = ::read(person_, text, sizeof text);
-    return n > 0 ? std::string(text, static_cast<std::size_t>(n)) : std::string();
+    const auto count = ::read(master_, text, sizeof text);
+    return count > 0 ? std::string(text, static_cast<std::size_t>(count)) : std::string();
   }
 
  private:
-  int person_, before_;
+  int master_, saved_input_;
 };
 
 }  // namespace
 
-TEST_CASE("a secret is typed into a terminal that does not show it, and shows what comes after it") {
+TEST_CASE("a secret is read without echo, and the echo is restored afterwards") {
   input_from_terminal terminal;
-  waiting::scoped_thread person("the thread that types", [&] { terminal.type_unseen("Z\xC3\xBCrich 8001\n"); });
+  waiting::scoped_thread typist("the thread that types",
+                                [&] { terminal.type_without_echo("Z\xC3\xBCrich 8001\n"); });
   const auto secret = waiting::call_within_deadline("the prompt", [] { return os::read_secret(""); });
-  person.join();
+  typist.join();
   REQUIRE(secret);
   CHECK(*secret == "Z\xC3\xBCrich 8001");
-  CHECK(terminal.seen().find("8001") == std::string::npos);
-  CHECK(terminal.shows());
+  CHECK(terminal.displayed().find("8001") == std::string::npos);
+  CHECK(terminal.has_echo());
 }
 
-TEST_CASE("who gives up at the prompt with Ctrl-C or Ctrl-D gets a terminal back that shows") {
-  for (const char* given_up : {"half\x03", "\x04"}) {
+TEST_CASE("Ctrl-C and Ctrl-D cancel the prompt and restore the echo") {
+  for (const char* canceled_input : {"half\x03", "\x04"}) {
     input_from_terminal terminal;
-    waiting::scoped_thread person("the thread that types", [&] { terminal.type_unseen(given_up); });
+    waiting::scoped_thread typist("the thread that types", [&] { terminal.type_without_echo(canceled_input); });
     const auto secret = waiting::call_within_deadline("the prompt", [] { return os::read_secret(""); });
-    person.join();
+    typist.join();
     REQUIRE_FALSE(secret);
     CHECK(secret.error() == ECANCELED);
-    CHECK(terminal.shows());
+    CHECK(terminal.has_echo());
   }
 }
 
-TEST_CASE("Ctrl-C, a terminate and a hang-up are calls from a thread of its own, as often as they come") {
+TEST_CASE("each SIGINT, SIGTERM and SIGHUP calls on_interrupt on a separate thread") {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     CAPTURE(signal);
     counter calls;
-    std::atomic<bool> elsewhere{true};
-    const auto here = std::this_thread::get_id();
-    const os::interrupts guard([&](os::interruption why) {
-      CHECK(why == os::interruption::stop_requested);
-      if (std::this_thread::get_id() == here) elsewhere = false;
+    std::atomic<bool> on_other_thread{true};
+    const auto test_thread = std::this_thread::get_id();
+    const os::interrupts guard([&](os::interruption cause) {
+      CHECK(cause == os::interruption::stop_requested);
+      if (std::this_thread::get_id() == test_thread) on_other_thread = false;
       calls.add();
     });
 
@@ -204,18 +205,18 @@ TEST_CASE("Ctrl-C, a terminate and a hang-up are calls from a thread of its own,
     ::raise(signal);
 
     CHECK(calls.reaches(2));
-    CHECK(elsewhere.load());
+    CHECK(on_other_thread.load());
   }
 }
 
-TEST_CASE("what handled the signals before handles them afterwards") {
-  static std::atomic<int> seen{0};
-  struct sigaction own = {}, before[2] = {};
-  own.sa_handler = [](int) { ++seen; };
+TEST_CASE("the previous signal handlers are restored") {
+  static std::atomic<int> handled{0};
+  struct sigaction action = {}, previous[2] = {};
+  action.sa_handler = [](int) { ++handled; };
   const int signals[] = {SIGINT, SIGTERM};
-  for (int i = 0; i < 2; ++i) ::sigaction(signals[i], &own, &before[i]);
+  for (int i = 0; i < 2; ++i) ::sigaction(signals[i], &action, &previous[i]);
   const scope_exit restore([&] {
-    for (int i = 0; i < 2; ++i) ::sigaction(signals[i], &before[i], nullptr);
+    for (int i = 0; i < 2; ++i) ::sigaction(signals[i], &previous[i], nullptr);
   });
 
   counter calls;
@@ -224,14 +225,14 @@ TEST_CASE("what handled the signals before handles them afterwards") {
     ::raise(SIGTERM);
     CHECK(calls.reaches(1));
   }
-  CHECK(seen.load() == 0);
+  CHECK(handled.load() == 0);
   ::raise(SIGTERM);
   ::raise(SIGINT);
 
-  CHECK(seen.load() == 2);
+  CHECK(handled.load() == 2);
 }
 
-TEST_CASE("a signal that came just before the end is not lost") {
+TEST_CASE("a signal that arrives just before the destructor is not lost") {
   for (int i = 0; i < 20; ++i) {
     counter calls;
     {
@@ -242,7 +243,7 @@ TEST_CASE("a signal that came just before the end is not lost") {
   }
 }
 
-TEST_CASE("a handler does not disturb the errno of the code it interrupts") {
+TEST_CASE("the signal handler preserves errno") {
   counter calls;
   const os::interrupts guard([&calls](os::interruption) { calls.add(); });
   errno = 4711;
@@ -254,38 +255,38 @@ TEST_CASE("a handler does not disturb the errno of the code it interrupts") {
 #endif
 
 #if !defined(_WIN32)
-TEST_CASE("colours are for a terminal, and not for a person who does not want them") {
+TEST_CASE("colors need a terminal that supports them, and NO_COLOR disables them") {
   const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
   if (terminal < 0 || ::grantpt(terminal) != 0 || ::unlockpt(terminal) != 0) return;  // a container without /dev/pts
   const char* const name = ::ptsname(terminal);
   const int other_end = name ? ::open(name, O_RDWR | O_NOCTTY) : -1;
   if (other_end < 0) return;
-  const int before = ::dup(STDERR_FILENO);
-  const char* const kind = std::getenv("TERM");
-  const std::string kept = kind ? kind : "";
+  const int saved_stderr = ::dup(STDERR_FILENO);
+  const char* const term = std::getenv("TERM");
+  const std::string saved_term = term ? term : "";
   const scope_exit restore([&] {
-    ::dup2(before, STDERR_FILENO);
-    for (const int file : {before, terminal, other_end}) ::close(file);
+    ::dup2(saved_stderr, STDERR_FILENO);
+    for (const int file : {saved_stderr, terminal, other_end}) ::close(file);
     ::unsetenv("NO_COLOR");
-    if (kind) ::setenv("TERM", kept.c_str(), 1);
+    if (term) ::setenv("TERM", saved_term.c_str(), 1);
     else ::unsetenv("TERM");
   });
-  const auto coloured = [](const char* unwanted, const char* term) {
-    ::setenv("NO_COLOR", unwanted, 1);
-    ::setenv("TERM", term, 1);
+  const auto has_colors = [](const char* no_color, const char* kind) {
+    ::setenv("NO_COLOR", no_color, 1);
+    ::setenv("TERM", kind, 1);
     return os::stderr_colors().on();
   };
 
   ::dup2(other_end, STDERR_FILENO);
   CHECK(os::is_stderr_terminal());
-  CHECK(coloured("", "xterm"));
-  CHECK_FALSE(coloured("1", "xterm"));
-  CHECK_FALSE(coloured("", "dumb"));
+  CHECK(has_colors("", "xterm"));
+  CHECK_FALSE(has_colors("1", "xterm"));
+  CHECK_FALSE(has_colors("", "dumb"));
   int pipe[2];
   REQUIRE(::pipe(pipe) == 0);
   ::dup2(pipe[1], STDERR_FILENO);
   CHECK_FALSE(os::is_stderr_terminal());
-  CHECK_FALSE(coloured("", "xterm"));
+  CHECK_FALSE(has_colors("", "xterm"));
   ::close(pipe[0]);
   ::close(pipe[1]);
 }

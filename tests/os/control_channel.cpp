@@ -1,4 +1,4 @@
-// The operator's way to a running service: a pipe on Windows, a Unix socket elsewhere.
+// Control channel: a named pipe on Windows, a Unix socket on POSIX.
 #include "winsvc/os/native.hpp"
 
 #include "../support/wait.hpp"
@@ -16,11 +16,13 @@ using namespace std::chrono_literals;
 using waiting::scoped_thread;
 using waiting::wait_until;
 namespace os = winsvc::os;
+using os::control_channel;
 using steady = std::chrono::steady_clock;
+using response_writer = control_channel::response_writer;
 
 namespace {
 
-std::string an_address() {
+std::string new_address() {
   static std::atomic<int> next{0};
   const std::string name = "winsvc-channel-" + std::to_string(os::process_id()) + "-" + std::to_string(++next);
   const std::string folder = os::path_join(os::temporary_folder(), name);
@@ -29,158 +31,162 @@ std::string an_address() {
 }
 
 #ifdef _WIN32
-bool under_wine() { return ::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), "wine_get_version") != nullptr; }
+bool is_wine() { return ::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), "wine_get_version") != nullptr; }
 #else
-bool under_wine() { return false; }
+bool is_wine() { return false; }
 #endif
 
-std::string ask(const std::string& address, const std::string& question, std::uint32_t pid = os::process_id()) {
-  std::string result;
-  const auto done = os::send_channel_request(address, question, pid, [&result](std::string_view chunk) {
-    result += chunk;
+/// Returns the response, or "code N" if the request failed.
+std::string send_request(const std::string& address, const std::string& request,
+                         std::uint32_t pid = os::process_id()) {
+  std::string response;
+  const auto result = os::send_channel_request(address, request, pid, [&response](std::string_view chunk) {
+    response += chunk;
     return true;
   });
-  return done ? result : "code " + std::to_string(done.error());
+  return result ? response : "code " + std::to_string(result.error());
 }
+
+void write_here(const std::string&, const response_writer& write) { write("here"); }
 
 }  // namespace
 
-TEST_CASE("a question gets its answer, and many at once each its own") {
-  const std::string path = an_address();
-  const auto channel = os::control_channel::open(path, [](const std::string& requested, const os::control_channel::response_writer& write) {
-    for (int i = 0; i < 3; ++i) write(requested + ' ' + std::to_string(i) + '\n');
+TEST_CASE("a request gets its response, and so does each of many concurrent requests") {
+  const std::string path = new_address();
+  const auto channel = control_channel::open(path, [](const std::string& request, const response_writer& write) {
+    for (int i = 0; i < 3; ++i) write(request + ' ' + std::to_string(i) + '\n');
   });
   REQUIRE(channel);
-  CHECK(ask(path, "hello") == "hello 0\nhello 1\nhello 2\n");
-  CHECK(ask(path, "") == " 0\n 1\n 2\n");
+  CHECK(send_request(path, "hello") == "hello 0\nhello 1\nhello 2\n");
+  CHECK(send_request(path, "") == " 0\n 1\n 2\n");
 
-  std::vector<scoped_thread> all;
-  std::atomic<int> right{0};
-  for (int t = 0; t < 12; ++t) {
-    all.emplace_back("a client", [&, t] {
-      const std::string me = std::to_string(t);
-      if (ask(path, me) == me + " 0\n" + me + " 1\n" + me + " 2\n") ++right;
+  std::vector<scoped_thread> clients;
+  std::atomic<int> correct{0};
+  for (int i = 0; i < 12; ++i) {
+    clients.emplace_back("a client", [&, i] {
+      const std::string id = std::to_string(i);
+      if (send_request(path, id) == id + " 0\n" + id + " 1\n" + id + " 2\n") ++correct;
     });
   }
-  for (auto& one : all) one.join();
-  CHECK(right == 12);
+  for (auto& client : clients) client.join();
+  CHECK(correct == 12);
 }
 
-TEST_CASE("a long answer arrives whole") {
-  const std::string path = an_address();
-  const std::string much(1'000'000, 'x');
-  const auto channel = os::control_channel::open(path, [&much](const std::string&, const os::control_channel::response_writer& write) { write(much); });
+TEST_CASE("a response of 1 MB arrives completely") {
+  const std::string path = new_address();
+  const std::string response(1'000'000, 'x');
+  const auto channel =
+      control_channel::open(path, [&](const std::string&, const response_writer& write) { write(response); });
   REQUIRE(channel);
-  CHECK(ask(path, "all") == much);
+  CHECK(send_request(path, "all") == response);
 }
 
-TEST_CASE("a place is taken once; who comes when it is free again gets it") {
-  const std::string path = an_address();
-  const auto answer = [](const std::string&, const os::control_channel::response_writer& write) { write("here"); };
+TEST_CASE("an address can be opened once, and again after the channel is closed") {
+  const std::string path = new_address();
   {
-    const auto first = os::control_channel::open(path, answer);
+    const auto first = control_channel::open(path, write_here);
     REQUIRE(first);
-    if (!under_wine()) CHECK_FALSE(os::control_channel::open(path, answer));  // which does not know FILE_FLAG_FIRST_PIPE_INSTANCE
-    CHECK(ask(path, "x") == "here");
+    if (!is_wine()) CHECK_FALSE(control_channel::open(path, write_here));  // Wine ignores FILE_FLAG_FIRST_PIPE_INSTANCE
+    CHECK(send_request(path, "x") == "here");
   }
-  CHECK(ask(path, "x").find("code ") == 0);
-  const auto second = os::control_channel::open(path, answer);
+  CHECK(send_request(path, "x").find("code ") == 0);
+  const auto second = control_channel::open(path, write_here);
   REQUIRE(second);
-  CHECK(ask(path, "x") == "here");
+  CHECK(send_request(path, "x") == "here");
 }
 
-TEST_CASE("an answer without end is ended by whoever asked, and by the end of the channel") {
-  const std::string path = an_address();
-  std::atomic<int> begun{0}, ended{0};
-  auto channel = os::control_channel::open(path, [&](const std::string&, const os::control_channel::response_writer& write) {
-    ++begun;
-    wait_until([&] { return !write("more\n"); }, "the end of the answer");
+TEST_CASE("an endless response ends when the client or the channel closes") {
+  const std::string path = new_address();
+  std::atomic<int> started{0}, ended{0};
+  auto channel = control_channel::open(path, [&](const std::string&, const response_writer& write) {
+    ++started;
+    wait_until([&] { return !write("more\n"); }, "the end of the response");
     ++ended;
   });
   REQUIRE(channel);
-  int pieces = 0;
-  CHECK(os::send_channel_request(path, "x", os::process_id(), [&](std::string_view) { return ++pieces < 5; }));
-  wait_until([&] { return ended == 1; }, "the end of the answer");
+  int chunks = 0;
+  CHECK(os::send_channel_request(path, "x", os::process_id(), [&](std::string_view) { return ++chunks < 5; }));
+  wait_until([&] { return ended == 1; }, "the end of the response");
 
-  scoped_thread asker("the client", [&] { ask(path, "x"); });
-  wait_until([&] { return begun == 2; }, "the second answer to begin");
-  const auto began = steady::now();
+  scoped_thread client("the client", [&] { send_request(path, "x"); });
+  wait_until([&] { return started == 2; }, "the second response to start");
+  const auto close_time = steady::now();
   *channel = nullptr;
-  asker.join();
+  client.join();
   CHECK(ended == 2);
-  CHECK(steady::now() - began < 4s);
+  CHECK(steady::now() - close_time < 4s);
 }
 
-TEST_CASE("an answer that waits for something to say is ended by the end of the channel as well") {
-  const std::string path = an_address();
-  std::atomic<bool> begun{false};
-  auto channel = os::control_channel::open(path, [&begun](const std::string&, const os::control_channel::response_writer& write) {
+TEST_CASE("a handler that waits for data ends when the channel closes") {
+  const std::string path = new_address();
+  std::atomic<bool> started{false};
+  auto channel = control_channel::open(path, [&started](const std::string&, const response_writer& write) {
     wait_until([&] {
-      begun = true;
+      started = true;
       return !write({});  // true while the client is connected
-    }, "the end of the answer");
+    }, "the end of the response");
   });
   REQUIRE(channel);
-  scoped_thread asker("the client", [&] { ask(path, "x"); });
-  wait_until([&] { return begun.load(); }, "the answer to begin");
+  scoped_thread client("the client", [&] { send_request(path, "x"); });
+  wait_until([&] { return started.load(); }, "the response to start");
   *channel = nullptr;
-  asker.join();
+  client.join();
 }
 
-TEST_CASE("the channel ends whatever many who follow do, those included who have only just come") {
+TEST_CASE("the channel closes while many clients connect and wait") {
   for (int round = 0; round < 20; ++round) {
-    const std::string address = an_address();
-    auto channel = os::control_channel::open(address, [](const std::string&, const os::control_channel::response_writer& write) {
-      wait_until([&] { return !write({}); }, "the end of the answer");
+    const std::string address = new_address();
+    auto channel = control_channel::open(address, [](const std::string&, const response_writer& write) {
+      wait_until([&] { return !write({}); }, "the end of the response");
     });
     REQUIRE(channel);
     std::vector<scoped_thread> followers;
-    for (int i = 0; i < 12; ++i) followers.emplace_back("a follower", [&address] { ask(address, "log"); });
+    for (int i = 0; i < 12; ++i) followers.emplace_back("a follower", [&address] { send_request(address, "log"); });
     std::this_thread::sleep_for(std::chrono::milliseconds(round));
 
-    const auto began = steady::now();
+    const auto close_time = steady::now();
     channel->reset();
 
-    CHECK(steady::now() - began < 3s);
-    for (auto& one : followers) one.join();
+    CHECK(steady::now() - close_time < 3s);
+    for (auto& follower : followers) follower.join();
   }
 }
 
-TEST_CASE("whoever says nothing, or too much, costs the others nothing") {
-  const std::string path = an_address();
-  auto channel = os::control_channel::open(path, [](const std::string& requested, const os::control_channel::response_writer& write) { write(requested); });
+TEST_CASE("a request that is too long gets no response and does not affect other clients") {
+  const std::string path = new_address();
+  auto channel =
+      control_channel::open(path, [](const std::string& request, const response_writer& write) { write(request); });
   REQUIRE(channel);
-  CHECK(ask(path, std::string(os::control_channel::max_request_bytes * 4, 'x')).size() < 10);  // no answer to that
-  CHECK(ask(path, "hello") == "hello");
+  CHECK(send_request(path, std::string(control_channel::max_request_bytes * 4, 'x')).size() < 10);  // empty or "code N"
+  CHECK(send_request(path, "hello") == "hello");
 }
 
 #ifdef __linux__
-TEST_CASE("only its owner may open the socket, and one that a dead process left is no hindrance") {
-  const std::string path = an_address();
-  const auto answer = [](const std::string&, const os::control_channel::response_writer& write) { write("here"); };
+TEST_CASE("the socket has mode 0600, and a socket file of an ended process is replaced") {
+  const std::string path = new_address();
   {
-    const auto channel = os::control_channel::open(path, answer);
+    const auto channel = control_channel::open(path, write_here);
     REQUIRE(channel);
     struct stat info = {};
     REQUIRE(::stat(path.c_str(), &info) == 0);
     CHECK((info.st_mode & 0777) == 0600);
   }
   CHECK_FALSE(os::read_file(path));
-  const int left = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  const int stale_socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
   sockaddr_un address{};
   REQUIRE(os::unix_address(path, address));
-  REQUIRE(::bind(left, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-  ::close(left);
-  const auto channel = os::control_channel::open(path, answer);
+  REQUIRE(::bind(stale_socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  ::close(stale_socket);
+  const auto channel = control_channel::open(path, write_here);
   REQUIRE(channel);
-  CHECK(ask(path, "x") == "here");
-  CHECK_FALSE(os::control_channel::open(std::string(200, 'x'), answer));
+  CHECK(send_request(path, "x") == "here");
+  CHECK_FALSE(control_channel::open(std::string(200, 'x'), write_here));
 }
 
-TEST_CASE("a file of somebody else's in the socket's place stays") {
-  const std::string path = an_address();
+TEST_CASE("a regular file at the address is not replaced") {
+  const std::string path = new_address();
   REQUIRE(os::replace_file(path, "mine"));
-  const auto channel = os::control_channel::open(path, [](const std::string&, const os::control_channel::response_writer&) {});
+  const auto channel = control_channel::open(path, [](const std::string&, const response_writer&) {});
   REQUIRE_FALSE(channel);
   CHECK(channel.error() == EEXIST);
   CHECK(os::read_file(path) == "mine");
@@ -188,10 +194,10 @@ TEST_CASE("a file of somebody else's in the socket's place stays") {
 #endif
 
 #ifdef _WIN32
-TEST_CASE("a pipe that is not the service's is not asked") {
-  const std::string path = an_address();
-  const auto channel = os::control_channel::open(path, [](const std::string&, const os::control_channel::response_writer& write) { write("here"); });
+TEST_CASE("a request fails with 5 if the pipe belongs to another process") {
+  const std::string path = new_address();
+  const auto channel = control_channel::open(path, write_here);
   REQUIRE(channel);
-  CHECK(ask(path, "x", os::process_id() + 4) == "code 5");
+  CHECK(send_request(path, "x", os::process_id() + 4) == "code 5");
 }
 #endif

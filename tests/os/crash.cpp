@@ -1,4 +1,5 @@
-// What is left of a process that crashes: each crash is played by this program once more, in a process of its own.
+// Crash handler: each test runs this program in a child process that crashes, and checks the report, the dump and the
+// exit code.
 #include "part.hpp"
 
 #include "winsvc/base/scope.hpp"
@@ -23,29 +24,30 @@ using namespace winsvc;
 
 namespace {
 
-/// Where the part that is played leaves its last word, and its dumps.
-std::string part_folder() { return own_words().at(2); }
+/// The folder in which the crashing process writes its report and its dumps.
+std::string part_folder() { return program_arguments().at(2); }
 
-void leave_a_word(const os::crash_report& r) {
-  static_cast<void>(os::replace_file(os::path_join(part_folder(), "word"), r.description + "\n" + std::to_string(r.code) +
-                                                                               "\n" + r.dump + "\n" +
-                                                                               std::to_string(r.dump_error)));
+void write_report(const os::crash_report& r) {
+  const std::string text =
+      r.description + "\n" + std::to_string(r.code) + "\n" + r.dump + "\n" + std::to_string(r.dump_error);
+  static_cast<void>(os::replace_file(os::path_join(part_folder(), "report"), text));
 }
-/// With a dump where the test asks for one: Wine takes two seconds for it.
-os::crash_handler::crash_handler_options guarded(std::function<void(const os::crash_report&)> then = nullptr) {
-  os::crash_handler::crash_handler_options s;
-  if (own_words().size() > 3 && own_words()[3] == "dump") s.folder = part_folder();
-  s.name = "hello";
-  s.on_crash = [then](const os::crash_report& r) {
-    leave_a_word(r);
+/// Options that write the report to a file, then call `then`. A dump is written only if the test requests it, because
+/// it takes 2 s under Wine.
+os::crash_handler::crash_handler_options report_options(std::function<void(const os::crash_report&)> then = nullptr) {
+  os::crash_handler::crash_handler_options options;
+  if (program_arguments().size() > 3 && program_arguments()[3] == "dump") options.folder = part_folder();
+  options.name = "hello";
+  options.on_crash = [then](const os::crash_report& r) {
+    write_report(r);
     if (then) then(r);
   };
-  return s;
+  return options;
 }
 
-void write_where_nothing_is() {
-  volatile std::uintptr_t nowhere = 16;
-  *reinterpret_cast<volatile int*>(nowhere) = 1;
+void write_to_invalid_address() {
+  volatile std::uintptr_t address = 16;
+  *reinterpret_cast<volatile int*>(address) = 1;
 }
 int recurse(volatile int* depth) {
   volatile char page[4096];
@@ -55,22 +57,22 @@ int recurse(volatile int* depth) {
 }
 
 const part violation("violation", [] {
-  const os::crash_handler guard(guarded());
-  write_where_nothing_is();
+  const os::crash_handler handler(report_options());
+  write_to_invalid_address();
   return 0;
 });
 const part illegal("illegal", [] {
-  const os::crash_handler guard(guarded());
+  const os::crash_handler handler(report_options());
   __builtin_trap();
   return 0;
 });
 const part overflow("overflow", [] {
-  const os::crash_handler guard(guarded());
+  const os::crash_handler handler(report_options());
   volatile int depth = 0;
   return recurse(&depth);
 });
-const part overflow_elsewhere("overflow elsewhere", [] {
-  const os::crash_handler guard(guarded());
+const part overflow_on_thread("overflow on a thread", [] {
+  const os::crash_handler handler(report_options());
   std::thread([] {
     volatile int depth = 0;
     recurse(&depth);
@@ -78,89 +80,90 @@ const part overflow_elsewhere("overflow elsewhere", [] {
   return 0;
 });
 const part aborting("abort", [] {
-  const os::crash_handler guard(guarded());
+  const os::crash_handler handler(report_options());
   std::abort();
   return 0;
 });
 const part thread_throws("thread throws", [] {
-  const os::crash_handler guard(guarded());
+  const os::crash_handler handler(report_options());
   std::thread([] { throw std::runtime_error("no such device"); }).join();
   return 0;
 });
 const part noexcept_throws("noexcept throws", [] {
-  const os::crash_handler guard(guarded());
-  [](const std::string& no_number) noexcept { static_cast<void>(std::vector<int>().at(no_number.size())); }("");
+  const os::crash_handler handler(report_options());
+  [](const std::string& text) noexcept { static_cast<void>(std::vector<int>().at(text.size())); }("");
   return 0;
 });
 const part main_throws("main throws", []() -> int {
-  static os::crash_handler guard(guarded());  // nobody unwinds, so nothing is destroyed
+  static os::crash_handler handler(report_options());  // the stack is not unwound, so nothing is destroyed
   throw std::runtime_error("no such device");
 });
 const part joinable("joinable", [] {
-  const os::crash_handler guard(guarded());
-  std::thread left([] { std::this_thread::sleep_for(std::chrono::hours(1)); });
+  const os::crash_handler handler(report_options());
+  std::thread not_joined([] { std::this_thread::sleep_for(std::chrono::hours(1)); });
   return 0;
 });
 const part many("many", [] {
-  const os::crash_handler guard(guarded());
-  std::vector<std::thread> all;
-  for (int i = 0; i < 8; ++i) all.emplace_back(&write_where_nothing_is);
-  for (auto& one : all) one.join();
+  const os::crash_handler handler(report_options());
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) threads.emplace_back(&write_to_invalid_address);
+  for (auto& thread : threads) thread.join();
   return 0;
 });
-const part word_throws("word throws", [] {
-  const os::crash_handler guard(guarded([](const os::crash_report&) { throw std::runtime_error("disk full"); }));
-  write_where_nothing_is();
+const part report_throws("report throws", [] {
+  const os::crash_handler handler(
+      report_options([](const os::crash_report&) { throw std::runtime_error("disk full"); }));
+  write_to_invalid_address();
   return 0;
 });
-const part word_crashes("word crashes", [] {
-  const os::crash_handler guard(guarded([](const os::crash_report&) { write_where_nothing_is(); }));
-  write_where_nothing_is();
+const part report_crashes("report crashes", [] {
+  const os::crash_handler handler(report_options([](const os::crash_report&) { write_to_invalid_address(); }));
+  write_to_invalid_address();
   return 0;
 });
-const part word_hangs("word hangs", [] {
-  auto settings = guarded([](const os::crash_report&) { std::this_thread::sleep_for(std::chrono::hours(1)); });
-  settings.report_timeout = std::chrono::milliseconds(300);
-  const os::crash_handler guard(std::move(settings));
-  write_where_nothing_is();
+const part report_hangs("report hangs", [] {
+  auto options = report_options([](const os::crash_report&) { std::this_thread::sleep_for(std::chrono::hours(1)); });
+  options.report_timeout = std::chrono::milliseconds(300);
+  const os::crash_handler handler(std::move(options));
+  write_to_invalid_address();
   return 0;
 });
-const part wordless("wordless", [] {
-  const os::crash_handler guard(os::crash_handler::crash_handler_options{});
-  write_where_nothing_is();
+const part no_report("no report", [] {
+  const os::crash_handler handler(os::crash_handler::crash_handler_options{});
+  write_to_invalid_address();
   return 0;
 });
 const part no_folder("no folder", [] {
-  auto settings = guarded();
-  settings.folder = os::path_join(part_folder(), "none");
-  const os::crash_handler guard(std::move(settings));
-  write_where_nothing_is();
+  auto options = report_options();
+  options.folder = os::path_join(part_folder(), "missing");
+  const os::crash_handler handler(std::move(options));
+  write_to_invalid_address();
   return 0;
 });
 const part caught("caught", [] {
-  const os::crash_handler guard(guarded());
+  const os::crash_handler handler(report_options());
   for (int i = 0; i < 3; ++i) {
     try {
-      throw std::runtime_error("nothing to worry about");
+      throw std::runtime_error("handled");
     } catch (const std::exception&) {
     }
   }
   return 11;
 });
-const part afterwards("afterwards", [] {
-  for (int i = 0; i < 3; ++i) const os::crash_handler guard(guarded());
-  write_where_nothing_is();
+const part after_destruction("after destruction", [] {
+  for (int i = 0; i < 3; ++i) const os::crash_handler handler(report_options());
+  write_to_invalid_address();
   return 0;
 });
 
-/// A folder for one crash, and what was found in it afterwards.
+/// Runs a part in a child process with its own folder and reads its report.
 struct crash {
-  explicit crash(const std::string& part, const char* expected = "no dump") : with_dump(expected) {
+  explicit crash(const std::string& part, const char* dump_mode = "no dump") : mode(dump_mode) {
     static int next = 0;
     folder = os::path_join(os::folder_of(os::executable_path()),
                            "crash " + std::to_string(os::process_id()) + "-" + std::to_string(next++));
     REQUIRE(os::make_folders(folder));
-    again(part);
+    run(part);
   }
   ~crash() {
     for (const auto& file : files()) os::remove_file(os::path_join(folder, file));
@@ -173,16 +176,16 @@ struct crash {
   crash(const crash&) = delete;
   crash& operator=(const crash&) = delete;
 
-  void again(const std::string& part) {
-    code = play(part, {folder, with_dump});
-    const std::string word = os::read_file(os::path_join(folder, "word")).value_or("");
-    const auto lines = strings::split(word, '\n');
-    told = lines.size() == 4;
-    if (!told) return;
-    what = lines[0];
-    said_code = lines[1];
+  void run(const std::string& part) {
+    code = run_part(part, {folder, mode});
+    const std::string report = os::read_file(os::path_join(folder, "report")).value_or("");
+    const auto lines = strings::split(report, '\n');
+    has_report = lines.size() == 4;
+    if (!has_report) return;
+    description = lines[0];
+    report_code = lines[1];
     dump = lines[2];
-    fault = lines[3];
+    dump_error = lines[3];
   }
   [[nodiscard]] std::vector<std::string> files() const { return *os::list_files(folder); }
   [[nodiscard]] std::vector<std::string> dumps() const {
@@ -193,17 +196,17 @@ struct crash {
     return names;
   }
 
-  std::string with_dump, folder, what, said_code, dump, fault;
+  std::string mode, folder, description, report_code, dump, dump_error;
   std::uint32_t code = 0;
-  bool told = false;
+  bool has_report = false;
 };
 
-bool begins(const std::string& s, std::string_view options) {
-  CAPTURE(s);
-  return strings::starts_with(s, options);
+bool starts_with(const std::string& text, std::string_view prefix) {
+  CAPTURE(text);
+  return strings::starts_with(text, prefix);
 }
 
-/// A sanitizer that reports a crash ends the process with a code of its own.
+/// True if the process ended with the expected code and reported it. A sanitizer ends the process with its own code.
 bool ended_with(const crash& c, std::uint32_t on_windows, std::uint32_t on_posix) {
 #if defined(_WIN32)
   static_cast<void>(on_posix);
@@ -214,12 +217,12 @@ bool ended_with(const crash& c, std::uint32_t on_windows, std::uint32_t on_posix
 #endif
   CAPTURE(c.code);
   if (SANITIZED) return c.code != 0;
-  return c.code == expected && c.said_code == std::to_string(expected);
+  return c.code == expected && c.report_code == std::to_string(expected);
 }
 
 }  // namespace
 
-TEST_CASE("a dump's name has a time and a process, and belongs to one name alone") {
+TEST_CASE("a dump file of a service has its name, a time and a process ID") {
   CHECK(os::is_dump_file_of("hello", "hello-20260131-080509-1234.dmp"));
   CHECK(os::is_dump_file_of("hello$blue", "hello$blue-20260131-080509-1.dmp"));
   for (const char* other : {"hello-20260131-080509-.dmp", "hello-20260131-080509-1234", "hello.log", "hello-.dmp", "",
@@ -231,7 +234,7 @@ TEST_CASE("a dump's name has a time and a process, and belongs to one name alone
   }
 }
 
-TEST_CASE("of the dumps the newest stay, by their names, and other files are nobody's business") {
+TEST_CASE("the oldest dumps of a name are in excess; other files do not count") {
   using names = std::vector<std::string>;
   const names files = {"hello-20260131-080509-1.dmp", "hello-20260131-080510-1.dmp", "hello-20260201-000000-1.dmp",
                        "hello-world-20260101-000000-1.dmp", "hello.log"};
@@ -244,7 +247,7 @@ TEST_CASE("of the dumps the newest stay, by their names, and other files are nob
   CHECK(os::excess_dumps({}, "hello", 3).empty());
 }
 
-TEST_CASE("an exception in flight is put into words") {
+TEST_CASE("the message of std::terminate contains the message of the exception") {
   CHECK(os::current_exception_message().empty());
   CHECK(os::terminate_message() == "std::terminate");
   try {
@@ -255,159 +258,159 @@ TEST_CASE("an exception in flight is put into words") {
   try {
     throw 1;
   } catch (...) {
-    CHECK(os::terminate_message() == "std::terminate: an exception that is no std::exception");
+    CHECK(os::terminate_message() == "std::terminate: unknown exception (not derived from std::exception)");
   }
 }
 
-TEST_CASE("an access violation leaves a word that says where, and a code that is a failure") {
+TEST_CASE("an access violation is reported with its address and ends the process with its code") {
   const crash c("violation");
-  REQUIRE(c.told);
+  REQUIRE(c.has_report);
 #if defined(_WIN32)
-  CHECK(begins(c.what, "an access violation at "));
-  CHECK(c.what.find(".exe+0x") != std::string::npos);
-  CHECK(c.what.find("), writing 0x10") != std::string::npos);
+  CHECK(starts_with(c.description, "an access violation at "));
+  CHECK(c.description.find(".exe+0x") != std::string::npos);
+  CHECK(c.description.find("), writing 0x10") != std::string::npos);
 #else
-  CHECK(c.what == "a segmentation fault (SIGSEGV) at 0x10");
+  CHECK(c.description == "a segmentation fault (SIGSEGV) at 0x10");
 #endif
   CHECK(ended_with(c, 0xC0000005, 139));
 }
 
-TEST_CASE("an illegal instruction is called one") {
+TEST_CASE("an illegal instruction is reported") {
   const crash c("illegal");
-  REQUIRE(c.told);
-  CHECK(begins(c.what, "an illegal instruction"));
+  REQUIRE(c.has_report);
+  CHECK(starts_with(c.description, "an illegal instruction"));
   CHECK(ended_with(c, 0xC000001D, 132));
 }
 
-TEST_CASE("a stack overflow has a last word, though its thread has no stack to speak it on") {
+TEST_CASE("a stack overflow is reported although its thread has no stack left") {
   const crash c("overflow");
-  REQUIRE(c.told);
+  REQUIRE(c.has_report);
 #if defined(_WIN32)
-  CHECK(begins(c.what, "a stack overflow at "));
+  CHECK(starts_with(c.description, "a stack overflow at "));
 #else
-  CHECK(begins(c.what, "a segmentation fault (SIGSEGV) at "));
+  CHECK(starts_with(c.description, "a segmentation fault (SIGSEGV) at "));
 #endif
   CHECK(ended_with(c, 0xC00000FD, 139));
 }
 
-TEST_CASE("abort() is a crash") {
+TEST_CASE("abort() is reported") {
   const crash c("abort");
-  REQUIRE(c.told);
-  CHECK(begins(c.what, "abort()"));
+  REQUIRE(c.has_report);
+  CHECK(starts_with(c.description, "abort()"));
   CHECK(ended_with(c, 1064, 134));
 }
 
-TEST_CASE("an exception that leaves a thread, a noexcept function or main is told in its own words") {
+TEST_CASE("an exception that leaves a thread, a noexcept function or main is reported with its message") {
   for (const char* part : {"thread throws", "main throws"}) {
     CAPTURE(part);
     const crash c(part);
-    REQUIRE(c.told);
-    CHECK(c.what == "std::terminate: no such device");
+    REQUIRE(c.has_report);
+    CHECK(c.description == "std::terminate: no such device");
     CHECK(ended_with(c, 1064, 134));
   }
   const crash c("noexcept throws");
-  REQUIRE(c.told);
-  CHECK(begins(c.what, "std::terminate: "));
-  CHECK(c.what.size() > std::string("std::terminate: ").size());
+  REQUIRE(c.has_report);
+  CHECK(starts_with(c.description, "std::terminate: "));
+  CHECK(c.description.size() > std::string("std::terminate: ").size());
   CHECK(ended_with(c, 1064, 134));
 }
 
-TEST_CASE("std::terminate without an exception is told as well") {
+TEST_CASE("std::terminate without an exception is reported") {
   const crash c("joinable");
-  REQUIRE(c.told);
-  CHECK(c.what == "std::terminate");
+  REQUIRE(c.has_report);
+  CHECK(c.description == "std::terminate");
   CHECK(ended_with(c, 1064, 134));
 }
 
-TEST_CASE("of many threads that crash at once one is told, and the process ends") {
+TEST_CASE("if several threads crash at the same time, one crash is reported and the process ends") {
   const crash c("many");
-  REQUIRE(c.told);
+  REQUIRE(c.has_report);
   CHECK(ended_with(c, 0xC0000005, 139));
 }
 
-TEST_CASE("a last word that throws or crashes does not keep the process alive") {
-  for (const char* part : {"word throws", "word crashes"}) {
+TEST_CASE("the process ends if on_crash throws or crashes") {
+  for (const char* part : {"report throws", "report crashes"}) {
     CAPTURE(part);
     const crash c(part);
-    CHECK(c.told);
+    CHECK(c.has_report);
     CHECK(ended_with(c, 0xC0000005, 139));
   }
 }
 
-TEST_CASE("a last word that does not end is cut off") {
-  const crash c("word hangs");
-  CHECK(c.told);
+TEST_CASE("the process ends after report_timeout if on_crash does not return") {
+  const crash c("report hangs");
+  CHECK(c.has_report);
   CHECK(ended_with(c, 0xC0000005, 139));
 }
 
-TEST_CASE("who wants neither word nor dump gets the code all the same") {
-  const crash c("wordless");
-  CHECK_FALSE(c.told);
+TEST_CASE("without on_crash and folder, a crash ends the process with a failure and writes no file") {
+  const crash c("no report");
+  CHECK_FALSE(c.has_report);
   CHECK(c.code != 0);
   CHECK(c.files().empty());
 }
 
-TEST_CASE("an exception that is caught is none of the guard's business") {
+TEST_CASE("an exception that is caught is not reported") {
   const crash c("caught");
-  CHECK_FALSE(c.told);
+  CHECK_FALSE(c.has_report);
   CHECK(c.code == 11);
 }
 
-TEST_CASE("when the guard is gone a crash is again what it was before") {
-  const crash c("afterwards");
-  CHECK_FALSE(c.told);
+TEST_CASE("a crash after the crash handler is destroyed is not reported") {
+  const crash c("after destruction");
+  CHECK_FALSE(c.has_report);
   CHECK(c.code != 0);
 }
 
 #if defined(_WIN32)
 
-TEST_CASE("a stack overflow of any thread has a last word") {
-  const crash c("overflow elsewhere");
-  REQUIRE(c.told);
-  CHECK(begins(c.what, "a stack overflow at "));
+TEST_CASE("a stack overflow of another thread is reported") {
+  const crash c("overflow on a thread");
+  REQUIRE(c.has_report);
+  CHECK(starts_with(c.description, "a stack overflow at "));
   CHECK(ended_with(c, 0xC00000FD, 139));
 }
 
-TEST_CASE("a crash leaves a minidump for a debugger, with the thread that crashed and its exception") {
+TEST_CASE("a minidump contains the thread that crashed and its exception") {
   struct row { const char* part; std::uint32_t exception; };
   const row rows[] = {{"violation", 0xC0000005}, {"overflow", 0xC00000FD}, {"thread throws", 0x40000015}};
   for (const auto& r : rows) {
     CAPTURE(r.part);
     const crash c(r.part, "dump");
-    REQUIRE(c.told);
-    CHECK(c.fault == "0");
+    REQUIRE(c.has_report);
+    CHECK(c.dump_error == "0");
     REQUIRE(c.dumps().size() == 1);
     CHECK(c.dump == os::path_join(c.folder, c.dumps()[0]));
     const std::string dump = os::read_file(c.dump).value_or("");
-    REQUIRE(begins(dump, "MDMP"));
+    REQUIRE(starts_with(dump, "MDMP"));
 
-    const auto word = [&](std::size_t position) {
+    const auto read_uint32 = [&](std::size_t position) {
       std::uint32_t value = 0;
       for (std::size_t i = 4; i-- > 0;) value = value << 8 | static_cast<unsigned char>(dump.at(position + i));
       return value;
     };
     constexpr std::uint32_t exception_stream = 6;
-    std::size_t exception = 0;  // MINIDUMP_HEADER: how many streams there are, and where their directory is
-    for (std::size_t i = 0; i < word(8); ++i) {
-      const std::size_t entry = word(12) + 12 * i;
-      if (word(entry) == exception_stream) exception = word(entry + 8);
+    std::size_t exception = 0;  // MINIDUMP_HEADER: 8 is NumberOfStreams, 12 is StreamDirectoryRva
+    for (std::size_t i = 0; i < read_uint32(8); ++i) {
+      const std::size_t entry = read_uint32(12) + 12 * i;
+      if (read_uint32(entry) == exception_stream) exception = read_uint32(entry + 8);
     }
     REQUIRE(exception != 0);
-    CHECK(word(exception) != 0);  // the thread
-    CHECK(word(exception + 8) == r.exception);
+    CHECK(read_uint32(exception) != 0);  // the thread
+    CHECK(read_uint32(exception + 8) == r.exception);
   }
 }
 
-TEST_CASE("the newest dumps are kept, and other files beside them stay") {
+TEST_CASE("the newest dumps are kept, and other files in the folder are not deleted") {
   crash c("violation");
   CHECK(c.dumps().empty());
   CHECK(c.dump.empty());
-  CHECK(c.fault == "0");
+  CHECK(c.dump_error == "0");
   for (const char* older : {"hello-20200101-000000-1.dmp", "hello-20200101-000001-1.dmp", "hello-20200101-000002-1.dmp",
                             "hello-world-20200101-000000-1.dmp", "hello.log"})
     CHECK(os::replace_file(os::path_join(c.folder, older), "x"));
-  c.with_dump = "dump";
-  c.again("violation");
+  c.mode = "dump";
+  c.run("violation");
   const auto dumps = c.dumps();
   REQUIRE(dumps.size() == 3);
   CHECK(dumps[0] == "hello-20200101-000001-1.dmp");
@@ -415,19 +418,19 @@ TEST_CASE("the newest dumps are kept, and other files beside them stay") {
   CHECK(os::read_file(os::path_join(c.folder, "hello.log")));
 }
 
-TEST_CASE("where no dump can be written the last word says why") {
+TEST_CASE("if no dump can be written, the report contains the error code") {
   const crash c("no folder");
-  REQUIRE(c.told);
+  REQUIRE(c.has_report);
   CHECK(c.dump.empty());
-  CHECK(c.fault == "3");
+  CHECK(c.dump_error == "3");
   CHECK(ended_with(c, 0xC0000005, 139));
 }
 
-TEST_CASE("an exception's words have its place, and its code where it has no name") {
+TEST_CASE("an exception description contains the address, and the code if it has no name") {
   EXCEPTION_RECORD record{};
   record.ExceptionCode = 0xE0001234;
   record.ExceptionAddress = reinterpret_cast<void*>(0x10);
-  CHECK(begins(os::exception_description(record), "exception 0xE0001234 at "));
+  CHECK(starts_with(os::exception_description(record), "exception 0xE0001234 at "));
   CHECK(os::exception_description(record).find('(') == std::string::npos);
   record.ExceptionCode = EXCEPTION_ACCESS_VIOLATION;
   record.NumberParameters = 2;

@@ -1,11 +1,11 @@
-// The same program once more, elevated: what goes to it and what comes back.
+// Elevation: arguments and input reach the child; its output and its exit code return.
 #include "part.hpp"
 
 #include <doctest/doctest.h>
 
 using namespace winsvc;
 
-TEST_CASE("a character that the pipe cut waits for its end, and what is no character does not wait") {
+TEST_CASE("an incomplete UTF-8 character at the end is held back, and invalid UTF-8 is not") {
   using os::complete_utf8_prefix;
   CHECK(complete_utf8_prefix("") == 0);
   CHECK(complete_utf8_prefix("abc") == 3);
@@ -21,7 +21,7 @@ TEST_CASE("a character that the pipe cut waits for its end, and what is no chara
 
 #if !defined(_WIN32)
 
-TEST_CASE("where nobody can be asked, elevation is not supported") {
+TEST_CASE("elevation is not supported on POSIX") {
   CHECK(os::run_elevated({"install"}, "", [](std::string_view) {}).error() == 50);
   CHECK(os::connect_to_parent("winsvc-0").error() == 50);
 }
@@ -30,23 +30,23 @@ TEST_CASE("where nobody can be asked, elevation is not supported") {
 
 namespace {
 
-/// What stands behind --elevated, as cli/run.hpp would find it.
+/// The value of the option --elevated, the last argument; empty without the option.
 std::string own_pipe() {
-  const auto arguments = own_words();
+  const auto arguments = program_arguments();
   return arguments.size() > 2 && arguments[arguments.size() - 2] == os::elevated_option ? arguments.back() : "";
 }
 
 const part echo("echo", [] {
   const auto input = os::connect_to_parent(own_pipe());
   if (!input) return 99;
-  std::string message;
-  for (const auto& word : own_words()) message += "[" + word + "]";
-  os::write_stdout(message.substr(0, message.find("[--elevated]")) + "\n");
+  std::string text;
+  for (const auto& argument : program_arguments()) text += "[" + argument + "]";
+  os::write_stdout(text.substr(0, text.find("[--elevated]")) + "\n");
   os::write_stderr("input: " + *input + "\n");
   return 7;
 });
 
-const part silent("silent", [] { return 9; });
+const part not_connecting("not connecting", [] { return 9; });
 
 const part crashing("crashing", [] {
   if (!os::connect_to_parent(own_pipe())) return 99;
@@ -55,7 +55,7 @@ const part crashing("crashing", [] {
   return 0;
 });
 
-const part talkative("talkative", [] {
+const part much_output("much output", [] {
   if (!os::connect_to_parent(own_pipe())) return 99;
   std::string line;
   for (int i = 0; i < 333; ++i) line += "\xE2\x82\xAC";
@@ -63,7 +63,7 @@ const part talkative("talkative", [] {
   return 0;
 });
 
-const part where("where", [] {
+const part print_folder("print folder", [] {
   if (!os::connect_to_parent(own_pipe())) return 99;
   std::wstring folder(1024, L'\0');
   folder.resize(::GetCurrentDirectoryW(1024, folder.data()));
@@ -71,8 +71,8 @@ const part where("where", [] {
   return 0;
 });
 
-/// An unelevated prompt would ask a person.
-bool elevated() {
+/// The tests run only with administrator rights, because UAC would show a consent prompt otherwise.
+bool is_elevated() {
   HANDLE opened = nullptr;
   REQUIRE(::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &opened));
   const os::unique_handle token(opened);
@@ -82,75 +82,75 @@ bool elevated() {
          elevation.TokenIsElevated != 0;
 }
 
-struct ended {
+struct child_result {
   os::sys_result<std::uint32_t> code = os::sys_failure(0xBAD);
   std::string output;
 };
-ended run(std::vector<std::string> arguments, const std::string& input = "") {
+child_result run(std::vector<std::string> arguments, const std::string& input = "") {
   arguments.insert(arguments.begin(), "--part");
-  ended out;
-  out.code = os::run_elevated(std::move(arguments), input, [&](std::string_view chunk) { out.output += chunk; });
-  return out;
+  child_result result;
+  result.code = os::run_elevated(std::move(arguments), input, [&](std::string_view chunk) { result.output += chunk; });
+  return result;
 }
 
 }  // namespace
 
-TEST_CASE("the elevated child gets words and input as they were, and its output and exit code come back") {
-  if (!elevated()) return;
-  const ended child = run({"echo", "C:\\My tools\\", "say \"hello\"", "", "Z\xC3\xBCrich"}, "pass w\xC3\xB6rd");
+TEST_CASE("arguments and input reach the elevated child unchanged, and its output and exit code return") {
+  if (!is_elevated()) return;
+  const child_result child = run({"echo", "C:\\My tools\\", "a \"quoted\"", "", "Z\xC3\xBCrich"}, "pass w\xC3\xB6rd");
   REQUIRE(child.code);
   CHECK(*child.code == 7);
   CHECK(child.output ==
-        "[--part][echo][C:\\My tools\\][say \"hello\"][][Z\xC3\xBCrich]\ninput: pass w\xC3\xB6rd\n");
+        "[--part][echo][C:\\My tools\\][a \"quoted\"][][Z\xC3\xBCrich]\ninput: pass w\xC3\xB6rd\n");
 }
 
-TEST_CASE("no input is no input, and too much is refused before anybody is asked") {
-  if (!elevated()) return;
+TEST_CASE("input may be empty, and input above the limit fails before the child starts") {
+  if (!is_elevated()) return;
   CHECK(run({"echo"}).output == "[--part][echo]\ninput: \n");
   const std::string limit(os::elevated_input_limit, 'x');
   CHECK(run({"echo"}, limit).output == "[--part][echo]\ninput: " + limit + "\n");
   CHECK(run({"echo"}, limit + "x").code.error() == 87);
 }
 
-TEST_CASE("a child that never asks for its parent ends with its own code, and nobody waits for more") {
-  if (!elevated()) return;
-  const ended child = run({"silent"});
+TEST_CASE("the exit code of a child that does not connect to its parent is returned") {
+  if (!is_elevated()) return;
+  const child_result child = run({"not connecting"});
   REQUIRE(child.code);
   CHECK(*child.code == 9);
   CHECK(child.output.empty());
 }
 
-TEST_CASE("what a child wrote before it was killed comes back") {
-  if (!elevated()) return;
-  const ended child = run({"crashing"});
+TEST_CASE("the output of a child that is terminated is returned") {
+  if (!is_elevated()) return;
+  const child_result child = run({"crashing"});
   REQUIRE(child.code);
   CHECK(*child.code == 13);
   CHECK(child.output == "half of w");
 }
 
-TEST_CASE("a megabyte comes back whole, and every piece of it in whole characters") {
-  if (!elevated()) return;
-  std::size_t bytes = 0, partial = 0, pieces = 0;
-  const auto code = os::run_elevated({"--part", "talkative"}, "", [&](std::string_view chunk) {
+TEST_CASE("1 MB of output returns completely, in chunks of complete characters") {
+  if (!is_elevated()) return;
+  std::size_t bytes = 0, partial = 0, chunks = 0;
+  const auto code = os::run_elevated({"--part", "much output"}, "", [&](std::string_view chunk) {
     bytes += chunk.size();
     partial += chunk.size() % 3;
-    ++pieces;
+    ++chunks;
   });
   REQUIRE(code);
   CHECK(*code == 0);
   CHECK(bytes == 999'000);
   CHECK(partial == 0);
-  CHECK(pieces > 1);
+  CHECK(chunks > 1);
 }
 
-TEST_CASE("the child stands in the folder in which the parent stood") {
-  if (!elevated()) return;
-  std::wstring here(1024, L'\0');
-  here.resize(::GetCurrentDirectoryW(1024, here.data()));
-  CHECK(run({"where"}).output == os::to_utf8(here));
+TEST_CASE("the child has the current folder of its parent") {
+  if (!is_elevated()) return;
+  std::wstring folder(1024, L'\0');
+  folder.resize(::GetCurrentDirectoryW(1024, folder.data()));
+  CHECK(run({"print folder"}).output == os::to_utf8(folder));
 }
 
-TEST_CASE("a child joins pipes of its own parents' making alone") {
+TEST_CASE("a child connects only to a pipe whose name a parent has generated") {
   CHECK(os::is_pipe_name(os::random_pipe_name()));
   CHECK(os::random_pipe_name() != os::random_pipe_name());
   for (const char* other : {"", "spoolss", "winsvc-", "winsvc-0123456789abcdef0123456789abcde\\",

@@ -1,11 +1,11 @@
-// What is made of a text before the event log gets it.
+// Texts for the Windows event log: escaping and truncation.
 #include "winsvc/os/native.hpp"
 
 #include <doctest/doctest.h>
 
 using winsvc::os::truncate_event_text;
 
-TEST_CASE("a percent sign that would begin an insertion is parted from what follows, any other stays") {
+TEST_CASE("a space is inserted after a percent sign that would start an insertion; other percent signs stay") {
   struct row { const char* text; const char* escaped; };
   const row rows[] = {
       {"", ""},
@@ -24,18 +24,17 @@ TEST_CASE("a percent sign that would begin an insertion is parted from what foll
   for (const auto& r : rows) CHECK(truncate_event_text(r.text) == r.escaped);
 }
 
-TEST_CASE("a text is cut to what ReportEvent takes, and no character in two") {
+TEST_CASE("a text is truncated to the limit of ReportEvent, but not inside a UTF-8 character") {
   CHECK(truncate_event_text(std::string(31'839, 'a')).size() == 31'839);
   CHECK(truncate_event_text(std::string(31'840, 'a')).size() == 31'839);
   CHECK(truncate_event_text(std::string(100'000, '%')).size() <= 31'839);
   std::string umlauts;
   while (umlauts.size() < 40'000) umlauts += "\xC3\xBC";
-  const std::string cut = truncate_event_text(umlauts);
-  CHECK(cut.size() == 31'838);
-  CHECK(cut == umlauts.substr(0, 31'838));
+  const std::string truncated = truncate_event_text(umlauts);
+  CHECK(truncated.size() == 31'838);
+  CHECK(truncated == umlauts.substr(0, 31'838));
 }
 
-TEST_CASE("a report to a source that nobody registered is dropped or taken, and nothing else happens") {
-  winsvc::os::report_event("winsvc-test-source", winsvc::model::event_level::information, 1,
-                           "100% ready");
+TEST_CASE("an event of a source that is not registered does not fail") {
+  winsvc::os::report_event("winsvc-test-source", winsvc::model::event_level::information, 1, "100% ready");
 }

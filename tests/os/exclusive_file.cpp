@@ -1,4 +1,4 @@
-// Files that come into being, and get their place.
+// Exclusively created files, moving a file, private folders.
 #include "winsvc/os/native.hpp"
 
 #include <doctest/doctest.h>
@@ -15,20 +15,20 @@ using namespace winsvc;
 
 namespace {
 
-/// A path in the system's temporary folder, removed at the end.
-struct place {
-  place() {
+/// A path in the temporary folder; the destructor deletes the file.
+struct temporary_path {
+  temporary_path() {
     static std::atomic<int> next{0};
     path = os::path_join(os::temporary_folder(),
                          "winsvc-test-" + std::to_string(os::process_id()) + "-" + std::to_string(next++));
   }
-  ~place() { os::remove_file(path); }
-  place(const place&) = delete;
-  place& operator=(const place&) = delete;
+  ~temporary_path() { os::remove_file(path); }
+  temporary_path(const temporary_path&) = delete;
+  temporary_path& operator=(const temporary_path&) = delete;
   std::string path;
 };
 
-void make(const std::string& path, std::string_view content) {
+void create_file(const std::string& path, std::string_view content) {
   auto file = os::exclusive_file::create(path);
   REQUIRE(file);
   CHECK(file->write(content));
@@ -37,33 +37,33 @@ void make(const std::string& path, std::string_view content) {
 
 }  // namespace
 
-TEST_CASE("a new file is made where there is none, and never over another") {
-  place p;
-  make(p.path, "one");
+TEST_CASE("create fails if the file exists, and keeps its content") {
+  temporary_path p;
+  create_file(p.path, "one");
   CHECK(os::read_file(p.path) == "one");
   CHECK_FALSE(os::exclusive_file::create(p.path));
   CHECK(os::read_file(p.path) == "one");
 }
 
-TEST_CASE("a moved file replaces the one in its place") {
-  place from, to;
-  make(from.path, "new");
-  make(to.path, "old");
+TEST_CASE("move_file replaces an existing target") {
+  temporary_path from, to;
+  create_file(from.path, "new");
+  create_file(to.path, "old");
   CHECK(os::move_file(from.path, to.path));
   CHECK(os::read_file(to.path) == "new");
   CHECK_FALSE(os::read_file(from.path));
   CHECK_FALSE(os::move_file(from.path, to.path));
 }
 
-TEST_CASE("this process exists, and one whose number was never given does not") {
+TEST_CASE("process_exists is true for this process and false for an unused ID") {
   CHECK(os::process_exists(os::process_id()));
   CHECK_FALSE(os::process_exists(0x7FFFFFFC));
 }
 
 #if !defined(_WIN32)
-TEST_CASE("a new file and a private folder are for their owner alone") {
-  place file, folder;
-  make(file.path, "x");
+TEST_CASE("a new file has mode 0600 and a private folder 0700") {
+  temporary_path file, folder;
+  create_file(file.path, "x");
   struct stat info = {};
   REQUIRE(::stat(file.path.c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0600);
@@ -73,33 +73,34 @@ TEST_CASE("a new file and a private folder are for their owner alone") {
   ::rmdir(folder.path.c_str());
 }
 
-TEST_CASE("a move to another volume copies, and leaves nothing beside the target") {
-  struct stat here = {}, existing = {};
-  if (::stat("/dev/shm", &existing) != 0 || ::stat(os::temporary_folder().c_str(), &here) != 0) return;
-  if (here.st_dev == existing.st_dev || ::access("/dev/shm", W_OK) != 0) return;
-  place to;
+TEST_CASE("a move to another volume copies the file and leaves no temporary file") {
+  struct stat target_volume = {}, source_volume = {};
+  if (::stat("/dev/shm", &source_volume) != 0) return;
+  if (::stat(os::temporary_folder().c_str(), &target_volume) != 0) return;
+  if (target_volume.st_dev == source_volume.st_dev || ::access("/dev/shm", W_OK) != 0) return;
+  temporary_path to;
   const std::string from = "/dev/shm/winsvc-test-" + std::to_string(os::process_id());
   const std::string content(200000, 'x');
-  make(from, content);
+  create_file(from, content);
   CHECK(os::move_file(from, to.path));
   CHECK(os::read_file(to.path) == content);
   CHECK_FALSE(os::read_file(from));
   CHECK_FALSE(os::read_file(os::sibling_path(from, to.path)));
 }
 
-TEST_CASE("a file that may not grow says that there is no room") {
-  place p;
+TEST_CASE("a write beyond the file size limit fails with a disk-full error") {
+  temporary_path p;
   auto file = os::exclusive_file::create(p.path);
   REQUIRE(file);
-  const auto before = std::signal(SIGXFSZ, SIG_IGN);
-  rlimit old = {}, small = {};
-  ::getrlimit(RLIMIT_FSIZE, &old);
-  small = old;
-  small.rlim_cur = 1000;
-  ::setrlimit(RLIMIT_FSIZE, &small);
+  const auto previous_handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit previous_limit = {};
+  ::getrlimit(RLIMIT_FSIZE, &previous_limit);
+  rlimit limit = previous_limit;
+  limit.rlim_cur = 1000;
+  ::setrlimit(RLIMIT_FSIZE, &limit);
   const auto written = file->write(std::string(2000, 'x'));
-  ::setrlimit(RLIMIT_FSIZE, &old);
-  std::signal(SIGXFSZ, before);
+  ::setrlimit(RLIMIT_FSIZE, &previous_limit);
+  std::signal(SIGXFSZ, previous_handler);
   REQUIRE_FALSE(written);
   CHECK(os::is_disk_full_error(written.error()));
 }

@@ -1,4 +1,4 @@
-// Files and folders, with names of every kind.
+// File functions: append, replace, rename, list, create folders; long paths and Unicode names.
 #include "winsvc/os/native.hpp"
 
 #include "../support/wait.hpp"
@@ -12,35 +12,35 @@ using namespace winsvc;
 
 namespace {
 
-/// A folder beside the test program, gone with all that was put into it.
-class scratch {
+/// A folder next to the test program; the destructor deletes it and the files and folders that were registered.
+class temporary_folder {
  public:
-  scratch() {
+  temporary_folder() {
     static std::atomic<int> next{0};
     root_ = os::path_join(os::folder_of(os::executable_path()),
-                          "scratch " + std::to_string(os::process_id()) + "-" + std::to_string(next++));
+                          "temporary folder " + std::to_string(os::process_id()) + "-" + std::to_string(next++));
     REQUIRE(os::make_folders(root_));
   }
-  ~scratch() {
+  ~temporary_folder() {
     for (const auto& f : files_) os::remove_file(f);
     for (auto f = folders_.rbegin(); f != folders_.rend(); ++f) remove_folder(*f);
     remove_folder(root_);
   }
-  scratch(const scratch&) = delete;
-  scratch& operator=(const scratch&) = delete;
+  temporary_folder(const temporary_folder&) = delete;
+  temporary_folder& operator=(const temporary_folder&) = delete;
 
   std::string file(const std::string& name) {
     files_.push_back(os::path_join(root_, name));
     files_.push_back(files_.back() + ".new");
     return files_[files_.size() - 2];
   }
-  /// A folder below another, which is to be removed before that one.
-  std::string folder(const std::string& above, const std::string& name) {
-    folders_.push_back(os::path_join(above.empty() ? root_ : above, name));
+  /// Registers the path of a folder; `parent` empty: below the root.
+  std::string folder(const std::string& parent, const std::string& name) {
+    folders_.push_back(os::path_join(parent.empty() ? root_ : parent, name));
     return folders_.back();
   }
   [[nodiscard]] const std::string& root() const { return root_; }
-  void also(const std::string& file) { files_.push_back(file); }
+  void register_file(const std::string& path) { files_.push_back(path); }
 
  private:
   static void remove_folder(const std::string& path) {
@@ -56,8 +56,8 @@ class scratch {
 
 }  // namespace
 
-TEST_CASE("an appended file grows, and is found again as it was left") {
-  scratch s;
+TEST_CASE("append_file appends to the existing content and counts the bytes") {
+  temporary_folder s;
   const std::string path = s.file("a.log");
   {
     auto opened = os::append_file::open(path);
@@ -68,7 +68,7 @@ TEST_CASE("an appended file grows, and is found again as it was left") {
     CHECK(log.write("one\n"));
     CHECK(log.write(""));
     CHECK(log.size() == 4);
-    CHECK(os::read_file(path) == "one\n");  // others may read meanwhile
+    CHECK(os::read_file(path) == "one\n");  // a file that is open for appending can be read
   }
   auto again = os::append_file::open(path);
   REQUIRE(again);
@@ -81,20 +81,20 @@ TEST_CASE("an appended file grows, and is found again as it was left") {
   CHECK(os::read_file(path) == "one\ntwo\n");
 }
 
-TEST_CASE("two who append to one file do not overwrite each other") {
-  scratch s;
+TEST_CASE("two writers that append to the same file do not overwrite each other") {
+  temporary_folder s;
   const std::string path = s.file("a.log");
-  auto one = os::append_file::open(path), other = os::append_file::open(path);
-  REQUIRE(one);
-  REQUIRE(other);
-  CHECK(one->write("1"));
-  CHECK(other->write("2"));
-  CHECK(one->write("3"));
+  auto first = os::append_file::open(path), second = os::append_file::open(path);
+  REQUIRE(first);
+  REQUIRE(second);
+  CHECK(first->write("1"));
+  CHECK(second->write("2"));
+  CHECK(first->write("3"));
   CHECK(os::read_file(path) == "123");
 }
 
-TEST_CASE("a file that is appended to can be renamed away under its writer") {
-  scratch s;
+TEST_CASE("a file can be renamed while it is open for appending") {
+  temporary_folder s;
   const std::string path = s.file("a.log"), old = s.file("a.1.log");
   auto log = os::append_file::open(path);
   REQUIRE(log);
@@ -106,8 +106,8 @@ TEST_CASE("a file that is appended to can be renamed away under its writer") {
   CHECK_FALSE(os::read_file(path));
 }
 
-TEST_CASE("a moved file is open once, and moving a file onto itself keeps it") {
-  scratch s;
+TEST_CASE("an append_file can be moved, also to itself") {
+  temporary_folder s;
   auto opened = os::append_file::open(s.file("a.log"));
   REQUIRE(opened);
   os::append_file first = std::move(*opened);
@@ -121,8 +121,8 @@ TEST_CASE("a moved file is open once, and moving a file onto itself keeps it") {
   CHECK_FALSE(os::append_file().write("x"));
 }
 
-TEST_CASE("a file is replaced whole, and nothing is left beside it") {
-  scratch s;
+TEST_CASE("replace_file replaces the content and leaves no temporary file") {
+  temporary_folder s;
   const std::string path = s.file("state.json");
   CHECK(os::replace_file(path, "first, and long"));
   CHECK(os::read_file(path) == "first, and long");
@@ -133,31 +133,31 @@ TEST_CASE("a file is replaced whole, and nothing is left beside it") {
   CHECK_FALSE(os::read_file(path + ".new"));
 }
 
-TEST_CASE("who reads while a file is replaced reads the old text or the new") {
-  scratch s;
+TEST_CASE("a reader sees the old text or the new text while a file is replaced") {
+  temporary_folder s;
   const std::string path = s.file("state.json");
   const std::string a(20'000, 'a'), b(30'000, 'b');
   REQUIRE(os::replace_file(path, a));
-  std::atomic<bool> over{false};
-  std::atomic<int> partial{0}, seen{0};
+  std::atomic<bool> stopping{false};
+  std::atomic<int> partial_count{0}, read_count{0};
   waiting::scoped_thread reader("the reader", [&] {
-    while (!over) {
+    while (!stopping) {
       const auto content = os::read_file(path);
-      if (!content) continue;  // Windows may refuse the open during the rename: no file, but never half of one
-      ++seen;
-      if (*content != a && *content != b) ++partial;
+      if (!content) continue;  // Windows may reject the open during the rename
+      ++read_count;
+      if (*content != a && *content != b) ++partial_count;
     }
   });
   for (int i = 0; i < 60; ++i) static_cast<void>(os::replace_file(path, i % 2 == 0 ? b : a));
-  const winsvc::scope_exit end([&]() noexcept { over = true; });
-  waiting::wait_until([&] { return seen >= 3; }, "three reads");
-  over = true;
+  const winsvc::scope_exit end([&]() noexcept { stopping = true; });
+  waiting::wait_until([&] { return read_count >= 3; }, "three reads");
+  stopping = true;
   reader.join();
-  CHECK(partial.load() == 0);
+  CHECK(partial_count.load() == 0);
 }
 
-TEST_CASE("a rename goes over an existing file, and fails for one that is not there") {
-  scratch s;
+TEST_CASE("rename_file replaces an existing target and fails if the source does not exist") {
+  temporary_folder s;
   const std::string from = s.file("new"), to = s.file("old");
   REQUIRE(os::replace_file(from, "new"));
   REQUIRE(os::replace_file(to, "old"));
@@ -169,21 +169,21 @@ TEST_CASE("a rename goes over an existing file, and fails for one that is not th
   CHECK_FALSE(os::remove_file(to));
 }
 
-TEST_CASE("folders are made with all their parents, and one that exists is success") {
-  scratch s;
+TEST_CASE("make_folders creates all parents and succeeds if the folder exists") {
+  temporary_folder s;
   const std::string outer = s.folder("", "outer"), middle = s.folder(outer, "mid dle"),
                     inner = s.folder(middle, "inner");
   CHECK(os::make_folders(inner));
   CHECK(os::make_folders(inner));
   CHECK(os::make_folders(outer));
   const std::string file = os::path_join(inner, "f");
-  s.also(file);
+  s.register_file(file);
   CHECK(os::replace_file(file, "x"));
   CHECK(os::read_file(file) == "x");
 }
 
-TEST_CASE("a folder's files are listed in order, and its folders are not") {
-  scratch s;
+TEST_CASE("list_files returns the files of a folder in order, without subfolders") {
+  temporary_folder s;
   CHECK(os::list_files(s.root())->empty());
   for (const char* name : {"b.dmp", "a.dmp", "Z\xC3\xBCrich", "a b"}) CHECK(os::replace_file(s.file(name), "x"));
   CHECK(os::make_folders(s.folder("", "folder")));
@@ -192,29 +192,29 @@ TEST_CASE("a folder's files are listed in order, and its folders are not") {
   CHECK_FALSE(os::list_files(os::path_join(s.root(), "a.dmp")));
 }
 
-TEST_CASE("a file where a folder should be is a failure, not a folder") {
-  scratch s;
+TEST_CASE("make_folders fails if the path or a parent is a file") {
+  temporary_folder s;
   const std::string path = s.file("taken");
   REQUIRE(os::replace_file(path, "x"));
   CHECK_FALSE(os::make_folders(path));
   CHECK_FALSE(os::make_folders(os::path_join(path, "below")));
 }
 
-TEST_CASE("what cannot be opened is a failure with a code, and leaves nothing behind") {
-  scratch s;
-  const std::string nowhere = os::path_join(os::path_join(s.root(), "none"), "f");
-  CHECK_FALSE(os::read_file(nowhere));
-  CHECK_FALSE(os::remove_file(nowhere));
-  const auto opened = os::append_file::open(nowhere);
+TEST_CASE("functions fail with a code if the folder of the file does not exist") {
+  temporary_folder s;
+  const std::string missing = os::path_join(os::path_join(s.root(), "none"), "f");
+  CHECK_FALSE(os::read_file(missing));
+  CHECK_FALSE(os::remove_file(missing));
+  const auto opened = os::append_file::open(missing);
   REQUIRE_FALSE(opened);
   CHECK(opened.error() != 0);
-  const auto replaced = os::replace_file(nowhere, "x");
+  const auto replaced = os::replace_file(missing, "x");
   REQUIRE_FALSE(replaced);
   CHECK(replaced.error() != 0);
 }
 
-TEST_CASE("names of any script and long paths are no trouble") {
-  scratch s;
+TEST_CASE("Unicode names and paths of more than 330 characters work") {
+  temporary_folder s;
   const std::string umlaut = s.file("Z\xC3\xBCrich \xE6\x97\xA5\xE6\x9C\xAC \xF0\x9F\x98\x80.txt");
   CHECK(os::replace_file(umlaut, "x"));
   CHECK(os::read_file(umlaut) == "x");
@@ -228,7 +228,7 @@ TEST_CASE("names of any script and long paths are no trouble") {
   CHECK(os::make_folders(deep));
   CHECK(os::make_folders(deep));
   const std::string file = os::path_join(deep, "f");
-  s.also(file);
+  s.register_file(file);
   CHECK(os::replace_file(file, "deep"));
   CHECK(os::replace_file(file, "deeper"));
   CHECK(os::read_file(file) == "deeper");
@@ -239,8 +239,8 @@ TEST_CASE("names of any script and long paths are no trouble") {
   CHECK(os::read_file(file) == "deeper!");
 }
 
-TEST_CASE("bytes are bytes: nothing is translated, and a big file comes back whole") {
-  scratch s;
+TEST_CASE("a file of 100 kB is read back unchanged, with line ends and all byte values") {
+  temporary_folder s;
   const std::string path = s.file("bytes");
   std::string bytes;
   for (int i = 0; i < 100'000; ++i) bytes += static_cast<char>(i * 7 % 256);

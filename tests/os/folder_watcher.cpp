@@ -1,4 +1,4 @@
-// A folder that is watched.
+// Folder watcher: changes in a folder end the wait.
 #include "winsvc/os/native.hpp"
 
 #include "../support/wait.hpp"
@@ -12,11 +12,11 @@
 
 using namespace std::chrono_literals;
 namespace os = winsvc::os;
-using seen = os::folder_watcher::watch_event;
+using watch_event = os::folder_watcher::watch_event;
 
 namespace {
 
-std::string a_folder() {
+std::string new_folder() {
   static std::atomic<int> next{0};
   const auto name = "winsvc-watch-" + std::to_string(os::process_id()) + "-" + std::to_string(++next);
   const std::string folder = os::path_join(os::temporary_folder(), name);
@@ -26,54 +26,54 @@ std::string a_folder() {
 
 }  // namespace
 
-TEST_CASE("a file that is made, written, renamed or deleted in a watched folder is a change") {
-  const std::string folder = a_folder();
+TEST_CASE("creating, writing, renaming and deleting a file are changes") {
+  const std::string folder = new_folder();
   const std::string file = os::path_join(folder, "a"), other = os::path_join(folder, "b");
-  os::folder_watcher watch;
-  REQUIRE(watch.open(folder));
-  CHECK(watch.wait(20ms) == seen::timed_out);
+  os::folder_watcher watcher;
+  REQUIRE(watcher.open(folder));
+  CHECK(watcher.wait(20ms) == watch_event::timed_out);
 
   REQUIRE(os::replace_file(file, "1"));
-  CHECK(watch.wait(5s) == seen::change);
-  while (watch.wait(100ms) == seen::change) {}
+  CHECK(watcher.wait(5s) == watch_event::change);
+  while (watcher.wait(100ms) == watch_event::change) {}
   REQUIRE(os::replace_file(file, "22"));
-  CHECK(watch.wait(5s) == seen::change);
-  while (watch.wait(100ms) == seen::change) {}
+  CHECK(watcher.wait(5s) == watch_event::change);
+  while (watcher.wait(100ms) == watch_event::change) {}
   REQUIRE(os::rename_file(file, other));
-  CHECK(watch.wait(5s) == seen::change);
-  while (watch.wait(100ms) == seen::change) {}
+  CHECK(watcher.wait(5s) == watch_event::change);
+  while (watcher.wait(100ms) == watch_event::change) {}
   REQUIRE(os::remove_file(other));
-  CHECK(watch.wait(5s) == seen::change);
+  CHECK(watcher.wait(5s) == watch_event::change);
 }
 
-TEST_CASE("what changes between two waits is not missed") {
-  const std::string folder = a_folder();
-  os::folder_watcher watch;
-  REQUIRE(watch.open(folder));
+TEST_CASE("a change between two waits is reported by the next wait") {
+  const std::string folder = new_folder();
+  os::folder_watcher watcher;
+  REQUIRE(watcher.open(folder));
 
   REQUIRE(os::replace_file(os::path_join(folder, "a"), "1"));
   std::this_thread::sleep_for(50ms);
 
-  CHECK(watch.wait(5s) == seen::change);
+  CHECK(watcher.wait(5s) == watch_event::change);
 }
 
-TEST_CASE("end wakes whoever waits, and whoever would wait later") {
-  const std::string folder = a_folder();
-  os::folder_watcher watch;
-  REQUIRE(watch.open(folder));
-  waiting::scoped_thread other("the thread that calls end()", [&] {
+TEST_CASE("stop() ends the current wait and each later wait") {
+  const std::string folder = new_folder();
+  os::folder_watcher watcher;
+  REQUIRE(watcher.open(folder));
+  waiting::scoped_thread other("the thread that calls stop()", [&] {
     std::this_thread::sleep_for(30ms);
-    watch.stop();
+    watcher.stop();
   });
 
-  CHECK(waiting::call_within_deadline("wait()", [&] { return watch.wait(); }) == seen::stopped);
-  CHECK(watch.wait(5s) == seen::stopped);
+  CHECK(waiting::call_within_deadline("wait()", [&] { return watcher.wait(); }) == watch_event::stopped);
+  CHECK(watcher.wait(5s) == watch_event::stopped);
   other.join();
 }
 
-TEST_CASE("a folder that is not there cannot be watched, and the code says so") {
-  os::folder_watcher watch;
-  const auto opened = watch.open(os::path_join(a_folder(), "nowhere"));
+TEST_CASE("open fails with 'not found' if the folder does not exist") {
+  os::folder_watcher watcher;
+  const auto opened = watcher.open(os::path_join(new_folder(), "nowhere"));
 
   REQUIRE_FALSE(opened);
   CHECK((opened.error() == 2 || opened.error() == 3));

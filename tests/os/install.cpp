@@ -1,4 +1,4 @@
-// What an install touches beside the service manager: registry, accounts, folders.
+// Registry, accounts and folder security: the members of service_manager that do not call the SCM.
 #include "winsvc/base/scope.hpp"
 #include "winsvc/scm/security.hpp"
 #include "winsvc/os/native.hpp"
@@ -11,22 +11,22 @@ using namespace winsvc;
 
 namespace {
 
-/// Without an elevated prompt nothing of this can be tried.
-bool denied(const os::sys_result<void>& r) { return !r && r.error() == model::win32_error::access_denied; }
+/// True if the test needs administrator rights and does not have them.
+bool is_denied(const os::sys_result<void>& r) { return !r && r.error() == model::win32_error::access_denied; }
 
-bool under_wine() { return ::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), "wine_get_version") != nullptr; }
+bool is_wine() { return ::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), "wine_get_version") != nullptr; }
 
-std::string beside_the_test(const std::string& name) {
+std::string path_in_test_folder(const std::string& name) {
   return os::path_join(os::folder_of(os::executable_path()), name + "-" + std::to_string(os::process_id()));
 }
 
 }  // namespace
 
-TEST_CASE("an event source is added and removed, also twice") {
+TEST_CASE("an event source is added and removed; doing so twice succeeds") {
   os::native_service_manager scm;
   const std::string source = "winsvc-test-" + std::to_string(os::process_id());
   const auto added = scm.add_event_source(source);
-  if (denied(added)) return;
+  if (is_denied(added)) return;
   CHECK(added);
   CHECK(scm.add_event_source(source));
   CHECK(*scm.query_event_source(source));
@@ -49,7 +49,7 @@ TEST_CASE("an event source is added and removed, also twice") {
   CHECK_FALSE(os::registry_key::open(path, KEY_QUERY_VALUE));
 }
 
-TEST_CASE("a service's environment is a list of any length in its key; an empty list takes it out") {
+TEST_CASE("the environment of a service is a registry list of any length; an empty list deletes it") {
   os::native_service_manager scm;
   const std::string name = "winsvc-test-environment-" + std::to_string(os::process_id());
   CHECK(scm.query_environment(name).error() == 2);
@@ -57,92 +57,92 @@ TEST_CASE("a service's environment is a list of any length in its key; an empty 
   const auto key = os::registry_key::create(os::services_key(name), KEY_SET_VALUE);
   if (!key && key.error() == model::win32_error::access_denied) return;
   REQUIRE(key);
-  const scope_exit gone([&] { ::RegDeleteKeyW(HKEY_LOCAL_MACHINE, os::services_key(name).c_str()); });
+  const scope_exit cleanup([&] { ::RegDeleteKeyW(HKEY_LOCAL_MACHINE, os::services_key(name).c_str()); });
 
   CHECK(scm.query_environment(name)->empty());
-  const std::vector<std::string> few = {"PORT=5001", "GREETING=Gr\xC3\xBC\xC3\x9F" "e", "EMPTY="};
-  CHECK(scm.change_environment(name, few));
-  CHECK(*scm.query_environment(name) == few);
-  std::vector<std::string> many;
-  for (int i = 0; i < 500; ++i) many.push_back("VARIABLE_" + std::to_string(i) + "=" + std::string(20, 'x'));
-  CHECK(scm.change_environment(name, many));
-  CHECK(*scm.query_environment(name) == many);
+  const std::vector<std::string> short_list = {"PORT=5001", "GREETING=Gr\xC3\xBC\xC3\x9F" "e", "EMPTY="};
+  CHECK(scm.change_environment(name, short_list));
+  CHECK(*scm.query_environment(name) == short_list);
+  std::vector<std::string> long_list;
+  for (int i = 0; i < 500; ++i) long_list.push_back("VARIABLE_" + std::to_string(i) + "=" + std::string(20, 'x'));
+  CHECK(scm.change_environment(name, long_list));
+  CHECK(*scm.query_environment(name) == long_list);
   CHECK(scm.change_environment(name, {}));
   CHECK(scm.change_environment(name, {}));
   CHECK(scm.query_environment(name)->empty());
 }
 
-TEST_CASE("an account's SID is found by its name, and one that there is not is 1332") {
+TEST_CASE("account_sid returns the SID of an account, and fails with 1332 if it does not exist") {
   os::native_service_manager scm;
   CHECK(*scm.account_sid("BUILTIN\\Administrators") == "S-1-5-32-544");
   CHECK(*scm.account_sid("Administrators") == "S-1-5-32-544");
   CHECK(*scm.account_sid("NT AUTHORITY\\SYSTEM") == "S-1-5-18");
-  CHECK(scm.account_sid("winsvc-there-is-nobody").error() == 1332);
-  const auto own = os::current_user_sid();
-  REQUIRE(own);
-  CHECK(own->substr(0, 4) == "S-1-");
+  CHECK(scm.account_sid("winsvc-no-such-account").error() == 1332);
+  const auto sid = os::current_user_sid();
+  REQUIRE(sid);
+  CHECK(sid->substr(0, 4) == "S-1-");
 }
 
-TEST_CASE("the right to log on is for a SID, and what is none is refused") {
+TEST_CASE("add_logon_right rejects a text that is not a SID") {
   os::native_service_manager scm;
-  CHECK(scm.add_logon_right("nobody").error() == ERROR_INVALID_SID);
-  if (!under_wine()) return;  // it would really be given; Wine says yes and does nothing
+  CHECK(scm.add_logon_right("no-sid").error() == ERROR_INVALID_SID);
+  if (!is_wine()) return;  // Windows would grant the right; Wine succeeds without an effect
   CHECK(scm.add_logon_right(*os::current_user_sid()));
 }
 
-TEST_CASE("whether an account may log on as a service is asked without changing it") {
+TEST_CASE("query_logon_right reads the right of an account") {
   os::native_service_manager scm;
-  CHECK(scm.query_logon_right("nobody").error() == ERROR_INVALID_SID);
-  const auto own = scm.query_logon_right(*os::current_user_sid());
-  if (!own) MESSAGE("it cannot be asked here: " << own.error());
-  if (under_wine() && own) CHECK_FALSE(*own);  // it has no such database
+  CHECK(scm.query_logon_right("no-sid").error() == ERROR_INVALID_SID);
+  const auto has_right = scm.query_logon_right(*os::current_user_sid());
+  if (!has_right) MESSAGE("the logon right of this account cannot be queried: code " << has_right.error());
+  if (is_wine() && has_right) CHECK_FALSE(*has_right);  // Wine has no LSA policy database
 }
 
-TEST_CASE("a service that was deleted while it was open has a mark in its key") {
+TEST_CASE("query_delete_mark is true if the registry key of the service has a DeleteFlag") {
   os::native_service_manager scm;
   const std::string name = "winsvc-test-mark-" + std::to_string(os::process_id());
   CHECK(scm.query_delete_mark(name).error() == 2);
   auto key = os::registry_key::create(os::services_key(name), KEY_SET_VALUE);
   if (!key && key.error() == model::win32_error::access_denied) return;
   REQUIRE(key);
-  const scope_exit gone([&] { ::RegDeleteKeyW(HKEY_LOCAL_MACHINE, os::services_key(name).c_str()); });
+  const scope_exit cleanup([&] { ::RegDeleteKeyW(HKEY_LOCAL_MACHINE, os::services_key(name).c_str()); });
 
   CHECK_FALSE(*scm.query_delete_mark(name));
-  const DWORD one = 1;
-  REQUIRE(key->set(L"DeleteFlag", REG_DWORD, &one, sizeof one));
+  const DWORD flag = 1;
+  REQUIRE(key->set(L"DeleteFlag", REG_DWORD, &flag, sizeof flag));
   CHECK(*scm.query_delete_mark(name));
 }
 
-TEST_CASE("the texts in a key are read whole, however long, and what is no text is left out") {
+TEST_CASE("to_string_list reads string values of any length and skips values of other types") {
   const std::string name = "winsvc-test-texts-" + std::to_string(os::process_id());
   auto key = os::registry_key::create(os::services_key(name), KEY_SET_VALUE | KEY_QUERY_VALUE);
   if (!key && key.error() == model::win32_error::access_denied) return;
   REQUIRE(key);
-  const scope_exit gone([&] { ::RegDeleteKeyW(HKEY_LOCAL_MACHINE, os::services_key(name).c_str()); });
+  const scope_exit cleanup([&] { ::RegDeleteKeyW(HKEY_LOCAL_MACHINE, os::services_key(name).c_str()); });
   const std::wstring rule = L"v2.30|Action=Allow|Name=" + std::wstring(5000, L'x') + L'|';
   const DWORD number = 7;
   REQUIRE(key->set(L"{1}", REG_SZ, L"short"));
   REQUIRE(key->set(L"{2}", REG_DWORD, &number, sizeof number));
   REQUIRE(key->set(L"{3}", REG_SZ, rule));
 
-  const auto texts = key->to_string_list();
+  const auto strings_read = key->to_string_list();
 
-  REQUIRE(texts);
-  CHECK(*texts == std::vector<std::string>{"short", os::to_utf8(rule)});
+  REQUIRE(strings_read);
+  CHECK(*strings_read == std::vector<std::string>{"short", os::to_utf8(rule)});
 }
 
-TEST_CASE("the machine is looked at: a share is another machine's, a disk is not") {
+TEST_CASE("a UNC path is on the network and a local drive is not; firewall rules can be read") {
   CHECK(os::is_on_network("\\\\server\\share\\hello.exe"));
   CHECK(os::is_on_network("\\\\?\\UNC\\server\\share\\hello.exe"));
   CHECK_FALSE(os::is_on_network("\\\\?\\C:\\apps\\hello.exe"));
   CHECK_FALSE(os::is_on_network("C:\\apps\\hello.exe"));
   CHECK_FALSE(os::is_on_network("hello.exe"));
-  CHECK_FALSE(os::is_emulated());  // the tests have 64 bits
+  CHECK_FALSE(os::is_emulated());  // the tests are 64-bit programs
   const auto rules = os::firewall_rules();
   CHECK((rules || rules.error() == 2));  // Wine has none
 }
 
-TEST_CASE("a descriptor is the same after a journey through its binary form") {
+TEST_CASE("SDDL is unchanged after conversion to a descriptor and back") {
   for (const char* sddl : {"D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)", "D:(A;;CCLCSWRPWPDTLOCRRC;;;S-1-5-80-1-2-3-4-5)",
                            "D:(A;OICIID;FA;;;SY)", "D:AI(A;OICI;0x1200a9;;;BU)"}) {
     const auto descriptor = os::descriptor_of(sddl);
@@ -154,12 +154,12 @@ TEST_CASE("a descriptor is the same after a journey through its binary form") {
   CHECK_FALSE(os::descriptor_of("nonsense"));
 }
 
-TEST_CASE("a folder is made with its security, and can be given another") {
+TEST_CASE("change_folder_security creates a folder with its security and can change it later") {
   os::native_service_manager scm;
-  const std::string above = beside_the_test("winsvc-folder"), folder = os::path_join(above, "Z\xC3\xBCrich");
-  const scope_exit gone([&] {
+  const std::string parent = path_in_test_folder("winsvc-folder"), folder = os::path_join(parent, "Z\xC3\xBCrich");
+  const scope_exit cleanup([&] {
     ::RemoveDirectoryW(os::to_wide(folder).c_str());
-    ::RemoveDirectoryW(os::to_wide(above).c_str());
+    ::RemoveDirectoryW(os::to_wide(parent).c_str());
   });
   const auto security = [&](const std::string& path) {
     const auto sddl = scm.query_folder_security(path);
@@ -168,11 +168,11 @@ TEST_CASE("a folder is made with its security, and can be given another") {
     return *sddl;
   };
   const auto has = [](const std::string& sddl, std::string_view entry) { return sddl.find(entry) != sddl.npos; };
-  // Wine keeps what Unix permissions can say, the owner and everyone, and lets a folder inherit that is protected: so
-  // the one above is closed as well.
+  // Wine stores only what Unix permissions can express (owner, everyone), and a protected folder inherits under Wine.
+  // So the parent folder is closed too.
   const std::string closed = "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)", everyone = model::read_ace("WD");
   CHECK(scm.query_folder_security(folder).error() == 3);
-  CHECK(scm.change_folder_security(above, closed));
+  CHECK(scm.change_folder_security(parent, closed));
   CHECK(scm.change_folder_security(folder, closed));
   CHECK(has(security(folder), "(A;OICI;FA;;;SY)"));
   CHECK_FALSE(has(security(folder), ";;;WD)"));
@@ -183,21 +183,21 @@ TEST_CASE("a folder is made with its security, and can be given another") {
   CHECK_FALSE(has(security(folder), ";;;WD)"));
 }
 
-TEST_CASE("the folders above one whose security is set are made as any other") {
+TEST_CASE("change_folder_security creates missing parent folders") {
   os::native_service_manager scm;
-  const std::string above = beside_the_test("winsvc-above"), folder = os::path_join(above, "in");
-  const scope_exit gone([&] {
+  const std::string parent = path_in_test_folder("winsvc-parent"), folder = os::path_join(parent, "in");
+  const scope_exit cleanup([&] {
     ::RemoveDirectoryW(os::to_wide(folder).c_str());
-    ::RemoveDirectoryW(os::to_wide(above).c_str());
+    ::RemoveDirectoryW(os::to_wide(parent).c_str());
   });
   CHECK(scm.change_folder_security(folder, "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"));
   CHECK(scm.query_folder_security(folder));
 }
 
-TEST_CASE("a folder's security must have a DACL, and a file or a link in its place is left alone") {
+TEST_CASE("change_folder_security fails without a DACL, for a file and for a link") {
   os::native_service_manager scm;
-  const std::string path = beside_the_test("winsvc-file");
-  const scope_exit gone([&] { os::remove_file(path); });
+  const std::string path = path_in_test_folder("winsvc-file");
+  const scope_exit cleanup([&] { os::remove_file(path); });
   CHECK(os::replace_file(path, "x"));
   CHECK(scm.change_folder_security(path, "D:P(A;;FA;;;BA)").error() == ERROR_DIRECTORY);
   CHECK(scm.query_folder_security(path).error() == ERROR_DIRECTORY);
@@ -206,8 +206,8 @@ TEST_CASE("a folder's security must have a DACL, and a file or a link in its pla
 
   const std::wstring link = os::to_wide(path + "-link");
   ::CreateSymbolicLinkW(link.c_str(), os::to_wide(os::folder_of(path)).c_str(), SYMBOLIC_LINK_FLAG_DIRECTORY);
-  const DWORD made = ::GetFileAttributesW(link.c_str());
-  if (made == INVALID_FILE_ATTRIBUTES) return;  // an account may lack the right to; Wine only says that it did
+  const DWORD attributes = ::GetFileAttributesW(link.c_str());
+  if (attributes == INVALID_FILE_ATTRIBUTES) return;  // the account has no right to create links, or Wine created none
   CHECK(scm.change_folder_security(path + "-link", "D:P(A;;FA;;;BA)").error() == 4395);
   ::RemoveDirectoryW(link.c_str());
 }

@@ -1,4 +1,4 @@
-// The structs of ChangeServiceConfig2W, field by field: no service manager here keeps them all.
+// Config levels: each field of the structs of ChangeServiceConfig2W. Wine's service manager does not store all of them.
 #include "winsvc/os/native.hpp"
 
 #include <doctest/doctest.h>
@@ -17,15 +17,15 @@ const Struct& as(os::native_level& level) {
   return *static_cast<const Struct*>(level.data());
 }
 
-/// There and back.
-std::string again(const model::config_level& value) {
+/// Converts a value to its struct and back, and formats it.
+std::string round_trip(const model::config_level& value) {
   os::native_level native(value);
   return model::format_config_level(os::level_value(native.number(), native.data()));
 }
 
 }  // namespace
 
-TEST_CASE("a level has the number that Windows gave it") {
+TEST_CASE("each level has its SERVICE_CONFIG_ number") {
   CHECK(os::native_level(model::description_text{}).number() == SERVICE_CONFIG_DESCRIPTION);
   CHECK(os::native_level(model::recovery_plan{}).number() == SERVICE_CONFIG_FAILURE_ACTIONS);
   CHECK(os::native_level(model::delayed_start{}).number() == SERVICE_CONFIG_DELAYED_AUTO_START_INFO);
@@ -35,7 +35,7 @@ TEST_CASE("a level has the number that Windows gave it") {
   CHECK(os::native_level(model::preshutdown_timeout{}).number() == SERVICE_CONFIG_PRESHUTDOWN_INFO);
 }
 
-TEST_CASE("failure actions: the reset period is in seconds, the delays are in milliseconds, text and command stay") {
+TEST_CASE("failure actions have a reset period in seconds and delays in milliseconds; message and command are NULL") {
   os::native_level level(model::recovery_plan{{restart_after(5s), restart_after(1500ms), no_action()}, 24h});
   const auto& s = as<SERVICE_FAILURE_ACTIONSW>(level);
   CHECK(s.dwResetPeriod == 86'400);
@@ -49,14 +49,14 @@ TEST_CASE("failure actions: the reset period is in seconds, the delays are in mi
   CHECK(s.lpsaActions[2].Delay == 0);
 }
 
-TEST_CASE("no failure action is a count of 0 with a pointer, or the call would leave the old ones") {
+TEST_CASE("an empty list of failure actions has a count of 0 and a pointer, so that the call deletes the old actions") {
   os::native_level level(model::recovery_plan{});
   const auto& s = as<SERVICE_FAILURE_ACTIONSW>(level);
   CHECK(s.cActions == 0);
   CHECK(s.lpsaActions != nullptr);
 }
 
-TEST_CASE("a time that a DWORD cannot say is the longest that it can, and none is below nothing") {
+TEST_CASE("a duration is limited to the range of a DWORD") {
   os::native_level level(model::recovery_plan{{restart_after(1'000'000h), restart_after(-1s)}, 10'000'000h});
   const auto& s = as<SERVICE_FAILURE_ACTIONSW>(level);
   CHECK(s.dwResetPeriod == INFINITE);
@@ -64,19 +64,19 @@ TEST_CASE("a time that a DWORD cannot say is the longest that it can, and none i
   CHECK(s.lpsaActions[1].Delay == 0);
 }
 
-TEST_CASE("privileges are a list that ends with two NULs, also when it is empty") {
-  os::native_level two(model::required_privileges{{"SeChangeNotifyPrivilege", "SeBackupPrivilege"}});
-  const wchar_t* list = as<SERVICE_REQUIRED_PRIVILEGES_INFOW>(two).pmszRequiredPrivileges;
-  constexpr wchar_t both[] = L"SeChangeNotifyPrivilege\0SeBackupPrivilege\0";  // and the literal's own NUL
-  CHECK(std::wstring(list, std::size(both)) == std::wstring(both, std::size(both)));
+TEST_CASE("the list of privileges ends with two NULs, also if it is empty") {
+  os::native_level level(model::required_privileges{{"SeChangeNotifyPrivilege", "SeBackupPrivilege"}});
+  const wchar_t* list = as<SERVICE_REQUIRED_PRIVILEGES_INFOW>(level).pmszRequiredPrivileges;
+  constexpr wchar_t expected[] = L"SeChangeNotifyPrivilege\0SeBackupPrivilege\0";  // the literal adds the second NUL
+  CHECK(std::wstring(list, std::size(expected)) == std::wstring(expected, std::size(expected)));
 
-  os::native_level none(model::required_privileges{});
-  list = as<SERVICE_REQUIRED_PRIVILEGES_INFOW>(none).pmszRequiredPrivileges;
+  os::native_level empty(model::required_privileges{});
+  list = as<SERVICE_REQUIRED_PRIVILEGES_INFOW>(empty).pmszRequiredPrivileges;
   REQUIRE(list != nullptr);
   CHECK(std::wstring(list, 2) == std::wstring(2, L'\0'));
 }
 
-TEST_CASE("the simple levels are one field each") {
+TEST_CASE("levels with one field set that field") {
   os::native_level on(model::delayed_start{true}), off(model::delayed_start{false}), flag(model::failure_flag{true}),
       sid(model::sid_type{model::sid_type::unrestricted}), wait(model::preshutdown_timeout{30s}),
       text(model::description_text{"Gr\xC3\xBC\xC3\x9F" "e"}), no_text(model::description_text{});
@@ -90,8 +90,8 @@ TEST_CASE("the simple levels are one field each") {
   CHECK(as<SERVICE_DESCRIPTIONW>(no_text).lpDescription == std::wstring());
 }
 
-TEST_CASE("what was set is what is read") {
-  const model::config_level all[] = {
+TEST_CASE("a value is unchanged after conversion to its struct and back") {
+  const model::config_level values[] = {
       model::description_text{"Gr\xC3\xBC\xC3\x9F" "e"},
       model::default_recovery(),
       model::recovery_plan{{{recovery_action::kind::reboot, 60s}, {recovery_action::kind::run, 1s}}, 60s},
@@ -103,10 +103,10 @@ TEST_CASE("what was set is what is read") {
       model::required_privileges{},
       model::preshutdown_timeout{12'345ms},
   };
-  for (const auto& value : all) CHECK(again(value) == model::format_config_level(value));
+  for (const auto& value : values) CHECK(round_trip(value) == model::format_config_level(value));
 }
 
-TEST_CASE("what the SCM was never told is read as nothing") {
+TEST_CASE("NULL in a struct is read as an empty value") {
   const SERVICE_DESCRIPTIONW no_text{nullptr};
   const SERVICE_FAILURE_ACTIONSW no_actions{};
   const SERVICE_REQUIRED_PRIVILEGES_INFOW no_privileges{nullptr};
@@ -115,10 +115,11 @@ TEST_CASE("what the SCM was never told is read as nothing") {
   CHECK(std::get<model::required_privileges>(os::level_value(6, &no_privileges)).names.empty());
 }
 
-TEST_CASE("a list of strings ends with two NULs, and an empty string in it does not end it") {
+TEST_CASE("a string list ends with two NULs, and empty strings are left out") {
   CHECK(os::to_wide_list({}) == std::wstring(2, L'\0'));
   CHECK(os::to_wide_list({"a", "", "bc"}) == std::wstring(L"a\0bc\0", 5) + L'\0');
-  CHECK(os::from_wide_list(os::to_wide_list({"a", "", "b\xC3\xBC"}).c_str()) == std::vector<std::string>{"a", "b\xC3\xBC"});
+  const std::wstring list = os::to_wide_list({"a", "", "b\xC3\xBC"});
+  CHECK(os::from_wide_list(list.c_str()) == std::vector<std::string>{"a", "b\xC3\xBC"});
   CHECK(os::from_wide_list(nullptr).empty());
 }
 

@@ -1,4 +1,4 @@
-// The clocks on the walls of this machine.
+// Offset of the local time zone from UTC.
 #include "winsvc/os/native.hpp"
 
 #include <doctest/doctest.h>
@@ -14,35 +14,35 @@ using winsvc::os::utc_offset;
 
 namespace {
 
-winsvc::clock::system_time at(std::int64_t since_1970) {
+winsvc::clock::system_time time_at(std::int64_t since_1970) {
   return winsvc::clock::system_time(
       std::chrono::duration_cast<winsvc::clock::system_time::duration>(std::chrono::seconds(since_1970)));
 }
 
 }  // namespace
 
-TEST_CASE("the offset is one that a place on earth can have, and steady within a quarter of an hour") {
-  for (const std::int64_t when : {0ll, 951782399ll, 1769846709ll, 1785398709ll}) {
-    const auto offset = utc_offset(at(when));
+TEST_CASE("the offset is between -14 h and 15 h and constant within a quarter of an hour") {
+  for (const std::int64_t seconds : {0ll, 951782399ll, 1769846709ll, 1785398709ll}) {
+    const auto offset = utc_offset(time_at(seconds));
     CHECK(offset >= -14h);
     CHECK(offset <= 15h);
-    CHECK(utc_offset(at(when / 900 * 900)) == utc_offset(at(when / 900 * 900 + 899)));
+    CHECK(utc_offset(time_at(seconds / 900 * 900)) == utc_offset(time_at(seconds / 900 * 900 + 899)));
   }
 }
 
 #if !defined(_WIN32)
-TEST_CASE("summer and winter differ where they do, each at its own moments") {
-  const char* const before = std::getenv("TZ");
-  const std::string kept = before ? before : "";
+TEST_CASE("the offset follows daylight saving time, to the second") {
+  const char* const previous = std::getenv("TZ");
+  const std::string saved = previous ? previous : "";
   ::setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
   ::tzset();
 
-  CHECK(utc_offset(at(1769846709)) == 60min);   // January
-  CHECK(utc_offset(at(1785398709)) == 120min);  // July
-  CHECK(utc_offset(at(1774745999)) == 60min);   // the last second before 2026-03-29, 02:00
-  CHECK(utc_offset(at(1774746000)) == 120min);
+  CHECK(utc_offset(time_at(1769846709)) == 60min);   // January
+  CHECK(utc_offset(time_at(1785398709)) == 120min);  // July
+  CHECK(utc_offset(time_at(1774745999)) == 60min);   // the last second before 2026-03-29, 02:00
+  CHECK(utc_offset(time_at(1774746000)) == 120min);
 
-  if (before) ::setenv("TZ", kept.c_str(), 1);
+  if (previous) ::setenv("TZ", saved.c_str(), 1);
   else ::unsetenv("TZ");
   ::tzset();
 }

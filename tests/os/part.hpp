@@ -1,7 +1,7 @@
-// This program once more, as another process: a test names a part, the process plays it instead of running the tests.
+// Runs this test program again as a child process that executes one named part instead of the tests.
 //
-//   const part hello("hello", [] { os::write_stdout("hello"); return 7; });      // beside the tests
-//   CHECK(play("hello") == 7);                                                // in one of them
+//   const part hello("hello", [] { os::write_stdout("hello"); return 7; });   // at namespace scope
+//   CHECK(run_part("hello") == 7);                                                // in a test
 #pragma once
 
 #include "winsvc/base/quote.hpp"
@@ -21,52 +21,53 @@
   #include <sys/wait.h>
 #endif
 
-/// The words this process was called with.
-inline std::vector<std::string> own_words() {
+/// The command-line arguments of this process.
+inline std::vector<std::string> program_arguments() {
 #if defined(_WIN32)
   return winsvc::os::arguments(0, nullptr);
 #else
   const std::string text = winsvc::os::read_file("/proc/self/cmdline").value_or("");
   std::vector<std::string> arguments;
-  for (std::size_t position = 0; position < text.size(); position = text.find('\0', position) + 1) arguments.emplace_back(text.c_str() + position);
+  for (std::size_t position = 0; position < text.size(); position = text.find('\0', position) + 1)
+    arguments.emplace_back(text.c_str() + position);
   if (!arguments.empty()) arguments.erase(arguments.begin());
   return arguments;
 #endif
 }
 
-/// A variable of a test file: where this process is to play it, it does so before main, and ends with what `act`
-/// returns.
+/// A namespace-scope variable that runs `run` before main if the arguments are `--part NAME`. The process then ends
+/// with the exit code that `run` returns.
 struct part {
-  part(const char* name, int (*act)()) {
-    const std::vector<std::string> arguments = own_words();
+  part(const char* name, int (*run)()) {
+    const std::vector<std::string> arguments = program_arguments();
     if (arguments.size() < 2 || arguments[0] != "--part" || arguments[1] != name) return;
-    const int code = act();
+    const int code = run();
     std::fflush(nullptr);
     std::_Exit(code);
   }
 };
 
-/// Plays a part in another process, waits for its end, and returns its exit code; on POSIX 128 and the signal for one
-/// that a signal ended.
-inline std::uint32_t play(const std::string& name, const std::vector<std::string>& more = {}) {
+/// Runs a part in a child process, waits for its end and returns its exit code. On POSIX, if a signal ended the
+/// process, returns 128 + the signal. `more`: further arguments.
+inline std::uint32_t run_part(const std::string& name, const std::vector<std::string>& more = {}) {
   std::vector<std::string> arguments = {"--part", name};
   arguments.insert(arguments.end(), more.begin(), more.end());
   const std::string program = winsvc::os::executable_path();
 #if defined(_WIN32)
-  std::wstring line = winsvc::os::to_wide(winsvc::command_line(program, arguments));
-  STARTUPINFOW start{};
-  start.cb = sizeof start;
-  PROCESS_INFORMATION made{};
-  if (!::CreateProcessW(nullptr, line.data(), nullptr, nullptr, FALSE, 0, nullptr, nullptr, &start, &made))
+  std::wstring command_line = winsvc::os::to_wide(winsvc::command_line(program, arguments));
+  STARTUPINFOW startup{};
+  startup.cb = sizeof startup;
+  PROCESS_INFORMATION info{};
+  if (!::CreateProcessW(nullptr, command_line.data(), nullptr, nullptr, FALSE, 0, nullptr, nullptr, &startup, &info))
     return 0xBAD;
-  const winsvc::os::unique_handle process(made.hProcess), thread(made.hThread);
+  const winsvc::os::unique_handle process(info.hProcess), thread(info.hThread);
   DWORD code = 0xBAD;
   const auto limit = static_cast<DWORD>(2 * waiting::limit().count());
   if (::WaitForSingleObject(process.get(), limit) == WAIT_OBJECT_0) ::GetExitCodeProcess(process.get(), &code);
   return code;
 #else
   std::vector<char*> pointers = {const_cast<char*>(program.c_str())};
-  for (auto& word : arguments) pointers.push_back(word.data());
+  for (auto& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
   const pid_t child = ::fork();
   if (child == 0) {
@@ -86,7 +87,7 @@ inline std::uint32_t play(const std::string& name, const std::vector<std::string
   if (ended == 0) {
     ::kill(child, SIGKILL);
     ended = ::waitpid(child, &status, 0);
-    FAIL_CHECK("the process that plays '" << name << "' did not end and was killed");
+    FAIL_CHECK("part '" << name << "': the process did not end within the limit and was killed");
   }
   if (ended != child) return 0xBAD;
   return static_cast<std::uint32_t>(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));

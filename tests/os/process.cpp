@@ -1,4 +1,4 @@
-// This process and its surroundings.
+// Process functions: executable path, arguments, data folder, resource usage, error messages.
 #include "winsvc/base/scope.hpp"
 #include "winsvc/os/native.hpp"
 
@@ -12,7 +12,7 @@ using namespace winsvc;
 
 namespace {
 
-bool absolute(const std::string& path) {
+bool is_absolute_path(const std::string& path) {
 #if defined(_WIN32)
   return path.size() > 2 && path[1] == ':' && path[2] == '\\';
 #else
@@ -22,15 +22,15 @@ bool absolute(const std::string& path) {
 
 }  // namespace
 
-TEST_CASE("the executable's path is absolute, and there is a file") {
+TEST_CASE("executable_path is absolute and leads to a file") {
   const std::string path = os::executable_path();
-  CHECK(absolute(path));
+  CHECK(is_absolute_path(path));
   const auto content = os::read_file(path);
   REQUIRE(content);
   CHECK(content->size() > 1000);
 }
 
-TEST_CASE("a path's folder is what stands before the last separator") {
+TEST_CASE("folder_of returns the path before the last separator") {
   struct row { const char* path; const char* folder; };
   const row rows[] = {
       {"/opt/hello/app", "/opt/hello"}, {"/app", "/"},   {"app", "."}, {"", "."}, {"C:\\tools\\app.exe", "C:\\tools"},
@@ -39,12 +39,12 @@ TEST_CASE("a path's folder is what stands before the last separator") {
   for (const auto& r : rows) CHECK(os::folder_of(r.path) == r.folder);
 }
 
-TEST_CASE("the folder of a file in a drive's root is the root, not the drive's current folder") {
+TEST_CASE("the folder of a file in the root of a drive is the root, not the current folder of the drive") {
   CHECK(os::folder_of("C:\\app.exe") == "C:\\");
   CHECK(os::folder_of("C:/app.exe") == "C:/");
 }
 
-TEST_CASE("a program's name is what a person types") {
+TEST_CASE("program_name is the last component without .exe") {
   struct row { const char* path; const char* name; };
   const row rows[] = {
       {"/opt/hello/app", "app"}, {"C:\\My tools\\app.exe", "app"}, {"APP.EXE", "APP"},     {"app", "app"},
@@ -54,66 +54,66 @@ TEST_CASE("a program's name is what a person types") {
   for (const auto& r : rows) CHECK(os::program_name(r.path) == r.name);
 }
 
-TEST_CASE("the process has a number, and another folder can be made the current one") {
+TEST_CASE("the process has an ID, and change_directory changes the current folder") {
   CHECK(os::process_id() != 0);
-  CHECK_FALSE(os::change_directory(os::path_join(os::folder_of(os::executable_path()), "there-is-none")));
+  CHECK_FALSE(os::change_directory(os::path_join(os::folder_of(os::executable_path()), "missing-folder")));
   CHECK(os::change_directory(os::folder_of(os::executable_path())));
   CHECK(os::read_file(std::string(os::executable_path()).substr(os::folder_of(os::executable_path()).size() + 1)));
 }
 
 #if !defined(_WIN32)
 
-TEST_CASE("the words after the program's name are handed on as they are") {
-  char program[] = "app", one[] = "install", two[] = "Z\xC3\xBCrich b";
-  char* argv[] = {program, one, two, nullptr};
+TEST_CASE("arguments returns argv without the program name") {
+  char program[] = "app", first[] = "install", second[] = "Z\xC3\xBCrich b";
+  char* argv[] = {program, first, second, nullptr};
   CHECK(os::arguments(3, argv) == std::vector<std::string>{"install", "Z\xC3\xBCrich b"});
   CHECK(os::arguments(1, argv).empty());
   CHECK(os::arguments(0, argv).empty());
 }
 
-TEST_CASE("data is kept in $XDG_STATE_HOME, else below the home folder; who asks where does not make it") {
-  const auto remembered = [](const char* name) {
+TEST_CASE("the data folder is in $XDG_STATE_HOME or below $HOME, and data_folder does not create it") {
+  const auto save = [](const char* name) {
     const char* value = std::getenv(name);
     return std::pair(value != nullptr, std::string(value ? value : ""));
   };
-  const auto back = [](const char* name, const std::pair<bool, std::string>& value) {
+  const auto restore_variable = [](const char* name, const std::pair<bool, std::string>& value) {
     value.first ? ::setenv(name, value.second.c_str(), 1) : ::unsetenv(name);
   };
-  const auto state = remembered("XDG_STATE_HOME"), home = remembered("HOME");
+  const auto state_home = save("XDG_STATE_HOME"), home = save("HOME");
   const scope_exit restore([&] {
-    back("XDG_STATE_HOME", state);
-    back("HOME", home);
+    restore_variable("XDG_STATE_HOME", state_home);
+    restore_variable("HOME", home);
   });
   const std::string root =
       os::path_join(os::folder_of(os::executable_path()), "test-state-" + std::to_string(os::process_id()));
 
   ::setenv("XDG_STATE_HOME", root.c_str(), 1);
-  const auto here = os::data_folder("hello service");
+  const auto in_state_home = os::data_folder("hello service");
   ::unsetenv("XDG_STATE_HOME");
   ::setenv("HOME", root.c_str(), 1);
-  const auto at_home = os::data_folder("hello");
+  const auto in_home = os::data_folder("hello");
 
-  REQUIRE(here);
-  CHECK(*here == root + "/hello service");
-  REQUIRE(at_home);
-  CHECK(*at_home == root + "/.local/state/hello");
-  CHECK(!os::append_file::open(*here + "/x"));
-  CHECK(!os::append_file::open(*at_home + "/x"));
+  REQUIRE(in_state_home);
+  CHECK(*in_state_home == root + "/hello service");
+  REQUIRE(in_home);
+  CHECK(*in_home == root + "/.local/state/hello");
+  CHECK(!os::append_file::open(*in_state_home + "/x"));
+  CHECK(!os::append_file::open(*in_home + "/x"));
 }
 
 #else
 
-TEST_CASE("the words of the command line come from Windows, not from argv") {
-  char nothing[] = "x";
-  char* argv[] = {nothing, nothing, nothing, nullptr};
-  for (const auto& word : os::arguments(3, argv)) CHECK(word != "x");
+TEST_CASE("arguments come from GetCommandLineW, not from argv") {
+  char ignored[] = "x";
+  char* argv[] = {ignored, ignored, ignored, nullptr};
+  for (const auto& argument : os::arguments(3, argv)) CHECK(argument != "x");
 }
 
-TEST_CASE("data is kept in a folder of its own that everybody's programs share, and the folder is made") {
+TEST_CASE("the data folder of a service is in ProgramData and can be created") {
   const std::string name = "winsvc-test-" + std::to_string(os::process_id());
   const auto folder = os::data_folder(name);
   REQUIRE(folder);
-  CHECK(absolute(*folder));
+  CHECK(is_absolute_path(*folder));
   CHECK(os::program_name(*folder) == name);
   REQUIRE(os::make_folders(*folder));
   const std::string file = os::path_join(*folder, "state.json");
@@ -124,7 +124,7 @@ TEST_CASE("data is kept in a folder of its own that everybody's programs share, 
 
 #endif
 
-TEST_CASE("the system's words are one line without a dot at its end") {
+TEST_CASE("a system error message is one line without a final period") {
   for (const std::uint32_t code : {2u, 5u, 13u, 4711u, 0xFFFFFFFFu}) {
     const std::string message = os::system_error_message(code);
     CAPTURE(message);
@@ -135,9 +135,9 @@ TEST_CASE("the system's words are one line without a dot at its end") {
   }
 }
 
-TEST_CASE("nobody debugs the tests") { CHECK(!winsvc::os::debugger_attached()); }
+TEST_CASE("debugger_attached is false without a debugger") { CHECK(!winsvc::os::debugger_attached()); }
 
-TEST_CASE("a process knows since when it runs, how much memory it has, and how long it has worked") {
+TEST_CASE("query_process_usage returns start time, memory and CPU time") {
   using namespace std::chrono;
   const auto before = os::query_process_usage();
   std::string memory(32u << 20, 'x');

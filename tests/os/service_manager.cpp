@@ -1,4 +1,4 @@
-// The handle that closes itself, and the manager of this platform.
+// Service handles and the service manager of this platform.
 #include "winsvc/scm/account.hpp"
 #include "winsvc/os/native.hpp"
 
@@ -9,8 +9,8 @@ using os::access_rights::manager_connect;
 
 namespace {
 
-/// Remembers what was closed; nothing else is asked of it.
-class closing final : public os::service_manager {
+/// A service manager that records the handles that are closed.
+class close_recorder final : public os::service_manager {
  public:
   os::sys_result<raw_handle> open_manager(std::uint32_t) override { return os::sys_failure(50); }
   os::sys_result<raw_handle> create_service(raw_handle, const std::string&, std::uint32_t,
@@ -52,8 +52,8 @@ using closed = std::vector<os::service_manager::raw_handle>;
 
 }  // namespace
 
-TEST_CASE("a handle is closed once, by its last owner") {
-  closing scm;
+TEST_CASE("a service_handle closes its handle once, after moves") {
+  close_recorder scm;
   int a = 0, b = 0;
   {
     os::service_handle first(scm, &a);
@@ -70,21 +70,21 @@ TEST_CASE("a handle is closed once, by its last owner") {
   CHECK(scm.closed == closed{&b, &a});
 }
 
-TEST_CASE("a handle can be closed early, and no handle is never closed") {
-  closing scm;
+TEST_CASE("reset closes a handle once, and a null handle is not closed") {
+  close_recorder scm;
   int a = 0;
   {
     os::service_handle handle(scm, &a);
     handle.reset();
     handle.reset();
-    const os::service_handle none(scm, nullptr);
+    const os::service_handle null_handle(scm, nullptr);
   }
   CHECK(scm.closed == closed{&a});
 }
 
 #if !defined(_WIN32)
 
-TEST_CASE("where there is no service control manager, its calls say so") {
+TEST_CASE("on POSIX all calls of the service manager fail with 50") {
   os::native_service_manager scm;
   CHECK(scm.open_manager(manager_connect).error() == 50);
   CHECK(scm.open_service(nullptr, "hello", os::access_rights::query_status).error() == 50);
@@ -104,27 +104,27 @@ TEST_CASE("where there is no service control manager, its calls say so") {
 
 namespace {
 
-/// A service of this process's own that is never started, gone at the end of the test.
-class made_service {
+/// Creates a service that is never started; the destructor deletes it. `handle` is null without administrator rights.
+class test_service {
  public:
-  explicit made_service(const os::service_config_change& settings = {}) {
+  explicit test_service(const os::service_config_change& settings = {}) {
     const auto opened = scm.open_manager(manager_connect | os::access_rights::manager_create);
-    if (!opened && opened.error() == model::win32_error::access_denied) return;  // needs an elevated prompt
+    if (!opened && opened.error() == model::win32_error::access_denied) return;  // needs administrator rights
     REQUIRE(opened);
     const os::service_handle manager(scm, *opened);
     const auto created = scm.create_service(manager.get(), name, 0xF01FF, settings);
     REQUIRE(created);
     handle = *created;
   }
-  ~made_service() {
+  ~test_service() {
     if (!handle) return;
     CHECK(scm.delete_service(handle));
     scm.close(handle);
   }
-  made_service(const made_service&) = delete;
-  made_service& operator=(const made_service&) = delete;
+  test_service(const test_service&) = delete;
+  test_service& operator=(const test_service&) = delete;
 
-  /// A value of its registry key as it is stored: what the SCM does not tell is there.
+  /// Reads a value of its registry key, for values that the SCM does not return.
   [[nodiscard]] std::wstring stored(const wchar_t* value) const {
     std::wstring text(512, L'\0');
     auto size = static_cast<DWORD>(text.size() * sizeof(wchar_t));
@@ -139,57 +139,57 @@ class made_service {
   os::service_manager::raw_handle handle = nullptr;
 };
 
-os::service_config_change created_as(startup when, const std::string& binary, const std::string& display) {
+os::service_config_change make_config(startup start_type, const std::string& binary, const std::string& display) {
   os::service_config_change s;
-  s.startup = when;
+  s.startup = start_type;
   s.binary = binary;
   s.display_name = display;
   return s;
 }
 
-/// Of levels 3 to 6 Wine says that it does not know them.
-bool unknown(const os::sys_result<void>& r) { return !r && r.error() == 124; }
+/// True if the level is not supported: Wine supports none of the levels 3 to 6.
+bool is_unsupported_level(const os::sys_result<void>& r) { return !r && r.error() == 124; }
 
 }  // namespace
 
-TEST_CASE("a service that is not installed is 1060, a name that cannot be is 123") {
+TEST_CASE("open_service fails with 1060 if the service is not installed and with 123 if the name is invalid") {
   os::native_service_manager scm;
   const auto opened = scm.open_manager(manager_connect);
   REQUIRE(opened);
   const os::service_handle manager(scm, *opened);
-  CHECK(scm.open_service(manager.get(), "winsvc-there-is-none", os::access_rights::query_status).error() == 1060);
+  CHECK(scm.open_service(manager.get(), "winsvc-not-installed", os::access_rights::query_status).error() == 1060);
   CHECK(scm.open_service(manager.get(), "a/b", os::access_rights::query_status).error() == 123);
 }
 
-TEST_CASE("what is created is found again as it was asked for, changed, and gone after deletion") {
+TEST_CASE("a service can be created, queried, changed and deleted") {
   const std::string binary = model::image_path("C:\\My tools\\app.exe", {{}, "::1", 5001, {}});
   const std::string display = "Z\xC3\xBCrich " + std::to_string(os::process_id());
   std::string name;
   {
-    made_service made(created_as(startup::manual, binary, display));
-    if (!made.handle) return;
-    name = made.name;
+    test_service service(make_config(startup::manual, binary, display));
+    if (!service.handle) return;
+    name = service.name;
 
-    auto config = made.scm.query_config(made.handle);
+    auto config = service.scm.query_config(service.handle);
     REQUIRE(config);
     CHECK(config->binary == binary);
     CHECK(config->display_name == display);
     CHECK(config->startup == startup::manual);
-    const auto status = made.scm.query_status(made.handle);
+    const auto status = service.scm.query_status(service.handle);
     REQUIRE(status);
     CHECK(status->status.current == model::state::stopped);
     CHECK(status->pid == 0);
-    CHECK(made.scm.control_service(made.handle, 1).error() == model::win32_error::service_not_active);
+    CHECK(service.scm.control_service(service.handle, 1).error() == model::win32_error::service_not_active);
 
     os::service_config_change only_start;
     only_start.startup = startup::disabled;
-    CHECK(made.scm.change_config(made.handle, only_start));
-    config = made.scm.query_config(made.handle);
+    CHECK(service.scm.change_config(service.handle, only_start));
+    config = service.scm.query_config(service.handle);
     REQUIRE(config);
     CHECK(config->startup == startup::disabled);
     CHECK(config->binary == binary);
     CHECK(config->display_name == display);
-    CHECK(made.scm.start_service(made.handle, {}).error() == model::win32_error::service_disabled);
+    CHECK(service.scm.start_service(service.handle, {}).error() == model::win32_error::service_disabled);
   }
   os::native_service_manager scm;
   const auto opened = scm.open_manager(manager_connect);
@@ -198,142 +198,142 @@ TEST_CASE("what is created is found again as it was asked for, changed, and gone
   CHECK(scm.open_service(manager.get(), name, os::access_rights::query_status).error() == 1060);
 }
 
-TEST_CASE("a second service of a name is 1073, and of a display name 1078") {
-  made_service made(created_as(startup::manual, "x", "Z\xC3\xBCrich " + std::to_string(os::process_id())));
-  if (!made.handle) return;
-  const auto opened = made.scm.open_manager(manager_connect | os::access_rights::manager_create);
+TEST_CASE("create_service fails with 1073 for an existing name and with 1078 for an existing display name") {
+  test_service service(make_config(startup::manual, "x", "Z\xC3\xBCrich " + std::to_string(os::process_id())));
+  if (!service.handle) return;
+  const auto opened = service.scm.open_manager(manager_connect | os::access_rights::manager_create);
   REQUIRE(opened);
-  const os::service_handle manager(made.scm, *opened);
-  const auto again = [&](const std::string& name, const std::string& display) {
-    return made.scm.create_service(manager.get(), name, 1, created_as(startup::manual, "x", display)).error();
+  const os::service_handle manager(service.scm, *opened);
+  const auto create_again = [&](const std::string& name, const std::string& display) {
+    return service.scm.create_service(manager.get(), name, 1, make_config(startup::manual, "x", display)).error();
   };
-  CHECK(again(made.name, "another") == 1073);
-  CHECK(again(made.name + "2", "Z\xC3\xBCrich " + std::to_string(os::process_id())) == 1078);
+  CHECK(create_again(service.name, "another") == 1073);
+  CHECK(create_again(service.name + "2", "Z\xC3\xBCrich " + std::to_string(os::process_id())) == 1078);
 }
 
-TEST_CASE("what nobody said is NULL or SERVICE_NO_CHANGE, a list ends with two NULs, an empty password is not NULL") {
-  const os::native_settings nothing({});
-  CHECK(nothing.start_type() == SERVICE_NO_CHANGE);
-  CHECK(nothing.binary() == nullptr);
-  CHECK(nothing.display_name() == nullptr);
-  CHECK(nothing.account() == nullptr);
-  CHECK(nothing.password() == nullptr);
-  CHECK(nothing.dependencies() == nullptr);
+TEST_CASE("an empty optional is NULL or SERVICE_NO_CHANGE, a list ends with two NULs, an empty password is not NULL") {
+  const os::native_config empty({});
+  CHECK(empty.start_type() == SERVICE_NO_CHANGE);
+  CHECK(empty.binary() == nullptr);
+  CHECK(empty.display_name() == nullptr);
+  CHECK(empty.account() == nullptr);
+  CHECK(empty.password() == nullptr);
+  CHECK(empty.dependencies() == nullptr);
 
-  os::service_config_change all = created_as(startup::delayed, "app", "App");
-  all.account = "NT AUTHORITY\\LocalService";
-  all.password = "";
-  all.dependencies = {{"Tcpip", "+TDI"}};
-  const os::native_settings reply(all);
-  CHECK(reply.start_type() == SERVICE_AUTO_START);
-  CHECK(reply.binary() == std::wstring(L"app"));
-  CHECK(reply.display_name() == std::wstring(L"App"));
-  CHECK(reply.account() == std::wstring(L"NT AUTHORITY\\LocalService"));
-  REQUIRE(reply.password() != nullptr);
-  CHECK(reply.password() == std::wstring());
-  CHECK(std::wstring(reply.dependencies(), 12) == std::wstring(L"Tcpip\0+TDI\0", 11) + L'\0');
+  os::service_config_change change = make_config(startup::delayed, "app", "App");
+  change.account = "NT AUTHORITY\\LocalService";
+  change.password = "";
+  change.dependencies = {{"Tcpip", "+TDI"}};
+  const os::native_config complete(change);
+  CHECK(complete.start_type() == SERVICE_AUTO_START);
+  CHECK(complete.binary() == std::wstring(L"app"));
+  CHECK(complete.display_name() == std::wstring(L"App"));
+  CHECK(complete.account() == std::wstring(L"NT AUTHORITY\\LocalService"));
+  REQUIRE(complete.password() != nullptr);
+  CHECK(complete.password() == std::wstring());
+  CHECK(std::wstring(complete.dependencies(), 12) == std::wstring(L"Tcpip\0+TDI\0", 11) + L'\0');
 
-  all.password.reset();
-  all.dependencies = std::vector<std::string>();
-  const os::native_settings cleared(all);
+  change.password.reset();
+  change.dependencies = std::vector<std::string>();
+  const os::native_config cleared(change);
   CHECK(cleared.password() == nullptr);
   REQUIRE(cleared.dependencies() != nullptr);
   CHECK(std::wstring(cleared.dependencies(), 2) == std::wstring(2, L'\0'));
 }
 
-TEST_CASE("account and dependencies arrive in the service's registry key, and an empty list clears") {
-  os::service_config_change settings = created_as(startup::manual, "x", "winsvc dependencies");
+TEST_CASE("account and dependencies are stored in the registry key of the service, and an empty list clears them") {
+  os::service_config_change settings = make_config(startup::manual, "x", "winsvc dependencies");
   settings.account = "NT AUTHORITY\\LocalService";
   settings.password = "";
   settings.dependencies = {{"Tcpip", "Afd"}};
-  made_service made(settings);
-  if (!made.handle) return;
+  test_service service(settings);
+  if (!service.handle) return;
 
-  auto config = made.scm.query_config(made.handle);
+  auto config = service.scm.query_config(service.handle);
   REQUIRE(config);
-  CHECK(model::parse_account(config->account, made.name)->name == "NT AUTHORITY\\LocalService");
-  const bool reported = !config->dependencies.empty();  // Wine keeps them and tells nobody
+  CHECK(model::parse_account(config->account, service.name)->name == "NT AUTHORITY\\LocalService");
+  const bool reported = !config->dependencies.empty();  // Wine stores them but does not return them
   if (reported) CHECK(config->dependencies == std::vector<std::string>{"Tcpip", "Afd"});
-  CHECK(os::from_wide_list(made.stored(L"DependOnService").c_str()) == std::vector<std::string>{"Tcpip", "Afd"});
+  CHECK(os::from_wide_list(service.stored(L"DependOnService").c_str()) == std::vector<std::string>{"Tcpip", "Afd"});
 
-  os::service_config_change none;
-  none.dependencies = std::vector<std::string>();
-  CHECK(made.scm.change_config(made.handle, none));
-  CHECK(os::from_wide_list(made.stored(L"DependOnService").c_str()).empty());
+  os::service_config_change no_dependencies;
+  no_dependencies.dependencies = std::vector<std::string>();
+  CHECK(service.scm.change_config(service.handle, no_dependencies));
+  CHECK(os::from_wide_list(service.stored(L"DependOnService").c_str()).empty());
 }
 
-TEST_CASE("the description is set, read, and taken out by an empty text") {
-  made_service made(created_as(startup::manual, "x", "winsvc description"));
-  if (!made.handle) return;
+TEST_CASE("a description is set and read, and an empty text deletes it") {
+  test_service service(make_config(startup::manual, "x", "winsvc description"));
+  if (!service.handle) return;
   const auto read = [&] {
-    const auto level = made.scm.query_level(made.handle, model::config_level_id::description);
+    const auto level = service.scm.query_level(service.handle, model::config_level_id::description);
     REQUIRE(level);
     return std::get<model::description_text>(*level).text;
   };
   CHECK(read().empty());
-  CHECK(made.scm.change_level(made.handle, model::description_text{"Gr\xC3\xBC\xC3\x9F" "e"}));
+  CHECK(service.scm.change_level(service.handle, model::description_text{"Gr\xC3\xBC\xC3\x9F" "e"}));
   CHECK(read() == "Gr\xC3\xBC\xC3\x9F" "e");
-  CHECK(made.scm.change_level(made.handle, model::description_text{""}));
+  CHECK(service.scm.change_level(service.handle, model::description_text{""}));
   CHECK(read().empty());
 }
 
-TEST_CASE("the time before a shutdown is kept to the millisecond") {
-  made_service made(created_as(startup::manual, "x", "winsvc preshutdown"));
-  if (!made.handle) return;
-  CHECK(made.scm.change_level(made.handle, model::preshutdown_timeout{std::chrono::milliseconds(12'345)}));
-  const auto level = made.scm.query_level(made.handle, model::config_level_id::preshutdown);
+TEST_CASE("the preshutdown timeout is stored in milliseconds") {
+  test_service service(make_config(startup::manual, "x", "winsvc preshutdown"));
+  if (!service.handle) return;
+  CHECK(service.scm.change_level(service.handle, model::preshutdown_timeout{std::chrono::milliseconds(12'345)}));
+  const auto level = service.scm.query_level(service.handle, model::config_level_id::preshutdown);
   REQUIRE(level);
   CHECK(std::get<model::preshutdown_timeout>(*level).limit == std::chrono::milliseconds(12'345));
 }
 
-TEST_CASE("failure actions are taken, by Wine without keeping them") {
-  made_service made(created_as(startup::manual, "x", "winsvc recovery"));
-  if (!made.handle) return;
-  CHECK(made.scm.change_level(made.handle, model::default_recovery()));
-  const auto level = made.scm.query_level(made.handle, model::config_level_id::failure_actions);
+TEST_CASE("failure actions are accepted; Wine does not store them") {
+  test_service service(make_config(startup::manual, "x", "winsvc recovery"));
+  if (!service.handle) return;
+  CHECK(service.scm.change_level(service.handle, model::default_recovery()));
+  const auto level = service.scm.query_level(service.handle, model::config_level_id::failure_actions);
   if (level) CHECK(std::get<model::recovery_plan>(*level) == model::default_recovery());
   else CHECK(level.error() == 124);
-  CHECK(made.scm.change_level(made.handle, model::recovery_plan{}));
+  CHECK(service.scm.change_level(service.handle, model::recovery_plan{}));
 }
 
-TEST_CASE("the levels that came later are kept, or refused as a level that is not known") {
-  made_service made(created_as(startup::automatic, "x", "winsvc levels"));
-  if (!made.handle) return;
+TEST_CASE("the levels 3 to 6 are stored, or they fail with 124") {
+  test_service service(make_config(startup::automatic, "x", "winsvc levels"));
+  if (!service.handle) return;
   const model::config_level levels[] = {model::delayed_start{true}, model::failure_flag{true},
                                         model::sid_type{model::sid_type::unrestricted},
                                         model::required_privileges{{"SeChangeNotifyPrivilege"}}};
   for (const auto& level : levels) {
     CAPTURE(model::number(level));
-    const auto done = made.scm.change_level(made.handle, level);
-    if (unknown(done)) {
-      CHECK(made.scm.query_level(made.handle, model::number(level)).error() == 124);
+    const auto result = service.scm.change_level(service.handle, level);
+    if (is_unsupported_level(result)) {
+      CHECK(service.scm.query_level(service.handle, model::number(level)).error() == 124);
       continue;
     }
-    CHECK(done);
-    const auto read = made.scm.query_level(made.handle, model::number(level));
+    CHECK(result);
+    const auto read = service.scm.query_level(service.handle, model::number(level));
     REQUIRE(read);
     CHECK(model::format_config_level(*read) == model::format_config_level(level));
   }
-  CHECK(made.scm.query_level(made.handle, 0).error() == 124);
-  CHECK(made.scm.query_level(made.handle, 8).error() == 124);
+  CHECK(service.scm.query_level(service.handle, 0).error() == 124);
+  CHECK(service.scm.query_level(service.handle, 8).error() == 124);
 }
 
-TEST_CASE("a service that nobody needs has no dependents") {
-  made_service made(created_as(startup::manual, "x", "winsvc dependents"));
-  if (!made.handle) return;
-  const auto names = made.scm.active_dependents(made.handle);
+TEST_CASE("active_dependents is empty for a service without dependents") {
+  test_service service(make_config(startup::manual, "x", "winsvc dependents"));
+  if (!service.handle) return;
+  const auto names = service.scm.active_dependents(service.handle);
   REQUIRE(names);
   CHECK(names->empty());
 }
 
-TEST_CASE("a service's security is read as SDDL, and what is no SDDL is refused before the call") {
-  made_service made(created_as(startup::manual, "x", "winsvc security"));
-  if (!made.handle) return;
-  const auto before = made.scm.query_security(made.handle);
+TEST_CASE("the security of a service is read as SDDL, and invalid SDDL is rejected") {
+  test_service service(make_config(startup::manual, "x", "winsvc security"));
+  if (!service.handle) return;
+  const auto before = service.scm.query_security(service.handle);
   REQUIRE(before);
-  CHECK(before->substr(0, 2) == "D:");  // Wine: that, and no entry, whatever was set
-  CHECK(made.scm.change_security(made.handle, "D:(A;;GA;;;BA)"));
-  CHECK_FALSE(made.scm.change_security(made.handle, "nonsense"));
+  CHECK(before->substr(0, 2) == "D:");  // Wine always returns an empty DACL
+  CHECK(service.scm.change_security(service.handle, "D:(A;;GA;;;BA)"));
+  CHECK_FALSE(service.scm.change_security(service.handle, "nonsense"));
 }
 
 #endif

@@ -1,29 +1,29 @@
-// What a request line may name, and what Allow says.
+// Tests of method and method_set.
 #include "winsvc/route/method.hpp"
 
 #include <doctest/doctest.h>
 
 using namespace winsvc::route;
 
-TEST_CASE("the methods of RFC 9110 §9.3 and RFC 5789 are known, CONNECT and TRACE are not") {
-  struct { const char* text; std::optional<method> is; } const cases[] = {
+TEST_CASE("the methods of RFC 9110 section 9.3 and RFC 5789 are known, except CONNECT and TRACE") {
+  struct { const char* text; std::optional<method> expected; } const cases[] = {
       {"GET", method::get},       {"HEAD", method::head}, {"POST", method::post},       {"PUT", method::put},
       {"PATCH", method::patch},   {"DELETE", method::del}, {"OPTIONS", method::options}, {"CONNECT", std::nullopt},
       {"TRACE", std::nullopt},    {"ANY", std::nullopt},  {"", std::nullopt},           {"GETS", std::nullopt},
   };
   for (const auto& c : cases) {
     CAPTURE(c.text);
-    CHECK(parse_method(c.text) == c.is);
-    if (c.is) CHECK(name(*c.is) == c.text);
+    CHECK(parse_method(c.text) == c.expected);
+    if (c.expected) CHECK(name(*c.expected) == c.text);
   }
 }
 
-TEST_CASE("a method's case counts (RFC 9110 §9.1)") {
+TEST_CASE("the case of a method matters (RFC 9110 section 9.1)") {
   CHECK_FALSE(parse_method("get"));
   CHECK_FALSE(parse_method("Get"));
 }
 
-TEST_CASE("Allow is in one order, adds HEAD to GET, and always has OPTIONS (RFC 9110 §10.2.1)") {
+TEST_CASE("Allow has a fixed order, HEAD if it has GET, and always OPTIONS (RFC 9110 section 10.2.1)") {
   method_set set;
   CHECK(set.empty());
   CHECK(set.allow() == "OPTIONS");
@@ -37,7 +37,7 @@ TEST_CASE("Allow is in one order, adds HEAD to GET, and always has OPTIONS (RFC 
   CHECK_FALSE(set.has(method::any));
 }
 
-TEST_CASE("any stands for all of them") {
+TEST_CASE("any adds all methods") {
   method_set set;
   set.add(method::any);
 
@@ -46,7 +46,7 @@ TEST_CASE("any stands for all of them") {
   CHECK(set.allow() == "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 }
 
-TEST_CASE("sets add up and compare") {
+TEST_CASE("sets can be added and compared") {
   method_set a, b;
   a.add(method::get);
   b.add(method::put);

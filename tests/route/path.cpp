@@ -1,4 +1,4 @@
-// Raw paths into segments and back.
+// Tests of decode_path and percent_encode_segment.
 #include "winsvc/route/path.hpp"
 
 #include <doctest/doctest.h>
@@ -6,8 +6,8 @@
 using namespace winsvc::route;
 using segments = std::vector<std::string>;
 
-TEST_CASE("a path is cut first and decoded then") {
-  struct { std::string_view raw; segments are; } const cases[] = {
+TEST_CASE("a path is split before it is decoded") {
+  struct { std::string_view raw; segments expected; } const cases[] = {
       {"/", {""}},
       {"/users", {"users"}},
       {"/users/", {"users", ""}},
@@ -27,12 +27,12 @@ TEST_CASE("a path is cut first and decoded then") {
     CAPTURE(c.raw);
     const auto result = decode_path(c.raw);
     REQUIRE(result);
-    CHECK(*result == c.are);
+    CHECK(*result == c.expected);
     CHECK(path_is_valid(c.raw));
   }
 }
 
-TEST_CASE("an invalid escape, a NUL and a path without its slash are no path (RFC 3986 §2.1, §3.3)") {
+TEST_CASE("an invalid escape, a NUL and a missing first slash are rejected (RFC 3986 sections 2.1 and 3.3)") {
   const std::string_view cases[] = {"",      "users", "*",     "/%",    "/%4",   "/a%zz",
                                     "/%4x/b", "/%%41", "/%00",  "/a%00b", std::string_view("/a\0b", 4), "/ok/%"};
   for (const auto raw : cases) {
@@ -42,7 +42,7 @@ TEST_CASE("an invalid escape, a NUL and a path without its slash are no path (RF
   }
 }
 
-TEST_CASE("a segment is encoded so that it decodes to itself") {
+TEST_CASE("an encoded segment decodes to the original") {
   CHECK(percent_encode_segment("plain-1._~") == "plain-1._~");
   CHECK(percent_encode_segment("a/b \xC3\xBC?") == "a%2Fb%20%C3%BC%3F");
   CHECK(percent_encode_segment("%") == "%25");
@@ -50,7 +50,7 @@ TEST_CASE("a segment is encoded so that it decodes to itself") {
 
   std::string text;
   for (int i = 1; i < 256; ++i) text += static_cast<char>(static_cast<unsigned char>(i));
-  const auto back = decode_path('/' + percent_encode_segment(text));
-  REQUIRE(back);
-  CHECK(*back == segments{text});
+  const auto decoded = decode_path('/' + percent_encode_segment(text));
+  REQUIRE(decoded);
+  CHECK(*decoded == segments{text});
 }

@@ -1,4 +1,4 @@
-// The grammar of patterns, and how two of them relate.
+// Tests of pattern: the grammar, and the relation of two patterns.
 #include "winsvc/route/pattern.hpp"
 
 #include <doctest/doctest.h>
@@ -8,7 +8,7 @@ using names = std::vector<std::string>;
 
 namespace {
 
-std::string complaint(std::string_view text) {
+std::string parse_error_of(std::string_view text) {
   try {
     static_cast<void>(parse_pattern(text));
   } catch (const winsvc::setup_error& e) {
@@ -25,7 +25,7 @@ relation mirrored(relation r) {
 
 }  // namespace
 
-TEST_CASE("a pattern is cut into literals, parameters and a tail") {
+TEST_CASE("a pattern consists of literals, parameters and a tail") {
   struct { const char* text; const char* kinds; names named; } const cases[] = {
       {"/", "l", {}},
       {"/users", "l", {}},
@@ -52,10 +52,10 @@ TEST_CASE("a pattern is cut into literals, parameters and a tail") {
   }
 }
 
-TEST_CASE("a malformed pattern is refused with the place and the reason") {
-  struct { std::string_view text; const char* says; } const cases[] = {
-      {"", "begins with '/' (at offset 0)"},
-      {"users", "begins with '/' (at offset 0)"},
+TEST_CASE("a malformed pattern is rejected with the offset and the reason") {
+  struct { std::string_view text; const char* expected; } const cases[] = {
+      {"", "must begin with '/' (at offset 0)"},
+      {"users", "must begin with '/' (at offset 0)"},
       {"/users/{}", "without a name (at offset 7)"},
       {"/users/{...}", "without a name (at offset 7)"},
       {"/users/{id", "'{' without '}' (at offset 7)"},
@@ -71,30 +71,30 @@ TEST_CASE("a malformed pattern is refused with the place and the reason") {
       {"/{a b}", "letters, digits and '_'"},
       {"/{a..}", "letters, digits and '_'"},
       {"/{a....}", "letters, digits and '_'"},
-      {"/{id}/x/{id}", "'id' is there already (at offset 9)"},
-      {"/{id}/{id...}", "'id' is there already (at offset 7)"},
+      {"/{id}/x/{id}", "duplicate parameter name 'id' (at offset 9)"},
+      {"/{id}/{id...}", "duplicate parameter name 'id' (at offset 7)"},
       {"/{path...}/x", "must be the last segment (at offset 1)"},
       {"/{path...}/", "must be the last segment (at offset 1)"},
-      {"//", "empty segment; only the last one may be (at offset 1)"},
-      {"/a//b", "empty segment; only the last one may be (at offset 3)"},
+      {"//", "empty segment; only the last segment may be empty (at offset 1)"},
+      {"/a//b", "empty segment; only the last segment may be empty (at offset 3)"},
       {"/a?b", "without '?' and '#' (at offset 2)"},
       {"/a#b", "without '?' and '#' (at offset 2)"},
       {"/a\tb", "control character (at offset 2)"},
       {"/a\x7F", "control character (at offset 2)"},
       {std::string_view("/a\0", 3), "control character (at offset 2)"},
-      {"/z%C3%BCrich", "write the character itself, patterns are compared decoded (at offset 2)"},
+      {"/z%C3%BCrich", "percent-encoded character; write the character itself (at offset 2)"},
       {"/z\xFCrich", "not UTF-8"},
   };
   for (const auto& c : cases) {
     CAPTURE(c.text);
-    const auto message = complaint(c.text);
-    CHECK_MESSAGE(message.find(c.says) != std::string::npos, message);
+    const auto message = parse_error_of(c.text);
+    CHECK_MESSAGE(message.find(c.expected) != std::string::npos, message);
   }
 }
 
-TEST_CASE("two patterns relate as their sets of paths do, and a witness is in both") {
+TEST_CASE("the relation of two patterns is that of their sets of paths; common_path returns a common path") {
   using r = relation;
-  struct { const char* a; const char* b; relation is; const char* witness; } const cases[] = {
+  struct { const char* a; const char* b; relation expected; const char* common; } const cases[] = {
       {"/", "/", r::same, "/"},
       {"/a", "/a", r::same, "/a"},
       {"/a", "/b", r::disjoint, ""},
@@ -125,9 +125,9 @@ TEST_CASE("two patterns relate as their sets of paths do, and a witness is in bo
     CAPTURE(c.a);
     CAPTURE(c.b);
     const auto a = parse_pattern(c.a), b = parse_pattern(c.b);
-    CHECK(compare(a, b) == c.is);
-    CHECK(compare(b, a) == mirrored(c.is));
-    CHECK(common_path(a, b) == c.witness);
-    CHECK(common_path(b, a).empty() == (c.is == relation::disjoint));
+    CHECK(compare(a, b) == c.expected);
+    CHECK(compare(b, a) == mirrored(c.expected));
+    CHECK(common_path(a, b) == c.common);
+    CHECK(common_path(b, a).empty() == (c.expected == relation::disjoint));
   }
 }

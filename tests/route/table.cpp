@@ -1,4 +1,4 @@
-// What is served, what is answered instead, and what is refused at registration.
+// Tests of table: matching, allowed methods, conflicts.
 #include "winsvc/route/table.hpp"
 
 #include <doctest/doctest.h>
@@ -13,21 +13,22 @@ using values = std::vector<std::string>;
 namespace {
 
 struct route_text {
-  method verb;
+  method method_id;
   const char* path;
 };
 
-table built(const std::vector<route_text>& routes) {
+table make_table(const std::vector<route_text>& routes) {
   table t;
-  for (std::size_t i = 0; i < routes.size(); ++i) t.add(routes[i].verb, routes[i].path, i, source_location{"app.cpp", 1});
+  for (std::size_t i = 0; i < routes.size(); ++i)
+    t.add(routes[i].method_id, routes[i].path, i, source_location{"app.cpp", 1});
   return t;
 }
 
-std::string complaint(const std::vector<route_text>& routes) {
+std::string setup_error_of(const std::vector<route_text>& routes) {
   table t;
   try {
     for (std::size_t i = 0; i < routes.size(); ++i) {
-      t.add(routes[i].verb, routes[i].path, i, source_location{"src/app.cpp", static_cast<int>(i) + 10});
+      t.add(routes[i].method_id, routes[i].path, i, source_location{"src/app.cpp", static_cast<int>(i) + 10});
     }
   } catch (const setup_error& e) {
     return e.what();
@@ -37,8 +38,8 @@ std::string complaint(const std::vector<route_text>& routes) {
 
 }  // namespace
 
-TEST_CASE("a literal beats a parameter beats a tail, whatever was registered first") {
-  struct served { const char* path; const char* by; values with; };
+TEST_CASE("a literal precedes a parameter, which precedes a tail, in any order of registration") {
+  struct expected_match { const char* path; const char* pattern; values parameters; };
   std::vector<route_text> routes = {
       {method::get, "/{all...}"},        {method::get, "/"},
       {method::get, "/users/{id}"},      {method::get, "/users/me"},
@@ -46,7 +47,7 @@ TEST_CASE("a literal beats a parameter beats a tail, whatever was registered fir
       {method::get, "/users/me/posts/{post}"}, {method::get, "/files/{path...}"},
       {method::get, "/files/index"},     {method::get, "/z\xC3\xBCrich"},
   };
-  const served cases[] = {
+  const expected_match cases[] = {
       {"/", "/", {}},
       {"/users/me", "/users/me", {}},
       {"/users/7", "/users/{id}", {"7"}},
@@ -67,24 +68,24 @@ TEST_CASE("a literal beats a parameter beats a tail, whatever was registered fir
       {"/z%C3%BCrich", "/z\xC3\xBCrich", {}},
       {"//", "/{all...}", {"/"}},
   };
-  for (int turn = 0; turn < 3; ++turn) {
-    const table t = built(routes);
+  for (int order = 0; order < 3; ++order) {
+    const table t = make_table(routes);
     for (const auto& c : cases) {
       CAPTURE(c.path);
       const auto result = t.match(method::get, c.path);
       REQUIRE(result.outcome == match_outcome::matched);
-      CHECK(routes[result.route_id].path == std::string(c.by));
-      CHECK(result.values == c.with);
+      CHECK(routes[result.route_id].path == std::string(c.pattern));
+      CHECK(result.values == c.parameters);
     }
-    if (turn == 0) std::reverse(routes.begin(), routes.end());
-    if (turn == 1) std::rotate(routes.begin(), routes.begin() + 4, routes.end());
+    if (order == 0) std::reverse(routes.begin(), routes.end());
+    if (order == 1) std::rotate(routes.begin(), routes.begin() + 4, routes.end());
   }
 }
 
-TEST_CASE("a branch that leads nowhere is left again, and its values with it") {
-  const table t = built({{method::get, "/a/b/c"}, {method::get, "/a/{x}/d"}, {method::get, "/{y}/{z}/{w}"},
+TEST_CASE("the search backtracks from a branch without a match and discards its values") {
+  const table t = make_table({{method::get, "/a/b/c"}, {method::get, "/a/{x}/d"}, {method::get, "/{y}/{z}/{w}"},
                          {method::get, "/{rest...}"}});
-  struct { const char* path; std::size_t id; values with; } const cases[] = {
+  struct { const char* path; std::size_t id; values parameters; } const cases[] = {
       {"/a/b/c", 0, {}}, {"/a/b/d", 1, {"b"}}, {"/a/b/e", 2, {"a", "b", "e"}}, {"/a/b", 3, {"a/b"}},
       {"/a/b/c/d", 3, {"a/b/c/d"}}};
   for (const auto& c : cases) {
@@ -92,12 +93,12 @@ TEST_CASE("a branch that leads nowhere is left again, and its values with it") {
     const auto result = t.match(method::get, c.path);
     REQUIRE(result.outcome == match_outcome::matched);
     CHECK(result.route_id == c.id);
-    CHECK(result.values == c.with);
+    CHECK(result.values == c.parameters);
   }
 }
 
-TEST_CASE("an unknown path is not found, a known one with another method says what is allowed (RFC 9110 §15.5.6)") {
-  const table t = built({{method::get, "/items"}, {method::post, "/items"}, {method::del, "/items/{id}"},
+TEST_CASE("an unknown path is not found; a wrong method reports the allowed methods (RFC 9110 section 15.5.6)") {
+  const table t = make_table({{method::get, "/items"}, {method::post, "/items"}, {method::del, "/items/{id}"},
                          {method::put, "/items/special"}});
 
   CHECK(t.match(method::get, "/nothing").outcome == match_outcome::not_found);
@@ -108,7 +109,7 @@ TEST_CASE("an unknown path is not found, a known one with another method says wh
   CHECK(put.outcome == match_outcome::method_not_allowed);
   CHECK(put.allowed.allow() == "GET, HEAD, POST, OPTIONS");
 
-  // All patterns that match the path count, not only the narrowest.
+  // The methods of all patterns that match the path are allowed, not only those of the most specific pattern.
   CHECK(t.match(method::get, "/items/special").allowed.allow() == "PUT, DELETE, OPTIONS");
   CHECK(t.match(method::del, "/items/special").route_id == 2);
   CHECK(t.methods_at("/items/special").allow() == "PUT, DELETE, OPTIONS");
@@ -116,8 +117,8 @@ TEST_CASE("an unknown path is not found, a known one with another method says wh
   CHECK(t.methods_at("/%zz").empty());
 }
 
-TEST_CASE("HEAD follows GET unless it has a route of its own (RFC 9110 §9.3.2)") {
-  const table t = built({{method::get, "/a"}, {method::get, "/b"}, {method::head, "/b"}, {method::post, "/c"},
+TEST_CASE("a GET route serves HEAD unless there is a HEAD route (RFC 9110 section 9.3.2)") {
+  const table t = make_table({{method::get, "/a"}, {method::get, "/b"}, {method::head, "/b"}, {method::post, "/c"},
                          {method::any, "/d"}, {method::get, "/d"}});
 
   CHECK(t.match(method::head, "/a").route_id == 0);
@@ -126,8 +127,8 @@ TEST_CASE("HEAD follows GET unless it has a route of its own (RFC 9110 §9.3.2)"
   CHECK(t.match(method::head, "/d").route_id == 5);
 }
 
-TEST_CASE("OPTIONS is left to the caller, with what it needs, unless a route takes it (RFC 9110 §9.3.7)") {
-  const table t = built({{method::get, "/a"}, {method::options, "/b"}, {method::any, "/c"}});
+TEST_CASE("OPTIONS without a route reports the allowed methods to the caller (RFC 9110 section 9.3.7)") {
+  const table t = make_table({{method::get, "/a"}, {method::options, "/b"}, {method::any, "/c"}});
 
   const auto a = t.match(method::options, "/a");
   CHECK(a.outcome == match_outcome::method_not_allowed);
@@ -137,22 +138,22 @@ TEST_CASE("OPTIONS is left to the caller, with what it needs, unless a route tak
   CHECK(t.match(method::options, "/d").outcome == match_outcome::not_found);
 }
 
-TEST_CASE("OPTIONS * is answered from all methods of all routes") {
+TEST_CASE("all_methods has the methods of all routes, for OPTIONS *") {
   CHECK(table().all_methods().allow() == "OPTIONS");
-  CHECK(built({{method::get, "/a"}, {method::del, "/b"}}).all_methods().allow() == "GET, HEAD, DELETE, OPTIONS");
+  CHECK(make_table({{method::get, "/a"}, {method::del, "/b"}}).all_methods().allow() == "GET, HEAD, DELETE, OPTIONS");
 }
 
-TEST_CASE("a route for any method serves what no other route of its pattern does") {
-  const table t = built({{method::any, "/a"}, {method::post, "/a"}, {method::get, "/{x}"}});
+TEST_CASE("a route for any method serves the methods that have no route for the same pattern") {
+  const table t = make_table({{method::any, "/a"}, {method::post, "/a"}, {method::get, "/{x}"}});
 
   CHECK(t.match(method::post, "/a").route_id == 1);
   CHECK(t.match(method::patch, "/a").route_id == 0);
-  CHECK(t.match(method::get, "/a").route_id == 0);  // the path decides before the method does
+  CHECK(t.match(method::get, "/a").route_id == 0);  // the path takes precedence over the method
   CHECK(t.match(method::get, "/b").route_id == 2);
 }
 
-TEST_CASE("a path that cannot be decoded is bad, whatever the routes are") {
-  const table t = built({{method::get, "/{all...}"}, {method::get, "/a/{x}"}});
+TEST_CASE("a path that cannot be decoded is bad_path for all routes") {
+  const table t = make_table({{method::get, "/{all...}"}, {method::get, "/a/{x}"}});
 
   for (const char* raw : {"/%", "/a/%zz", "/a/%00", "", "*", "a"}) {
     CAPTURE(raw);
@@ -160,8 +161,9 @@ TEST_CASE("a path that cannot be decoded is bad, whatever the routes are") {
   }
 }
 
-TEST_CASE("an encoded slash stays inside its segment, and a tail refuses it") {
-  const table t = built({{method::get, "/files/{path...}"}, {method::get, "/one/{name}"}, {method::get, "/lit/x"}});
+TEST_CASE("an encoded slash stays within its segment, and a tail does not match it") {
+  const table t =
+      make_table({{method::get, "/files/{path...}"}, {method::get, "/one/{name}"}, {method::get, "/lit/x"}});
 
   CHECK(t.match(method::get, "/one/a%2Fb").values == values{"a/b"});
   CHECK(t.match(method::get, "/files/a%2Fb").outcome == match_outcome::bad_path);
@@ -169,15 +171,15 @@ TEST_CASE("an encoded slash stays inside its segment, and a tail refuses it") {
   CHECK(t.match(method::get, "/lit%2Fx").outcome == match_outcome::not_found);
 }
 
-TEST_CASE("what two routes could claim with equal right is refused, with both places and a path that proves it") {
-  CHECK(complaint({{method::get, "/users/{id}"}, {method::get, "/users/{name}"}}) ==
+TEST_CASE("two routes with equal precedence conflict; the message has both locations and a common path") {
+  CHECK(setup_error_of({{method::get, "/users/{id}"}, {method::get, "/users/{name}"}}) ==
         "GET /users/{name} (app.cpp:11) conflicts with GET /users/{id} (app.cpp:10): "
         "both match /users/name; remove one");
-  CHECK(complaint({{method::get, "/{a}/x"}, {method::get, "/x/{b}"}}) ==
+  CHECK(setup_error_of({{method::get, "/{a}/x"}, {method::get, "/x/{b}"}}) ==
         "GET /x/{b} (app.cpp:11) conflicts with GET /{a}/x (app.cpp:10): both match /x/x; "
-        "make one of them narrower than the other");
+        "make one pattern more specific than the other");
 
-  struct { route_text a, b; bool refused; } const cases[] = {
+  struct { route_text a, b; bool conflict; } const cases[] = {
       {{method::get, "/a"}, {method::get, "/a"}, true},
       {{method::any, "/a"}, {method::any, "/a"}, true},
       {{method::any, "/{a}/x"}, {method::any, "/x/{b}"}, true},
@@ -195,13 +197,13 @@ TEST_CASE("what two routes could claim with equal right is refused, with both pl
   for (const auto& c : cases) {
     CAPTURE(c.a.path);
     CAPTURE(c.b.path);
-    CHECK((complaint({c.a, c.b}) != "accepted") == c.refused);
-    CHECK((complaint({c.b, c.a}) != "accepted") == c.refused);
+    CHECK((setup_error_of({c.a, c.b}) != "accepted") == c.conflict);
+    CHECK((setup_error_of({c.b, c.a}) != "accepted") == c.conflict);
   }
 }
 
-TEST_CASE("a refused route leaves the table as it was") {
-  table t = built({{method::get, "/a"}});
+TEST_CASE("a rejected route leaves the table unchanged") {
+  table t = make_table({{method::get, "/a"}});
 
   CHECK_THROWS_AS(t.add(method::get, "/a", 9, source_location{}), setup_error);
   CHECK_THROWS_AS(t.add(method::get, "/{", 9, source_location{}), setup_error);
@@ -210,14 +212,14 @@ TEST_CASE("a refused route leaves the table as it was") {
   CHECK(t.match(method::get, "/a").route_id == 0);
 }
 
-TEST_CASE("a table without routes finds nothing") {
+TEST_CASE("an empty table matches no path") {
   const table t;
   CHECK_FALSE(t.has_routes());
   CHECK(t.match(method::get, "/").outcome == match_outcome::not_found);
-  CHECK(built({{method::get, "/"}}).has_routes());
+  CHECK(make_table({{method::get, "/"}}).has_routes());
 }
 
-TEST_CASE("a thousand routes and a path of thousands of segments are matched") {
+TEST_CASE("a table with 1000 routes and a path with 4000 segments are matched") {
   table t;
   for (std::size_t i = 0; i < 1000; ++i) {
     t.add(method::get, "/api/r" + std::to_string(i) + "/{id}", i, source_location{"app.cpp", static_cast<int>(i)});

@@ -1,13 +1,13 @@
-// Whom a service runs as.
+// Account of a service.
 #include "winsvc/scm/account.hpp"
 
 #include <doctest/doctest.h>
 
 using namespace winsvc::model;
 
-TEST_CASE("an account is known by its word, by Windows' names for it, and by anybody's name") {
+TEST_CASE("an account is accepted by its short name, by its Windows names, or by a user name") {
   using k = account_kind;
-  struct row { const char* asked; k kind; const char* name; };
+  struct row { const char* text; k kind; const char* name; };
   const row rows[] = {
       {"virtual", k::virtual_account, "NT SERVICE\\hello"},
       {"Virtual", k::virtual_account, "NT SERVICE\\hello"},
@@ -31,57 +31,61 @@ TEST_CASE("an account is known by its word, by Windows' names for it, and by any
       {"anna b", k::user, ".\\anna b"},
   };
   for (const auto& r : rows) {
-    CAPTURE(r.asked);
-    const auto parsed = parse_account(r.asked, "hello");
+    CAPTURE(r.text);
+    const auto parsed = parse_account(r.text, "hello");
     REQUIRE(parsed);
     CHECK(parsed->kind == r.kind);
     CHECK(parsed->name == r.name);
-    CHECK(parse_account(parsed->name, "hello")->name == r.name);  // what Windows gives back is the same account
+    CHECK(parse_account(parsed->name, "hello")->name == r.name);  // the Windows name is the same account
     CHECK(parse_account(parsed->name, "hello")->kind == r.kind);
   }
 }
 
-TEST_CASE("what is no account, or another service's, is refused with a remedy") {
-  struct row { const char* asked; const char* said; };
+TEST_CASE("an invalid account, or that of another service, is rejected with a remedy") {
+  struct row { const char* text; const char* message; };
   const row rows[] = {
       {"", "it is empty"},
       {"  ", "it is empty"},
-      {"\\anna", "it is no account name"},
-      {"CORP\\", "it is no account name"},
-      {"CORP\\eu\\anna", "it is no account name"},
+      {"\\anna", "it is not an account name"},
+      {"CORP\\", "it is not an account name"},
+      {"CORP\\eu\\anna", "it is not an account name"},
       {"NT SERVICE\\other", "it is the virtual account of another service"},
       {"NT SERVICE\\hello$blue", "it is the virtual account of another service"},
-      {"web$", "a managed account has a domain"},
+      {"web$", "a managed account needs a domain"},
   };
   for (const auto& r : rows) {
-    CAPTURE(r.asked);
-    const auto parsed = parse_account(r.asked, "hello");
+    CAPTURE(r.text);
+    const auto parsed = parse_account(r.text, "hello");
     REQUIRE_FALSE(parsed);
     CHECK(parsed.error().code == 1057);
-    CHECK(parsed.error().message == r.said);
+    CHECK(parsed.error().message == r.message);
     CHECK_FALSE(parsed.error().hint.empty());
   }
 }
 
-TEST_CASE("passwords: NULL for virtual and managed accounts, \"\" for the built-in ones, asked for a person's") {
-  struct row { const char* asked; std::optional<std::string> fixed; bool asks; bool right; bool losing_rights_warning; };
+TEST_CASE("virtual and managed accounts have a NULL password, built-in ones \"\", and users need one") {
+  struct row {
+    const char* text;
+    std::optional<std::string> fixed;
+    bool needs_password, needs_right, has_warning;
+  };
   const row rows[] = {
       {"virtual", {}, false, false, false},      {"CORP\\web$", {}, false, true, false},
       {"system", "", false, false, true},        {"local-service", "", false, false, true},
       {"network-service", "", false, false, true}, {"CORP\\anna", "", true, true, true},
   };
   for (const auto& r : rows) {
-    CAPTURE(r.asked);
-    const auto parsed = parse_account(r.asked, "hello");
+    CAPTURE(r.text);
+    const auto parsed = parse_account(r.text, "hello");
     REQUIRE(parsed);
-    if (!r.asks) CHECK(parsed->fixed_password() == r.fixed);
-    CHECK(parsed->needs_password() == r.asks);
-    CHECK(parsed->needs_logon_right() == r.right);
-    CHECK(parsed->losing_rights_warning().empty() != r.losing_rights_warning);
+    if (!r.needs_password) CHECK(parsed->fixed_password() == r.fixed);
+    CHECK(parsed->needs_password() == r.needs_password);
+    CHECK(parsed->needs_logon_right() == r.needs_right);
+    CHECK(parsed->losing_rights_warning().empty() != r.has_warning);
   }
 }
 
-TEST_CASE("an account of this machine is looked up by its bare name") {
+TEST_CASE("an account of this machine is looked up without a domain") {
   CHECK(lookup_name(".\\anna") == "anna");
   CHECK(lookup_name("CORP\\anna") == "CORP\\anna");
   CHECK(lookup_name("anna") == "anna");

@@ -1,4 +1,4 @@
-// What ChangeServiceConfig2W sets.
+// Configuration levels of ChangeServiceConfig2W.
 #include "winsvc/scm/config_levels.hpp"
 
 #include <doctest/doctest.h>
@@ -7,7 +7,7 @@ using namespace winsvc;
 using namespace winsvc::model;
 using namespace std::chrono_literals;
 
-TEST_CASE("a level has Win32's number") {
+TEST_CASE("a level has the number of Win32") {
   CHECK(number(description_text{}) == 1);
   CHECK(number(recovery_plan{}) == 2);
   CHECK(number(delayed_start{}) == 3);
@@ -24,10 +24,10 @@ TEST_CASE("a level has Win32's number") {
   CHECK(config_level_id::preshutdown == 7);
 }
 
-TEST_CASE("a level is shown as a person reads it") {
+TEST_CASE("a level is formatted for an install plan") {
   struct row { config_level level; const char* text; };
   const row rows[] = {
-      {description_text{"says hello"}, "says hello"},
+      {description_text{"greets"}, "greets"},
       {recovery_plan{{restart_after(5s), no_action()}, 24h}, "restart/5s,none, reset 1d"},
       {recovery_plan{{}, 0s}, "none, reset 0s"},
       {delayed_start{true}, "yes"},
@@ -37,7 +37,7 @@ TEST_CASE("a level is shown as a person reads it") {
       {sid_type{sid_type::unrestricted}, "unrestricted"},
       {sid_type{sid_type::restricted}, "restricted"},
       {sid_type{7}, "7"},
-      {required_privileges{}, "all that the account has"},
+      {required_privileges{}, "all privileges of the account"},
       {required_privileges{{"SeA", "SeB"}}, "SeA, SeB"},
       {preshutdown_timeout{25s}, "25s"},
   };

@@ -1,4 +1,4 @@
-// What each control means in each state, walked whole.
+// Control policy: each control in each state.
 #include "winsvc/scm/control_policy.hpp"
 
 #include <doctest/doctest.h>
@@ -22,58 +22,66 @@ namespace {
 constexpr state all_states[] = {state::start_pending, state::running,          state::pause_pending, state::paused,
                                 state::continue_pending, state::stop_pending, state::stopped};
 
-handled_controls everything() {
-  handled_controls h;
-  h.pause_continue = h.param_change = h.power_event = h.session_change = h.time_change = h.preshutdown = true;
-  h.custom.set();
-  return h;
+handled_controls all_hooks() {
+  handled_controls hooks;
+  hooks.pause_continue = hooks.param_change = hooks.power_event = hooks.session_change = hooks.time_change =
+      hooks.preshutdown = true;
+  hooks.custom.set();
+  return hooks;
 }
-control_decision ask(state s, const handled_controls& h, control c) { return decide_control(s, h, static_cast<std::uint32_t>(c)); }
+control_decision decide(state s, const handled_controls& hooks, control c) {
+  return decide_control(s, hooks, static_cast<std::uint32_t>(c));
+}
 
 }  // namespace
 
-TEST_CASE("interrogate is answered with success in every state, and changes nothing") {
+TEST_CASE("INTERROGATE succeeds in every state and changes nothing") {
   for (const state s : all_states) {
-    const auto d = ask(s, {}, control::interrogate);
+    const auto d = decide(s, {}, control::interrogate);
     CHECK(d.return_code == 0);
     CHECK(!d.event);
     CHECK(d.action == control_action::nothing);
   }
 }
 
-TEST_CASE("each of the three stops stops from any state but a stop, where it does no harm") {
+TEST_CASE("STOP, SHUTDOWN and PRESHUTDOWN stop in any state, and do nothing during a stop") {
   for (const control c : {control::stop, control::shutdown, control::preshutdown}) {
     for (const state s : all_states) {
-      const auto d = ask(s, {}, c);
-      const bool over = s == state::stop_pending || s == state::stopped;
+      const auto d = decide(s, {}, c);
+      const bool is_stopping = s == state::stop_pending || s == state::stopped;
       CHECK(d.return_code == 0);
-      CHECK((d.event == lifecycle_event::stop) == !over);
-      CHECK((d.action == control_action::stop) == !over);
+      CHECK((d.event == lifecycle_event::stop) == !is_stopping);
+      CHECK((d.action == control_action::stop) == !is_stopping);
     }
   }
 }
 
-TEST_CASE("pause and continue go from where they can, are done already where they are, and wait elsewhere") {
-  struct { state from; std::uint32_t pause; bool pauses; std::uint32_t resume; bool resumes;
-  } const cases[] = {
+TEST_CASE("PAUSE and CONTINUE work in their state, succeed if already done, and return 1061 elsewhere") {
+  struct {
+    state from;
+    std::uint32_t pause;
+    bool pauses;
+    std::uint32_t resume;
+    bool resumes;
+  } const rows[] = {
       {state::start_pending, 1061, false, 1061, false}, {state::running, 0, true, 0, false},
       {state::pause_pending, 0, false, 1061, false},    {state::paused, 0, false, 0, true},
       {state::continue_pending, 1061, false, 0, false}, {state::stop_pending, 1061, false, 1061, false},
   };
-  for (const auto& one : cases) {
-    CAPTURE(name(one.from));
-    const auto p = ask(one.from, everything(), control::pause);
-    const auto r = ask(one.from, everything(), control::continue_control);
-    CHECK(p.return_code == one.pause);
-    CHECK((p.action == control_action::pause) == one.pauses);
-    CHECK((p.event == lifecycle_event::pause) == one.pauses);
-    CHECK(r.return_code == one.resume);
-    CHECK((r.action == control_action::resume) == one.resumes);
-    CHECK((r.event == lifecycle_event::resume) == one.resumes);
+  for (const auto& row : rows) {
+    CAPTURE(name(row.from));
+    const auto p = decide(row.from, all_hooks(), control::pause);
+    const auto r = decide(row.from, all_hooks(), control::continue_control);
+    CHECK(p.return_code == row.pause);
+    CHECK((p.action == control_action::pause) == row.pauses);
+    CHECK((p.event == lifecycle_event::pause) == row.pauses);
+    CHECK(r.return_code == row.resume);
+    CHECK((r.action == control_action::resume) == row.resumes);
+    CHECK((r.event == lifecycle_event::resume) == row.resumes);
   }
 }
 
-TEST_CASE("what is not hooked is not known: 120, in every state and for every number") {
+TEST_CASE("a control without a hook returns 120 in every state") {
   for (const state s : all_states) {
     for (std::uint32_t c = 0; c < 300; ++c) {
       const auto number = static_cast<control>(c);
@@ -88,38 +96,40 @@ TEST_CASE("what is not hooked is not known: 120, in every state and for every nu
   }
 }
 
-TEST_CASE("hooked events are for RUNNING and PAUSED, and for later anywhere else") {
-  struct { std::uint32_t control; control_action then;
-  } const cases[] = {{6, control_action::reload}, {13, control_action::power}, {14, control_action::session}, {16, control_action::time},
-                     {128, control_action::custom}, {255, control_action::custom}};
-  for (const auto& one : cases) {
+TEST_CASE("hooks run in RUNNING and PAUSED; in other states the control returns 1061") {
+  struct {
+    std::uint32_t control;
+    control_action action;
+  } const rows[] = {{6, control_action::reload}, {13, control_action::power}, {14, control_action::session},
+                    {16, control_action::time}, {128, control_action::custom}, {255, control_action::custom}};
+  for (const auto& row : rows) {
     for (const state s : all_states) {
-      const auto d = decide_control(s, everything(), one.control);
-      const bool working = s == state::running || s == state::paused;
-      CHECK(d.return_code == (working ? 0u : 1061u));
-      CHECK(d.action == (working ? one.then : control_action::nothing));
+      const auto d = decide_control(s, all_hooks(), row.control);
+      const bool is_settled = s == state::running || s == state::paused;
+      CHECK(d.return_code == (is_settled ? 0u : 1061u));
+      CHECK(d.action == (is_settled ? row.action : control_action::nothing));
       CHECK(!d.event);
     }
   }
-  CHECK(decide_control(state::running, everything(), 127).return_code == 120);
-  CHECK(decide_control(state::running, everything(), 256).return_code == 120);
+  CHECK(decide_control(state::running, all_hooks(), 127).return_code == 120);
+  CHECK(decide_control(state::running, all_hooks(), 256).return_code == 120);
 }
 
-TEST_CASE("whatever is accepted in a state is known there, and every step it publishes is legal there") {
-  // The mask and the decision are two functions; this is what keeps them one.
+TEST_CASE("each accepted control is handled, and its lifecycle event is legal in that state") {
+  // accepted_controls and decide_control are separate functions; this test keeps them consistent.
   for (const state s : {state::running, state::paused}) {
-    const auto mask = accepted_controls(s, everything());
+    const auto mask = accepted_controls(s, all_hooks());
     for (std::uint32_t c = 0; c < 300; ++c) {
       if (!is_accepted(mask, static_cast<control>(c))) continue;
       CAPTURE(c);
-      const auto d = decide_control(s, everything(), c);
+      const auto d = decide_control(s, all_hooks(), c);
       CHECK(d.return_code == 0);
       if (!d.event) continue;
-      lifecycle life(everything());
-      life.apply(lifecycle_event::start);
-      life.apply(lifecycle_event::ready);
-      if (s == state::paused) life.apply(lifecycle_event::pause), life.apply(lifecycle_event::paused);
-      CHECK(life.apply(*d.event).has_value());
+      lifecycle machine(all_hooks());
+      machine.apply(lifecycle_event::start);
+      machine.apply(lifecycle_event::ready);
+      if (s == state::paused) machine.apply(lifecycle_event::pause), machine.apply(lifecycle_event::paused);
+      CHECK(machine.apply(*d.event).has_value());
     }
   }
 }

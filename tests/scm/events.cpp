@@ -1,4 +1,4 @@
-// The table of events: IDs that the message file has, each once, each said.
+// Table of the events in the Windows event log.
 #include "winsvc/scm/events.hpp"
 
 #include <doctest/doctest.h>
@@ -10,21 +10,21 @@ using winsvc::model::event_level;
 using winsvc::model::event_table;
 using winsvc::model::event_info;
 
-TEST_CASE("every event has an ID of its own from 1 to 1000, a name and a sentence") {
+TEST_CASE("every event has a unique ID from 1 to 1000, a unique name and a description") {
   std::set<std::uint32_t> ids;
   std::set<std::string_view> names;
-  for (const auto& r : event_table) {
-    const auto id = static_cast<std::uint32_t>(r.id);
+  for (const auto& row : event_table) {
+    const auto id = static_cast<std::uint32_t>(row.id);
     CHECK(id >= 1);
     CHECK(id <= 1000);
     CHECK(ids.insert(id).second);
-    CHECK(names.insert(r.name).second);
-    CHECK(!r.description.empty());
-    CHECK(&event_info(r.id) == &r);
+    CHECK(names.insert(row.name).second);
+    CHECK(!row.description.empty());
+    CHECK(&event_info(row.id) == &row);
   }
 }
 
-TEST_CASE("an ID keeps its meaning: these are in use") {
+TEST_CASE("the IDs that are in use do not change") {
   CHECK(static_cast<int>(service_event::started) == 1);
   CHECK(static_cast<int>(service_event::stopped) == 2);
   CHECK(static_cast<int>(service_event::failed) == 3);

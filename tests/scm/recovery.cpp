@@ -1,4 +1,4 @@
-// What follows a failure, as people write it.
+// Recovery plans and their text form.
 #include "winsvc/scm/recovery.hpp"
 
 #include <doctest/doctest.h>
@@ -8,7 +8,7 @@ using namespace winsvc::model;
 using namespace std::chrono_literals;
 using actions = std::vector<recovery_action>;
 
-TEST_CASE("a recovery is a list of actions with commas between them") {
+TEST_CASE("a recovery plan is a list of actions, separated by commas") {
   struct row { const char* text; std::optional<actions> parsed; };
   const row rows[] = {
       {"restart/5s,restart/30s,none", actions{restart_after(5s), restart_after(30s), no_action()}},
@@ -18,10 +18,10 @@ TEST_CASE("a recovery is a list of actions with commas between them") {
       {"none,restart/5s", actions{no_action(), restart_after(5s)}},
       {"restart/250ms", actions{restart_after(250ms)}},
       {"", actions{}},
-      {"none", actions{}},  // nothing but "none" is no plan at all
+      {"none", actions{}},  // a list of "none" alone has no effect
       {"none,none", actions{}},
       {"restart/49d", actions{restart_after(std::chrono::hours(49 * 24))}},
-      {"restart/50d", {}},  // more milliseconds than Windows counts
+      {"restart/50d", {}},  // exceeds 32 bits of milliseconds
       {"restart/", {}},
       {"restart/soon", {}},
       {"restart/-5s", {}},
@@ -38,7 +38,7 @@ TEST_CASE("a recovery is a list of actions with commas between them") {
   }
 }
 
-TEST_CASE("what is written is read back as it was") {
+TEST_CASE("a formatted plan is parsed to the same plan") {
   for (const auto& list : {actions{}, actions{restart_after(5s), no_action(), restart_after(1500ms)},
                            default_recovery().actions}) {
     CHECK(parse_recovery(recovery_text(list)) == list);
@@ -49,7 +49,7 @@ TEST_CASE("what is written is read back as it was") {
   CHECK(recovery_text({{static_cast<recovery_action::kind>(9), 1s}}) == "action 9/1s");
 }
 
-TEST_CASE("a duration is written in the largest unit that says it exactly") {
+TEST_CASE("a duration is formatted in the largest unit that is exact") {
   struct row { std::chrono::milliseconds d; const char* text; };
   const row rows[] = {{0ms, "0s"},   {1ms, "1ms"}, {1500ms, "1500ms"}, {5s, "5s"}, {60s, "1m"},
                       {90s, "90s"},  {2h, "2h"},   {24h, "1d"},        {36h, "36h"}};
@@ -59,7 +59,7 @@ TEST_CASE("a duration is written in the largest unit that says it exactly") {
   }
 }
 
-TEST_CASE("the default brings the service back, ever more slowly, and begins anew after a day") {
+TEST_CASE("the default restarts the service with growing delays and is reset after a day") {
   const recovery_plan plan = default_recovery();
   CHECK(plan.actions.size() == 3);
   for (const auto& a : plan.actions) CHECK(a.kind_of_action == recovery_action::kind::restart);
@@ -69,7 +69,7 @@ TEST_CASE("the default brings the service back, ever more slowly, and begins ane
   CHECK_FALSE(plan == recovery_plan{{}, plan.reset});
 }
 
-TEST_CASE("kinds of actions have Win32's numbers") {
+TEST_CASE("kinds of actions have the numbers of Win32") {
   CHECK(static_cast<int>(recovery_action::kind::none) == 0);
   CHECK(static_cast<int>(recovery_action::kind::restart) == 1);
   CHECK(static_cast<int>(recovery_action::kind::reboot) == 2);

@@ -1,4 +1,4 @@
-// What a running service leaves for `status`.
+// Saved state of a service (state.json).
 #include "winsvc/scm/saved_state.hpp"
 
 #include <doctest/doctest.h>
@@ -21,56 +21,56 @@ const saved_state states[] = {
 };
 }  // namespace
 
-TEST_CASE("a state is read as it was written") {
+TEST_CASE("a saved state is parsed to the same values") {
   for (const auto& s : states) {
     CAPTURE(format_saved_state(s));
-    const auto read = parse_saved_state(format_saved_state(s));
-    REQUIRE(read);
-    CHECK(same(*read, s));
+    const auto parsed = parse_saved_state(format_saved_state(s));
+    REQUIRE(parsed);
+    CHECK(same(*parsed, s));
   }
 }
 
-TEST_CASE("the file is the JSON that its page shows, on one line") {
+TEST_CASE("the file is one line of JSON") {
   CHECK(format_saved_state({1234, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z", ""}) ==
         "{\"pid\":1234,\"url\":\"http://127.0.0.1:5001\",\"since\":\"2026-01-31T08:05:09.250Z\",\"failure\":\"\"}\n");
 }
 
-TEST_CASE("a file torn at any byte is no file") {
+TEST_CASE("a file that is truncated at any byte is rejected") {
   for (const auto& s : states) {
-    const std::string whole = format_saved_state(s);
-    for (std::size_t length = 0; length < whole.size(); ++length) {
+    const std::string complete = format_saved_state(s);
+    for (std::size_t length = 0; length < complete.size(); ++length) {
       CAPTURE(length);
-      const auto read = parse_saved_state(whole.substr(0, length));
-      if (length == whole.size() - 1) {  // only the line end is missing
-        REQUIRE(read);
-        CHECK(same(*read, s));
+      const auto parsed = parse_saved_state(complete.substr(0, length));
+      if (length == complete.size() - 1) {  // only the line end is missing
+        REQUIRE(parsed);
+        CHECK(same(*parsed, s));
       } else {
-        CHECK_FALSE(read);
+        CHECK_FALSE(parsed);
       }
     }
   }
 }
 
-TEST_CASE("a file of which one byte was zeroed or lost says nothing wrong about the process") {
-  const std::string whole = format_saved_state(states[1]);
-  for (std::size_t position = 0; position < whole.size(); ++position) {
-    std::string zeroed = whole, lost = whole;
+TEST_CASE("a file with a zeroed or missing byte does not cause a read beyond its end") {
+  const std::string complete = format_saved_state(states[1]);
+  for (std::size_t position = 0; position < complete.size(); ++position) {
+    std::string zeroed = complete, shortened = complete;
     zeroed[position] = '\0';
-    lost.erase(position, 1);
-    static_cast<void>(parse_saved_state(zeroed));  // whatever it is, it must not read beyond the end
-    static_cast<void>(parse_saved_state(lost));
+    shortened.erase(position, 1);
+    static_cast<void>(parse_saved_state(zeroed));  // the sanitizers detect a read beyond the end
+    static_cast<void>(parse_saved_state(shortened));
   }
-  CHECK_FALSE(parse_saved_state(std::string(whole.size(), '\0')));
+  CHECK_FALSE(parse_saved_state(std::string(complete.size(), '\0')));
 }
 
-TEST_CASE("names that are not known are passed over, in any order") {
-  const auto read = parse_saved_state(R"({"later":"x","url":"u","count":7,"pid":5,"since":"s","failure":"f"})");
-  REQUIRE(read);
-  CHECK(same(*read, {5, "u", "s", "f"}));
+TEST_CASE("unknown members are ignored, in any order") {
+  const auto parsed = parse_saved_state(R"({"later":"x","url":"u","count":7,"pid":5,"since":"s","failure":"f"})");
+  REQUIRE(parsed);
+  CHECK(same(*parsed, {5, "u", "s", "f"}));
   CHECK(parse_saved_state("{}"));
 }
 
-TEST_CASE("anything else is nothing") {
+TEST_CASE("any other text is rejected") {
   const char* const rows[] = {
       "",
       "\n",
@@ -105,7 +105,7 @@ TEST_CASE("anything else is nothing") {
   }
 }
 
-TEST_CASE("the last failure is kept by the runs after it, until another fails; a run that was killed left its address") {
+TEST_CASE("the last failure is kept until another one; a run that left its address was killed") {
   saved_state saved;
   saved.pid = 7;
   CHECK(last_failure(saved).empty());
@@ -113,7 +113,7 @@ TEST_CASE("the last failure is kept by the runs after it, until another fails; a
   CHECK(last_failure(saved) == saved.previous_failure);
   saved.url = "http://127.0.0.1:5001";
   saved.since = "2026-01-31T08:05:09.250Z";
-  CHECK(last_failure(saved) == "the run that began at 2026-01-31T08:05:09.250Z (pid 7) ended without a word");
+  CHECK(last_failure(saved) == "the run that began at 2026-01-31T08:05:09.250Z (pid 7) ended without an exit code");
   saved.failure = "the store is gone";
   CHECK(last_failure(saved) == "the store is gone");
   saved.written_at = "2026-02-01T08:05:09.250Z";

@@ -1,4 +1,4 @@
-// Security descriptors as text.
+// Security descriptors in SDDL.
 #include "winsvc/scm/security.hpp"
 
 #include <doctest/doctest.h>
@@ -9,7 +9,7 @@ namespace {
 const std::string sid = "S-1-5-80-1-2-3", entry = "(A;OICI;0x1200a9;;;S-1-5-80-1-2-3)";
 }
 
-TEST_CASE("an entry is put into the DACL, before what is inherited, and once") {
+TEST_CASE("an entry is added to the DACL once, before the inherited entries") {
   struct row { std::string before, after; };
   const row rows[] = {
       {"", "D:" + entry},
@@ -21,18 +21,18 @@ TEST_CASE("an entry is put into the DACL, before what is inherited, and once") {
       {"O:BAG:DU", "O:BAG:DUD:" + entry},
       {"D:(A;OICIIO;GA;;;CO)", "D:(A;OICIIO;GA;;;CO)" + entry},  // IO is not ID
       {"D:(XA;;FX;;;S-1-1-0;(@User.Title==\"PM: D:x\"))", "D:(XA;;FX;;;S-1-1-0;(@User.Title==\"PM: D:x\"))" + entry},
-      {"D:NO_ACCESS_CONTROL", "D:NO_ACCESS_CONTROL"},  // an entry would shut everybody else out
+      {"D:NO_ACCESS_CONTROL", "D:NO_ACCESS_CONTROL"},  // an entry would deny access to all others
   };
   for (const auto& r : rows) {
     CAPTURE(r.before);
     CHECK(add_ace(r.before, entry) == r.after);
     CHECK(add_ace(r.after, entry) == r.after);
   }
-  CHECK_FALSE(has_ace("D:(A;;FA;;;SY)S:" + entry, entry));  // in the SACL it gives no right
+  CHECK_FALSE(has_ace("D:(A;;FA;;;SY)S:" + entry, entry));  // an entry in the SACL does not grant a right
   CHECK(has_ace("O:BAD:" + entry, entry));
 }
 
-TEST_CASE("every entry of an account is taken out, and no other's") {
+TEST_CASE("all entries of a SID are removed, and no others") {
   struct row { std::string before, after; };
   const row rows[] = {
       {"", ""},
@@ -54,7 +54,7 @@ TEST_CASE("every entry of an account is taken out, and no other's") {
   }
 }
 
-TEST_CASE("well-known accounts have the letters that Windows writes, so that an entry is found again") {
+TEST_CASE("well-known SIDs have the letters that Windows writes, so that an entry is found again") {
   CHECK(control_ace("S-1-5-32-545") == "(A;;CCLCSWRPWPDTLOCRRC;;;BU)");
   CHECK(trustee("s-1-1-0") == "WD");
   CHECK(trustee("S-1-5-11") == "AU");
@@ -62,7 +62,7 @@ TEST_CASE("well-known accounts have the letters that Windows writes, so that an 
   CHECK(trustee(sid) == sid);
 }
 
-TEST_CASE("the service may read its program, modify its data, and be controlled without being changed") {
+TEST_CASE("the entries grant read, modify, and control without the right to change the service") {
   CHECK(read_ace(sid) == "(A;OICI;0x1200a9;;;S-1-5-80-1-2-3)");
   CHECK(modify_ace(sid) == "(A;OICI;0x1301bf;;;S-1-5-80-1-2-3)");
   const std::string control = control_ace(sid);
@@ -70,26 +70,27 @@ TEST_CASE("the service may read its program, modify its data, and be controlled 
   for (const char* change : {"DC", "WD", "WO", "SD"}) CHECK(control.find(change) == std::string::npos);
 }
 
-TEST_CASE("the data folder inherits nothing and is opened to the service alone") {
+TEST_CASE("the data folder inherits nothing, and only the service gets the right to modify it") {
   const std::string sddl = data_folder_security(sid);
   CHECK(sddl == "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1301bf;;;S-1-5-80-1-2-3)(A;;0x1200a9;;;BU)"
                 "(A;OINPIO;0x120089;;;BU)");
 }
 
-TEST_CASE("a data folder that is protected already keeps what an administrator made of it") {
+TEST_CASE("a restricted data folder keeps the entries of an administrator") {
   CHECK(data_folder_security("O:BAD:PAI(A;OICI;FA;;;BA)(A;OICI;FR;;;IU)", sid) ==
         "O:BAD:PAI(A;OICI;FA;;;BA)(A;OICI;FR;;;IU)" + modify_ace(sid));
   CHECK(data_folder_security(data_folder_security(sid), sid) == data_folder_security(sid));
-  // Somebody else's folder of our name is made ours, whatever he wrote into it.
+  // A folder of another user gets a new owner and new entries.
   CHECK(data_folder_security("O:S-1-5-21-7D:P(A;OICI;FA;;;S-1-5-21-7)" + modify_ace(sid), sid) ==
         data_folder_security(sid));
   CHECK(data_folder_security("D:P(A;OICI;FA;;;BA)", sid) == data_folder_security(sid));
-  for (const char* open : {"", "O:BAD:AI(A;OICIID;FA;;;SY)", "D:AI(A;OICIID;FA;;;SY)(A;OICIID;0x1301bf;;;BU)", "D:NO_ACCESS_CONTROL"})
-    CHECK(data_folder_security(open, sid) == data_folder_security(sid));
+  for (const char* unrestricted : {"", "O:BAD:AI(A;OICIID;FA;;;SY)", "D:AI(A;OICIID;FA;;;SY)(A;OICIID;0x1301bf;;;BU)",
+                           "D:NO_ACCESS_CONTROL"})
+    CHECK(data_folder_security(unrestricted, sid) == data_folder_security(sid));
 }
 
-TEST_CASE("rights are written to a folder of the program's own, and not to a drive, to Windows or to everybody's") {
-  struct row { const char* path; bool own; };
+TEST_CASE("entries are added to a folder of the program, but not to a drive, a Windows folder or a shared folder") {
+  struct row { const char* path; bool is_own; };
   const row rows[] = {
       {"C:\\apps", true},
       {"C:\\Program Files\\Hello", true},
@@ -117,15 +118,16 @@ TEST_CASE("rights are written to a folder of the program's own, and not to a dri
   };
   for (const auto& r : rows) {
     CAPTURE(r.path);
-    CHECK(shared_folder_reason(r.path).empty() == r.own);
+    CHECK(shared_folder_reason(r.path).empty() == r.is_own);
   }
 }
 
-TEST_CASE("a folder is closed when administrators or the system own it and nothing is inherited") {
-  for (const char* closed : {"O:BAD:P(A;;FA;;;BA)", "O:SYD:PAI", "O:BAG:SYD:P(A;;FA;;;BA)", "O:S-1-5-32-544D:P"})
-    CHECK(is_restricted(closed));
-  for (const char* open : {"", "D:P", "O:BA", "O:BAD:AI(A;;FA;;;BA)", "O:BUD:P(A;;FA;;;BA)", "O:S-1-5-21-7D:P", "O:BAXD:P"})
-    CHECK_FALSE(is_restricted(open));
+TEST_CASE("a folder is restricted if administrators or the system own it and it inherits nothing") {
+  for (const char* restricted : {"O:BAD:P(A;;FA;;;BA)", "O:SYD:PAI", "O:BAG:SYD:P(A;;FA;;;BA)", "O:S-1-5-32-544D:P"})
+    CHECK(is_restricted(restricted));
+  for (const char* unrestricted :
+       {"", "D:P", "O:BA", "O:BAD:AI(A;;FA;;;BA)", "O:BUD:P(A;;FA;;;BA)", "O:S-1-5-21-7D:P", "O:BAXD:P"})
+    CHECK_FALSE(is_restricted(unrestricted));
   CHECK(without_owner("O:BAG:SYD:P(A;;FA;;;BA)") == "D:P(A;;FA;;;BA)");
   CHECK(without_owner("D:(A;;FA;;;BA)") == "D:(A;;FA;;;BA)");
   CHECK(without_owner("O:BA").empty());

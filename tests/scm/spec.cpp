@@ -1,4 +1,4 @@
-// What is installed: names, start types, the ImagePath.
+// Service specification: names, start types and the ImagePath.
 #include "winsvc/commandline/command.hpp"
 #include "winsvc/scm/spec.hpp"
 
@@ -10,21 +10,21 @@ using words = std::vector<std::string>;
 
 namespace {
 
-std::string times(std::string_view s, std::size_t n) {
+std::string repeated(std::string_view s, std::size_t count) {
   std::string out;
-  while (n-- > 0) out += s;
+  while (count-- > 0) out += s;
   return out;
 }
 
-/// Well-formed UTF-8, whatever was cut.
-bool well_formed(const std::string& s) {
+/// True if `s` is valid UTF-8 without a replacement character.
+bool is_valid_utf8(const std::string& s) {
   return strings::to_utf8(strings::to_utf16(s)) == s && s.find("\xEF\xBF\xBD") == s.npos;
 }
 
 }  // namespace
 
-TEST_CASE("the ImagePath quotes the executable, has the word, and keeps what was given") {
-  struct row { const char* exe; launch_options listen; const char* path; };
+TEST_CASE("the ImagePath has the quoted executable, run-service and the specified options") {
+  struct row { const char* exe; launch_options options; const char* path; };
   const row rows[] = {
       {"C:\\app.exe", {}, R"("C:\app.exe" run-service)"},
       {"C:\\My tools\\app.exe", {{}, {}, 5001, {}}, R"("C:\My tools\app.exe" run-service --port 5001)"},
@@ -35,17 +35,17 @@ TEST_CASE("the ImagePath quotes the executable, has the word, and keeps what was
       {"C:\\app.exe", {"blue", {}, 80, std::chrono::milliseconds(1500)},
        R"("C:\app.exe" run-service --instance blue --port 80 --preshutdown 1500ms)"},
   };
-  for (const auto& r : rows) CHECK(image_path(r.exe, r.listen) == r.path);
+  for (const auto& r : rows) CHECK(image_path(r.exe, r.options) == r.path);
 }
 
-TEST_CASE("an ImagePath is read back as it was meant") {
+TEST_CASE("an ImagePath is split into the original arguments") {
   const std::string exe = "D:\\Z\xC3\xBCrich tools\\app.exe";
   CHECK(split_command_line(image_path(exe, {{}, "fe80::1%3", 80, {}})) ==
         words{exe, "run-service", "--host", "fe80::1%3", "--port", "80"});
   CHECK(split_command_line(image_path(exe, {{}, "", {}, {}})) == words{exe, "run-service", "--host", ""});
 }
 
-TEST_CASE("what a start is told: the newer word counts, the older fills the gaps") {
+TEST_CASE("newer launch options override older ones, option by option") {
   const launch_options older{"blue", "0.0.0.0", 80, std::chrono::seconds(30)};
   CHECK(*launch_options{}.override_with(older).host == "0.0.0.0");
   CHECK(*launch_options{}.override_with(older).port == 80);
@@ -54,7 +54,8 @@ TEST_CASE("what a start is told: the newer word counts, the older fills the gaps
   CHECK(*launch_options{{}, {}, 0, {}}.override_with(older).port == 0);
   CHECK(*launch_options{}.override_with(older).instance == "blue");
   CHECK(*launch_options{}.override_with(older).preshutdown == std::chrono::seconds(30));
-  CHECK(*launch_options{{}, {}, {}, std::chrono::seconds(5)}.override_with(older).preshutdown == std::chrono::seconds(5));
+  const launch_options with_preshutdown{{}, {}, {}, std::chrono::seconds(5)};
+  CHECK(*with_preshutdown.override_with(older).preshutdown == std::chrono::seconds(5));
   CHECK_FALSE(launch_options{}.override_with({}).host);
   CHECK_FALSE(launch_options{}.override_with({}).port);
 
@@ -63,27 +64,27 @@ TEST_CASE("what a start is told: the newer word counts, the older fills the gaps
   with_settings.settings = {{"store-path", "a"}, {"greeting", "hi"}, {"old", "1"}};
   newer.settings = {{"Store_Path", "b"}};
   newer.unset_settings = {"old"};
-  const auto now = newer.override_with(with_settings);
-  CHECK(now.config == "a.ini");
-  CHECK(now.settings == std::vector<std::pair<std::string, std::string>>{{"greeting", "hi"}, {"Store_Path", "b"}});
+  const auto merged = newer.override_with(with_settings);
+  CHECK(merged.config == "a.ini");
+  CHECK(merged.settings == std::vector<std::pair<std::string, std::string>>{{"greeting", "hi"}, {"Store_Path", "b"}});
 }
 
-TEST_CASE("a service name has 1 to 256 UTF-16 units, no slash, no control character") {
+TEST_CASE("a service name has 1 to 256 UTF-16 units, no slash and no control character") {
   const std::string umlaut = "\xC3\xBC", smiley = "\xF0\x9F\x98\x80";
-  struct row { std::string name; bool good; };
+  struct row { std::string name; bool is_valid; };
   const row rows[] = {
       {"hello", true},
       {"a", true},
       {"Hello service, 2nd (beta)", true},
       {"Z\xC3\xBCrich", true},
       {"", false},
-      {times("a", 256), true},
-      {times("a", 257), false},
-      {times(umlaut, 256), true},
-      {times(umlaut, 257), false},
-      {times(smiley, 128), true},   // two units each
-      {times(smiley, 128) + "a", false},
-      {times(smiley, 127) + "ab", true},
+      {repeated("a", 256), true},
+      {repeated("a", 257), false},
+      {repeated(umlaut, 256), true},
+      {repeated(umlaut, 257), false},
+      {repeated(smiley, 128), true},   // two units each
+      {repeated(smiley, 128) + "a", false},
+      {repeated(smiley, 127) + "ab", true},
       {"a/b", false},
       {"a\\b", false},
       {"/", false},
@@ -95,7 +96,7 @@ TEST_CASE("a service name has 1 to 256 UTF-16 units, no slash, no control charac
   for (const auto& r : rows) {
     CAPTURE(r.name);
     const auto checked = check_name(r.name);
-    CHECK(static_cast<bool>(checked) == r.good);
+    CHECK(static_cast<bool>(checked) == r.is_valid);
     if (!checked) {
       CHECK(checked.error().code == 123);
       CHECK_FALSE(checked.error().hint.empty());
@@ -104,22 +105,22 @@ TEST_CASE("a service name has 1 to 256 UTF-16 units, no slash, no control charac
   }
 }
 
-TEST_CASE("a display name has up to 256 UTF-16 units, and a refusal does not cut a character in two") {
+TEST_CASE("a display name has up to 256 UTF-16 units, and the error does not truncate inside a character") {
   const std::string umlaut = "\xC3\xBC", smiley = "\xF0\x9F\x98\x80";
   CHECK(check_display_name(""));
   CHECK(check_display_name("A/B \\ service"));
-  CHECK(check_display_name(times(umlaut, 256)));
-  CHECK(check_display_name(times(smiley, 128)));
+  CHECK(check_display_name(repeated(umlaut, 256)));
+  CHECK(check_display_name(repeated(smiley, 128)));
   for (const std::string& too_long :
-       {times("a", 257), "a" + times(umlaut, 256), times(smiley, 129), "ab" + times(smiley, 200)}) {
+       {repeated("a", 257), "a" + repeated(umlaut, 256), repeated(smiley, 129), "ab" + repeated(smiley, 200)}) {
     const auto checked = check_display_name(too_long);
     REQUIRE_FALSE(checked);
     CHECK(checked.error().code == 123);
-    CHECK(well_formed(checked.error().to_string()));
+    CHECK(is_valid_utf8(checked.error().to_string()));
   }
 }
 
-TEST_CASE("start types are read case-blind, by their name or in full") {
+TEST_CASE("start types are parsed by name, not case-sensitive") {
   struct row { const char* s; std::optional<startup> value; };
   const row rows[] = {
       {"auto", startup::automatic},  {"AUTO", startup::automatic}, {"automatic", startup::automatic},
@@ -132,55 +133,56 @@ TEST_CASE("start types are read case-blind, by their name or in full") {
   }
 }
 
-TEST_CASE("a service name becomes a folder that stays where it is put and that Windows takes") {
+TEST_CASE("a service name becomes a folder name that Windows accepts") {
   struct row { const char* name; const char* folder; };
   const row rows[] = {
-      {"hello", "hello"},   {"Zürich 2", "Zürich 2"}, {"a:b*c?", "a_b_c_"}, {"<\"x\">|", "__x___"},
+      {"hello", "hello"},   {"Z\xC3\xBCrich 2", "Z\xC3\xBCrich 2"}, {"a:b*c?", "a_b_c_"}, {"<\"x\">|", "__x___"},
       {".", "_"},           {"..", "._"},             {"trailing. ", "trailing._"},   {"v1.2", "v1.2"},
   };
   for (const auto& r : rows) CHECK(folder_name(r.name) == r.folder);
 }
 
-TEST_CASE("an instance has a name that stays a service's and a folder's") {
-  for (const std::string& good : words{"blue", "a", "B-2_x.9", times("a", 64)}) CHECK(check_instance(good));
-  for (const std::string& bad : words{"", times("a", 65), "a b", "a$b", "a/b", "a\\b", "..\\x", "\xC3\xBC", "a\n", "a:b"}) {
-    CAPTURE(bad);
-    const auto checked = check_instance(bad);
+TEST_CASE("the name of an instance is valid in a service name and as a folder name") {
+  for (const std::string& valid : words{"blue", "a", "B-2_x.9", repeated("a", 64)}) CHECK(check_instance(valid));
+  for (const std::string& invalid :
+       words{"", repeated("a", 65), "a b", "a$b", "a/b", "a\\b", "..\\x", "\xC3\xBC", "a\n", "a:b"}) {
+    CAPTURE(invalid);
+    const auto checked = check_instance(invalid);
     REQUIRE_FALSE(checked);
     CHECK(checked.error().code == 123);
-    CHECK(well_formed(checked.error().to_string()));
+    CHECK(is_valid_utf8(checked.error().to_string()));
   }
   CHECK(instance_name("hello", "blue") == "hello$blue");
   CHECK(folder_name(instance_name("hello", "blue")) == "hello$blue");
 }
 
-TEST_CASE("an instance is installed under another name, and its display name says which it is") {
+TEST_CASE("an instance has its own service name and display name") {
   service_spec spec;
   spec.name = "hello";
-  spec.description = "says hello";
+  spec.description = "greets";
   CHECK(spec_of_instance(spec, std::nullopt).name == "hello");
   CHECK_FALSE(spec_of_instance(spec, std::nullopt).display_name);
   CHECK(spec_of_instance(spec, "blue").name == "hello$blue");
   CHECK(spec_of_instance(spec, "blue").display_name == "hello (blue)");
-  CHECK(spec_of_instance(spec, "blue").description == "says hello");
+  CHECK(spec_of_instance(spec, "blue").description == "greets");
   spec.display_name = "Hello service";
   CHECK(spec_of_instance(spec, "blue").display_name == "Hello service (blue)");
 }
 
-TEST_CASE("host and port are kept in one place, by whatever word they were said, and --unset takes them out") {
-  const auto requested = [](std::vector<std::string> options) {
+TEST_CASE("--set host and --host store the same value, and --unset removes it") {
+  const auto launch_with = [](std::vector<std::string> options) {
     options.insert(options.begin(), "install");
     const auto parsed = winsvc::model::parse_command(options);
     REQUIRE(parsed);
     return parsed->launch;
   };
-  const auto first = requested({"--set", "port=6000", "--set", "Host=0.0.0.0"});
+  const auto first = launch_with({"--set", "port=6000", "--set", "Host=0.0.0.0"});
   CHECK(first.port == 6000);
   CHECK(first.host == "0.0.0.0");
   CHECK(first.settings.empty());
-  CHECK(requested({"--port", "7000"}).override_with(first).port == 7000);
-  CHECK(requested({"--set", "port=7000"}).override_with(requested({"--port", "6000"})).port == 7000);
-  const auto out = requested({"--unset", "port"}).override_with(first);
-  CHECK_FALSE(out.port);
-  CHECK(out.host == "0.0.0.0");
+  CHECK(launch_with({"--port", "7000"}).override_with(first).port == 7000);
+  CHECK(launch_with({"--set", "port=7000"}).override_with(launch_with({"--port", "6000"})).port == 7000);
+  const auto without_port = launch_with({"--unset", "port"}).override_with(first);
+  CHECK_FALSE(without_port.port);
+  CHECK(without_port.host == "0.0.0.0");
 }

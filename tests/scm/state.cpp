@@ -1,11 +1,11 @@
-// The words shared with the Service Control Manager, by their Win32 numbers.
+// States, controls and exit codes of a service.
 #include "winsvc/scm/state.hpp"
 
 #include <doctest/doctest.h>
 
 using namespace winsvc::model;
 
-TEST_CASE("states have Win32's numbers and a name for a person") {
+TEST_CASE("states have the numbers of Win32 and a name") {
   struct row { state s; std::uint32_t number; const char* name; bool pending; };
   const row rows[] = {
       {state::none, 0, "none", false},
@@ -26,45 +26,46 @@ TEST_CASE("states have Win32's numbers and a name for a person") {
   CHECK(name(static_cast<state>(0xFFFFFFFF)) == "unknown");
 }
 
-TEST_CASE("nothing is accepted in a pending state, before the first report and after the last") {
-  handled_controls all;
-  all.pause_continue = all.param_change = all.power_event = all.session_change = all.time_change = all.preshutdown =
-      true;
+TEST_CASE("no control is accepted in a pending state, before the first report and after STOPPED") {
+  handled_controls all_hooks;
+  all_hooks.pause_continue = all_hooks.param_change = all_hooks.power_event = all_hooks.session_change =
+      all_hooks.time_change = all_hooks.preshutdown = true;
   for (const state s : {state::none, state::stopped, state::start_pending, state::stop_pending, state::continue_pending,
                         state::pause_pending}) {
-    CHECK(accepted_controls(s, all) == 0);
+    CHECK(accepted_controls(s, all_hooks) == 0);
     CHECK(accepted_controls(s, {}) == 0);
   }
 }
 
-TEST_CASE("what is hooked is advertised, and nothing else") {
+TEST_CASE("only controls with a hook are accepted") {
   struct row { bool handled_controls::*hook; std::uint32_t bit; };
   const row rows[] = {
-      {&handled_controls::pause_continue, 0x2}, {&handled_controls::param_change, 0x8}, {&handled_controls::power_event, 0x40},
-      {&handled_controls::session_change, 0x80}, {&handled_controls::time_change, 0x200},
+      {&handled_controls::pause_continue, 0x2},  {&handled_controls::param_change, 0x8},
+      {&handled_controls::power_event, 0x40},    {&handled_controls::session_change, 0x80},
+      {&handled_controls::time_change, 0x200},
   };
   for (const state s : {state::running, state::paused}) {
     CHECK(accepted_controls(s, {}) == 0x5);  // STOP and SHUTDOWN
     for (const auto& r : rows) {
-      handled_controls h;
-      h.*r.hook = true;
-      CHECK(accepted_controls(s, h) == (0x5 | r.bit));
+      handled_controls hooks;
+      hooks.*r.hook = true;
+      CHECK(accepted_controls(s, hooks) == (0x5 | r.bit));
     }
-    handled_controls all;
-    all.preshutdown = true;
-    for (const auto& r : rows) all.*r.hook = true;
-    CHECK(accepted_controls(s, all) == 0x3CB);
+    handled_controls all_hooks;
+    all_hooks.preshutdown = true;
+    for (const auto& r : rows) all_hooks.*r.hook = true;
+    CHECK(accepted_controls(s, all_hooks) == 0x3CB);
   }
 }
 
-TEST_CASE("of PRESHUTDOWN and SHUTDOWN exactly one is asked for") {
-  handled_controls h;
-  CHECK((accepted_controls(state::running, h) & 0x104) == 0x4);
-  h.preshutdown = true;
-  CHECK((accepted_controls(state::running, h) & 0x104) == 0x100);
+TEST_CASE("either PRESHUTDOWN or SHUTDOWN is accepted") {
+  handled_controls hooks;
+  CHECK((accepted_controls(state::running, hooks) & 0x104) == 0x4);
+  hooks.preshutdown = true;
+  CHECK((accepted_controls(state::running, hooks) & 0x104) == 0x100);
 }
 
-TEST_CASE("a control reaches the service when its bit is accepted; INTERROGATE and the service's own codes always do") {
+TEST_CASE("a control needs its bit in the mask; INTERROGATE and custom controls are always sent") {
   struct row { std::uint32_t control; std::uint32_t bit; };
   const row rows[] = {{1, 0x1},   {2, 0x2},   {3, 0x2},    {5, 0x4},   {6, 0x8},
                       {13, 0x40}, {14, 0x80}, {15, 0x100}, {16, 0x200}};
@@ -77,13 +78,13 @@ TEST_CASE("a control reaches the service when its bit is accepted; INTERROGATE a
   }
   CHECK(is_accepted(0, control::interrogate));
   for (std::uint32_t c = 0; c < 300; ++c) {
-    const bool own = c >= 128 && c <= 255;
-    const bool none_of_the_system = c == 0 || c > 16;
-    if (none_of_the_system) CHECK(is_accepted(0xFFFFFFFF, static_cast<control>(c)) == own);
+    const bool is_custom = c >= 128 && c <= 255;
+    const bool is_system_control = c != 0 && c <= 16;
+    if (!is_system_control) CHECK(is_accepted(0xFFFFFFFF, static_cast<control>(c)) == is_custom);
   }
 }
 
-TEST_CASE("a failure is never told as success: not 0, and not 1066 without a number") {
+TEST_CASE("a failure never has the code 0, or 1066 without a specific code") {
   CHECK(failure_status(0).win32 == 1064);
   CHECK(failure_status(1066).win32 == 1064);
   for (const std::uint32_t code : {1u, 5u, 1053u, 1064u, 1067u, 10048u, 0xFFFFFFFFu, 0x80004005u}) {
@@ -98,7 +99,7 @@ TEST_CASE("a failure is never told as success: not 0, and not 1066 without a num
   }
 }
 
-TEST_CASE("the number that tells the most is the service's own where there is one") {
+TEST_CASE("the exit code is the service-specific code, if there is one") {
   CHECK(exit_status{}.code() == 0);
   CHECK_FALSE(exit_status{}.failed());
   CHECK(exit_status{1066, 7}.code() == 7);

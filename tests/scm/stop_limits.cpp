@@ -1,4 +1,4 @@
-// How long a stop may take.
+// Time limits of a stop.
 #include "winsvc/scm/stop_limits.hpp"
 
 #include <doctest/doctest.h>
@@ -8,17 +8,18 @@
 using namespace std::chrono_literals;
 using namespace winsvc::model;
 
-TEST_CASE("a stop has the app's limit, a shutdown what the system leaves, a preshutdown a part of what it was told") {
-  const auto of = [](control control, std::chrono::milliseconds limit, std::optional<std::chrono::milliseconds> reported = {}) {
-    return stop_limits_for(static_cast<std::uint32_t>(control), limit, reported);
+TEST_CASE("STOP has the app's limit, SHUTDOWN a fixed limit, PRESHUTDOWN a part of its timeout") {
+  const auto limits = [](control control, std::chrono::milliseconds limit,
+                         std::optional<std::chrono::milliseconds> preshutdown = {}) {
+    return stop_limits_for(static_cast<std::uint32_t>(control), limit, preshutdown);
   };
-  CHECK(of(control::stop, 20s).per_step == 20s);
-  CHECK_FALSE(of(control::stop, 20s).total);
-  CHECK(of(control::shutdown, 20s).per_step == shutdown_limit);
-  CHECK(of(control::shutdown, 1s).per_step == 1s);
-  CHECK(*of(control::shutdown, 20s).total < 5s);
-  CHECK(of(control::preshutdown, 20s, 10s).per_step == 6s);
-  CHECK(of(control::preshutdown, 2s, 10s).per_step == 2s);
-  CHECK(*of(control::preshutdown, 20s, 10s).total == 9s);
-  CHECK(*of(control::preshutdown, 20s).total == 18s);
+  CHECK(limits(control::stop, 20s).per_step == 20s);
+  CHECK_FALSE(limits(control::stop, 20s).total);
+  CHECK(limits(control::shutdown, 20s).per_step == shutdown_limit);
+  CHECK(limits(control::shutdown, 1s).per_step == 1s);
+  CHECK(*limits(control::shutdown, 20s).total < 5s);
+  CHECK(limits(control::preshutdown, 20s, 10s).per_step == 6s);
+  CHECK(limits(control::preshutdown, 2s, 10s).per_step == 2s);
+  CHECK(*limits(control::preshutdown, 20s, 10s).total == 9s);
+  CHECK(*limits(control::preshutdown, 20s).total == 18s);
 }

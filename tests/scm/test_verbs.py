@@ -209,4 +209,4 @@ class RejectedVerbs(wine.ServiceTest):
         self.assertEqual(service.status()["installed"], False)
 
     def test_run_service_in_a_terminal_is_an_error_with_a_remedy(self):
-        self.assert_fails(self.service("by hand").run("run-service"), "(1063)", "start verb")
+        self.assert_fails(self.service("by hand").run("run-service"), "(1063)", "use 'start'")

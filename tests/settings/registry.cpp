@@ -1,4 +1,4 @@
-// What settings hold, how a file of them is read, and which of several values counts.
+// Settings: types, settings file, sources and reload.
 #include "winsvc/settings/registry.hpp"
 
 #include <doctest/doctest.h>
@@ -21,102 +21,104 @@ using winsvc::file_path;
 namespace {
 
 template <class T>
-std::optional<std::string> there_and_back(std::string_view s) {
+std::optional<std::string> round_trip(std::string_view s) {
   const auto value = setting_type<T>::parse(s);
   return value ? std::optional(setting_type<T>::text(*value)) : std::nullopt;
 }
 
-std::shared_ptr<typed_setting<int>> number(const std::string& name, int standard) {
-  return std::make_shared<typed_setting<int>>(name, standard, "");
+std::shared_ptr<typed_setting<int>> number(const std::string& name, int default_value) {
+  return std::make_shared<typed_setting<int>>(name, default_value, "");
 }
-std::shared_ptr<typed_setting<std::string>> words(const std::string& name, const std::string& standard) {
-  return std::make_shared<typed_setting<std::string>>(name, standard, "");
+std::shared_ptr<typed_setting<std::string>> text(const std::string& name, const std::string& default_value) {
+  return std::make_shared<typed_setting<std::string>>(name, default_value, "");
 }
 
-/// Sources with a file `hello.ini` of this content.
+/// Returns sources with a settings file `hello.ini`.
 setting_sources with_file(std::string_view content) {
-  setting_sources from;
-  from.prefix = "HELLO";
-  from.path = "/etc/hello.ini";
-  from.file_name = "hello.ini";
-  from.file = parse_settings_file(content);
-  return from;
+  setting_sources sources;
+  sources.prefix = "HELLO";
+  sources.path = "/etc/hello.ini";
+  sources.file_name = "hello.ini";
+  sources.file = parse_settings_file(content);
+  return sources;
 }
 
-std::string sentences(const std::vector<winsvc::error>& all) {
+std::string error_texts(const std::vector<winsvc::error>& errors) {
   std::string out;
-  for (const auto& one : all) out += one.to_string() + '\n';
+  for (const auto& error : errors) out += error.to_string() + '\n';
   return out;
 }
 using lines = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("values are read as they are written, and what does not fit is refused") {
-  CHECK(there_and_back<bool>("yes") == "yes");
-  CHECK(there_and_back<bool>("True") == "yes");
-  CHECK(there_and_back<bool>("off") == "no");
-  CHECK(there_and_back<bool>("0") == "no");
-  CHECK_FALSE(there_and_back<bool>(""));
-  CHECK_FALSE(there_and_back<bool>("maybe"));
+TEST_CASE("values are parsed from their text form, and invalid texts are rejected") {
+  CHECK(round_trip<bool>("yes") == "yes");
+  CHECK(round_trip<bool>("True") == "yes");
+  CHECK(round_trip<bool>("off") == "no");
+  CHECK(round_trip<bool>("0") == "no");
+  CHECK_FALSE(round_trip<bool>(""));
+  CHECK_FALSE(round_trip<bool>("maybe"));
 
-  CHECK(there_and_back<int>("-7") == "-7");
-  CHECK(there_and_back<std::uint16_t>("65535") == "65535");
-  CHECK(there_and_back<std::uint8_t>("255") == "255");
-  CHECK(there_and_back<std::int64_t>("-9223372036854775808") == "-9223372036854775808");
-  for (const auto bad : {"", "+1", " 1", "1 ", "1x", "0x10", "1.0", "2147483648", "1_000"})
-    CHECK_FALSE(there_and_back<int>(bad));
-  CHECK_FALSE(there_and_back<std::uint16_t>("65536"));
-  CHECK_FALSE(there_and_back<unsigned>("-1"));
-  CHECK_FALSE(there_and_back<std::uint8_t>("256"));
+  CHECK(round_trip<int>("-7") == "-7");
+  CHECK(round_trip<std::uint16_t>("65535") == "65535");
+  CHECK(round_trip<std::uint8_t>("255") == "255");
+  CHECK(round_trip<std::int64_t>("-9223372036854775808") == "-9223372036854775808");
+  for (const auto invalid : {"", "+1", " 1", "1 ", "1x", "0x10", "1.0", "2147483648", "1_000"})
+    CHECK_FALSE(round_trip<int>(invalid));
+  CHECK_FALSE(round_trip<std::uint16_t>("65536"));
+  CHECK_FALSE(round_trip<unsigned>("-1"));
+  CHECK_FALSE(round_trip<std::uint8_t>("256"));
 
-  CHECK(there_and_back<double>("0.1") == "0.1");
-  CHECK(there_and_back<double>("-2.5e3") == "-2500");
+  CHECK(round_trip<double>("0.1") == "0.1");
+  CHECK(round_trip<double>("-2.5e3") == "-2500");
   CHECK(setting_type<double>::parse("0.30000000000000004") == 0.30000000000000004);
-  CHECK(there_and_back<double>("0.30000000000000004") == "0.30000000000000004");
-  for (const auto bad : {"", "nan", "inf", "1,5", "1.5x", "1e999", "0x1p3", "--1", "1 2"}) CHECK_FALSE(there_and_back<double>(bad));
+  CHECK(round_trip<double>("0.30000000000000004") == "0.30000000000000004");
+  for (const auto invalid : {"", "nan", "inf", "1,5", "1.5x", "1e999", "0x1p3", "--1", "1 2"})
+    CHECK_FALSE(round_trip<double>(invalid));
 
-  CHECK(there_and_back<std::string>("") == "");
-  CHECK(there_and_back<std::string>("  a \"b\" ") == "  a \"b\" ");
+  CHECK(round_trip<std::string>("") == "");
+  CHECK(round_trip<std::string>("  a \"b\" ") == "  a \"b\" ");
 
-  CHECK(there_and_back<std::chrono::milliseconds>("90s") == "90s");
-  CHECK(there_and_back<std::chrono::milliseconds>("1m30s") == "90s");
-  CHECK(there_and_back<std::chrono::milliseconds>("250ms") == "250ms");
-  CHECK(there_and_back<std::chrono::seconds>("5") == "5s");
-  CHECK(there_and_back<std::chrono::hours>("2d") == "2d");
-  CHECK_FALSE(there_and_back<std::chrono::seconds>("250ms"));  // which would be none
-  CHECK_FALSE(there_and_back<std::chrono::seconds>("soon"));
+  CHECK(round_trip<std::chrono::milliseconds>("90s") == "90s");
+  CHECK(round_trip<std::chrono::milliseconds>("1m30s") == "90s");
+  CHECK(round_trip<std::chrono::milliseconds>("250ms") == "250ms");
+  CHECK(round_trip<std::chrono::seconds>("5") == "5s");
+  CHECK(round_trip<std::chrono::hours>("2d") == "2d");
+  CHECK_FALSE(round_trip<std::chrono::seconds>("250ms"));  // not a whole number of seconds
+  CHECK_FALSE(round_trip<std::chrono::seconds>("soon"));
 
-  CHECK(there_and_back<byte_size>("512") == "512");
-  CHECK(there_and_back<byte_size>("64k") == "64k");
-  CHECK(there_and_back<byte_size>("10 MiB") == "10M");
-  CHECK(there_and_back<byte_size>("1GB") == "1G");
-  CHECK(there_and_back<byte_size>("1536k") == "1536k");
-  CHECK(there_and_back<byte_size>("0") == "0");
-  for (const auto bad : {"", "k", "-1", "1.5M", "10X", "10 Mi", "99999999999T"}) CHECK_FALSE(there_and_back<byte_size>(bad));
+  CHECK(round_trip<byte_size>("512") == "512");
+  CHECK(round_trip<byte_size>("64k") == "64k");
+  CHECK(round_trip<byte_size>("10 MiB") == "10M");
+  CHECK(round_trip<byte_size>("1GB") == "1G");
+  CHECK(round_trip<byte_size>("1536k") == "1536k");
+  CHECK(round_trip<byte_size>("0") == "0");
+  for (const auto invalid : {"", "k", "-1", "1.5M", "10X", "10 Mi", "99999999999T"})
+    CHECK_FALSE(round_trip<byte_size>(invalid));
 
-  CHECK(there_and_back<file_path>("C:\\data dir") == "C:\\data dir");
-  CHECK_FALSE(there_and_back<file_path>(""));
+  CHECK(round_trip<file_path>("C:\\data dir") == "C:\\data dir");
+  CHECK_FALSE(round_trip<file_path>(""));
 }
 
-TEST_CASE("a list has commas between its pieces, and quotes around what needs them") {
+TEST_CASE("a list is separated by commas, and an item may have quotes") {
   using list = std::vector<std::string>;
   const auto parse = [](std::string_view s) { return setting_type<list>::parse(s); };
 
   CHECK(parse("") == list{});
   CHECK(parse(" a , b,c ") == list{"a", "b", "c"});
   CHECK(parse("\"a, b\", c") == list{"a, b", "c"});
-  CHECK(parse("\"say \"\"hi\"\"\"") == list{"say \"hi\""});
+  CHECK(parse("\"a \"\"b\"\"\"") == list{"a \"b\""});
   CHECK(parse("\"\"") == list{""});
-  for (const auto bad : {",", "a,", ",a", "a,,b", "\"a", "\"a\"b"}) CHECK_FALSE(parse(bad));
-  for (const list& all : {list{}, list{"a"}, list{"a", "b c"}, list{" a", "b,c", "d\"e", ""}})
-    CHECK(parse(setting_type<list>::text(all)) == all);
+  for (const auto invalid : {",", "a,", ",a", "a,,b", "\"a", "\"a\"b"}) CHECK_FALSE(parse(invalid));
+  for (const list& items : {list{}, list{"a"}, list{"a", "b c"}, list{" a", "b,c", "d\"e", ""}})
+    CHECK(parse(setting_type<list>::text(items)) == items);
 }
 
-TEST_CASE("a settings file has names and values, sections, and comments in lines of their own") {
+TEST_CASE("a settings file has values, sections and comment lines") {
   const auto file = parse_settings_file(
-      "\xEF\xBB\xBF# what to say\r\n"
-      "greeting = hi # there; all of it\r\n"
+      "\xEF\xBB\xBF# text of the greeting\r\n"
+      "greeting = hi # all; this too\r\n"
       "\r\n"
       "  Log-Level=debug\n"
       "; another comment\n"
@@ -129,11 +131,11 @@ TEST_CASE("a settings file has names and values, sections, and comments in lines
   CHECK(file.errors.empty());
   lines rows;
   for (const auto& r : file.rows) rows.push_back(r.name + '|' + r.value + '|' + std::to_string(r.line));
-  CHECK(rows == lines{"greeting|hi # there; all of it|2", "log_level|debug|4", "empty||6", "store.path|C:\\data|8",
+  CHECK(rows == lines{"greeting|hi # all; this too|2", "log_level|debug|4", "empty||6", "store.path|C:\\data|8",
                       "store.quoted|\"  two blanks  \"|9", "store.last|\xC3\xBC|10"});
 }
 
-TEST_CASE("whatever is wrong in a settings file has its line, and does not hide what is wrong behind it") {
+TEST_CASE("all errors in a settings file are reported, each with its line") {
   const auto file = parse_settings_file(
       "greeting\n"
       "a b = c\n"
@@ -142,15 +144,15 @@ TEST_CASE("whatever is wrong in a settings file has its line, and does not hide 
       "[]\n"
       "a = 1\n"
       "A = 2\n" +
-      std::string("torn = \0\0\0\n", 11) + "bad = \xFF\n.x = 1\nx. = 1\n1x = 1\nok = 1\n");
+      std::string("data = \0\0\0\n", 11) + "bad = \xFF\n.x = 1\nx. = 1\n1x = 1\nok = 1\n");
 
-  lines reply;
-  for (const auto& f : file.errors) reply.push_back(std::to_string(f.line) + ": " + f.message);
-  CHECK(reply == lines{"1: there is no '=' in it", "2: 'a b' is no name of a setting", "3: '' is no name of a setting",
-                      "4: '[store' is no section", "5: '[]' is no section", "7: 'a' is said in line 6 already",
-                      "8: there is a zero byte: the file is damaged, or no text", "9: it is not UTF-8",
-                      "10: '.x' is no name of a setting", "11: 'x.' is no name of a setting",
-                      "12: '1x' is no name of a setting"});
+  lines errors;
+  for (const auto& f : file.errors) errors.push_back(std::to_string(f.line) + ": " + f.message);
+  CHECK(errors == lines{"1: the line has no '='", "2: 'a b' is not a setting name", "3: '' is not a setting name",
+                      "4: '[store' is not a section", "5: '[]' is not a section", "7: 'a' is already set in line 6",
+                      "8: it contains a zero byte; the file is damaged or not a text file", "9: it is not UTF-8",
+                      "10: '.x' is not a setting name", "11: 'x.' is not a setting name",
+                      "12: '1x' is not a setting name"});
   CHECK(file.rows.size() == 2);
 
   CHECK(parse_settings_file("\xFF\xFE" "a").errors.at(0).message == "it is UTF-16");
@@ -159,45 +161,46 @@ TEST_CASE("whatever is wrong in a settings file has its line, and does not hide 
   CHECK(parse_settings_file("]").errors.size() == 1);
 }
 
-TEST_CASE("the file that 'config --init' writes changes nothing, and is what it says once the marks are gone") {
+TEST_CASE("the file of 'config --init' has no effect until the '#' characters are removed") {
   const std::string text = settings_file_text(
-      {"Settings of hello."}, {{"greeting", "hello", "a text", "what to say"},
-                               {"store.path", "data", "a path", "where it lies,\nand grows"},
+      {"Settings of hello."}, {{"greeting", "hello", "a text", "text of the greeting"},
+                               {"store.path", "data", "a path", "folder of the store,\nwhich grows"},
                                {"port", "8080", "a whole number", ""}});
   CHECK(text ==
-        "# Settings of hello.\n\n# what to say (a text)\n#greeting = hello\n\n# a whole number\n#port = 8080\n\n"
-        "[store]\n\n# where it lies,\n# and grows (a path)\n#path = data\n");
+        "# Settings of hello.\n\n# text of the greeting (a text)\n#greeting = hello\n\n"
+        "# a whole number\n#port = 8080\n\n"
+        "[store]\n\n# folder of the store,\n# which grows (a path)\n#path = data\n");
   CHECK(parse_settings_file(text).rows.empty());
   CHECK(parse_settings_file(text).errors.empty());
 
-  std::string awake;
+  std::string enabled;
   for (const auto line : winsvc::strings::split(text, '\n'))
-    awake += std::string(line.size() > 1 && line[0] == '#' && line[1] != ' ' ? line.substr(1) : line) + '\n';
-  CHECK(parse_settings_file(awake).rows.size() == 3);
+    enabled += std::string(line.size() > 1 && line[0] == '#' && line[1] != ' ' ? line.substr(1) : line) + '\n';
+  CHECK(parse_settings_file(enabled).rows.size() == 3);
 }
 
-TEST_CASE("a default that has blanks at its ends, or several lines, makes no file that cannot be read") {
+TEST_CASE("a default with blanks at its ends or with several lines still makes a valid file") {
   const std::string text = settings_file_text({}, {{"between", " - ", "a text", ""}, {"poem", "a\nb", "a text", ""}});
   CHECK(text.find("#between = \" - \"\n") != std::string::npos);
-  CHECK(text.find("# Its default cannot be written in a line.\n#poem = \n") != std::string::npos);
+  CHECK(text.find("# The default cannot be written on one line.\n#poem = \n") != std::string::npos);
   CHECK(parse_settings_file(text).errors.empty());
 }
 
-TEST_CASE("a line without a name is not shown: it may be the second half of a secret") {
+TEST_CASE("the error for a line without '=' does not contain the line, which may be part of a secret") {
   const auto file = parse_settings_file("token = abc\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n");
   REQUIRE(file.errors.size() == 1);
   CHECK(file.errors[0].message.find("MII") == std::string::npos);
 }
 
-TEST_CASE("the command line is stronger than the environment, that than the file, that than the default") {
-  auto from = with_file("a = 1\nb = 1\nc = 1\n");
-  from.environment = [](const std::string& name) -> std::optional<std::string> {
+TEST_CASE("the command line overrides the environment, then the file, then the default") {
+  auto sources = with_file("a = 1\nb = 1\nc = 1\n");
+  sources.environment = [](const std::string& name) -> std::optional<std::string> {
     if (name == "HELLO_A" || name == "HELLO_B") return "2";
     return std::nullopt;
   };
-  from.command_line = {{"a", "3", "--set a"}, {"A", "4", "--set a"}};
+  sources.command_line = {{"a", "3", "--set a"}, {"A", "4", "--set a"}};
   setting_registry registry;
-  registry.set_sources(from);
+  registry.set_sources(sources);
   const auto a = number("a", 0), b = number("b", 0), c = number("c", 0), d = number("d", 0);
   for (const auto& setting : {a, b, c, d}) registry.declare(setting);
 
@@ -211,40 +214,40 @@ TEST_CASE("the command line is stronger than the environment, that than the file
   CHECK(origins == lines{"--set a", "HELLO_B", "hello.ini:3", "default"});
 }
 
-TEST_CASE("variables are called by service and setting, in capitals") {
-  setting_sources from;
-  from.prefix = variable_prefix("my-service 2");
-  CHECK(from.variable("store.max_size") == "MY_SERVICE_2_STORE_MAX_SIZE");
+TEST_CASE("an environment variable has the service and the setting in its name, in capitals") {
+  setting_sources sources;
+  sources.prefix = variable_prefix("my-service 2");
+  CHECK(sources.variable("store.max_size") == "MY_SERVICE_2_STORE_MAX_SIZE");
 }
 
-TEST_CASE("a value that cannot be taken is told with its place, and the default holds") {
-  auto from = with_file("count = many\nspeed = 99\ngreting = hi\n[x]\nno equals\n");
-  from.environment = [](const std::string& name) -> std::optional<std::string> {
+TEST_CASE("an invalid value is reported with its location, and the default applies") {
+  auto sources = with_file("count = many\nspeed = 99\ngreting = hi\n[x]\nno equals\n");
+  sources.environment = [](const std::string& name) -> std::optional<std::string> {
     return name == "HELLO_PLACE" ? std::optional<std::string>("") : std::nullopt;
   };
-  from.command_line = {{"colour", "red", "--set colour"}, {"limit", "x", "--set limit"}};
+  sources.command_line = {{"banana", "red", "--set banana"}, {"limit", "x", "--set limit"}};
   setting_registry registry;
-  registry.set_sources(from);
+  registry.set_sources(sources);
   const auto count = number("count", 7), speed = number("speed", 3), limit = number("limit", 1);
   speed->range = "from 1 to 10";
   speed->rules.push_back({[](int n) { return n >= 1 && n <= 10; }, "lie between 1 and 10"});
   for (const auto& setting : {count, speed, limit}) registry.declare(setting);
-  registry.declare(words("greeting", "hello"));
+  registry.declare(text("greeting", "hello"));
   registry.declare(std::make_shared<typed_setting<file_path>>("place", "data", ""));
 
   CHECK(count->get() == 7);
   CHECK(speed->get() == 3);
-  CHECK(sentences(registry.errors()) ==
-        "--set colour: there is no setting 'colour'; 'config' lists them\n"
-        "read 'hello.ini:1': 'count' takes a whole number, and 'many' is none (13)\n"
-        "read 'hello.ini:2': 'speed' must lie between 1 and 10, and '99' does not (13)\n"
-        "--set limit: 'limit' takes a whole number, and 'x' is none\n"
-        "read 'HELLO_PLACE': 'place' takes a path, and '' is none (13)\n"
-        "read 'hello.ini:5': there is no '=' in it (13); write name = value, or '#' before a comment\n"
+  CHECK(error_texts(registry.errors()) ==
+        "--set banana: there is no setting 'banana'; 'config' lists the settings\n"
+        "read 'hello.ini:1': 'count' must be a whole number, but is 'many' (13)\n"
+        "read 'hello.ini:2': 'speed' must lie between 1 and 10, but is '99' (13)\n"
+        "--set limit: 'limit' must be a whole number, but is 'x'\n"
+        "read 'HELLO_PLACE': 'place' must be a path, but is '' (13)\n"
+        "read 'hello.ini:5': the line has no '=' (13); write name = value, or '#' before a comment\n"
         "read 'hello.ini:3': there is no setting 'greting' (13); did you mean 'greeting'?\n");
 }
 
-TEST_CASE("one of several is chosen by its name") {
+TEST_CASE("an enumeration value is set by its name") {
   enum class mode { fast, safe };
   setting_registry registry;
   registry.set_sources(with_file("mode = SAFE\nother = slow\n"));
@@ -260,16 +263,16 @@ TEST_CASE("one of several is chosen by its name") {
   CHECK(chosen->get() == mode::safe);
   CHECK(chosen->text() == "safe");
   CHECK(chosen->kind() == "fast or safe");
-  CHECK(sentences(registry.errors()) ==
-        "read 'hello.ini:2': 'other' takes fast or safe, and 'slow' is none (13)\n");
+  CHECK(error_texts(registry.errors()) ==
+        "read 'hello.ini:2': 'other' must be fast or safe, but is 'slow' (13)\n");
 }
 
-TEST_CASE("quotes in the file keep the blanks of a text, and are letters everywhere else") {
-  auto from = with_file("a = \" x \"\nb = \"x\nc = \"p, q\", r\n");
-  from.command_line = {{"d", "\"x\"", "--set d"}};
+TEST_CASE("quotes in the file keep the blanks of a text, and are part of the value elsewhere") {
+  auto sources = with_file("a = \" x \"\nb = \"x\nc = \"p, q\", r\n");
+  sources.command_line = {{"d", "\"x\"", "--set d"}};
   setting_registry registry;
-  registry.set_sources(from);
-  const auto a = words("a", ""), b = words("b", ""), d = words("d", "");
+  registry.set_sources(sources);
+  const auto a = text("a", ""), b = text("b", ""), d = text("d", "");
   const auto c = std::make_shared<typed_setting<std::vector<std::string>>>("c", std::vector<std::string>{}, "");
   for (const auto& setting : {a, b, d}) registry.declare(setting);
   registry.declare(c);
@@ -280,12 +283,12 @@ TEST_CASE("quotes in the file keep the blanks of a text, and are letters everywh
   CHECK(d->get() == "\"x\"");
 }
 
-TEST_CASE("a secret is stars, is not quoted in what is wrong with it, and does not come from a command line") {
-  auto from = with_file("token = s3cret\npin = s3cret\n");
-  from.command_line = {{"key", "s3cret", "--set key"}};
+TEST_CASE("a secret is shown as stars, is not in error messages, and is rejected on a command line") {
+  auto sources = with_file("token = s3cret\npin = s3cret\n");
+  sources.command_line = {{"key", "s3cret", "--set key"}};
   setting_registry registry;
-  registry.set_sources(from);
-  const auto token = words("token", ""), key = words("key", ""), empty = words("empty", "");
+  registry.set_sources(sources);
+  const auto token = text("token", ""), key = text("key", ""), empty = text("empty", "");
   const auto pin = number("pin", 0);
   token->secret = key->secret = empty->secret = pin->secret = true;
   for (const auto& setting : {token, key, empty}) registry.declare(setting);
@@ -295,24 +298,24 @@ TEST_CASE("a secret is stars, is not quoted in what is wrong with it, and does n
   CHECK(key->get() == "");
   std::string reported;
   for (const auto& s : registry.views()) reported += s.value + '/' + s.default_text + ' ';
-  reported += sentences(registry.errors());
+  reported += error_texts(registry.errors());
   CHECK(reported.find("s3cret") == reported.npos);
   CHECK(registry.views()[0].value == setting_base::masked);
-  CHECK(registry.views()[2].value == "");  // that none is set is no secret
-  CHECK(reported.find("write it into the settings file") != reported.npos);
+  CHECK(registry.views()[2].value == "");  // an empty secret is not masked
+  CHECK(reported.find("write it to the settings file") != reported.npos);
 }
 
-TEST_CASE("a reload takes all new values or none, and says what has changed") {
+TEST_CASE("a reload applies all new values or no value, and lists the changes") {
   setting_registry registry;
   registry.set_sources(with_file("a = 1\nb = 1\nfixed = 1\n"));
   const auto a = number("a", 0), b = number("b", 0), fixed = number("fixed", 0);
-  const auto hidden = words("hidden", "");
+  const auto hidden = text("hidden", "");
   fixed->needs_restart = true;
   hidden->secret = true;
   for (const auto& setting : {a, b, fixed}) registry.declare(setting);
   registry.declare(hidden);
 
-  SUBCASE("all are good") {
+  SUBCASE("all values are valid") {
     const auto report = registry.reload(parse_settings_file("\na = 2\nfixed = 2\nhidden = x\n"));
     CHECK(report.faults.empty());
     CHECK(report.changes ==
@@ -324,23 +327,24 @@ TEST_CASE("a reload takes all new values or none, and says what has changed") {
     CHECK(registry.views()[0].origin == "hello.ini:2");
     CHECK(registry.views()[2].origin == "hello.ini:3");
   }
-  SUBCASE("one is not") {
+  SUBCASE("one value is invalid") {
     const auto report = registry.reload(parse_settings_file("a = 2\nb = x\n"));
-    CHECK(sentences(report.faults) ==
-        "read 'hello.ini:2': 'b' takes a whole number, and 'x' is none (13)\n");
+    CHECK(error_texts(report.faults) ==
+        "read 'hello.ini:2': 'b' must be a whole number, but is 'x' (13)\n");
     CHECK(report.changes.empty());
     CHECK(a->get() == 1);
     CHECK(b->get() == 1);
-    CHECK(registry.errors().empty());  // of what holds
+    CHECK(registry.errors().empty());  // the old file is still the source
     CHECK(registry.reload(parse_settings_file("a = 3\nb = 1\nfixed = 1")).changes ==
           lines{"a: '3', was '1' (hello.ini:1)"});
   }
-  SUBCASE("the file is torn") {
+  SUBCASE("the file is truncated") {
     CHECK(registry.reload(parse_settings_file("a = 2\nb")).faults.size() == 1);
     CHECK(a->get() == 1);
   }
   SUBCASE("the file cannot be read") {
-    const auto report = registry.reload(std::nullopt, winsvc::error{5, "read the settings", "hello.ini", "access denied", ""});
+    const winsvc::error file_error{5, "read the settings", "hello.ini", "access denied", ""};
+    const auto report = registry.reload(std::nullopt, file_error);
     CHECK(report.faults.size() == 1);
     CHECK(a->get() == 1);
   }
@@ -352,44 +356,44 @@ TEST_CASE("a reload takes all new values or none, and says what has changed") {
   }
 }
 
-TEST_CASE("a name is declared once, and is a name") {
+TEST_CASE("a setting needs a valid name that is not declared yet") {
   setting_registry registry;
   registry.declare(number("a-b.c", 0));
-  CHECK_THROWS_WITH(registry.declare(number("A_B.C", 0)), "setting 'a_b.c' (:0): it is declared at :0 already");
-  for (const auto bad : {"", "a b", ".a", "a.", "a..b", "1a", "a=b"})
-    CHECK_THROWS_AS(registry.declare(number(bad, 0)), winsvc::setup_error);
+  CHECK_THROWS_WITH(registry.declare(number("A_B.C", 0)), "setting 'a_b.c' (:0): it is already declared at :0");
+  for (const auto invalid : {"", "a b", ".a", "a.", "a..b", "1a", "a=b"})
+    CHECK_THROWS_AS(registry.declare(number(invalid, 0)), winsvc::setup_error);
 }
 
-TEST_CASE("names are what there is of a value also where its type knows others") {
+TEST_CASE("enum_names limit the valid values, even of a type with a text form") {
   typed_setting<int> speed("speed", 1, "");
   speed.enum_names = {{"slow", 1}, {"fast", 9}};
   CHECK(speed.kind() == "slow or fast");
   CHECK(speed.stage("fast", true) == std::nullopt);
   CHECK(speed.staged_text() == "fast");
-  CHECK(*speed.stage("77", true) == "takes slow or fast, and '77' is none");
+  CHECK(*speed.stage("77", true) == "must be slow or fast, but is '77'");
   CHECK(speed.has_text_form(9));
   CHECK_FALSE(speed.has_text_form(2));
 }
 
-TEST_CASE("a number that is too large is said to be that; a default that could not be written is none") {
+TEST_CASE("a number beyond the range of its type is 'too large'; a negative duration has no text form") {
   typed_setting<int> number("n", 1, "");
-  CHECK(*number.stage("99999999999", true) == "takes a whole number, and '99999999999' is beyond what it can hold");
-  CHECK(*number.stage("nine", true) == "takes a whole number, and 'nine' is none");
+  CHECK(*number.stage("99999999999", true) == "must be a whole number, but '99999999999' is too large");
+  CHECK(*number.stage("nine", true) == "must be a whole number, but is 'nine'");
   typed_setting<std::chrono::milliseconds> time("t", std::chrono::milliseconds(1), "");
   CHECK(time.has_text_form(std::chrono::minutes(90)));
   CHECK_FALSE(time.has_text_form(std::chrono::milliseconds(-1)));
 }
 
-TEST_CASE("two settings that would have one variable are none") {
+TEST_CASE("two settings with the same environment variable are rejected") {
   setting_registry registry;
   registry.declare(number("store.path", 0));
   CHECK_THROWS_AS(registry.declare(number("store_path", 0)), winsvc::setup_error);
 }
 
-TEST_CASE("a file of very many lines is read in no time") {
+TEST_CASE("a file of 100,000 lines is parsed within 10 s") {
   std::string content;
   for (int i = 0; i < 100'000; ++i) content += "name" + std::to_string(i) + " = 1\n";
-  const auto began = std::chrono::steady_clock::now();
+  const auto start = std::chrono::steady_clock::now();
   CHECK(parse_settings_file(content).rows.size() == 100'000);
-  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(10));
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(10));
 }

@@ -71,19 +71,20 @@ inline bool on_test_thread() { return std::this_thread::get_id() == test_thread;
 inline std::chrono::milliseconds limit() { return scaled(std::chrono::seconds(on_test_thread() ? 30 : 60)); }
 
 /// Fails the test case. Returns false on a thread other than the test thread, else throws.
-inline bool out_of_time(const std::string& what, winsvc::source_location location) {
-  const std::string text = "no success after " + std::to_string(limit().count()) + " ms of waiting for " + what;
+inline bool fail_timeout(const std::string& awaited, winsvc::source_location location) {
+  const std::string text = "no success after " + std::to_string(limit().count()) + " ms of waiting for " + awaited;
   if (on_test_thread()) ADD_FAIL_AT(location.file, location.line, text);
   ADD_FAIL_CHECK_AT(location.file, location.line, text);
   return false;
 }
 
-/// Polls the predicate each millisecond.
+/// Waits for the predicate, which it polls each millisecond. `awaited` completes the message "... of waiting for".
 template <class Predicate>
-bool wait_until(const Predicate& holds, const std::string& what, winsvc::source_location location = winsvc::source_location::current()) {
+bool wait_until(const Predicate& predicate, const std::string& awaited,
+                winsvc::source_location location = winsvc::source_location::current()) {
   const auto deadline = steady::now() + limit();
-  while (!holds()) {
-    if (steady::now() >= deadline) return holds() || out_of_time(what, location);
+  while (!predicate()) {
+    if (steady::now() >= deadline) return predicate() || fail_timeout(awaited, location);
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return true;
@@ -91,25 +92,26 @@ bool wait_until(const Predicate& holds, const std::string& what, winsvc::source_
 
 /// Waits for the predicate on a condition variable. `lock` must be held.
 template <class Predicate>
-bool wait_for(std::condition_variable& changed, std::unique_lock<std::mutex>& lock, const Predicate& holds,
-              const std::string& what, winsvc::source_location location = winsvc::source_location::current()) {
-  return changed.wait_for(lock, limit(), holds) || out_of_time(what, location);
+bool wait_for(std::condition_variable& changed, std::unique_lock<std::mutex>& lock, const Predicate& predicate,
+              const std::string& awaited, winsvc::source_location location = winsvc::source_location::current()) {
+  return changed.wait_for(lock, limit(), predicate) || fail_timeout(awaited, location);
 }
 
 /// Waits until a future has its value. `Future`: std::future or std::shared_future.
 template <class Future>
-bool wait_for_value(const Future& of, const std::string& what, winsvc::source_location location = winsvc::source_location::current()) {
-  return of.wait_for(limit()) == std::future_status::ready || out_of_time(what, location);
+bool wait_for_value(const Future& future, const std::string& awaited,
+                    winsvc::source_location location = winsvc::source_location::current()) {
+  return future.wait_for(limit()) == std::future_status::ready || fail_timeout(awaited, location);
 }
 
 /// Waits for the request of a stop source, which the tests also use as a latch.
-inline bool wait_for_stop(const winsvc::stop_token& token, const std::string& what,
+inline bool wait_for_stop(const winsvc::stop_token& token, const std::string& awaited,
                           winsvc::source_location location = winsvc::source_location::current()) {
-  return token.wait_for(limit()) || out_of_time(what, location);
+  return token.wait_for(limit()) || fail_timeout(awaited, location);
 }
-inline bool wait_for_stop(const winsvc::stop_source& latch, const std::string& what,
+inline bool wait_for_stop(const winsvc::stop_source& latch, const std::string& awaited,
                           winsvc::source_location location = winsvc::source_location::current()) {
-  return wait_for_stop(latch.token(), what, location);
+  return wait_for_stop(latch.token(), awaited, location);
 }
 
 /// A thread that is joined with a deadline, by `join` or by the destructor.
@@ -118,11 +120,11 @@ inline bool wait_for_stop(const winsvc::stop_source& latch, const std::string& w
 /// name of the thread and of the test case and ends with exit code 1.
 class scoped_thread {
  public:
-  /// `what` completes the sentence "... did not end".
+  /// `name` completes the sentence "... did not end".
   template <class Body>
-  scoped_thread(std::string what, Body body) : what_(std::move(what)) {
+  scoped_thread(std::string name, Body body) : name_(std::move(name)) {
     std::promise<void> end;
-    ended_ = end.get_future();
+    finished_ = end.get_future();
     thread_ = std::thread([body = std::move(body), end = std::move(end)]() mutable {
       body();
       end.set_value();
@@ -136,30 +138,30 @@ class scoped_thread {
     if (!thread_.joinable()) return;
     // The waits of the thread itself take up to 60 s: they fail first.
     const auto limit = scaled(std::chrono::seconds(90));
-    if (ended_.wait_for(limit) != std::future_status::ready) give_up(limit);
+    if (finished_.wait_for(limit) != std::future_status::ready) end_program(limit);
     thread_.join();
   }
 
  private:
-  void give_up(std::chrono::milliseconds limit) const {
+  void end_program(std::chrono::milliseconds limit) const {
     const auto* const test = doctest::getContextOptions()->currentTest;
     std::cout.flush();
     std::printf("\nTEST CASE:  %s\n\nFATAL ERROR: %s did not end within %lld ms; the test program ends\n",
-                test ? test->m_name : "", what_.c_str(), static_cast<long long>(limit.count()));
+                test ? test->m_name : "", name_.c_str(), static_cast<long long>(limit.count()));
     std::fflush(stdout);
     std::_Exit(1);
   }
 
-  std::string what_;
-  std::future<void> ended_;
+  std::string name_;
+  std::future<void> finished_;
   std::thread thread_;
 };
 
 /// Calls a function that may block, on another thread with the deadline of `scoped_thread`. Returns its result.
 template <class Function>
-auto call_within_deadline(const std::string& what, const Function& function) {
+auto call_within_deadline(const std::string& name, const Function& function) {
   std::optional<decltype(function())> result;
-  scoped_thread(what, [&] { result = function(); }).join();
+  scoped_thread(name, [&] { result = function(); }).join();
   return *result;
 }
 

@@ -1,4 +1,4 @@
-// The judge: every verdict, by a history that deserves it.
+// Tests of simulated_scm and find_status_violations: each violation is detected.
 #include <winsvc/testing.hpp>
 
 #include "../support/wait.hpp"
@@ -23,98 +23,98 @@ using winsvc::testing::timed_status;
 namespace {
 
 service_status pending(state s, std::uint32_t checkpoint, std::chrono::milliseconds hint = 30s) {
-  service_status made;
-  made.current = s;
-  made.checkpoint = checkpoint;
-  made.wait_hint = hint;
-  return made;
+  service_status status;
+  status.current = s;
+  status.checkpoint = checkpoint;
+  status.wait_hint = hint;
+  return status;
 }
-service_status settled(state s, std::uint32_t win32 = 0, std::uint32_t specific = 0) {
-  service_status made;
-  made.current = s;
-  made.accepted = s == state::running ? winsvc::model::accepted_control::stop : 0;
-  made.exit = {win32, specific};
-  return made;
+service_status not_pending(state s, std::uint32_t win32 = 0, std::uint32_t specific = 0) {
+  service_status status;
+  status.current = s;
+  status.accepted = s == state::running ? winsvc::model::accepted_control::stop : 0;
+  status.exit = {win32, specific};
+  return status;
 }
-std::vector<std::string> judged(const std::vector<service_status>& statuses) {
+std::vector<std::string> violations_in(const std::vector<service_status>& statuses) {
   std::vector<timed_status> history;
   for (const auto& s : statuses) history.push_back({s, {}});
   return find_status_violations(history);
 }
 
-const service_status starting = pending(state::start_pending, 1), running = settled(state::running),
-                     stopping = pending(state::stop_pending, 1), stopped = settled(state::stopped);
+const service_status starting = pending(state::start_pending, 1), running = not_pending(state::running),
+                     stopping = pending(state::stop_pending, 1), stopped = not_pending(state::stopped);
 
 }  // namespace
 
-TEST_CASE("a good history has no verdict") {
-  CHECK(judged({}).empty());
-  CHECK(judged({starting, running, stopping, stopped}).empty());
-  CHECK(
-      judged({starting, pending(state::start_pending, 2), running, stopping, pending(state::stop_pending, 2), stopped})
-          .empty());
-  CHECK(judged({starting, settled(state::stopped, 10048)}).empty());
-  CHECK(judged({starting, settled(state::stopped, 1066, 7)}).empty());
+TEST_CASE("a correct history has no violation") {
+  CHECK(violations_in({}).empty());
+  CHECK(violations_in({starting, running, stopping, stopped}).empty());
+  CHECK(violations_in({starting, pending(state::start_pending, 2), running, stopping, pending(state::stop_pending, 2),
+                       stopped}).empty());
+  CHECK(violations_in({starting, not_pending(state::stopped, 10048)}).empty());
+  CHECK(violations_in({starting, not_pending(state::stopped, 1066, 7)}).empty());
 }
 
-TEST_CASE("each fault of a history has its verdict") {
-  auto eager = starting;
-  eager.accepted = winsvc::model::accepted_control::stop;
-  auto open_end = stopped;
-  open_end.accepted = winsvc::model::accepted_control::stop;
-  auto counting = running;
-  counting.checkpoint = 3;
+TEST_CASE("each kind of violation in a history is detected") {
+  auto starting_accepts_stop = starting;
+  starting_accepts_stop.accepted = winsvc::model::accepted_control::stop;
+  auto stopped_accepts_stop = stopped;
+  stopped_accepts_stop.accepted = winsvc::model::accepted_control::stop;
+  auto with_checkpoint = running;
+  with_checkpoint.checkpoint = 3;
   auto failed = running;
   failed.exit.win32 = 5;
 
-  struct { std::vector<service_status> history; std::string verdict;
+  struct { std::vector<service_status> history; std::string violation;
   } const cases[] = {
       {{starting, running, stopping, stopped, stopped},
-       "stopped: reported after STOPPED, when the process may be gone"},
+       "stopped: reported after STOPPED, when the process may have ended"},
       {{starting, running, stopping, stopped, running, stopped},
-       "running: reported after STOPPED, when the process may be gone"},
+       "running: reported after STOPPED, when the process may have ended"},
       {{running, stopping, stopped}, "running: the first status is not START_PENDING"},
-      {{eager, running, stopping, stopped}, "start pending: controls are accepted in this state"},
-      {{starting, running, stopping, open_end}, "stopped: controls are accepted in this state"},
+      {{starting_accepts_stop, running, stopping, stopped}, "start pending: controls are accepted in this state"},
+      {{starting, running, stopping, stopped_accepts_stop}, "stopped: controls are accepted in this state"},
       {{pending(state::start_pending, 1, 0ms), running, stopping, stopped},
-       "start pending: no wait hint: the SCM gives up after 2 s"},
+       "start pending: no wait hint; the SCM stops waiting after 2 s"},
       {{starting, running, pending(state::stop_pending, 1, 0ms), stopped},
-       "stop pending: no wait hint: the SCM gives up after 2 s"},
+       "stop pending: no wait hint; the SCM stops waiting after 2 s"},
       {{pending(state::start_pending, 0), running, stopping, stopped},
        "start pending: no checkpoint in a pending state"},
-      {{starting, counting, stopping, stopped}, "running: a checkpoint outside a pending state"},
-      {{starting, running, stopping, stopping, stopped}, "stop pending: the checkpoint did not rise"},
+      {{starting, with_checkpoint, stopping, stopped}, "running: a checkpoint outside a pending state"},
+      {{starting, running, stopping, stopping, stopped}, "stop pending: the checkpoint did not increase"},
       {{starting, running, pending(state::stop_pending, 3), pending(state::stop_pending, 2), stopped},
-       "stop pending: the checkpoint did not rise"},
+       "stop pending: the checkpoint did not increase"},
       {{starting, running, running, stopping, stopped}, "running: reported twice"},
-      {{starting, settled(state::stopped, 1066, 0)}, "stopped: exit code 1066 with 0 reads 'completed successfully'"},
+      {{starting, not_pending(state::stopped, 1066, 0)},
+       "stopped: exit code 1066 with specific code 0 is shown as 'completed successfully'"},
       {{starting, failed, stopping, stopped}, "running: an exit code before STOPPED"},
       {{starting, running}, "the service never reported STOPPED"},
       {{starting, running, stopping}, "the service never reported STOPPED"},
   };
-  for (const auto& one : cases) {
-    CAPTURE(one.verdict);
-    const auto verdicts = judged(one.history);
-    CHECK(std::count(verdicts.begin(), verdicts.end(), one.verdict) == 1);
+  for (const auto& c : cases) {
+    CAPTURE(c.violation);
+    const auto violations = violations_in(c.history);
+    CHECK(std::count(violations.begin(), violations.end(), c.violation) == 1);
   }
 }
 
-TEST_CASE(
-    "a status that comes later than the wait hint before it is a verdict, as the SCM takes the service for hung") {
+TEST_CASE("a status that is later than the previous wait hint is a violation") {
   const auto zero = std::chrono::steady_clock::time_point{};
   const std::vector<timed_status> late{
       {pending(state::start_pending, 1, 2s), zero}, {running, zero + 3s}, {stopping, zero + 4s}, {stopped, zero + 5s}};
-  const std::vector<timed_status> good{{pending(state::start_pending, 1, 2s), zero},
-                                   {running, zero + 1s},
-                                   {stopping, zero + 90s},
-                                   {stopped, zero + 91s}};
+  const std::vector<timed_status> in_time{{pending(state::start_pending, 1, 2s), zero},
+                                          {running, zero + 1s},
+                                          {stopping, zero + 90s},
+                                          {stopped, zero + 91s}};
 
   REQUIRE(find_status_violations(late).size() == 1);
-  CHECK(find_status_violations(late)[0] == "start pending: silent for longer than its wait hint: the SCM takes it for hung");
-  CHECK(find_status_violations(good).empty());
+  CHECK(find_status_violations(late)[0] ==
+        "start pending: no status within the wait hint; the SCM treats the service as hung");
+  CHECK(find_status_violations(in_time).empty());
 }
 
-TEST_CASE("nothing is sent to a service that has not begun") {
+TEST_CASE("a control to a service that has not started fails") {
   winsvc::testing::simulated_scm scm;
 
   CHECK(scm.control(control::stop) == 1062);
@@ -125,7 +125,7 @@ TEST_CASE("nothing is sent to a service that has not begun") {
   CHECK(scm.wait() == 0);
 }
 
-TEST_CASE("the simulated SCM stops what still runs when it goes") {
+TEST_CASE("the destructor stops a running service") {
   bool stopped_hook = false;
   auto app = [&](winsvc::service& svc) { svc.on_stop([&] { stopped_hook = true; }); };
   {
@@ -135,13 +135,13 @@ TEST_CASE("the simulated SCM stops what still runs when it goes") {
   CHECK(stopped_hook);
 }
 
-TEST_CASE("the simulated SCM stops a service that is still starting when it goes") {
-  bool cancelled = false;
+TEST_CASE("the destructor stops a service that is starting") {
+  bool canceled = false;
   std::atomic<bool> begun{false};
   auto app = [&](winsvc::service& svc) {
     svc.on_start([&](winsvc::start_context& start) {
       begun = true;
-      cancelled = start.stop().wait_for(waiting::limit());
+      canceled = start.stop().wait_for(waiting::limit());
     });
   };
   {
@@ -149,16 +149,16 @@ TEST_CASE("the simulated SCM stops a service that is still starting when it goes
     scm.start_async(app);
     waiting::wait_until([&] { return begun.load(); }, "the start hook");
   }
-  CHECK(cancelled);
+  CHECK(canceled);
 }
 
-// -- every verdict of the simulator, by a service over the dispatcher that deserves it --
+// -- violations by programs that use the dispatcher directly --
 
 namespace {
 
 using program = std::function<void(winsvc::os::dispatcher&)>;
 
-/// What a service written by hand reports, one status after the other.
+/// A program that reports these statuses.
 program reports(std::vector<service_status> statuses) {
   return [statuses = std::move(statuses)](winsvc::os::dispatcher& d) {
     d.run([&](const std::vector<std::string>&) {
@@ -168,63 +168,64 @@ program reports(std::vector<service_status> statuses) {
   };
 }
 
-std::vector<std::string> verdicts_of(const program& p, std::uint16_t port = 0) {
+std::vector<std::string> violations_of(const program& p, std::uint16_t port = 0) {
   winsvc::testing::simulated_scm scm;
   scm.start_program_async(p, port);
   static_cast<void>(scm.wait());
   return scm.violations();
 }
 
-bool says(const std::vector<std::string>& verdicts, std::string_view part) {
-  return std::any_of(verdicts.begin(), verdicts.end(),
+bool contains(const std::vector<std::string>& violations, std::string_view part) {
+  return std::any_of(violations.begin(), violations.end(),
                      [&](const auto& v) { return v.find(part) != std::string::npos; });
 }
 
 }  // namespace
 
-TEST_CASE("a service by hand that behaves has no verdict") {
-  CHECK(verdicts_of(reports({starting, running, stopping, stopped})).empty());
+TEST_CASE("a program that follows the rules has no violation") {
+  CHECK(violations_of(reports({starting, running, stopping, stopped})).empty());
 }
 
-TEST_CASE("a service that reports RUNNING before its port answers has that verdict, one that listens has not") {
+TEST_CASE("RUNNING before the port accepts connections is a violation") {
   auto free_port = winsvc::os::tcp_socket::listen("127.0.0.1", 0);
   REQUIRE(free_port);
   const std::uint16_t port = free_port->local().port;
   const program p = reports({starting, running, stopping, stopped});
 
-  CHECK(verdicts_of(p, port).empty());
+  CHECK(violations_of(p, port).empty());
   free_port->close();
-  const auto verdicts = verdicts_of(p, port);
-  REQUIRE(verdicts.size() == 1);
-  CHECK(verdicts[0] == "running: reported before the port answers: whoever waited for it finds nobody");
+  const auto violations = violations_of(p, port);
+  REQUIRE(violations.size() == 1);
+  CHECK(violations[0] == "running: reported before the port accepts connections");
 }
 
-TEST_CASE("a service whose timer raises checkpoints while its work hangs has that verdict") {
-  winsvc::stop_source go;
-  const program pulsing = [go](winsvc::os::dispatcher& d) {
+TEST_CASE("checkpoints from a timer without progress are a violation") {
+  winsvc::stop_source finish;
+  const program timer_driven = [finish](winsvc::os::dispatcher& d) {
     d.run([&](const std::vector<std::string>&) {
       d.register_handler("bad", [](const auto&) { return 0u; });
       std::uint32_t checkpoint = 0;
       do d.set_status(pending(state::start_pending, ++checkpoint));
-      while (!go.token().wait_for(5ms) && checkpoint < 10'000);
+      while (!finish.token().wait_for(5ms) && checkpoint < 10'000);
       d.set_status(running);
       d.set_status(stopping);
       d.set_status(stopped);
     });
   };
   winsvc::testing::simulated_scm scm;
-  scm.start_program_async(pulsing);
+  scm.start_program_async(timer_driven);
   REQUIRE(scm.wait_for(state::start_pending));
 
   scm.measure_idle(5s);
-  go.request_stop();
+  finish.request_stop();
 
   CHECK(scm.wait() == 0);
   REQUIRE(scm.violations().size() == 1);
-  CHECK(scm.violations()[0] == "the checkpoint rose while nothing was achieved: a timer raises it, and hides a hang");
+  CHECK(scm.violations()[0] ==
+        "the checkpoint increased without progress: a timer that reports checkpoints hides a hang");
 }
 
-TEST_CASE("a service that works in its control handler has that verdict, and so has one that is silent for too long") {
+TEST_CASE("a slow control handler is a violation, and so is a status after the wait hint") {
   winsvc::stop_source requested;
   const program slow = [requested](winsvc::os::dispatcher& d) {
     d.run([&](const std::vector<std::string>&) {
@@ -249,44 +250,44 @@ TEST_CASE("a service that works in its control handler has that verdict, and so 
 
   CHECK(scm.wait() == 0);
   CHECK(scm.violations().size() == 2);
-  CHECK(says(scm.violations(), "control 1: the handler took over 1 s"));
-  CHECK(says(scm.violations(), "start pending: silent for longer than its wait hint"));
+  CHECK(contains(scm.violations(), "control 1: the control handler took more than 1 s"));
+  CHECK(contains(scm.violations(), "start pending: no status within the wait hint"));
 }
 
-TEST_CASE("each fault of a history is a verdict of the simulator's too") {
-  auto eager = starting;
-  eager.accepted = 1;
-  struct { std::vector<service_status> statuses; const char* verdict;
+TEST_CASE("simulated_scm reports the violations in a history") {
+  auto starting_accepts_stop = starting;
+  starting_accepts_stop.accepted = 1;
+  struct { std::vector<service_status> statuses; const char* violation;
   } const cases[] = {
-      {{eager, running, stopping, stopped}, "controls are accepted in this state"},
+      {{starting_accepts_stop, running, stopping, stopped}, "controls are accepted in this state"},
       {{pending(state::start_pending, 1, 0ms), running, stopping, stopped}, "no wait hint"},
       {{pending(state::start_pending, 0), running, stopping, stopped}, "no checkpoint in a pending state"},
-      {{starting, starting, running, stopping, stopped}, "the checkpoint did not rise"},
+      {{starting, starting, running, stopping, stopped}, "the checkpoint did not increase"},
       {{starting, running, running, stopping, stopped}, "reported twice"},
       {{running, stopping, stopped}, "the first status is not START_PENDING"},
       {{starting, running, stopping, stopped, stopped}, "reported after STOPPED"},
       {{starting, running}, "never reported STOPPED"},
-      {{starting, settled(state::stopped, 1066, 0)}, "completed successfully"},
+      {{starting, not_pending(state::stopped, 1066, 0)}, "completed successfully"},
   };
-  for (const auto& one : cases) {
-    CAPTURE(one.verdict);
-    CHECK(says(verdicts_of(reports(one.statuses)), one.verdict));
+  for (const auto& c : cases) {
+    CAPTURE(c.violation);
+    CHECK(contains(violations_of(reports(c.statuses)), c.violation));
   }
 }
 
-TEST_CASE("what the simulated SCM refuses and delays is what the service meets") {
+TEST_CASE("fail_with and delay apply to the calls of the service") {
   winsvc::testing::simulated_scm scm;
   scm.fail_with["set_status"] = 6;
   scm.delay["run"] = 30ms;
-  std::uint32_t answered = 0;
-  const auto began = std::chrono::steady_clock::now();
+  std::uint32_t result = 0;
+  const auto start_time = std::chrono::steady_clock::now();
 
   scm.start_program_async([&](winsvc::os::dispatcher& d) {
-    d.run([&](const std::vector<std::string>&) { answered = d.set_status(starting); });
+    d.run([&](const std::vector<std::string>&) { result = d.set_status(starting); });
   });
   static_cast<void>(scm.wait());
 
-  CHECK(answered == 6);
+  CHECK(result == 6);
   CHECK(scm.history().empty());
-  CHECK(std::chrono::steady_clock::now() - began >= 30ms);
+  CHECK(std::chrono::steady_clock::now() - start_time >= 30ms);
 }

@@ -1,4 +1,4 @@
-// The two headers a user includes, as a user includes them: the only test that is built against single_include as well.
+// Tests of the two headers that a user includes. Only this test is also built against single_include/.
 #include <winsvc.hpp>
 #include <winsvc/testing.hpp>
 
@@ -23,7 +23,7 @@ struct stateful {
 
 }  // namespace
 
-TEST_CASE("a function is an app, and answers without a socket") {
+TEST_CASE("a function is an app, and the client receives its responses without a socket") {
   winsvc::testing::client client(app);
 
   CHECK(client.get("/users/7").status == 200);
@@ -31,14 +31,14 @@ TEST_CASE("a function is an app, and answers without a socket") {
   CHECK(client.get("/users/bob").status == 404);
 }
 
-TEST_CASE("a type is an app, and its object holds the state") {
+TEST_CASE("a type is an app, and its object has the state") {
   winsvc::testing::client client(std::in_place_type<stateful>);
 
   CHECK(client.get("/visits").body == "1");
   CHECK(client.get("/visits").body == "2");
 }
 
-TEST_CASE("the version is a number that the preprocessor compares, and the same in words") {
+TEST_CASE("the version is a number for the preprocessor and a text with the same value") {
 #if WINSVC_VERSION < 100
   FAIL("WINSVC_VERSION is less than 0.1.0");
 #endif
@@ -48,7 +48,7 @@ TEST_CASE("the version is a number that the preprocessor compares, and the same 
   CHECK(WINSVC_VERSION == WINSVC_VERSION_MAJOR * 10000 + WINSVC_VERSION_MINOR * 100 + WINSVC_VERSION_PATCH);
 }
 
-TEST_CASE("the switches among the macros are 0 or 1") {
+TEST_CASE("the options WINSVC_JSON and WINSVC_AUTOLINK are 0 or 1") {
   CHECK((WINSVC_JSON == 0 || WINSVC_JSON == 1));
   CHECK((WINSVC_AUTOLINK == 0 || WINSVC_AUTOLINK == 1));
 }

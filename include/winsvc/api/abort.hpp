@@ -1,6 +1,8 @@
-// A way out of the middle of a handler or a middleware.
+// abort: ends a handler or a middleware with an error response.
 //
 //   if (id < 0) winsvc::abort(400, "ids start at 0");
+//
+// It throws an exception, so destructors run. It does not end the process; std::abort does.
 #pragma once
 
 #include <exception>
@@ -12,11 +14,13 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// What `abort` throws. Catch it only to rethrow.
+/// The exception that `abort` throws. If you catch it, rethrow it.
 class abort_error : public std::exception {
  public:
   abort_error(int status, std::string message) : status_(status), message_(std::move(message)) {}
+  /// Status of the response.
   [[nodiscard]] int status() const noexcept { return status_; }
+  /// Message for the client.
   [[nodiscard]] const char* what() const noexcept override { return message_.c_str(); }
 
  private:
@@ -24,7 +28,9 @@ class abort_error : public std::exception {
   std::string message_;
 };
 
-/// Leaves the handler with an error status; the client is shown the message, unlike that of any other exception.
+/// Ends the handler with this error status. The response contains `message`; the message of any other exception is only
+/// logged. Default message: none. Headers that were set before remain in the response. Call it on the thread that
+/// handles the request.
 [[noreturn]] void abort(int status, std::string message = {});
 
 }  // inline namespace WINSVC_ABI

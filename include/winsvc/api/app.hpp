@@ -1,5 +1,8 @@
-// What App may be: a function, a global callable object, or a type constructible from `winsvc::service&`, whose object
-// then lives for the whole run. All three become one factory.
+// App factory: converts the forms of an app to one function type.
+//
+//   void App(winsvc::service& svc);                          // a function
+//   const auto App = [](winsvc::service& svc) { ... };       // a global callable object
+//   struct App { explicit App(winsvc::service& svc); };      // a type; its object exists until the service ends
 #pragma once
 
 #include <functional>
@@ -13,15 +16,15 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// Describes the service; what it returns lives until the run has ended.
+/// Calls the app. The returned object, which may be null, must exist until the run has ended.
 using app_factory = std::function<std::shared_ptr<void>(service&)>;
 
 template <class T>
 app_factory app_of_type() {
   static_assert(
       std::is_constructible_v<T, service&>,
-      "winsvc: App is a function void(winsvc::service&), a global callable object of that shape, or a type with a "
-      "constructor that takes winsvc::service&");
+      "winsvc: App must be a function void(winsvc::service&), a global object that can be called with "
+      "winsvc::service&, or a type with a constructor that takes winsvc::service&");
   return [](service& svc) -> std::shared_ptr<void> { return std::make_shared<T>(svc); };
 }
 
@@ -29,8 +32,8 @@ template <class F>
 app_factory app_of_callable(F& f) {
   static_assert(
       std::is_invocable_v<F&, service&>,
-      "winsvc: App is a function void(winsvc::service&), a global callable object of that shape, or a type with a "
-      "constructor that takes winsvc::service&");
+      "winsvc: App must be a function void(winsvc::service&), a global object that can be called with "
+      "winsvc::service&, or a type with a constructor that takes winsvc::service&");
   return [&f](service& svc) -> std::shared_ptr<void> {
     f(svc);
     return nullptr;

@@ -1,10 +1,11 @@
-// What travels with a request: its id, and values that middleware leaves for whoever comes behind it.
+// Request context: the ID of a request, and values that middleware passes to later middleware and to the handler.
 //
-//   winsvc::context(req).set(user{"anna"});              // in a middleware
-//   const user* who = winsvc::context(req).get<user>();  // in the handler; null when nobody left one
-//   winsvc::context(req).id()                            // as the log and a 500 have it
+//   winsvc::context(req).set(user{"anna"});                // in a middleware
+//   const user* user = winsvc::context(req).get<user>();   // in the handler; null if no middleware has set it
+//   winsvc::context(req).id()                              // the ID in the log and in a 500 response
 //
-// One value of each type. On the request's own thread, while it is handled.
+// A context holds one value of each type. It is valid on the thread that handles the request, until the request is
+// complete.
 #pragma once
 
 #include <cstdint>
@@ -24,32 +25,38 @@ namespace http {
 struct exchange;
 }
 
+/// Access to the context of a request. A small handle; create it where you need it.
 class context {
  public:
-  /// Throws setup_error for a request that is not the one this thread handles.
+  /// Throws setup_error if the calling thread does not handle `req`.
   explicit context(const request& req);
 
+  /// ID of the request, unique in this process: the log and a 500 response contain it.
   [[nodiscard]] const std::string& id() const noexcept;
-  /// Did it come over TLS? To this process, that is: a proxy before it may have had TLS, and ended it.
+  /// True if the connection to this process uses TLS. Behind a proxy that terminates TLS it is false.
   [[nodiscard]] bool is_encrypted() const noexcept;
 
+  /// Stores the value of type T, and replaces an existing one.
   template <class T>
   void set(T value) const {
     put(key<T>(), std::make_shared<T>(std::move(value)));
   }
+  /// The stored value of type T; null if there is no such value.
   template <class T>
   [[nodiscard]] T* get() const noexcept {
     return static_cast<T*>(find(key<T>()));
   }
 
-  /// Has its route's time-out passed? The client has its 503 then, and whatever the handler still does is for nobody.
+  /// True if the timeout of the route has passed. The client has received 503, and the result of the handler is
+  /// discarded.
   [[nodiscard]] bool timed_out() const noexcept;
 
-  /// The most bytes of a body that are read for this request, when that is less than the app's limit.
+  /// Lowers the maximum size in bytes of the body of this request; a larger value than the current limit has no effect.
+  /// Call it in a middleware, before the body is read.
   void limit_body(std::uint64_t bytes) const noexcept;
 
  private:
-  /// An address a type: no RTTI is needed. Not const: linkers may put equal constants into one place (MSVC's /OPT:ICF).
+  /// One address per type, so that RTTI is not required. Not const: a linker may merge equal constants (MSVC /OPT:ICF).
   template <class T>
   static const void* key() noexcept {
     static char character = 0;
@@ -62,7 +69,8 @@ class context {
 };
 
 namespace http {
-/// Names the client that a trusted proxy reports, in the place of the proxy: for handlers and for the access log.
+/// Replaces the address of the proxy with the client address that a trusted proxy reports, for handlers and for the
+/// access log.
 void set_client(const request& req, std::string client);
 }  // namespace http
 

@@ -1,10 +1,11 @@
-// What an error looks like to the client, where the app wants to say it itself: by status, by type of exception.
+// Error handlers: functions of the app that create error responses, by status or by exception type.
 //
 //   svc.on_error(404, [](const winsvc::request& req, winsvc::response& res) { res.set_content(...); });
 //   svc.on_exception<no_such_user>([](const no_such_user& e) { return winsvc::reply::text(e.what(), 404); });
 //
-// `on_error` is for answers that winsvc gives (no route, 405, abort, 413, 500 ...), not for a status that a handler
-// returned on its own. The status stays what it was unless the function changes it.
+// `on_error` applies to error responses that winsvc generates (no route, 405, abort, 413, 500 ...), not to a status
+// that a handler returns. The status does not change unless the function changes it. Without an error handler, the
+// response has problem details (RFC 9457), or text if the client prefers text.
 #pragma once
 
 #include <exception>
@@ -21,30 +22,33 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
+/// Fills an error response. Runs on the thread of the request.
 using error_handler = std::function<void(const request&, response&)>;
-/// True: it was of the type, and is answered.
+/// Returns true if the exception has the type of this handler; the response is then complete.
 using exception_handler = std::function<bool(std::exception_ptr, const request&, response&)>;
 
+/// The error handlers of an app.
 struct error_handlers {
   std::map<int, error_handler> by_status;
-  std::vector<exception_handler> by_exception;  ///< the first that knows the type answers
+  std::vector<exception_handler> by_exception;  ///< the first one with a matching type runs
 
-  /// Lets the exception's page answer; false where there is none.
+  /// Runs the handler for the type of the exception. Returns false if there is no such handler.
   bool handle(const std::exception_ptr& thrown, const request& req, response& res) const;
-  /// Lets the status' page answer.
+  /// Runs the handler for the status of the response, if there is one.
   void handle(const request& req, response& res) const;
 };
 
 template <class E, class F>
 exception_handler make_exception_handler(F f) {
-  constexpr bool whole = std::is_invocable_v<const F&, const E&, const request&, response&>;
-  static_assert(whole || std::is_invocable_v<const F&, const E&>,
-                "winsvc: on_exception<E> takes a callable with const E&, or with const E&, const request&, response&");
+  constexpr bool fills_response = std::is_invocable_v<const F&, const E&, const request&, response&>;
+  static_assert(fills_response || std::is_invocable_v<const F&, const E&>,
+                "winsvc: the function passed to on_exception<E>() must be callable with const E&, or with const E&, "
+                "const request& and response&");
   return [f = std::move(f)](const std::exception_ptr& thrown, const request& req, response& res) {
     try {
       std::rethrow_exception(thrown);
     } catch (const E& e) {
-      if constexpr (whole) {
+      if constexpr (fills_response) {
         f(e, req, res);
       } else {
         using returned = std::invoke_result_t<const F&, const E&>;
@@ -75,15 +79,15 @@ inline namespace WINSVC_ABI {
 namespace http {
 
 WINSVC_INLINE bool error_handlers::handle(const std::exception_ptr& thrown, const request& req, response& res) const {
-  for (const auto& page : by_exception) {
-    if (page(thrown, req, res)) return true;
+  for (const auto& handle_exception : by_exception) {
+    if (handle_exception(thrown, req, res)) return true;
   }
   return false;
 }
 
 WINSVC_INLINE void error_handlers::handle(const request& req, response& res) const {
-  const auto page = by_status.find(res.status);
-  if (page != by_status.end()) page->second(req, res);
+  const auto found = by_status.find(res.status);
+  if (found != by_status.end()) found->second(req, res);
 }
 
 }  // namespace http

@@ -1,9 +1,9 @@
-// Routes, as an app or a part of it registers them: methods, groups under a prefix, middleware, resources.
+// Route registration: methods, groups under a prefix, middleware, resources, static folders, WebSockets.
 //
-//   void users(winsvc::route_group& g) {                          // in a file of its own
-//     g.use(winsvc::basic_auth(...));
-//     g.get("/", [] { ... });
-//     g.get("/{id}", [](int id) { ... });
+//   void users(winsvc::route_group& users) {
+//     users.use(winsvc::basic_auth(...));
+//     users.get("/", [] { ... });
+//     users.get("/{id}", [](int id) { ... });
 //   }
 //   svc.group("/users", users);                             // /users and /users/{id}
 //
@@ -13,10 +13,13 @@
 //   };
 //   svc.resource<todo>("/todos/{id}");                      // any subset of get, post, put, patch, del
 //
-// A route that was registered is at hand for what else there is to say of it (api/route_builder.hpp):
+// Registration returns a route_builder (api/route_builder.hpp) for the name, limits and description of the route:
 //
 //   svc.get("/users/{id}", show).name("user").summary("One user");
 //   svc.url_for("user", 7)                                  // "/users/7"
+//
+// All functions throw setup_error for a malformed pattern, for a conflict with another route, and after start. A route
+// for GET also serves HEAD, and OPTIONS is answered with Allow unless a route serves it.
 #pragma once
 
 #include <cstddef>
@@ -47,28 +50,30 @@ namespace http {
 
 class router;
 
-// What a registrar does with the router. Functions, so that a file that registers routes need not see it.
+// Access to the router through functions, so that a file that registers routes does not include http/router.hpp.
 
-/// Adds a route with the middleware around it; returns its id. Throws setup_error as router::add does.
-std::size_t add_route(router& to, route::method verb, std::string_view pattern, erased_handler made, source_location location,
-                      std::shared_ptr<const middleware_chain> links);
-/// How many routes there are: the id of the next one.
-[[nodiscard]] std::size_t route_count(const router& of) noexcept;
-/// The middleware for requests that no route serves.
-void set_outer_chain(router& to, std::shared_ptr<const middleware_chain> links, source_location location);
-/// A chain with one middleware more.
-[[nodiscard]] std::shared_ptr<const middleware_chain> with_link(const middleware_chain& before, middleware m);
-/// The path of the route with this name.
-[[nodiscard]] std::string path_of(const router& of, std::string_view name, const std::vector<url_value>& values);
+/// Adds a route with its middleware chain, and returns its ID. Throws setup_error as router::add does.
+std::size_t add_route(router& router, route::method method, std::string_view pattern, erased_handler handler,
+                      source_location location, std::shared_ptr<const middleware_chain> chain);
+/// Number of routes, which is the ID of the next route.
+[[nodiscard]] std::size_t route_count(const router& router) noexcept;
+/// Sets the middleware chain for requests that match no route.
+void set_outer_chain(router& router, std::shared_ptr<const middleware_chain> chain, source_location location);
+/// Returns a copy of the chain with one more middleware at its end.
+[[nodiscard]] std::shared_ptr<const middleware_chain> with_link(const middleware_chain& chain, middleware added);
+/// The path of the route with this name. Throws setup_error as url_for does.
+[[nodiscard]] std::string path_of(const router& router, std::string_view name, const std::vector<url_value>& values);
 /// Serves the files of a folder below `outer` + `prefix`.
-void add_files(router& to, const std::string& outer, std::string_view prefix, std::string folder, file_options options,
-               const std::shared_ptr<const middleware_chain>& links, source_location location);
+void add_files(router& router, const std::string& outer, std::string_view prefix, std::string folder,
+               file_options options, const std::shared_ptr<const middleware_chain>& chain,
+               source_location location);
 
-/// What `service` and `group` have in common; `Self` is which of them it is.
+/// The registration functions of `service` and `route_group`. `Self` is the derived class.
 template <class Self>
 class route_registrar {
  public:
-  /// Each of these: a pattern (route/pattern.hpp) and what answers it (api/handler.hpp).
+  /// Registers a handler for GET. route/pattern.hpp describes patterns, api/handler.hpp describes handlers. Error
+  /// messages contain `location`, by default the line of the call. The same holds for the functions below.
   template <class F>
   route_builder get(std::string_view pattern, F handler, source_location location = source_location::current()) {
     return add(route::method::get, pattern, make_handler(std::move(handler)), location);
@@ -85,7 +90,7 @@ class route_registrar {
   route_builder patch(std::string_view pattern, F handler, source_location location = source_location::current()) {
     return add(route::method::patch, pattern, make_handler(std::move(handler)), location);
   }
-  /// HTTP DELETE, a word that C++ and Windows' headers both have taken.
+  /// Registers a handler for DELETE. The name is short because `delete` is a keyword and DELETE a Windows macro.
   template <class F>
   route_builder del(std::string_view pattern, F handler, source_location location = source_location::current()) {
     return add(route::method::del, pattern, make_handler(std::move(handler)), location);
@@ -94,82 +99,89 @@ class route_registrar {
   route_builder options(std::string_view pattern, F handler, source_location location = source_location::current()) {
     return add(route::method::options, pattern, make_handler(std::move(handler)), location);
   }
-  /// Whatever the method is; a route for the method itself goes before it.
+  /// Registers a handler for all methods. A route of the same pattern for one method has precedence.
   template <class F>
   route_builder any(std::string_view pattern, F handler, source_location location = source_location::current()) {
     return add(route::method::any, pattern, make_handler(std::move(handler)), location);
   }
+  /// Registers a handler for the method `method`.
   template <class F>
-  route_builder route(route::method verb, std::string_view pattern, F handler, source_location location = source_location::current()) {
-    return add(verb, pattern, make_handler(std::move(handler)), location);
+  route_builder route(route::method method, std::string_view pattern, F handler,
+                      source_location location = source_location::current()) {
+    return add(method, pattern, make_handler(std::move(handler)), location);
   }
 
-  /// A WebSocket (api/websocket.hpp): `f(winsvc::websocket&, path parameters...)`.
+  /// Registers a WebSocket handler (api/websocket.hpp): `f(winsvc::websocket&, path parameters...)`.
   template <class F>
   route_builder websocket(std::string_view pattern, F handler, websocket_options options = {},
-                         source_location location = source_location::current()) {
-    websocket_route<F> with{std::move(handler), std::move(options)};
-    return add(route::method::get, pattern, make_handler(std::move(with)), location).returns(101, "A WebSocket");
+                          source_location location = source_location::current()) {
+    websocket_route<F> bound{std::move(handler), std::move(options)};
+    return add(route::method::get, pattern, make_handler(std::move(bound)), location).returns(101, "A WebSocket");
   }
 
-  /// A class whose members `get`, `post`, `put`, `patch`, `del` (any of them, const, not overloaded) are handlers of
-  /// one pattern. One object serves all requests; it is made with the default constructor, or given. What is said of
-  /// the handle is said of all of them, and of one with `on`.
+  /// Registers the members `get`, `post`, `put`, `patch` and `del` of a class as handlers of one pattern. A class has
+  /// one or more of them; they are const and not overloaded. One object serves all requests, concurrently: `object`, or
+  /// a default-constructed object. The returned route_builder applies to all methods; its function `on` selects one.
   template <class T>
   route_builder resource(std::string_view pattern, source_location location = source_location::current()) {
     return resource<T>(pattern, std::make_shared<T>(), location);
   }
   template <class T>
-  route_builder resource(std::string_view pattern, std::shared_ptr<T> object, source_location location = source_location::current()) {
+  route_builder resource(std::string_view pattern, std::shared_ptr<T> object,
+                         source_location location = source_location::current()) {
     const auto first = route_count(*router_);
-    for_each_member(std::move(object), [&](route::method verb, auto handler) {
-      this->route(verb, pattern, std::move(handler), location);
+    for_each_member(std::move(object), [&](route::method method, auto handler) {
+      this->route(method, pattern, std::move(handler), location);
     });
     return {*router_, first, route_count(*router_)};
   }
 
-  /// The files of a folder below a prefix (http/folder.hpp): GET and HEAD. The folder need not be there yet; the log
-  /// says so at start, and its paths are 404 until it is.
-  Self& files(std::string_view prefix, std::string folder, file_options options = {}, source_location location = source_location::current());
+  /// Serves the files of a folder below a prefix, for GET and HEAD (http/static_folder.hpp). A relative path starts at
+  /// the folder of the executable. If the folder does not exist at start, the log has a warning, and its paths are 404
+  /// until it exists.
+  Self& files(std::string_view prefix, std::string folder, file_options options = {},
+              source_location location = source_location::current());
 
-  /// Adds a middleware for the routes that are registered after it, here and in groups of this one.
+  /// Adds a middleware (api/middleware.hpp) for the routes that are registered after it, here and in nested groups. The
+  /// middleware of the app also runs for requests that match no route.
   Self& use(middleware m, source_location location = source_location::current()) {
     middleware_ = with_link(*middleware_, std::move(m));
     combined_middleware(middleware_, location);
     return self();
   }
 
-  /// Routes under a common prefix, with this one's middleware and their own. `describe(winsvc::route_group&)` is called
-  /// here and now; a pattern of "/" in it is the prefix itself.
+  /// Registers routes under a common prefix. They run the middleware of this object, then the middleware of the group.
+  /// Calls `describe(winsvc::route_group&)` at once. In the group, the pattern "/" is the prefix itself. The prefix
+  /// starts with '/' and does not end with '/'.
   template <class F>
   Self& group(std::string_view prefix, F&& describe, source_location location = source_location::current());
 
-  /// The path of the route with this name, percent-encoded, its parameters filled with the values; of routes that were
-  /// registered before. In a handler it is winsvc::url_for (api/url_for.hpp). Throws setup_error as that does.
+  /// Returns the path of the route with this name, percent-encoded, with the values as its parameters. The route must
+  /// be registered before. In a handler, use winsvc::url_for (api/url_for.hpp). Throws setup_error as that does.
   template <class... Values>
   [[nodiscard]] std::string url_for(std::string_view name, const Values&... values) const {
     return path_of(*router_, name, {url_value(values)...});
   }
 
  protected:
-  route_registrar(router& to, std::string prefix, std::shared_ptr<const middleware_chain> links)
-      : router_(&to), prefix_(std::move(prefix)), middleware_(std::move(links)) {}
+  route_registrar(router& router, std::string prefix, std::shared_ptr<const middleware_chain> chain)
+      : router_(&router), prefix_(std::move(prefix)), middleware_(std::move(chain)) {}
   ~route_registrar() = default;
 
  private:
-  route_builder add(route::method verb, std::string_view pattern, erased_handler made, source_location location) {
-    const auto id =
-        add_route(*router_, verb, prefix_ + std::string(full_pattern(pattern)), std::move(made), location, middleware_);
+  route_builder add(route::method method, std::string_view pattern, erased_handler handler, source_location location) {
+    const std::string full = prefix_ + std::string(full_pattern(pattern));
+    const auto id = add_route(*router_, method, full, std::move(handler), location, middleware_);
     return {*router_, id, id + 1};
   }
   Self& self() noexcept { return static_cast<Self&>(*this); }
   [[nodiscard]] std::string_view full_pattern(std::string_view pattern) const noexcept {
     return !prefix_.empty() && pattern == "/" ? std::string_view() : pattern;
   }
-  /// The app's own middleware runs for what no route serves too.
-  void combined_middleware(const std::shared_ptr<const middleware_chain>& links, source_location location) {
-    if constexpr (!std::is_same_v<Self, winsvc::route_group>) set_outer_chain(*router_, links, location);
-    else static_cast<void>(links), static_cast<void>(location);
+  /// The middleware of the app also runs for requests that match no route.
+  void combined_middleware(const std::shared_ptr<const middleware_chain>& chain, source_location location) {
+    if constexpr (!std::is_same_v<Self, winsvc::route_group>) set_outer_chain(*router_, chain, location);
+    else static_cast<void>(chain), static_cast<void>(location);
   }
 
   router* router_;
@@ -179,10 +191,11 @@ class route_registrar {
 
 }  // namespace http
 
+/// A group of routes with a common prefix and middleware. Valid during the call of `describe` in `group`.
 class route_group : public http::route_registrar<route_group> {
  public:
-  route_group(http::router& to, std::string prefix, std::shared_ptr<const http::middleware_chain> links)
-      : route_registrar(to, std::move(prefix), std::move(links)) {}
+  route_group(http::router& router, std::string prefix, std::shared_ptr<const http::middleware_chain> chain)
+      : route_registrar(router, std::move(prefix), std::move(chain)) {}
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -190,7 +203,8 @@ class route_group : public http::route_registrar<route_group> {
 namespace http {
 
 template <class Self>
-Self& route_registrar<Self>::files(std::string_view prefix, std::string folder, file_options options, source_location location) {
+Self& route_registrar<Self>::files(std::string_view prefix, std::string folder, file_options options,
+                                   source_location location) {
   add_files(*router_, prefix_, prefix, std::move(folder), std::move(options), middleware_, location);
   return self();
 }
@@ -199,10 +213,10 @@ template <class Self>
 template <class F>
 Self& route_registrar<Self>::group(std::string_view prefix, F&& describe, source_location location) {
   static_assert(std::is_invocable_v<F&, winsvc::route_group&>,
-                "winsvc: group takes a callable with winsvc::route_group&");
+                "winsvc: the function passed to group() must be callable with winsvc::route_group&");
   if (prefix.empty() || prefix.front() != '/' || prefix.back() == '/') {
     throw setup_error("group '" + std::string(prefix) + "' (" + location.to_string() +
-                      "): a prefix begins with '/' and does not end with it");
+                      "): a prefix must start with '/' and must not end with '/'");
   }
   winsvc::route_group inner(*router_, prefix_ + std::string(prefix), middleware_);
   describe(inner);

@@ -1,10 +1,11 @@
-// The hooks of a service as the app writes them, each brought to one shape for the runtime.
+// Hooks: functions that the service calls at start, stop, pause, continue, reload and for custom controls.
 //
 //   svc.on_start("open store", [](winsvc::start_context& start) { ...; return [] { close_store(); }; });
-//   svc.on_stop("flush cache", [](winsvc::stop_context& stop) { ...; stop.progress("half of it"); });
+//   svc.on_stop("flush cache", [](winsvc::stop_context& stop) { ...; stop.progress("half of the entries"); });
 //   svc.on_control(200, [](std::uint32_t) { return 0; });
 //
-// A hook is named by the text it was given, or by where it was written: the log and a failure have to tell them apart.
+// The log identifies a hook by its name; a hook without a name is identified by its source location. This header
+// converts each form of a hook to one function type. host/hook_runner.hpp runs the hooks.
 #pragma once
 
 #include <cstddef>
@@ -24,17 +25,21 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// What a start hook is given. Used on the thread that runs the hook.
+/// Parameter of a start hook. Use it on the thread that runs the hook.
 class start_context {
  public:
-  /// "opening store", 2 of 5: goes to the log, and tells the SCM that the start is alive. A hook that makes none for
-  /// the start limit (`service::start_limit`, 30 s) is taken for hung, so call it when something has been achieved, and
-  /// only then.
-  void progress(std::string_view what, unsigned step = 0, unsigned of = 0) const { progress_(what, step, of); }
-  /// A stop was asked for meanwhile: return soon, the service will not run.
+  /// Reports a completed step: logs "opening store (2 of 5)" for `progress("opening store", 2, 5)`, and sends a
+  /// checkpoint to the SCM. If a hook makes no progress for `service::start_limit` (default 30 s), the start fails.
+  /// `step_count` 0: the number of steps is unknown.
+  void progress(std::string_view text, unsigned step = 0, unsigned step_count = 0) const {
+    progress_(text, step, step_count);
+  }
+  /// True if a stop was requested during the start. Return soon; the service will not run.
   [[nodiscard]] bool stop_requested() const { return stop_.stop_requested(); }
+  /// Token that is signaled when a stop is requested during the start.
   [[nodiscard]] const stop_token& stop() const noexcept { return stop_; }
-  /// What came with the start (`start -- words...`), without the service's name. Empty in debug.
+  /// Arguments of the start (verb: `start -- ARGUMENT...`), without the name of the service. Empty in `debug`.
+  /// Source: Win32, StartServiceW.
   [[nodiscard]] const std::vector<std::string>& arguments() const noexcept { return arguments_; }
 
   using progress_function = std::function<void(std::string_view, unsigned, unsigned)>;
@@ -47,11 +52,15 @@ class start_context {
   std::vector<std::string> arguments_;
 };
 
-/// What a stop, pause, continue or reload hook may be given. Used on the thread that runs the hook.
+/// Optional parameter of a stop, pause, continue, reload or time change hook, and of a cleanup function. Use it on the
+/// thread that runs the hook.
 class stop_context {
  public:
-  /// As in start_context; the limit is `service::stop_limit`, 20 s, and 3 s when the machine shuts down.
-  void progress(std::string_view what, unsigned step = 0, unsigned of = 0) const { progress_(what, step, of); }
+  /// Reports a completed step, as in start_context. The limit without progress is
+  /// `service::stop_limit` (default 20 s), and at most 3 s when Windows shuts down.
+  void progress(std::string_view text, unsigned step = 0, unsigned step_count = 0) const {
+    progress_(text, step, step_count);
+  }
   explicit stop_context(start_context::progress_function progress) : progress_(std::move(progress)) {}
 
  private:
@@ -60,32 +69,35 @@ class stop_context {
 
 namespace host {
 
-/// A start hook returns what undoes it, or nothing.
+/// Reverts a start hook; runs at stop.
 using cleanup_function = std::function<void(stop_context&)>;
 
-/// What is called when the service pauses, continues, reloads or stops.
+/// A pause, continue, reload, time change or stop hook.
 struct named_hook {
   std::string name;
   source_location location;
   cleanup_function run;
 
-  [[nodiscard]] std::string description() const { return name.empty() ? "hook at " + location.to_string() : "hook '" + name + "'"; }
+  /// "hook 'flush cache'" or "hook at app.cpp:7".
+  [[nodiscard]] std::string description() const {
+    return name.empty() ? "hook at " + location.to_string() : "hook '" + name + "'";
+  }
 };
 
-/// One entry of the list that is walked forwards at start and backwards at stop: a start hook or a stop hook.
+/// A start hook or a stop hook. The list runs forward at start and backward at stop.
 struct hook {
   std::function<cleanup_function(start_context&)> start;
-  named_hook stop;  ///< its name and place are the start hook's too
+  named_hook stop;  ///< also has the name and the location of a start hook
 };
 
-/// Of a control of the app's own; the result goes to the sender.
+/// The hook of a custom control; `run` returns the Win32 error code for the sender.
 struct control_hook {
   std::uint32_t code = 0;
   source_location location;
   std::function<std::uint32_t(std::uint32_t)> run;
 };
 
-/// A hook of events: `session_change` or `power_event`.
+/// A hook for an event: `session_change` or `power_event`.
 template <class Event>
 struct event_hook {
   source_location location;
@@ -112,7 +124,7 @@ template <class F>
 std::function<cleanup_function(start_context&)> start_callback(F f) {
   constexpr bool with_context = std::is_invocable_v<F&, start_context&>;
   static_assert(with_context || std::is_invocable_v<F&>,
-                "winsvc: on_start takes a callable without arguments, or with winsvc::start_context&");
+                "winsvc: an on_start hook must be callable without arguments or with winsvc::start_context&");
   return [f = std::move(f)](start_context& context) mutable -> cleanup_function {
     const auto call = [&]() -> decltype(auto) {
       if constexpr (with_context) return f(context);
@@ -120,16 +132,17 @@ std::function<cleanup_function(start_context&)> start_callback(F f) {
     };
     using returned = decltype(call());
     static_assert(std::is_void_v<returned> || is_stop_callback<std::decay_t<returned>>,
-                  "winsvc: an on_start hook returns nothing, or a callable that undoes it at stop");
+                  "winsvc: an on_start hook must return void or a cleanup function, which is callable without "
+                  "arguments or with winsvc::stop_context&");
     if constexpr (std::is_void_v<returned>) {
       call();
       return {};
     } else {
-      auto back = call();
-      if constexpr (std::is_assignable_v<decltype(back)&, std::nullptr_t>) {  // a std::function, which may be empty
-        if (!back) return {};
+      auto cleanup = call();
+      if constexpr (std::is_assignable_v<decltype(cleanup)&, std::nullptr_t>) {  // a std::function, which may be empty
+        if (!cleanup) return {};
       }
-      return stop_callback(std::move(back));
+      return stop_callback(std::move(cleanup));
     }
   };
 }
@@ -138,7 +151,8 @@ template <class F>
 std::function<std::uint32_t(std::uint32_t)> control_callback(F f) {
   constexpr bool with_code = std::is_invocable_v<F&, std::uint32_t>;
   static_assert(with_code || std::is_invocable_v<F&>,
-                "winsvc: on_control takes a callable without arguments, or with the control's number");
+                "winsvc: an on_control hook must be callable without arguments or with the control code "
+                "(std::uint32_t)");
   return [f = std::move(f)](std::uint32_t code) mutable -> std::uint32_t {
     const auto call = [&]() -> decltype(auto) {
       if constexpr (with_code) return f(code);
@@ -146,7 +160,8 @@ std::function<std::uint32_t(std::uint32_t)> control_callback(F f) {
     };
     using returned = decltype(call());
     static_assert(std::is_void_v<returned> || std::is_convertible_v<returned, std::uint32_t>,
-                  "winsvc: an on_control hook returns nothing, or a Win32 code for who sent the control");
+                  "winsvc: an on_control hook must return void or a Win32 error code, which the sender of the control "
+                  "receives");
     if constexpr (std::is_void_v<returned>) {
       call();
       return 0;

@@ -1,16 +1,16 @@
-// The door to cpp-httplib: the one file that includes it. `winsvc::request` and `winsvc::response` are its own types,
-// so there is nothing new to learn: https://github.com/yhirose/cpp-httplib documents them.
+// Requests and responses: the types of cpp-httplib. This is the only header that includes <httplib.h>.
 //
 //   svc.get("/raw", [](const winsvc::request& req, winsvc::response& res) {
 //     res.set_content(req.get_param_value("q"), "text/plain");
 //   });
 //
-// Which header is included: WINSVC_HTTPLIB (config/knobs.hpp). cpp-httplib 0.41 or newer. A service is not exposed to
-// what its parser accepts: the gate in wire/ stands before it.
+// https://github.com/yhirose/cpp-httplib documents the types. WINSVC_HTTPLIB (config/options.hpp) names the header;
+// cpp-httplib 0.41 or newer is required. Clients cannot reach the lenient parser of cpp-httplib: the strict head parser
+// (wire/head_parser.hpp) runs first.
 //
-// A file that only sees declarations (config/form.hpp) does not include it: its types are declared and no more, which
-// saves most of the time that such a file takes to compile. Such a file includes <httplib.h> itself, before or after
-// <winsvc.hpp>, if it uses members of a request or a response.
+// In the separate form (config/form.hpp), this header only declares the types, which saves most of the compile time of
+// an app. A file that uses members of a request or a response includes <httplib.h> itself, before or after
+// <winsvc.hpp>.
 #pragma once
 
 #include <string>
@@ -18,7 +18,7 @@
 
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/os/win/windows_headers.hpp"  // on Windows: windows.h must have come our way, before cpp-httplib asks for it
+#include "winsvc/os/win/windows_headers.hpp"  // includes windows.h before cpp-httplib does, with our macros
 
 #if WINSVC_SEES_SERVER
 
@@ -30,7 +30,7 @@
   #define WINSVC_HAD_NO_NOMINMAX
 #endif
 
-// With a TLS library, cpp-httplib calls functions that it deprecates itself (0.41).
+// With a TLS library, cpp-httplib 0.41 calls functions that it marks as deprecated.
 #if WINSVC_COMPILER_MSVC
   #pragma warning(push)
   #pragma warning(disable : 4996)
@@ -39,13 +39,13 @@
   #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 #endif
 
-// cpp-httplib names enumerators Success and None, which are macros of X11. The macros are restored after the include.
+// cpp-httplib has enumerators Success and None, which are macros in X11. The macros are restored after the include.
 #pragma push_macro("Success")
 #pragma push_macro("None")
 #undef Success
 #undef None
 
-// It does to the program what it always does: its constructor ignores SIGPIPE on POSIX, and its own macros stay.
+// Side effects of cpp-httplib remain: its constructor ignores SIGPIPE on POSIX, and its macros stay defined.
 #include WINSVC_HTTPLIB
 
 #pragma pop_macro("None")
@@ -79,14 +79,16 @@ class DataSink;
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-using request = httplib::Request;    ///< method, target, headers, params, body, remote_addr ...
-using response = httplib::Response;  ///< status, headers, body, set_content(...) ...
+/// A request: method, target, headers, params, body, remote_addr ...
+using request = httplib::Request;
+/// A response: status, headers, body, set_content(...) ...
+using response = httplib::Response;
 
 namespace http {
 
 #if WINSVC_SEES_SERVER
-/// CPPHTTPLIB_VERSION_NUM as a number (0x002900 is 0.41.0). It is a string literal there, of no use to the
-/// preprocessor.
+/// CPPHTTPLIB_VERSION_NUM as a number (0x002900 is 0.41.0). In cpp-httplib it is a string literal, which the
+/// preprocessor cannot compare.
 [[nodiscard]] constexpr unsigned httplib_version() noexcept {
   unsigned value = 0;
   for (const char c : std::string_view(CPPHTTPLIB_VERSION_NUM).substr(2)) {
@@ -98,18 +100,18 @@ static_assert(httplib_version() >= 0x002900,
               "winsvc needs cpp-httplib 0.41 or newer: this httplib.h is older; run tools/deps or download it from "
               "https://github.com/yhirose/cpp-httplib/releases");
 
-/// Before 0.44, header values were percent-decoded while parsed, so "%0d%0a" became a line end.
+/// Before 0.44, cpp-httplib percent-decoded header values, so "%0d%0a" became a line end.
 inline constexpr bool httplib_decodes_headers = httplib_version() < 0x002C00;
 #endif
 
-/// The version of cpp-httplib that the server was compiled with: "0.41.0".
+/// The version of cpp-httplib that the server is compiled with, for example "0.41.0".
 [[nodiscard]] std::string_view httplib_version_text() noexcept;
 
-/// `set_header` adds a second header of the same name; this leaves one.
+/// Replaces all headers of this name by one. (`set_header` of cpp-httplib adds another header.)
 void replace_header(response& res, const std::string& name, const std::string& value);
 
-/// The value of the first header of this name; null when there is none. Answers have few: looking at each is quicker
-/// than hashing a name, as the map would.
+/// The value of the first header of this name; null if it is missing. A linear search, because a response has few
+/// headers and comparing them is faster than hashing the name.
 [[nodiscard]] const std::string* find_header(const response& res, std::string_view name) noexcept;
 
 }  // namespace http
@@ -131,8 +133,8 @@ WINSVC_INLINE void replace_header(response& res, const std::string& name, const 
   res.set_header(name, value);
 }
 WINSVC_INLINE const std::string* find_header(const response& res, std::string_view name) noexcept {
-  for (const auto& [other, value] : res.headers) {
-    if (strings::equal_nocase(other, name)) return &value;
+  for (const auto& [known_name, value] : res.headers) {
+    if (strings::equal_nocase(known_name, name)) return &value;
   }
   return nullptr;
 }

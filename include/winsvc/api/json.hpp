@@ -1,11 +1,11 @@
-// The door to nlohmann's JSON: `winsvc::json` is its type, where its header is on the include path (WINSVC_JSON in
-// config/knobs.hpp).
+// JSON: `winsvc::json` is nlohmann::json. This is the only header that includes nlohmann's library.
 //
 //   svc.get("/users/{id}", [](int id) { return winsvc::json{{"id", id}}; });
 //
-// A file that only sees declarations (config/form.hpp) gets <nlohmann/json_fwd.hpp>, and includes <nlohmann/json.hpp>
-// itself if it makes or reads JSON. Text is made of it and read into it in the compiled part, so that such a file does not
-// compile nlohmann's writer and parser.
+// `winsvc::json` exists if <nlohmann/json.hpp> is on the include path (WINSVC_JSON in config/options.hpp). In the
+// separate form (config/form.hpp), an app includes only <nlohmann/json_fwd.hpp> here; a file that creates or reads JSON
+// includes <nlohmann/json.hpp> itself. Such a file does not compile nlohmann's writer and parser: text_of_json and
+// parse_json are in the compiled part.
 #pragma once
 
 #include <functional>
@@ -28,7 +28,7 @@ inline namespace WINSVC_ABI {
 
 namespace http {
 
-/// Any of nlohmann's JSON types, ordered_json among them.
+/// True for nlohmann's JSON types, including ordered_json.
 template <class T, class = void>
 struct is_nlohmann : std::false_type {};
 template <class T>
@@ -38,19 +38,20 @@ struct is_nlohmann<T, std::void_t<typename T::error_handler_t, decltype(std::dec
 }  // namespace http
 
 #if WINSVC_JSON
+/// nlohmann::json, documented at https://json.nlohmann.me.
 using json = nlohmann::json;
 
 namespace http {
 
 /// JSON as text. Bytes that are not UTF-8 are replaced.
 [[nodiscard]] std::string text_of_json(const json& value);
-/// Reads JSON from text. Aborts with 400.
+/// Parses JSON text. Aborts with 400 if the text is not JSON, or if a number is out of range.
 void parse_json(const std::string& text, json& output);
-/// Where the value is that a conversion of the document refuses: a JSON pointer (RFC 6901) with ": " after it, or ""
-/// if it was not found or is the document itself. `convert` repeats the conversion; `complaint` is the text of its
-/// exception. The document is changed meanwhile, and is the same afterwards.
-[[nodiscard]] std::string place_in_json(json& document, const std::string& complaint,
-                                        const std::function<void()>& convert);
+/// Locates the value that a conversion of the document rejects: a JSON pointer (RFC 6901) followed by ": ", or "" if
+/// the value was not found or is the document itself. `convert` repeats the conversion, `message` is the message of its
+/// exception. The function changes the document temporarily.
+[[nodiscard]] std::string locate_json_error(json& document, const std::string& message,
+                                            const std::function<void()>& convert);
 
 }  // namespace http
 #endif
@@ -78,72 +79,72 @@ WINSVC_INLINE void parse_json(const std::string& text, json& output) {
   } catch (const json::parse_error& e) {
     winsvc::abort(400, "the body is not JSON: error at byte " + std::to_string(e.byte));
   } catch (const json::exception&) {  // a number such as 1e999
-    winsvc::abort(400, "the body is JSON that cannot be held: a number in it is out of range");
+    winsvc::abort(400, "the JSON body contains a number that is out of range");
   }
 }
 
-/// Finds the value that a conversion did not like: nlohmann's exception says its kind, not its place. Each value of
-/// that kind is made one of another kind for a moment; where the complaint is then about that other kind, it was the
-/// one.
+/// Finds the value that a conversion rejects. The exception of nlohmann names the type of the value, not its position.
+/// The locator replaces each value of that type by a value of another type and repeats the conversion. If the exception
+/// then names the other type, the replaced value is the rejected one.
 class json_error_locator {
  public:
   json_error_locator(json& document, const std::function<void()>& convert) : document_(document), convert_(convert) {}
 
-  /// As a JSON pointer (RFC 6901) with a colon behind it; "" where it was not found, or is the document itself.
-  std::string locate(const std::string& complaint) {
-    constexpr std::string_view notify = "but is ";
-    const auto position = complaint.rfind(notify);
-    if (position == complaint.npos) return {};
-    kind_ = complaint.substr(position + notify.size());
-    if (kind_ == "null") replacement_ = false;
-    expected_error_ = complaint.substr(0, position + notify.size()) + replacement_.type_name();
-    return find(document_, json::json_pointer()) && !place_.empty() ? place_.to_string() + ": " : std::string();
+  /// The position as a JSON pointer followed by ": "; "" if it was not found or is the document itself.
+  std::string locate(const std::string& message) {
+    constexpr std::string_view separator = "but is ";
+    const auto position = message.rfind(separator);
+    if (position == message.npos) return {};
+    type_name_ = message.substr(position + separator.size());
+    if (type_name_ == "null") replacement_ = false;
+    expected_error_ = message.substr(0, position + separator.size()) + replacement_.type_name();
+    return find(document_, json::json_pointer()) && !pointer_.empty() ? pointer_.to_string() + ": " : std::string();
   }
 
  private:
-  bool find(json& at, const json::json_pointer& place) {
-    if (at.type_name() == kind_ && is_failing_value(at)) {
-      place_ = place;
+  bool find(json& value, const json::json_pointer& pointer) {
+    if (value.type_name() == type_name_ && is_failing_value(value)) {
+      pointer_ = pointer;
       return true;
     }
-    if (at.is_object()) {
-      for (auto it = at.begin(); it != at.end(); ++it) {
-        if (find(it.value(), place / it.key())) return true;
+    if (value.is_object()) {
+      for (auto it = value.begin(); it != value.end(); ++it) {
+        if (find(it.value(), pointer / it.key())) return true;
       }
-    } else if (at.is_array()) {
-      for (std::size_t i = 0; i < at.size(); ++i) {
-        if (find(at[i], place / i)) return true;
+    } else if (value.is_array()) {
+      for (std::size_t i = 0; i < value.size(); ++i) {
+        if (find(value[i], pointer / i)) return true;
       }
     }
     return false;
   }
   bool is_failing_value(json& value) {
-    if (attempts_left_ == 0) return false;  // a conversion each: a large document is not worth it
+    if (attempts_left_ == 0) return false;  // each attempt is a conversion, which is expensive for a large document
     --attempts_left_;
-    json kept = replacement_;
-    std::swap(kept, value);
+    json saved = replacement_;
+    std::swap(saved, value);
     bool found = false;
     try {
       convert_();
     } catch (const json::exception& e) {
       found = e.what() == expected_error_;
-    } catch (...) {  // it got further than before: this was not what it stopped at
+    } catch (...) {  // the conversion passed this value and failed later, so this value is valid
     }
-    std::swap(kept, value);
+    std::swap(saved, value);
     return found;
   }
 
   json& document_;
   const std::function<void()>& convert_;
   json replacement_ = nullptr;
-  std::string kind_, expected_error_;
-  json::json_pointer place_;
+  std::string type_name_, expected_error_;
+  json::json_pointer pointer_;
   int attempts_left_ = 64;
 };
 
-WINSVC_INLINE std::string place_in_json(json& document, const std::string& complaint,
-                                        const std::function<void()>& convert) {
-  return json_error_locator(document, convert).locate(complaint);
+WINSVC_INLINE std::string locate_json_error(json& document, const std::string& message,
+                                            const std::function<void()>& convert) {
+  return json_error_locator(document, convert).locate(message);
 }
 
 #endif  // WINSVC_JSON

@@ -1,8 +1,12 @@
-// A request's body as a T, from JSON, and the sentence for one that is none: 415 for what does not say it is JSON, 400
-// for what is not JSON (the offset is named), 422 for JSON that is no T (the place in it is named).
+// JSON body: converts the body of a request to a type, with an error message for each kind of invalid body.
 //
-// The type of the content is asked for because a page of another site can make a browser send any text without asking
-// this service first, but not with `application/json` (the Fetch standard's "CORS-safelisted request-header").
+//   const auto item = http::body_from_json<todo, winsvc::json>(req);     // what a handler with body<todo> does
+//
+// 415: the Content-Type is not JSON. 400: the body is not JSON; the message has the offset. 422: the JSON does not
+// convert to the type; the message has the JSON pointer of the value.
+//
+// The Content-Type is required for security. A page of another site can make a browser send a text body without a
+// preflight request, but not with `application/json` (Fetch standard, "CORS-safelisted request-header").
 #pragma once
 
 #include <cstddef>
@@ -21,20 +25,21 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// application/json, text/json, or a type that ends with +json (RFC 6839), whatever its parameters.
+/// True for application/json, text/json and types that end with +json (RFC 6839); parameters are ignored.
 [[nodiscard]] bool is_json_type(std::string_view content_type);
 
-/// How deep arrays and objects are nested in this text, if it is JSON.
+/// Nesting depth of arrays and objects in a JSON text.
 [[nodiscard]] std::size_t json_depth(std::string_view text) noexcept;
 
-/// Deeper documents are refused: what reads, copies and destroys them calls itself once for each level, and a thread's
-/// stack is 1 MiB on Windows.
+/// Maximum nesting depth. Parsing, copying and destroying a document recurse once per level, and the stack of a thread
+/// is 1 MiB on Windows.
 constexpr std::size_t max_json_depth = 128;
 
-/// The body of a request that says it is JSON. Aborts with 415, or with 400 for one that is nested too deep.
-[[nodiscard]] const std::string& json_text_of(const request& req);
+/// The body of a request with a JSON Content-Type. Aborts with 415 for another Content-Type, and with 400 if the
+/// nesting is too deep.
+[[nodiscard]] const std::string& json_body_text(const request& req);
 
-/// The body of this request as a T. Aborts with 415, 400 or 422.
+/// The body of the request as a T. Aborts with 415, 400 or 422.
 template <class T, class Json>
 [[nodiscard]] T body_from_json(const request& req);
 
@@ -42,26 +47,27 @@ template <class T, class Json>
 
 template <class T, class Json>
 T body_from_json(const request& req) {
-  const std::string& text = json_text_of(req);
+  const std::string& text = json_body_text(req);
   Json parsed;
   parse_json(text, parsed);
   if constexpr (std::is_same_v<T, Json>) {
     return parsed;
   } else {
-    const auto refuse = [](std::string_view reason) {
+    const auto reject = [](std::string_view reason) {
       winsvc::abort(422, "the body does not have the expected shape: " + std::string(reason));
     };
     try {
       return parsed.template get<T>();
     } catch (const typename Json::exception& e) {
-      const std::string complaint = e.what();  // "[json.exception.type_error.302] type must be ..."
-      const std::string place = place_in_json(parsed, complaint, [&parsed] { static_cast<void>(parsed.template get<T>()); });
-      const auto bracket = complaint.find("] ");
-      refuse(place + complaint.substr(bracket == complaint.npos ? 0 : bracket + 2));
-    } catch (const std::invalid_argument& e) {  // how a from_json says that a value of the right type will not do
-      refuse(e.what());
+      const std::string message = e.what();  // "[json.exception.type_error.302] type must be ..."
+      const std::string pointer =
+          locate_json_error(parsed, message, [&parsed] { static_cast<void>(parsed.template get<T>()); });
+      const auto bracket = message.find("] ");
+      reject(pointer + message.substr(bracket == message.npos ? 0 : bracket + 2));
+    } catch (const std::invalid_argument& e) {  // from_json throws it for an invalid value of the right type
+      reject(e.what());
     }
-    throw std::logic_error("refuse returned");
+    throw std::logic_error("reject returned");
   }
 }
 
@@ -82,7 +88,7 @@ WINSVC_INLINE bool is_json_type(std::string_view content_type) {
 }
 
 WINSVC_INLINE std::size_t json_depth(std::string_view text) noexcept {
-  std::size_t depth = 0, limit = 0;
+  std::size_t depth = 0, max_depth = 0;
   bool quoted = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -92,19 +98,19 @@ WINSVC_INLINE std::size_t json_depth(std::string_view text) noexcept {
     } else if (c == '"') {
       quoted = true;
     } else if (c == '[' || c == '{') {
-      if (++depth > limit) limit = depth;
+      if (++depth > max_depth) max_depth = depth;
     } else if ((c == ']' || c == '}') && depth != 0) {
       --depth;
     }
   }
-  return limit;
+  return max_depth;
 }
 
-WINSVC_INLINE const std::string& json_text_of(const request& req) {
+WINSVC_INLINE const std::string& json_body_text(const request& req) {
   if (!is_json_type(req.get_header_value("Content-Type")))
-    winsvc::abort(415, "the body has to be JSON; send it with 'Content-Type: application/json'");
+    winsvc::abort(415, "the body must be JSON; send it with 'Content-Type: application/json'");
   if (json_depth(req.body) > max_json_depth)
-    winsvc::abort(400, "the body is JSON that is nested deeper than " + std::to_string(max_json_depth) + " levels");
+    winsvc::abort(400, "the JSON body is nested deeper than " + std::to_string(max_json_depth) + " levels");
   return req.body;
 }
 

@@ -1,15 +1,15 @@
-// What runs around handlers: one shape for all of it.
+// Middleware: functions that run before and after the handler.
 //
-//   svc.use([](const winsvc::request& req, winsvc::response& res, const winsvc::next& next) {
-//     const auto began = std::chrono::steady_clock::now();
-//     next();                                   // the rest of the chain, and the handler
-//     res.set_header("Server-Timing", ...);     // what it answered can be read and changed here
+//   svc.use([](const winsvc::request& req, winsvc::response& res, const winsvc::next_handler& next) {
+//     const auto start = std::chrono::steady_clock::now();
+//     next();                                   // the rest of the middleware chain, and the handler
+//     res.set_header("Server-Timing", ...);     // the response can be read and changed here
 //   });
 //
-// A middleware that does not call `next_handler` has answered itself. One that calls it sees a finished answer afterwards, that
-// of an exception or an abort behind it included. It runs before the body of the request is read, so that a refusal
-// costs no upload; the body is there when the handler is. Middlewares run in the order of their registration, the app's
-// before a group's, on the request's thread, many at once.
+// If a middleware does not call `next`, its own response is sent. When `next` returns, the response is complete, also
+// after an exception or an abort in the rest of the chain. Middleware runs before the body of the request is read, so a
+// rejected request does not cost an upload. It runs in the order of registration, middleware of the app before
+// middleware of a group, on the thread that handles the request, concurrently for different requests.
 #pragma once
 
 #include <functional>
@@ -23,21 +23,23 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// The rest of the chain. Call it at most once; valid during the middleware's call only.
+/// The rest of the middleware chain, and the handler. Call it at most once, before the middleware returns. It does not
+/// throw exceptions of the handler: they are already converted to a response. A second call throws std::logic_error.
 class next_handler {
  public:
   void operator()() const { continue_(); }
-  explicit next_handler(const std::function<void()>& go) noexcept : continue_(go) {}
+  explicit next_handler(const std::function<void()>& continuation) noexcept : continue_(continuation) {}
 
  private:
   const std::function<void()>& continue_;
 };
 
+/// A middleware function. An exception becomes an error response, as in a handler.
 using middleware = std::function<void(const request&, response&, const next_handler&)>;
 
 namespace http {
 
-/// Middlewares in their order. Shared, because many routes have the same.
+/// The middleware of a route, outermost first. The pointers are shared because many routes use the same middleware.
 using middleware_chain = std::vector<std::shared_ptr<const middleware>>;
 
 }  // namespace http

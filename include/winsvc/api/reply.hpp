@@ -1,10 +1,11 @@
-// What a handler may answer with, beyond plain text: a reply with status and headers, JSON, and a way out of the
-// middle.
+// reply: a response with status, headers and body, as the return value of a handler.
 //
-//   svc.post("/users", [] { return winsvc::reply::text("made", 201).header("Location", "/users/7"); });
-//   svc.get("/users/{id}", [](int id) -> winsvc::json { if (id < 0) winsvc::abort(400, "ids start at 0"); ... });
+//   svc.post("/users", [] { return winsvc::reply::text("created", 201).header("Location", "/users/7"); });
+//   svc.get("/report", [] { return winsvc::reply::file("report.csv"); });
+//   svc.get("/old", [] { return winsvc::reply::redirect("/new", 301); });
 //
-// `winsvc::json` is nlohmann's json, there when <nlohmann/json.hpp> is (WINSVC_JSON in config/knobs.hpp).
+// A handler that only returns text or JSON does not need it (api/handler.hpp). `reply::json` requires
+// <nlohmann/json.hpp> (WINSVC_JSON in config/options.hpp).
 #pragma once
 
 #include <algorithm>
@@ -31,31 +32,34 @@ inline namespace WINSVC_ABI {
 
 namespace http {
 
-/// Does it stay beside others of its name? Set-Cookie is a line a cookie (RFC 6265 section 3), Vary what each layer
-/// looked at.
+/// True if a response may have several headers of this name: Set-Cookie, one per cookie (RFC 6265 section 3), and Vary,
+/// which each layer of middleware extends.
 [[nodiscard]] bool is_repeatable_header(std::string_view name) noexcept;
 
-/// Into an answer that may have headers already: added or in their place, whichever the name asks for.
+/// Adds a repeatable header; replaces a header of any other name. A Set-Cookie replaces the one for the same cookie.
 void add_header(response& res, const std::string& name, const std::string& value);
 
 }  // namespace http
 
-/// A whole answer as a value. Cheap to move.
+/// A response as a value. Cheap to move.
 class reply {
  public:
-  /// An empty body.
+  /// A response with an empty body.
   explicit reply(int status = 200) : status_(status) {}
 
+  /// Plain text in UTF-8.
   [[nodiscard]] static reply text(std::string body, int status = 200) {
     return with(std::move(body), "text/plain; charset=utf-8", status);
   }
+  /// HTML in UTF-8.
   [[nodiscard]] static reply html(std::string body, int status = 200) {
     return with(std::move(body), "text/html; charset=utf-8", status);
   }
 #if WINSVC_JSON
+  /// JSON. Bytes that are not UTF-8 are replaced.
   [[nodiscard]] static reply json(const winsvc::json& value, int status = 200);
-  /// The same for nlohmann's other types (ordered_json), and for whatever converts to JSON: text, a list, a type with
-  /// to_json.
+  /// JSON from nlohmann's other types (ordered_json) and from any value that converts to JSON: text, a container, a
+  /// type with to_json.
   template <class T, class Json = winsvc::json, class = std::enable_if_t<!std::is_same_v<std::decay_t<T>, Json>>>
   [[nodiscard]] static reply json(T&& value, int status = 200) {
     if constexpr (http::is_nlohmann<std::decay_t<T>>::value)
@@ -64,37 +68,38 @@ class reply {
       return json(Json(std::forward<T>(value)), status);
   }
 #endif
-  /// Bytes that are written while they are made (api/stream.hpp); `write(stream&)` runs on the request's thread after
-  /// the head was sent.
+  /// A streamed body (api/stream.hpp). `write` runs on the thread of the request, after the head was sent.
   [[nodiscard]] static reply stream(std::string content_type, std::function<void(winsvc::stream&)> write);
-  /// Server-sent events (api/stream.hpp).
+  /// Server-sent events (api/stream.hpp). `write` runs as in `stream`.
   [[nodiscard]] static reply events(std::function<void(event_stream&)> write);
-  /// To another place: 302, or 301, 303, 307, 308 (RFC 9110, section 15.4).
+  /// A redirect to another URL: 302 by default, or 301, 303, 307, 308 (RFC 9110, section 15.4).
   [[nodiscard]] static reply redirect(const std::string& location, int status = 302) {
     return reply(status).header("Location", location);
   }
-  /// A file (http/file_answer.hpp): its type by its ending, with conditions and ranges. A relative path begins at the
-  /// executable's folder. `save_as`: what a browser saves it as, instead of showing it. 404 where there is none.
+  /// A file (http/file_response.hpp), with conditional requests and ranges. The file name extension determines the
+  /// Content-Type. A relative path starts at the folder of the executable. With `save_as`, a browser saves the file
+  /// under this name instead of showing it. A missing file is 404.
   [[nodiscard]] static reply file(std::string path, std::string save_as = {});
-  /// Bytes of a type of your own.
+  /// A body with this Content-Type.
   [[nodiscard]] static reply with(std::string body, std::string content_type, int status = 200);
 
-  /// Sets a header, in the place of one of this name that is there already, a middleware's too. Set-Cookie and Vary are
-  /// added to those that are there: each of them says something of its own.
+  /// Sets a header, and replaces an existing one of this name, also one from a middleware. Set-Cookie and Vary are
+  /// added to existing ones.
   reply& header(std::string name, std::string value) &;
   reply&& header(std::string name, std::string value) && {
     return std::move(header(std::move(name), std::move(value)));
   }
-  /// Sets a cookie, in the place of one of the same name, path and domain.
+  /// Sets a cookie, and replaces one with the same name, path and domain.
   reply& cookie(const winsvc::cookie& c) & { return header("Set-Cookie", c.to_string()); }
   reply&& cookie(const winsvc::cookie& c) && { return std::move(cookie(c)); }
+  /// Sets the status.
   reply& status(int code) & {
     status_ = code;
     return *this;
   }
   reply&& status(int code) && { return std::move(status(code)); }
 
-  /// Writes it into httplib's response.
+  /// Writes the reply to cpp-httplib's response.
   void apply(response& res) &&;
 
  private:
@@ -104,7 +109,7 @@ class reply {
   std::string body_;
   std::string content_type_;
   std::string file_, save_as_;
-  /// Of a file: what sends it. A program that sends none does not link it.
+  /// Sends the file. A pointer, so that a program that sends no files does not link the function.
   void (*send_file_)(const request&, response&, const std::string&, const std::string&) = nullptr;
   std::function<void(winsvc::stream&)> stream_function_;
   std::vector<std::pair<std::string, std::string>> headers_;
@@ -127,12 +132,13 @@ WINSVC_INLINE bool is_repeatable_header(std::string_view name) noexcept {
 WINSVC_INLINE void add_header(response& res, const std::string& name, const std::string& value) {
   if (!is_repeatable_header(name)) return replace_header(res, name, value);
   const bool cookie = strings::equal_nocase(name, "Set-Cookie");
-  // Which of two lines a browser sees last is not ours to say: cpp-httplib keeps no order that it promises. What stays
-  // is collected and set again, because its versions differ in which iterators an erase leaves valid.
+  // cpp-httplib does not guarantee the order of two headers with one name. The other headers are collected and set
+  // again, because the versions of cpp-httplib differ in which iterators remain valid after an erase.
   std::vector<std::string> others;
   const auto [begin, end] = res.headers.equal_range(name);
-  for (auto path = begin; path != end; ++path) {
-    if (!(cookie ? wire::same_cookie(path->second, value) : path->second == value)) others.push_back(path->second);
+  for (auto header = begin; header != end; ++header) {
+    const bool is_same = cookie ? wire::same_cookie(header->second, value) : header->second == value;
+    if (!is_same) others.push_back(header->second);
   }
   res.headers.erase(name);
   for (const std::string& other : others) res.set_header(name, other);
@@ -162,9 +168,9 @@ WINSVC_INLINE reply reply::with(std::string body, std::string content_type, int 
 }
 
 WINSVC_INLINE reply& reply::header(std::string name, std::string value) & {
-  for (auto& [known, held] : headers_) {
-    if (strings::equal_nocase(known, name) && !http::is_repeatable_header(name)) {
-      held = std::move(value);
+  for (auto& [known_name, known_value] : headers_) {
+    if (strings::equal_nocase(known_name, name) && !http::is_repeatable_header(name)) {
+      known_value = std::move(value);
       return *this;
     }
   }

@@ -1,4 +1,9 @@
-// A class as a resource: which of its members are handlers, found at compile time.
+// Resource: finds the members of a class that are handlers, at compile time. Used by `svc.resource<T>(pattern)`.
+//
+//   struct todo {
+//     winsvc::json get(int id) const;      // handler for GET
+//     winsvc::reply del(int id) const;     // handler for DELETE
+//   };
 #pragma once
 
 #include <memory>
@@ -13,12 +18,12 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// A const member function and its object, as a callable with exactly its parameters.
+/// A const member function with its object, as a callable that has the parameters of the member function.
 template <class Member>
 struct member_call {
   static_assert(sizeof(Member) == 0,
-                "winsvc: a resource's get, post, put, patch and del are const member functions, because they are called "
-                "from many threads at once");
+                "winsvc: the members get, post, put, patch and del of a resource must be const member functions, "
+                "because several threads call them at the same time");
 };
 template <class T, class R, class... A>
 struct member_call<R (T::*)(A...) const> {
@@ -33,8 +38,9 @@ struct member_call<R (T::*)(A...) const noexcept> {
   R operator()(A... arguments) const { return (object.get()->*member)(std::forward<A>(arguments)...); }
 };
 
-// For each name: is there one member of it, more than one, or none? A class that inherits a second one of the name is
-// ambiguous exactly when the first is there, overloaded or not.
+// Determines for each name whether T has exactly one member function of this name (single_get), or any member of this
+// name (named_get). If a class inherits from T and from a class with such a member, the name is ambiguous exactly if T
+// has a member of this name, overloaded or not.
 #define WINSVC_RESOURCE_MEMBER(word)                                                                            \
   template <class T, class = void>                                                                              \
   struct single_##word : std::false_type {};                                                                    \
@@ -50,13 +56,14 @@ struct member_call<R (T::*)(A...) const noexcept> {
   template <class T>                                                                                            \
   struct named_##word<T, std::void_t<decltype(&both_##word<T>::word)>> : std::false_type {};                    \
   template <class T, class F>                                                                                   \
-  void each_##word(const std::shared_ptr<T>& object, route::method verb, F& found) {                            \
+  void each_##word(const std::shared_ptr<T>& object, route::method method, F& add) {                            \
     if constexpr (single_##word<T>::value) {                                                                    \
-      found(verb, member_call<decltype(&T::word)>{object, &T::word});                                           \
+      add(method, member_call<decltype(&T::word)>{object, &T::word});                                           \
     } else {                                                                                                    \
       static_assert(!named_##word<T>::value,                                                                    \
-                    "winsvc: a resource's " #word " is one public member function, not overloaded and no template"); \
-      static_cast<void>(object), static_cast<void>(verb), static_cast<void>(found);                             \
+                    "winsvc: the member " #word " of a resource must be one public member function, not "       \
+                    "overloaded and not a template");                                                           \
+      static_cast<void>(object), static_cast<void>(method), static_cast<void>(add);                             \
     }                                                                                                           \
   }
 WINSVC_RESOURCE_MEMBER(get)
@@ -66,20 +73,21 @@ WINSVC_RESOURCE_MEMBER(patch)
 WINSVC_RESOURCE_MEMBER(del)
 #undef WINSVC_RESOURCE_MEMBER
 
+/// True if T has a member that is a handler.
 template <class T>
 inline constexpr bool is_resource = single_get<T>::value || single_post<T>::value || single_put<T>::value ||
                                     single_patch<T>::value || single_del<T>::value;
 
-/// Calls `found(method, handler)` for each of them.
+/// Calls `add(method, handler)` for each member of T that is a handler.
 template <class T, class F>
-void for_each_member(const std::shared_ptr<T>& object, F found) {
-  static_assert(std::is_class_v<T> && !std::is_final_v<T>, "winsvc: a resource is a class that is not final");
-  each_get(object, route::method::get, found);
-  each_post(object, route::method::post, found);
-  each_put(object, route::method::put, found);
-  each_patch(object, route::method::patch, found);
-  each_del(object, route::method::del, found);
-  static_assert(is_resource<T>, "winsvc: a resource has at least one of the members get, post, put, patch, del");
+void for_each_member(const std::shared_ptr<T>& object, F add) {
+  static_assert(std::is_class_v<T> && !std::is_final_v<T>, "winsvc: a resource must be a class that is not final");
+  each_get(object, route::method::get, add);
+  each_post(object, route::method::post, add);
+  each_put(object, route::method::put, add);
+  each_patch(object, route::method::patch, add);
+  each_del(object, route::method::del, add);
+  static_assert(is_resource<T>, "winsvc: a resource must have a member get, post, put, patch or del");
 }
 
 }  // namespace http

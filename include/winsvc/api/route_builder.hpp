@@ -1,14 +1,14 @@
-// A route that was registered, at hand for what else there is to say of it.
+// route_builder: sets the name, the limits and the description of a registered route.
 //
-//   svc.get("/users", list).name("users").summary("All users").query("page", "which page", 1).tag("users");
-//   svc.put("/users/{id}", change).limit_body(4096).returns(200, "The user as it is now").returns(201, "It is new");
+//   svc.get("/users", list).name("users").summary("All users").query("page", "page number", 1).tag("users");
+//   svc.put("/users/{id}", change).limit_body(4096).returns(200, "The changed user").returns(201, "The new user");
 //
-//   const auto todo = svc.resource<todo_item>("/todos/{id}").name("todo").tag("todos");     // of all its methods
-//   todo.on(winsvc::route::method::get).summary("One to-do");                                // of one
+//   const auto todo = svc.resource<todo_item>("/todos/{id}").name("todo").tag("todos");     // for all its methods
+//   todo.on(winsvc::route::method::get).summary("One to-do");                                // for one method
 //
-// `limit_body` and `timeout` change what the route does, `name` serves url_for, all else describes it: the OpenAPI
-// document shows it (addons/openapi.hpp), nothing checks that the handler keeps it. A handle is a light value; it is of
-// use while the app is described, and throws setup_error afterwards.
+// `limit_body`, `limit_file` and `timeout` change the behavior of the route, and url_for uses `name`. Everything else
+// is documentation for the OpenAPI document (addons/openapi.hpp); winsvc does not check it against the handler.
+// A route_builder is small; copy it. Use it only in the app: its functions throw setup_error after start.
 #pragma once
 
 #include <chrono>
@@ -34,88 +34,103 @@ namespace http {
 class router;
 }
 
+/// A handle to a route, or to the routes of a resource. Each function returns a route_builder, so calls can be chained.
+/// The functions throw setup_error for an invalid value and after start.
 class route_builder {
  public:
-  /// The routes with ids from `first` up to `last`; they have one pattern.
-  route_builder(http::router& of, std::size_t first, std::size_t last) noexcept
-      : router_(&of), first_(first), last_(last) {}
+  /// The routes with the IDs from `first` to `last - 1`, which have the same pattern.
+  route_builder(http::router& router, std::size_t first, std::size_t last) noexcept
+      : router_(&router), first_(first), last_(last) {}
 
-  /// For url_for, `routes` and the description. Unique; the routes of one resource share theirs.
+  /// Name of the route, for url_for, the verb `routes` and the OpenAPI operation ID. It must be unique; the routes of
+  /// one resource share a name.
   route_builder name(std::string text) const;
-  /// The most bytes of a body, in place of the app's `limits().body_bytes`: less, or more. A larger one gets 413; where
-  /// it says its length, before it is read.
+
+  // -- limits --
+
+  /// Maximum size of the body in bytes. Default: `limits().body_bytes` of the app, which may be smaller or larger. A
+  /// larger body gets 413, before it is read if the request has a Content-Length.
   route_builder limit_body(std::uint64_t bytes) const;
-  /// How long its handler may take, from the body's end until it returns; no limit is the default. A client whose
-  /// handler takes longer gets 503 and the connection ends. The handler itself goes on, for nothing can end a thread
-  /// that is in it; it may ask `winsvc::context(req).timed_out()` between two steps. A stream is written after the
-  /// handler, and has no limit.
+  /// Maximum size in bytes of each file of an upload (api/upload.hpp). A larger file gets 413. Default: the limit of
+  /// the body.
+  route_builder limit_file(std::uint64_t bytes) const;
+  /// Maximum duration of the handler, from the end of the request body until the handler returns; positive. After it,
+  /// the client gets 503 and the connection is closed. The handler keeps running, because a thread cannot be ended
+  /// safely; a long handler can check `winsvc::context(req).timed_out()` between two steps. A stream is not limited,
+  /// because it is written after the handler returns. Default: no limit.
   route_builder timeout(std::chrono::milliseconds limit) const;
 
-  /// The most bytes of each file of an upload (api/upload.hpp); a larger one gets 413. Default: that of the body.
-  route_builder limit_file(std::uint64_t bytes) const;
+  // -- description --
 
-  /// One line.
+  /// Summary in one line.
   route_builder summary(const std::string& text) const;
-  /// As much as there is to say; Markdown.
+  /// Description of any length, in Markdown.
   route_builder description(const std::string& text) const;
-  /// What it belongs to. Any number.
+  /// Adds a tag, which groups routes in the document.
   route_builder tag(const std::string& text) const;
+  /// Marks the route as deprecated.
   route_builder deprecated() const;
-  /// Not in the description.
+  /// Omits the route from the document.
   route_builder hidden() const;
 
-  /// What its handler reads from the query, spelled as it reads it (api/values.hpp): without a default it is required.
+  /// Documents a required query parameter of type T. Call it as the handler calls winsvc::query (api/values.hpp).
   template <class T>
-  route_builder query(const std::string& name, const std::string& about) const {
-    return add_query({name, about, route::kind_of_value<T>(), true, {}});
+  route_builder query(const std::string& name, const std::string& description) const {
+    return add_query({name, description, route::kind_of_value<T>(), true, {}});
   }
+  /// Documents an optional query parameter with a default.
   template <class T>
-  route_builder query(const std::string& name, const std::string& about, const T& otherwise) const {
+  route_builder query(const std::string& name, const std::string& description, const T& default_value) const {
     constexpr bool is_text = !std::is_arithmetic_v<T>;
     constexpr auto kind = is_text ? route::value_kind::text : route::kind_of_value<T>();
-    const std::string value = url_value(otherwise).text();
-    return add_query({name, about, kind, false, is_text ? strings::json_quoted(value) : value});
+    const std::string value = url_value(default_value).text();
+    return add_query({name, description, kind, false, is_text ? strings::json_quoted(value) : value});
   }
+  /// Documents an optional query parameter without a default.
   template <class T>
-  route_builder find_query(const std::string& name, const std::string& about) const {
-    return add_query({name, about, route::kind_of_value<T>(), false, {}});
+  route_builder find_query(const std::string& name, const std::string& description) const {
+    return add_query({name, description, route::kind_of_value<T>(), false, {}});
   }
 
-  /// The body of the request. A handler with body<T> is known to take JSON; others may say what they read.
-  route_builder takes(const std::string& about, const std::string& media_type = "application/json") const;
-  /// An answer. Those of winsvc's own (404, 422, ...) are described without it. `media_type`: default is what the
-  /// handler's type says.
-  route_builder returns(int status, const std::string& about, const std::string& media_type = std::string()) const;
-  /// The JSON Schema (2020-12) of the body that `takes` or `returns` named right before, as JSON or as its text. It is
-  /// written by hand: C++17 cannot ask a type for its members.
+  /// Documents the body of the request. Optional for a handler with body<T>, which always takes JSON.
+  route_builder takes(const std::string& description, const std::string& media_type = "application/json") const;
+  /// Documents a response with this status (100 to 599), once per status. The error responses of winsvc (404, 422 ...)
+  /// are documented without it. Default of `media_type`: the type that follows from the return type of the handler.
+  route_builder returns(int status, const std::string& description,
+                        const std::string& media_type = std::string()) const;
+  /// Sets the JSON Schema (2020-12) of a body, as JSON text. Call it directly after `takes` or `returns`. C++17 has no
+  /// reflection, so the schema cannot be derived from a type.
   route_builder schema_text(std::string_view text) const;
-  /// An example of it.
+  /// Sets an example of a body, as JSON text. Call it after `takes`, `returns` or `schema`.
   route_builder example_text(std::string_view text) const;
 #if WINSVC_JSON
+  /// Sets the JSON Schema of a body, as schema_text does.
   template <class T = winsvc::json, class Json = winsvc::json>
   route_builder schema(const T& value) const {
     return schema_text(http::text_of_json(Json(value)));
   }
+  /// Sets an example of a body, as example_text does.
   template <class T = winsvc::json, class Json = winsvc::json>
   route_builder example(const T& value) const {
     return example_text(http::text_of_json(Json(value)));
   }
 #endif
 
-  /// Of the routes of a resource, the one for this method. Throws setup_error where there is none.
-  [[nodiscard]] route_builder on(route::method verb) const;
+  /// The route of a resource for this method. Throws setup_error if the resource does not have the method.
+  [[nodiscard]] route_builder on(route::method method) const;
 
  private:
-  static constexpr int no_body = -1, request_body = 0;  // else the status of an answer
+  static constexpr int no_body = -1, request_body = 0;  // other values: the status of a response
 
   template <class F>
-  route_builder set(std::string_view what, F output, int code = no_body) const;
-  [[nodiscard]] route_builder add_query(route::query_metadata q) const;
-  [[nodiscard]] route::body_metadata& current_body(route::route_metadata& f, std::string_view what) const;
+  route_builder set(std::string_view function_name, F change, int body_status = no_body) const;
+  [[nodiscard]] route_builder add_query(route::query_metadata parameter) const;
+  [[nodiscard]] route::body_metadata& current_body(route::route_metadata& metadata,
+                                                   std::string_view function_name) const;
 
   http::router* router_;
   std::size_t first_, last_;
-  int current_body_status_ = no_body;
+  int current_body_status_ = no_body;  // the body that schema and example describe
 };
 
 }  // inline namespace WINSVC_ABI

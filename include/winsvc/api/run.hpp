@@ -1,8 +1,8 @@
-// From main to a verb: what WINSVC_MAIN calls, and what a main of your own may call instead.
+// Entry point: runs the verb on the command line. WINSVC_MAIN calls it; your own main can call it instead.
 //
 //   int main(int argc, char** argv) { return winsvc::run<App>(argc, argv); }
 //
-// The exit code: 0, 2 for a usage error, otherwise the system's code.
+// The exit code is 0 on success, 2 for a usage error, otherwise the error code of the system.
 #pragma once
 
 #include "winsvc/api/app.hpp"
@@ -17,17 +17,17 @@ namespace host {
 
 }  // namespace host
 
-/// Runs the verb that the command line asks for, with an App that is a type.
+/// Runs the verb on the command line with an App that is a type, and returns the exit code.
 template <class App>
 int run(int argc, char** argv) {
   return host::run_program(host::app_of_type<App>(), argc, argv);
 }
-/// The same with an App that is a function or a global callable object.
+/// Runs the verb with an App that is a function or a global callable object.
 template <auto& App>
 int run(int argc, char** argv) {
   return host::run_program(host::app_of_callable(App), argc, argv);
 }
-/// The same with any callable, a lambda that captures local objects too. It is called during `run` only.
+/// Runs the verb with any callable object, also a lambda with captures. It is called only during `run`.
 template <class App>
 int run(int argc, char** argv, App&& app) {
   return host::run_program(host::app_of_callable(app), argc, argv);

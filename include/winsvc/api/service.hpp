@@ -1,5 +1,4 @@
-// What App receives: the description of a service. App says what there is; nothing happens until a verb makes it
-// happen.
+// The service: names, settings, routes, hooks, limits. An app receives it and describes the service with it.
 //
 //   void App(winsvc::service& svc) {
 //     svc.name("hello").display_name("Hello service").listen("127.0.0.1", 5001);
@@ -8,7 +7,8 @@
 //     svc.worker("poller", [](winsvc::stop_token stop) { while (!stop.wait_for(5s)) poll(); });
 //   }
 //
-// App runs for every verb, `help` included: what takes time or can fail belongs in `on_start`.
+// The app only describes: no port is opened and no hook runs until a verb starts the service. The app runs for each
+// verb, `help` included, so code that takes time or can fail belongs in `on_start`.
 #pragma once
 
 #include <algorithm>
@@ -48,70 +48,82 @@ namespace host {
 struct service_definition;
 }
 
+/// The description of a service. Call its functions in the app. The functions that change the description throw
+/// setup_error for a mistake, for example two identical routes, and after the service has started.
 class service : public http::route_registrar<service> {
  public:
   explicit service(host::service_definition& plan);
   service(const service&) = delete;
   service& operator=(const service&) = delete;
 
-  // -- identity, and what to install --
+  // -- identity and installation --
 
-  /// The name the SCM knows, 1 to 256 characters without slashes; also of the data folder and the event source.
-  /// Default: the executable's name.
+  /// Name of the service in the SCM, 1 to 256 characters, no slashes (Win32: CreateServiceW). The data folder and the
+  /// event source have the same name. Default: the name of the executable. Call it before the first `setting`.
   service& name(std::string text);
-  /// What the Services window shows. Default: the name.
+  /// Name in the Services window. Default: the name.
   service& display_name(std::string text);
+  /// Description in the Services window. Default: none.
   service& description(std::string text);
-  /// The app's own version, for the `version` verb.
+  /// Version of the app, shown by the verb `version`. Default: none.
   service& version(std::string text);
-  /// Which instance this is (`--instance blue`), or "". The SCM's name of one is `name$instance`.
+  /// The instance of this run (`--instance blue`); empty for the only or first instance. The SCM knows an instance as
+  /// `name$instance`.
   [[nodiscard]] std::string instance() const;
 
-  /// When the system starts it. Default: automatic.
+  /// When the SCM starts the service. Default: automatic.
   service& startup(winsvc::startup when);
-  /// Whom it runs as: `virtual`, `system`, `local-service`, `network-service`, `DOMAIN\name`. Default: virtual, an
-  /// account of the service's own without a password. A password is asked for at install.
+  /// Account of the service: `virtual`, `system`, `local-service`, `network-service` or `DOMAIN\name`. Default:
+  /// virtual, an account that belongs to this service only and has no password. For an account with a password, the
+  /// verb `install` asks for the password.
   service& account(std::string text);
-  /// What has to run before it: service names, groups with a '+' before them. Default: nothing.
+  /// Services that the SCM starts before this service. A name that starts with '+' is a load-order group.
+  /// Default: none.
   service& depends_on(std::vector<std::string> services);
-  /// What the SCM does after a failure, one action a failure, the last one for all that follow; after `reset` without
-  /// a failure the first again. Default: restart after 5 s, 30 s, 2 min; 1 day. An empty list: nothing.
+  /// Actions of the SCM after a failure: the first action after the first failure, the second after the second, the
+  /// last after each further failure. After `reset` without a failure, the count starts again. Default: restart after
+  /// 5 s, 30 s and 2 min; reset after 1 day. An empty list: no action. Source: Win32, SERVICE_FAILURE_ACTIONSW.
   service& recovery(std::vector<recovery_action> actions, std::chrono::seconds reset = std::chrono::hours(24));
-  /// Takes PRESHUTDOWN in the place of SHUTDOWN: the machine waits this long for the service before it shuts down.
-  /// Default: SHUTDOWN, for which the system leaves some 5 s.
+  /// Accepts PRESHUTDOWN instead of SHUTDOWN: before it shuts down, Windows waits up to `limit` (at most 1 day) for the
+  /// service. Default: SHUTDOWN, which leaves about 5 s. Source: Win32, SERVICE_PRESHUTDOWN_INFO.
   service& preshutdown(std::chrono::milliseconds limit);
-  /// Privileges its process keeps beside SeChangeNotifyPrivilege ("SeImpersonatePrivilege", ...). The SCM takes all
-  /// others out of its token; one that its account has not makes the start fail.
+  /// Privileges that the process keeps in addition to SeChangeNotifyPrivilege, for example "SeImpersonatePrivilege".
+  /// The SCM removes all other privileges from the token. A privilege that the account does not have makes the start
+  /// fail. Default: no additional privileges. Source: Win32, SERVICE_REQUIRED_PRIVILEGES_INFOW.
   service& privileges(std::vector<std::string> names);
 
-  // -- listening --
+  // -- listener --
 
-  /// Default: 127.0.0.1:8080. Port 0 picks a free one, which `status` shows. The command line has the last word
-  /// (`--host`, `--port`). "0.0.0.0" listens on all IPv4 addresses, "::" on all.
+  /// Address and port to listen on. Default: 127.0.0.1 and 8080. `--host` and `--port` override them. Port 0 selects a
+  /// free port, which the verb `status` shows. "0.0.0.0" listens on all IPv4 addresses, "::" on all addresses.
   service& listen(std::string host, std::uint16_t port);
-  /// HTTPS, and no plain HTTP, with a certificate and its key: PEM files, relative to the executable's folder. They are
-  /// read at start, which fails when they cannot be used, and again at `reload`. See server/tls.hpp.
+  /// Serves HTTPS instead of HTTP (server/tls.hpp). `certificate` and `key` are PEM files; a relative path starts at
+  /// the folder of the executable. The files are read at start and again at each reload. If they are invalid, the start
+  /// fails, and a reload keeps the previous certificate.
   template <bool Built = http::has_tls>
   service& tls(std::string certificate, std::string key, tls_options options = {}) {
     static_assert(Built,
-                  "winsvc: tls needs cpp-httplib built with a TLS library: compile with -DCPPHTTPLIB_OPENSSL_SUPPORT "
-                  "and link -lssl -lcrypto");
+                  "winsvc: tls() requires cpp-httplib with a TLS library: compile with -DCPPHTTPLIB_OPENSSL_SUPPORT "
+                  "and link with -lssl -lcrypto");
     set_tls({std::move(certificate), std::move(key), std::move(options.client_authorities)});
     return *this;
   }
-  /// Sizes and time-outs of the wire, each with its default in wire/limits.hpp.
+  /// Limits and timeouts of connections and requests; wire/limits.hpp has the defaults. Change them in the app.
   [[nodiscard]] wire::limits& limits() noexcept;
 
-  // -- routes: see api/group.hpp for all of them, route/pattern.hpp for patterns, api/handler.hpp for handlers --
+  // -- routes: api/group.hpp has get, post, group ...; route/pattern.hpp has patterns, api/handler.hpp handlers --
 
-  /// What an answer of winsvc's own with this status looks like (404, 405, 413, 500, `abort`...).
+  /// Sets the handler for error responses that winsvc generates with this status: 404, 405, 413, 500, `abort` ... It
+  /// does not run for a status that a handler returns. It runs on the thread of the request (api/error_handlers.hpp).
   service& on_error(int status, http::error_handler page, source_location location = source_location::current());
-  /// 404, said your way.
+  /// Short form of `on_error(404, page)`.
   service& not_found(http::error_handler page, source_location location = source_location::current()) {
     return on_error(404, std::move(page), location);
   }
-  /// What becomes of an exception of this type that leaves a handler or a middleware: `f(const E&)`, which returns what
-  /// a handler may return, or `f(const E&, const request&, response&)`. It is not logged then. The first that fits.
+  /// Handles exceptions of type E that leave a handler or a middleware. `f` is `f(const E&)`, which returns a value as
+  /// a handler does (void: status 500), or `f(const E&, const request&, response&)`. The first registered function
+  /// whose type matches runs, on the thread of the request, and the exception is not logged. Without a match, the
+  /// exception is logged and the response is 500.
   template <class E, class F>
   service& on_exception(F f) {
     check_not_frozen("on_exception");
@@ -119,50 +131,56 @@ class service : public http::route_registrar<service> {
     return *this;
   }
 
-  /// Answers GET at this path with the OpenAPI 3.1 document of the routes (addons/openapi.hpp), with the middleware that
-  /// was added before. Default: there is none.
+  /// Serves the OpenAPI 3.1 document of the routes at this path (addons/openapi.hpp). The middleware that was added
+  /// before applies. Default: no document.
   service& openapi(std::string_view path = "/openapi.json", source_location location = source_location::current());
-  /// Answers GET at this path with counts of requests in Prometheus' text format (addons/metrics.hpp), also while the
-  /// service is paused, with the middleware that was added before. Default: there is none, and nothing is counted.
+  /// Serves request counts and durations in the Prometheus text format at this path (addons/metrics.hpp), also while
+  /// the service is paused. The middleware that was added before applies. Default: no page and no counting.
   service& metrics(std::string_view path = "/metrics", source_location location = source_location::current());
-  /// A page of the service at this path: what it is doing now, its last five minutes, its slowest routes, its log, its
-  /// settings without secrets. It answers clients on this machine alone, by its own addresses and names, unless `guard`
-  /// decides who may see it: `svc.dashboard("/_service", winsvc::basic_auth("service", users))`. Default: there is
-  /// none.
-  service& dashboard(std::string_view path = "/_service", middleware guard = {}, source_location location = source_location::current());
-  /// Writes a line to the log for every request that was answered, or refused before it had a route: peer, id, method
-  /// and target, status, bytes, microseconds, the route's pattern. `debug` shows a shorter one in any case.
+  /// Serves a dashboard at this path: current requests, the last five minutes, the slowest routes, the log, and the
+  /// settings without secrets. `guard` controls access. Without `guard`, only clients on this machine have access, and
+  /// only through an address or a name of this machine. Default: no dashboard.
+  /// Example: `svc.dashboard("/_service", winsvc::basic_auth("service", users))`.
+  service& dashboard(std::string_view path = "/_service", middleware guard = {},
+                     source_location location = source_location::current());
+  /// Logs a line for each response, error responses included: client address, request ID, method and target, status,
+  /// bytes, microseconds, pattern of the route. Default: no access log. `debug` shows a shorter line in both cases.
   service& access_log();
 
   // -- settings --
 
-  /// A value that whoever runs the service may set: by `--set NAME=VALUE`, kept at install; by HELLO_NAME in the
-  /// environment; in the settings file, `hello.ini` beside the executable. `standard` is the default, and its type the
-  /// setting's, where none is named. What holds a value, and which rules can follow the help: api/setting.hpp. The
-  /// handle may be read at once, also here in App. A value that cannot be taken fails the start, with its place; at a
-  /// reload it leaves all as it was. `host`, `port`, `log_level` and
-  /// `log_format` are winsvc's own.
+  /// Declares a setting, a value that an operator can change. Its sources, the first has precedence:
+  ///
+  ///   command line    `--set NAME=VALUE`; `install` stores it
+  ///   environment     HELLO_NAME for the service `hello`
+  ///   settings file   `hello.ini` in the folder of the executable
+  ///   default         `standard`, which also determines the type unless T is given
+  ///
+  /// api/setting.hpp lists the types and the `options`. The returned handle can be read at once, also in the app, from
+  /// any thread. An invalid value makes the start fail, with its source in the message; at a reload it leaves all
+  /// settings unchanged. Throws setup_error for the names of the built-in settings: `host`, `port`, `log_level`,
+  /// `log_format`.
   template <class T = void, class Default, class... Options>
   winsvc::setting<host::setting_value<T, Default>> setting(host::setting_name_at name, Default standard,
                                                            std::string help = {}, const Options&... options) {
     check_not_frozen("setting");
     using value = host::setting_value<T, Default>;
-    auto one = host::make_setting<value>(std::move(name), value(std::move(standard)), std::move(help), options...);
-    declare(one);
-    return winsvc::setting<value>(std::move(one));
+    auto declared = host::make_setting<value>(std::move(name), value(std::move(standard)), std::move(help), options...);
+    declare(declared);
+    return winsvc::setting<value>(std::move(declared));
   }
 
-  /// Reloads when the settings file changes, as the verb `reload` does: the folder it is in is watched, by a thread.
-  /// All new values are good and taken, or none is; the log says which. A folder that cannot be watched is a warning.
-  /// Default: who changes the file says `reload`.
+  /// Reloads when the content of the settings file changes, as the verb `reload` does. A dedicated thread watches the
+  /// folder of the file. A reload applies all new values, or no value if one is invalid; the log has the result. If the
+  /// folder cannot be watched, the log has a warning. Default: only the verb `reload` reloads.
   service& reload_on_change();
 
-  // -- lifecycle: all hooks on one thread, which is none of the requests', one at a time --
+  // -- lifecycle: all hooks run on one thread, one after the other; this thread never serves requests --
 
-  /// Before the port is bound, in the order of registration. `f()` or `f(start_context&)`; what it returns, if
-  /// anything, is called at stop, in reverse order, as on_stop's are. An exception fails the start with its text, and
-  /// so does a hook that makes no progress for the start limit. `name`: what the log calls it; default: where it is
-  /// written.
+  /// Registers a start hook: `f()` or `f(start_context&)`. Start hooks run in the order of registration, before the
+  /// port is bound. A start hook may return a cleanup function; cleanup functions and stop hooks run at stop, in
+  /// reverse order. The start fails if a hook throws, or if it makes no progress for `start_limit`. `name` identifies
+  /// the hook in the log; default: its source location.
   template <class F>
   service& on_start(F f, source_location location = source_location::current()) {
     return on_start(std::string(), std::move(f), location);
@@ -173,11 +191,11 @@ class service : public http::route_registrar<service> {
     add_hook({host::start_callback(std::move(f)), {std::move(name), location, {}}});
     return *this;
   }
-  /// After the last request was answered, in reverse order of registration, among what on_start hooks returned; only
-  /// when all hooks registered before it have started. `f()` or `f(stop_context&)`. An exception is logged, and the
-  /// other hooks still run; a hook that makes no progress for the stop limit is named in the log and given up, and the
-  /// process ends. Not run when a handler or worker did not return in time, because it may still use what the hook
-  /// would close.
+  /// Registers a stop hook: `f()` or `f(stop_context&)`. Stop hooks and cleanup functions run in reverse order of
+  /// registration, after the last request is complete. A stop hook runs only if all start hooks registered before it
+  /// have succeeded. An exception is logged, and the other hooks still run. If a hook makes no progress for
+  /// `stop_limit`, the log names it and the process ends. If a handler or a worker does not return in time, no stop
+  /// hook runs, because that thread may still use the objects that a hook would close.
   template <class F>
   service& on_stop(F f, source_location location = source_location::current()) {
     return on_stop(std::string(), std::move(f), location);
@@ -186,87 +204,97 @@ class service : public http::route_registrar<service> {
   service& on_stop(std::string name, F f, source_location location = source_location::current()) {
     check_not_frozen("on_stop");
     static_assert(host::is_stop_callback<F>,
-                  "winsvc: on_stop takes a callable without arguments, or with winsvc::stop_context&");
+                  "winsvc: an on_stop hook must be callable without arguments or with winsvc::stop_context&");
     add_hook({{}, {std::move(name), location, host::stop_callback(std::move(f))}});
     return *this;
   }
-  /// Pause and continue, accepted when either is hooked. While it is paused the listener stays and requests get 503
-  /// with Retry-After (`/livez` still answers); workers go on. Paused is reported when all pause hooks have returned.
-  /// When one throws the service goes on running (or stays paused); hooks that had run before it are not called back.
+  /// Registers a pause hook: `f()` or `f(stop_context&)`. The service accepts pause and continue if it has a pause hook
+  /// or a continue hook. While it is paused, the listener stays open, requests get 503 with Retry-After, `/livez` still
+  /// responds, and workers keep running. PAUSED is reported after all pause hooks have returned. If a hook throws, the
+  /// service keeps running; the hooks that ran before are not reverted.
   template <class F>
   service& on_pause(F f, source_location location = source_location::current()) {
     return add(hook_list::on_pause, "on_pause", std::move(f), location);
   }
+  /// Registers a continue hook: `f()` or `f(stop_context&)`. If a hook throws, the service stays paused.
   template <class F>
   service& on_continue(F f, source_location location = source_location::current()) {
     return add(hook_list::on_continue, "on_continue", std::move(f), location);
   }
-  /// PARAMCHANGE (`reload`): read what has changed. An exception is logged; the service goes on as it was.
+  /// Registers a reload hook: `f()` or `f(stop_context&)`. It runs at a reload (PARAMCHANGE), after the settings file
+  /// was applied and before the certificate is read. An exception is logged and ends the reload; the service continues.
   template <class F>
   service& on_reload(F f, source_location location = source_location::current()) {
     return add(hook_list::on_reload, "on_reload", std::move(f), location);
   }
-  /// The machine's clock was set.
+  /// Registers a hook for changes of the system clock (TIMECHANGE): `f()` or `f(stop_context&)`.
   template <class F>
   service& on_time_change(F f, source_location location = source_location::current()) {
     return add(hook_list::on_time_change, "on_time_change", std::move(f), location);
   }
-  /// A control of your own, 128 to 255 (`control 200`). `f()` or `f(code)`; it returns a Win32 code for the sender, or
-  /// nothing, which is 0. The sender gets it when it comes within 500 ms, and 997 (still at work) otherwise, because
-  /// the SCM serves no one else meanwhile; 1064 when the hook throws.
+  /// Registers the hook for a custom control, 128 to 255 (verb: `control 200`): `f()` or `f(std::uint32_t code)`. It
+  /// returns void (0) or a Win32 error code for the sender. The sender receives the code if the hook returns within
+  /// 500 ms, otherwise 997 (ERROR_IO_PENDING), because the SCM handles no other control during that time. If the hook
+  /// throws, the sender receives 1064 (ERROR_EXCEPTION_IN_SERVICE). Source: Win32, ControlService.
   template <class F>
   service& on_control(std::uint32_t code, F f, source_location location = source_location::current()) {
-    auto made = host::control_callback(std::move(f));
-    add_control({code, location, std::move(made)});
+    auto callback = host::control_callback(std::move(f));
+    add_control({code, location, std::move(callback)});
     return *this;
   }
-  /// Somebody logged on, locked the screen, ...
-  service& on_session_change(std::function<void(const session_change&)> f, source_location location = source_location::current());
-  /// The machine suspends or resumes, its battery changed, ...
+  /// Registers a hook for session changes: logon, logoff, lock, unlock ... Source: Win32, WM_WTSSESSION_CHANGE.
+  service& on_session_change(std::function<void(const session_change&)> f,
+                             source_location location = source_location::current());
+  /// Registers a hook for power events: suspend, resume, battery ... Source: Win32, WM_POWERBROADCAST.
   service& on_power(std::function<void(const power_event&)> f, source_location location = source_location::current());
 
-  /// How long a start hook may make no progress, up to a day. Default: 30 s.
+  /// Time that a start hook may take without progress, at most 1 day. Default: 30 s.
   service& start_limit(std::chrono::milliseconds limit);
-  /// How long a stop waits for requests in flight, and for a hook that makes no progress, up to a day. Default: 20 s;
-  /// 3 s when the machine shuts down, which waits no longer.
+  /// Time that a stop waits for requests in flight, and time that a hook may take without progress, at most 1 day.
+  /// Default: 20 s; at most 3 s when Windows shuts down.
   service& stop_limit(std::chrono::milliseconds limit);
 
-  /// A thread of its own from RUNNING to the end of the drain: owned, and joined before the stop hooks run. An
-  /// exception that escapes it stops the service as failed, with its text.
-  service& worker(std::string name, std::function<void(stop_token)> body, source_location location = source_location::current());
+  /// Registers a worker, a function with its own thread. The thread starts when the service is RUNNING; at stop the
+  /// token is signaled, and the thread is joined before the stop hooks run. An exception that leaves `body` stops the
+  /// service as failed, with its message. `name` must be unique.
+  service& worker(std::string name, std::function<void(stop_token)> body,
+                  source_location location = source_location::current());
 
   // -- health --
 
-  /// Is the service ready for work? Asked, on a request's thread, whenever `/readyz` is; false or an exception makes
-  /// it 503.
+  /// Registers a readiness check. `is_ready` runs for each request to `/readyz`, on the thread of that request. If it
+  /// returns false or throws, the response is 503.
   service& ready(std::string name, std::function<bool()> is_ready);
-  /// Where liveness and readiness are asked. Default: /livez, /readyz; empty switches one off.
+  /// Paths of the liveness check and the readiness check. Default: /livez and /readyz. An empty path disables a check.
   service& health_paths(std::string live, std::string ready, source_location location = source_location::current());
 
-  /// Where the service keeps its data: `%ProgramData%\<name>`, which its own account and administrators may change;
-  /// `$XDG_STATE_HOME/<name>` elsewhere. It is made here where it is not there yet, so ask in a hook or a handler; the
-  /// verbs only describe the app. Throws std::runtime_error where it cannot be made.
+  // -- data and log --
+
+  /// Path of the data folder, which is created if necessary: `%ProgramData%\<name>`, writable by the account of the
+  /// service and by administrators; on other systems `$XDG_STATE_HOME/<name>`. Call it in a hook or a handler, because
+  /// the app also runs for verbs. Throws std::runtime_error if the folder cannot be created.
   [[nodiscard]] std::string data_folder() const;
-  /// The service's log: a file as a service, the terminal in debug.
+  /// The log of the service: a file under the SCM, the terminal in `debug`. Use it from any thread.
   [[nodiscard]] logger& log() noexcept;
-  /// How the log file looks (text or JSON lines), when it is set aside (10 MiB, and by day where asked), how many are
-  /// kept (5). In App.
+  /// Options of the log file: format (text or JSON lines), rotation (at 10 MiB; daily if enabled), number of files (5).
+  /// Change them in the app.
   [[nodiscard]] log_file_options& log_file() noexcept;
-  /// Lines of this level and above go to the Windows event log as well, with the IDs 10 (error), 11 (warning) and 12;
-  /// not in debug. What it says at its turns (started, stopped, failed...) stands there in any case.
+  /// Writes log lines of this level and above to the Windows event log as well, with the event IDs 10 (error),
+  /// 11 (warning) and 12 (other levels); not in `debug`. Lifecycle events (started, stopped, failed ...) are always
+  /// written.
   service& log_to_event_log(log_level min_level = log_level::warn);
-  /// Hands the log to a sink of your own as well. It is called by one thread, which is none of the requests'; what
-  /// comes faster than it can take is dropped, counted, and told of in a line.
+  /// Adds a custom log sink. One thread calls it, which never serves requests. Lines that do not fit into its queue are
+  /// dropped and counted, and the log reports their number.
   service& log_to(std::shared_ptr<log_sink> sink);
 
  private:
   enum class hook_list { on_pause, on_continue, on_reload, on_time_change };
 
   template <class F>
-  service& add(hook_list list, const char* what, F f, source_location location) {
-    check_not_frozen(what);
+  service& add(hook_list list, const char* function_name, F f, source_location location) {
+    check_not_frozen(function_name);
     static_assert(host::is_stop_callback<F>,
-                  "winsvc: this hook takes a callable without arguments, or with winsvc::stop_context&");
+                  "winsvc: this hook must be callable without arguments or with winsvc::stop_context&");
     add_named(list, {{}, location, host::stop_callback(std::move(f))});
     return *this;
   }
@@ -276,7 +304,7 @@ class service : public http::route_registrar<service> {
   void declare(std::shared_ptr<model::setting_base> setting);
   void add_control(host::control_hook h);
   void set_tls(http::tls_files files);
-  void check_not_frozen(std::string_view what) const;
+  void check_not_frozen(std::string_view function_name) const;
   host::service_definition& plan_;
 };
 

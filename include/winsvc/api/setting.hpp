@@ -1,10 +1,14 @@
-// A setting of the app's, as App declares it and handlers read it.
+// Setting handle: reads a setting of the app. Also the options of a declaration: range, rule, enum names, secret.
 //
-//   auto greeting = svc.setting("greeting", "hello", "what to say");
-//   auto packers = svc.setting<int>("packers", 4, "threads that pack", winsvc::between(1, 64), winsvc::at_start);
+//   auto greeting = svc.setting("greeting", "hello", "text of the response");
+//   auto packers = svc.setting<int>("packers", 4, "packing threads", winsvc::between(1, 64), winsvc::at_start);
 //   svc.get("/", [greeting] { return *greeting; });
 //
-// The handle is small; copy it. `*handle` is the value of now: a reload changes it under a handler that reads twice.
+// A handle is small; copy it. `*handle` returns the current value. A reload can change it at any time, so a handler
+// that needs a consistent value reads it once.
+//
+// Types: bool, integers, double, std::string, std::chrono durations of milliseconds or longer units, byte_size,
+// file_path, std::vector<std::string>, and with enum_names any type with operator==.
 #pragma once
 
 #include <cstddef>
@@ -23,75 +27,79 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+/// A handle to a setting of type T. `service::setting` returns it.
 template <class T>
 class setting {
  public:
-  explicit setting(std::shared_ptr<const model::typed_setting<T>> of) noexcept : setting_(std::move(of)) {}
-  /// The value, from any thread.
+  explicit setting(std::shared_ptr<const model::typed_setting<T>> typed) noexcept : setting_(std::move(typed)) {}
+  /// The current value. Thread-safe.
   [[nodiscard]] T operator*() const { return setting_->get(); }
 
  private:
   std::shared_ptr<const model::typed_setting<T>> setting_;
 };
 
-// What else there is to say of a setting, behind its help, in any order:
+// Options of `service::setting`, after the help text, in any order:
 
-/// Both ends belong to it: `between(1, 64)`, `between(1s, 5min)`.
+/// A range that includes both limits: `between(1, 64)`, `between(1s, 5min)`.
 template <class A, class B>
 struct between {
   A lower;
   B upper;
-  constexpr between(A a, B b) : lower(std::move(a)), upper(std::move(b)) {}
+  constexpr between(A lower_limit, B upper_limit) : lower(std::move(lower_limit)), upper(std::move(upper_limit)) {}
 };
-/// Any other rule: `satisfies([](const std::string& s) { return s.size() == 8; }, "have eight letters")`.
+/// A custom rule: `satisfies([](const std::string& s) { return s.size() == 8; }, "have eight letters")`. The text
+/// completes the sentence "the setting must ...". The predicate must be thread-safe.
 template <class F>
 struct satisfies {
   F predicate;
   std::string requirement;
   satisfies(F f, std::string text) : predicate(std::move(f)), requirement(std::move(text)) {}
 };
-/// One of several, by name: `enum_names<mode>{{"fast", mode::fast}, {"safe", mode::safe}}`. Needed for an enumeration.
+/// The allowed values by name: `enum_names<mode>{{"fast", mode::fast}, {"safe", mode::safe}}`. Required for an
+/// enumeration.
 template <class T>
 struct enum_names {
   std::vector<std::pair<std::string, T>> values;
-  enum_names(std::initializer_list<std::pair<std::string, T>> these) : values(these) {}
+  enum_names(std::initializer_list<std::pair<std::string, T>> names) : values(names) {}
 };
-/// Shown as stars wherever settings are shown, named in the log without its value, and not taken from a command line,
-/// which every user of the machine can read.
+/// Marks a secret. Its value is shown as stars, the log contains only its name, and the command line does not accept
+/// it, because each user of the machine can read command lines.
 struct secret_setting {};
 inline constexpr secret_setting secret{};
-/// A change in the file holds from the next start on: a reload says so, and leaves it.
+/// Marks a setting whose value changes only at the next start. A reload keeps the current value and logs this.
 struct start_setting {};
 inline constexpr start_setting at_start{};
 
 namespace host {
 
-/// The name of a setting, and where it was written.
+/// The name of a setting and the source location of its declaration.
 struct setting_name_at {
   std::string name;
   source_location location;
   template <class Text, class = std::enable_if_t<std::is_convertible_v<Text, std::string>>>
-  setting_name_at(Text&& text, source_location here = source_location::current()) : name(std::forward<Text>(text)), location(here) {}
+  setting_name_at(Text&& text, source_location declared_at = source_location::current())
+      : name(std::forward<Text>(text)), location(declared_at) {}
 };
 
-/// What a setting holds whose default is a D: text for what is given as a literal.
+/// The type of a setting with a default of type D: T if it is given, std::string for a string literal, otherwise D.
 template <class T, class D>
 using setting_value = std::conditional_t<
     !std::is_void_v<T>, T,
-    std::conditional_t<std::is_convertible_v<D, std::string> && !std::is_same_v<std::decay_t<D>, file_path>, std::string,
-                       std::decay_t<D>>>;
+    std::conditional_t<std::is_convertible_v<D, std::string> && !std::is_same_v<std::decay_t<D>, file_path>,
+                       std::string, std::decay_t<D>>>;
 
 template <class T, class A, class B>
 void apply_option(model::typed_setting<T>& setting, const between<A, B>& range) {
   const T lower(range.lower), upper(range.upper);
   if constexpr (std::is_arithmetic_v<T> && std::is_arithmetic_v<A> && std::is_arithmetic_v<B>) {
     if (static_cast<A>(lower) != range.lower || static_cast<B>(upper) != range.upper)
-      throw setup_error("setting '" + setting.name() + "': an end of between() is beyond what it can hold");
+      throw setup_error("setting '" + setting.name() + "': a limit of between() is out of range for its type");
   }
   const auto text = [](const T& v) { return model::setting_type<T>::text(v); };
   setting.range = "from " + text(lower) + " to " + text(upper);
   setting.rules.push_back({[lower, upper](const T& v) { return !(v < lower) && !(upper < v); },
-                       "lie between " + text(lower) + " and " + text(upper)});
+                           "lie between " + text(lower) + " and " + text(upper)});
 }
 template <class T, class F>
 void apply_option(model::typed_setting<T>& setting, const satisfies<F>& rule) {
@@ -116,20 +124,23 @@ template <class T>
 inline constexpr bool is_enum_names_of<T, enum_names<T>> = true;
 
 template <class T, class... Options>
-std::shared_ptr<model::typed_setting<T>> make_setting(setting_name_at words, T standard, std::string help,
+std::shared_ptr<model::typed_setting<T>> make_setting(setting_name_at name, T standard, std::string help,
                                                       const Options&... options) {
   static_assert(model::setting_type<T>::is_supported || (is_enum_names_of<T, Options> || ...),
-                "winsvc: a setting holds bool, a whole number, double, std::string, a std::chrono duration of milliseconds or "
-                "longer, byte_size, file_path, std::vector<std::string>, or with winsvc::enum_names any type that has ==");
-  auto one = std::make_shared<model::typed_setting<T>>(std::move(words.name), std::move(standard), std::move(help));
-  one->location = words.location;
-  (apply_option(*one, options), ...);
-  if (!one->has_text_form(one->get()))
-    throw setup_error("setting '" + one->name() + "' (" + words.location.to_string() + "): its default cannot be written" +
-                      (one->enum_names.empty() ? ", and so not be set" : ": it has no name among its names"));
-  if (const auto why = one->validate(one->get()))
-    throw setup_error("setting '" + one->name() + "' (" + words.location.to_string() + "): its default " + *why);
-  return one;
+                "winsvc: the type of a setting must be bool, an integer, double, std::string, a std::chrono duration "
+                "of milliseconds or a longer unit, byte_size, file_path, std::vector<std::string>, or, with "
+                "winsvc::enum_names, any type with operator==");
+  auto setting = std::make_shared<model::typed_setting<T>>(std::move(name.name), std::move(standard), std::move(help));
+  setting->location = name.location;
+  (apply_option(*setting, options), ...);
+  const auto reject_default = [&](const std::string& reason) {
+    throw setup_error("setting '" + setting->name() + "' (" + name.location.to_string() + "): its default " + reason);
+  };
+  if (!setting->has_text_form(setting->get()))
+    reject_default(setting->enum_names.empty() ? "has no text form, so it cannot be set"
+                                               : "is not one of its enum_names");
+  if (const auto reason = setting->validate(setting->get())) reject_default(*reason);
+  return setting;
 }
 
 }  // namespace host

@@ -1,4 +1,4 @@
-// An answer that is written while it is made: a stream of bytes, and server-sent events over one.
+// Streams: responses that are written while the client reads, as bytes or as server-sent events.
 //
 //   svc.get("/numbers", [] {
 //     return winsvc::reply::stream("text/plain", [](winsvc::stream& out) {
@@ -11,9 +11,9 @@
 //     });
 //   });
 //
-// Both have a thread to themselves while they last, none of those that serve. `wait_for` ends early, and says so, when the client has left and
-// when the service stops: return then.
-// Source of the events' form: the HTML standard, section "Server-sent events".
+// A stream occupies a thread until its function returns; `limits().threads` does not count this thread. `wait_for`
+// returns false early when the client has disconnected or the service stops; return then.
+// Source: WHATWG HTML standard, section "Server-sent events".
 #pragma once
 
 #include <algorithm>
@@ -33,16 +33,18 @@ namespace http {
 struct exchange;
 }
 
-/// Used on the thread that writes the answer.
+/// A response body that the app writes. Use it only on the thread that runs the function.
 class stream {
  public:
   stream(httplib::DataSink& sink, http::exchange& exchange) noexcept : sink_(sink), exchange_(exchange) {}
 
-  /// False when the client is gone: there is nobody to write for.
+  /// Sends bytes. Waits while the client does not read, at most `limits().write_timeout`. Returns false if the client
+  /// has disconnected.
   bool write(std::string_view bytes);
-  /// Waits that long. False at once when the client has left or the service stops: then a last word may still be sent.
-  bool wait_for(std::chrono::milliseconds how_long);
-  /// Is there a reason to go on: a client, and a service that does not stop?
+  /// Waits for `duration` and returns true. Returns false at once if the client has disconnected, or if the service
+  /// stops; when the service stops, a final write is still possible.
+  bool wait_for(std::chrono::milliseconds duration);
+  /// True until the client has disconnected or the service stops.
   [[nodiscard]] bool is_open() const noexcept;
 
  private:
@@ -51,26 +53,30 @@ class stream {
   bool open_ = true;
 };
 
-/// Server-sent events: what an EventSource in a page reads.
+/// Server-sent events, which the class EventSource of a browser receives. Use it only on the thread that runs the
+/// function.
 class event_stream {
  public:
-  explicit event_stream(stream& out, std::string last_event_id) : out_(out), last_id_(std::move(last_event_id)) {}
+  explicit event_stream(stream& out, std::string last_event_id) : out_(out), last_event_id_(std::move(last_event_id)) {}
 
-  /// One event. `name`: its type, default "message"; `id`: what the client sends as Last-Event-ID when it comes back.
+  /// Sends an event. `name` is its type; default: "message". The client sends `id` as Last-Event-ID when it reconnects.
+  /// Returns false if the client has disconnected.
   bool send(std::string_view data, std::string_view name = {}, std::string_view id = {});
-  /// How long the client waits before it comes back after the connection was lost.
+  /// Sets the time that the client waits before it reconnects. Returns false if the client has disconnected.
   bool retry_after(std::chrono::milliseconds pause) {
     return out_.write("retry: " + std::to_string(pause.count()) + "\n\n");
   }
-  /// As stream's. A comment goes out every 15 s, so that proxies and vanished clients are not waited for.
-  bool wait_for(std::chrono::milliseconds how_long);
+  /// Waits as stream::wait_for does. Sends a comment every 15 s, so that proxies keep the connection open and a client
+  /// that has disconnected is detected.
+  bool wait_for(std::chrono::milliseconds duration);
+  /// True until the client has disconnected or the service stops.
   [[nodiscard]] bool is_open() const noexcept { return out_.is_open(); }
-  /// Of the last event that the client got before it came back; "" at first.
-  [[nodiscard]] const std::string& last_event_id() const noexcept { return last_id_; }
+  /// ID of the last event that the client received before it reconnected; empty on the first connection.
+  [[nodiscard]] const std::string& last_event_id() const noexcept { return last_event_id_; }
 
  private:
   stream& out_;
-  std::string last_id_;
+  std::string last_event_id_;
 };
 
 }  // inline namespace WINSVC_ABI
@@ -84,7 +90,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE bool event_stream::send(std::string_view data, std::string_view name, std::string_view id) {
-  const auto format_single_line = [](std::string_view field, std::string_view value) {
+  const auto single_line_field = [](std::string_view field, std::string_view value) {
     std::string line(field);
     for (const char c : value) {
       if (c != '\n' && c != '\r' && c != '\0') line += c;
@@ -92,9 +98,9 @@ WINSVC_INLINE bool event_stream::send(std::string_view data, std::string_view na
     return line + '\n';
   };
   std::string text;
-  if (!id.empty()) text += format_single_line("id: ", id);
-  if (!name.empty()) text += format_single_line("event: ", name);
-  for (;;) {  // each line of the data is a field; \n, \r and \r\n all end one
+  if (!id.empty()) text += single_line_field("id: ", id);
+  if (!name.empty()) text += single_line_field("event: ", name);
+  for (;;) {  // each line of the data is a separate field; \n, \r and \r\n end a line
     const auto end = data.find_first_of("\r\n");
     text += "data: " + std::string(data.substr(0, end)) + '\n';
     if (end == data.npos) break;
@@ -103,12 +109,12 @@ WINSVC_INLINE bool event_stream::send(std::string_view data, std::string_view na
   return out_.write(text + '\n');
 }
 
-WINSVC_INLINE bool event_stream::wait_for(std::chrono::milliseconds how_long) {
-  constexpr std::chrono::milliseconds quiet_for{15'000};
-  for (; how_long > quiet_for; how_long -= quiet_for) {
-    if (!out_.wait_for(quiet_for) || !out_.write(": still here\n\n")) return false;
+WINSVC_INLINE bool event_stream::wait_for(std::chrono::milliseconds duration) {
+  constexpr std::chrono::milliseconds comment_interval{15'000};
+  for (; duration > comment_interval; duration -= comment_interval) {
+    if (!out_.wait_for(comment_interval) || !out_.write(": keep-alive\n\n")) return false;
   }
-  return out_.wait_for(how_long);
+  return out_.wait_for(duration);
 }
 
 }  // inline namespace WINSVC_ABI

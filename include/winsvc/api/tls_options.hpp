@@ -1,4 +1,8 @@
-// The options of HTTPS: `svc.tls(certificate, key, options)`.
+// TLS options: client certificates.
+//
+//   winsvc::tls_options options;
+//   options.client_authorities = "clients.pem";
+//   svc.tls("cert.pem", "key.pem", options);
 #pragma once
 
 #include <string>
@@ -8,21 +12,24 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+/// Options of `service::tls`.
 struct tls_options {
-  /// Certificates of authorities, in one file: clients must bring a certificate that one of them has signed. Empty:
-  /// clients bring none.
+  /// PEM file with the certificates of certificate authorities; a relative path starts at the folder of the executable.
+  /// A client must present a certificate that one of them has signed. Default: empty, no client certificate is
+  /// requested.
   std::string client_authorities;
 };
 
 namespace http {
 
+/// True if cpp-httplib is compiled with a TLS library.
 #if WINSVC_TLS
 inline constexpr bool has_tls = true;
 #else
 inline constexpr bool has_tls = false;
 #endif
 
-/// Where a service's certificate is: PEM files, their paths absolute.
+/// PEM files of a service, as absolute paths.
 struct tls_files {
   std::string certificate, key, client_authorities;
 };

@@ -1,22 +1,25 @@
-// Files that a request brings, on disk before the handler runs and never in memory whole, however large they are.
+// Uploads: request bodies that are written to files while they arrive, so that large files do not occupy memory.
 //
 //   svc.post("/photos", [folder](winsvc::upload form) {
-//     auto& photo = form.file("photo");                       // 400 "the file 'photo' is missing"
-//     photo.save_to(folder + "/" + photo.file_name());        // what nobody saves is removed
+//     auto& photo = form.file("photo");                       // 400 "the file 'photo' is missing ..."
+//     photo.save_to(folder + "/" + photo.file_name());        // files that are not saved are removed
 //     return winsvc::reply::redirect("/photos", 303);
 //   }).limit_body(200 << 20).limit_file(50 << 20);
-//   svc.put("/backups/{name}", [](std::string name, winsvc::upload sent) { sent.body().save_to(...); });
+//   svc.put("/backups/{name}", [](std::string name, winsvc::upload backup) { backup.body().save_to(...); });
 //
-// A handler that takes `winsvc::upload` gets the parts of a form (multipart/form-data) that are files as files, and a
-// body of any other type as one file. The form's fields are values as ever (api/values.hpp: `winsvc::form<T>(req,
-// ...)`). It runs when all of it has arrived; middleware before it can refuse it first, which costs no upload.
+// A handler with a `winsvc::upload` parameter receives the files of a form (multipart/form-data, RFC 7578), or a body
+// of any other type as one file. The other fields of the form are available with `winsvc::form<T>(req, ...)`
+// (api/values.hpp). The handler runs when the body is complete. Middleware runs before the body is read, so a rejected
+// request does not cost an upload.
 //
-// The limits: the route's `limit_body` for all of it (default: the app's `limits().body_bytes`, 8 MiB), `limit_file`
-// for each file (default: none of its own), 1,024 parts, 1 MiB of fields: more is 413. No room on the disk is 507, with
-// a line in the log. Files lie in the service's data folder, in `uploads`, which is for the service alone; in debug in
-// the same place; in tests, and where there is no data folder, in the system's temporary folder. A file that is not
-// saved is removed with the last of its uploaded_file: when the handler returns or throws, when the client leaves. What
-// a process that was killed has left there is removed at the next start.
+// Limits, otherwise 413: `limit_body` of the route for the body (default: `limits().body_bytes` of the app, 8 MiB),
+// `limit_file` for each file (default: the limit of the body), 1,024 parts, 1 MiB for all fields. If the disk is full,
+// the response is 507 and the log has a line.
+//
+// Temporary files are in the folder `uploads` in the data folder, to which only the service has access; in tests, and
+// without a data folder, in the temporary folder of the system. The destructor of uploaded_file removes a file that was
+// not saved, for example when the handler returns, when it throws, or when the client disconnects. Files of a process
+// that was killed are removed at the next start.
 #pragma once
 
 #include <cstddef>
@@ -34,14 +37,14 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// A file of an upload could not be written or moved: what was being done, to what, and what the system said. One that
-/// leaves a handler is a 507 when there is no room, else a 500; the log has its words.
+/// A file of an upload could not be written or moved. The message contains the operation, the path and the message of
+/// the system. If it leaves a handler, it is logged, and the response is 507 if the disk is full, otherwise 500.
 class upload_error : public std::runtime_error {
  public:
   explicit upload_error(const error& e);
-  /// The system's own code.
+  /// Error code of the system: a Win32 error code or errno.
   [[nodiscard]] std::uint32_t code() const noexcept { return code_; }
-  /// Is the disk full, or a quota used up?
+  /// True if the disk is full or the quota is exceeded.
   [[nodiscard]] bool is_disk_full() const noexcept { return no_room_; }
 
  private:
@@ -49,7 +52,7 @@ class upload_error : public std::runtime_error {
   bool no_room_;
 };
 
-/// One file that has arrived. It can be moved, and so outlive its request. Used by one thread at a time.
+/// A file of an upload. Movable, so it can outlive the request. Not thread-safe: use it from one thread at a time.
 class uploaded_file {
  public:
   uploaded_file(uploaded_file&& other) noexcept { *this = std::move(other); }
@@ -61,28 +64,32 @@ class uploaded_file {
   }
   ~uploaded_file();
 
-  /// Of the form's field; "" for a file that is the body.
+  /// Name of the form field; empty if the file is the body.
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
-  /// As the client calls it, made safe (wire/file_name.hpp): never a path, "file" where there is none. Two clients may
-  /// choose the same.
+  /// File name that the client sent, sanitized (wire/file_name.hpp): it never contains a path, and is "file" if the
+  /// client sent no name. It is not unique.
   [[nodiscard]] const std::string& file_name() const noexcept { return file_name_; }
-  /// What the client says it is: believe it as far as you believe the client.
+  /// Content-Type that the client sent, not verified. Default: application/octet-stream.
   [[nodiscard]] const std::string& content_type() const noexcept { return content_type_; }
+  /// Size in bytes.
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
-  /// Where it lies now, closed: a temporary place until it is saved.
+  /// Path of the file, which is closed: a temporary path until the file is saved.
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
-  /// Gives it its place, in a folder that is there, and in that of a file which has the name already: whoever reads
-  /// sees the old one or the new one, whole. At once in the same volume; from another it is copied beside it first. The
-  /// file stays readable by the service alone where files have modes. Throws upload_error, and is still temporary then.
+  /// Moves the file to `path` in an existing folder, and replaces an existing file atomically. On another volume, the
+  /// file is first copied to a temporary file in the target folder. On POSIX systems, only the account of the service
+  /// can read the file. Throws upload_error; the file is then still temporary.
   void save_to(const std::string& path);
 
-  /// For who receives it (http/upload_reader.hpp): a file that is about to be made at `path`.
+  // For http/upload_reader.hpp, which writes the file.
+
+  /// A file that will be created at `path`.
   uploaded_file(std::string name, std::string file_name, std::string content_type, std::string path)
       : name_(std::move(name)),
         file_name_(std::move(file_name)),
         content_type_(content_type.empty() ? "application/octet-stream" : std::move(content_type)),
         path_(std::move(path)) {}
+  /// Marks the file as existing; the destructor then removes it unless it is saved.
   void create() noexcept { temporary_ = true; }
   void add_size(std::uint64_t bytes) noexcept { size_ += bytes; }
 
@@ -92,30 +99,30 @@ class uploaded_file {
   bool temporary_ = false;
 };
 
-/// What a request brought. A handler takes it by value, as its last argument.
+/// The files of a request. A handler takes it by value, as its last parameter.
 class upload {
  public:
-  /// All of them, in the order they were sent.
+  /// All files, in the order in which the client sent them.
   [[nodiscard]] std::vector<uploaded_file>& files() noexcept { return files_; }
   [[nodiscard]] const std::vector<uploaded_file>& files() const noexcept { return files_; }
 
-  /// The first file of the form's field with this name; null where there is none, or none was chosen.
+  /// The first file of the form field with this name; null if the field is missing or the user selected no file.
   [[nodiscard]] uploaded_file* find_file(std::string_view name) noexcept {
-    for (auto& one : files_) {
-      if (one.name() == name) return &one;
+    for (auto& file : files_) {
+      if (file.name() == name) return &file;
     }
     return nullptr;
   }
-  /// The same, and where there is none, 400 with a sentence.
+  /// The first file of the form field with this name; aborts with 400 if there is no such file.
   [[nodiscard]] uploaded_file& file(const std::string& name) {
     auto* const found = name.empty() ? nullptr : find_file(name);
-    if (!found) abort(400, "the file '" + name + "' is missing; it is sent as a part of a multipart/form-data body");
+    if (!found) abort(400, "the file '" + name + "' is missing; send it as a part of a multipart/form-data body");
     return *found;
   }
-  /// The body as one file, where it was sent as no form. 400 where it was, or was empty.
+  /// The body as a file; aborts with 400 if the body is a form or empty.
   [[nodiscard]] uploaded_file& body() {
     auto* const found = find_file({});
-    if (!found) abort(400, "the file is missing; it is sent as the body, and not as a form");
+    if (!found) abort(400, "the file is missing; send it as the request body, not as a form");
     return *found;
   }
 
@@ -125,11 +132,11 @@ class upload {
 
 namespace http {
 
-/// The upload of the request that this thread handles, for its handler; empty where no body came.
+/// The upload of the request that this thread handles; empty if the request has no body.
 [[nodiscard]] upload make_upload();
 
-/// How a body becomes an upload (http/upload_receiver.hpp). A route whose handler takes one names it, so that a program
-/// without such a route does not link it.
+/// Writes a body to files (http/upload_receiver.hpp). Only routes with an `upload` parameter refer to it, so that a
+/// program without such a route does not link the code.
 struct upload_receiver;
 [[nodiscard]] const upload_receiver& the_upload_receiver() noexcept;
 

@@ -1,4 +1,4 @@
-// The path of a named route, from within a handler.
+// url_for: builds the path of a named route in a handler.
 //
 //   svc.get("/users/{id}", show).name("user");
 //   svc.post("/users", [](const winsvc::request& req) {
@@ -7,8 +7,8 @@
 //
 //   winsvc::with_query(winsvc::url_for(req, "users"), {{"page", 2}})                      // /users?page=2
 //
-// A pattern then stands in one place, and may change there. What is built is a path: host and scheme are the client's
-// to know. See route/url.hpp for what values may be.
+// Handlers then need no copy of the pattern, and the pattern can change in one place. The result is a path without
+// scheme and host. route/url.hpp describes the values.
 #pragma once
 
 #include <string>
@@ -23,12 +23,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 namespace http {
-/// The body of url_for, for any number of values.
+/// Implements url_for for any number of values.
 [[nodiscard]] std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values);
 }  // namespace http
 
-/// Throws setup_error: a name that no route has, values that its pattern does not take, a request that this thread does
-/// not handle. Uncaught it is a logged 500.
+/// Returns the path of the route `name`, percent-encoded (RFC 3986), with `values` as its path parameters: text,
+/// numbers or bool. Throws setup_error if no route has the name, if the values do not match the pattern, or if the
+/// calling thread does not handle `req`. An exception that leaves the handler is logged and becomes 500.
 template <class... Values>
 [[nodiscard]] std::string url_for(const request& req, std::string_view name, const Values&... values) {
   return http::path_for(req, name, {url_value(values)...});

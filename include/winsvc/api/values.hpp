@@ -1,15 +1,14 @@
-// What a request says beside its path, as a value of a type: query, form and header. A value that does not convert is a
-// 400 that names it.
+// Typed access to query parameters, form fields and headers of a request.
 //
-//   const int page = winsvc::query(req, "page", 1);                    // 1 when it is not there
+//   const int page = winsvc::query(req, "page", 1);                    // 1 if the parameter is missing
 //   const auto q = winsvc::query<std::string>(req, "q");               // 400 "the query parameter 'q' is missing"
 //   const auto tags = winsvc::query_all<std::string>(req, "tag");      // ?tag=a&tag=b
-//   const auto size = winsvc::form<int>(req, "size");                  // of a form's field
+//   const auto size = winsvc::form<int>(req, "size");                  // a form field
 //
-// The query is what stands in the target, and a form what stands in the body: neither is looked for in the other.
-// cpp-httplib's `params` has both.
+// A value that cannot be converted is 400, and the message names it. Query parameters are read only from the target,
+// form fields only from the body; `params` of cpp-httplib contains both.
 //
-// Types: those of path parameters, and bool (true, false, 1, 0, yes, no, on, off).
+// Types: integers, double, std::string and bool (true, false, 1, 0, yes, no, on, off).
 #pragma once
 
 #include <optional>
@@ -29,88 +28,97 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-// A request's parts as text, for a file that does not include <httplib.h>.
+// Parts of a request as text, for a file that does not include <httplib.h>. All are valid on the thread of the request.
 
-/// The method in upper case.
+/// The method in upper case, for example "GET".
 [[nodiscard]] const std::string& request_method(const request& req) noexcept;
-/// The value of a header; empty when it is not there. Lines of one name are one value, joined by commas.
+/// The value of a header; empty if the header is missing. Several header lines of one name are joined by commas.
 [[nodiscard]] std::string header_text(const request& req, const std::string& name);
 /// True if the request has a header of this name.
 [[nodiscard]] bool has_header(const request& req, const std::string& name);
-/// The path of the target, decoded.
+/// The path of the target, percent-decoded.
 [[nodiscard]] const std::string& request_path(const request& req) noexcept;
-/// The address of the client; behind a trusted proxy (addons/proxies.hpp) the one that the proxy names.
+/// The IP address of the client; behind a trusted proxy (addons/proxies.hpp) the address that the proxy reports.
 [[nodiscard]] const std::string& client_address(const request& req) noexcept;
-/// The body as it came, decompressed. Empty before the handler: it is read after the middleware.
+/// The body, decompressed. It is empty in a middleware before the handler, because the body is read after the
+/// middleware.
 [[nodiscard]] const std::string& body_text(const request& req) noexcept;
 
 namespace http {
 
+/// Converts text to T. Aborts with 400 and names the value: `source` is "the query parameter", for example.
 template <class T>
-T value_of(const std::string& from, const char* what, const std::string& name) {
+T parse_value(const std::string& text, const char* source, const std::string& name) {
   static_assert(std::is_same_v<T, bool> || kind_of<T>() == argument_kind::parameter,
-                "winsvc: a value is an integer, double, bool or std::string");
-  T to{};
+                "winsvc: the type of a query parameter, form field or header must be an integer, double, bool or "
+                "std::string");
   if constexpr (std::is_same_v<T, bool>) {
     for (const char* yes : {"true", "1", "yes", "on"}) {
-      if (strings::equal_nocase(from, yes)) return true;
+      if (strings::equal_nocase(text, yes)) return true;
     }
     for (const char* no : {"false", "0", "no", "off"}) {
-      if (strings::equal_nocase(from, no)) return false;
+      if (strings::equal_nocase(text, no)) return false;
     }
   } else {
-    if (convert(from, to)) return to;
+    T value{};
+    if (convert(text, value)) return value;
   }
   constexpr const char* kind = std::is_same_v<T, bool>     ? "true or false"
                                : std::is_same_v<T, double> ? "a number"
                                : std::is_unsigned_v<T>     ? "a whole number from 0 on, or is too large"
                                                            : "a whole number, or is too large";
-  abort(400, std::string(what) + " '" + name + "' is not " + kind + ": '" + std::string(strings::truncate(from, 80)) + "'");
+  abort(400, std::string(source) + " '" + name + "' is not " + kind + ": '" +
+                 std::string(strings::truncate(text, 80)) + "'");
 }
 
-/// A string literal as a default means text.
+/// T, or std::string if T is a string literal.
 template <class T>
 using value_type = std::conditional_t<std::is_convertible_v<T, std::string_view>, std::string, T>;
 
-/// The query of the request's target, undecoded.
+/// The query component of the target, not decoded.
 [[nodiscard]] std::string_view query_text(const request& req) noexcept;
-/// The text of a form's field, urlencoded or multipart.
+/// The text of a form field, URL-encoded or multipart; nullopt if it is missing.
 [[nodiscard]] std::optional<std::string> form_text(const request& req, const std::string& name);
 
 }  // namespace http
 
+/// The query parameter `name`; nullopt if it is missing. If it occurs several times, the first value.
 template <class T>
 [[nodiscard]] std::optional<T> find_query(const request& req, const std::string& name) {
   const auto text = wire::find_field(http::query_text(req), name);
   if (!text) return std::nullopt;
-  return http::value_of<T>(*text, "the query parameter", name);
+  return http::parse_value<T>(*text, "the query parameter", name);
 }
+/// The query parameter `name`; aborts with 400 if it is missing.
 template <class T>
 [[nodiscard]] T query(const request& req, const std::string& name) {
   auto found = find_query<T>(req, name);
   if (!found) abort(400, "the query parameter '" + name + "' is missing");
   return std::move(*found);
 }
+/// The query parameter `name`; `default_value` if it is missing.
 template <class T>
-[[nodiscard]] http::value_type<T> query(const request& req, const std::string& name, T otherwise) {
+[[nodiscard]] http::value_type<T> query(const request& req, const std::string& name, T default_value) {
   auto found = find_query<http::value_type<T>>(req, name);
-  return found ? std::move(*found) : http::value_type<T>(std::move(otherwise));
+  return found ? std::move(*found) : http::value_type<T>(std::move(default_value));
 }
+/// All values of the query parameter `name`, in the order of the target.
 template <class T>
 [[nodiscard]] std::vector<T> query_all(const request& req, const std::string& name) {
-  std::vector<T> all;
+  std::vector<T> values;
   for (const std::string& text : wire::find_fields(http::query_text(req), name))
-    all.push_back(http::value_of<T>(text, "the query parameter", name));
-  return all;
+    values.push_back(http::parse_value<T>(text, "the query parameter", name));
+  return values;
 }
 
-/// A field of a form, urlencoded or multipart.
+/// The form field `name`, from a URL-encoded or multipart body; nullopt if it is missing.
 template <class T>
 [[nodiscard]] std::optional<T> find_form(const request& req, const std::string& name) {
   const auto text = http::form_text(req, name);
   if (!text) return std::nullopt;
-  return http::value_of<T>(*text, "the form field", name);
+  return http::parse_value<T>(*text, "the form field", name);
 }
+/// The form field `name`; aborts with 400 if it is missing.
 template <class T>
 [[nodiscard]] T form(const request& req, const std::string& name) {
   auto found = find_form<T>(req, name);
@@ -118,10 +126,11 @@ template <class T>
   return std::move(*found);
 }
 
+/// The header `name`; nullopt if it is missing.
 template <class T>
 [[nodiscard]] std::optional<T> find_header(const request& req, const std::string& name) {
   if (!has_header(req, name)) return std::nullopt;
-  return http::value_of<T>(header_text(req, name), "the header", name);
+  return http::parse_value<T>(header_text(req, name), "the header", name);
 }
 
 }  // inline namespace WINSVC_ABI
@@ -140,7 +149,9 @@ WINSVC_INLINE std::string_view query_text(const request& req) noexcept { return 
 }  // namespace http
 
 WINSVC_INLINE const std::string& request_method(const request& req) noexcept { return req.method; }
-WINSVC_INLINE std::string header_text(const request& req, const std::string& name) { return req.get_header_value(name); }
+WINSVC_INLINE std::string header_text(const request& req, const std::string& name) {
+  return req.get_header_value(name);
+}
 WINSVC_INLINE bool has_header(const request& req, const std::string& name) { return req.has_header(name); }
 WINSVC_INLINE const std::string& request_path(const request& req) noexcept { return req.path; }
 WINSVC_INLINE const std::string& client_address(const request& req) noexcept { return req.remote_addr; }

@@ -1,19 +1,22 @@
-// WebSockets: a route whose handler talks with a page for as long as both like.
+// WebSockets: connections on which the client and the service send messages at any time, until one side closes.
 //
 //   svc.websocket("/chat/{room}", [](winsvc::websocket& ws, std::string room) {
 //     while (auto message = ws.receive()) ws.send(room + ": " + message->data);
 //   });
 //
-// Middleware runs before, as for any GET, and can refuse; what it sets goes with the 101. The handler has the
-// connection's thread to itself while it lasts, up to `limits().websockets` of them, beyond which there is 503.
-// `receive` answers pings, sends them to a client that is silent, and ends when the client leaves, when it broke the
-// protocol, and when the service stops: return then. The closing handshake is done for the handler, with 1000, with
-// 1001 when the service stops, with 1011 when it threw, with 1008 when it called abort.
+// Middleware runs before the handshake, as for each GET. It can reject the request, and its headers are part of the 101
+// response. The handler occupies a thread until it returns. At most `limits().websockets` connections are open;
+// further requests get 503.
 //
-// cpp-httplib writes the 101 and no more. Its own WebSockets (0.41 to 0.53) close a connection over a frame header that
-// came in two packets, send no close code for what was wrong, and give each connection a second thread for pings; so
-// the frames are ours (wire/websocket.hpp).
-// Source: RFC 6455. No extensions, so no compression.
+// `receive` answers pings, sends pings to a silent client, and returns nullopt when the client has disconnected or
+// violated the protocol, or when the service stops; return then. After the handler returns, winsvc performs the closing
+// handshake: with code 1000, with 1001 if the service stops, with 1011 after an exception, with 1008 after abort.
+//
+// cpp-httplib only writes the 101 response; wire/websocket.hpp implements the frames. The WebSockets of cpp-httplib
+// (0.41 to 0.53) close a connection if a frame header arrives in two packets, send no close code for a protocol error,
+// and use a second thread per connection for pings.
+//
+// Extensions are not supported, so there is no compression. Source: RFC 6455.
 #pragma once
 
 #include <chrono>
@@ -35,11 +38,13 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+/// Options of a WebSocket route.
 struct websocket_options {
-  /// Pages of which other sites may connect: `https://host[:port]` each, or "*". The service's own may, and programs,
-  /// which send no Origin. Behind a proxy that asks under another Host, the name that browsers see goes here.
+  /// Other sites whose pages may connect: `https://host[:port]`, or "*" for all sites. Pages of this service, and
+  /// programs that send no Origin, may always connect. Behind a proxy that changes the Host header, add the name that
+  /// browsers use. Default: no other sites. Source: RFC 6455 section 10.2.
   std::vector<std::string> origins;
-  /// Subprotocols the handler speaks, the best first; see websocket::protocol.
+  /// Subprotocols of the handler, the preferred one first; see websocket::protocol. Default: none.
   std::vector<std::string> protocols;
 };
 
@@ -47,44 +52,53 @@ namespace http {
 class websocket_session;
 }
 
-/// A handle: copies are the same connection. Keep them where you like; once the handler has returned, they are closed.
+/// A handle to a connection. Copies refer to the same connection and can outlive the handler; the connection is closed
+/// when the handler returns.
 class websocket {
  public:
+  /// A received or sent message.
   struct message {
     std::string data;
-    bool binary = false;  ///< otherwise UTF-8, checked
+    bool binary = false;  ///< false: `data` is valid UTF-8
   };
 
-  /// The next message; nothing when there will be none. On the handler's thread.
+  /// Waits for the next message. Returns nullopt if the connection is closed or the service stops. Call it only on the
+  /// thread of the handler.
   [[nodiscard]] std::optional<message> receive() const;
-  /// Nothing too when none came in that time; `is_open` tells which.
+  /// Waits at most `limit` for the next message. Also returns nullopt if no message arrives in this time; `is_open` is
+  /// then true.
   [[nodiscard]] std::optional<message> receive(std::chrono::milliseconds limit) const;
 
-  // From any thread.
+  // The following functions are thread-safe.
 
-  /// False when there is nobody to send to any more. Waits while a client takes nothing, and cuts it off after
-  /// `limits().write_timeout`. Throws std::invalid_argument for what is not UTF-8.
+  /// Sends a text message. Waits while the client does not read, and aborts the connection after
+  /// `limits().write_timeout`. Returns false if the connection is closed. Throws std::invalid_argument if the text is
+  /// not UTF-8.
   bool send(std::string_view text) const;
+  /// Sends a text or binary message.
   bool send(const message& m) const { return m.binary ? send_binary(m.data) : send(m.data); }
+  /// Sends a binary message. Waits and returns false as `send` does.
   bool send_binary(std::string_view bytes) const;
-  /// JSON, as text.
+  /// Sends JSON as a text message.
   template <class Json, std::enable_if_t<http::is_nlohmann<Json>::value, int> = 0>
   bool send(const Json& value) const {
     return send(value.dump(-1, ' ', false, Json::error_handler_t::replace));
   }
-  /// Says goodbye; `receive` ends, the client's answer is waited for behind the handler. Throws std::invalid_argument
-  /// for a code that must not be sent: 1000 to 1003, 1007 to 1014 and 3000 to 4999 may.
+  /// Sends a Close frame; `receive` then returns nullopt. The Close frame of the client is awaited after the handler
+  /// returns. Throws std::invalid_argument unless the code is 1000 to 1003, 1007 to 1014 or 3000 to 4999 (RFC 6455
+  /// section 7.4).
   void close(int code = 1000, std::string_view reason = {}) const;
-  /// Is there a reason to go on: a client, and a service that does not stop?
+  /// True if the client is connected and the service does not stop.
   [[nodiscard]] bool is_open() const noexcept;
 
-  /// What the client closed with: 1005 without a code, 1006 when it just went; 0 while it has not.
+  /// Close code that the client sent: 0 if the client has not closed the connection, 1005 for a Close frame without a
+  /// code, 1006 if the client disconnected without a Close frame.
   [[nodiscard]] int close_code() const noexcept;
-  /// The request that it began as.
+  /// The request that opened the connection.
   [[nodiscard]] const winsvc::request& request() const noexcept;
-  /// Of the request, as the log has it.
+  /// ID of the request in the log.
   [[nodiscard]] const std::string& id() const noexcept;
-  /// The subprotocol that was agreed on, or "".
+  /// The negotiated subprotocol; empty if the handler has no subprotocols or the client requested none of them.
   [[nodiscard]] const std::string& protocol() const noexcept;
 
   friend bool operator==(const websocket& a, const websocket& b) noexcept { return a.session_ == b.session_; }
@@ -98,10 +112,11 @@ class websocket {
 
 namespace http {
 
-/// Accepts the handshake, or leaves with a refusal; `handler` runs when the 101 has left.
-void accept_websocket(const invocation& invocation, const websocket_options& options, std::function<void(websocket&)> handler);
+/// Accepts the handshake, or aborts with an error status. `handler` runs after the 101 response was sent.
+void accept_websocket(const invocation& invocation, const websocket_options& options,
+                      std::function<void(websocket&)> handler);
 
-/// A handler with its options, on its way to the router.
+/// A WebSocket handler with its options, as make_handler takes it.
 template <class F>
 struct websocket_route {
   F handler;
@@ -112,11 +127,12 @@ template <class F, class First, class... Parameters>
 class websocket_handler final : public handler {
   static_assert(std::is_same_v<std::remove_cv_t<std::remove_reference_t<First>>, websocket> &&
                     ((kind_of<Parameters>() == argument_kind::parameter) && ...),
-                "winsvc: a websocket handler takes winsvc::websocket& and the path parameters (integers, double, "
-                "std::string)");
+                "winsvc: a WebSocket handler must take winsvc::websocket& first, then the path parameters (integers, "
+                "double, std::string)");
 
  public:
-  explicit websocket_handler(websocket_route<F> of) : f_(std::move(of.handler)), options_(std::move(of.options)) {}
+  explicit websocket_handler(websocket_route<F> bound)
+      : function_(std::move(bound.handler)), options_(std::move(bound.options)) {}
 
   static constexpr handler_shape shape() noexcept {
     handler_shape s;
@@ -138,21 +154,24 @@ class websocket_handler final : public handler {
     std::tuple<plain<Parameters>...> values;
     if (!(convert(invocation.values[Index], std::get<Index>(values)) && ...)) winsvc::abort(404);
     accept_websocket(invocation, options_, [this, values](websocket& ws) {
-      std::apply([&](const auto&... value) { f_(ws, value...); }, values);
+      std::apply([&](const auto&... value) { function_(ws, value...); }, values);
     });
   }
 
-  F f_;
+  F function_;
   websocket_options options_;
 };
 
 template <class F, class Bound>
 struct bind_websocket {
-  static_assert(sizeof(F) == 0, "winsvc: a websocket handler takes winsvc::websocket& first, then the path parameters");
+  static_assert(sizeof(F) == 0,
+                "winsvc: a WebSocket handler must take winsvc::websocket& first, then the path parameters (integers, "
+                "double, std::string)");
 };
 template <class F, class R, class First, class... A>
 struct bind_websocket<F, typed_handler<F, R, First, A...>> {
-  static_assert(std::is_void_v<R>, "winsvc: a websocket handler returns nothing: it sends");
+  static_assert(std::is_void_v<R>,
+                "winsvc: a WebSocket handler must return void; it sends data with winsvc::websocket::send");
   using type = websocket_handler<F, First, A...>;
 };
 template <class F>

@@ -1,8 +1,9 @@
-// Time as a thing that is passed in, so that no test ever sleeps: what waits in winsvc asks a `clock`, and
-// winsvc/testing.hpp has one that is moved by hand.
+// clock: the time source of winsvc, passed in so that tests do not sleep; and dates in RFC 3339 and HTTP form.
 //
 //   const auto deadline = clock.now() + 20s;
 //   while (!done() && clock.now() < deadline) clock.sleep(250ms);
+//
+// testing/clock.hpp has a clock that the test advances.
 #pragma once
 
 #include <chrono>
@@ -19,6 +20,7 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+/// A monotonic clock and a system clock, as std::chrono has them. Safe to use from any thread.
 class clock {
  public:
   using duration = std::chrono::steady_clock::duration;
@@ -30,14 +32,14 @@ class clock {
   [[nodiscard]] virtual system_time system_now() const noexcept { return std::chrono::system_clock::now(); }
   virtual void sleep(duration d) { std::this_thread::sleep_for(d); }
 
-  /// The machine's own clock. Lives as long as the program.
+  /// The system's clock. It exists until the program ends.
   static clock& system() {
-    static clock machine;
-    return machine;
+    static clock instance;
+    return instance;
   }
 };
 
-/// A moment in UTC, cut into the fields that dates are written with.
+/// A point in time in UTC as the fields of a date.
 struct utc_fields {
   std::int64_t year = 1970;
   unsigned month = 1, day = 1, hour = 0, minute = 0, second = 0, millisecond = 0;
@@ -47,12 +49,13 @@ struct utc_fields {
 
 /// `2026-01-31T08:05:09.250Z` (RFC 3339).
 [[nodiscard]] std::string iso_time(clock::system_time time);
-/// `2026-01-31T09:05:09.250+01:00`: the same moment by the clock on a wall that is `offset` ahead of UTC; how far that
-/// is, os/local_time.hpp knows. Without an offset it ends with +00:00, so that lines are as long in winter and summer.
+/// `2026-01-31T09:05:09.250+01:00`: the local time that is `offset` ahead of UTC. os/local_time.hpp returns the offset.
+/// An offset of 0 is written as +00:00, not as Z, so that the length is the same in winter and summer.
 [[nodiscard]] std::string local_time(clock::system_time time, std::chrono::minutes offset);
-/// What these two write, read back; the fraction may be missing or have any number of digits. Nothing for all else.
+/// Parses the format of `iso_time` and `local_time`. The fraction is optional and may have any number of digits.
+/// nullopt for any other text.
 [[nodiscard]] std::optional<clock::system_time> parse_time(std::string_view s) noexcept;
-/// `Sat, 31 Jan 2026 08:05:09 GMT`, the form of the Date header (RFC 9110, section 5.6.7).
+/// `Sat, 31 Jan 2026 08:05:09 GMT`, the format of the Date header (RFC 9110 section 5.6.7).
 [[nodiscard]] std::string http_date(clock::system_time time);
 
 }  // inline namespace WINSVC_ABI
@@ -67,21 +70,21 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE utc_fields to_utc(clock::system_time time) noexcept {
   using namespace std::chrono;
-  const std::int64_t ms = floor<milliseconds>(time.time_since_epoch()).count();  // downwards before 1970 too
+  const std::int64_t ms = floor<milliseconds>(time.time_since_epoch()).count();  // rounds down, also before 1970
   std::int64_t days = ms / 86'400'000;
-  std::int64_t rest = ms % 86'400'000;
-  if (rest < 0) {
-    rest += 86'400'000;
+  std::int64_t ms_of_day = ms % 86'400'000;
+  if (ms_of_day < 0) {
+    ms_of_day += 86'400'000;
     --days;
   }
   utc_fields f;
-  f.hour = static_cast<unsigned>(rest / 3'600'000);
-  f.minute = static_cast<unsigned>(rest / 60'000 % 60);
-  f.second = static_cast<unsigned>(rest / 1000 % 60);
-  f.millisecond = static_cast<unsigned>(rest % 1000);
+  f.hour = static_cast<unsigned>(ms_of_day / 3'600'000);
+  f.minute = static_cast<unsigned>(ms_of_day / 60'000 % 60);
+  f.second = static_cast<unsigned>(ms_of_day / 1000 % 60);
+  f.millisecond = static_cast<unsigned>(ms_of_day % 1000);
   f.weekday = static_cast<unsigned>(((days % 7) + 11) % 7);  // day 0 was a Thursday
 
-  // Days to a date, counted in 400-year eras whose year begins in March, so that the leap day is the last of its year.
+  // From days to a date, in eras of 400 years. A year begins in March, so that the leap day is the last day of a year.
   // std::gmtime is not used: it shares one buffer between threads, and its safe forms differ between platforms.
   days += 719'468;
   const std::int64_t era = (days >= 0 ? days : days - 146'096) / 146'097;
@@ -95,7 +98,7 @@ WINSVC_INLINE utc_fields to_utc(clock::system_time time) noexcept {
   return f;
 }
 
-/// `2026-01-31T08:05:09.250`. By hand: every line of the log has one, and snprintf takes as long as all the rest of it.
+/// `2026-01-31T08:05:09.250`. Not with snprintf, which takes as long as everything else that a log line needs.
 WINSVC_INLINE std::string time_text(const utc_fields& f) {
   if (f.year < 0 || f.year > 9999) {
     char out[64];
@@ -104,7 +107,7 @@ WINSVC_INLINE std::string time_text(const utc_fields& f) {
     return out;
   }
   std::string out = "0000-00-00T00:00:00.000";
-  const auto put = [&out](std::size_t end, unsigned value) {  // its last digit stands before `end`
+  const auto put = [&out](std::size_t end, unsigned value) {  // `end` is the position after the last digit
     for (; value != 0; value /= 10) out[--end] = static_cast<char>('0' + value % 10);
   };
   put(4, static_cast<unsigned>(f.year));
@@ -121,42 +124,42 @@ WINSVC_INLINE std::string iso_time(clock::system_time time) { return time_text(t
 
 WINSVC_INLINE std::string local_time(clock::system_time time, std::chrono::minutes offset) {
   std::string out = time_text(to_utc(time + offset));
-  const auto ahead = offset.count() < 0 ? -offset.count() : offset.count();
+  const auto minutes = offset.count() < 0 ? -offset.count() : offset.count();
   const auto digit = [](std::int64_t d) { return static_cast<char>('0' + d % 10); };
   out += offset.count() < 0 ? '-' : '+';
-  out += {digit(ahead / 600), digit(ahead / 60 % 10), ':', digit(ahead % 60 / 10), digit(ahead % 10)};
+  out += {digit(minutes / 600), digit(minutes / 60 % 10), ':', digit(minutes % 60 / 10), digit(minutes % 10)};
   return out;
 }
 
 WINSVC_INLINE std::optional<clock::system_time> parse_time(std::string_view s) noexcept {
   using namespace std::chrono;
-  bool fits = true;
+  bool valid = true;
   const auto number = [&](std::size_t digits, std::int64_t minimum, std::int64_t limit) {
     std::int64_t value = 0;
     for (; digits > 0; --digits) {
-      if (s.empty() || s[0] < '0' || s[0] > '9') return fits = false, std::int64_t{0};
+      if (s.empty() || s[0] < '0' || s[0] > '9') return valid = false, std::int64_t{0};
       value = value * 10 + (s[0] - '0');
       s.remove_prefix(1);
     }
-    fits = fits && value >= minimum && value <= limit;
+    valid = valid && value >= minimum && value <= limit;
     return value;
   };
-  const auto mark = [&](char c) {
-    fits = fits && !s.empty() && s[0] == c;
-    if (fits) s.remove_prefix(1);
+  const auto expect = [&](char c) {
+    valid = valid && !s.empty() && s[0] == c;
+    if (valid) s.remove_prefix(1);
   };
   const std::int64_t year = number(4, 0, 9999);
-  mark('-');
+  expect('-');
   const std::int64_t month = number(2, 1, 12);
-  mark('-');
+  expect('-');
   const std::int64_t day = number(2, 1, 31);
-  mark('T');
+  expect('T');
   const std::int64_t hour = number(2, 0, 23);
-  mark(':');
+  expect(':');
   const std::int64_t minute = number(2, 0, 59);
-  mark(':');
+  expect(':');
   const std::int64_t second = number(2, 0, 59);
-  if (!fits) return std::nullopt;
+  if (!valid) return std::nullopt;
 
   std::int64_t fraction = 0;  // ns
   if (!s.empty() && s[0] == '.') {
@@ -169,16 +172,16 @@ WINSVC_INLINE std::optional<clock::system_time> parse_time(std::string_view s) n
   }
   std::int64_t offset = 0;
   if (s != "Z") {
-    const bool behind = !s.empty() && s[0] == '-';
-    mark(behind ? '-' : '+');
+    const bool negative = !s.empty() && s[0] == '-';
+    expect(negative ? '-' : '+');
     offset = number(2, 0, 23) * 60;
-    mark(':');
+    expect(':');
     offset += number(2, 0, 59);
-    if (!fits || !s.empty()) return std::nullopt;
-    if (behind) offset = -offset;
+    if (!valid || !s.empty()) return std::nullopt;
+    if (negative) offset = -offset;
   }
 
-  // The way back of to_utc: years that begin in March, in eras of 400.
+  // The inverse of to_utc: years that begin in March, in eras of 400 years.
   const std::int64_t march_year = year - (month <= 2 ? 1 : 0);
   const std::int64_t era = (march_year >= 0 ? march_year : march_year - 399) / 400;
   const std::int64_t year_of_era = march_year - era * 400;
@@ -186,7 +189,7 @@ WINSVC_INLINE std::optional<clock::system_time> parse_time(std::string_view s) n
   const std::int64_t days =
       era * 146'097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719'468;
   const seconds since{((days * 24 + hour) * 60 + minute - offset) * 60 + second};
-  // A year 9999 is more than a clock of nanoseconds can say.
+  // A 64-bit clock in nanoseconds cannot represent the year 9999.
   if (since >= duration_cast<seconds>((clock::system_time::max)().time_since_epoch()) ||
       since <= duration_cast<seconds>((clock::system_time::min)().time_since_epoch())) {
     return std::nullopt;
@@ -194,7 +197,7 @@ WINSVC_INLINE std::optional<clock::system_time> parse_time(std::string_view s) n
   const clock::system_time time(duration_cast<clock::system_time::duration>(since) +
                                duration_cast<clock::system_time::duration>(nanoseconds(fraction)));
   const utc_fields read = to_utc(time + minutes(offset));
-  if (read.day != static_cast<unsigned>(day)) return std::nullopt;  // the 30th of February
+  if (read.day != static_cast<unsigned>(day)) return std::nullopt;  // such as February 30
   return time;
 }
 

@@ -1,4 +1,4 @@
-// Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`; a bare number is seconds.
+// Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`. A number without a unit is in seconds.
 //
 //   parse_duration("1m30s")    // 90 s
 //   duration_text(1500ms)      // "1.5 s"
@@ -16,13 +16,14 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// One or more `number unit` pairs, largest unit not required first; nothing for anything else or beyond 10,000 days.
+/// Parses one or more pairs of a number and a unit, in any order of units. nullopt for any other text, and for more
+/// than 10,000 days.
 [[nodiscard]] std::optional<std::chrono::milliseconds> parse_duration(std::string_view s);
 
-/// 5s, 2m, 1d: the largest unit that says it exactly, as parse_duration reads it.
+/// 5s, 2m, 1d: the duration in the largest unit that divides it; parse_duration reads it.
 [[nodiscard]] std::string exact_duration(std::chrono::milliseconds d);
 
-/// For a sentence: "350 ms", "1.5 s", "20 s", "3 min", "2 h 5 min", "4 d 1 h".
+/// Rounded down, for messages: "350 ms", "1.5 s", "20 s", "3 min", "2 h 5 min", "4 d 1 h".
 [[nodiscard]] std::string duration_text(std::chrono::milliseconds d);
 
 }  // inline namespace WINSVC_ABI
@@ -64,6 +65,7 @@ WINSVC_INLINE std::optional<std::chrono::milliseconds> parse_duration(std::strin
   }
   return std::chrono::milliseconds(total);
 }
+
 WINSVC_INLINE std::string exact_duration(std::chrono::milliseconds d) {
   struct unit {
     std::int64_t ms;
@@ -74,11 +76,12 @@ WINSVC_INLINE std::string exact_duration(std::chrono::milliseconds d) {
   }
   return d.count() == 0 ? "0s" : std::to_string(d.count()) + "ms";
 }
+
 WINSVC_INLINE std::string duration_text(std::chrono::milliseconds d) {
   const auto ms = d.count() < 0 ? 0 : d.count();
-  const auto two = [](std::int64_t big, const char* big_name, std::int64_t rest, const char* rest_name) {
-    std::string out = std::to_string(big) + big_name;
-    if (rest != 0) out += ' ' + std::to_string(rest) + rest_name;
+  const auto two_units = [](std::int64_t major, const char* major_unit, std::int64_t minor, const char* minor_unit) {
+    std::string out = std::to_string(major) + major_unit;
+    if (minor != 0) out += ' ' + std::to_string(minor) + minor_unit;
     return out;
   };
   if (ms < 1000) return std::to_string(ms) + " ms";
@@ -86,9 +89,9 @@ WINSVC_INLINE std::string duration_text(std::chrono::milliseconds d) {
     const auto tenths = ms / 100 % 10;
     return std::to_string(ms / 1000) + (tenths != 0 ? "." + std::to_string(tenths) : "") + " s";
   }
-  if (ms < 3'600'000) return two(ms / 60'000, " min", ms / 1000 % 60, " s");
-  if (ms < 86'400'000) return two(ms / 3'600'000, " h", ms / 60'000 % 60, " min");
-  return two(ms / 86'400'000, " d", ms / 3'600'000 % 24, " h");
+  if (ms < 3'600'000) return two_units(ms / 60'000, " min", ms / 1000 % 60, " s");
+  if (ms < 86'400'000) return two_units(ms / 3'600'000, " h", ms / 60'000 % 60, " min");
+  return two_units(ms / 86'400'000, " d", ms / 3'600'000 % 24, " h");
 }
 
 }  // inline namespace WINSVC_ABI

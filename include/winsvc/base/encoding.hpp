@@ -1,7 +1,7 @@
-// Bytes as text and back, and the comparison of secrets.
+// base64 and constant-time comparison of secrets.
 //
-//   from_base64("aGVsbG8=")                  // "hello"; nothing for what is no base64 (RFC 4648, section 4)
-//   equal_secret(given, expected)            // takes the same time wherever they differ
+//   strings::from_base64("aGVsbG8=")         // "hello"; nullopt if the text is not base64 (RFC 4648 section 4)
+//   equal_secret(given, expected)            // the time does not depend on the first difference
 #pragma once
 
 #include <cstddef>
@@ -16,15 +16,17 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace strings {
 
+/// Base64 with padding (RFC 4648 section 4).
 [[nodiscard]] std::string to_base64(std::string_view bytes);
-/// The same with '-' and '_' and without padding: fit for cookies and paths (RFC 4648, section 5).
+/// Base64url without padding, for cookies and paths (RFC 4648 section 5).
 [[nodiscard]] std::string to_base64url(std::string_view bytes);
-/// Either alphabet, padding or not; nothing else, and no bits left over.
+/// Decodes either alphabet, with or without padding. nullopt for any other character, or if unused bits are not zero.
 [[nodiscard]] std::optional<std::string> from_base64(std::string_view s);
 
-}  // namespace text
+}  // namespace strings
 
-/// Are they equal? The time depends on the length of `given` alone, so that nobody learns a secret by trying.
+/// True if the texts are equal. The time depends only on the length of `given`, so that a client cannot learn the
+/// secret from response times.
 [[nodiscard]] bool equal_secret(std::string_view given, std::string_view expected) noexcept;
 
 }  // inline namespace WINSVC_ABI
@@ -74,21 +76,21 @@ WINSVC_INLINE std::optional<std::string> from_base64(std::string_view s) {
   if (s.size() % 4 == 1) return std::nullopt;
   std::string out;
   std::uint32_t bits = 0;
-  int have = 0;
+  int bit_count = 0;
   for (const char c : s) {
     const int v = value(c);
     if (v < 0) return std::nullopt;
     bits = (bits << 6 | static_cast<std::uint32_t>(v)) & 0xFFFFu;
-    have += 6;
-    if (have < 8) continue;
-    have -= 8;
-    out += static_cast<char>(bits >> have & 0xFFu);
+    bit_count += 6;
+    if (bit_count < 8) continue;
+    bit_count -= 8;
+    out += static_cast<char>(bits >> bit_count & 0xFFu);
   }
-  if ((bits & ((1u << have) - 1)) != 0) return std::nullopt;  // two texts for one value would be two keys for one door
+  if ((bits & ((1u << bit_count) - 1)) != 0) return std::nullopt;  // otherwise two texts would decode to the same bytes
   return out;
 }
 
-}  // namespace text
+}  // namespace strings
 
 WINSVC_INLINE bool equal_secret(std::string_view given, std::string_view expected) noexcept {
   volatile unsigned char different = given.size() == expected.size() ? 0 : 1;

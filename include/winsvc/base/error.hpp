@@ -1,10 +1,10 @@
-// An error is a sentence for a tired person: what we were doing, to what, what the system said, what to try.
+// error, setup_error: an error value with the operation, its subject, the system's message, its code and a hint.
 //
-//   error{5, "install", "hello", "access denied", "run from an elevated prompt"}.sentence()
+//   error{5, "install", "hello", "access denied", "run from an elevated prompt"}.to_string()
 //   // install 'hello': access denied (5); run from an elevated prompt
 //
-// Operations on the world return `result<T>` (base/result.hpp) with an `error` in it. Mistakes of the programmer are
-// thrown as `setup_error`. Requests fail with a status (winsvc::abort in api/reply.hpp). There is no fourth way.
+// Operations on the system return `result<T>` (base/result.hpp) with an `error` in it. Mistakes of the programmer are
+// thrown as `setup_error`. A request fails with a status (winsvc::abort in api/abort.hpp). There is no fourth way.
 #pragma once
 
 #include <cstdint>
@@ -16,21 +16,21 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// What went wrong with an operation on the world. A value: copy it, store it, print it.
+/// A failed operation on the system. A value: copy it, store it, print it.
 struct error {
-  std::uint32_t code = 0;  ///< the system's own number (a Win32 code; errno elsewhere); becomes the exit code
-  std::string operation;       ///< the verb: "install", "listen on"
-  std::string subject;     ///< what it was done to, unquoted: the service, the address, the file
-  std::string message;        ///< what the system answered, in words
-  std::string hint;        ///< what to try; empty when we do not know better
+  std::uint32_t code = 0;  ///< code of the system: a Win32 code, or errno on POSIX; becomes the exit code
+  std::string operation;   ///< a verb: "install", "listen on"
+  std::string subject;     ///< the object of the operation, unquoted: the service, the address, the file
+  std::string message;     ///< message of the system
+  std::string hint;        ///< remedy; empty if none is known
 
-  /// One line: `doing 'subject': said (code); hint`. Parts that are empty are left out, punctuation and
-  /// all; a code that stands in `message` already is not repeated.
+  /// One line: `operation 'subject': message (code); hint`. Empty parts are omitted with their punctuation. The code is
+  /// omitted if it is 0 or if `message` already contains it.
   [[nodiscard]] std::string to_string() const;
 };
 
-/// A mistake in how the app is described: a duplicate route, a parameter that the lambda does not take, a call after
-/// start. Thrown at registration or at start-up, on the thread that made the call, with both places in its text.
+/// A mistake in the registration calls of an app: a duplicate route, a parameter that the lambda does not take, a call
+/// after start. Thrown at registration or at start, on the calling thread. The text of a conflict names both locations.
 class setup_error : public std::logic_error {
  public:
   using std::logic_error::logic_error;

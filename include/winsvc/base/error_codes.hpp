@@ -1,10 +1,10 @@
-// What system codes mean to the person who meets them: one table of words and remedies. Every error sentence about
-// services and sockets takes its second half from here.
+// Error messages and remedies for system error codes. Every error message about services and sockets takes its reason
+// and its remedy from this table.
 //
-//   explain(1072)->said      // "the service is marked for deletion"
+//   explain(1072)->message   // "the service is marked for deletion"
 //   explain(1072)->hint      // "close the Services window and Task Manager, ..."
 //
-// A code that is not in the table gets the system's own words and no remedy.
+// A code that is not in the table has the message of the system and no remedy.
 // Source: "System Error Codes" and "Windows Sockets Error Codes" in the Win32 documentation.
 #pragma once
 
@@ -20,15 +20,15 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// The exit codes of the verbs. Anything else that is not 0 is the system's own code.
+/// Exit codes of the verbs. Any other value except 0 is an error code of the system.
 namespace exit_codes {
 inline constexpr int ok = 0;
 inline constexpr int usage = 2;
 inline constexpr int not_running = 3;    // status
 inline constexpr int not_installed = 4;  // status
-}  // namespace exits
+}  // namespace exit_codes
 
-/// The system codes that decisions are made on.
+/// System error codes that the program tests for.
 namespace win32_error {
 inline constexpr std::uint32_t access_denied = 5, not_supported = 50, call_not_implemented = 120, invalid_level = 124,
                                io_pending = 997, dependent_services_running = 1051, invalid_service_control = 1052,
@@ -37,65 +37,69 @@ inline constexpr std::uint32_t access_denied = 5, not_supported = 50, call_not_i
                                service_cannot_accept_control = 1061, service_not_active = 1062,
                                failed_controller_connect = 1063, service_marked_for_delete = 1072,
                                service_exists = 1073, cancelled = 1223, timeout = 1460, invalid_tag = 1733,
-                               invalid_data = 13, address_in_use = 10048, access_to_address = 10013, address_not_available = 10049;
-}
+                               invalid_data = 13, address_in_use = 10048, access_to_address = 10013,
+                               address_not_available = 10049;
+}  // namespace win32_error
 
+/// One row of the table. Message and hint are parts of a sentence; the hint may be empty.
 struct explanation {
   std::uint32_t win32_error;
   std::string_view message;
   std::string_view hint;
 };
 
+/// All rows, in ascending order of the codes.
 inline constexpr explanation explanations[] = {
     {2, "the file was not found", "check the path"},
     {3, "the folder was not found", "check the path"},
     {5, "access denied", "run from an elevated prompt"},
     {50, "not supported on this system", ""},
     {87, "a parameter is not valid", ""},
-    {120, "the service does not handle this control", "hook it in the app, with on_control"},
+    {120, "the service does not handle this control", "add a hook in the app with on_control"},
     {123, "the name is not valid", "use 1 to 256 characters without '/' and '\\'"},
-    {124, "this system does not know the setting", ""},
-    {997, "the service has taken it and is still at work", "look into its log for the end of it"},
+    {124, "this system does not support the setting", ""},
+    {997, "the service has accepted the control and its hook is still running", "read its log for the result"},
     {1051, "other services that depend on it are running", "stop them first, or add --force"},
-    {1052, "the service does not take this control", "pause and continue need hooks of the app"},
+    {1052, "the service does not accept this control", "pause and continue need hooks in the app"},
     {1053, "the service did not respond to the start in time", "read its log and the event log"},
     {1055, "the service database is locked", "try again in a moment"},
-    {1056, "it is running already", "restart it where it has to begin anew"},
+    {1056, "it is already running", "use 'restart' to restart it"},
     {1057, "the account or its password is not valid", "check the name, with its domain, and the password"},
     {1058, "the service is disabled", "install it with --startup auto or --startup manual"},
-    {1059, "its dependencies lead back to it", "give others with --depends"},
+    {1059, "its dependencies form a cycle", "specify others with --depends"},
     {1060, "it is not installed", "install it first"},
-    {1061, "the service cannot take a control now", "wait until it has started or stopped, then try again"},
+    {1061, "the service cannot accept a control now", "wait until it has started or stopped, then try again"},
     {1062, "it is not running", "start it first"},
     {1063, "this process was not started by the service control manager",
-     "use the start verb, or debug for a terminal"},
+     "use 'start' to start the service, or 'debug' to run it in a terminal"},
     {1064, "an exception was thrown in the service", "read its log"},
-    {1066, "the service ended with an error of its own", "read its log"},
+    {1066, "the service ended with a service-specific error", "read its log"},
     {1067, "the process ended unexpectedly", "read its log and the event log"},
-    {1068, "a service it depends on did not start", "start that one first, or look into its log"},
+    {1068, "a service it depends on did not start", "start that service first, or read its log"},
     {1069, "the account could not log on",
-     "give its password anew with update --username ACCOUNT, which also gives the right to log on as a service"},
+     "set its password with update --username ACCOUNT, which also grants the right to log on as a service"},
     {1072, "the service is marked for deletion",
      "close the Services window and Task Manager, which hold it open, then try again"},
-    {1073, "a service of that name exists", "use update, or give the app another name"},
-    {1075, "a service it depends on is not installed", "install that one first, or give others with --depends"},
-    {1077, "it was not started since the machine was", "start it"},
-    {1078, "the display name is taken by another service", "choose another with --display-name"},
-    {1223, "the elevation was refused", "say yes to the question, or run from an elevated prompt"},
-    {1297, "its account lacks a privilege that the app asks for", "give the account that privilege, or use another"},
-    {1326, "the account's name or password is wrong", "give the password anew with update --username ACCOUNT"},
-    {1332, "there is no account of that name", "check the name, with its domain"},
-    {1385, "the account may not log on as a service",
-     "run update --username ACCOUNT, or see whether a group policy denies it"},
-    {1460, "the time ran out", "look with the status verb; allow more with --wait SECONDS"},
-    {10013, "the port is in a range the system keeps for others, or another program owns it exclusively",
+    {1073, "a service with that name exists", "use 'update', or give the app another name"},
+    {1075, "a service it depends on is not installed", "install that service first, or specify others with --depends"},
+    {1077, "it has not been started since boot", "start it"},
+    {1078, "another service has this display name", "choose another with --display-name"},
+    {1223, "the elevation was refused", "accept the elevation request, or run from an elevated prompt"},
+    {1297, "its account lacks a privilege that the app requires",
+     "grant the privilege to the account, or use another account"},
+    {1326, "the account's name or password is wrong", "set the password with update --username ACCOUNT"},
+    {1332, "there is no account with that name", "check the name, with its domain"},
+    {1385, "the account has no right to log on as a service",
+     "run update --username ACCOUNT, or check whether a group policy denies the right"},
+    {1460, "the timeout expired", "check it with 'status'; allow more time with --wait SECONDS"},
+    {10013, "the port is in a range that Windows has reserved, or another program uses it exclusively",
      "choose another port; 'netsh int ipv4 show excludedportrange tcp' lists the ranges"},
-    {10048, "the port is taken", "stop that program, or choose another port with --port"},
+    {10048, "the port is taken", "stop the program that uses it, or choose another port with --port"},
     {10049, "the address does not belong to this machine", "use an address that 'ipconfig' shows, or 0.0.0.0 for all"},
     {11001, "the host name is not known", "use an address, or check the name"},
 };
 
-/// The row for a code, or null.
+/// Returns the row of a code, or null.
 [[nodiscard]] constexpr const explanation* explain(std::uint32_t code) noexcept {
   for (const auto& row : explanations) {
     if (row.win32_error == code) return &row;
@@ -103,9 +107,9 @@ inline constexpr explanation explanations[] = {
   return nullptr;
 }
 
-/// The error for a code: words and remedy from the table, or the system's own words.
+/// Returns the error for a code: message and remedy from the table, or `system_error_message` without a remedy.
 [[nodiscard]] error error_with_explanation(std::uint32_t code, std::string operation, std::string subject,
-                                     std::string system_error_message = {});
+                                           std::string system_error_message = {});
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -120,7 +124,7 @@ inline namespace WINSVC_ABI {
 namespace model {
 
 WINSVC_INLINE error error_with_explanation(std::uint32_t code, std::string operation, std::string subject,
-                                     std::string system_error_message) {
+                                           std::string system_error_message) {
   if (const explanation* row = explain(code)) {
     return {code, std::move(operation), std::move(subject), std::string(row->message), std::string(row->hint)};
   }

@@ -1,8 +1,9 @@
-// JSON objects of texts and numbers alone, read: what a service says of itself, to its own verbs.
+// Parser for flat JSON objects, which have only strings and unsigned numbers: the live status and the saved state of a
+// service.
 //
-//   parse_flat_object("{\"pid\":7,\"url\":\"http://...\"}")->find("pid")->text    // "7"
+//   number_of(*parse_flat_object("{\"pid\":7,\"url\":\"http://...\"}"), "pid")    // 7
 //
-// It reads what base/json_text.hpp writes of such members, in any order, and nothing else: anything else is no answer.
+// It accepts the JSON that base/json_writer.hpp writes for such members, in any order, and rejects all other JSON.
 #pragma once
 
 #include <algorithm>
@@ -21,18 +22,20 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
+/// Value of a member.
 struct flat_value {
-  std::string text;  ///< of a number, its digits
+  std::string text;  ///< the string, or the digits of a number
   bool is_number = false;
 };
 using flat_object = std::map<std::string, flat_value>;
 
+/// Parses an object, with or without a line end after it. Returns nullopt for any other text.
 [[nodiscard]] std::optional<flat_object> parse_flat_object(std::string_view s);
 
-/// The member's text; "" where there is none.
-[[nodiscard]] std::string text_of(const flat_object& o, const std::string& name);
-/// The member's number; 0 where there is none.
-[[nodiscard]] std::uint64_t number_of(const flat_object& o, const std::string& name);
+/// Returns the text of a member; "" if the member is missing.
+[[nodiscard]] std::string text_of(const flat_object& object, const std::string& name);
+/// Returns the number of a member; 0 if the member is missing or is not a number.
+[[nodiscard]] std::uint64_t number_of(const flat_object& object, const std::string& name);
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -46,17 +49,17 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE std::string text_of(const flat_object& o, const std::string& name) {
-  const auto found = o.find(name);
-  return found == o.end() ? std::string() : found->second.text;
+WINSVC_INLINE std::string text_of(const flat_object& object, const std::string& name) {
+  const auto found = object.find(name);
+  return found == object.end() ? std::string() : found->second.text;
 }
-WINSVC_INLINE std::uint64_t number_of(const flat_object& o, const std::string& name) {
+WINSVC_INLINE std::uint64_t number_of(const flat_object& object, const std::string& name) {
   std::uint64_t number = 0;
-  static_cast<void>(strings::parse_number(text_of(o, name), ~std::uint64_t{0}, number));
+  static_cast<void>(strings::parse_number(text_of(object, name), ~std::uint64_t{0}, number));
   return number;
 }
 
-/// A JSON string at the front of `s`, which moves past it. The escapes that json_quoted writes, and no others.
+/// Parses a JSON string at the front of `s` and removes it from `s`. Accepts only the escapes that json_quoted writes.
 WINSVC_INLINE std::optional<std::string> parse_json_string(std::string_view& s) {
   if (s.empty() || s[0] != '"') return std::nullopt;
   std::string out;

@@ -1,10 +1,10 @@
-// JSON, written: for what winsvc says to machines. (What a handler answers in JSON is nlohmann's.)
+// json_object_writer, json_array: write JSON text. Handlers use nlohmann::json instead.
 //
-//   text::json_object_writer o;
-//   o.put("pid", "7").put_text("name", "a \"b\"").put_text_if_set("hint", "");      // left out where it is empty
-//   o.text()                                                                 // {"pid":7,"name":"a \"b\""}
+//   strings::json_object_writer o;
+//   o.put("pid", "7").put_text("name", "a \"b\"").put_text_if_set("hint", "");      // an empty hint is omitted
+//   o.text()                                                                       // {"pid":7,"name":"a \"b\""}
 //
-// Members stay in the order they were put; nobody checks that a name is put once. It reads nothing.
+// Members keep the order of the calls. Duplicate names are not detected. There is no parser here.
 #pragma once
 
 #include <string>
@@ -17,16 +17,17 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace strings {
 
-/// An object while it grows.
+/// Builds a JSON object, member by member.
 class json_object_writer {
  public:
-  /// `value` is JSON itself: a number, `true`, `null`, what another one's `text` gave.
+  /// Adds a member. `value` is JSON text: a number, `true`, `null`, the `text()` of another writer.
   json_object_writer& put(std::string_view name, std::string_view value) {
     text_ += text_.size() == 1 ? "" : ",";
     text_ += json_quoted(name) + ':';
     text_ += value;
     return *this;
   }
+  /// Adds a member with a JSON string.
   json_object_writer& put_text(std::string_view name, std::string_view value) { return put(name, json_quoted(value)); }
   json_object_writer& put_text_if_set(std::string_view name, std::string_view value) {
     return value.empty() ? *this : put_text(name, value);
@@ -37,17 +38,17 @@ class json_object_writer {
   std::string text_ = "{";
 };
 
-/// `[a,b]`, of what `one` makes of each; `between` instead of the comma alone, to break lines.
+/// `[a,b]`: calls `to_json` for each item. `separator` is a comma, and may add line breaks.
 template <class List, class F>
-[[nodiscard]] std::string json_array(const List& all, F one, std::string_view between = ",") {
+[[nodiscard]] std::string json_array(const List& items, F to_json, std::string_view separator = ",") {
   std::string out = "[";
-  for (const auto& item : all) {
-    if (out.size() > 1) out += between;
-    out += one(item);
+  for (const auto& item : items) {
+    if (out.size() > 1) out += separator;
+    out += to_json(item);
   }
   return out + ']';
 }
 
-}  // namespace text
+}  // namespace strings
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

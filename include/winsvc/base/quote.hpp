@@ -1,12 +1,14 @@
-// Windows has no argument list, only one command line that each program cuts for itself. These two functions are the
-// rules of CommandLineToArgvW and the Microsoft C runtime, in both directions. What is quoted here both read the same;
-// they differ about `""` within quotes, where CommandLineToArgvW ends the quotes: there we cut as the runtime does.
+// Windows command lines: quotes and splits arguments by the rules of CommandLineToArgvW and the Microsoft C runtime.
+// Windows passes one command line to a program, not a list of arguments.
 //
 //   quote_argument(R"(C:\My tools\app.exe)")     // "C:\My tools\app.exe"  with quotes
-//   split_command_line(whole)                    // back again
+//   split_command_line(line)                     // the arguments again
 //
-// An unquoted path with a blank in a service's ImagePath lets `C:\My.exe` run in its place (CWE-428), so the executable
-// is quoted always.
+// Both parsers read the output of quote_argument in the same way. They differ in `""` within quotes, where
+// CommandLineToArgvW ends the quotes; split_command_line follows the runtime.
+//
+// If an unquoted ImagePath of a service contains a space, Windows may run `C:\My.exe` instead (CWE-428). Therefore the
+// executable is always quoted.
 // Source: "Parsing C command-line arguments" and CommandLineToArgvW in the Win32 documentation.
 #pragma once
 
@@ -20,17 +22,17 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// When quotes are put around an argument: only where the rules demand them, or always.
+/// `needed` quotes an argument only if the rules require it; `always` quotes each argument.
 enum class quoting { needed, always };
 
-/// One argument, so that it comes out of `split_command_line` unchanged. It must not hold a NUL.
-[[nodiscard]] std::string quote_argument(std::string_view argument, quoting when = quoting::needed);
+/// Quotes an argument so that `split_command_line` returns it unchanged. It must not contain a NUL.
+[[nodiscard]] std::string quote_argument(std::string_view argument, quoting mode = quoting::needed);
 
-/// `program` quoted always, then each argument quoted where needed: the form for an ImagePath.
+/// `program`, always quoted, then the arguments, quoted if needed. This is the form of an ImagePath.
 [[nodiscard]] std::string command_line(std::string_view program, const std::vector<std::string>& arguments);
 
-/// Cuts a command line by those rules. The first piece, the program, has rules of its own: a quote ends
-/// only at the next quote, and backslashes are plain. An empty line gives an empty list.
+/// Splits a command line. The first argument, the program, has other rules: a quoted part ends at the next quote, and
+/// backslashes have no special meaning. An empty line gives an empty list.
 [[nodiscard]] std::vector<std::string> split_command_line(std::string_view line);
 
 }  // inline namespace WINSVC_ABI
@@ -43,9 +45,9 @@ enum class quoting { needed, always };
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE std::string quote_argument(std::string_view argument, quoting when) {
+WINSVC_INLINE std::string quote_argument(std::string_view argument, quoting mode) {
   const bool plain = !argument.empty() && argument.find_first_of(" \t\n\v\"") == std::string_view::npos;
-  if (plain && when == quoting::needed) return std::string(argument);
+  if (plain && mode == quoting::needed) return std::string(argument);
 
   std::string out = "\"";
   std::size_t backslashes = 0;
@@ -54,7 +56,7 @@ WINSVC_INLINE std::string quote_argument(std::string_view argument, quoting when
       ++backslashes;
       continue;
     }
-    // Backslashes are plain characters except before a quote: there each counts double, and one more escapes the quote.
+    // A backslash is special only before a quote: there each one is doubled, and one more escapes the quote.
     out.append(c == '"' ? backslashes * 2 + 1 : backslashes, '\\');
     backslashes = 0;
     out += c;
@@ -70,8 +72,8 @@ WINSVC_INLINE std::string command_line(std::string_view program, const std::vect
 }
 
 WINSVC_INLINE std::vector<std::string> split_command_line(std::string_view line) {
-  std::vector<std::string> pieces;
-  if (line.empty()) return pieces;
+  std::vector<std::string> arguments;
+  if (line.empty()) return arguments;
   const auto blank = [](char c) { return c == ' ' || c == '\t'; };
   std::size_t position = 0;
 
@@ -83,13 +85,13 @@ WINSVC_INLINE std::vector<std::string> split_command_line(std::string_view line)
   } else {
     while (position < line.size() && !blank(line[position])) program += line[position++];
   }
-  pieces.push_back(std::move(program));
+  arguments.push_back(std::move(program));
 
   for (;;) {
     while (position < line.size() && blank(line[position])) ++position;
-    if (position >= line.size()) return pieces;
+    if (position >= line.size()) return arguments;
 
-    std::string chunk;
+    std::string current;
     bool quoted = false;
     while (position < line.size() && (quoted || !blank(line[position]))) {
       std::size_t backslashes = 0;
@@ -98,11 +100,11 @@ WINSVC_INLINE std::vector<std::string> split_command_line(std::string_view line)
         ++position;
       }
       if (position < line.size() && line[position] == '"') {
-        chunk.append(backslashes / 2, '\\');
+        current.append(backslashes / 2, '\\');
         if (backslashes % 2 == 1) {
-          chunk += '"';
+          current += '"';
         } else if (quoted && position + 1 < line.size() && line[position + 1] == '"') {
-          chunk += '"';  // "" inside quotes is one quote, and the quotes go on
+          current += '"';  // "" inside quotes is one quote, and the quoted part continues
           ++position;
         } else {
           quoted = !quoted;
@@ -110,10 +112,10 @@ WINSVC_INLINE std::vector<std::string> split_command_line(std::string_view line)
         ++position;
         continue;
       }
-      chunk.append(backslashes, '\\');
-      if (backslashes == 0) chunk += line[position++];
+      current.append(backslashes, '\\');
+      if (backslashes == 0) current += line[position++];
     }
-    pieces.push_back(std::move(chunk));
+    arguments.push_back(std::move(current));
   }
 }
 

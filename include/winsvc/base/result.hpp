@@ -1,10 +1,10 @@
-// A value or the reason there is none. What an operation on the world returns instead of throwing.
+// result: a value or an error, returned by operations that can fail.
 //
 //   result<config> read(const path&);
-//   if (auto got = read(p)) use(*got); else complain(got.error().sentence());
+//   if (auto loaded = read(p)) use(*loaded); else print(loaded.error().to_string());
 //
-// `result<T, std::uint32_t>` is the same with a bare system code: the form the thin operating-system layer uses, whose
-// callers know the sentence.
+// `result<T, std::uint32_t>` has a system code as its error. The operating system layer returns it; the caller knows
+// the operation and builds the `error`.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// The failing side of a result: `return failure{error{...}};`
+/// The error of a result, as a return value: `return failure{error{...}};`
 template <class E>
 struct failure {
   E error;
@@ -33,26 +33,26 @@ class [[nodiscard]] result {
 
   explicit operator bool() const noexcept { return value_.index() == 0; }
 
-  /// The value. Asking a failed result for it is a bug of the caller (asserted).
+  /// The value. Precondition: the result has a value (asserted).
   T& operator*() & { return *assert_held(std::get_if<0>(&value_)); }
   const T& operator*() const& { return *assert_held(std::get_if<0>(&value_)); }
-  T operator*() && { return std::move(*assert_held(std::get_if<0>(&value_))); }  // no reference into what is about to go
+  T operator*() && { return std::move(*assert_held(std::get_if<0>(&value_))); }  // by value: *this is a temporary
   T* operator->() { return assert_held(std::get_if<0>(&value_)); }
   const T* operator->() const { return assert_held(std::get_if<0>(&value_)); }
 
-  /// The reason. Asking a result that succeeded for it is a bug of the caller (asserted).
+  /// The error. Precondition: the result has an error (asserted).
   [[nodiscard]] const E& error() const { return *assert_held(std::get_if<1>(&value_)); }
 
  private:
   template <class P>
-  static P* assert_held(P* held) {
-    WINSVC_ASSERT(held != nullptr && "winsvc::result: asked for the side it does not hold");
-    return held;
+  static P* assert_held(P* alternative) {
+    WINSVC_ASSERT(alternative != nullptr && "winsvc::result: a value was read from an error, or an error from a value");
+    return alternative;
   }
   std::variant<T, E> value_;
 };
 
-/// Nothing, or the reason it failed: `return {};` is success.
+/// Success without a value, or an error. `return {};` is success.
 template <class E>
 class [[nodiscard]] result<void, E> {
  public:
@@ -61,7 +61,7 @@ class [[nodiscard]] result<void, E> {
 
   explicit operator bool() const noexcept { return ok_; }
   [[nodiscard]] const E& error() const {
-    WINSVC_ASSERT(!ok_ && "winsvc::result: asked for the error of a success");
+    WINSVC_ASSERT(!ok_ && "winsvc::result: an error was read from a success");
     return error_;
   }
 

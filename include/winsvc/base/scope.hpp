@@ -1,8 +1,8 @@
-// Runs a callable when a scope is left, on every path out of it.
+// scope_exit: runs a callable at the end of a scope, also when an exception is thrown.
 //
 //   const scope_exit close([&] { ::fclose(file); });
 //
-// The callable must not throw. There is no `release`: a scope that may keep what it opened returns an owning type.
+// The callable must not throw. There is no `release`. If a scope may pass on what it opened, use an owning type.
 #pragma once
 
 #include <type_traits>
@@ -16,7 +16,7 @@ inline namespace WINSVC_ABI {
 template <class F>
 class [[nodiscard]] scope_exit {
  public:
-  explicit scope_exit(F at_exit) noexcept(std::is_nothrow_move_constructible_v<F>) : function_(std::move(at_exit)) {}
+  explicit scope_exit(F function) noexcept(std::is_nothrow_move_constructible_v<F>) : function_(std::move(function)) {}
   ~scope_exit() { function_(); }
   scope_exit(const scope_exit&) = delete;
   scope_exit& operator=(const scope_exit&) = delete;

@@ -1,9 +1,8 @@
-// SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets: cpp-httplib offers no public
-// function for them without a TLS library.
+// SHA-1, SHA-256 and HMAC-SHA-256. cpp-httplib has no public function for them without a TLS library.
 //
 //   hmac_sha256(key, "text")          // 32 bytes
 //
-// SHA-1 protects nothing: RFC 6455 4.2.2 asks for it.
+// SHA-256 and HMAC sign cookies. SHA-1 is used only in the WebSocket handshake; RFC 6455 section 4.2.2 requires it.
 // Source: FIPS 180-4 and RFC 2104; tested with their vectors and those of RFC 4231.
 #pragma once
 
@@ -18,11 +17,11 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// 20 bytes.
+/// The SHA-1 digest, 20 bytes.
 [[nodiscard]] std::string sha1(std::string_view bytes);
-/// 32 bytes.
+/// The SHA-256 digest, 32 bytes.
 [[nodiscard]] std::string sha256(std::string_view bytes);
-/// 32 bytes.
+/// The HMAC-SHA-256, 32 bytes (RFC 2104).
 [[nodiscard]] std::string hmac_sha256(std::string_view key, std::string_view bytes);
 
 }  // inline namespace WINSVC_ABI
@@ -35,7 +34,7 @@ inline namespace WINSVC_ABI {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// A message in whole blocks of 64 bytes, with its length at the end (FIPS 180-4, section 5.1.1).
+/// Pads a message to a multiple of 64 bytes; its length is at the end (FIPS 180-4 section 5.1.1).
 WINSVC_INLINE std::string sha_padded(std::string_view bytes) {
   std::string text(bytes);
   text += static_cast<char>(0x80);
@@ -45,7 +44,7 @@ WINSVC_INLINE std::string sha_padded(std::string_view bytes) {
   return text;
 }
 
-/// Runs `block` over the padded message; the state as bytes, most significant first.
+/// Runs `block` on the padded message and returns the state as bytes, most significant first.
 template <std::size_t Words>
 std::string sha_digest(std::string_view bytes, std::array<std::uint32_t, Words> state,
                        void (*block)(std::array<std::uint32_t, Words>&, const unsigned char*) noexcept) {
@@ -108,9 +107,9 @@ WINSVC_INLINE void sha256_block(std::array<std::uint32_t, 8>& state, const unsig
   }
   auto [a, b, c, d, e, f, g, h] = state;
   for (std::size_t i = 0; i < 64; ++i) {
-    const std::uint32_t one = h + (right(e, 6) ^ right(e, 11) ^ right(e, 25)) + ((e & f) ^ (~e & g)) + k[i] + w[i];
-    const std::uint32_t two = (right(a, 2) ^ right(a, 13) ^ right(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
-    h = g, g = f, f = e, e = d + one, d = c, c = b, b = a, a = one + two;
+    const std::uint32_t t1 = h + (right(e, 6) ^ right(e, 11) ^ right(e, 25)) + ((e & f) ^ (~e & g)) + k[i] + w[i];
+    const std::uint32_t t2 = (right(a, 2) ^ right(a, 13) ^ right(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+    h = g, g = f, f = e, e = d + t1, d = c, c = b, b = a, a = t1 + t2;
   }
   const std::uint32_t added[8] = {a, b, c, d, e, f, g, h};
   for (std::size_t i = 0; i < 8; ++i) state[i] += added[i];

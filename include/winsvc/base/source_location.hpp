@@ -1,7 +1,9 @@
-// Where in the user's program a call was written. Registration functions take one as their last, defaulted argument, so
-// that a conflict can show both lines. (std::source_location is C++20; the built-ins below are in g++, clang and cl.)
+// source_location: file and line of a call in the user's program. Registration functions take it as their last,
+// defaulted argument, so that the message of a conflict shows both lines.
 //
-//   void get(std::string pattern, F handler, source where = source::here());
+//   void get(std::string pattern, F handler, source_location location = source_location::current());
+//
+// std::source_location is C++20; g++, clang++ and cl have the built-in functions in C++17.
 #pragma once
 
 #include <string>
@@ -20,7 +22,7 @@ struct source_location {
     return {file, line};
   }
 
-  /// `main.cpp:12`: the file's last component, which is what a person recognises.
+  /// `main.cpp:12`: the file name without its folder.
   [[nodiscard]] std::string to_string() const {
     const std::string_view path = file;
     const auto slash = path.find_last_of("/\\");

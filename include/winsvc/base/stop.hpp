@@ -1,10 +1,10 @@
-// A request to stop, remembered for ever: whoever looks later still sees it. What a worker waits on.
+// stop_token, stop_source: a stop request that threads poll or wait on. A request stays set.
 //
 //   svc.worker("poller", [](winsvc::stop_token stop) {
 //     while (!stop.wait_for(5s)) poll_once();
 //   });
 //
-// It carries no reason and cannot be taken back. (std::stop_token is C++20 and has no timed wait of its own.)
+// A request has no reason and cannot be withdrawn. (std::stop_token is C++20 and has no wait with a timeout.)
 #pragma once
 
 #include <chrono>
@@ -20,7 +20,7 @@ inline namespace WINSVC_ABI {
 
 class stop_source;
 
-/// The listening end. Copies listen to the same request. Safe to use from any thread.
+/// Reports whether a stop was requested. Copies refer to the same request. Safe to use from any thread.
 class stop_token {
  public:
   [[nodiscard]] bool stop_requested() const {
@@ -28,16 +28,17 @@ class stop_token {
     return state_->stopped;
   }
 
-  /// Waits that long, or until a stop is requested. True: stop now. More than a year is for ever.
+  /// Waits until a stop is requested, or until `timeout` has passed. Returns true if a stop was requested. A timeout of
+  /// more than a year means no timeout.
   template <class Rep, class Period>
-  bool wait_for(std::chrono::duration<Rep, Period> how_long) const {
-    // hours::max() and its kin would overflow when added to the time that it is now, and not wait at all.
-    if (std::chrono::duration<double>(how_long) > std::chrono::hours(24 * 365)) {
+  bool wait_for(std::chrono::duration<Rep, Period> timeout) const {
+    // hours::max() would overflow when added to the current time, and the wait would return at once.
+    if (std::chrono::duration<double>(timeout) > std::chrono::hours(24 * 365)) {
       wait();
       return true;
     }
     std::unique_lock lock(state_->mutex);
-    return state_->state_changed.wait_for(lock, how_long, [this] { return state_->stopped; });
+    return state_->state_changed.wait_for(lock, timeout, [this] { return state_->stopped; });
   }
 
   /// Waits until a stop is requested.
@@ -57,14 +58,14 @@ class stop_token {
   std::shared_ptr<stop_state> state_;
 };
 
-/// The asking end, owned by whoever decides.
+/// Requests a stop. Its owner decides when.
 class stop_source {
  public:
   [[nodiscard]] stop_token token() const { return stop_token(state_); }
 
-  /// Any number of times, from any thread; the first one counts.
+  /// Requests the stop and ends all waits. Safe to call from any thread; further calls have no effect.
   void request_stop() const noexcept {
-    const auto own = state_;  // whoever waits for this may end, and take the source along
+    const auto own = state_;  // a thread that waits may destroy this source as soon as `stopped` is set
     {
       const std::lock_guard lock(own->mutex);
       own->stopped = true;

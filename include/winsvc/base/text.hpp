@@ -1,10 +1,11 @@
-// Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string; UTF-16 exists only where Windows is
-// called. Case is folded for ASCII alone, because verbs, options and header names are ASCII.
+// Text functions: UTF-8 and UTF-16, ASCII case folding, splitting, numbers, closest match. winsvc stores all text as
+// UTF-8 in std::string; UTF-16 is used only to call Windows. Case is folded for ASCII only, because verbs, options and
+// header names are ASCII.
 //
-//   text::to_utf16("Z\u00FCrich")      text::equal_nocase("Content-Type", "content-type")
-//   text::nearest("instal", verbs)                                    // "install"
+//   strings::to_utf16("Z\u00FCrich")      strings::equal_nocase("Content-Type", "content-type")
+//   strings::closest_match("instal", verbs)                                    // "install"
 //
-// It does no locale, no normalisation, no Unicode case.
+// It does not use locales, Unicode normalization or Unicode case.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +21,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace strings {
 
-/// UTF-8 to UTF-16. A malformed byte becomes U+FFFD, so that no input is refused and none passes unseen.
+/// UTF-8 to UTF-16. A malformed byte becomes U+FFFD: the conversion never fails, and the error stays visible.
 [[nodiscard]] std::u16string to_utf16(std::string_view utf8);
 /// UTF-16 to UTF-8. A lone surrogate becomes U+FFFD.
 [[nodiscard]] std::string to_utf8(std::u16string_view utf16);
@@ -36,32 +37,33 @@ namespace strings {
 [[nodiscard]] bool equal_nocase(std::string_view a, std::string_view b) noexcept;
 [[nodiscard]] bool starts_with(std::string_view s, std::string_view prefix) noexcept;
 
-/// The first bytes, at most so many, without cutting a character in two.
+/// The first bytes of `s`, at most `limit`. The end is moved to the left so that no character is split.
 [[nodiscard]] std::string_view truncate(std::string_view s, std::size_t limit) noexcept;
-/// Without the blanks and tabs at both ends.
+/// `s` without the spaces and tabs at both ends.
 [[nodiscard]] std::string_view trim(std::string_view s) noexcept;
-/// Cut at every `mark`; "" gives one empty piece, as "a," gives two.
-[[nodiscard]] std::vector<std::string_view> split(std::string_view s, char mark);
-[[nodiscard]] std::string join(const std::vector<std::string>& parts, std::string_view between);
+/// The parts of `s` between separators. "" has one empty part; "a," has two parts.
+[[nodiscard]] std::vector<std::string_view> split(std::string_view s, char separator);
+[[nodiscard]] std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
-/// A decimal number that is all of `s`, at most `most`; false otherwise, and `out` is untouched.
+/// Parses `s` as a decimal number of at most `limit`. Returns false and leaves `out` unchanged if `s` is anything else.
 [[nodiscard]] bool parse_number(std::string_view s, std::uint64_t limit, std::uint64_t& out) noexcept;
 
-/// How many letters must be changed, added, dropped or swapped with their neighbour to turn one word into the other.
+/// Number of bytes to change, add, remove or swap with the next byte in order to turn one word into the other.
 [[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
-/// The word a person most likely meant; empty when none is near (within a third of its length, at least one).
+/// The known word with the smallest edit distance to `word`, for "did you mean". A known word matches only if the
+/// distance is at most a third of its length, or 1. Empty if no word matches.
 [[nodiscard]] std::string_view closest_match(std::string_view word, const std::vector<std::string_view>& known);
 
-/// `s` as a JSON string, quotes included (RFC 8259, section 7). Malformed UTF-8 becomes U+FFFD.
+/// `s` as a JSON string with its quotes (RFC 8259 section 7). Malformed UTF-8 becomes U+FFFD.
 [[nodiscard]] std::string json_quoted(std::string_view s);
 
-/// The next code point of `s` from `at`, which moves past it; U+FFFD for a malformed byte, which is one byte long.
+/// Returns the code point at `position` and advances `position`. A malformed byte is one U+FFFD.
 [[nodiscard]] char32_t next_code_point(std::string_view s, std::size_t& position) noexcept;
 void append_utf8(std::string& out, char32_t code_point);
 
 [[nodiscard]] bool starts_with_nocase(std::string_view s, std::string_view prefix) noexcept;
 
-}  // namespace text
+}  // namespace strings
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -91,7 +93,7 @@ WINSVC_INLINE char32_t next_code_point(std::string_view s, std::size_t& position
     if ((next & 0xC0u) != 0x80u) return malformed;
     value = (value << 6) | (next & 0x3Fu);
   }
-  constexpr char32_t minimum[] = {0, 0x80, 0x800, 0x10000};  // below: an overlong form
+  constexpr char32_t minimum[] = {0, 0x80, 0x800, 0x10000};  // a smaller value is an overlong form
   if (value < minimum[more] || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) return malformed;
   position += static_cast<std::size_t>(more);
   return value;
@@ -179,20 +181,20 @@ WINSVC_INLINE std::string_view trim(std::string_view s) noexcept {
   return s.substr(first, s.find_last_not_of(" \t") - first + 1);
 }
 
-WINSVC_INLINE std::vector<std::string_view> split(std::string_view s, char mark) {
-  std::vector<std::string_view> pieces;
+WINSVC_INLINE std::vector<std::string_view> split(std::string_view s, char separator) {
+  std::vector<std::string_view> parts;
   for (;;) {
-    const auto cut = s.find(mark);
-    pieces.push_back(s.substr(0, cut));
-    if (cut == std::string_view::npos) return pieces;
-    s.remove_prefix(cut + 1);
+    const auto end = s.find(separator);
+    parts.push_back(s.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    s.remove_prefix(end + 1);
   }
 }
 
-WINSVC_INLINE std::string join(const std::vector<std::string>& parts, std::string_view between) {
+WINSVC_INLINE std::string join(const std::vector<std::string>& parts, std::string_view separator) {
   std::string out;
   for (const auto& part : parts) {
-    if (&part != &parts.front()) out += between;
+    if (&part != &parts.front()) out += separator;
     out += part;
   }
   return out;
@@ -212,7 +214,7 @@ WINSVC_INLINE bool parse_number(std::string_view s, std::uint64_t limit, std::ui
 }
 
 WINSVC_INLINE std::size_t edit_distance(std::string_view a, std::string_view b) {
-  // Three rows of the usual table (optimal string alignment): swapped neighbours need the row before the last.
+  // Three rows of the table of the algorithm (optimal string alignment). A swap needs the row before the last row.
   std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
@@ -268,7 +270,7 @@ WINSVC_INLINE std::string json_quoted(std::string_view s) {
   return out + '"';
 }
 
-}  // namespace text
+}  // namespace strings
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -1,10 +1,10 @@
-// A mutex whose waiters give up after a while: for what must go on when a thread has crashed and left it locked.
+// timed_mutex: a mutex with a timeout, for code that must continue after a thread has crashed and left it locked.
 //
-//   timed_mutex::hold held(mutex, 2s);
-//   if (!held) return;                         // whoever has it does not come back
+//   timed_mutex::scoped_lock lock(mutex, 2s);
+//   if (!lock) return;                         // the thread that holds the mutex may never release it
 //
-// It is std::timed_mutex in other clothes. That one's timed lock is unknown to the thread sanitizers of our compilers
-// (clang 14 and before: pthread_mutex_clocklock), which then see races everywhere.
+// It replaces std::timed_mutex, whose timed lock is unknown to the thread sanitizer of clang 14 and earlier
+// (pthread_mutex_clocklock); the sanitizer then reports races that do not exist.
 #pragma once
 
 #include <chrono>
@@ -18,7 +18,7 @@ inline namespace WINSVC_ABI {
 
 class timed_mutex {
  public:
-  /// The lock, for a scope; false when it could not be had in time.
+  /// Holds the lock until the end of the scope. False if the lock was not acquired within the timeout.
   class scoped_lock {
    public:
     scoped_lock(timed_mutex& m, std::chrono::milliseconds timeout) : mutex_(m), owns_lock_(m.try_lock_for(timeout)) {}
@@ -45,17 +45,17 @@ class timed_mutex {
     return locked_ = true;
   }
   void unlock() {
-    bool present = false;
+    bool has_waiter = false;
     {
       const std::lock_guard lock(mutex_);
       locked_ = false;
-      present = waiter_count_ != 0;
+      has_waiter = waiter_count_ != 0;
     }
-    if (present) unlocked_.notify_one();
+    if (has_waiter) unlocked_.notify_one();
   }
 
  private:
-  std::mutex mutex_;  // held for the few instructions above, in which nothing can crash
+  std::mutex mutex_;  // held only for the instructions above, which cannot crash
   std::condition_variable unlocked_;
   int waiter_count_ = 0;
   bool locked_ = false;

@@ -1,12 +1,13 @@
-// Deadlines of very many things, each set and moved in constant time: a wheel of slots, one turn of which is 65 s.
+// timer_wheel: many deadlines, each set and moved in constant time (Varghese and Lauck 1987).
 //
 //   timer_wheel wheel(now);
-//   wheel.set(connection.timer, now + 10s);             // moves it when it was set before
-//   wheel.advance(now, [](timer_wheel::entry& e) { ... });  // those whose time has come
-//   sleep_until(wheel.next());
+//   wheel.set(connection.timer, now + 10s);             // moves the timer if it is already set
+//   wheel.advance(now, [](timer_wheel::timer& t) { ... });  // called for each expired timer
+//   sleep_until(wheel.next_deadline());
 //
-// It is coarse, and never early: an entry is handed out up to 64 ms after its time. One that lies further ahead than a
-// turn is kept until it is near. It knows no clock and no threads; whoever shares it brings a lock.
+// A timer never expires early; it expires at most 64 ms late. The wheel has 1024 slots of 64 ms, 65 s in all. A later
+// deadline stays on the wheel for more than one turn. The class reads no clock and has no lock; threads that share a
+// wheel need a mutex.
 #pragma once
 
 #include <array>
@@ -23,12 +24,12 @@ class timer_wheel {
  public:
   using time_point = std::chrono::steady_clock::time_point;
 
-  /// A place on the wheel, part of what it is the deadline of. It must stay where it is while it is set.
+  /// A list node, usually a member of the object with the deadline. Its address must not change while it is set.
   struct timer {
-    timer* previous = nullptr;  // null: not on the wheel
+    timer* previous = nullptr;  // null: not set
     timer* next = nullptr;
-    std::int64_t deadline = 0;  // in slots since the clock's beginning
-    void* user_data = nullptr;  ///< what it is the deadline of; for the user
+    std::int64_t deadline = 0;  // in slots since the epoch of the clock
+    void* user_data = nullptr;  ///< for the caller, such as the object with the deadline
   };
 
   explicit timer_wheel(time_point now) noexcept : now_(slot_of(now)) {
@@ -37,14 +38,14 @@ class timer_wheel {
   timer_wheel(const timer_wheel&) = delete;
   timer_wheel& operator=(const timer_wheel&) = delete;
 
-  void set(timer& e, time_point time) noexcept;
-  void clear(timer& e) noexcept;
-  [[nodiscard]] static bool is_set(const timer& e) noexcept { return e.previous != nullptr; }
+  void set(timer& t, time_point time) noexcept;
+  void clear(timer& t) noexcept;
+  [[nodiscard]] static bool is_set(const timer& t) noexcept { return t.previous != nullptr; }
 
-  /// Calls `f` for each entry whose time has come; it is off the wheel by then, and may be set again.
+  /// Calls `on_expired` for each expired timer. The timer is already cleared; the function may set it again.
   template <class F>
-  void advance(time_point now, const F& f);
-  /// When to look again: nothing is due before. time_point::max() when the wheel is empty.
+  void advance(time_point now, const F& on_expired);
+  /// The earliest time at which a timer may expire. time_point::max() if no timer is set.
   [[nodiscard]] time_point next_deadline() const noexcept;
 
   static constexpr std::chrono::milliseconds slot_duration{64};
@@ -56,34 +57,34 @@ class timer_wheel {
   [[nodiscard]] static std::int64_t slot_of(time_point time) noexcept {
     return std::chrono::floor<slot_duration_type>(time.time_since_epoch()).count();
   }
-  void link(timer& e) noexcept;
-  static void unlink(timer& e) noexcept;
+  void link(timer& t) noexcept;
+  static void unlink(timer& t) noexcept;
 
   std::array<timer, slot_count> slots_;
   std::size_t count_ = 0;
-  std::int64_t now_;  // all slots up to this one have been handed out
+  std::int64_t now_;  // the last slot whose timers have expired
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
 template <class F>
-void timer_wheel::advance(time_point now, const F& f) {
+void timer_wheel::advance(time_point now, const F& on_expired) {
   const auto target = slot_of(now);
   if (target > now_ + static_cast<std::int64_t>(slot_count)) now_ = target - static_cast<std::int64_t>(slot_count);
   while (now_ < target && count_ > 0) {
     ++now_;
     timer& head = slots_[static_cast<std::size_t>(now_) % slot_count];
-    timer* const last = head.previous;  // what is set again meanwhile goes behind it
-    for (timer* e = head.next; e != &head;) {
-      timer& one = *e;
-      const bool at_end = e == last;
-      e = e->next;
-      unlink(one);
-      if (one.deadline > now_) {
-        link(one);
+    timer* const last = head.previous;  // a timer that is set again during this loop is added after it
+    for (timer* t = head.next; t != &head;) {
+      timer& current = *t;
+      const bool at_end = t == last;
+      t = t->next;
+      unlink(current);
+      if (current.deadline > now_) {
+        link(current);
       } else {
         --count_;
-        f(one);
+        on_expired(current);
       }
       if (at_end) break;
     }
@@ -99,33 +100,33 @@ void timer_wheel::advance(time_point now, const F& f) {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE void timer_wheel::link(timer& e) noexcept {
-  // At the latest in the slot that is looked at last: an entry that is due in a later turn is put there again.
-  auto at = e.deadline <= now_ ? now_ + 1 : e.deadline;
-  if (at > now_ + static_cast<std::int64_t>(slot_count)) at = now_ + static_cast<std::int64_t>(slot_count);
-  timer& head = slots_[static_cast<std::size_t>(at) % slot_count];
-  e.previous = head.previous;
-  e.next = &head;
-  head.previous->next = &e;
-  head.previous = &e;
+WINSVC_INLINE void timer_wheel::link(timer& t) noexcept {
+  // At most one turn ahead. If the deadline is later, `advance` links the timer again at the end of the turn.
+  auto slot = t.deadline <= now_ ? now_ + 1 : t.deadline;
+  if (slot > now_ + static_cast<std::int64_t>(slot_count)) slot = now_ + static_cast<std::int64_t>(slot_count);
+  timer& head = slots_[static_cast<std::size_t>(slot) % slot_count];
+  t.previous = head.previous;
+  t.next = &head;
+  head.previous->next = &t;
+  head.previous = &t;
 }
 
-WINSVC_INLINE void timer_wheel::unlink(timer& e) noexcept {
-  e.previous->next = e.next;
-  e.next->previous = e.previous;
-  e.previous = e.next = nullptr;
+WINSVC_INLINE void timer_wheel::unlink(timer& t) noexcept {
+  t.previous->next = t.next;
+  t.next->previous = t.previous;
+  t.previous = t.next = nullptr;
 }
 
-WINSVC_INLINE void timer_wheel::set(timer& e, time_point time) noexcept {
-  if (is_set(e)) unlink(e);
+WINSVC_INLINE void timer_wheel::set(timer& t, time_point time) noexcept {
+  if (is_set(t)) unlink(t);
   else ++count_;
-  e.deadline = slot_of(time) + 1;  // the slot that begins after it: never early
-  link(e);
+  t.deadline = slot_of(time) + 1;  // the slot that begins after the time: never early
+  link(t);
 }
 
-WINSVC_INLINE void timer_wheel::clear(timer& e) noexcept {
-  if (!is_set(e)) return;
-  unlink(e);
+WINSVC_INLINE void timer_wheel::clear(timer& t) noexcept {
+  if (!is_set(t)) return;
+  unlink(t);
   --count_;
 }
 

@@ -1,12 +1,12 @@
-// From argv to what is asked: pure, by the tables of commandline/verbs.hpp.
+// Command-line parser: converts argv to a `command`, with the tables of commandline/verbs.hpp. It has no other effect.
 //
-//   auto asked = parse_command({"install", "--port", "5001"});
-//   if (asked) asked->verb == verb::install; *asked->listen.port == 5001;
+//   const auto command = parse_command({"install", "--port", "5001"});
+//   command->verb;               // verb::install
+//   *command->launch.port;       // 5001
 //
-// Verbs and options are case-blind; `--opt value` and `--opt=value` are the same; options may stand before the verb, as
-// pywin32's did. A mistake is an error without a code
-// (the exit code is 2) that suggests the nearest word. No words at all is `help`, with `no_arguments` set, so that the program
-// can try the service control manager first where there is no terminal.
+// Verbs and options are not case-sensitive. `--opt value` and `--opt=value` are equal. Options may precede the verb, as
+// in pywin32. A usage error has no code (the exit code is 2) and suggests the nearest word. An empty command line is
+// `help` with `no_arguments` set: without a terminal, the program then tries to connect to the SCM first.
 #pragma once
 
 #include <algorithm>
@@ -33,10 +33,10 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// What the command line asks for.
+/// A parsed command line.
 struct command {
   model::verb verb = model::verb::help;
-  bool no_arguments = false;                 ///< there were no words at all
+  bool no_arguments = false;         ///< the command line was empty
   std::optional<model::verb> topic;  ///< help VERB
   launch_options launch;
 
@@ -49,38 +49,39 @@ struct command {
   std::optional<std::vector<std::string>> depends_on;
   std::optional<std::vector<recovery_action>> recovery;
   std::optional<std::chrono::seconds> recovery_reset;
-  std::vector<std::string> environment;    ///< NAME=value; NAME= takes it out
+  std::vector<std::string> environment;    ///< NAME=value; NAME= removes the variable
   std::vector<std::string> allow_control;  ///< users and groups
   bool start_after = false;
   bool plan = false;
 
-  // the others
-  std::vector<std::string> arguments;  ///< start, restart: what stands behind --
-  std::uint32_t control = 0;           ///< control N
-  std::optional<std::string> stop_reason;      ///< stop, restart
+  // the other verbs
+  std::vector<std::string> arguments;      ///< start, restart: the arguments after --
+  std::uint32_t control = 0;               ///< control N
+  std::optional<std::string> stop_reason;  ///< stop, restart: --why
   bool force = false;
   bool no_wait = false;
   std::chrono::milliseconds wait{60'000};
   bool json = false;
-  bool init = false;                        ///< config --init
-  bool fix = false;                         ///< doctor --fix
-  std::optional<std::size_t> max_entries;         ///< logs -n
-  bool follow = false;                      ///< logs -f
-  log_level level = log_level::debug;       ///< logs --level, level LEVEL
-  bool has_level = false;                   ///< level LEVEL
-  std::optional<std::chrono::milliseconds> since;  ///< logs --since: so long ago
+  bool init = false;                               ///< config --init
+  bool fix = false;                                ///< doctor --fix
+  std::optional<std::size_t> max_entries;          ///< logs -n
+  bool follow = false;                             ///< logs -f
+  log_level level = log_level::debug;              ///< logs --level, level LEVEL
+  bool has_level = false;                          ///< level LEVEL was present
+  std::optional<std::chrono::milliseconds> since;  ///< logs --since, as a duration before now
   bool no_elevate = false;
-  std::optional<std::string> elevated;  ///< this process is the elevated one, and that its parent's pipe
+  std::optional<std::string> elevated;  ///< this is the elevated process; the value is the pipe of its parent
 };
 
-/// `words` is argv without the program's name, in UTF-8.
+/// Parses `arguments`, which is argv without the name of the program, in UTF-8. The error is a usage error.
 [[nodiscard]] result<command> parse_command(const std::vector<std::string>& arguments);
 
-/// The words for the elevated process: the same, but nothing behind a `--`, where an option added at the end would be
-/// taken for an argument.
+/// Returns the arguments for the elevated process. Arguments after `--` become `--argument=` options, so that the
+/// caller can append an option.
 [[nodiscard]] std::vector<std::string> elevated_arguments(const std::vector<std::string>& arguments);
 
-/// What an earlier install left in an ImagePath (model::image_path made it); nothing where it is not one of ours.
+/// Returns the options that an earlier install wrote to an ImagePath with `image_path`; empty if another program wrote
+/// the ImagePath.
 [[nodiscard]] launch_options launch_options_of(const std::string& image_path);
 
 }  // namespace model
@@ -99,16 +100,17 @@ WINSVC_INLINE failure<error> usage_error(std::string message, std::string hint) 
   return {error{0, {}, {}, std::move(message), std::move(hint)}};
 }
 
-/// "did you mean 'x'?", or where to look.
+/// Returns "did you mean 'x'?", or `fallback` if no known word is similar.
 WINSVC_INLINE std::string suggestion(std::string_view word, const std::vector<std::string_view>& known,
-                              std::string otherwise) {
+                                     std::string fallback) {
   const auto best = strings::closest_match(word, known);
-  return best.empty() ? otherwise : "did you mean '" + std::string(best) + "'?";
+  return best.empty() ? fallback : "did you mean '" + std::string(best) + "'?";
 }
 
 WINSVC_INLINE const verb_info* find_verb(std::string_view word) noexcept {
-  for (const auto& r : verb_table) {
-    if (strings::equal_nocase(r.word, word) || (!r.aliases.empty() && strings::equal_nocase(r.aliases, word))) return &r;
+  for (const auto& row : verb_table) {
+    const bool is_alias = !row.aliases.empty() && strings::equal_nocase(row.aliases, word);
+    if (is_alias || strings::equal_nocase(row.word, word)) return &row;
   }
   return nullptr;
 }
@@ -126,8 +128,8 @@ WINSVC_INLINE result<const verb_info*> verb_of(std::string_view word) {
   if (const auto* found = find_verb(word)) return found;
 
   std::vector<std::string_view> known;
-  for (const auto& r : verb_table) {
-    if (!r.summary.empty()) known.push_back(r.word);
+  for (const auto& row : verb_table) {
+    if (!row.summary.empty()) known.push_back(row.word);
   }
   return usage_error("unknown verb '" + std::string(word) + "'", suggestion(word, known, "'help' lists the verbs"));
 }
@@ -135,36 +137,36 @@ WINSVC_INLINE result<const verb_info*> verb_of(std::string_view word) {
 WINSVC_INLINE result<const option_info*> option_of(std::string_view word, const verb_info& v) {
   std::vector<std::string_view> known;
   for (const auto& o : option_table) {
-    const bool taken = (o.verbs & verb_bit(v.id)) != 0;
+    const bool is_accepted = (o.verbs & verb_bit(v.id)) != 0;
     if (strings::equal_nocase(o.word, word)) {
-      if (taken) return &o;
-      return usage_error("'" + std::string(v.word) + "' takes no option " + std::string(o.word),
-                         "'help " + std::string(v.word) + "' lists the ones it takes");
+      if (is_accepted) return &o;
+      return usage_error("'" + std::string(v.word) + "' does not accept the option " + std::string(o.word),
+                         "'help " + std::string(v.word) + "' lists its options");
     }
-    if (taken && !o.summary.empty()) known.push_back(o.word);
+    if (is_accepted && !o.summary.empty()) known.push_back(o.word);
   }
   for (const auto& o : rejected_options) {
     if (strings::equal_nocase(o.word, word))
-      return usage_error("there is no " + std::string(o.word) + ": " + std::string(o.message), std::string(o.hint));
+      return usage_error(std::string(o.word) + " is not supported: " + std::string(o.message), std::string(o.hint));
   }
   return usage_error("unknown option '" + std::string(word) + "'",
                      suggestion(word, known, "'help " + std::string(v.word) + "' lists the options"));
 }
 
-/// `A,B`: no piece may be empty; the empty text is no piece at all.
-WINSVC_INLINE std::optional<std::vector<std::string>> parse_list(std::string_view s) {
-  std::vector<std::string> pieces;
-  if (strings::trim(s).empty()) return pieces;
-  for (const auto& chunk : strings::split(s, ',')) {
-    pieces.emplace_back(strings::trim(chunk));
-    if (pieces.back().empty() || pieces.back() == "+") return std::nullopt;
+/// Parses `A,B`. The items must not be empty; an empty text is an empty list.
+WINSVC_INLINE std::optional<std::vector<std::string>> parse_list(std::string_view text) {
+  std::vector<std::string> items;
+  if (strings::trim(text).empty()) return items;
+  for (const auto& item : strings::split(text, ',')) {
+    items.emplace_back(strings::trim(item));
+    if (items.back().empty() || items.back() == "+") return std::nullopt;
   }
-  return pieces;
+  return items;
 }
 
-/// Puts one option's value where it belongs; false where it is none that the option takes.
+/// Stores the value of an option in `command`. Returns false if the option does not accept the value.
 WINSVC_INLINE bool parse_value(command& command, option o, std::string_view value) {
-  const auto text_into = [&](std::optional<std::string>& field) {
+  const auto store_text = [&](std::optional<std::string>& field) {
     field = std::string(value);
     return !value.empty();
   };
@@ -172,7 +174,7 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     case option::startup: return (command.startup = parse_startup(value)).has_value();
     case option::display_name: command.display_name = std::string(value); return true;
     case option::description: command.description = std::string(value); return true;
-    case option::username: return text_into(command.username);
+    case option::username: return store_text(command.username);
     case option::password_stdin: return command.password_stdin = true;
     case option::depends: return (command.depends_on = parse_list(value)).has_value();
     case option::recovery: return (command.recovery = parse_recovery(value)).has_value();
@@ -189,7 +191,7 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
       command.environment.emplace_back(value);
       return value.find('=') != 0 && value.find('=') != value.npos;
     case option::allow_control: command.allow_control.emplace_back(value); return !value.empty();
-    case option::host: return text_into(command.launch.host);
+    case option::host: return store_text(command.launch.host);
     case option::port: {
       std::uint64_t port = 0;
       if (!strings::parse_number(value, 65'535, port)) return false;
@@ -199,7 +201,7 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     case option::set: {
       const auto equals = value.find('=');
       if (equals == value.npos || !is_setting_name(value.substr(0, equals))) return false;
-      // The two that have an option of their own are kept in one place, or an older word could be the stronger.
+      // Host and port also have an option of their own name. They are stored in one place, so that the last value wins.
       const std::string name = setting_name(value.substr(0, equals));
       if (name == "host") return command.launch.host = value.substr(equals + 1), true;
       std::uint64_t port = 0;
@@ -209,7 +211,7 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
       return true;
     }
     case option::unset: command.launch.unset_settings.emplace_back(value); return is_setting_name(value);
-    case option::config: return text_into(command.launch.config);
+    case option::config: return store_text(command.launch.config);
     case option::init: return command.init = true;
     case option::fix: return command.fix = true;
     case option::lines: {
@@ -225,7 +227,7 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
       return level.has_value();
     }
     case option::since: return (command.since = parse_duration(value)).has_value();
-    case option::instance: return text_into(command.launch.instance) && check_instance(value);
+    case option::instance: return store_text(command.launch.instance) && check_instance(value);
     case option::start_after: return command.start_after = true;
     case option::plan: return command.plan = true;
     case option::force: return command.force = true;
@@ -237,48 +239,49 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     case option::no_wait: return command.no_wait = true;
     case option::json: return command.json = true;
     case option::no_elevate: return command.no_elevate = true;
-    case option::elevated: return text_into(command.elevated);
-    case option::why: return text_into(command.stop_reason);
+    case option::elevated: return store_text(command.elevated);
+    case option::why: return store_text(command.stop_reason);
     case option::argument: command.arguments.emplace_back(value); return true;
   }
   return false;
 }
 
-/// What would have been taken.
+/// Returns the hint for a value that the option does not accept.
 WINSVC_INLINE std::string used_values(const option_info& o) {
   switch (o.id) {
-    case option::startup: return "it is one of " + std::string(o.value);
-    case option::username: return "give virtual, system, local-service, network-service or DOMAIN\\name";
-    case option::depends: return "give service names with commas between them; \"\" is none";
-    case option::recovery: return "give restart/TIME and none with commas between, such as restart/5s,restart/1m,none";
-    case option::recovery_reset: return "give whole seconds, such as 1d";
-    case option::preshutdown: return "give a time of up to a day, such as 30s";
-    case option::environment: return "write NAME=VALUE, or NAME= to take it out";
-    case option::allow_control: return "give a user or a group, such as DOMAIN\\name";
-    case option::host: return "give an address, such as 127.0.0.1 or 0.0.0.0";
+    case option::startup: return "use one of " + std::string(o.value);
+    case option::username: return "write virtual, system, local-service, network-service or DOMAIN\\name";
+    case option::depends: return "write service names separated by commas, or \"\" for no dependencies";
+    case option::recovery:
+      return "write restart/TIME and none, separated by commas, such as restart/5s,restart/1m,none";
+    case option::recovery_reset: return "write a time in whole seconds, such as 1d";
+    case option::preshutdown: return "write a time of up to a day, such as 30s";
+    case option::environment: return "write NAME=VALUE, or NAME= to remove the variable";
+    case option::allow_control: return "write a user or a group, such as DOMAIN\\name";
+    case option::host: return "write an address, such as 127.0.0.1 or 0.0.0.0";
     case option::port: return "a port is a number from 0 to 65535";
     case option::set: return "write NAME=VALUE";
-    case option::unset: return "give the name of a setting";
-    case option::lines: return "give a number";
-    case option::level: return "it is one of debug, info, warn and error";
-    case option::since: return "give a time, such as 10m or 2h";
-    case option::instance: return "give 1 to 64 letters, digits, '-', '_' and '.', such as blue";
-    case option::wait: return "give seconds, such as 30, or 2m";
+    case option::unset: return "write the name of a setting";
+    case option::lines: return "write a number";
+    case option::level: return "use debug, info, warn or error";
+    case option::since: return "write a time, such as 10m or 2h";
+    case option::instance: return "write 1 to 64 letters, digits, '-', '_' and '.', such as blue";
+    case option::wait: return "write a time in seconds, such as 30, or 2m";
     default: return "write " + std::string(o.word) + ' ' + std::string(o.value);
   }
 }
 
 WINSVC_INLINE result<void> apply_option(command& command, const option_info& o, std::string_view value) {
   if (o.id == option::display_name) {
-    if (const auto good = check_display_name(value); !good)
-      return usage_error(std::string(o.word) + ": " + good.error().message, good.error().hint);
+    if (const auto checked = check_display_name(value); !checked)
+      return usage_error(std::string(o.word) + ": " + checked.error().message, checked.error().hint);
   }
   if (parse_value(command, o.id, value)) return {};
-  return usage_error(std::string(o.word) + " does not take '" + std::string(strings::truncate(value, 80)) + "'",
+  return usage_error(std::string(o.word) + " does not accept '" + std::string(strings::truncate(value, 80)) + "'",
                      used_values(o));
 }
 
-/// A word that is no option: the topic of help, the number of control.
+/// Stores an argument that is not an option: the topic of help, the number of control, the level of level.
 WINSVC_INLINE result<void> apply_positional(command& command, const verb_info& v, std::string_view word) {
   if (v.id == verb::help && !command.topic) {
     const auto topic = verb_of(word);
@@ -289,18 +292,19 @@ WINSVC_INLINE result<void> apply_positional(command& command, const verb_info& v
   if (v.id == verb::control && command.control == 0) {
     std::uint64_t number = 0;
     if (!strings::parse_number(word, 255, number) || number < 128)
-      return usage_error("'" + std::string(word) + "' is no control of a service's own", "they are 128 to 255");
+      return usage_error("'" + std::string(word) + "' is not a custom control", "use 128 to 255");
     command.control = static_cast<std::uint32_t>(number);
     return {};
   }
   if (v.id == verb::level && !command.has_level) {
     const auto level = parse_log_level(word);
-    if (!level) return usage_error("'" + std::string(word) + "' is no level", "it is one of debug, info, warn and error");
+    if (!level)
+      return usage_error("'" + std::string(word) + "' is not a log level", "use debug, info, warn or error");
     command.level = *level;
     command.has_level = true;
     return {};
   }
-  return usage_error("'" + std::string(v.word) + "' takes no argument '" + std::string(word) + "'",
+  return usage_error("'" + std::string(v.word) + "' does not accept the argument '" + std::string(word) + "'",
                      "options begin with --; 'help " + std::string(v.word) + "' lists them");
 }
 
@@ -314,7 +318,7 @@ WINSVC_INLINE bool has_value(std::string_view option) noexcept {
   return false;
 }
 
-/// pywin32 has options before the verb: `app --startup auto install`. The verb comes to the front.
+/// Moves the verb to the front. In pywin32, options precede the verb: `app --startup auto install`.
 WINSVC_INLINE std::vector<std::string> move_verb_first(std::vector<std::string> arguments) {
   if (is_help_request(arguments[0]) || strings::equal_nocase(arguments[0], "--version")) return arguments;
   for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
@@ -323,21 +327,21 @@ WINSVC_INLINE std::vector<std::string> move_verb_first(std::vector<std::string> 
                   arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1);
       break;
     }
-    if (has_value(arguments[i])) ++i;  // which is no verb
+    if (has_value(arguments[i])) ++i;  // skip the value
   }
   return arguments;
 }
 
-WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& as_written) {
+WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& original) {
   command command;
-  if (as_written.empty()) {
+  if (original.empty()) {
     command.no_arguments = true;
     return command;
   }
-  const auto arguments = move_verb_first(as_written);
-  const auto verb_found = verb_of(arguments[0]);
-  if (!verb_found) return failure{verb_found.error()};
-  const verb_info& v = **verb_found;
+  const auto arguments = move_verb_first(original);
+  const auto found_verb = verb_of(arguments[0]);
+  if (!found_verb) return failure{found_verb.error()};
+  const verb_info& v = **found_verb;
   command.verb = v.id;
 
   for (std::size_t i = 1; i < arguments.size(); ++i) {
@@ -348,11 +352,12 @@ WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& as_w
       return command;
     }
     if (word == "--" && (verb_bit(v.id) & verb_bits(verb::start, verb::restart)) != 0) {
-      command.arguments.insert(command.arguments.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1, arguments.end());
+      command.arguments.insert(command.arguments.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                               arguments.end());
       break;
     }
     if (word.size() < 2 || word[0] != '-') {
-      if (auto taken = apply_positional(command, v, word); !taken) return failure{taken.error()};
+      if (auto applied = apply_positional(command, v, word); !applied) return failure{applied.error()};
       continue;
     }
 
@@ -362,7 +367,7 @@ WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& as_w
     std::string_view value;
     if ((*o)->value.empty()) {
       if (equals != std::string_view::npos)
-        return usage_error(std::string((*o)->word) + " takes no value", "write it alone");
+        return usage_error(std::string((*o)->word) + " does not accept a value", "write it without '='");
     } else if (equals != std::string_view::npos) {
       value = word.substr(equals + 1);
     } else {
@@ -375,30 +380,30 @@ WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& as_w
     if (auto applied = apply_option(command, **o, value); !applied) return failure{applied.error()};
   }
   if (command.verb == verb::control && command.control == 0)
-    return usage_error("'control' needs a number", "write control N, N being 128 to 255");
+    return usage_error("'control' needs a number", "write control N, where N is 128 to 255");
   if (command.verb == verb::level && !command.has_level)
     return usage_error("'level' needs a level", "write level debug, info, warn or error");
   return command;
 }
 
 WINSVC_INLINE std::vector<std::string> elevated_arguments(const std::vector<std::string>& arguments) {
-  const auto mark = std::find(arguments.begin(), arguments.end(), "--");
-  std::vector<std::string> out(arguments.begin(), mark);
-  if (mark == arguments.end()) return out;
-  for (auto it = mark + 1; it != arguments.end(); ++it) out.push_back("--argument=" + *it);
+  const auto separator = std::find(arguments.begin(), arguments.end(), "--");
+  std::vector<std::string> out(arguments.begin(), separator);
+  if (separator == arguments.end()) return out;
+  for (auto it = separator + 1; it != arguments.end(); ++it) out.push_back("--argument=" + *it);
   return out;
 }
 
 WINSVC_INLINE launch_options launch_options_of(const std::string& image_path) {
-  // Pair by pair, so that an option of another version costs nothing but itself.
+  // Each option is parsed separately, so that an unknown option of another version loses only itself.
   const auto arguments = split_command_line(image_path);
-  launch_options found;
-  if (arguments.size() < 2 || arguments[1] != run_service_verb) return found;
+  launch_options options;
+  if (arguments.size() < 2 || arguments[1] != run_service_verb) return options;
   for (std::size_t i = 2; i + 1 < arguments.size(); ++i) {
     const auto command = parse_command({std::string(run_service_verb), arguments[i], arguments[i + 1]});
-    if (command) found = command->launch.override_with(found);
+    if (command) options = command->launch.override_with(options);
   }
-  return found;
+  return options;
 }
 
 }  // namespace model

@@ -1,8 +1,8 @@
-// The inline namespace that everything is in. Its name says what changes the meaning of our types: the version, the form
-// (config/form.hpp) and what cpp-httplib is built with. Two files that are compiled differently then fail to link, with
-// a name that says why, and do not disagree at run time.
+// The inline namespace that contains all names of winsvc. Its name contains everything that changes the layout of the
+// types: the version, the form (config/form.hpp) and the options of cpp-httplib. Two files that are compiled
+// differently then fail to link, and the names in the linker's message show the difference.
 //
-// `winsvc::service` is what you write; `winsvc::v0_1_separate_tls::service` is what the linker sees.
+// You write `winsvc::service`; the linker sees `winsvc::v0_1_separate_tls::service`.
 #pragma once
 
 #include "winsvc/config/options.hpp"
@@ -41,7 +41,7 @@
   WINSVC_JOIN(WINSVC_VERSION_MAJOR, WINSVC_VERSION_MINOR, WINSVC_ABI_FORM, WINSVC_ABI_TLS, WINSVC_ABI_ZLIB, \
               WINSVC_ABI_CODINGS)
 
-#if WINSVC_COMPILER_MSVC  // the linker compares these by themselves, and names both values
+#if WINSVC_COMPILER_MSVC  // the linker compares the two values and prints both
   #pragma detect_mismatch("winsvc", WINSVC_QUOTE(WINSVC_ABI))
 #endif
 

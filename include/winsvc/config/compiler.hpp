@@ -1,5 +1,5 @@
-// What is compiling us: the only file that asks which platform and compiler this is. Everything else receives an
-// answer that is always 0 or 1. These names are internal and are taken back in config/undef.hpp.
+// Platform and compiler detection: macros that are always 0 or 1. No other file tests a macro of a platform or a
+// compiler. The names are internal; config/undef.hpp undefines them.
 #pragma once
 
 #if defined(_MSVC_LANG)
@@ -29,7 +29,7 @@
 #endif
 
 #if defined(_MSC_VER)
-  #define WINSVC_COMPILER_MSVC 1  // cl, and clang-cl in its dialect
+  #define WINSVC_COMPILER_MSVC 1  // cl and clang-cl
 #else
   #define WINSVC_COMPILER_MSVC 0
 #endif

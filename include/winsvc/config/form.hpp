@@ -1,20 +1,20 @@
-// The form in which winsvc is compiled: header-only, declarations only, or the bodies as well.
+// The form in which winsvc is compiled: header-only, declarations only, or declarations and function bodies.
 //
-//   g++ hello.cpp                                     // header-only: every file that includes it has all of it
+//   g++ hello.cpp                                     // header-only: each file that includes winsvc compiles all of it
 //
-//   g++ -DWINSVC_SEPARATE=1 -c hello.cpp              // separate: this file only sees declarations
-//   g++ -c winsvc.cpp                                 // and one file has the bodies: it defines WINSVC_IMPLEMENTATION
+//   g++ -DWINSVC_SEPARATE=1 -c hello.cpp              // separate: this file sees only declarations
+//   g++ -c winsvc.cpp                                 // one file has the bodies: it defines WINSVC_IMPLEMENTATION
 //
-// A build that wants several objects compiles the second file once for each part, with -DWINSVC_PART=1 to 7. A linker
-// takes from a library only the objects whose names a program uses.
+// To get several object files, compile the second file once for each part, with -DWINSVC_PART=1 to 7. From a library,
+// the linker takes only the objects that define a name that the program uses.
 //
-// Define these macros before the first include, best on the command line: a later one has no effect.
+// Define these macros before the first include, preferably on the command line. A later definition has no effect.
 //
-// Every function that is not a template and is defined outside its class is WINSVC_INLINE and stands below the rule of
-// its file, inside `#if WINSVC_BODIES_...`. `tools/amalgamate --audit` checks this.
+// A function that is not a template and is defined outside its class is WINSVC_INLINE. Its body is below the ruled line
+// of its file, inside `#if WINSVC_BODIES_...`. `tools/amalgamate --audit` checks this.
 #pragma once
 
-// Defined without a value means 1, as on a line `#define WINSVC_IMPLEMENTATION`.
+// A definition without a value, `#define WINSVC_IMPLEMENTATION`, means 1.
 #ifndef WINSVC_IMPLEMENTATION
   #define WINSVC_IMPLEMENTATION 0
 #elif (0 - WINSVC_IMPLEMENTATION - 1) == 1
@@ -48,14 +48,14 @@
   #define WINSVC_INLINE inline
 #endif
 
-// True if this file holds bodies, of all parts or of one.
+// 1 if this file contains function bodies, of all parts or of one part.
 #if WINSVC_IMPLEMENTATION || !WINSVC_SEPARATE
   #define WINSVC_BODIES 1
 #else
   #define WINSVC_BODIES 0
 #endif
 
-// True if this file sees all declarations: with the bodies, and in tests, which look at what is inside.
+// 1 if this file sees all declarations: a file with bodies, or a test, which also tests internals.
 #ifndef WINSVC_TESTING
   #define WINSVC_TESTING 0
 #endif
@@ -63,10 +63,10 @@
 
 #define WINSVC_HAS_PART(number) (WINSVC_BODIES && (WINSVC_PART == 0 || WINSVC_PART == (number)))
 
-// True if this file sees the server and cpp-httplib, which the other parts do without.
+// 1 if this file sees the server and cpp-httplib. The other parts do not need them.
 #define WINSVC_SEES_SERVER (WINSVC_TESTING || WINSVC_HAS_PART(3) || WINSVC_HAS_PART(4))
 
-// The parts, and which bodies each has. CMakeLists.txt and meson.build read their number here.
+// The bodies in each part. CMakeLists.txt and meson.build read the number of parts from the next line.
 #define WINSVC_PARTS 7
 #define WINSVC_BODIES_BASE WINSVC_HAS_PART(1)      // values, decisions, parsers
 #define WINSVC_BODIES_MODEL WINSVC_HAS_PART(1)
@@ -76,7 +76,7 @@
 #define WINSVC_BODIES_API WINSVC_HAS_PART(3)       // the server
 #define WINSVC_BODIES_HTTP WINSVC_HAS_PART(3)
 #define WINSVC_BODIES_FEATURES WINSVC_HAS_PART(4)  // files, uploads, WebSockets
-#define WINSVC_BODIES_APP WINSVC_HAS_PART(5)       // what runs the app
+#define WINSVC_BODIES_APP WINSVC_HAS_PART(5)       // runs the app
 #define WINSVC_BODIES_HOST WINSVC_HAS_PART(5)
-#define WINSVC_BODIES_VERBS WINSVC_HAS_PART(6)     // what manages the service
+#define WINSVC_BODIES_VERBS WINSVC_HAS_PART(6)     // manages the service
 #define WINSVC_BODIES_WEB WINSVC_HAS_PART(7)       // middleware, OpenAPI, metrics, dashboard

@@ -1,15 +1,16 @@
-// Every knob a user can turn, with its default and its price. Define one before the include, the same in every
-// translation unit.
+// The compile-time options of winsvc: macros that a program may define, with defaults. Define a macro before the
+// include, with the same value in each translation unit.
 //
-//   WINSVC_HTTPLIB    the header that is cpp-httplib. Default <httplib.h>; cpp-httplib 0.41 or newer.
-//   WINSVC_JSON       1 where <nlohmann/json.hpp> is found: handlers may take and return winsvc::json. Define it 0 to
-//                     keep that header out, which costs compile time; all else works without it. If a file of a program
-//                     has 1, the file with the bodies needs it too: text_of_json and parse_json are there.
-//   WINSVC_AUTOLINK   1 on MSVC: the system libraries are linked by #pragma comment(lib, ...). Define it 0 to name them
-//                     yourself: ws2_32 and advapi32 (elsewhere -lws2_32 is all there is to add).
-//   WINSVC_SEPARATE   1: the file only sees declarations, and another file has the bodies (config/form.hpp). Default 0.
+//   WINSVC_HTTPLIB    the header of cpp-httplib, version 0.41 or newer. Default <httplib.h>.
+//   WINSVC_JSON       1: handlers may take and return winsvc::json. Default 1 if <nlohmann/json.hpp> is found, else 0.
+//                     Define it as 0 to save the compile time of that header; no other feature depends on it. If one
+//                     file of a program has 1, the file with the bodies must have 1 too, because it defines
+//                     text_of_json and parse_json.
+//   WINSVC_AUTOLINK   1: link the system libraries with #pragma comment(lib, ...). Default 1 with MSVC, else 0. With 0,
+//                     pass the libraries to the linker: ws2_32 and advapi32 with MSVC, -lws2_32 with MinGW.
+//   WINSVC_SEPARATE   1: this file sees only declarations; another file has the bodies (config/form.hpp). Default 0.
 //   WINSVC_IMPLEMENTATION   1, or defined without a value: this file has the bodies. Default 0.
-//   WINSVC_ASSERT     what checks our own promises; default assert from <cassert>.
+//   WINSVC_ASSERT     checks the preconditions of winsvc's functions. Default: assert from <cassert>.
 #pragma once
 
 #include <cassert>
@@ -30,7 +31,7 @@
 #endif
 
 #ifndef WINSVC_AUTOLINK
-  #if WINSVC_COMPILER_MSVC  // not its name as our value: it is gone after the include, and this is not
+  #if WINSVC_COMPILER_MSVC  // not a copy of that macro: config/undef.hpp undefines it, but WINSVC_AUTOLINK remains
     #define WINSVC_AUTOLINK 1
   #else
     #define WINSVC_AUTOLINK 0
@@ -41,7 +42,7 @@
   #define WINSVC_ASSERT(condition) assert(condition)
 #endif
 
-// What cpp-httplib is built with changes the layout of its types.
+// The options of cpp-httplib change the layout of its types.
 #if defined(CPPHTTPLIB_OPENSSL_SUPPORT) || defined(CPPHTTPLIB_MBEDTLS_SUPPORT) || defined(CPPHTTPLIB_WOLFSSL_SUPPORT)
   #define WINSVC_TLS 1
 #else

@@ -1,5 +1,5 @@
-// The end: every internal macro is taken back here, so that a program is left with our namespace and the public
-// WINSVC_ names alone (`tools/amalgamate --audit` compares this list with what is defined).
+// Undefines the internal macros. After the include, a program has the namespace winsvc and the public WINSVC_ macros
+// only. `tools/amalgamate --audit` compares this list with the macros that the headers define.
 #pragma once
 
 #undef WINSVC_CPLUSPLUS

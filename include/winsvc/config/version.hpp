@@ -1,8 +1,8 @@
-// The version of winsvc: the one place that knows it. CMake, Meson and the changelog test read these four lines.
+// The version of winsvc, defined only here. CMake, Meson and the changelog test read the first four macros.
 //
 //   #if WINSVC_VERSION >= 200      // 0.2.0 or later
 //
-// WINSVC_VERSION is a plain number, major * 10000 + minor * 100 + patch, so that the preprocessor can compare it.
+// WINSVC_VERSION is the number major * 10000 + minor * 100 + patch, which the preprocessor can compare.
 #pragma once
 
 #define WINSVC_VERSION_MAJOR 0

@@ -1,10 +1,11 @@
-// Windows' firewall, as far as it concerns one program that listens: do its rules let others in?
+// Check of the Windows firewall: the rules that allow or block connections to a program on a TCP port.
 //
 //   const auto rules = ...;                      // "v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=5001|..."
-//   const auto view = check_firewall(rules, R"(C:\apps\hello.exe)", 5001);
+//   const auto findings = check_firewall(rules, R"(C:\apps\hello.exe)", 5001);
 //
-// A rule that blocks wins over one that allows, and what no rule names is kept out. Profiles, addresses and interfaces
-// that a rule is narrowed to are not weighed: what it lets in, it lets in from somewhere.
+// In Windows, a rule that blocks overrides a rule that allows, and a connection without a matching rule is blocked.
+// This check ignores profiles, addresses and interfaces of a rule: a rule that allows some clients counts as one that
+// allows.
 //
 // Source: "Firewall Rule and the Firewall Rule Grammar Rule" in [MS-GPFAS].
 #pragma once
@@ -21,14 +22,15 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// The names of rules that fit.
+/// Names of the rules that match.
 struct firewall_findings {
   std::vector<std::string> allow, block;
 };
 
-/// `rules` as the registry has them; `program` is a path, compared without regard to case.
+/// Returns the rules that match. `rules`: in the form of the registry. `program`: path of the executable, compared
+/// without regard to case.
 [[nodiscard]] firewall_findings check_firewall(const std::vector<std::string>& rules, std::string_view program,
-                                              std::uint16_t port);
+                                               std::uint16_t port);
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -42,45 +44,46 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// `5001`, or `5000-5010`.
+/// True if `ports`, such as `5001` or `5000-5010`, contains `port`.
 WINSVC_INLINE bool covers(std::string_view ports, std::uint16_t port) noexcept {
   const auto dash = ports.find('-');
   std::uint64_t first = 0, last = 0;
-  if (!strings::parse_number(ports.substr(0, dash), 65'535, first)) return false;  // a word: `RPC`, `IPHTTPSIn`
+  if (!strings::parse_number(ports.substr(0, dash), 65'535, first)) return false;  // a keyword: `RPC`, `IPHTTPSIn`
   last = first;
   if (dash != ports.npos && !strings::parse_number(ports.substr(dash + 1), 65'535, last)) return false;
   return first <= port && port <= last;
 }
 
 WINSVC_INLINE firewall_findings check_firewall(const std::vector<std::string>& rules, std::string_view program,
-                                       std::uint16_t port) {
-  firewall_findings found;
+                                               std::uint16_t port) {
+  firewall_findings findings;
   for (const auto& rule : rules) {
-    bool active = false, in = false, allows = false, blocks = false;
-    bool protocol_fits = true, program_fits = true, other = false;  // what is not named fits all
-    bool names_ports = false, port_fits = false;
+    bool active = false, inbound = false, allows = false, blocks = false;
+    bool protocol_matches = true, program_matches = true, is_for_service = false;  // a missing field matches everything
+    bool has_ports = false, port_matches = false;
     std::string_view name;
     for (const auto field : strings::split(rule, '|')) {
       const auto equals = field.find('=');
       if (equals == field.npos) continue;
       const auto key = field.substr(0, equals), value = field.substr(equals + 1);
       if (key == "Active") active = value == "TRUE";
-      if (key == "Dir") in = value == "In";
+      if (key == "Dir") inbound = value == "In";
       if (key == "Action") allows = value == "Allow", blocks = value == "Block";
-      if (key == "Protocol") protocol_fits = value == "6";
-      if (key == "App") program_fits = strings::equal_nocase(value, program);
-      if (key == "Svc" || key == "AppPkgId") other = other || value != "*";
+      if (key == "Protocol") protocol_matches = value == "6";
+      if (key == "App") program_matches = strings::equal_nocase(value, program);
+      if (key == "Svc" || key == "AppPkgId") is_for_service = is_for_service || value != "*";
       if (key == "Name") name = value;
       if (key == "LPort" || key == "LPort2_10") {
-        names_ports = true;
-        port_fits = port_fits || covers(value, port);
+        has_ports = true;
+        port_matches = port_matches || covers(value, port);
       }
     }
-    if (!active || !in || !protocol_fits || !program_fits || other || (names_ports && !port_fits)) continue;
-    if (allows) found.allow.emplace_back(name);
-    if (blocks) found.block.emplace_back(name);
+    if (!active || !inbound || !protocol_matches || !program_matches || is_for_service) continue;
+    if (has_ports && !port_matches) continue;
+    if (allows) findings.allow.emplace_back(name);
+    if (blocks) findings.block.emplace_back(name);
   }
-  return found;
+  return findings;
 }
 
 }  // namespace model

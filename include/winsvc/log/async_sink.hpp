@@ -1,14 +1,14 @@
-// A queue before the sinks of a log, and a thread that empties it: whoever logs leaves a line there and goes on,
-// however slow the disk is.
+// async_sink: a log sink with a bounded queue and a thread in front of other sinks. A thread that logs adds an entry to
+// the queue and does not wait for the disk.
 //
 //   auto queue = std::make_shared<async_sink>();
 //   queue->add_sink(std::make_shared<host::rotating_file_sink>(path));
 //   log.add_sink(queue);
 //
-// The queue is bounded. When it is full, lines are dropped and counted, never waited for; a WARN line in their place
-// says how many there were and when. Lines are never reordered. `flush` waits until all that was logged before it has
-// been written; the destructor writes what is left, and waits for as long as the sinks take. What is queued when the
-// process is killed is gone: the lines of the last `batch_delay`, where the sinks keep up.
+// When the queue is full, entries are dropped and counted; a WARN entry in their place reports their number and times.
+// The order of entries never changes. `flush` waits until all earlier entries are written. The destructor writes the
+// queued entries and waits for the sinks without a time limit. If the process is killed, the queued entries are lost.
+// These are the entries of the last `batch_delay` if the sinks are fast enough.
 #pragma once
 
 #include <algorithm>
@@ -35,16 +35,16 @@ inline namespace WINSVC_ABI {
 class async_sink final : public log_sink {
  public:
   struct async_sink_options {
-    std::size_t max_entries = 8192;           ///< that may wait; as many again are being written at times
-    std::size_t max_bytes = 8 * 1024 * 1024;  ///< of their texts. One entry may wait alone however long it is
-    /// How long the thread leaves the first line alone, so that the next ones come along: with a wake and a write for
-    /// each, those who log 100,000 lines a second would spend their time in the kernel.
+    std::size_t max_entries = 8192;           ///< queued entries; as many again may be in the batch being written
+    std::size_t max_bytes = 8 * 1024 * 1024;  ///< text of the queued entries. A single entry may be longer
+    /// Time that the thread waits after the first entry, to write more entries in one batch. Without it, a program that
+    /// logs 100,000 entries per second would spend its time in system calls, with one wakeup and one write for each.
     std::chrono::milliseconds batch_delay{5};
-    std::chrono::milliseconds flush_timeout{5'000};  ///< of `flush`
-    /// For the times in what it says of dropped lines; none: UTC.
+    std::chrono::milliseconds flush_timeout{5'000};  ///< longest wait of `flush`
+    /// Returns the UTC offset for times in the entry about dropped entries. Default: UTC.
     std::function<std::chrono::minutes(clock::system_time)> utc_offset;
-    /// How the thread is started; none: std::thread. When it throws, there is no thread and no queue: lines go to the
-    /// sinks at once, and whoever logs waits for them, up to a second.
+    /// Starts the thread. Default: std::thread. If it throws, there is no thread and no queue: the thread that logs
+    /// writes to the sinks. It waits at most 1 s for another thread that does the same.
     std::function<std::thread(std::function<void()>)> start_thread;
   };
   explicit async_sink(async_sink_options options);
@@ -53,26 +53,27 @@ class async_sink final : public log_sink {
   async_sink(const async_sink&) = delete;
   async_sink& operator=(const async_sink&) = delete;
 
-  /// It gets what is not yet written, and all that follows. Until there is one, lines wait in the queue.
+  /// Adds a sink, which receives the queued and all later entries. Without a sink, entries stay in the queue.
   void add_sink(std::shared_ptr<log_sink> sink);
 
   void write(const log_entry& entry) noexcept override;
-  /// Waits until all that was written before it is with the sinks and they are flushed; `flush_timeout` at most. Also after
-  /// a crash, from another thread, whatever the crashed one held. In a sink of this queue it does nothing.
+  /// Waits until all earlier entries are written and the sinks are flushed, at most `flush_timeout`. Also works after a
+  /// crash, from another thread, even if the crashed thread holds a lock. Does nothing when called from a sink of this
+  /// queue.
   void flush() noexcept override;
   [[nodiscard]] bool has_concurrent_flush() const noexcept override { return true; }
-  /// Was a flush given up, and has it not been made good since? The destructor would wait for it.
+  /// True if a flush was requested and has not completed, for example after a timeout. The destructor waits for it.
   [[nodiscard]] bool is_flush_overdue() {
     const std::lock_guard lock(mutex_);
     return flush_requested_ != flush_done_.load(std::memory_order_relaxed);
   }
 
-  /// Lines that were dropped, since the beginning.
+  /// Number of dropped entries since construction.
   [[nodiscard]] std::uint64_t dropped_count() const noexcept { return dropped_total_.load(std::memory_order_relaxed); }
 
  private:
   using sinks = std::vector<std::shared_ptr<log_sink>>;
-  /// What did not fit since the thread last took the queue.
+  /// The entries that were dropped since the thread last took the queue.
   struct lost_lines {
     std::uint64_t count = 0;
     clock::system_time first_time{}, last_time{};
@@ -86,22 +87,22 @@ class async_sink final : public log_sink {
   static bool try_lock_for(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds timeout) noexcept;
 
   async_sink_options options_;
-  std::atomic<std::uint64_t> dropped_total_{0};
-  std::atomic<std::uint64_t> dropped_without_lock_{0};  // dropped without the lock: no memory, or the lock could not be had
-  std::mutex mutex_;                       // held for a push or a swap; for a sink's call only where there is no thread
+  std::atomic<std::uint64_t> dropped_total_{0};         // relaxed: a counter that orders no other data
+  std::atomic<std::uint64_t> dropped_without_lock_{0};  // relaxed; out of memory, or the lock was not acquired in time
+  std::mutex mutex_;  // held for a push or a swap; during a call of a sink only if there is no thread
   std::condition_variable wakeup_;
   std::vector<log_entry> queue_;
   std::size_t bytes_ = 0;
   lost_lines unreported_losses_;
   std::shared_ptr<const sinks> sinks_ = std::make_shared<const sinks>();
   std::uint64_t flush_requested_ = 0;
-  bool is_idle_ = false;  // the thread waits for a first line: who brings one must wake it
+  bool is_idle_ = false;  // the thread waits for a first entry, and must be woken for it
   bool stopping_ = false;
   bool synchronous_ = false;  // there is no thread
-  // Written by the thread alone, and read without the lock: who waits in `flush` must not need one that a crashed
-  // thread may hold. The release orders what the sinks did before it.
+  // Written only by the thread, and read without the lock, because a crashed thread may hold the lock while another
+  // waits in `flush`. Release and acquire: the work of the sinks happens before `flush` returns.
   std::atomic<std::uint64_t> flush_done_{0};
-  std::thread thread_;  // last: it uses all of the above
+  std::thread thread_;  // the last member: it uses the others
 };
 
 }  // inline namespace WINSVC_ABI
@@ -116,8 +117,9 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE async_sink::async_sink(async_sink_options options) : options_(std::move(options)) {
   try {
-    thread_ = options_.start_thread ? options_.start_thread([this] { thread_main(); }) : std::thread([this] { thread_main(); });
-  } catch (...) {  // too many threads, or no memory for one: a slow log is better than none
+    thread_ = options_.start_thread ? options_.start_thread([this] { thread_main(); })
+                                    : std::thread([this] { thread_main(); });
+  } catch (...) {  // too many threads, or out of memory: a slow log is better than no log
     synchronous_ = true;
   }
 }
@@ -132,9 +134,10 @@ WINSVC_INLINE async_sink::~async_sink() {
   thread_.join();
 }
 
-/// A mutex is locked here for less than a microsecond, unless its holder has crashed: then it is locked for ever. Not a
-/// std::timed_mutex, because no condition variable takes one without a mutex of its own, which could be held as well.
-WINSVC_INLINE bool async_sink::try_lock_for(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds timeout) noexcept {
+/// The mutex is held for less than a microsecond, or forever if its holder has crashed. It is not a std::timed_mutex:
+/// std::condition_variable_any, which accepts one, has an internal mutex that a crashed thread could hold too.
+WINSVC_INLINE bool async_sink::try_lock_for(std::unique_lock<std::mutex>& lock,
+                                            std::chrono::milliseconds timeout) noexcept {
   for (int i = 0; i < 100; ++i) {
     if (lock.try_lock()) return true;
     std::this_thread::yield();
@@ -153,9 +156,9 @@ WINSVC_INLINE void async_sink::add_sink(std::shared_ptr<log_sink> sink) {
       sink->write_batch(queue_);
       queue_.clear();
     }
-    sinks all = *sinks_;
-    all.push_back(std::move(sink));
-    sinks_ = std::make_shared<const sinks>(std::move(all));
+    sinks added = *sinks_;
+    added.push_back(std::move(sink));
+    sinks_ = std::make_shared<const sinks>(std::move(added));
   }
   wakeup_.notify_one();
 }
@@ -163,16 +166,16 @@ WINSVC_INLINE void async_sink::add_sink(std::shared_ptr<log_sink> sink) {
 WINSVC_INLINE void async_sink::write(const log_entry& entry) noexcept {
   bool wake = false;
   try {
-    log_entry own(entry);
-    wake = enqueue(own);
+    log_entry copy(entry);
+    wake = enqueue(copy);
   } catch (...) {  // out of memory
     dropped_without_lock_.fetch_add(1, std::memory_order_relaxed);
     dropped_total_.fetch_add(1, std::memory_order_relaxed);
   }
-  if (wake) wakeup_.notify_one();  // without the lock, which the woken would only wait for
+  if (wake) wakeup_.notify_one();  // without the lock, for which the thread would otherwise wait
 }
 
-/// Puts it into the queue. Must the thread be woken?
+/// Adds an entry to the queue. Returns true if the caller must wake the thread.
 WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
   std::unique_lock lock(mutex_, std::defer_lock);
   if (!try_lock_for(lock, (std::min)(options_.flush_timeout, std::chrono::milliseconds(1'000)))) {
@@ -190,15 +193,16 @@ WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
   }
   const std::size_t size = entry.text.size() + entry.json_fields.size();
   const bool full = queue_.size() >= options_.max_entries || (!queue_.empty() && bytes_ + size > options_.max_bytes);
-  // Once one was dropped all are, until the thread takes the queue: the line that says so stands where they were.
+  // After the first dropped entry, all entries are dropped until the thread takes the queue. Then the WARN entry is at
+  // the right place in the order.
   if (full || unreported_losses_.count != 0) {
     count_dropped(entry.time);
     return false;
   }
-  const bool was_shortened = is_near_capacity();
+  const bool was_near_capacity = is_near_capacity();
   queue_.push_back(std::move(entry));
   bytes_ += size;
-  const bool wake = is_idle_ || (is_near_capacity() && !was_shortened);
+  const bool wake = is_idle_ || (is_near_capacity() && !was_near_capacity);
   is_idle_ = false;
   return wake;
 }
@@ -209,20 +213,20 @@ WINSVC_INLINE void async_sink::count_dropped(clock::system_time time) noexcept {
   dropped_total_.fetch_add(1, std::memory_order_relaxed);
 }
 
-/// Is there a reason not to wait for more?
+/// True if the thread must write now and not wait for more entries. Requires the lock.
 WINSVC_INLINE bool async_sink::is_near_capacity() const noexcept {
   return stopping_ || flush_requested_ != flush_done_.load(std::memory_order_relaxed) ||
          queue_.size() >= options_.max_entries / 2 || bytes_ >= options_.max_bytes / 2;
 }
 
 WINSVC_INLINE log_entry async_sink::lost_lines_entry(const lost_lines& lost) const {
-  const auto at = [this](clock::system_time time) {
+  const auto format = [this](clock::system_time time) {
     return options_.utc_offset ? local_time(time, options_.utc_offset(time)) : iso_time(time);
   };
   const std::string count = std::to_string(lost.count);
   return {lost.last_time, log_level::warn,
-          count + (lost.count == 1 ? " line was" : " lines were") + " dropped between " + at(lost.first_time) + " and " +
-              at(lost.last_time) + ": they came faster than they could be written",
+          count + (lost.count == 1 ? " line was" : " lines were") + " dropped between " + format(lost.first_time) +
+              " and " + format(lost.last_time) + ": they were logged faster than they could be written",
           "\"dropped\":" + count};
 }
 
@@ -242,17 +246,17 @@ WINSVC_INLINE void async_sink::thread_main() noexcept {
     lost_lines lost = std::exchange(unreported_losses_, {});
     const std::uint64_t requested = flush_requested_;
     const auto sinks_now = sinks_;
-    const bool last = stopping_;  // nobody may write to what is being destroyed: there is nothing after it
+    const bool last = stopping_;  // the last batch: no thread may write to a sink that is being destroyed
     lock.unlock();
 
-    if (const auto refused = dropped_without_lock_.exchange(0, std::memory_order_relaxed); refused != 0) {
+    if (const auto dropped = dropped_without_lock_.exchange(0, std::memory_order_relaxed); dropped != 0) {
       if (lost.count == 0) lost.first_time = lost.last_time = batch.empty() ? clock::system_time{} : batch.back().time;
-      lost.count += refused;
+      lost.count += dropped;
     }
     if (lost.count != 0) {
       try {
         batch.push_back(lost_lines_entry(lost));
-      } catch (...) {  // out of memory: said the next time
+      } catch (...) {  // out of memory: reported with the next batch
         dropped_without_lock_.fetch_add(lost.count, std::memory_order_relaxed);
       }
     }
@@ -275,10 +279,10 @@ WINSVC_INLINE void async_sink::flush() noexcept {
     for (const auto& sink : *sinks_) sink->flush();
     return;
   }
-  const std::uint64_t own = ++flush_requested_;
+  const std::uint64_t number = ++flush_requested_;
   lock.unlock();
   wakeup_.notify_one();
-  while (flush_done_.load(std::memory_order_acquire) < own && std::chrono::steady_clock::now() < deadline) {
+  while (flush_done_.load(std::memory_order_acquire) < number && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }

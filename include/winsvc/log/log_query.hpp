@@ -1,10 +1,10 @@
-// Which entries of a log are wanted, and what a line of one says of itself: what `logs` decides, without a file.
+// Log query of the verb `logs`: parses time and level of a log line and decides whether the entry is shown.
 //
 //   model::log_query warnings;
-//   warnings.least = log_level::warn;
-//   if (auto mark = model::parse_log_line(line); mark && wanted(warnings, *mark)) show(line);
+//   warnings.min_level = log_level::warn;
+//   if (auto header = model::parse_log_line(line); header && matches(warnings, *header)) show(line);
 //
-// A line is read in either format that log_entry writes, to its time and level; its text is nobody's business here.
+// It parses both formats that log_entry writes, text and JSON. It does not read files and does not parse the message.
 #pragma once
 
 #include <cstddef>
@@ -20,25 +20,28 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// What an entry's first line begins with.
+/// Beginning of the first line of an entry.
 struct log_line_header {
   clock::system_time time;
   log_level level = log_level::info;
 };
 
-/// Nothing for a line that begins no entry: it belongs to the entry before it.
+/// Parses the beginning of a line. Returns nullopt for a continuation line, which belongs to the previous entry.
 [[nodiscard]] std::optional<log_line_header> parse_log_line(std::string_view line) noexcept;
 
+/// Criteria of a query. The default matches all entries.
 struct log_query {
   static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
 
   log_level min_level = log_level::debug;
-  std::optional<clock::system_time> since;  ///< that moment included
-  std::size_t max_entries = unlimited;                  ///< so many of those that are left, the newest
+  std::optional<clock::system_time> since;  ///< earliest time, inclusive
+  std::size_t max_entries = unlimited;      ///< maximum number of matching entries; the newest are shown
 };
 
+/// True if the entry matches `min_level` and `since`.
 [[nodiscard]] bool matches(const log_query& query, const log_line_header& entry) noexcept;
-/// Of lines that belong to no entry, because what came before them is not there: only who wants all wants them.
+/// True if the query includes continuation lines whose entry is not in the files any more: only a query for all levels
+/// and times does.
 [[nodiscard]] bool includes_continuation_lines(const log_query& query) noexcept;
 
 }  // namespace model

@@ -1,7 +1,7 @@
-// The last lines of the log, in memory: for who looks at a running service.
+// ring_sink: keeps the newest log entries in memory, for clients that watch a running service.
 //
-//   auto lines = recent->after(0);             // all that are kept, oldest first, each with its number
-//   recent->wait(lines.back().number, 1s);     // until there is a newer one
+//   auto entries = recent->after(0);                   // all stored entries with their numbers, oldest first
+//   recent->wait_after(entries.back().number, 1s);     // waits for a newer entry
 #pragma once
 
 #include <chrono>
@@ -22,40 +22,41 @@ inline namespace WINSVC_ABI {
 class ring_sink final : public log_sink {
  public:
   struct numbered_entry {
-    std::uint64_t number = 0;  ///< from 1 on
+    std::uint64_t number = 0;  ///< counted from 1
     log_entry entry;
   };
-  explicit ring_sink(std::size_t kept = 200) : capacity_(kept) {}
+  /// Stores at most `capacity` entries.
+  explicit ring_sink(std::size_t capacity = 200) : capacity_(capacity) {}
 
   void write(const log_entry& entry) noexcept override {
     const std::lock_guard lock(mutex_);
     try {
       entries_.push_back(entry);
-    } catch (...) {  // no memory: this one is not kept
+    } catch (...) {  // out of memory: this entry is not stored
       return;
     }
     ++last_number_;
     if (entries_.size() > capacity_) entries_.pop_front();
     entry_added_.notify_all();
   }
-  /// Those that are kept and newer, oldest first.
+  /// The stored entries with a greater number, oldest first.
   [[nodiscard]] std::vector<numbered_entry> after(std::uint64_t number) const {
     const std::lock_guard lock(mutex_);
-    std::vector<numbered_entry> out;
+    std::vector<numbered_entry> newer;
     const std::uint64_t first = last_number_ - entries_.size() + 1;
     for (std::size_t i = number >= first ? static_cast<std::size_t>(number - first + 1) : 0; i < entries_.size(); ++i)
-      out.push_back({first + i, entries_[i]});
-    return out;
+      newer.push_back({first + i, entries_[i]});
+    return newer;
   }
-  /// The newest one's number; 0: there is none.
+  /// The number of the newest entry; 0 if there was no entry.
   [[nodiscard]] std::uint64_t last_number() const {
     const std::lock_guard lock(mutex_);
     return last_number_;
   }
-  /// Until there is a newer one, or the time is over.
-  void wait_after(std::uint64_t number, std::chrono::milliseconds limit) const {
+  /// Waits until there is an entry with a greater number, or until `timeout` has passed.
+  void wait_after(std::uint64_t number, std::chrono::milliseconds timeout) const {
     std::unique_lock lock(mutex_);
-    entry_added_.wait_for(lock, limit, [&] { return last_number_ > number; });
+    entry_added_.wait_for(lock, timeout, [&] { return last_number_ > number; });
   }
 
  private:

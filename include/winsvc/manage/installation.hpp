@@ -1,11 +1,11 @@
-// What is installed, what is to be, and what lies between the two: values in, a list of changes out, which `--plan`
-// shows and manage/install.hpp carries out.
+// Install plan: compares the installed with the desired configuration and returns the list of changes.
 //
-//   const auto wanted = desired_installation(asked, spec, there ? &*there : nullptr, ours);
-//   const install_plan plan = plan_install(there ? &*there : nullptr, *wanted);
-//   format_plan("hello", plan);     // "'hello' is installed; these change:\n  startup       manual -> auto\n"
+//   const auto desired = desired_installation(command, spec, installed, defaults);     // installed: may be null
+//   const install_plan plan = plan_install(installed, *desired, defaults);
+//   format_plan("hello", plan);     // "'hello' is installed; these values change:\n  startup       manual -> auto\n"
 //
-// What counts, strongest first: what is asked on the command line, what the app says, what there is, the default.
+// Sources of a desired value, strongest first: the command line, the app, the installed value, the default. `--plan`
+// shows the plan, and manage/install.hpp executes it; this header calls nothing.
 #pragma once
 
 #include <algorithm>
@@ -31,37 +31,39 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// All that an install sets. What is empty is unknown in what there is, and left alone in what is wanted.
+/// Configuration of a service, as installed or as desired. An empty member is unknown in the installed configuration,
+/// and stays unchanged in the desired one.
 struct installation {
   std::optional<winsvc::startup> startup;
   std::optional<std::string> binary;
   std::optional<std::string> display_name;
   std::optional<model::account> account;
   std::optional<std::vector<std::string>> dependencies;
-  std::map<std::uint32_t, config_level> levels;  ///< by number; without delayed_start, which `startup` says
+  std::map<std::uint32_t, config_level> levels;  ///< by number; without delayed_start, which `startup` includes
   std::optional<std::vector<std::string>> environment;
-  std::map<std::string, bool> control_users;  ///< by user, those who were asked about
-  std::optional<bool> event_source;         ///< it is registered
-  std::optional<bool> logon_right;          ///< its account's, where it needs it
-  std::optional<bool> can_read_program_folder;        ///< the service its executable's folder
-  std::optional<bool> can_modify_data_folder;        ///< and its data folder
-  bool new_password = false;                ///< one must be asked for
+  std::map<std::string, bool> control_users;    ///< users of --allow-control: true if the user may control the service
+  std::optional<bool> event_source;             ///< the event source is registered
+  std::optional<bool> logon_right;              ///< the account has the right to log on as a service, if it needs it
+  std::optional<bool> can_read_program_folder;  ///< the service SID may read the folder of the executable
+  std::optional<bool> can_modify_data_folder;   ///< the service SID may modify the data folder
+  bool new_password = false;                    ///< install must read a password
 };
 
-/// What an install takes from the program and not from a person.
+/// Values that come from the program, not from the command line or the app.
 struct install_defaults {
   std::string executable;
-  std::string program_folder;                     ///< the executable's
-  std::string data_folder;                        ///< empty: there is none
-  std::chrono::milliseconds preshutdown{25'000};  ///< its stop limit and a little
+  std::string program_folder;                     ///< folder of the executable
+  std::string data_folder;                        ///< empty: the service has no data folder
+  std::chrono::milliseconds preshutdown{25'000};  ///< longer than the stop limit of the app
 };
 
+/// Parts of an installation that a plan can change.
 enum class config_item {
   startup, binary, display_name, account, password, dependencies, description, recovery, failure_flag, service_sid,
   privileges, preshutdown, environment, event_source, control, logon_right, program_folder, data_folder
 };
 
-/// The levels of `installation::levels`, as the plan shows them.
+/// A level of `installation::levels` with the name that the plan shows.
 struct config_level_info {
   std::uint32_t number;
   config_item item;
@@ -70,19 +72,21 @@ struct config_level_info {
 inline constexpr config_level_info config_level_table[] = {
     {config_level_id::description, config_item::description, "description"},
     {config_level_id::failure_actions, config_item::recovery, "recovery"},
-    {config_level_id::failure_flag, config_item::failure_flag, "on errors too"},
+    {config_level_id::failure_flag, config_item::failure_flag, "failure flag"},
     {config_level_id::sid_type, config_item::service_sid, "service SID"},
     {config_level_id::required_privileges, config_item::privileges, "privileges"},
     {config_level_id::preshutdown, config_item::preshutdown, "preshutdown"},
 };
 
+/// One change of a plan.
 struct config_change {
   config_item item;
-  std::string name;  ///< as the plan shows it
-  std::string from;  ///< empty in a service that is not there yet
-  std::string to;
+  std::string name;  ///< name that the plan shows
+  std::string from;  ///< installed value; empty if the service is not installed
+  std::string to;    ///< desired value
 };
 
+/// Changes between the installed and the desired configuration.
 struct install_plan {
   bool creates_service = false;
   std::vector<config_change> changes;
@@ -93,40 +97,47 @@ struct install_plan {
     }
     return false;
   }
-  /// For what turned out not to be possible.
+  /// Removes a change that turned out to be impossible.
   void remove_item(config_item item) {
-    changes.erase(std::remove_if(changes.begin(), changes.end(), [item](const config_change& c) { return c.item == item; }),
-                  changes.end());
+    const auto is_item = [item](const config_change& c) { return c.item == item; };
+    changes.erase(std::remove_if(changes.begin(), changes.end(), is_item), changes.end());
   }
 };
 
-/// `there`: null where nothing is installed. Fails where the account is none.
+/// Returns the desired configuration. `installed`: null if the service is not installed. Fails with 1057 if the account
+/// is invalid.
 [[nodiscard]] result<installation> desired_installation(const command& command, const service_spec& spec,
-                                                       const installation* installed, const install_defaults& defaults);
+                                                        const installation* installed,
+                                                        const install_defaults& defaults);
+/// Returns the changes. `installed`: null if the service is not installed.
 [[nodiscard]] install_plan plan_install(const installation* installed, const installation& desired,
                                         const install_defaults& defaults);
+/// Returns the text of `--plan`: a heading and the changes.
 [[nodiscard]] std::string format_plan(std::string_view service, const install_plan& plan);
-/// The list alone, a line each, indented.
+/// Returns the changes, one indented line for each.
 [[nodiscard]] std::string format_changes(const install_plan& plan);
 
-/// One of them as what is wrong with the service that is there: `startup is manual, would be auto`.
+/// Returns a change as a description of drift: `startup is manual, expected auto`.
 [[nodiscard]] std::string format_drift(const config_change& c);
 
-/// The account of a service that is there: any name that Windows gives.
+/// Returns the account of an installed service. Accepts any name that Windows returns.
 [[nodiscard]] account parse_known_account(std::string_view name, std::string_view service);
 
-/// The environment with what is asked: NAME=value sets, NAME= takes out; names are case-blind.
+/// Returns the environment with the requested changes: NAME=value sets a variable, NAME= removes it. Names are not
+/// case-sensitive.
 [[nodiscard]] std::vector<std::string> merged_environment(std::vector<std::string> existing,
                                                           const std::vector<std::string>& requested);
 
-/// What goes without, where the system refuses a level that is optional: for a warning.
+/// Returns the consequence, for a warning, if the system does not support a level; empty for an unknown number.
 [[nodiscard]] std::string_view consequence_of_missing(std::uint32_t level) noexcept;
-/// 120, 124 and 1733: the system does not know the level.
+/// True for the error codes of a level that the system does not support: 120, 124 and 1733.
 [[nodiscard]] constexpr bool is_level_unreadable(std::uint32_t code) noexcept {
-  return code == win32_error::call_not_implemented || code == win32_error::invalid_level || code == win32_error::invalid_tag;
+  return code == win32_error::call_not_implemented || code == win32_error::invalid_level ||
+         code == win32_error::invalid_tag;
 }
 
-[[nodiscard]] std::optional<config_level> level_of(const installation& i, std::uint32_t number);
+/// Returns a level of the installation, or nullopt.
+[[nodiscard]] std::optional<config_level> level_of(const installation& source, std::uint32_t number);
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -142,77 +153,87 @@ namespace model {
 
 WINSVC_INLINE account parse_known_account(std::string_view name, std::string_view service) {
   if (auto known = parse_account(name, service)) return *std::move(known);
-  const bool another = strings::starts_with_nocase(name, "NT SERVICE\\");
-  return {another ? account_kind::virtual_account : account_kind::user, std::string(name)};
+  const bool is_virtual = strings::starts_with_nocase(name, "NT SERVICE\\");
+  return {is_virtual ? account_kind::virtual_account : account_kind::user, std::string(name)};
 }
 
 WINSVC_INLINE std::vector<std::string> merged_environment(std::vector<std::string> existing,
-                                                   const std::vector<std::string>& requested) {
-  const auto name_of = [](const std::string& s) { return std::string_view(s).substr(0, s.find('=')); };
-  for (const auto& one : requested) {
-    const auto same = std::find_if(existing.begin(), existing.end(),
-                                   [&](const std::string& s) { return strings::equal_nocase(name_of(s), name_of(one)); });
-    const bool out = one.size() == name_of(one).size() + 1;
-    if (same == existing.end()) {
-      if (!out) existing.push_back(one);
-    } else if (out) {
-      existing.erase(same);
+                                                          const std::vector<std::string>& requested) {
+  const auto name_of = [](const std::string& variable) {
+    return std::string_view(variable).substr(0, variable.find('='));
+  };
+  for (const auto& variable : requested) {
+    const auto found = std::find_if(existing.begin(), existing.end(), [&](const std::string& other) {
+      return strings::equal_nocase(name_of(other), name_of(variable));
+    });
+    const bool removes = variable.size() == name_of(variable).size() + 1;
+    if (found == existing.end()) {
+      if (!removes) existing.push_back(variable);
+    } else if (removes) {
+      existing.erase(found);
     } else {
-      *same = one;
+      *found = variable;
     }
   }
   return existing;
 }
 
-WINSVC_INLINE std::string_view consequence_of_missing(std::uint32_t l) noexcept {
-  switch (l) {
+WINSVC_INLINE std::string_view consequence_of_missing(std::uint32_t level) noexcept {
+  switch (level) {
     case config_level_id::description:
       return "the Services window shows no description";
     case config_level_id::failure_actions:
-      return "it is not started again after a failure";
+      return "it is not restarted after a failure";
     case config_level_id::delayed_start:
       return "it starts without delay";
     case config_level_id::failure_flag:
-      return "it is started again after a crash alone, not after it stopped with an error";
+      return "it is restarted only after a crash, not after a stop with an error code";
     case config_level_id::sid_type:
-      return "files cannot be opened to this service alone";
+      return "access to files cannot be granted to this service alone";
     case config_level_id::required_privileges:
-      return "its process keeps every privilege of its account";
+      return "its process keeps all privileges of its account";
     case config_level_id::preshutdown:
-      return "the system's own time-out counts when the machine shuts down";
+      return "at shutdown, the default time limit of Windows applies";
     default:
       return {};
   }
 }
 
-WINSVC_INLINE std::optional<config_level> level_of(const installation& i, std::uint32_t number) {
-  const auto found = i.levels.find(number);
-  return found == i.levels.end() ? std::nullopt : std::optional(found->second);
+WINSVC_INLINE std::optional<config_level> level_of(const installation& source, std::uint32_t number) {
+  const auto found = source.levels.find(number);
+  return found == source.levels.end() ? std::nullopt : std::optional(found->second);
 }
 
-/// What follows a failure; nothing: leave it as it is.
+/// Returns the desired recovery; nullopt: it stays unchanged.
 WINSVC_INLINE std::optional<recovery_plan> desired_recovery(const command& command, const service_spec& spec,
-                                                    const installation* installed) {
+                                                            const installation* installed) {
   if (installed && !command.recovery && !command.recovery_reset && !spec.recovery) return std::nullopt;
   const auto old = installed ? level_of(*installed, config_level_id::failure_actions) : std::nullopt;
-  recovery_plan expected = spec.recovery ? *spec.recovery : old ? std::get<recovery_plan>(*old) : default_recovery();
-  if (command.recovery) expected.actions = *command.recovery;
-  if (command.recovery_reset) expected.reset = *command.recovery_reset;
-  for (auto& action : expected.actions)
+  recovery_plan recovery = spec.recovery ? *spec.recovery : old ? std::get<recovery_plan>(*old) : default_recovery();
+  if (command.recovery) recovery.actions = *command.recovery;
+  if (command.recovery_reset) recovery.reset = *command.recovery_reset;
+  for (auto& action : recovery.actions)
     action.delay = std::clamp(action.delay, std::chrono::milliseconds(0), longest_recovery_delay);
-  return expected;
+  return recovery;
 }
 
 WINSVC_INLINE result<installation> desired_installation(const command& command, const service_spec& spec,
-                                                const installation* installed, const install_defaults& defaults) {
+                                                        const installation* installed,
+                                                        const install_defaults& defaults) {
   installation desired;
-  const auto default_of = [installed](auto value) { return installed ? std::nullopt : std::optional(std::move(value)); };
-  const auto first_of = [](const auto& a, const auto& b, auto otherwise) { return a ? a : b ? b : otherwise; };
+  // An installed value is not replaced by a default.
+  const auto default_of = [installed](auto value) {
+    return installed ? std::nullopt : std::optional(std::move(value));
+  };
+  const auto first_of = [](const auto& first, const auto& second, auto third) {
+    return first ? first : second ? second : third;
+  };
 
   desired.startup = first_of(command.startup, spec.startup, default_of(startup::automatic));
   desired.display_name = first_of(command.display_name, spec.display_name, default_of(spec.name));
   desired.dependencies = first_of(command.depends_on, spec.depends_on, default_of(std::vector<std::string>()));
-  const launch_options older = installed && installed->binary ? launch_options_of(*installed->binary) : launch_options();
+  launch_options older;
+  if (installed && installed->binary) older = launch_options_of(*installed->binary);
   const launch_options launch = command.launch.override_with(older);
   desired.binary = image_path(defaults.executable, launch);
 
@@ -225,8 +246,9 @@ WINSVC_INLINE result<installation> desired_installation(const command& command, 
     desired.account = installed->account;
   }
   if (desired.account && desired.account->needs_password()) {
-    const bool same = installed && installed->account && strings::equal_nocase(installed->account->name, desired.account->name);
-    desired.new_password = !same || command.username || command.password_stdin;
+    const bool is_same = installed && installed->account &&
+                         strings::equal_nocase(installed->account->name, desired.account->name);
+    desired.new_password = !is_same || command.username || command.password_stdin;
   }
 
   const auto description = first_of(command.description, spec.description, std::optional<std::string>());
@@ -235,18 +257,20 @@ WINSVC_INLINE result<installation> desired_installation(const command& command, 
   if (auto recovery = desired_recovery(command, spec, installed)) set(*std::move(recovery));
   set(failure_flag{true});
   const auto old_type = installed ? level_of(*installed, config_level_id::sid_type) : std::nullopt;
-  const bool stricter = old_type && std::get<sid_type>(*old_type).value == sid_type::restricted;  // an administrator's
-  set(sid_type{stricter ? sid_type::restricted : sid_type::unrestricted});
+  // An administrator has set `restricted`: keep it.
+  const bool has_restricted = old_type && std::get<sid_type>(*old_type).value == sid_type::restricted;
+  set(sid_type{has_restricted ? sid_type::restricted : sid_type::unrestricted});
   required_privileges privileges{{"SeChangeNotifyPrivilege"}};
-  for (const auto& p : spec.privileges) {
-    if (!strings::equal_nocase(p, privileges.names[0])) privileges.names.push_back(p);
+  for (const auto& privilege : spec.privileges) {
+    if (!strings::equal_nocase(privilege, privileges.names[0])) privileges.names.push_back(privilege);
   }
   set(std::move(privileges));
   set(preshutdown_timeout{first_of(launch.preshutdown, spec.preshutdown, std::optional(defaults.preshutdown)).value()});
 
   if (!command.environment.empty()) {
-    desired.environment = merged_environment(
-        installed && installed->environment ? *installed->environment : std::vector<std::string>(), command.environment);
+    const bool is_known = installed && installed->environment;
+    desired.environment = merged_environment(is_known ? *installed->environment : std::vector<std::string>(),
+                                             command.environment);
   }
   for (const auto& user : command.allow_control) desired.control_users[user] = true;
   if (shared_folder_reason(defaults.program_folder).empty()) desired.can_read_program_folder = true;
@@ -254,79 +278,96 @@ WINSVC_INLINE result<installation> desired_installation(const command& command, 
   return desired;
 }
 
-/// The names of variables; a value may be a secret. `new value` where one is another than before.
-WINSVC_INLINE std::string format_variables(const std::vector<std::string>& items, const std::vector<std::string>& before) {
-  const auto name_of = [](const std::string& s) { return std::string_view(s).substr(0, s.find('=', 1)); };
-  std::vector<std::string> out;
-  for (const auto& one : items) {
-    const bool changed = std::any_of(before.begin(), before.end(), [&](const std::string& b) {
-      return strings::equal_nocase(name_of(b), name_of(one)) && b != one;
+/// Returns the names of the variables, without the values, which may be secret. A name whose value differs from
+/// `before` is marked `(new value)`.
+WINSVC_INLINE std::string format_variables(const std::vector<std::string>& variables,
+                                           const std::vector<std::string>& before) {
+  const auto name_of = [](const std::string& variable) {
+    return std::string_view(variable).substr(0, variable.find('=', 1));
+  };
+  std::vector<std::string> names;
+  for (const auto& variable : variables) {
+    const bool is_changed = std::any_of(before.begin(), before.end(), [&](const std::string& other) {
+      return strings::equal_nocase(name_of(other), name_of(variable)) && other != variable;
     });
-    out.push_back(std::string(name_of(one)) + (changed ? " (new value)" : ""));
+    names.push_back(std::string(name_of(variable)) + (is_changed ? " (new value)" : ""));
   }
-  return out.empty() ? "none" : strings::join(out, ", ");
+  return names.empty() ? "none" : strings::join(names, ", ");
 }
 
-WINSVC_INLINE install_plan plan_install(const installation* installed, const installation& desired, const install_defaults& defaults) {
+WINSVC_INLINE install_plan plan_install(const installation* installed, const installation& desired,
+                                        const install_defaults& defaults) {
   install_plan plan;
   plan.creates_service = installed == nullptr;
-  const auto put = [&](config_item item, std::string name, const std::optional<std::string>& from,
+  // Adds a change unless the values are equal. `from`: nullopt if the installed value is unknown.
+  const auto add = [&](config_item item, std::string name, const std::optional<std::string>& from,
                        const std::string& to) {
     if (installed && from && *from == to) return;
-    const auto word = [](const std::string& s) { return s.empty() ? "none" : s; };
-    const std::string before = !installed ? std::string() : from ? word(*from) : "unknown";
-    plan.changes.push_back({item, std::move(name), before, word(to)});
+    const auto or_none = [](const std::string& value) { return value.empty() ? "none" : value; };
+    const std::string before = !installed ? std::string() : from ? or_none(*from) : "unknown";
+    plan.changes.push_back({item, std::move(name), before, or_none(to)});
   };
-  const auto shown = [](const auto& field, auto text_of_it) {
-    return field ? std::optional<std::string>(text_of_it(*field)) : std::nullopt;
+  const auto format = [](const auto& field, auto to_text) {
+    return field ? std::optional<std::string>(to_text(*field)) : std::nullopt;
   };
-  const auto list = [](const std::vector<std::string>& l) {
-    return l.empty() ? std::string("none") : strings::join(l, ", ");
+  const auto list_text = [](const std::vector<std::string>& items) {
+    return items.empty() ? std::string("none") : strings::join(items, ", ");
   };
-  const auto same = [](const std::string& s) { return s; };
+  const auto plain_text = [](const std::string& value) { return value; };
   const installation old = installed ? *installed : installation();
 
   if (desired.startup) {
-    const auto word = [](winsvc::startup s) { return std::string(winsvc::name(s)); };
-    put(config_item::startup, "startup", shown(old.startup, word), word(*desired.startup));
+    const auto startup_text = [](winsvc::startup s) { return std::string(winsvc::name(s)); };
+    add(config_item::startup, "startup", format(old.startup, startup_text), startup_text(*desired.startup));
   }
-  if (desired.binary) put(config_item::binary, "binary", shown(old.binary, same), *desired.binary);
-  if (desired.display_name) put(config_item::display_name, "display name", shown(old.display_name, same), *desired.display_name);
+  if (desired.binary) add(config_item::binary, "binary", format(old.binary, plain_text), *desired.binary);
+  if (desired.display_name)
+    add(config_item::display_name, "display name", format(old.display_name, plain_text), *desired.display_name);
   if (desired.account && !(old.account && strings::equal_nocase(old.account->name, desired.account->name))) {
-    put(config_item::account, "account", shown(old.account, [](const account& a) { return a.name; }), desired.account->name);
+    const auto account_text = [](const account& a) { return a.name; };
+    add(config_item::account, "account", format(old.account, account_text), desired.account->name);
   }
-  if (desired.new_password) put(config_item::password, "password", std::nullopt, "the one that is given");
+  if (desired.new_password) add(config_item::password, "password", std::nullopt, "the given password");
   if (desired.dependencies) {
     if (installed || !desired.dependencies->empty())
-      put(config_item::dependencies, "depends on", shown(old.dependencies, list), list(*desired.dependencies));
+      add(config_item::dependencies, "depends on", format(old.dependencies, list_text),
+          list_text(*desired.dependencies));
   }
-  const auto level_text = [](const config_level& l) { return format_config_level(l); };  // there are other functions of that name
+  const auto level_text = [](const config_level& level) { return format_config_level(level); };
   for (const auto& row : config_level_table) {
     if (const auto to = level_of(desired, row.number))
-      put(row.item, std::string(row.name), shown(level_of(old, row.number), level_text), level_text(*to));
+      add(row.item, std::string(row.name), format(level_of(old, row.number), level_text), level_text(*to));
   }
-  if (desired.environment && (installed || !desired.environment->empty()))
-    put(config_item::environment, "environment", shown(old.environment, [&](const auto& all) { return format_variables(all, {}); }),
+  if (desired.environment && (installed || !desired.environment->empty())) {
+    const auto names = [](const std::vector<std::string>& variables) { return format_variables(variables, {}); };
+    add(config_item::environment, "environment", format(old.environment, names),
         format_variables(*desired.environment, old.environment.value_or(std::vector<std::string>())));
+  }
 
-  const auto right = [&put](config_item item, std::string name, std::optional<bool> has, const std::string& to) {
-    if (!has.value_or(false)) put(item, std::move(name), has ? std::optional<std::string>("none") : std::nullopt, to);
+  const auto add_right = [&add](config_item item, std::string name, std::optional<bool> has_right,
+                                const std::string& to) {
+    if (has_right.value_or(false)) return;
+    add(item, std::move(name), has_right ? std::optional<std::string>("none") : std::nullopt, to);
   };
-  // Whether these are there can be seen by whom it concerns, or it is no news.
-  if (!installed || old.event_source == false) right(config_item::event_source, "event source", false, "registered");
-  for (const auto& [user, may] : desired.control_users) {
-    const auto has = old.control_users.find(user);
-    right(config_item::control, "rights of " + user,
-          has == old.control_users.end() ? std::nullopt : std::optional<bool>(has->second), "start and stop it");
+  // An unknown event source or log-on right is not a change: a process that may change them can also read them.
+  if (!installed || old.event_source == false)
+    add_right(config_item::event_source, "event source", false, "registered");
+  for (const auto& [user, has_control] : desired.control_users) {
+    const auto found = old.control_users.find(user);
+    add_right(config_item::control, "rights of " + user,
+              found == old.control_users.end() ? std::nullopt : std::optional<bool>(found->second),
+              "start and stop the service");
   }
   const auto& account = desired.account ? desired.account : old.account;
   if (account && account->needs_logon_right()) {
-    const bool other = plan.has(config_item::account) || desired.new_password;
-    if (other) put(config_item::logon_right, "log-on right", std::nullopt, "as a service");
-    else if (old.logon_right == false) right(config_item::logon_right, "log-on right", false, "as a service");
+    const bool is_new = plan.has(config_item::account) || desired.new_password;
+    if (is_new) add(config_item::logon_right, "log-on right", std::nullopt, "as a service");
+    else if (old.logon_right == false) add_right(config_item::logon_right, "log-on right", false, "as a service");
   }
-  if (desired.can_read_program_folder) right(config_item::program_folder, "may read", old.can_read_program_folder, defaults.program_folder);
-  if (desired.can_modify_data_folder) right(config_item::data_folder, "may modify", old.can_modify_data_folder, defaults.data_folder);
+  if (desired.can_read_program_folder)
+    add_right(config_item::program_folder, "read access", old.can_read_program_folder, defaults.program_folder);
+  if (desired.can_modify_data_folder)
+    add_right(config_item::data_folder, "modify access", old.can_modify_data_folder, defaults.data_folder);
   return plan;
 }
 
@@ -341,17 +382,17 @@ WINSVC_INLINE std::string format_changes(const install_plan& plan) {
 WINSVC_INLINE std::string format_plan(std::string_view service, const install_plan& plan) {
   const std::string quoted = '\'' + std::string(service) + '\'';
   if (plan.creates_service) return quoted + " is not installed; install creates it:\n" + format_changes(plan);
-  if (plan.changes.empty()) return quoted + " is installed as it is asked for; nothing changes\n";
-  return quoted + " is installed; these change:\n" + format_changes(plan);
+  if (plan.changes.empty()) return quoted + " is installed as requested; nothing changes\n";
+  return quoted + " is installed; these values change:\n" + format_changes(plan);
 }
 
 WINSVC_INLINE std::string format_drift(const config_change& c) {
   switch (c.item) {
-    case config_item::program_folder: return "the service has no right of its own to read " + c.to;
-    case config_item::data_folder: return "the service has no right of its own to modify " + c.to;
-    case config_item::logon_right: return "its account may not log on as a service";
+    case config_item::program_folder: return "the service SID has no right to read " + c.to;
+    case config_item::data_folder: return "the service SID has no right to modify " + c.to;
+    case config_item::logon_right: return "its account has no right to log on as a service";
     case config_item::event_source: return "its event source is not registered";
-    default: return c.name + " is " + c.from + ", would be " + c.to;
+    default: return c.name + " is " + c.from + ", expected " + c.to;
   }
 }
 

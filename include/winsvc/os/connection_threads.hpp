@@ -1,4 +1,9 @@
-// Threads for those who come and go: one each, a few at once, joined by whoever let them in.
+// Thread group with a maximum size: one thread for each connection, joined when it has finished.
+//
+//   connection_threads threads(8);
+//   threads.run([s = std::move(connection)] { serve(*s); });   // blocks while 8 threads run
+//
+// It cannot interrupt a thread. Shut the connections down before `wait_for_all`.
 #pragma once
 
 #include <condition_variable>
@@ -23,21 +28,21 @@ class connection_threads {
   connection_threads(const connection_threads&) = delete;
   connection_threads& operator=(const connection_threads&) = delete;
 
-  /// Runs `visit` on a thread of its own; waits for one that ends where there are as many as may be. False: the system has
-  /// no thread.
-  bool run(std::function<void()> step) {
+  /// Runs `task` on a new thread. If `max_connections` threads run, blocks until one of them has finished. Returns
+  /// false if the system cannot create a thread.
+  bool run(std::function<void()> task) {
     std::unique_lock lock(mutex_);
     thread_finished_.wait(lock, [this] {
       join_finished();
       return threads_.size() < max_threads_;
     });
     try {
-      connection_thread& v = threads_.emplace_back();
+      connection_thread& entry = threads_.emplace_back();
       try {
-        v.thread = std::thread([this, &v, step = std::move(step)] {
-          step();
+        entry.thread = std::thread([this, &entry, task = std::move(task)] {
+          task();
           const std::lock_guard end(mutex_);
-          v.finished = true;
+          entry.finished = true;
           thread_finished_.notify_all();
         });
       } catch (...) {
@@ -49,7 +54,7 @@ class connection_threads {
     }
     return true;
   }
-  /// Those who stay have to be told to go before.
+  /// Waits until all threads have finished, and joins them.
   void wait_for_all() {
     std::unique_lock lock(mutex_);
     thread_finished_.wait(lock, [this] {
@@ -63,13 +68,13 @@ class connection_threads {
     std::thread thread;
     bool finished = false;
   };
-  /// Under mutex_, which a thread that has ended needs no more.
+  /// The caller holds mutex_. A finished thread does not lock it again, so the join cannot deadlock.
   void join_finished() {
     for (auto it = threads_.begin(); it != threads_.end();) {
-      const auto here = it++;
-      if (!here->finished) continue;
-      here->thread.join();
-      threads_.erase(here);
+      const auto entry = it++;
+      if (!entry->finished) continue;
+      entry->thread.join();
+      threads_.erase(entry);
     }
   }
   const std::size_t max_threads_;

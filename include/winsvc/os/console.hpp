@@ -1,4 +1,4 @@
-// The terminal: writing to it, asking for a secret, and the ways a person ends a program that runs in it.
+// Console input and output: write UTF-8, read a line or a password, handle Ctrl-C.
 //
 //   if (auto password = read_secret("password: ")) use(*password);
 //
@@ -17,19 +17,20 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// UTF-8 to standard output or standard error; to a Windows console as UTF-16, whatever its code page is.
+/// Write UTF-8 to standard output or standard error. A Windows console receives UTF-16, independent of its code page.
+/// Errors are ignored.
 void write_stdout(std::string_view utf8) noexcept;
 void write_stderr(std::string_view utf8) noexcept;
 [[nodiscard]] bool is_stdout_terminal() noexcept;
 [[nodiscard]] bool is_stderr_terminal() noexcept;
-/// Would a line be taken at once, as far as the system knows?
+/// True if a write to standard error would not block, as far as the system can report it. Always true on Windows.
 [[nodiscard]] bool is_stderr_writable() noexcept;
-/// Is there anybody to read what we print: a console, a pipe, a file?
+/// True if standard output leads to a console, a pipe or a file.
 [[nodiscard]] bool has_standard_output() noexcept;
 
-/// While it lives, standard error shows ANSI's colours (`ESC [ 31 m`) if `on`. Not where it is no terminal, nor where
-/// the person does not want them: NO_COLOR is set and not empty (https://no-color.org). A Windows console must be told
-/// to look for them, which outlives the process: it is put back. One at a time.
+/// Enables ANSI colors (`ESC [ 31 m`) on standard error during its lifetime, if possible; `on()` returns the result.
+/// They stay off if standard error is not a terminal, or if NO_COLOR is set and not empty (https://no-color.org). On
+/// Windows the console mode would outlive the process; the destructor restores it. One object at a time.
 class stderr_colors {
  public:
   stderr_colors() noexcept;
@@ -45,24 +46,24 @@ class stderr_colors {
   std::function<void()> restore_mode_;
 };
 
-/// Writes `prompt` to standard error and reads a line from the terminal that is not shown while it is typed. A code
-/// when standard input is no terminal (whoever pipes a secret says so: read_input_line), or when the person gave up
-/// with Ctrl-C.
+/// Writes `prompt` to standard error and reads a line from the terminal without echo. Fails if standard input is not a
+/// terminal (use read_input_line for a piped secret), or if the user pressed Ctrl-C: ERROR_CANCELLED, ECANCELED.
 [[nodiscard]] sys_result<std::string> read_secret(std::string_view prompt);
-/// One line of standard input, UTF-8, without its line end and without the mark that PowerShell puts before the first;
-/// nothing at the end. It takes no byte beyond the line.
+/// Reads one line of standard input, UTF-8, without the line end and without the byte order mark that PowerShell writes
+/// before the first line. nullopt at the end of the input. Bytes after the line stay unread.
 [[nodiscard]] std::optional<std::string> read_input_line();
 
-/// What was read up to a '\n', as a line.
-[[nodiscard]] std::string without_line_end(std::string read);
+/// Removes a '\r' at the end and a byte order mark at the beginning. `line` does not contain the '\n'.
+[[nodiscard]] std::string without_line_end(std::string line);
 
-/// Whether a person asks, or the system does, which ends the process about 5 s later whatever it is doing.
+/// The cause of an interruption. `stop_requested`: Ctrl-C, Ctrl-Break or a signal. `console_closing`: Windows closes
+/// the console, logs off or shuts down, and terminates the process about 5 s later.
 enum class interruption { stop_requested, console_closing };
 
-/// While it lives, Ctrl-C and its kin are a call of `on_interrupt` (from a thread of its own, any number of times) and
-/// no longer the end of the process. Windows: Ctrl-C, Ctrl-Break, and the closing of the console, logoff and shutdown;
-/// for the last three the process ends when their handler returns, so it is held until this object is destroyed. POSIX:
-/// SIGINT, SIGTERM, SIGHUP. One at a time.
+/// Calls `on_interrupt` instead of ending the process when the user presses Ctrl-C. The call comes from a separate
+/// thread and can come more than once. Windows: Ctrl-C, Ctrl-Break, console close, logoff and shutdown. Windows ends
+/// the process when the handler of the last three returns, so that handler blocks until this object is destroyed.
+/// POSIX: SIGINT, SIGTERM, SIGHUP. One object at a time.
 class interrupts {
  public:
   explicit interrupts(std::function<void(interruption)> on_interrupt);
@@ -87,9 +88,9 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-WINSVC_INLINE std::string without_line_end(std::string read) {
-  if (!read.empty() && read.back() == '\r') read.pop_back();
-  return read.compare(0, 3, "\xEF\xBB\xBF") == 0 ? read.substr(3) : read;
+WINSVC_INLINE std::string without_line_end(std::string line) {
+  if (!line.empty() && line.back() == '\r') line.pop_back();
+  return line.compare(0, 3, "\xEF\xBB\xBF") == 0 ? line.substr(3) : line;
 }
 
 }  // namespace os

@@ -1,13 +1,14 @@
-// Where the operator talks to a running service: a named pipe on Windows, a Unix socket elsewhere. Whoever asks sends a
-// line, and gets text back until it ends.
+// Control channel of a running service: a named pipe on Windows, a Unix socket elsewhere. The client sends one line and
+// receives text until the server closes the connection.
 //
-//   auto door = channel::open(control_channel_address("hello", folder), [](const std::string& asked, const channel::voice& say) {
-//     say("you asked for " + asked);
+//   const auto address = control_channel_address("hello", folder);
+//   auto channel = control_channel::open(address, [](const std::string& request, const auto& write) {
+//     write("request: " + request);
 //   });
-//   send_channel_request(address, "status", pid, [](std::string_view piece) { print(piece); return true; });
+//   send_channel_request(address, "status", pid, [](std::string_view chunk) { print(chunk); return true; });
 //
-// It is nobody's but the service's account's, the administrators' and the system's (root's): the pipe has a descriptor of
-// its own and takes no one from another machine, the socket lies where only its owner may open it.
+// Only the account of the service, administrators and the system (on POSIX: the owner and root) can connect. The pipe
+// has its own security descriptor and rejects remote clients. The socket file has mode 0600.
 //
 // Source: CreateNamedPipeW and "Named Pipe Security and Access Rights" in the Win32 documentation; unix(7).
 #pragma once
@@ -29,37 +30,40 @@ namespace os {
 
 class control_channel {
  public:
-  /// Says a piece to whoever asked. False: they have left, or the channel is closed, and the answer may end.
+  /// Sends a chunk of the response; an empty chunk only checks the connection. Returns false if the client has
+  /// disconnected or the channel is closing; the handler then returns.
   using response_writer = std::function<bool(std::string_view)>;
-  /// Answers a line, on a thread of the channel's own; a few at once, each on its own.
-  using request_handler = std::function<void(const std::string& requested, const response_writer& write)>;
+  /// Responds to one request line. Runs on a thread of the channel, up to `max_connections` calls at the same time.
+  using request_handler = std::function<void(const std::string& request, const response_writer& write)>;
 
-  /// A code where it cannot be had: also when another process has it (EADDRINUSE, ERROR_PIPE_BUSY, access denied).
-  [[nodiscard]] static sys_result<std::unique_ptr<control_channel>> open(const std::string& address, request_handler answer);
-  /// Ends the answers that are still on their way, and waits for them.
+  /// Starts to accept requests. Fails if another process has this address (EADDRINUSE, ERROR_PIPE_BUSY, access denied).
+  [[nodiscard]] static sys_result<std::unique_ptr<control_channel>> open(const std::string& address,
+                                                                         request_handler handler);
+  /// Aborts the open connections and waits for their handlers.
   ~control_channel();
   control_channel(const control_channel&) = delete;
   control_channel& operator=(const control_channel&) = delete;
 
-  static constexpr std::size_t max_request_bytes = 4096;  ///< of a question
-  static constexpr std::size_t max_connections = 8;          ///< who comes beyond waits
-  static constexpr std::chrono::milliseconds io_timeout{5'000};  ///< for a question, and for each piece to be taken
+  static constexpr std::size_t max_request_bytes = 4096;         ///< maximum length of a request line
+  static constexpr std::size_t max_connections = 8;              ///< further clients wait
+  static constexpr std::chrono::milliseconds io_timeout{5'000};  ///< to receive the request, and to send each chunk
 
   struct implementation;
 
  private:
-  explicit control_channel(std::unique_ptr<implementation> made);
+  explicit control_channel(std::unique_ptr<implementation> new_server);
   std::unique_ptr<implementation> implementation_;
 };
 
-/// Of a service: `\\.\pipe\winsvc-hello`; `control.sock` in its data folder.
+/// The address for a service: `\\.\pipe\winsvc-hello` on Windows, `control.sock` in its data folder on POSIX.
 [[nodiscard]] std::string control_channel_address(const std::string& service_name, const std::string& data_folder);
 
-/// Asks, and hands on what comes until it ends or `on_piece` says false; it is called five times a second at the least,
-/// with nothing where nothing came. `pid`: of the service, whom it must be on Windows, where anybody may have made a pipe
-/// of that name. A code where nobody answers.
-sys_result<void> send_channel_request(const std::string& address, const std::string& question, std::uint32_t pid,
-                             const std::function<bool(std::string_view)>& on_piece);
+/// Sends a request and passes the response to `on_chunk`, on this thread, until the response ends or `on_chunk` returns
+/// false. `on_chunk` is called at least five times per second, with an empty chunk if no data arrived. `pid`: process
+/// ID of the service; Windows only: another process could have created a pipe of this name, so the server must have
+/// this ID. Fails if no service accepts the connection.
+sys_result<void> send_channel_request(const std::string& address, const std::string& request, std::uint32_t pid,
+                                      const std::function<bool(std::string_view)>& on_chunk);
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI

@@ -1,19 +1,19 @@
-// What is left of a process that crashes: a minidump for a debugger, and a last word for the log.
+// Crash handler: writes a minidump and reports the crash before the process ends.
 //
-//   crash_handler::settings s;
-//   s.folder = log_folder;
-//   s.name = "hello";
-//   s.tell = [&](const crash_report& r) { log.error(r.what); };
-//   const crash_handler guard(std::move(s));
+//   crash_handler::crash_handler_options options;
+//   options.folder = log_folder;
+//   options.name = "hello";
+//   options.on_crash = [&](const crash_report& report) { log.error(report.description); };
+//   const crash_handler handler(std::move(options));
 //
-// It catches a structured exception that nobody handles (an access violation, a stack overflow), std::terminate (an
-// exception that left a thread or a noexcept function) and abort(). The process ends with a code after that, without
-// STOPPED, which the SCM counts as a failure. What ends a process at once leaves nothing: TerminateProcess, and the
-// fail-fast by which Windows answers a damaged heap or stack cookie.
+// It reports unhandled structured exceptions (access violation, stack overflow), std::terminate (an exception left a
+// thread or a noexcept function) and abort(). After the report, the process ends with an exit code and without STOPPED,
+// which the SCM counts as a failure. There is no report after TerminateProcess, nor after the fail-fast exception that
+// Windows raises for a corrupted heap or stack cookie.
 //
-// On POSIX there is no dump of ours (the system's core is what there is): std::terminate and the fatal signals get
-// their last word, and what they would have done without us happens then. A stack overflow is caught there on the
-// thread that made the guard alone, because a signal's own stack belongs to one thread.
+// On POSIX it writes no dump (the system may write a core file). It reports std::terminate and the fatal signals, then
+// the previous action of the signal runs. A stack overflow is reported only on the thread that created the crash
+// handler, because an alternate signal stack belongs to one thread.
 //
 // Source: SetUnhandledExceptionFilter and MiniDumpWriteDump in the Win32 documentation; sigaltstack(2).
 #pragma once
@@ -35,27 +35,27 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// The last word.
+/// The description of one crash.
 struct crash_report {
-  std::string description;              ///< "an access violation at 0x...", "std::terminate: no such device"
-  std::uint32_t code = 0;        ///< what the process ends with: the exception's, 1064; on POSIX 128 + the signal
-  std::string dump;              ///< the minidump's path; empty: none was written
-  std::uint32_t dump_error = 0;  ///< and why not; 0: none was wanted
+  std::string description;       ///< "an access violation at 0x...", "std::terminate: no such device"
+  std::uint32_t code = 0;        ///< exit code: that of the exception, or 1064; on POSIX 128 + the signal
+  std::string dump;              ///< path of the minidump; empty if no dump was written
+  std::uint32_t dump_error = 0;  ///< system code of a failed dump; 0 if no dump was requested
 };
 
-/// While it lives, a crash of any thread leaves a dump and calls `on_crash`. One at a time.
+/// During its lifetime, a crash of any thread writes a dump and calls `on_crash`. One object at a time.
 class crash_handler {
  public:
   struct crash_handler_options {
-    std::string folder;  ///< of the dumps; empty: none
-    std::string name;    ///< they are called `<name>-20260131-080509-1234.dmp`, in UTC and with the process's id
-    int max_dumps = 3;        ///< with the new one; older ones of that name are deleted
-    /// Once, on a thread of the guard's own: the crashing one may have no stack left, or be in the middle of what it
-    /// would need, the log for one. The process ends when it returns, or after `report_timeout`.
+    std::string folder;  ///< folder for the dumps; empty: no dump
+    std::string name;    ///< prefix of the file name `<name>-20260131-080509-1234.dmp`: UTC time, process ID
+    int max_dumps = 3;   ///< maximum number of dumps, the new dump included; older dumps of this name are deleted
+    /// Called once, on a thread of the crash handler: the crashing thread may have no stack left, or may hold a lock
+    /// that the callback needs (that of the log). The process ends when it returns, or after `report_timeout`.
     std::function<void(const crash_report&)> on_crash;
     std::chrono::milliseconds report_timeout{5'000};
   };
-  explicit crash_handler(crash_handler_options s);
+  explicit crash_handler(crash_handler_options options);
   ~crash_handler();
   crash_handler(const crash_handler&) = delete;
   crash_handler& operator=(const crash_handler&) = delete;
@@ -65,14 +65,16 @@ class crash_handler {
   state* state_;
 };
 
+/// `std::terminate`, and the message of the current exception, if there is one.
 [[nodiscard]] std::string terminate_message();
 
-/// What the exception says that is being handled or about to end the process; empty when there is none.
+/// Returns the message of the exception that is being handled or that causes std::terminate; empty without an
+/// exception.
 [[nodiscard]] std::string current_exception_message();
 
-/// Which of a folder's files (in order) are dumps of this name beyond the newest `max_dumps`.
-[[nodiscard]] std::vector<std::string> excess_dumps(const std::vector<std::string>& files,
-                                                             std::string_view name, int kept);
+/// Returns the dumps of this name that exceed the newest `max_dumps`. `files`: the names in a folder, sorted.
+[[nodiscard]] std::vector<std::string> excess_dumps(const std::vector<std::string>& files, std::string_view name,
+                                                    int max_dumps);
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -94,7 +96,7 @@ WINSVC_INLINE std::string current_exception_message() {
   } catch (const std::exception& e) {
     return e.what();
   } catch (...) {
-    return "an exception that is no std::exception";
+    return "unknown exception (not derived from std::exception)";
   }
 }
 WINSVC_INLINE std::string terminate_message() {
@@ -102,27 +104,28 @@ WINSVC_INLINE std::string terminate_message() {
   return message.empty() ? "std::terminate" : "std::terminate: " + message;
 }
 
-/// Is it a dump of this name, and not of one that begins with it?
+/// True if `file` is a dump of exactly this name, not of a longer name that begins with it.
 WINSVC_INLINE bool is_dump_file_of(std::string_view name, std::string_view file) {
   if (!strings::starts_with(file, name)) return false;
   file.remove_prefix(name.size());
-  constexpr std::string_view shape = "-########-######-", ending = ".dmp";
-  if (file.size() <= shape.size() + ending.size() || file.substr(file.size() - ending.size()) != ending) return false;
-  file.remove_suffix(ending.size());
+  constexpr std::string_view format = "-########-######-", extension = ".dmp";
+  if (file.size() <= format.size() + extension.size()) return false;
+  if (file.substr(file.size() - extension.size()) != extension) return false;
+  file.remove_suffix(extension.size());
   for (std::size_t i = 0; i < file.size(); ++i) {
-    const bool digit = i >= shape.size() || shape[i] == '#';
-    if (digit ? !strings::is_digit(file[i]) : file[i] != shape[i]) return false;
+    const bool digit = i >= format.size() || format[i] == '#';
+    if (digit ? !strings::is_digit(file[i]) : file[i] != format[i]) return false;
   }
   return true;
 }
-WINSVC_INLINE std::vector<std::string> excess_dumps(const std::vector<std::string>& files,
-                                                             std::string_view name, int kept) {
+WINSVC_INLINE std::vector<std::string> excess_dumps(const std::vector<std::string>& files, std::string_view name,
+                                                    int max_dumps) {
   std::vector<std::string> dumps;
   for (const auto& file : files) {
     if (is_dump_file_of(name, file)) dumps.push_back(file);
   }
-  const auto stay = static_cast<std::size_t>((std::max)(kept, 1));  // the one that was just written, at least
-  dumps.resize(dumps.size() - (std::min)(dumps.size(), stay));
+  const auto kept = static_cast<std::size_t>((std::max)(max_dumps, 1));  // the new dump always stays
+  dumps.resize(dumps.size() - (std::min)(dumps.size(), kept));
   return dumps;
 }
 

@@ -1,5 +1,5 @@
-// The Service Control Manager as seen by the service itself: be dispatched, take controls, report a status. Windows
-// answers through os/win/dispatcher.hpp, the simulated one of winsvc/testing.hpp on any platform.
+// Interface of the service control dispatcher: runs ServiceMain, delivers controls, reports the status of the service.
+// os/win/dispatcher.hpp implements it with Win32; winsvc/testing.hpp simulates it on all platforms.
 #pragma once
 
 #include <cstdint>
@@ -17,21 +17,21 @@ namespace os {
 
 class dispatcher {
  public:
-  /// ServiceMain's own arguments: [0] is the service's name, the rest came with StartService. Runs on a thread of the
-  /// dispatcher's. They are not the command line.
+  /// ServiceMain: runs on a thread of the dispatcher. arguments[0] is the name of the service, the others come from
+  /// StartService; they are not the command line.
   using service_main = std::function<void(const std::vector<std::string>& arguments)>;
-  /// A control and what came with it; returns the Win32 code for the SCM. Runs on the thread that called `run`, one at
-  /// a time; it must return at once, because the SCM serves no other service meanwhile.
+  /// HandlerEx: receives a control and returns the Win32 code for the SCM. Runs on the thread that called `run`, one
+  /// call at a time. It must return at once, because the SCM serves no other service during the call.
   using control_handler = std::function<std::uint32_t(const model::control_event& event)>;
 
   virtual ~dispatcher() = default;
 
-  /// StartServiceCtrlDispatcherW: blocks the calling thread until the service has stopped. 0, or the code: 1063 when
-  /// this process was not started by the SCM.
+  /// StartServiceCtrlDispatcherW: blocks the calling thread until the service has stopped. Returns 0 or a Win32 code:
+  /// 1063 if the SCM did not start this process.
   virtual std::uint32_t run(service_main entry) = 0;
-  /// RegisterServiceCtrlHandlerExW: the first call in service_main.
+  /// RegisterServiceCtrlHandlerExW: must be the first call in service_main. Returns 0 or a Win32 code.
   virtual std::uint32_t register_handler(const std::string& service_name, control_handler handler) = 0;
-  /// SetServiceStatus. After STOPPED the process may be ended before the call returns.
+  /// SetServiceStatus. Returns 0 or a Win32 code. After STOPPED, the process may end before the call returns.
   virtual std::uint32_t set_status(const model::service_status& status) noexcept = 0;
 };
 

@@ -1,8 +1,12 @@
-// The Windows event log: one report, one line. Elsewhere there is none, and a report is dropped.
+// Windows event log: writes one event with one text. On POSIX the event is dropped.
 //
-// The source is registered at install (service_manager::add_event_source), because a service account may not do it. The
-// message file is EventCreate.exe, whose message for IDs 1 to 1000 is "%1": one text reads well without a DLL of one's
-// own.
+//   report_event("hello", model::event_level::error, 100, "cannot open the settings file");
+//
+// The install verb registers the event source (service_manager::add_event_source), because a service account may not do
+// it. The message file is EventCreate.exe: its message for the event IDs 1 to 1000 is "%1", so that the Event Viewer
+// shows the text without a separate message DLL.
+//
+// Source: RegisterEventSourceW and ReportEventW in the Win32 documentation.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +21,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// Never throws, never blocks for long; a report that cannot be made is dropped, because the log file has it too.
+/// Writes an event. An event that cannot be written is dropped, because the log file contains it too.
 void report_event(const std::string& source, model::event_level level, std::uint32_t id,
                   std::string_view text) noexcept;
 
-/// `%` begins an insertion in the event log (`%1`, `%n`) where a letter, a digit, `%` or `!` follows: there a blank is
-/// put behind it. Cut to 31,839 characters, the most that ReportEvent takes.
+/// Prepares a text for ReportEvent: limits it to 31,839 characters, the maximum of that function, and escapes
+/// insertions. `%` starts an insertion (`%1`, `%n`) if a letter, a digit, `%` or `!` follows; a space is inserted after
+/// such a `%`.
 [[nodiscard]] std::string truncate_event_text(std::string_view text);
 
 }  // namespace os
@@ -40,8 +45,8 @@ namespace os {
 WINSVC_INLINE std::string truncate_event_text(std::string_view text) {
   constexpr std::size_t limit = 31'839;
   const auto begins_insertion = [](char c) {
-    const char low = winsvc::strings::to_lower(c);
-    return (low >= 'a' && low <= 'z') || winsvc::strings::is_digit(c) || c == '%' || c == '!';
+    const char lower = winsvc::strings::to_lower(c);
+    return (lower >= 'a' && lower <= 'z') || winsvc::strings::is_digit(c) || c == '%' || c == '!';
   };
   std::string out;
   for (std::size_t i = 0; i < text.size() && out.size() <= limit; ++i) {

@@ -1,8 +1,10 @@
-// A file that comes into being: written once from front to back, for nobody but this service, and then given its place.
+// Exclusively created file: created only if the path does not exist (O_EXCL, CREATE_NEW), written once, then moved.
 //
-//   auto file = os::exclusive_file::create(os::path_join(folder, name));   // fails where one is
+//   auto file = os::exclusive_file::create(path);   // fails if the path exists
 //   file->write(bytes), file->close();
-//   os::move_file(path, final_path);                                 // a reader sees the old one or the new one
+//   os::move_file(path, final_path);                // a reader sees the old file or the new file
+//
+// Source: open(2) and rename(2); CreateFileW and MoveFileExW in the Win32 documentation.
 #pragma once
 
 #include <cstdint>
@@ -28,30 +30,31 @@ class exclusive_file {
   }
   ~exclusive_file() { static_cast<void>(close()); }
 
-  /// For its owner alone where modes are (0600); on Windows with the rights of its folder. A link is not followed.
+  /// Creates the file; fails if the path exists. POSIX: mode 0600. Windows: with the inherited security of the folder.
+  /// A symbolic link is not followed.
   [[nodiscard]] static sys_result<exclusive_file> create(const std::string& path);
   [[nodiscard]] bool is_open() const noexcept { return native_ != -1; }
   sys_result<void> write(std::string_view bytes) noexcept;
-  /// What the system took and could not keep may come out only here.
+  /// Closes the file. Returns errors of delayed writes, which `write` did not see.
   sys_result<void> close() noexcept;
 
  private:
   std::intptr_t native_ = -1;  // a HANDLE, or a file descriptor
 };
 
-/// Over an existing target. From another volume it is copied beside the target first, so that here too a reader sees
-/// all of it or nothing.
+/// Moves a file and replaces an existing target. If `to` is on another volume, the file is copied into the folder of
+/// the target first, so that a reader never sees a partial file.
 sys_result<void> move_file(const std::string& from, const std::string& to);
-/// With all parents; where modes are, the last one is for its owner alone (0700).
+/// Creates the folder and its parents. POSIX: the last folder gets mode 0700.
 sys_result<void> make_private_folder(const std::string& path);
-/// GetTempPathW; $TMPDIR or /tmp.
+/// The folder for temporary files: GetTempPathW; $TMPDIR or /tmp.
 [[nodiscard]] std::string temporary_folder();
-/// Does this code say that there is no room: on the disk, in a quota, for so large a file?
+/// True if the system code means that the disk is full, a quota is exceeded or the file is too large.
 [[nodiscard]] bool is_disk_full_error(std::uint32_t code) noexcept;
-/// Is there such a process? True also where that is not for us to know.
+/// True if a process with this ID exists, or if this process may not query it.
 [[nodiscard]] bool process_exists(std::uint32_t id) noexcept;
 
-/// Where a file is put together before it has its place: beside it, by a name that nobody else uses.
+/// A path in the folder of `to` for the copy that `move_file` renames to `to`: `to`, a hyphen, the file name of `from`.
 [[nodiscard]] std::string sibling_path(const std::string& from, const std::string& to);
 
 }  // namespace os

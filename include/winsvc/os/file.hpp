@@ -1,5 +1,9 @@
-// The few things done with files: append, read whole, replace whole, rename, list, make folders. Paths are UTF-8;
-// nothing is inherited by child processes.
+// File functions: append, read a file, replace a file, rename, list a folder, create folders.
+//
+//   auto log = os::append_file::open(os::path_join(folder, "hello.log"));
+//   log->write("started\n");
+//
+// Paths are UTF-8. Child processes do not inherit the handles.
 #pragma once
 
 #include <cstdint>
@@ -22,10 +26,11 @@ inline constexpr char path_separator = '\\';
 inline constexpr char path_separator = '/';
 #endif
 
+/// `folder`, the separator, `name`.
 [[nodiscard]] std::string path_join(const std::string& folder, std::string_view name);
 
-/// Which file it is, whatever it is called at the moment. When the last handle to a deleted file is closed, its number
-/// may be another's.
+/// Identity of a file, independent of its path. The system may reuse the number of a deleted file after its last handle
+/// is closed.
 struct file_id {
   std::uint64_t volume = 0, number = 0;
   friend bool operator==(const file_id& a, const file_id& b) noexcept {
@@ -33,10 +38,10 @@ struct file_id {
   }
   friend bool operator!=(const file_id& a, const file_id& b) noexcept { return !(a == b); }
 };
-/// Of the file that a path leads to; nothing where there is none.
+/// The identity of the file at `path`; nullopt if the file does not exist or cannot be opened.
 [[nodiscard]] std::optional<file_id> file_id_of(const std::string& path) noexcept;
 
-/// A file that is only ever added to. Others may read, rename and delete it meanwhile.
+/// A file that is open for appending. Other processes may read, rename and delete it at the same time. Movable.
 class append_file {
  public:
   append_file() = default;
@@ -52,16 +57,17 @@ class append_file {
   }
   ~append_file() { close(); }
 
+  /// Opens the file; creates it if it does not exist.
   [[nodiscard]] static sys_result<append_file> open(const std::string& path);
   [[nodiscard]] bool is_open() const noexcept { return native_ != -1; }
-  /// All of it, in one call of the system where that takes it. After a failure a part of it may be in the file: `size`
-  /// tells how much.
+  /// Appends all bytes, with one system call if possible. After a failure, a part of them may be in the file; `size()`
+  /// includes that part.
   sys_result<void> write(std::string_view bytes) noexcept;
-  /// Bytes in the file: those found at opening and those written since.
+  /// Bytes in the file: its size at `open` plus the bytes written.
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
-  /// Is it what that path leads to, and not deleted or moved away since it was opened?
+  /// True if `path` leads to this file: it was not deleted, renamed or replaced since `open`.
   [[nodiscard]] bool is_file_at(const std::string& path) const noexcept {
-    const auto existing = file_id_of(path);  // its number cannot be another's meanwhile: we have it open
+    const auto existing = file_id_of(path);  // the system cannot reuse the number while this handle is open
     return existing && *existing == id_;
   }
   void close() noexcept;
@@ -72,18 +78,20 @@ class append_file {
   file_id id_;
 };
 
+/// The content of a file; nullopt after an error.
 [[nodiscard]] std::optional<std::string> read_file(const std::string& path);
-/// Writes beside the file and renames over it, so that a reader sees the old text or the new, never half of it.
+/// Replaces the content of a file atomically: writes `path` + ".new" and renames it to `path`. A reader sees the old
+/// text or the new text.
 sys_result<void> replace_file(const std::string& path, std::string_view content);
-/// Over an existing target.
+/// Renames a file and replaces an existing target. On the same volume only.
 bool rename_file(const std::string& from, const std::string& to) noexcept;
 bool remove_file(const std::string& path) noexcept;
-/// With all parents. Existing: success.
+/// Creates the folder and its parents. Succeeds if the folder exists.
 sys_result<void> make_folders(const std::string& path);
-/// Bytes that this process may still write where that path is, or its nearest folder that is there; nothing where the
-/// system does not say. GetDiskFreeSpaceExW, statvfs.
+/// Bytes that this process may still write on the volume of `path`. If `path` does not exist, its nearest existing
+/// parent counts. nullopt if the system does not report it. GetDiskFreeSpaceExW, statvfs(3).
 [[nodiscard]] std::optional<std::uint64_t> free_space(const std::string& path);
-/// The names of the files in a folder, in the order of their bytes; not of the folders in it.
+/// The names of the files in a folder, sorted by byte values, without subfolders.
 [[nodiscard]] sys_result<std::vector<std::string>> list_files(const std::string& folder);
 
 }  // namespace os

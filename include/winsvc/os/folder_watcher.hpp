@@ -1,10 +1,10 @@
-// A folder that is watched: a thread waits until something in it changes, and nobody looks twice a second.
+// Folder watcher: a thread waits until a file in a folder changes, without polling.
 //
-//   folder_watcher watch;
-//   if (watch.open("/etc/hello")) while (watch.wait() == folder_watcher::seen::change) look();
+//   folder_watcher watcher;
+//   if (watcher.open("/etc/hello")) while (watcher.wait() == folder_watcher::watch_event::change) reload();
 //
-// It does not say what changed. An editor that saves may write the file, or another and rename it: who wants to know of
-// one file reads that file.
+// It does not report which file changed. An editor may write the file, or write another file and rename it; the caller
+// compares the files that it needs.
 //
 // Source: "FindFirstChangeNotificationW" in the Win32 documentation; inotify(7).
 #pragma once
@@ -23,7 +23,8 @@ namespace os {
 
 class folder_watcher {
  public:
-  /// `watch_lost`: it cannot be watched any more; the folder is gone, perhaps. `stopped`: end() was called.
+  /// `watch_lost`: the folder cannot be watched any longer, for example because it was deleted. `stopped`: stop() was
+  /// called.
   enum class watch_event { change, timed_out, watch_lost, stopped };
 
   folder_watcher();
@@ -31,12 +32,12 @@ class folder_watcher {
   folder_watcher(const folder_watcher&) = delete;
   folder_watcher& operator=(const folder_watcher&) = delete;
 
-  /// From here on no change is missed. Not the folders in it.
+  /// Starts to watch; no later change is missed. Subfolders are not watched.
   sys_result<void> open(const std::string& folder);
-  /// Waits for a change since the last call, however many there were: they are one. By one thread at a time. `limit`:
-  /// after which it is `timed_out`; default: it waits.
+  /// Waits for a change since the last call. Several changes are reported as one. Only one thread may wait at a time.
+  /// `limit`: maximum time to wait, then `timed_out`; without it, the wait has no limit.
   watch_event wait(std::optional<std::chrono::milliseconds> limit = {});
-  /// Ends a wait, and every later one. From any thread.
+  /// Ends the current wait and each later wait. Can be called from any thread.
   void stop() noexcept;
 
  private:

@@ -1,4 +1,11 @@
-// A file that is read from any place of it: what a static folder is served from.
+// File that is open for reading at any position. Static folders are served from it.
+//
+//   auto file = os::input_file::open(path);
+//   if (file) file->read(0, buffer, sizeof buffer);
+//
+// It does not lock the file: another process may write, rename or delete it at the same time.
+//
+// Source: pread(2), realpath(3); GetFinalPathNameByHandleW in the Win32 documentation.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +24,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// Open for reading; others may write, rename and delete it meanwhile. Movable.
+/// A regular file, open for reading. Movable.
 class input_file {
  public:
   input_file() = default;
@@ -32,20 +39,22 @@ class input_file {
   }
   ~input_file();
 
-  /// A regular file; a folder or a device is refused.
+  /// Opens a regular file. Fails for a folder and for a device.
   [[nodiscard]] static sys_result<input_file> open(const std::string& path);
 
-  /// As they were when it was opened.
+  /// Size in bytes, time of the last change, and identity, as they were at `open`.
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   [[nodiscard]] clock::system_time modified() const noexcept { return modified_; }
   [[nodiscard]] const file_id& id() const noexcept { return id_; }
-  /// Its bytes now; nothing after an error.
+  /// The size in bytes at the time of the call; nullopt after an error.
   [[nodiscard]] std::optional<std::uint64_t> current_size() const noexcept;
-  /// Absolute, links followed, in the spelling of the disk: where the file really is.
+  /// The absolute path with all links resolved, with upper and lower case as on the disk.
   [[nodiscard]] const std::string& real_path() const noexcept { return real_path_; }
 
-  /// From any thread: how many bytes from `at` on are in `into` now; 0 at its end; nothing after an error.
-  [[nodiscard]] std::optional<std::size_t> read(std::uint64_t position, char* buffer, std::size_t capacity) const noexcept;
+  /// Reads up to `capacity` bytes at `position`. Returns their number; 0 at the end of the file; nullopt after an
+  /// error. Can be called from any thread.
+  [[nodiscard]] std::optional<std::size_t> read(std::uint64_t position, char* buffer,
+                                                std::size_t capacity) const noexcept;
 
  private:
   std::intptr_t native_ = -1;  // a HANDLE, or a file descriptor
@@ -55,10 +64,10 @@ class input_file {
   std::string real_path_;
 };
 
-/// Does this code of a failed open mean that there is no such file?
+/// True if the code of a failed `open` means that the file does not exist.
 [[nodiscard]] bool is_missing(std::uint32_t code) noexcept;
 
-/// Where a folder really is, as input_file::real_path; nothing where there is no folder of that name.
+/// The real path of a folder, as in input_file::real_path; nullopt if the folder does not exist.
 [[nodiscard]] std::optional<std::string> real_folder(const std::string& path);
 
 }  // namespace os

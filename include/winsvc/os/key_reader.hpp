@@ -1,6 +1,8 @@
-// Keys as a person presses them, without Enter, where standard input is a terminal.
+// Key reader: reports each key press on the terminal without Enter and without echo.
 //
-//   const keys pressed([&](char key) { if (key == 'q') stop(); });
+//   const key_reader keys([&](char key) { if (key == 'q') stop(); });
+//
+// A character outside ASCII is ignored on Windows and reported byte by byte on POSIX.
 //
 // Source: termios(3); "Low-Level Console Input Functions" in the Win32 documentation.
 #pragma once
@@ -13,16 +15,18 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// While it lives, each key is a call of `on_key`, from a thread of its own, and not shown. Ctrl-C stays what it is. Does
-/// nothing where standard input or standard error is no terminal (keys of `app | less` are less's), and nothing while this
-/// program is in the terminal's background. One at a time.
+/// Calls `on_key` for each key during its lifetime, on a separate thread. Ctrl-C keeps its meaning. Does nothing if
+/// standard input or standard error is not a terminal (in `app | less` the keys belong to less), and nothing while this
+/// program runs in the background of the terminal. One object at a time.
 class key_reader {
  public:
   explicit key_reader(std::function<void(char)> on_key);
-  /// The terminal is as it was; it is as well after exit(), and on POSIX after a signal that ends the process.
+  /// Restores the mode of the terminal. The mode is also restored by exit() and, on POSIX, by a signal that ends the
+  /// process.
   ~key_reader();
   key_reader(const key_reader&) = delete;
   key_reader& operator=(const key_reader&) = delete;
+  /// True if keys are reported; false without a terminal, or after an error.
   [[nodiscard]] bool is_active() const noexcept { return state_ != nullptr; }
 
  private:

@@ -1,4 +1,4 @@
-// How far the clocks on this machine's walls are ahead of UTC: what the log needs to tell the time as people do.
+// Offset of the local time zone from UTC, for times in the log.
 //
 //   local_time(now, os::utc_offset(now))      // 2026-01-31T09:05:09.250+01:00
 #pragma once
@@ -12,8 +12,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// Of that moment, so that its daylight saving counts and not today's. 0 where it cannot be told. It changes at a whole
-/// quarter of an hour of UTC only, which whoever asks often may use.
+/// The offset at `time`, with the daylight saving time of that day. 0 if the system cannot determine it. It changes
+/// only at a full quarter of an hour UTC, so that a caller may cache it until then.
 [[nodiscard]] std::chrono::minutes utc_offset(clock::system_time time) noexcept;
 
 }  // namespace os

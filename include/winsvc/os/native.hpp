@@ -1,4 +1,4 @@
-// The operating system, whole: the seam and this platform's bodies for it. What the floors above include.
+// All headers of os/ with the implementations for this platform. Upper layers include this header.
 #pragma once
 
 #include "winsvc/os/poller.hpp"

@@ -1,5 +1,5 @@
-// os/poller.hpp over poll() and WSAPoll: for systems that have nothing better, and for a second opinion in the tests. One
-// thread waits in the call at a time, and each call costs by the number of sockets that are armed.
+// Poller over poll() and WSAPoll (see os/poller.hpp): for systems without epoll or completion ports, and for tests that
+// compare the pollers. One thread at a time is in the call; the cost of a call grows with the number of armed sockets.
 #pragma once
 
 #include <algorithm>
@@ -24,8 +24,8 @@ class poll_poller {
     tcp_socket::native_handle socket = -1;
     void* user_data = nullptr;
     poll_for armed = poll_for::nothing;
-    std::uint64_t armed_sequence = 0;  ///< tells this arming from those before: places are used again
-    std::size_t index = 0;       ///< among all, while it is there
+    std::uint64_t armed_sequence = 0;  ///< number of this call of arm: registrations are reused
+    std::size_t index = 0;             ///< position in registrations_ while it is registered
   };
 
   static constexpr bool supports_write_wait = true;
@@ -48,7 +48,7 @@ class poll_poller {
   }
   [[nodiscard]] bool is_sending(const registration&) const noexcept { return false; }
   [[nodiscard]] std::size_t take_sent_bytes(registration&) noexcept { return 0; }
-  [[nodiscard]] bool has_hung_up(const registration&) const noexcept { return false; }  // it would be told again
+  [[nodiscard]] bool has_hung_up(const registration&) const noexcept { return false; }  // poll() reports it again
   [[nodiscard]] bool has_no_pending(const registration&) const noexcept { return true; }
   void wait_for_pending() noexcept {}
   [[nodiscard]] bool remove(registration& registered) noexcept {
@@ -69,7 +69,9 @@ class poll_poller {
     return true;
   }
   void arm_accept(registration& registered) noexcept { arm(registered, poll_for::readable); }
-  [[nodiscard]] sys_result<tcp_socket> accept(registration& registered) noexcept { return accept_from(registered.socket); }
+  [[nodiscard]] sys_result<tcp_socket> accept(registration& registered) noexcept {
+    return accept_from(registered.socket);
+  }
 
   std::size_t wait(void** user_data, std::size_t capacity) noexcept;
   void wake() noexcept {
@@ -82,20 +84,19 @@ class poll_poller {
  private:
   struct polled_entry {
     registration* registered;
-    std::uint64_t armed_as;
+    std::uint64_t armed_sequence;
   };
-  void poll_once();
 
   std::mutex mutex_;
   std::condition_variable turn_available_;
   std::vector<registration*> registrations_;
   std::deque<void*> ready_;
   std::uint64_t arm_counter_ = 0;
-  bool has_poller_thread_ = false;  // somebody has the turn
-  bool in_poll_ = false;   // in the call
+  bool has_poller_thread_ = false;  // a thread prepares, makes or evaluates the call of poll()
+  bool in_poll_ = false;            // that thread is in the call
   bool stopping_ = false;
   wakeup_event wakeup_;
-  std::vector<socket_api::poll_entry> entries_;  // of whoever has the turn
+  std::vector<socket_api::poll_entry> entries_;  // used by that thread only
   std::vector<polled_entry> polled_;
 };
 
@@ -139,12 +140,12 @@ WINSVC_INLINE std::size_t poll_poller::wait(void** user_data, std::size_t capaci
       if (entries_[0].revents != 0) wakeup_.clear();
       for (std::size_t i = 0; i < polled_.size(); ++i) {
         registration& registered = *polled_[i].registered;
-        if (entries_[i + 1].revents == 0 || registered.armed_sequence != polled_[i].armed_as || registered.armed == poll_for::nothing)
-          continue;
+        const bool is_same_arming = registered.armed_sequence == polled_[i].armed_sequence;
+        if (entries_[i + 1].revents == 0 || !is_same_arming || registered.armed == poll_for::nothing) continue;
         registered.armed = poll_for::nothing;
         ready_.push_back(registered.user_data);
       }
-    } catch (const std::bad_alloc&) {  // again, when somebody has given memory back
+    } catch (const std::bad_alloc&) {  // try again; another thread may have freed memory
     }
     has_poller_thread_ = false;
   }
@@ -153,7 +154,7 @@ WINSVC_INLINE std::size_t poll_poller::wait(void** user_data, std::size_t capaci
     user_data[reported] = ready_.front();
     ready_.pop_front();
   }
-  turn_available_.notify_one();  // the next may wait while this one is at work
+  turn_available_.notify_one();  // the next thread may wait while this thread serves the sockets
   return reported;
 }
 

@@ -1,32 +1,33 @@
-// Waiting for many sockets with few threads: which of them has bytes, or room for more, is told to one of the threads
-// that wait.
+// Poller: a few threads wait for many sockets; each event is returned to one of the waiting threads.
 //
-//   poller p;
-//   p.add(place, socket, &connection);             // once; then, each time there is nothing to do:
-//   p.arm(place, poll_for::bytes);
-//   void* who[8];
-//   for (std::size_t i = 0, n = p.wait(who, 8); i < n; ++i) serve(who[i]);
+//   poller events;
+//   events.add(registration, socket.native(), &connection);   // once
+//   events.arm(registration, poll_for::readable);             // each time after a receive would block
+//   void* user_data[8];
+//   for (std::size_t i = 0, n = events.wait(user_data, 8); i < n; ++i) serve(user_data[i]);
 //
-// There is one in a program: epoll on Linux (posix/epoll.hpp), an I/O completion port on Windows (win/iocp.hpp), poll()
-// elsewhere (poll_poller.hpp, which runs everywhere). They have the same members, and everything from any thread:
+// `poller` is epoll on Linux (posix/epoll.hpp), an I/O completion port on Windows (win/iocp.hpp), and poll() on other
+// systems (poll_poller.hpp, which runs on all systems). All three have these members; any thread may call them:
 //
-//   is_open()               could it be made? else calls::last_error()
-//   add(place, s, who)      `place` is the socket's part of the poller, kept by its user; false: the system has no more
-//   arm(place, what, some)  what to wait for. `some`: the bytes that want room; a completion port sends them by itself
-//   supports_write_wait          else `some` must not be empty
-//   is_sending(place)       those are on their way: nothing else may be sent
-//   take_sent_bytes(place)  how many of them have left that way; once, after a report
-//   has_hung_up(place)      the peer may have closed its end, and that is not told again: receive until it says so
-//   remove(place)           before the socket is closed; false: reports are to come yet, and the place is free for the
-//                           next socket when has_no_pending(place) after one
-//   settle()                before places go: no report is to come any more
-//   add_listener(place, listener, who), accept(place) until it would block, arm_accept(place)
-//   wait(who, room)         up to so many that are ready; waits for one. 0: `wake` was called, and every wait ends
+//   is_open()                        false if the system could not create it: see socket_api::last_error()
+//   add(registration, s, user_data)  registers socket `s`; the caller stores the registration. False: system limit
+//   arm(registration, event, bytes)  requests `event`. `bytes`: the data to send next, which a completion port sends
+//   supports_write_wait              if false, arm(..., poll_for::writable, bytes) needs bytes that are not empty
+//   is_sending(registration)         the poller still sends those bytes: nothing else may be sent
+//   take_sent_bytes(registration)    number of bytes that the poller has sent; call it once after an event
+//   has_hung_up(registration)        the peer may have closed; no event follows: receive until the end of the stream
+//   remove(registration)             call it before the socket is closed. False: events are pending; the registration
+//                                    can be reused when has_no_pending(registration) is true after an event
+//   wait_for_pending()               waits until no event is pending; call it before registrations are freed
+//   add_listener(registration, listener, user_data)   registers a listener
+//   accept(registration)             accepts a client; call it until it would block, then call arm_accept(registration)
+//   wait(user_data, capacity)        blocks until a socket is ready; returns at most `capacity` events. 0 after wake()
+//   wake()                           ends all calls of wait, now and later
 //
-// Whoever arms a place has just found nothing to receive, or no room; what changes from then on is told at least once.
-// It may be told while somebody is at work on the socket: he looks once more then. It may be told late, of a socket that
-// was removed and whose place is another's by now: so places are used again, but not freed before the poller is, and
-// whoever is told of a socket looks, and does not believe.
+// The caller arms a registration after a receive or a send would have blocked; each later change is reported at least
+// once. An event can arrive while another thread works on the socket; that thread must try again. An event can also
+// arrive late, for a socket that was removed, after the registration was reused. So registrations are reused, but freed
+// only after the poller, and an event is only a hint: the thread tries to receive or send.
 #pragma once
 
 #include "winsvc/config/abi.hpp"

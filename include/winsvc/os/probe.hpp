@@ -1,4 +1,8 @@
-// What `doctor` and `why` ask the machine beside its services: looks, and changes nothing.
+// System queries of the verbs `doctor` and `why`: firewall rules, System event log, kind of drive. They change nothing.
+//
+//   if (auto rules = os::firewall_rules()) for (const auto& rule : *rules) print(rule);
+//
+// On POSIX, the first two fail with 50 (not supported) and the others return false.
 #pragma once
 
 #include <string>
@@ -12,15 +16,16 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// The firewall's own rules, as the registry has them (diagnose/firewall.hpp reads them); not those of a group policy.
+/// The local firewall rules as the registry stores them, without those of a group policy. diagnose/firewall.hpp parses
+/// them.
 [[nodiscard]] sys_result<std::vector<std::string>> firewall_rules();
-/// The newest records of the System event log, newest first, as many as one look brings: what the service control manager
-/// says of all services is there (scm/event_record.hpp).
+/// The last records of the System event log, newest first (about 4,000). The service control manager logs the events of
+/// all services there (scm/event_record.hpp).
 [[nodiscard]] sys_result<std::vector<model::event_record>> system_events();
-/// Is this path on another machine? A drive letter that stands for one is the person's who mapped it: a service has it
-/// not.
+/// True if the path is on another computer: a UNC path or a mapped drive. A mapped drive belongs to the logon session
+/// of the user who mapped it, so a service cannot use it.
 [[nodiscard]] bool is_on_network(const std::string& path);
-/// Is this a 32-bit program on a 64-bit Windows, which shows it other folders and registry keys by the same names?
+/// True if this is a 32-bit program on 64-bit Windows, which redirects System32 and HKLM\Software for it.
 [[nodiscard]] bool is_emulated();
 
 }  // namespace os

@@ -1,5 +1,9 @@
-// This process and its surroundings: where its executable is, what it was called with, where it may keep data, and what
-// the system says a code means. All text is UTF-8.
+// Process functions: executable path, command-line arguments, environment, data folder, resource usage, error messages.
+//
+//   const auto path = os::executable_path();
+//   print(os::system_error_message(5));   // Access is denied
+//
+// All text is UTF-8.
 #pragma once
 
 #include <chrono>
@@ -18,61 +22,64 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// The running executable, absolute. GetModuleFileNameW with a buffer that grows; /proc/self/exe.
+/// The absolute path of the running executable. GetModuleFileNameW; /proc/self/exe.
 [[nodiscard]] std::string executable_path();
-/// Everything before the last separator, without it; "." when there is none. A root keeps its separator: `C:` alone
-/// would be whatever folder is current on that drive.
+/// The path before the last separator; "." if there is no separator. A root keeps its separator, because `C:` alone
+/// means the current folder of that drive.
 [[nodiscard]] std::string folder_of(std::string_view path);
-/// Does it lead there from anywhere? `\x` and `C:x` do not, but neither is meant relative to a folder of ours.
+/// True if the path does not depend on the folder of the service. `\x` and `C:x` count as absolute: they depend on the
+/// current drive or on its current folder.
 [[nodiscard]] bool is_absolute(std::string_view path);
-/// The last component without `.exe`: what a person types.
+/// The last component of a path without `.exe`, as a user types it.
 [[nodiscard]] std::string program_name(std::string_view path);
 
-/// The words after the program's name. On Windows from GetCommandLineW, because main's argv is in the ANSI code page
-/// and loses what that cannot say; elsewhere from argv.
+/// The command-line arguments without the program name. On Windows from GetCommandLineW, because argv of main is in the
+/// ANSI code page, which cannot represent all characters; on POSIX from argv.
 [[nodiscard]] std::vector<std::string> arguments(int argc, char** argv);
 
-/// A variable of this process' environment, UTF-8; nothing where there is none.
+/// An environment variable; nullopt if it is not set.
 [[nodiscard]] std::optional<std::string> environment_variable(const std::string& name);
-/// The path from the current folder on, where it is relative. GetFullPathNameW.
+/// Resolves a relative path against the current folder. GetFullPathNameW; getcwd(3).
 [[nodiscard]] std::string absolute_path(const std::string& path);
 
 [[nodiscard]] std::uint32_t process_id() noexcept;
-/// How many processors this process may run on, at least 1: those it is pinned to, where the machine has more.
+/// Number of processors in the affinity mask of this process; at least 1.
 [[nodiscard]] std::size_t processor_count() noexcept;
-/// The system's number for the calling thread; 0 where there is none.
+/// The system's ID of the calling thread; 0 if the system has no such ID.
 [[nodiscard]] std::uint32_t thread_id() noexcept;
-/// Does a thread of this process wait for something, a lock or the network, rather than run or be ready to? Nothing where
-/// that cannot be told.
+/// True if a thread of this process waits (for a lock, for the network), false if it runs or is ready to run. nullopt
+/// if the system does not report it, as on Windows.
 [[nodiscard]] std::optional<bool> is_thread_blocked(std::uint32_t thread) noexcept;
 
-/// What this process has used, and since when.
+/// The resource usage and the start time of this process.
 struct process_usage {
-  std::chrono::milliseconds started{0};  ///< since 1970, UTC
-  std::chrono::microseconds cpu{0};      ///< of all its threads, in the program and in the system
-  std::uint64_t resident = 0;            ///< bytes in memory
+  std::chrono::milliseconds started{0};  ///< start time, since 1970, UTC
+  std::chrono::microseconds cpu{0};      ///< CPU time of all threads, user and kernel
+  std::uint64_t resident = 0;            ///< resident memory in bytes
 };
-/// GetProcessTimes and K32GetProcessMemoryInfo; /proc and the process' own clock. What cannot be had stays 0.
+/// GetProcessTimes and K32GetProcessMemoryInfo; /proc and CLOCK_PROCESS_CPUTIME_ID. Unavailable values stay 0.
 [[nodiscard]] process_usage query_process_usage() noexcept;
-/// A service starts in System32; relative paths are meant relative to the executable.
+/// Changes the current folder. A service starts in System32, but its relative paths are relative to the executable.
 bool change_directory(const std::string& folder) noexcept;
 
-/// Ends this process at once: nothing is destroyed, nothing waited for. TerminateProcess, because ExitProcess takes the
-/// loader's lock, which a thread that hangs may hold; _Exit.
+/// Ends this process at once, without destructors and without waiting for threads. TerminateProcess, because
+/// ExitProcess takes the loader lock, which a blocked thread may hold; _Exit.
 [[noreturn]] void end_process(int code) noexcept;
 
-/// Does somebody hold this process at a breakpoint, or may he? IsDebuggerPresent; TracerPid of /proc/self/status.
+/// True if a debugger is attached. IsDebuggerPresent; TracerPid of /proc/self/status.
 [[nodiscard]] bool debugger_attached() noexcept;
 
-/// `%ProgramData%\<name>` by the known-folder API; elsewhere `$XDG_STATE_HOME/<name>` or `~/.local/state/<name>`; the
-/// name as model::folder_name makes it. Not created: who only asks for the status must not become the folder's owner.
+/// The data folder of a service: `%ProgramData%\<name>` from the known-folder API; on POSIX `$XDG_STATE_HOME/<name>` or
+/// `~/.local/state/<name>`. model::folder_name converts the name. The folder is not created, because a user who only
+/// queries the status must not become its owner.
 [[nodiscard]] sys_result<std::string> data_folder(const std::string& service_name);
 
-/// The system's own words for a code, one line, without a final dot. They differ between languages and versions: show
-/// them, never compare them.
+/// The system's message for a code, one line, without a final period. It depends on language and version: print it, but
+/// do not compare it.
 [[nodiscard]] std::string system_error_message(std::uint32_t code);
 
-/// A system code as what main returns. POSIX keeps eight bits of it; a failure whose bits would be 0 there becomes 1.
+/// Converts a system code to an exit code of main. POSIX keeps only the low eight bits; if they are 0 and the code is
+/// not, the exit code is 1.
 [[nodiscard]] int exit_code(std::uint32_t code) noexcept;
 
 }  // namespace os

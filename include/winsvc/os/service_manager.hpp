@@ -1,9 +1,12 @@
-// The Service Control Manager as seen by who manages services, and what an install touches beside it: one member
-// function for one Win32 call, in neutral types. Windows answers through os/win/service_manager.hpp and
-// os/win/install.hpp, the simulated one of winsvc/testing.hpp on any platform, so that the logic of install, start and
-// remove (manage/install.hpp, verbs/manager.hpp) is tested call by call, argument by argument.
+// Interface of the Service Control Manager for managing services, and of the objects that an install also changes.
 //
-// Every function returns the Win32 code as it was; the sentences are made above, where it is known what was being done.
+//   const auto manager = services.open_manager(access_rights::manager_connect);
+//
+// One member function stands for one Win32 call, with portable types. os/win/service_manager.hpp and os/win/install.hpp
+// implement it with Win32; winsvc/testing.hpp simulates it on all platforms, so that tests check each call and each
+// argument of install, start and remove (manage/install.hpp, manage/start_stop.hpp).
+//
+// Each function returns the Win32 code unchanged. The verbs write the error messages, because they know the operation.
 #pragma once
 
 #include <cstdint>
@@ -22,37 +25,37 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// A value or a bare system code.
+/// A value or a system code.
 template <class T>
 using sys_result = result<T, std::uint32_t>;
 [[nodiscard]] failure<std::uint32_t> sys_failure(std::uint32_t code);
 
-/// Access rights, with Win32's values. Ask for the least: with more than an account has, the open fails with 5.
+/// Access rights with their Win32 values. Request only those you need: if the account lacks one, the open fails with 5.
 namespace access_rights {
 inline constexpr std::uint32_t manager_connect = 0x1, manager_create = 0x2;
 inline constexpr std::uint32_t query_config = 0x1, change_config = 0x2, query_status = 0x4, enumerate_dependents = 0x8,
                                start = 0x10, stop = 0x20, pause_continue = 0x40, interrogate = 0x80,
                                user_control = 0x100, remove = 0x10000, read_security = 0x20000,
                                write_security = 0x40000;
-}  // namespace access
+}  // namespace access_rights
 
-/// QUERY_SERVICE_CONFIGW, as far as it is used.
+/// The members of QUERY_SERVICE_CONFIGW that winsvc uses.
 struct service_config {
   winsvc::startup startup = startup::automatic;
-  std::string binary;        ///< ImagePath: executable and arguments, quoted
+  std::string binary;  ///< ImagePath: executable and arguments, quoted
   std::string display_name;
   std::string account;
-  std::vector<std::string> dependencies;  ///< Wine tells none
+  std::vector<std::string> dependencies;  ///< always empty under Wine
 };
 
-/// The arguments of CreateServiceW and ChangeServiceConfigW. Empty optionals are NULL or SERVICE_NO_CHANGE.
+/// The arguments of CreateServiceW and ChangeServiceConfigW. Empty optionals become NULL or SERVICE_NO_CHANGE.
 struct service_config_change {
   std::optional<winsvc::startup> startup;
   std::optional<std::string> binary;
   std::optional<std::string> display_name;
   std::optional<std::string> account;   ///< model::account::name
-  std::optional<std::string> password;  ///< beside `account` only: NULL and "" mean different accounts
-  /// Always the whole list: Windows reads NULL as "leave them", Wine as "none". A name with '+' before it is a group.
+  std::optional<std::string> password;  ///< only together with `account`: NULL and "" mean different accounts
+  /// Always the complete list: NULL keeps the dependencies on Windows, but removes them on Wine. '+name' is a group.
   std::optional<std::vector<std::string>> dependencies;
 };
 
@@ -72,50 +75,54 @@ class service_manager {
                                                 const service_config_change& settings) = 0;
   virtual sys_result<raw_handle> open_service(raw_handle manager, const std::string& name, std::uint32_t rights) = 0;
   virtual sys_result<void> change_config(raw_handle service, const service_config_change& settings) = 0;
-  /// ChangeServiceConfig2W, QueryServiceConfig2W.
+  /// ChangeServiceConfig2W and QueryServiceConfig2W.
   virtual sys_result<void> change_level(raw_handle service, const model::config_level& value) = 0;
   virtual sys_result<model::config_level> query_level(raw_handle service, std::uint32_t level) = 0;
   virtual sys_result<service_config> query_config(raw_handle service) = 0;
   virtual sys_result<service_process_status> query_status(raw_handle service) = 0;
   virtual sys_result<void> start_service(raw_handle service, const std::vector<std::string>& arguments) = 0;
   virtual sys_result<void> control_service(raw_handle service, std::uint32_t control) = 0;
-  /// EnumDependentServicesW, the active ones: in the order in which they are to be stopped.
+  /// EnumDependentServicesW: the active dependents, in the order in which to stop them.
   virtual sys_result<std::vector<std::string>> active_dependents(raw_handle service) = 0;
-  /// QueryServiceObjectSecurity and SetServiceObjectSecurity: the DACL in SDDL.
+  /// QueryServiceObjectSecurity and SetServiceObjectSecurity: the DACL as SDDL.
   virtual sys_result<std::string> query_security(raw_handle service) = 0;
   virtual sys_result<void> change_security(raw_handle service, const std::string& sddl) = 0;
   virtual sys_result<void> delete_service(raw_handle service) = 0;
   virtual void close(raw_handle handle) noexcept = 0;
 
-  // -- beside the SCM --
+  // -- objects other than services: os/win/install.hpp --
 
-  /// The registry key that lets the Event Viewer show a source's messages. Adding twice, removing what is not there:
-  /// success.
+  /// The registry key that the Event Viewer needs to show the messages of a source. Adding a source again succeeds, and
+  /// so does removing a source that does not exist.
   virtual sys_result<void> add_event_source(const std::string& source) = 0;
   virtual sys_result<void> remove_event_source(const std::string& source) = 0;
   virtual sys_result<bool> query_event_source(const std::string& source) = 0;
-  /// Was it deleted while somebody had it open? It goes with the last handle, and until then its name is taken (1072).
+  /// True if the service is marked for deletion. It exists, and its name is taken (1072), until its last handle is
+  /// closed.
   virtual sys_result<bool> query_delete_mark(const std::string& service_name) = 0;
-  /// `Environment` in the service's registry key, which the SCM adds to the environment of its process: `NAME=value`
-  /// each. An empty list takes the value out. A service that is not there: 2.
+  /// The value `Environment` of the registry key of the service: strings `NAME=value` that the SCM adds to the
+  /// environment of the process. An empty list deletes the value. Fails with 2 if the service does not exist.
   virtual sys_result<std::vector<std::string>> query_environment(const std::string& service_name) = 0;
-  virtual sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& items) = 0;
-  /// LookupAccountNameW: the SID of an account, a group or a service (`NT SERVICE\name`) as text; 1332 for nobody.
+  virtual sys_result<void> change_environment(const std::string& service_name,
+                                              const std::vector<std::string>& items) = 0;
+  /// LookupAccountNameW: the SID of an account, a group or a service (`NT SERVICE\name`) as text. Fails with 1332 if
+  /// the account does not exist.
   virtual sys_result<std::string> account_sid(const std::string& account) = 0;
-  /// LsaAddAccountRights: the right to log on as a service.
+  /// LsaAddAccountRights: grants the right to log on as a service.
   virtual sys_result<void> add_logon_right(const std::string& sid) = 0;
-  /// LsaEnumerateAccountRights: has it this right itself, and not by a group it is in?
+  /// LsaEnumerateAccountRights: true if the account itself has this right. The rights of its groups do not count.
   virtual sys_result<bool> query_logon_right(const std::string& sid) = 0;
-  /// The owner and DACL of a folder in SDDL; 2 or 3 when there is none. Changing it creates the folder when it is not
-  /// there, with this security from its first moment (folders above it as any other), and hands what can be inherited
-  /// down to what is in it; `D:P` keeps out what the folder above hands down, `O:` gives it an owner. A link in the
-  /// folder's place is not followed: 4395. No DACL would be a folder open to everyone: 1336.
+  /// The owner and the DACL of a folder as SDDL. Fails with 2 or 3 if the folder does not exist.
   virtual sys_result<std::string> query_folder_security(const std::string& path) = 0;
+  /// Sets the DACL, and the owner if `O:` is present, and propagates inheritable entries to the content of the folder.
+  /// `D:P` blocks entries from the parent folder. If the folder does not exist, creates it with this security; missing
+  /// parents are created with the default security. Fails with 4395 if the path is a link (it is not followed), and
+  /// with 1336 if the SDDL has no DACL, which would grant access to everyone.
   virtual sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) = 0;
 };
 
-/// Owns a handle to the manager or to a service; closes it. An open handle keeps a deleted service alive (1072), so
-/// these live short.
+/// Owns a handle to the manager or to a service and closes it. Close handles early: an open handle keeps a deleted
+/// service in the database (1072).
 class service_handle {
  public:
   service_handle(service_manager& owner, service_manager::raw_handle handle) noexcept

@@ -1,8 +1,12 @@
-// TCP as the engine needs it: listen exclusively, accept, wait with a limit, receive, send, close. Blocking, with every
-// wait bounded by the caller.
+// TCP sockets with timeouts: listen, accept, connect, receive, send, wait, close.
 //
-// Codes of the faults that a person meets are Windows' on every platform (10048 taken, 10013 forbidden, 10049 not
-// ours), so that one table explains them; other codes are the system's own.
+//   auto listener = tcp_socket::listen("127.0.0.1", 8080);
+//   if (listener->wait_readable(1s)) auto client = listener->accept();
+//
+// The calls block at most for the limit that the caller passes. There is no TLS here.
+//
+// The errors of a listen address have Windows' codes on all platforms (10048 in use, 10013 access denied, 10049 not an
+// address of this computer), so that one table explains them. Other codes are those of the system.
 #pragma once
 
 #include <chrono>
@@ -22,26 +26,28 @@ namespace os {
 struct endpoint {
   std::string host;
   std::uint16_t port = 0;
-  bool tls = false;  ///< what is spoken there, where that is known
+  bool tls = false;  ///< true if the server is known to use TLS
 
   /// `127.0.0.1:8080`, `[::1]:8080`.
   [[nodiscard]] std::string text() const {
-    const bool six = host.find(':') != std::string::npos;
-    return (six ? '[' + host + ']' : host) + ':' + std::to_string(port);
+    const bool is_ipv6 = host.find(':') != std::string::npos;
+    return (is_ipv6 ? '[' + host + ']' : host) + ':' + std::to_string(port);
   }
-  /// As a client on this machine can open it: an "any" address is no address to connect to.
+  /// The URL for a client on this computer. The "any" addresses become loopback addresses, because a client cannot
+  /// connect to them.
   [[nodiscard]] std::string url() const {
-    const std::string to = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host;
-    return (tls ? "https://" : "http://") + endpoint{to, port}.text();
+    const std::string reachable = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host;
+    return (tls ? "https://" : "http://") + endpoint{reachable, port}.text();
   }
 };
 
-/// What became of a receive or a send.
+/// The result of a receive or a send.
 enum class transfer { done, closed, timed_out, failed };
 
-/// What a socket waits for in a poller. An error, and the peer's end, count as each.
+/// The event that a socket waits for in a poller. An error and the end of the stream count as readable and as writable.
 enum class poll_for : std::uint8_t { nothing, readable, writable };
 
+/// Owns a socket and closes it. Movable.
 class tcp_socket {
  public:
   using native_handle = std::intptr_t;  // a SOCKET, or a file descriptor
@@ -58,33 +64,35 @@ class tcp_socket {
   }
   ~tcp_socket() { close(); }
 
-  /// Binds and listens, alone: no other process can share or steal the port. SO_EXCLUSIVEADDRUSE on Windows, where
-  /// SO_REUSEADDR would let a second program in; SO_REUSEADDR on POSIX, where it only forgives TIME_WAIT.
+  /// Binds and listens so that no other process can bind the same port. Windows: SO_EXCLUSIVEADDRUSE, because
+  /// SO_REUSEADDR would allow a second program there. POSIX: SO_REUSEADDR, which only permits a port in TIME_WAIT.
   [[nodiscard]] static sys_result<tcp_socket> listen(const std::string& host, std::uint16_t port);
-  [[nodiscard]] static sys_result<tcp_socket> connect(const endpoint& to, std::chrono::milliseconds limit);
+  [[nodiscard]] static sys_result<tcp_socket> connect(const endpoint& server, std::chrono::milliseconds limit);
 
   [[nodiscard]] bool is_open() const noexcept { return native_ != -1; }
   [[nodiscard]] native_handle native() const noexcept { return native_; }
   [[nodiscard]] endpoint local() const;
   [[nodiscard]] endpoint peer() const;
 
+  /// Accepts a waiting connection; fails at once if no client waits.
   [[nodiscard]] sys_result<tcp_socket> accept() const;
-  /// Up to `writable` bytes; `got` says how many. `closed`: the peer sends no more.
+  /// Receives up to `capacity` bytes; `received` is their number. `closed`: the peer sends no more bytes.
   transfer receive(char* buffer, std::size_t capacity, std::size_t& received, std::chrono::milliseconds limit) noexcept;
-  /// All of it; the limit is for each stretch without progress.
-  transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept;
-  /// What there is room for now: `sent` bytes. `timed_out`: not all of it.
-  transfer send_some(const char* from, std::size_t count, std::size_t& sent) noexcept;
-  /// Waits until there is something to receive, or room to send; an error counts as both. False: not in that time.
+  /// Sends all bytes. `limit` is the maximum time without progress.
+  transfer send(const char* data, std::size_t count, std::chrono::milliseconds limit) noexcept;
+  /// Sends as many bytes as possible without waiting; `sent` is their number. `timed_out`: not all bytes were sent.
+  transfer send_some(const char* data, std::size_t count, std::size_t& sent) noexcept;
+  /// Wait until a receive or a send would not block; an error counts as ready. Return false after `limit`.
   [[nodiscard]] bool wait_readable(std::chrono::milliseconds limit) const noexcept;
   [[nodiscard]] bool wait_writable(std::chrono::milliseconds limit) const noexcept;
-  /// The first byte that is here already; it stays. False: there is none.
+  /// Copies the first received byte without removing it. Returns false if no byte has arrived. Does not block.
   [[nodiscard]] bool peek(char& first) const noexcept;
-  /// Has the peer closed its end, or is the connection gone? Looks, and takes nothing.
+  /// True if the peer has closed its end, or if the connection has failed. Does not block and does not remove bytes.
   [[nodiscard]] bool peer_closed() const noexcept;
-  /// The peer reads the end of the stream; we can still receive.
+  /// Sends the end of the stream to the peer. This side can still receive.
   void shutdown_send() noexcept;
-  /// Both ways, from any thread: whoever waits on this socket wakes and sees it closed.
+  /// Shuts down both directions. Can be called from any thread: threads that wait on this socket wake and see it
+  /// closed.
   void shutdown_both() noexcept;
   void close() noexcept;
 
@@ -92,7 +100,7 @@ class tcp_socket {
   native_handle native_ = -1;
 };
 
-/// Something to wait for beside sockets, which any thread can make ready.
+/// A handle that any thread can signal, so that a thread that waits for sockets wakes.
 class wakeup_event {
  public:
   wakeup_event();
@@ -100,9 +108,9 @@ class wakeup_event {
   wakeup_event(const wakeup_event&) = delete;
   wakeup_event& operator=(const wakeup_event&) = delete;
 
-  /// Could it be made? Without it nobody would ever wake.
+  /// False if the system could not create it; then `signal` has no effect.
   [[nodiscard]] bool is_open() const noexcept { return handles_[0] != -1; }
-  /// What can be read once it was rung, until it is silenced.
+  /// The handle to poll: readable from `signal` until `clear`.
   [[nodiscard]] tcp_socket::native_handle native() const noexcept { return handles_[0]; }
   void signal() noexcept;
   void clear() noexcept;
@@ -111,15 +119,16 @@ class wakeup_event {
   tcp_socket::native_handle handles_[2] = {-1, -1};
 };
 
-/// Wakes whoever waits in `wait_for`, now and ever after.
+/// Ends all calls of `wait_for`, permanently after the first `wake`.
 class waker {
  public:
   void wake() noexcept { wakeup_.signal(); }
   [[nodiscard]] bool is_open() const noexcept { return wakeup_.is_open(); }
 
   enum class outcome { ready, woken, timed_out, failed };
-  /// Waits until the socket can be read or accepted from (ready), `wake` was called, also before (woken), or the time
-  /// is over. Any number of threads may wait on one waker.
+  /// Waits until the socket is readable or has a connection to accept (`ready`), until `wake` is called or if it was
+  /// called before (`woken`), or until `limit` has passed (`timed_out`). Any number of threads may wait at the same
+  /// time.
   [[nodiscard]] outcome wait_for(const tcp_socket& socket, std::chrono::milliseconds limit) noexcept;
 
   /// For `wait_for`: no limit.
@@ -129,10 +138,10 @@ class waker {
   wakeup_event wakeup_;
 };
 
-/// A connection that waits to be taken by a listener, non-blocking; else the system's code.
+/// Accepts a connection as a non-blocking socket; fails at once if no client waits.
 [[nodiscard]] sys_result<tcp_socket> accept_from(tcp_socket::native_handle listener) noexcept;
 
-/// "pid 1234 (other.exe)" for the program that listens there, or nothing where that cannot be told.
+/// The process that listens on this address, "pid 1234 (other.exe)"; empty if it cannot be determined.
 [[nodiscard]] std::string port_owner(const endpoint& address);
 
 }  // namespace os

@@ -1,8 +1,8 @@
-// os/socket.hpp on every platform: Berkeley sockets are one API with two spellings, and the spelling is in
-// win/socket_calls.hpp and posix/socket_calls.hpp.
+// TCP sockets on all platforms: the implementation of os/socket.hpp over Berkeley sockets. Differences between the
+// platforms are in win/socket_api.hpp and posix/socket_api.hpp.
 //
-// Every socket is non-blocking underneath: a call is tried first and waits in poll() only when it must, so that a ready
-// socket costs one system call and a limit is always a limit.
+// All sockets are non-blocking. An operation is tried first and waits in poll() only if it would block, so that a ready
+// socket costs one system call.
 #pragma once
 
 #include <algorithm>
@@ -23,21 +23,21 @@ namespace socket_api {
 
 [[nodiscard]] socket_type raw(tcp_socket::native_handle h) noexcept;
 [[nodiscard]] tcp_socket to_owned_socket(socket_type s) noexcept;
-/// "No socket" is -1 in both spellings once it is signed.
+/// True for INVALID_SOCKET on Windows and -1 on POSIX; both are -1 as a signed number.
 [[nodiscard]] bool is_invalid(socket_type s) noexcept;
 
 void set_option(socket_type s, int level, int name, int value) noexcept;
 
-/// Waits for reading (POLLIN) or writing (POLLOUT). An error or a hang-up counts as ready: the call that follows tells.
+/// Waits until the socket is readable (POLLIN) or writable (POLLOUT). An error counts as ready; the next call returns
+/// it.
 [[nodiscard]] bool wait_ready(socket_type s, short events, std::chrono::milliseconds limit) noexcept;
 
 [[nodiscard]] endpoint to_endpoint(const sockaddr_storage& address);
 
-/// One address for a host: as a number when it is one, else the first the resolver gives.
-[[nodiscard]] sys_result<std::pair<sockaddr_storage, std::size_t>> resolve(const std::string& host,
-                                                                                  std::uint16_t port);
+/// Returns the address of a host and its length: a numeric address as it is, else the first result of the resolver.
+[[nodiscard]] sys_result<std::pair<sockaddr_storage, std::size_t>> resolve(const std::string& host, std::uint16_t port);
 
-}  // namespace calls
+}  // namespace socket_api
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -79,23 +79,23 @@ WINSVC_INLINE bool wait_ready(socket_type s, short events, std::chrono::millisec
 WINSVC_INLINE endpoint to_endpoint(const sockaddr_storage& address) {
   char text[64] = "";
   if (address.ss_family == AF_INET6) {
-    sockaddr_in6 six{};
-    std::memcpy(&six, &address, sizeof six);
-    if (IN6_IS_ADDR_V4MAPPED(&six.sin6_addr)) {
-      ::inet_ntop(AF_INET, reinterpret_cast<const unsigned char*>(&six.sin6_addr) + 12, text, sizeof text);
+    sockaddr_in6 ipv6{};
+    std::memcpy(&ipv6, &address, sizeof ipv6);
+    if (IN6_IS_ADDR_V4MAPPED(&ipv6.sin6_addr)) {
+      ::inet_ntop(AF_INET, reinterpret_cast<const unsigned char*>(&ipv6.sin6_addr) + 12, text, sizeof text);
     } else {
-      ::inet_ntop(AF_INET6, &six.sin6_addr, text, sizeof text);
+      ::inet_ntop(AF_INET6, &ipv6.sin6_addr, text, sizeof text);
     }
-    return {text, ntohs(six.sin6_port)};
+    return {text, ntohs(ipv6.sin6_port)};
   }
   if (address.ss_family != AF_INET) return {};
-  sockaddr_in four{};
-  std::memcpy(&four, &address, sizeof four);
-  ::inet_ntop(AF_INET, &four.sin_addr, text, sizeof text);
-  return {text, ntohs(four.sin_port)};
+  sockaddr_in ipv4{};
+  std::memcpy(&ipv4, &address, sizeof ipv4);
+  ::inet_ntop(AF_INET, &ipv4.sin_addr, text, sizeof text);
+  return {text, ntohs(ipv4.sin_port)};
 }
 WINSVC_INLINE sys_result<std::pair<sockaddr_storage, std::size_t>> resolve(const std::string& host,
-                                                                                  std::uint16_t port) {
+                                                                           std::uint16_t port) {
   initialize();
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
@@ -112,30 +112,30 @@ WINSVC_INLINE sys_result<std::pair<sockaddr_storage, std::size_t>> resolve(const
   return std::pair<sockaddr_storage, std::size_t>(address, length);
 }
 
-}  // namespace calls
+}  // namespace socket_api
 
 WINSVC_INLINE sys_result<tcp_socket> tcp_socket::listen(const std::string& host, std::uint16_t port) {
-  const auto where = socket_api::resolve(host, port);
-  if (!where) return sys_failure(where.error());
-  const auto& [address, length] = *where;
+  const auto resolved = socket_api::resolve(host, port);
+  if (!resolved) return sys_failure(resolved.error());
+  const auto& [address, length] = *resolved;
 
   tcp_socket listener = socket_api::to_owned_socket(socket_api::open(address.ss_family));
   if (!listener.is_open()) return sys_failure(socket_api::last_error());
   const auto s = socket_api::raw(listener.native());
   if (!socket_api::set_exclusive_bind(s)) return sys_failure(socket_api::last_error());
-  if (address.ss_family == AF_INET6) socket_api::set_option(s, IPPROTO_IPV6, IPV6_V6ONLY, 0);  // :: listens for both
+  if (address.ss_family == AF_INET6) socket_api::set_option(s, IPPROTO_IPV6, IPV6_V6ONLY, 0);  // :: accepts IPv4 too
 
   if (::bind(s, reinterpret_cast<const sockaddr*>(&address), static_cast<socket_api::length_type>(length)) != 0 ||
       ::listen(s, SOMAXCONN) != 0 || !socket_api::set_nonblocking(s)) {
-    return sys_failure(socket_api::is_retryable(socket_api::last_error()));
+    return sys_failure(socket_api::to_win32_error(socket_api::last_error()));
   }
   return listener;
 }
 
-WINSVC_INLINE sys_result<tcp_socket> tcp_socket::connect(const endpoint& to, std::chrono::milliseconds limit) {
-  const auto where = socket_api::resolve(to.host, to.port);
-  if (!where) return sys_failure(where.error());
-  const auto& [address, length] = *where;
+WINSVC_INLINE sys_result<tcp_socket> tcp_socket::connect(const endpoint& server, std::chrono::milliseconds limit) {
+  const auto resolved = socket_api::resolve(server.host, server.port);
+  if (!resolved) return sys_failure(resolved.error());
+  const auto& [address, length] = *resolved;
 
   tcp_socket client = socket_api::to_owned_socket(socket_api::open(address.ss_family));
   if (!client.is_open()) return sys_failure(socket_api::last_error());
@@ -144,14 +144,14 @@ WINSVC_INLINE sys_result<tcp_socket> tcp_socket::connect(const endpoint& to, std
   socket_api::set_option(s, IPPROTO_TCP, TCP_NODELAY, 1);
   if (::connect(s, reinterpret_cast<const sockaddr*>(&address), static_cast<socket_api::length_type>(length)) == 0)
     return client;
-  // Anything but "under way" is final: a poll would find such a socket ready and without an error.
+  // Return all other codes here: poll() would report the socket as ready and SO_ERROR would be 0.
   if (const auto code = socket_api::last_error(); !socket_api::is_connect_pending(code)) return sys_failure(code);
   if (!socket_api::wait_ready(s, POLLOUT, limit)) return sys_failure(model::win32_error::timeout);
 
-  int failed = 0;
-  socket_api::length_type size = sizeof failed;
-  ::getsockopt(s, SOL_SOCKET, SO_ERROR, reinterpret_cast<char*>(&failed), &size);
-  if (failed != 0) return sys_failure(static_cast<std::uint32_t>(failed));
+  int error = 0;
+  socket_api::length_type size = sizeof error;
+  ::getsockopt(s, SOL_SOCKET, SO_ERROR, reinterpret_cast<char*>(&error), &size);
+  if (error != 0) return sys_failure(static_cast<std::uint32_t>(error));
   return client;
 }
 
@@ -172,7 +172,7 @@ WINSVC_INLINE endpoint tcp_socket::peer() const {
 WINSVC_INLINE sys_result<tcp_socket> accept_from(tcp_socket::native_handle listener) noexcept {
   const auto s = socket_api::accept(socket_api::raw(listener));
   if (socket_api::is_invalid(s)) return sys_failure(socket_api::last_error());
-  // An answer leaves in one send; waiting for more would only delay it.
+  // A response is sent with one call; Nagle's algorithm would only delay it.
   socket_api::set_option(s, IPPROTO_TCP, TCP_NODELAY, 1);
   return socket_api::to_owned_socket(s);
 }
@@ -185,53 +185,58 @@ WINSVC_INLINE bool tcp_socket::wait_writable(std::chrono::milliseconds limit) co
   return socket_api::wait_ready(socket_api::raw(native_), POLLOUT, limit);
 }
 WINSVC_INLINE bool tcp_socket::peek(char& first) const noexcept {
-  return ::recv(socket_api::raw(native_), &first, 1, MSG_PEEK) == 1;  // sockets here never block
+  return ::recv(socket_api::raw(native_), &first, 1, MSG_PEEK) == 1;  // the socket is non-blocking
 }
 
 WINSVC_INLINE bool tcp_socket::peer_closed() const noexcept {
   const auto s = socket_api::raw(native_);
-  char character = 0;
-  const auto n = ::recv(s, &character, 1, MSG_PEEK);  // sockets here never block
-  return n == 0 || (n < 0 && !socket_api::would_block(socket_api::last_error()));
+  char byte = 0;
+  const auto count = ::recv(s, &byte, 1, MSG_PEEK);  // the socket is non-blocking
+  return count == 0 || (count < 0 && !socket_api::would_block(socket_api::last_error()));
 }
 
 WINSVC_INLINE transfer tcp_socket::receive(char* buffer, std::size_t capacity, std::size_t& received,
-                                    std::chrono::milliseconds limit) noexcept {
+                                           std::chrono::milliseconds limit) noexcept {
   received = 0;
   const auto s = socket_api::raw(native_);
+  const auto size = static_cast<socket_api::size_type>((std::min)(capacity, std::size_t{1} << 30));
   for (;;) {
-    const auto n = ::recv(s, buffer, static_cast<socket_api::size_type>((std::min)(capacity, std::size_t{1} << 30)), 0);
-    if (n > 0) {
-      received = static_cast<std::size_t>(n);
+    const auto count = ::recv(s, buffer, size, 0);
+    if (count > 0) {
+      received = static_cast<std::size_t>(count);
       return transfer::done;
     }
-    if (n == 0) return transfer::closed;
+    if (count == 0) return transfer::closed;
     if (!socket_api::would_block(socket_api::last_error())) return transfer::failed;
     if (limit.count() <= 0 || !socket_api::wait_ready(s, POLLIN, limit)) return transfer::timed_out;
   }
 }
 
-WINSVC_INLINE transfer tcp_socket::send_some(const char* from, std::size_t count, std::size_t& sent) noexcept {
+WINSVC_INLINE transfer tcp_socket::send_some(const char* data, std::size_t count, std::size_t& sent) noexcept {
   const auto s = socket_api::raw(native_);
   for (sent = 0; sent < count;) {
-    const auto limit = (std::min)(count - sent, std::size_t{1} << 30);
-    const auto n = ::send(s, from + sent, static_cast<socket_api::size_type>(limit), socket_api::send_flags);
-    if (n <= 0) return socket_api::would_block(socket_api::last_error()) ? transfer::timed_out : transfer::failed;
-    sent += static_cast<std::size_t>(n);
+    const auto size = static_cast<socket_api::size_type>((std::min)(count - sent, std::size_t{1} << 30));
+    const auto written = ::send(s, data + sent, size, socket_api::send_flags);
+    if (written <= 0) return socket_api::would_block(socket_api::last_error()) ? transfer::timed_out : transfer::failed;
+    sent += static_cast<std::size_t>(written);
   }
   return transfer::done;
 }
 
-WINSVC_INLINE transfer tcp_socket::send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept {
-  for (std::size_t sent = 0;; from += sent, count -= sent) {
-    const auto result = send_some(from, count, sent);
+WINSVC_INLINE transfer tcp_socket::send(const char* data, std::size_t count, std::chrono::milliseconds limit) noexcept {
+  for (std::size_t sent = 0;; data += sent, count -= sent) {
+    const auto result = send_some(data, count, sent);
     if (result != transfer::timed_out) return result;
-    if (limit.count() <= 0 || !socket_api::wait_ready(socket_api::raw(native_), POLLOUT, limit)) return transfer::timed_out;
+    if (limit.count() <= 0 || !wait_writable(limit)) return transfer::timed_out;
   }
 }
 
-WINSVC_INLINE void tcp_socket::shutdown_send() noexcept { ::shutdown(socket_api::raw(native_), socket_api::shutdown_send_flag); }
-WINSVC_INLINE void tcp_socket::shutdown_both() noexcept { ::shutdown(socket_api::raw(native_), socket_api::shutdown_both_flag); }
+WINSVC_INLINE void tcp_socket::shutdown_send() noexcept {
+  ::shutdown(socket_api::raw(native_), socket_api::shutdown_send_flag);
+}
+WINSVC_INLINE void tcp_socket::shutdown_both() noexcept {
+  ::shutdown(socket_api::raw(native_), socket_api::shutdown_both_flag);
+}
 WINSVC_INLINE void tcp_socket::close() noexcept {
   if (native_ != -1) socket_api::close(socket_api::raw(std::exchange(native_, -1)));
 }
@@ -261,7 +266,7 @@ WINSVC_INLINE waker::outcome waker::wait_for(const tcp_socket& socket, std::chro
     if (ready == 0) return outcome::timed_out;
     if (ready < 0 && !socket_api::would_block(socket_api::last_error())) return outcome::failed;
     if (ready > 0)
-      return entries[0].revents != 0 ? outcome::woken : outcome::ready;  // its byte is never read: awake for good
+      return entries[0].revents != 0 ? outcome::woken : outcome::ready;  // never cleared: it stays woken
   }
 }
 

@@ -1,10 +1,10 @@
-// What is known of a route beside its pattern: its name, what it takes and answers, and what the app says about it.
+// route_metadata: name, description, body types and limits of a route.
 //
-//   facts f;
-//   f.name = "user", f.summary = "One user", f.parameters = {value_kind::int32};
+//   route_metadata m;
+//   m.name = "user", m.summary = "One user", m.parameters = {value_kind::int32};
 //
-// The parts that follow from the handler's type are filled when it is registered, the rest by
-// `api/route_builder.hpp`. It serves nothing: url_for, the `routes` verb, the OpenAPI document and the limits read it.
+// The members that follow from the handler's type are set when the route is registered; `api/route_builder.hpp` sets
+// the others. url_for, the `routes` verb, the OpenAPI document and the limits read the metadata.
 #pragma once
 
 #include <charconv>
@@ -24,7 +24,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// What a value in a path or a query is, as far as descriptions go.
+/// The type of a value in a path or a query, for descriptions.
 enum class value_kind { text, int32, int64, uint32, uint64, number, boolean };
 
 template <class T>
@@ -36,51 +36,51 @@ template <class T>
   else return std::is_unsigned_v<T> ? value_kind::uint32 : value_kind::int32;
 }
 
-/// "a whole number", for sentences.
+/// The type as text for error messages: "a number".
 [[nodiscard]] std::string_view describe(value_kind k) noexcept;
 
-/// Would a path parameter of this kind take this text?
+/// True if a path parameter of this type accepts the text.
 [[nodiscard]] bool accepts_text(value_kind k, std::string_view value) noexcept;
 
-/// A value of the query, as `winsvc::query` and its kin read it.
+/// A query value that the handler reads with `winsvc::query` or a similar function.
 struct query_metadata {
   std::string name, description;
   value_kind kind = value_kind::text;
   bool required = false;
-  std::string default_json;  ///< the default as JSON; empty when there is none
+  std::string default_json;  ///< the default as JSON; empty: no default
 };
 
-/// A body, of a request or of an answer.
+/// The body of a request or a response.
 struct body_metadata {
   std::string description;
-  std::string media_type;       ///< empty: what the handler's type says
-  std::string schema, example;  ///< JSON; empty when there is none
+  std::string media_type;       ///< empty: derived from the handler's type
+  std::string schema, example;  ///< JSON; empty: none
 };
 
-/// What a handler's type says about its answer.
+/// The kind of response that follows from the handler's return type.
 enum class response_kind { unknown, text, json };
 
 struct route_metadata {
   // From the handler's type.
-  std::vector<value_kind> parameters;  ///< of the path, in order; empty where the handler reads them itself
-  bool accepts_json = false;             ///< it has a body<T>
-  bool accepts_upload = false;           ///< its body goes into files
+  std::vector<value_kind> parameters;  ///< types of the path parameters; empty if they are not arguments
+  bool accepts_json = false;           ///< the handler takes a body<T>
+  bool accepts_upload = false;         ///< the request body is written to files
   response_kind response = response_kind::unknown;
-  bool returns_optional = false;  ///< it returns an optional: 404
-  bool sets_status = false;  ///< it returns a reply or a pair, or works on the response
+  bool returns_optional = false;  ///< the handler returns an optional; an empty one is 404
+  bool sets_status = false;       ///< the handler returns a reply or a pair, or takes the response
 
-  // What the app says.
-  std::string name;  ///< for url_for; unique but among the routes of one resource
+  // From the app.
+  std::string name;  ///< for url_for; unique, except among the routes of one resource
   std::string summary, description;
   std::vector<std::string> tags;
   std::vector<query_metadata> query;
   std::optional<body_metadata> request_body;
-  std::vector<std::pair<int, body_metadata>> responses;  ///< by status, in the order they were said
+  std::vector<std::pair<int, body_metadata>> responses;  ///< by status, in the order of the calls
   bool deprecated = false;
-  bool hidden = false;                     ///< not in the description
-  std::optional<std::uint64_t> body_limit;  ///< bytes, in place of the app's limit
-  std::optional<std::uint64_t> file_limit;  ///< bytes of each file of an upload
-  std::optional<std::chrono::milliseconds> time_limit;  ///< of the handler; then the client gets 503
+  bool hidden = false;                      ///< not in the OpenAPI document
+  std::optional<std::uint64_t> body_limit;  ///< maximum body in bytes; overrides the app's limit
+  std::optional<std::uint64_t> file_limit;  ///< maximum size of each file of an upload, in bytes
+  std::optional<std::chrono::milliseconds> time_limit;  ///< of the handler; afterwards the client receives 503
 };
 
 }  // namespace route
@@ -110,9 +110,9 @@ WINSVC_INLINE std::string_view describe(value_kind k) noexcept {
 
 template <class T>
 bool parses_as(std::string_view value) noexcept {
-  T to{};
-  const auto [end, failed] = std::from_chars(value.data(), value.data() + value.size(), to);
-  return failed == std::errc() && end == value.data() + value.size();
+  T parsed{};
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), parsed);
+  return error == std::errc() && end == value.data() + value.size();
 }
 
 WINSVC_INLINE bool accepts_text(value_kind k, std::string_view value) noexcept {

@@ -1,11 +1,11 @@
-// The request methods that routes are made of, and small sets of them.
+// method, method_set: the request methods of routes, and the Allow field.
 //
 //   parse_method("DELETE")                       // method::del
 //   method_set set; set.add(method::get);
 //   set.allow()                                  // "GET, HEAD, OPTIONS"
 //
-// It knows the seven methods that a route may serve. CONNECT and TRACE are HTTP too, but an origin server that is no
-// proxy has no use for them: they are answered as unknown ones are, with 501.
+// There are seven methods. CONNECT and TRACE are not among them: an origin server does not need them, and the response
+// is 501, as for an unknown method.
 #pragma once
 
 #include <optional>
@@ -18,18 +18,18 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// A method of RFC 9110 section 9.3 (PATCH: RFC 5789), or `any`: a route for all of them, which no request ever
-/// carries. `del` is DELETE, which Windows headers define as a macro.
+/// A method of RFC 9110 section 9.3 (PATCH: RFC 5789). `any` is for a route that serves all methods; a request never
+/// has it. `del` is DELETE, because Windows headers define DELETE as a macro.
 enum class method { get, head, post, put, patch, del, options, any };
 
-/// The method that a request line names. Case counts (RFC 9110 section 9.1): "get" is no method, and "ANY" is not one
-/// either.
+/// Parses the method of a request line. Case matters (RFC 9110 section 9.1): "get" is not a method. "ANY" is not a
+/// method either.
 [[nodiscard]] std::optional<method> parse_method(std::string_view token) noexcept;
 
-/// As it stands in a request line; `any` is "ANY", for messages only.
+/// The name in a request line. `any` is "ANY", for messages only.
 [[nodiscard]] std::string_view name(method m) noexcept;
 
-/// What a resource can be asked for. `any` adds every method.
+/// The methods of a resource. Adding `any` adds all methods.
 class method_set {
  public:
   void add(method m) noexcept;
@@ -37,8 +37,8 @@ class method_set {
   [[nodiscard]] bool has(method m) const noexcept;
   [[nodiscard]] bool empty() const noexcept { return bits_ == 0; }
 
-  /// The value of an Allow field (RFC 9110 section 10.2.1), in the order of the enumeration. GET brings HEAD along
-  /// (RFC 9110 section 9.3.2), and OPTIONS is always there, because whoever writes Allow answers OPTIONS with it.
+  /// The value of an Allow field (RFC 9110 section 10.2.1), in the order of the enumeration. GET includes HEAD (RFC
+  /// 9110 section 9.3.2). OPTIONS is always included, because the server responds to OPTIONS with this field.
   [[nodiscard]] std::string allow() const;
 
   friend bool operator==(method_set a, method_set b) noexcept { return a.bits_ == b.bits_; }
@@ -78,9 +78,9 @@ WINSVC_INLINE void method_set::add(method m) noexcept {
 }
 
 WINSVC_INLINE bool method_set::has(method m) const noexcept {
-  method_set one;
-  one.add(m);
-  return (bits_ & one.bits_) == one.bits_;
+  method_set single;
+  single.add(m);
+  return (bits_ & single.bits_) == single.bits_;
 }
 
 WINSVC_INLINE std::string method_set::allow() const {

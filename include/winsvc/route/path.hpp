@@ -1,13 +1,13 @@
-// The path of a request, cut into segments: first cut, then decoded, in this order, so that an encoded slash stays
-// inside its segment and can never make two of one.
+// Decodes a request path into segments, and percent-encodes a segment. The path is split before it is decoded, so that
+// an encoded slash stays within its segment.
 //
 //   decode_path("/a%2Fb/c")          // {"a/b", "c"}
-//   decode_path("/users/")           // {"users", ""}: a trailing slash is its own path
-//   decode_path("/%zz")              // nothing: 400
+//   decode_path("/users/")           // {"users", ""}: a trailing slash makes a different path
+//   decode_path("/%zz")              // nullopt: 400
 //   percent_encode_segment("a/b \u00FC")  // "a%2Fb%20%C3%BC"
 //
-// It does not resolve "." and ".." (RFC 3986 section 6.2.2.3 leaves that to whoever maps paths onto folders), does not
-// take '+' for a blank, and does not ask for UTF-8.
+// It does not resolve "." and "..", does not decode '+' as a space and does not require UTF-8. Code that maps paths to
+// folders must resolve "." and ".." (RFC 3986 section 6.2.2.3).
 #pragma once
 
 #include <cstddef>
@@ -22,17 +22,19 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// The decoded segments of a raw path (RFC 9110 section 4.2.1, RFC 3986 section 3.3). Nothing when it does not begin
-/// with '/', holds an escape that is not '%' and two hex digits (RFC 3986 section 2.1), or a NUL, encoded or not.
+/// The decoded segments of a raw path (RFC 9110 section 4.2.1, RFC 3986 section 3.3). nullopt if the path does not
+/// begin with '/', if a '%' is not followed by two hex digits (RFC 3986 section 2.1), or if it contains a NUL, encoded
+/// or not.
 [[nodiscard]] std::optional<std::vector<std::string>> decode_path(std::string_view raw_path);
 
-/// Decodes one segment onto the end of `out`; false, with `out` in between, for an invalid escape or a NUL.
+/// Appends one decoded segment to `out`. Returns false for an invalid escape or a NUL; then `out` has a partial
+/// segment.
 [[nodiscard]] bool decode_segment(std::string_view raw, std::string& out);
 
-/// True when `decode_path` would give segments: for those who only need to know.
+/// True if `decode_path` would succeed. Allocates nothing.
 [[nodiscard]] bool path_is_valid(std::string_view raw_path) noexcept;
 
-/// One segment as it is written into a URL: what is not a pchar (RFC 3986 section 3.3) becomes %XX.
+/// Encodes one segment for a URL: each byte that is not a pchar (RFC 3986 section 3.3) becomes %XX.
 [[nodiscard]] std::string percent_encode_segment(std::string_view segment);
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -54,7 +56,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// The byte that the escape at `raw[at]` stands for, or -1 when it is none.
+/// The byte of the escape at `raw[position]`, or -1 if the escape is invalid.
 WINSVC_INLINE int escaped_byte(std::string_view raw, std::size_t position) noexcept {
   if (raw.size() - position < 3) return -1;
   const int high = hex_value(raw[position + 1]);
@@ -78,7 +80,8 @@ WINSVC_INLINE bool decode_segment(std::string_view raw, std::string& out) {
 WINSVC_INLINE bool path_is_valid(std::string_view raw_path) noexcept {
   if (raw_path.empty() || raw_path[0] != '/') return false;
   if (raw_path.find('\0') != std::string_view::npos) return false;
-  for (auto position = raw_path.find('%'); position != std::string_view::npos; position = raw_path.find('%', position + 3)) {
+  constexpr auto none = std::string_view::npos;
+  for (auto position = raw_path.find('%'); position != none; position = raw_path.find('%', position + 3)) {
     if (escaped_byte(raw_path, position) <= 0) return false;
   }
   return true;
@@ -87,23 +90,23 @@ WINSVC_INLINE bool path_is_valid(std::string_view raw_path) noexcept {
 WINSVC_INLINE std::optional<std::vector<std::string>> decode_path(std::string_view raw_path) {
   if (raw_path.empty() || raw_path[0] != '/') return std::nullopt;
   std::vector<std::string> segments;
-  std::string_view rest = raw_path.substr(1);
+  std::string_view remaining = raw_path.substr(1);
   for (;;) {
-    const auto slash = rest.find('/');
-    if (!decode_segment(rest.substr(0, slash), segments.emplace_back())) return std::nullopt;
+    const auto slash = remaining.find('/');
+    if (!decode_segment(remaining.substr(0, slash), segments.emplace_back())) return std::nullopt;
     if (slash == std::string_view::npos) return segments;
-    rest.remove_prefix(slash + 1);
+    remaining.remove_prefix(slash + 1);
   }
 }
 
 WINSVC_INLINE std::string percent_encode_segment(std::string_view segment) {
   constexpr char hex[] = "0123456789ABCDEF";
-  constexpr std::string_view kept = "-._~!$&'()*+,;=:@";  // the marks among pchar
+  constexpr std::string_view other_pchars = "-._~!$&'()*+,;=:@";
   std::string out;
   for (const char c : segment) {
     const auto byte = static_cast<unsigned char>(c);
-    const bool word = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-    if (word || kept.find(c) != std::string_view::npos) {
+    const bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    if (alphanumeric || other_pchars.find(c) != std::string_view::npos) {
       out += c;
     } else {
       out += '%';

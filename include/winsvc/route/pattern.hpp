@@ -1,16 +1,16 @@
-// The paths a route serves, as one line of text, and how two of them relate.
+// pattern: the path of a route, parsed; and the relation of two patterns.
 //
-//   parse_pattern("/users/{id}")            // one segment, not empty:           /users/7
-//   parse_pattern("/files/{path...}")       // all the rest, also an empty one:  /files/  /files/a/b  (not /files)
-//   compare(a, b), witness(a, b)            // relation::overlap, "/x/y"
+//   parse_pattern("/users/{id}")            // one segment, not empty:              /users/7
+//   parse_pattern("/files/{path...}")       // the rest of the path, may be empty:  /files/  /files/a/b  (not /files)
+//   compare(a, b), common_path(a, b)        // relation::overlap, "/x/y"
 //
-//   pattern   = 1*( "/" segment )           only the last segment may be empty: "/users/" is another path than "/users"
-//   segment   = literal / "{" name "}" / "{" name "...}"          "..." in the last segment alone
-//   name      = ( letter / "_" ) *( letter / digit / "_" )        each name once
+//   pattern   = 1*( "/" segment )           only the last segment may be empty: "/users/" and "/users" are different
+//   segment   = literal / "{" name "}" / "{" name "...}"          "..." only in the last segment
+//   name      = ( letter / "_" ) *( letter / digit / "_" )        unique within the pattern
 //   literal   = decoded UTF-8 text without "/" "{" "}" "?" "#", controls, and escapes: write "\u00FC", not "%C3%BC"
 //
-// It has no wildcards inside a segment, no optional parts and no regular expressions: with these three kinds, which of
-// two patterns is meant for a path can be decided when they are registered.
+// There are no wildcards within a segment, no optional parts and no regular expressions. With these three kinds of
+// segments, registration can decide which of two patterns a path belongs to.
 #pragma once
 
 #include <algorithm>
@@ -28,29 +28,30 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// One piece between slashes.
+/// The part of a pattern between two slashes.
 struct segment {
   enum class segment_kind { literal, parameter, tail };
   segment_kind kind = segment_kind::literal;
-  std::string text;  ///< of a literal: what a decoded segment must equal; else the name
+  std::string text;  ///< of a literal: the decoded segment; else the name of the parameter
 };
 
 /// A parsed pattern. A value: copy it, compare it, print its `text`.
 struct pattern {
   std::string text;
-  std::vector<segment> segments;   ///< at least one: "/" is one empty literal
-  std::vector<std::string> names;  ///< of the parameters, in their order; the tail's is the last
+  std::vector<segment> segments;   ///< at least one segment: "/" is one empty literal
+  std::vector<std::string> names;  ///< names of the parameters in order; the name of the tail is the last
 };
 
-/// Parses, or throws a setup_error that shows the pattern, the offset and what is wrong there.
+/// Parses a pattern. Throws setup_error with the pattern, the offset and the reason.
 [[nodiscard]] pattern parse_pattern(std::string_view text);
 
-/// How the paths of one pattern lie to those of another: equal, within, around, crossing, apart.
+/// The relation of the set of paths that pattern a matches to that of pattern b: equal, a subset, a superset, neither
+/// but with common paths, or without common paths.
 enum class relation { same, more_specific, more_general, overlap, disjoint };
 
 [[nodiscard]] relation compare(const pattern& a, const pattern& b) noexcept;
 
-/// A path that both match, percent-encoded as a client would send it; empty when there is none.
+/// A path that both patterns match, percent-encoded as a client sends it. Empty if the patterns are disjoint.
 [[nodiscard]] std::string common_path(const pattern& a, const pattern& b);
 
 }  // namespace route
@@ -65,12 +66,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-WINSVC_INLINE void throw_bad_pattern(std::string_view text, std::size_t position, std::string_view what) {
-  std::string shown(text);
-  for (char& c : shown) {
-    if (static_cast<unsigned char>(c) < 0x20) c = '?';  // a NUL would end the sentence here
+WINSVC_INLINE void throw_bad_pattern(std::string_view text, std::size_t position, std::string_view reason) {
+  std::string printable(text);
+  for (char& c : printable) {
+    if (static_cast<unsigned char>(c) < 0x20) c = '?';  // a NUL would end the message
   }
-  throw setup_error("pattern '" + shown + "': " + std::string(what) + " (at offset " + std::to_string(position) + ")");
+  throw setup_error("pattern '" + printable + "': " + std::string(reason) + " (at offset " + std::to_string(position) +
+                    ")");
 }
 
 WINSVC_INLINE bool is_identifier(std::string_view s) noexcept {
@@ -79,49 +81,54 @@ WINSVC_INLINE bool is_identifier(std::string_view s) noexcept {
          std::all_of(s.begin(), s.end(), [&](char c) { return letter(c) || strings::is_digit(c); });
 }
 
-/// Characters that no segment may hold, wherever they stand.
+/// Throws for characters that a pattern must not contain at any position.
 WINSVC_INLINE void check_pattern_text(std::string_view text) {
   for (std::size_t position = 0; position < text.size();) {
-    const std::size_t here = position;
+    const std::size_t begin = position;
     const char32_t c = strings::next_code_point(text, position);
-    if (c == '?' || c == '#') throw_bad_pattern(text, here, "a pattern is a path alone, without '?' and '#'");
-    if (c < 0x20 || c == 0x7F) throw_bad_pattern(text, here, "control character");
-    if (c == '%' && escaped_byte(text, here) >= 0) {
-      throw_bad_pattern(text, here, "escape; write the character itself, patterns are compared decoded");
+    if (c == '?' || c == '#') throw_bad_pattern(text, begin, "a pattern is only a path, without '?' and '#'");
+    if (c < 0x20 || c == 0x7F) throw_bad_pattern(text, begin, "control character");
+    if (c == '%' && escaped_byte(text, begin) >= 0) {
+      throw_bad_pattern(text, begin, "percent-encoded character; write the character itself");
     }
-    // U+FFFD is three bytes when it is really written; one byte is the mark of what is not UTF-8.
-    if (c == 0xFFFD && position - here == 1) {
-      throw_bad_pattern(text, here, "not UTF-8; save the file as UTF-8 (and compile with /utf-8)");
+    // A real U+FFFD has three bytes; U+FFFD for one byte means that the byte is not UTF-8.
+    if (c == 0xFFFD && position - begin == 1) {
+      throw_bad_pattern(text, begin, "not UTF-8; save the source file as UTF-8 and, with MSVC, compile with /utf-8");
     }
   }
 }
 
-/// The segment `piece`, which stands at `at` in `text`.
-WINSVC_INLINE segment parse_segment(std::string_view text, std::size_t position, std::string_view chunk, bool last) {
-  const auto open = chunk.find('{');
-  const auto close = chunk.find('}');
+/// Parses the segment `raw`, which begins at `position` in `text`.
+WINSVC_INLINE segment parse_segment(std::string_view text, std::size_t position, std::string_view raw, bool last) {
+  const auto open = raw.find('{');
+  const auto close = raw.find('}');
   constexpr auto none = std::string_view::npos;
   if (open == none && close == none) {
-    if (chunk.empty() && !last) throw_bad_pattern(text, position, "empty segment; only the last one may be");
-    return {segment::segment_kind::literal, std::string(chunk)};
+    if (raw.empty() && !last) throw_bad_pattern(text, position, "empty segment; only the last segment may be empty");
+    return {segment::segment_kind::literal, std::string(raw)};
   }
   if (open == none) throw_bad_pattern(text, position + close, "'}' without '{'");
   if (close == none) throw_bad_pattern(text, position + open, "'{' without '}'");
-  if (open != 0 || close + 1 != chunk.size()) {
-    throw_bad_pattern(text, position, "a parameter is a whole segment, without text before or after its braces");
+  if (open != 0 || close + 1 != raw.size()) {
+    throw_bad_pattern(text, position, "a parameter must be a whole segment, without text before '{' or after '}'");
   }
 
-  std::string_view name = chunk.substr(1, chunk.size() - 2);
+  std::string_view name = raw.substr(1, raw.size() - 2);
   const bool tail = name.size() >= 3 && name.substr(name.size() - 3) == "...";
   if (tail) name.remove_suffix(3);
   if (name.empty()) throw_bad_pattern(text, position, "parameter without a name");
-  if (!is_identifier(name)) throw_bad_pattern(text, position + 1, "a parameter's name is letters, digits and '_'");
-  if (tail && !last) throw_bad_pattern(text, position, "'...' takes all the rest, so it must be the last segment");
+  if (!is_identifier(name)) {
+    throw_bad_pattern(text, position + 1,
+                      "a parameter name begins with a letter or '_' and has only letters, digits and '_'");
+  }
+  if (tail && !last) {
+    throw_bad_pattern(text, position, "'...' matches the rest of the path, so it must be the last segment");
+  }
   return {tail ? segment::segment_kind::tail : segment::segment_kind::parameter, std::string(name)};
 }
 
 WINSVC_INLINE pattern parse_pattern(std::string_view text) {
-  if (text.empty() || text[0] != '/') throw_bad_pattern(text, 0, "a pattern begins with '/'");
+  if (text.empty() || text[0] != '/') throw_bad_pattern(text, 0, "a pattern must begin with '/'");
   check_pattern_text(text);
 
   pattern parsed;
@@ -132,7 +139,7 @@ WINSVC_INLINE pattern parse_pattern(std::string_view text) {
     segment next = parse_segment(text, position, text.substr(position, last ? slash : slash - position), last);
     if (next.kind != segment::segment_kind::literal) {
       if (std::find(parsed.names.begin(), parsed.names.end(), next.text) != parsed.names.end()) {
-        throw_bad_pattern(text, position + 1, "the name '" + next.text + "' is there already");
+        throw_bad_pattern(text, position + 1, "duplicate parameter name '" + next.text + "'");
       }
       parsed.names.push_back(next.text);
     }
@@ -142,44 +149,45 @@ WINSVC_INLINE pattern parse_pattern(std::string_view text) {
   }
 }
 
-/// What two segments say together with what the ones before them said.
-constexpr relation combine_relations(relation before, relation here) noexcept {
-  if (before == relation::disjoint || here == relation::disjoint) return relation::disjoint;
-  if (before == relation::same || before == here) return here;
-  return here == relation::same ? before : relation::overlap;
+/// Combines the relation of the previous segments with the relation of the next two segments.
+constexpr relation combine_relations(relation previous, relation next) noexcept {
+  if (previous == relation::disjoint || next == relation::disjoint) return relation::disjoint;
+  if (previous == relation::same || previous == next) return next;
+  return next == relation::same ? previous : relation::overlap;
 }
 
 WINSVC_INLINE relation compare(const segment& a, const segment& b) noexcept {
-  using sort = segment::segment_kind;
-  if (a.kind == b.kind) return a.kind != sort::literal || a.text == b.text ? relation::same : relation::disjoint;
-  if (a.kind == sort::tail) return relation::more_general;
-  if (b.kind == sort::tail) return relation::more_specific;
-  const segment& literal = a.kind == sort::literal ? a : b;
+  using kind = segment::segment_kind;
+  if (a.kind == b.kind) return a.kind != kind::literal || a.text == b.text ? relation::same : relation::disjoint;
+  if (a.kind == kind::tail) return relation::more_general;
+  if (b.kind == kind::tail) return relation::more_specific;
+  const segment& literal = a.kind == kind::literal ? a : b;
   if (literal.text.empty()) return relation::disjoint;  // a parameter is never empty
-  return a.kind == sort::literal ? relation::more_specific : relation::more_general;
+  return a.kind == kind::literal ? relation::more_specific : relation::more_general;
 }
 
 WINSVC_INLINE relation compare(const pattern& a, const pattern& b) noexcept {
-  relation sum = relation::same;
+  relation combined = relation::same;
   for (std::size_t i = 0; i < a.segments.size() && i < b.segments.size(); ++i) {
-    sum = combine_relations(sum, compare(a.segments[i], b.segments[i]));
-    if (sum == relation::disjoint) return sum;
-    const bool tail = a.segments[i].kind == segment::segment_kind::tail || b.segments[i].kind == segment::segment_kind::tail;
-    if (tail) return sum;  // it covers whatever the other one still has
+    combined = combine_relations(combined, compare(a.segments[i], b.segments[i]));
+    if (combined == relation::disjoint) return combined;
+    constexpr auto tail = segment::segment_kind::tail;
+    if (a.segments[i].kind == tail || b.segments[i].kind == tail) return combined;  // a tail matches any rest
   }
-  return a.segments.size() == b.segments.size() ? sum : relation::disjoint;
+  return a.segments.size() == b.segments.size() ? combined : relation::disjoint;
 }
 
 WINSVC_INLINE std::string common_path(const pattern& a, const pattern& b) {
   if (compare(a, b) == relation::disjoint) return {};
-  using sort = segment::segment_kind;
+  using kind = segment::segment_kind;
   std::string path;
   for (std::size_t i = 0; i < (std::max)(a.segments.size(), b.segments.size()); ++i) {
-    // The narrower of the two segments; beyond a tail, the other pattern's. A parameter is shown as its name.
-    const segment* narrow = i < a.segments.size() ? &a.segments[i] : &b.segments[i];
-    if (i < b.segments.size() && b.segments[i].kind < narrow->kind) narrow = &b.segments[i];
-    path += '/' + percent_encode_segment(narrow->text);
-    if (narrow->kind == sort::tail) break;
+    // The more specific of the two segments; after a tail, the segment of the other pattern. The value of a parameter
+    // is its name.
+    const segment* specific = i < a.segments.size() ? &a.segments[i] : &b.segments[i];
+    if (i < b.segments.size() && b.segments[i].kind < specific->kind) specific = &b.segments[i];
+    path += '/' + percent_encode_segment(specific->text);
+    if (specific->kind == kind::tail) break;
   }
   return path;
 }

@@ -1,14 +1,14 @@
-// The routes of an app as a tree of segments: which one serves a path, and if none does, what could be asked instead.
+// table: finds the route of a request path, in a tree of segments. If no route matches, it reports the allowed methods.
 //
 //   table routes;
-//   routes.add(method::get, "/users/{id}", 0, source::here());
-//   routes.add(method::get, "/users/me", 1, source::here());
-//   routes.match(method::get, "/users/me")       // found, id 1: a literal beats a parameter beats a tail
+//   routes.add(method::get, "/users/{id}", 0, source_location::current());
+//   routes.add(method::get, "/users/me", 1, source_location::current());
+//   routes.match(method::get, "/users/me")       // matched, id 1: a literal precedes a parameter
 //   routes.match(method::post, "/users/7")       // method_not_allowed, allowed.allow() == "GET, HEAD, OPTIONS"
 //
-// A match costs by the depth of the path, not by the number of routes, and one of a path without parameters allocates
-// nothing. What is served does not depend on the order of registration: where two routes could claim one path with
-// equal right, `add` throws. It holds ids, not handlers, and answers nothing itself.
+// The time of a match depends on the number of segments, not on the number of routes. A match of a path without
+// parameters allocates nothing. The result does not depend on the order of registration: if two routes match one path
+// with equal precedence, `add` throws. The table stores ids of routes, not handlers, and sends no responses.
 #pragma once
 
 #include <algorithm>
@@ -33,19 +33,26 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// The answers: serve it, 404, 405 (or 204 to OPTIONS) with Allow, 400, and 503 while the service is paused (which the
-/// table itself never says).
+/// The result of a match, and the response that follows from it.
+///
+/// | outcome            | response                                     |
+/// |--------------------|----------------------------------------------|
+/// | matched            | of the handler                               |
+/// | not_found          | 404                                          |
+/// | method_not_allowed | 405 with Allow; 204 with Allow for OPTIONS   |
+/// | bad_path           | 400                                          |
+/// | paused             | 503; set by the caller, never by the table   |
 enum class match_outcome { matched, not_found, method_not_allowed, bad_path, paused };
 
 struct match_result {
   match_outcome outcome = match_outcome::not_found;
-  std::size_t route_id = 0;                ///< of the route, when found
-  std::vector<std::string> values;   ///< of its parameters, decoded, in their order, when found
-  method_set allowed;                ///< what this path can be asked for, when method_not_allowed
-  std::optional<std::size_t> sibling_id;  ///< a route of this path for another method, when method_not_allowed
+  std::size_t route_id = 0;               ///< id of the route, if matched
+  std::vector<std::string> values;        ///< decoded values of its parameters in order, if matched
+  method_set allowed;                     ///< methods of this path, if method_not_allowed
+  std::optional<std::size_t> sibling_id;  ///< a route of this path for another method, if method_not_allowed
 };
 
-/// A registered route, as `app.exe routes` lists it.
+/// A registered route. The verb `routes` lists these entries.
 struct route_entry {
   method method_id;
   pattern path;
@@ -53,86 +60,88 @@ struct route_entry {
   source_location location;
   route_metadata metadata;
 
-  /// `GET /users/{id} (main.cpp:12)`, for sentences.
+  /// `GET /users/{id} (main.cpp:12)`, for messages.
   [[nodiscard]] std::string text() const {
     return std::string(name(method_id)) + ' ' + path.text + " (" + location.to_string() + ')';
   }
 };
 
+/// The routes of an app. Not synchronized: registration ends before the first match.
 class table {
  public:
   table() : nodes_(1) {}
 
-  /// Adds a route. Throws setup_error when the pattern is malformed, or when a route is there that serves the same
-  /// method (or `any`) and claims some path with equal right: the same paths, or crossing ones. One pattern within the
-  /// other is fine, the narrower wins; the same pattern once for a method and once for `any` too, the method wins.
-  void add(method verb, std::string_view pattern_text, std::size_t id, source_location location);
+  /// Adds a route. Throws setup_error if the pattern is malformed or conflicts with the pattern of a route for the same
+  /// method (or `any`). Two patterns conflict if they match the same paths, or if they have common paths and neither is
+  /// more specific. The more specific pattern takes precedence, and for one pattern the method precedes `any`.
+  void add(method method_id, std::string_view pattern_text, std::size_t id, source_location location);
 
-  /// The route for a request. `raw_path` is as received: not decoded, without the query.
+  /// Finds the route for a request. `raw_path` is the received path: not decoded, without the query.
   ///
-  /// Segment by segment from the left a literal is tried before a parameter before a tail; a branch without a route for
-  /// the method is left again. HEAD is served by GET (RFC 9110 section 9.3.2). OPTIONS without a route of its own (or
-  /// `any`) is method_not_allowed: the caller answers it from `allowed` (RFC 9110 section 9.3.7).
+  /// The search goes through the segments from left to right and tries a literal, then a parameter, then a tail. If a
+  /// branch has no route for the method, the search backtracks. A GET route serves HEAD too (RFC 9110 section 9.3.2).
+  /// OPTIONS without a route for it (or `any`) is method_not_allowed; the caller builds the response from `allowed`
+  /// (RFC 9110 section 9.3.7).
   ///
-  /// The value of a tail is its decoded segments joined with '/'. An encoded slash in there would be lost among them,
-  /// so a tail does not take such a path: when nothing else does either, it is bad_path.
-  [[nodiscard]] match_result match(method verb, std::string_view raw_path) const;
+  /// The value of a tail is its decoded segments joined with '/'. An encoded slash would look like a separator there,
+  /// so a tail does not match such a path. If no other route matches it, the outcome is bad_path.
+  [[nodiscard]] match_result match(method method_id, std::string_view raw_path) const;
 
-  /// What a path can be asked for; empty where `match` would say not_found or bad_path.
+  /// The methods of a path. Empty if `match` would return not_found or bad_path.
   [[nodiscard]] method_set methods_at(std::string_view raw_path) const;
-  /// What some path can be asked for: the answer to `OPTIONS *`.
-  [[nodiscard]] method_set all_methods() const noexcept { return all_; }
+  /// The methods of all routes, for the response to `OPTIONS *`.
+  [[nodiscard]] method_set all_methods() const noexcept { return all_methods_; }
 
   [[nodiscard]] bool has_routes() const noexcept { return !entries_.empty(); }
-  /// In the order of registration.
+  /// The routes in the order of registration.
   [[nodiscard]] const std::vector<route_entry>& entries() const noexcept { return entries_; }
-  /// What is known of the route that was added as the index-th.
+  /// The metadata of the route with this index in the order of registration.
   [[nodiscard]] route_metadata& metadata(std::size_t index) noexcept { return entries_[index].metadata; }
 
-  /// Names the routes from `first` up to `last`, which have one pattern. Throws setup_error when the name is empty or
-  /// that of other routes (both places are named), or when they have one already.
+  /// Sets the name of the routes [first, last), which have the same pattern. Throws setup_error if the name is empty,
+  /// if another route has it (the message has both locations), or if the routes already have a name.
   void name_routes(std::size_t first, std::size_t last, std::string name);
-  /// The first route of this name; null when there is none.
+  /// The first route with this name, or null.
   [[nodiscard]] const route_entry* find_by_name(std::string_view name) const noexcept;
   [[nodiscard]] std::vector<std::string_view> names() const;
 
  private:
   static constexpr std::size_t none = static_cast<std::size_t>(-1);
 
-  /// The routes that end at one place: an index into entries_ for each method, `any` among them.
+  /// The routes with one pattern: an index into entries_ for each method and for `any`.
   struct route_leaf {
     route_leaf() { by_method.fill(none); }
-    [[nodiscard]] std::size_t route_for(method verb) const noexcept;
+    [[nodiscard]] std::size_t route_for(method method_id) const noexcept;
     std::array<std::size_t, method_count + 1> by_method;
     method_set methods;
   };
   struct node {
     std::vector<std::pair<std::string, std::size_t>> literals;  ///< sorted, for a binary search
     std::size_t parameter = none;
-    route_leaf exact;  ///< the path ends with this segment
-    route_leaf tail;  ///< a tail takes what follows
+    route_leaf exact;  ///< the pattern ends with this segment
+    route_leaf tail;   ///< a tail follows this segment
   };
-  /// One walk: what is asked, and what was met.
+  /// The state of one search.
   struct match_search {
-    std::optional<method> verb;  ///< nothing: collect `allowed` only
+    std::optional<method> method_id;  ///< nullopt: only collect `allowed`
     std::size_t found = none;
-    std::size_t path_matched = none;  ///< the first route of another method
-    std::vector<std::string_view> values;  ///< raw
+    std::size_t path_matched = none;  ///< the first route that matches the path, but not the method
+    std::vector<std::string_view> values;  ///< not decoded
     method_set allowed;
     bool slash_in_tail = false;
   };
 
-  void check_conflicts(method verb, const pattern& path, source_location location) const;
+  void check_conflicts(method method_id, const pattern& path, source_location location) const;
   std::size_t child(std::size_t parent, const segment& segment);
   [[nodiscard]] std::size_t literal(const node& parent, std::string_view raw) const;
-  [[nodiscard]] bool match_segment(const node& from, std::string_view rest, match_search& s) const;
-  [[nodiscard]] bool match_next(std::size_t to, std::string_view rest, std::size_t slash, match_search& s) const;
-  [[nodiscard]] static bool accept_leaf(const route_leaf& end, match_search& s) noexcept;
+  [[nodiscard]] bool match_segment(const node& from, std::string_view path, match_search& s) const;
+  [[nodiscard]] bool match_next(std::size_t index, std::string_view path, std::size_t slash, match_search& s) const;
+  [[nodiscard]] static bool accept_leaf(const route_leaf& leaf, match_search& s) noexcept;
 
   std::vector<node> nodes_;  // [0] is the root, before the first segment
   std::vector<route_entry> entries_;
-  std::map<std::string, std::size_t, std::less<>> names_;  // to the first entry that has it
-  method_set all_;
+  std::map<std::string, std::size_t, std::less<>> names_;  // index of the first entry with the name
+  method_set all_methods_;
 };
 
 }  // namespace route
@@ -147,22 +156,24 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-WINSVC_INLINE void table::check_conflicts(method verb, const pattern& path, source_location location) const {
-  for (const auto& old : entries_) {
-    const bool equal = old.method_id == verb;
-    if (!equal && old.method_id != method::any && verb != method::any) continue;
-    const relation how = compare(path, old.path);
-    if (how != relation::overlap && !(how == relation::same && equal)) continue;
+WINSVC_INLINE void table::check_conflicts(method method_id, const pattern& path, source_location location) const {
+  for (const auto& other : entries_) {
+    const bool same_method = other.method_id == method_id;
+    if (!same_method && other.method_id != method::any && method_id != method::any) continue;
+    const relation relation_to_other = compare(path, other.path);
+    const bool same_paths = relation_to_other == relation::same;
+    if (relation_to_other != relation::overlap && !(same_paths && same_method)) continue;
 
-    throw setup_error(route_entry{verb, path, 0, location, {}}.text() + " conflicts with " + old.text() +
-                      ": both match " + common_path(path, old.path) +
-                      (how == relation::same ? "; remove one" : "; make one of them narrower than the other"));
+    throw setup_error(route_entry{method_id, path, 0, location, {}}.text() + " conflicts with " + other.text() +
+                      ": both match " + common_path(path, other.path) +
+                      (same_paths ? "; remove one" : "; make one pattern more specific than the other"));
   }
 }
 
-WINSVC_INLINE void table::add(method verb, std::string_view pattern_text, std::size_t id, source_location location) {
+WINSVC_INLINE void table::add(method method_id, std::string_view pattern_text, std::size_t id,
+                              source_location location) {
   pattern path = parse_pattern(pattern_text);
-  check_conflicts(verb, path, location);
+  check_conflicts(method_id, path, location);
 
   std::size_t position = 0;
   bool tail = false;
@@ -170,23 +181,24 @@ WINSVC_INLINE void table::add(method verb, std::string_view pattern_text, std::s
     tail = segment.kind == segment::segment_kind::tail;
     if (!tail) position = child(position, segment);
   }
-  route_leaf& end = tail ? nodes_[position].tail : nodes_[position].exact;
-  end.by_method[static_cast<std::size_t>(verb)] = entries_.size();
-  end.methods.add(verb);
-  all_.add(verb);
-  entries_.push_back({verb, std::move(path), id, location, {}});
+  route_leaf& leaf = tail ? nodes_[position].tail : nodes_[position].exact;
+  leaf.by_method[static_cast<std::size_t>(method_id)] = entries_.size();
+  leaf.methods.add(method_id);
+  all_methods_.add(method_id);
+  entries_.push_back({method_id, std::move(path), id, location, {}});
 }
 
 WINSVC_INLINE void table::name_routes(std::size_t first, std::size_t last, std::string name) {
-  const route_entry& one = entries_[first];
-  if (name.empty()) throw setup_error(one.text() + ": its name is empty");
-  if (!one.metadata.name.empty()) {
-    throw setup_error(one.text() + ": it is named '" + one.metadata.name + "' already, and now '" + name + "'");
+  const route_entry& route = entries_[first];
+  if (name.empty()) throw setup_error(route.text() + ": the name is empty");
+  if (!route.metadata.name.empty()) {
+    throw setup_error(route.text() + ": the route already has the name '" + route.metadata.name +
+                      "'; remove it or the name '" + name + "'");
   }
-  const auto [at, fresh] = names_.emplace(name, first);
-  if (!fresh) {
-    throw setup_error(one.text() + " and " + entries_[at->second].text() + " are both named '" + name +
-                      "'; a name is one route's, so that url_for knows which");
+  const auto [position, added] = names_.emplace(name, first);
+  if (!added) {
+    throw setup_error(route.text() + " and " + entries_[position->second].text() + " are both named '" + name +
+                      "'; a name must be unique, because url_for finds a route by its name");
   }
   for (std::size_t i = first; i < last; ++i) entries_[i].metadata.name = name;
 }
@@ -197,89 +209,90 @@ WINSVC_INLINE const route_entry* table::find_by_name(std::string_view name) cons
 }
 
 WINSVC_INLINE std::vector<std::string_view> table::names() const {
-  std::vector<std::string_view> items;
-  for (const auto& [name, index] : names_) items.push_back(name);
-  return items;
+  std::vector<std::string_view> result;
+  for (const auto& [name, index] : names_) result.push_back(name);
+  return result;
 }
 
 WINSVC_INLINE std::size_t table::child(std::size_t parent, const segment& segment) {
-  const std::size_t fresh = nodes_.size();
+  const std::size_t added = nodes_.size();
   if (segment.kind == segment::segment_kind::parameter) {
     if (nodes_[parent].parameter != none) return nodes_[parent].parameter;
-    nodes_[parent].parameter = fresh;
+    nodes_[parent].parameter = added;
   } else {
     auto& literals = nodes_[parent].literals;
-    const auto position = std::lower_bound(literals.begin(), literals.end(), segment.text,
-                                     [](const auto& have, const std::string& want) { return have.first < want; });
+    const auto precedes = [](const auto& entry, const std::string& text) { return entry.first < text; };
+    const auto position = std::lower_bound(literals.begin(), literals.end(), segment.text, precedes);
     if (position != literals.end() && position->first == segment.text) return position->second;
-    literals.emplace(position, segment.text, fresh);
+    literals.emplace(position, segment.text, added);
   }
   nodes_.emplace_back();
-  return fresh;
+  return added;
 }
 
 WINSVC_INLINE std::size_t table::literal(const node& parent, std::string_view raw) const {
-  std::string decoded;  // escapes are rare: without one, the request's own bytes are compared
+  std::string decoded;  // only if there are escapes, which are rare; else the bytes of the request are compared
   if (raw.find('%') != std::string_view::npos) {
     if (!decode_segment(raw, decoded)) return none;
     raw = decoded;
   }
   const auto& literals = parent.literals;
-  const auto position = std::lower_bound(literals.begin(), literals.end(), raw,
-                                   [](const auto& have, std::string_view want) { return have.first < want; });
+  const auto precedes = [](const auto& entry, std::string_view text) { return entry.first < text; };
+  const auto position = std::lower_bound(literals.begin(), literals.end(), raw, precedes);
   return position != literals.end() && position->first == raw ? position->second : none;
 }
 
-WINSVC_INLINE std::size_t table::route_leaf::route_for(method verb) const noexcept {
-  const auto own = by_method[static_cast<std::size_t>(verb)];
-  if (own != none) return own;
+WINSVC_INLINE std::size_t table::route_leaf::route_for(method method_id) const noexcept {
+  const auto exact = by_method[static_cast<std::size_t>(method_id)];
+  if (exact != none) return exact;
   const auto get = by_method[static_cast<std::size_t>(method::get)];
-  if (verb == method::head && get != none) return get;
+  if (method_id == method::head && get != none) return get;
   return by_method[static_cast<std::size_t>(method::any)];
 }
 
-WINSVC_INLINE bool table::accept_leaf(const route_leaf& end, match_search& s) noexcept {
-  s.allowed.add(end.methods);
-  if (s.verb) s.found = end.route_for(*s.verb);
+WINSVC_INLINE bool table::accept_leaf(const route_leaf& leaf, match_search& s) noexcept {
+  s.allowed.add(leaf.methods);
+  if (s.method_id) s.found = leaf.route_for(*s.method_id);
   if (s.found != none) return true;
-  for (const auto other : end.by_method) s.path_matched = (std::min)(s.path_matched, other);
+  for (const auto other : leaf.by_method) s.path_matched = (std::min)(s.path_matched, other);
   return false;
 }
 
-/// One segment further, to the node `to`: the path ends there, or is walked on behind its slash.
-WINSVC_INLINE bool table::match_next(std::size_t to, std::string_view rest, std::size_t slash, match_search& s) const {
-  if (slash == std::string_view::npos) return accept_leaf(nodes_[to].exact, s);
-  return match_segment(nodes_[to], rest.substr(slash + 1), s);
+/// Continues the search at the child `index`: the path ends there, or the next segment follows the slash.
+WINSVC_INLINE bool table::match_next(std::size_t index, std::string_view path, std::size_t slash,
+                                     match_search& s) const {
+  if (slash == std::string_view::npos) return accept_leaf(nodes_[index].exact, s);
+  return match_segment(nodes_[index], path.substr(slash + 1), s);
 }
 
-/// `tail` is the raw path behind the slash that led to `from`. True when a route was found. Every node is reached by
-/// one way only, so that backtracking visits none twice; the recursion is as deep as the deepest pattern, not as the
+/// Searches below the node `from`. `path` is the remaining raw path. Returns true if a route was found. A node has one
+/// parent, so backtracking visits no node twice. The depth of the recursion is that of the deepest pattern, not of the
 /// path.
-WINSVC_INLINE bool table::match_segment(const node& from, std::string_view rest, match_search& s) const {
-  const auto slash = rest.find('/');
-  const std::string_view raw = rest.substr(0, slash);
+WINSVC_INLINE bool table::match_segment(const node& from, std::string_view path, match_search& s) const {
+  const auto slash = path.find('/');
+  const std::string_view raw = path.substr(0, slash);
 
-  const std::size_t same = literal(from, raw);
-  if (same != none && match_next(same, rest, slash, s)) return true;
+  const std::size_t same_text = literal(from, raw);
+  if (same_text != none && match_next(same_text, path, slash, s)) return true;
 
   if (from.parameter != none && !raw.empty()) {
     s.values.push_back(raw);
-    if (match_next(from.parameter, rest, slash, s)) return true;
+    if (match_next(from.parameter, path, slash, s)) return true;
     s.values.pop_back();
   }
 
   if (from.tail.methods.empty()) return false;
-  if (rest.find("%2F") != std::string_view::npos || rest.find("%2f") != std::string_view::npos) {
+  if (path.find("%2F") != std::string_view::npos || path.find("%2f") != std::string_view::npos) {
     s.slash_in_tail = true;
     return false;
   }
-  s.values.push_back(rest);
+  s.values.push_back(path);
   if (accept_leaf(from.tail, s)) return true;
   s.values.pop_back();
   return false;
 }
 
-WINSVC_INLINE match_result table::match(method verb, std::string_view raw_path) const {
+WINSVC_INLINE match_result table::match(method method_id, std::string_view raw_path) const {
   match_result result;
   if (!path_is_valid(raw_path)) {
     result.outcome = match_outcome::bad_path;
@@ -287,13 +300,13 @@ WINSVC_INLINE match_result table::match(method verb, std::string_view raw_path) 
   }
 
   match_search s;
-  s.verb = verb;
+  s.method_id = method_id;
   if (match_segment(nodes_[0], raw_path.substr(1), s)) {
     result.outcome = match_outcome::matched;
     result.route_id = entries_[s.found].id;
     result.values.reserve(s.values.size());
     for (const auto raw : s.values) {
-      // A tail is decoded in one go: it holds no encoded slash, so its slashes are the real ones. Valid, as checked.
+      // A tail has no encoded slash, so it is decoded as a whole. The path was checked above: this cannot fail.
       static_cast<void>(decode_segment(raw, result.values.emplace_back()));
     }
   } else if (!s.allowed.empty()) {

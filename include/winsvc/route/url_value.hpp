@@ -1,4 +1,4 @@
-// A value for a URL, and a URL with a query made of such values.
+// url_value, with_query: a value for a URL, and a URL with such values in its query.
 //
 //   with_query("/users", {{"page", 2}, {"q", "a&b"}})             // "/users?page=2&q=a%26b"
 #pragma once
@@ -17,7 +17,8 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// A value for a URL: text, an integer, a floating point number (the shortest text that reads back), a bool.
+/// A value for a URL: a text, an integer, a floating-point number (the shortest text that parses to the same number),
+/// or a bool.
 class url_value {
  public:
   url_value(std::string value) : text_(std::move(value)) {}
@@ -25,7 +26,7 @@ class url_value {
   url_value(const char* value) : text_(value) {}
   template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
   url_value(T value) {
-    static_assert(!std::is_same_v<T, char>, "winsvc: a char in a URL is a number or a letter? give an int or a string");
+    static_assert(!std::is_same_v<T, char>, "winsvc: a char in a URL is ambiguous: pass an int or a string");
     if constexpr (std::is_same_v<T, bool>) {
       text_ = value ? "true" : "false";
     } else {
@@ -39,7 +40,7 @@ class url_value {
   std::string text_;
 };
 
-/// A URL with values behind its '?', percent-encoded; where it has some already, behind those.
+/// Adds percent-encoded values to the query of a URL, after the values that it already has and before the fragment.
 [[nodiscard]] std::string with_query(std::string url,
                                      std::initializer_list<std::pair<std::string_view, url_value>> values);
 
@@ -54,8 +55,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// A piece of the query: only what is neither reserved nor a blank stays as it is (RFC 3986 section 2.3), so that '+',
-/// '&' and '=' mean themselves wherever it is read.
+/// Encodes a name or a value of a query: all but the unreserved characters (RFC 3986 section 2.3), so that '+', '&' and
+/// '=' are decoded as themselves.
 WINSVC_INLINE std::string percent_encode_value(std::string_view value) {
   std::string out;
   for (const char c : percent_encode_segment(value)) {

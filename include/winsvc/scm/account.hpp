@@ -1,9 +1,10 @@
-// The account a service runs as: how it is spelled, what Windows calls it, and what it gives up.
+// Account of a service: the accepted spellings, the Windows name, and the password and rights that it needs.
 //
-//   parse_account("virtual", "hello")->name      // NT SERVICE\hello, the default: an account of its own, no password
+//   parse_account("virtual", "hello")->name      // NT SERVICE\hello, the default: a virtual account, no password
 //   parse_account("system", "hello")->name       // LocalSystem
-//   parse_account("CORP\\anna", "hello")->name   // a person's: needs a password and the right to log on as a service
+//   parse_account("CORP\\anna", "hello")->name   // a user: needs a password and the right to log on as a service
 //
+// It does not check that the account exists; Windows does that at install.
 // Source: "Service User Accounts" and lpServiceStartName, lpPassword of CreateServiceW in the Win32 documentation.
 #pragma once
 
@@ -20,32 +21,37 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
+/// `managed`: a managed service account, `DOMAIN\name$`. `user`: an account with a password.
 enum class account_kind { virtual_account, local_system, local_service, network_service, managed, user };
 
+/// The account that a service runs as.
 struct account {
   account_kind kind = account_kind::virtual_account;
   std::string name;  ///< lpServiceStartName
 
-  /// Has it a password of its own that must be asked for?
+  /// True if the account has a password that install must read from a prompt or from standard input.
   [[nodiscard]] bool needs_password() const noexcept { return kind == account_kind::user; }
-  /// lpPassword where none is asked for: NULL for virtual and managed accounts, "" for the built-in ones.
+  /// Returns lpPassword for an account without `needs_password()`: nullopt (NULL) for virtual and managed accounts, ""
+  /// for built-in accounts.
   [[nodiscard]] std::optional<std::string> fixed_password() const {
-    const bool null = kind == account_kind::virtual_account || kind == account_kind::managed;
-    return null ? std::nullopt : std::optional(std::string());
+    const bool is_null = kind == account_kind::virtual_account || kind == account_kind::managed;
+    return is_null ? std::nullopt : std::optional(std::string());
   }
-  /// Must it be given SeServiceLogonRight? Built-in and virtual accounts have it.
+  /// True if install must grant SeServiceLogonRight. Built-in and virtual accounts have it.
   [[nodiscard]] bool needs_logon_right() const noexcept {
     return kind == account_kind::user || kind == account_kind::managed;
   }
-  /// What is lost against an account of the service's own; empty for that one.
+  /// Returns the disadvantage of this account compared with a virtual account; empty if there is no disadvantage.
   [[nodiscard]] std::string_view losing_rights_warning() const noexcept;
 };
 
-/// `virtual`, `system`, `local-service`, `network-service`, their Windows names, `DOMAIN\name$` (a managed account),
-/// `DOMAIN\name`, `name@domain`, `name` (of this machine). Another service's virtual account is refused.
-[[nodiscard]] result<account> parse_account(std::string_view s, std::string_view service_name);
+/// Parses `virtual`, `system`, `local-service`, `network-service`, their Windows names, `DOMAIN\name$` (a managed
+/// account), `DOMAIN\name`, `name@domain` and `name` (of this machine). Fails with 1057 for any other text and for the
+/// virtual account of another service.
+[[nodiscard]] result<account> parse_account(std::string_view text, std::string_view service_name);
 
-/// The name as LookupAccountNameW knows it: `.\` is a word of the SCM alone, and a bare name is this machine's first.
+/// Returns the name in the form that LookupAccountNameW accepts: without `.\`, which only the SCM understands. It looks
+/// up a name without a domain on this machine first.
 [[nodiscard]] std::string lookup_name(std::string_view name);
 
 }  // namespace model
@@ -68,18 +74,18 @@ WINSVC_INLINE std::string_view account::losing_rights_warning() const noexcept {
   switch (kind) {
     case account_kind::virtual_account: return {};
     case account_kind::local_system:
-      return "LocalSystem may do anything on this machine: whoever takes over the service takes over the machine";
+      return "LocalSystem can do anything on this machine; an attacker who controls the service controls the machine";
     case account_kind::local_service:
     case account_kind::network_service:
-      return "this account is shared with other services, which can read and stop what this one does";
+      return "other services use this account too; they can read the data of this service and stop it";
     case account_kind::managed: return {};
     case account_kind::user:
-      return "a person's account has a password, and when that is changed it has to be given here anew";
+      return "a user account has a password; if it changes, set the new one with update --username ACCOUNT";
   }
   return {};
 }
 
-WINSVC_INLINE result<account> parse_account(std::string_view s, std::string_view service_name) {
+WINSVC_INLINE result<account> parse_account(std::string_view text, std::string_view service_name) {
   struct known_account {
     std::string_view word;
     account_kind kind;
@@ -100,28 +106,31 @@ WINSVC_INLINE result<account> parse_account(std::string_view s, std::string_view
       {"NT AUTHORITY\\NETWORK SERVICE", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
   };
   const auto refuse = [&](std::string message, std::string hint) {
-    return failure{error{1057, "use the account", std::string(s), std::move(message), std::move(hint)}};
+    return failure{error{1057, "use the account", std::string(text), std::move(message), std::move(hint)}};
   };
-  s = strings::trim(s);
-  if (s.empty()) return refuse("it is empty", "give virtual, system, local-service, network-service or DOMAIN\\name");
-  const std::string own = "NT SERVICE\\" + std::string(service_name);
-  if (strings::equal_nocase(s, "virtual") || strings::equal_nocase(s, own)) {
-    return account{account_kind::virtual_account, own};
+  text = strings::trim(text);
+  if (text.empty())
+    return refuse("it is empty", "write virtual, system, local-service, network-service or DOMAIN\\name");
+  const std::string virtual_name = "NT SERVICE\\" + std::string(service_name);
+  if (strings::equal_nocase(text, "virtual") || strings::equal_nocase(text, virtual_name)) {
+    return account{account_kind::virtual_account, virtual_name};
   }
-  for (const auto& k : table) {
-    if (strings::equal_nocase(s, k.word)) return account{k.kind, std::string(k.name)};
+  for (const auto& known : table) {
+    if (strings::equal_nocase(text, known.word)) return account{known.kind, std::string(known.name)};
   }
-  if (strings::starts_with_nocase(s, "NT SERVICE\\")) {
-    return refuse("it is the virtual account of another service", "'virtual' is this one's own: " + own);
+  if (strings::starts_with_nocase(text, "NT SERVICE\\")) {
+    return refuse("it is the virtual account of another service",
+                  "write 'virtual' for the account of this service: " + virtual_name);
   }
-  const auto slash = s.find('\\');
-  if (slash == 0 || slash + 1 == s.size() || (slash != s.npos && s.find('\\', slash + 1) != s.npos)) {
-    return refuse("it is no account name", "write DOMAIN\\name, .\\name for this machine, or name@domain");
+  const auto slash = text.find('\\');
+  if (slash == 0 || slash + 1 == text.size() || (slash != text.npos && text.find('\\', slash + 1) != text.npos)) {
+    return refuse("it is not an account name", "write DOMAIN\\name, .\\name for this machine, or name@domain");
   }
-  const account_kind kind = s.back() == '$' ? account_kind::managed : account_kind::user;
-  if (slash != s.npos || s.find('@') != s.npos) return account{kind, std::string(s)};
-  if (kind == account_kind::managed) return refuse("a managed account has a domain", "write DOMAIN\\" + std::string(s));
-  return account{kind, ".\\" + std::string(s)};
+  const account_kind kind = text.back() == '$' ? account_kind::managed : account_kind::user;
+  if (slash != text.npos || text.find('@') != text.npos) return account{kind, std::string(text)};
+  if (kind == account_kind::managed)
+    return refuse("a managed account needs a domain", "write DOMAIN\\" + std::string(text));
+  return account{kind, ".\\" + std::string(text)};
 }
 
 }  // namespace model

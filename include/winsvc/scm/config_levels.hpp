@@ -1,8 +1,10 @@
-// What ChangeServiceConfig2W sets, level by level. A level's number is its place in `config_level`, counted from 1.
+// Configuration levels of ChangeServiceConfig2W, one type for each level. The number of a level is its position in
+// `config_level`, counted from 1.
 //
 //   change_level(service, model::failure_flag{true});     // SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, 4
 //
-// Systems differ in the levels they know: a refusal with 120, 124 or 1733 is a warning, not a failure.
+// Systems support different levels: the errors 120, 124 and 1733 cause a warning, not a failure.
+// Source: ChangeServiceConfig2W in the Win32 documentation.
 #pragma once
 
 #include <chrono>
@@ -23,25 +25,25 @@ namespace model {
 struct description_text {
   std::string text;
 };
-/// An automatic start some two minutes after the others.
+/// Automatic start about two minutes after the other services.
 struct delayed_start {
   bool on = false;
 };
-/// Is a STOPPED with an exit code a failure too? Without it recovery acts on crashes alone.
+/// If on, STOPPED with an exit code other than 0 is also a failure. If off, recovery acts only on crashes.
 struct failure_flag {
   bool on = false;
 };
-/// SERVICE_SID_TYPE_*: with `unrestricted` the process's token holds the SID of `NT SERVICE\<name>`, whatever account
-/// it runs as, so that files can be opened to this service and to no other.
+/// SERVICE_SID_TYPE_*. With `unrestricted`, the token of the process contains the SID of `NT SERVICE\<name>`, with any
+/// account, so that a file can grant access to this service alone.
 struct sid_type {
   std::uint32_t value = 0;
   static constexpr std::uint32_t none = 0, unrestricted = 1, restricted = 3;
 };
-/// The privileges that stay in the process's token; the SCM takes the others out. Empty: all that the account has.
+/// Privileges that stay in the token of the process; the SCM removes the others. Empty: all privileges of the account.
 struct required_privileges {
   std::vector<std::string> names;
 };
-/// How long the SCM waits for the service before the machine shuts down.
+/// Time that the SCM waits for the service before Windows shuts down.
 struct preshutdown_timeout {
   std::chrono::milliseconds limit{0};
 };
@@ -57,9 +59,10 @@ using config_level = std::variant<description_text,      // 1 SERVICE_CONFIG_DES
 namespace config_level_id {
 inline constexpr std::uint32_t description = 1, failure_actions = 2, delayed_start = 3, failure_flag = 4, sid_type = 5,
                                required_privileges = 6, preshutdown = 7;
-}
+}  // namespace config_level_id
+/// Returns the number of a level, 1 to 7.
 [[nodiscard]] std::uint32_t number(const config_level& l) noexcept;
-/// As an install plan shows it.
+/// Returns the value of a level as an install plan shows it.
 [[nodiscard]] std::string format_config_level(const config_level& l);
 
 }  // namespace model
@@ -79,25 +82,25 @@ WINSVC_INLINE std::uint32_t number(const config_level& l) noexcept {
 }
 
 WINSVC_INLINE std::string format_config_level(const config_level& l) {
-  struct writer {
-    std::string operator()(const description_text& v) const { return v.text; }
-    std::string operator()(const recovery_plan& v) const {
-      return recovery_text(v.actions) + ", reset " + exact_duration(v.reset);
+  struct formatter {
+    std::string operator()(const description_text& level) const { return level.text; }
+    std::string operator()(const recovery_plan& level) const {
+      return recovery_text(level.actions) + ", reset " + exact_duration(level.reset);
     }
-    std::string operator()(const delayed_start& v) const { return v.on ? "yes" : "no"; }
-    std::string operator()(const failure_flag& v) const { return v.on ? "yes" : "no"; }
-    std::string operator()(const sid_type& v) const {
-      return v.value == sid_type::none           ? "none"
-             : v.value == sid_type::unrestricted ? "unrestricted"
-             : v.value == sid_type::restricted   ? "restricted"
-                                                 : std::to_string(v.value);
+    std::string operator()(const delayed_start& level) const { return level.on ? "yes" : "no"; }
+    std::string operator()(const failure_flag& level) const { return level.on ? "yes" : "no"; }
+    std::string operator()(const sid_type& level) const {
+      return level.value == sid_type::none           ? "none"
+             : level.value == sid_type::unrestricted ? "unrestricted"
+             : level.value == sid_type::restricted   ? "restricted"
+                                                     : std::to_string(level.value);
     }
-    std::string operator()(const required_privileges& v) const {
-      return v.names.empty() ? "all that the account has" : strings::join(v.names, ", ");
+    std::string operator()(const required_privileges& level) const {
+      return level.names.empty() ? "all privileges of the account" : strings::join(level.names, ", ");
     }
-    std::string operator()(const preshutdown_timeout& v) const { return exact_duration(v.limit); }
+    std::string operator()(const preshutdown_timeout& level) const { return exact_duration(level.limit); }
   };
-  return std::visit(writer{}, l);
+  return std::visit(formatter{}, l);
 }
 
 }  // namespace model

@@ -1,12 +1,14 @@
-// The life of a service as a pure state machine: a table of legal moves, and for each move the status to publish.
+// Lifecycle of a service: a state machine with a table of legal transitions. Each transition returns the status to
+// report.
 //
-//   lifecycle life({});
-//   publish(*life.apply(step::start, 30s));     // START_PENDING, checkpoint 1
-//   publish(*life.apply(step::ready));          // RUNNING
-//   life.apply(step::ready);                    // nullopt: not legal from here, publish nothing
+//   lifecycle machine({});
+//   report(*machine.apply(lifecycle_event::start, 30s));     // START_PENDING, checkpoint 1
+//   report(*machine.apply(lifecycle_event::ready));          // RUNNING
+//   machine.apply(lifecycle_event::ready);                   // nullopt: not legal in RUNNING, report nothing
 //
-// It holds no thread, no clock and no handle: the host publishes what it is given, under one lock, in the order given.
-// STOPPED is given once, and nothing after it, because the process may be ended the moment the SCM hears it.
+// It has no thread, no clock and no handle, and is not thread-safe: the host calls it under one lock and reports each
+// status in this order. STOPPED is returned once, and no status after it, because Windows may terminate the process as
+// soon as the SCM has received STOPPED.
 #pragma once
 
 #include <chrono>
@@ -19,10 +21,11 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// What happened, or is asked for. `hook_failed`: a pause or continue hook threw, and things are as they were before.
+/// Event that causes a transition. `hook_failed`: a pause or continue hook threw, and the service returns to the state
+/// before the control.
 enum class lifecycle_event { start, progress, ready, pause, paused, resume, resumed, hook_failed, stop, finished };
 
-/// One legal move. `progress` stays in its state and raises the checkpoint.
+/// One legal transition. `progress` keeps the state and increments the checkpoint.
 struct transition {
   state from;
   lifecycle_event event;
@@ -51,6 +54,7 @@ inline constexpr transition transitions[] = {
     {state::stop_pending, lifecycle_event::finished, state::stopped},
 };
 
+/// Current state and status of a service.
 class lifecycle {
  public:
   explicit lifecycle(handled_controls hooks) noexcept : hooks_(hooks) {}
@@ -58,13 +62,13 @@ class lifecycle {
   [[nodiscard]] const service_status& status() const noexcept { return status_; }
   [[nodiscard]] bool is_stopped() const noexcept { return status_.current == state::stopped; }
 
-  /// Which controls are hooked; known only when the app has been described, which is after START_PENDING.
-  void hooks(handled_controls h) noexcept { hooks_ = h; }
+  /// Sets the controls that have hooks. They are known only after the app has run, which is during START_PENDING.
+  void hooks(handled_controls controls) noexcept { hooks_ = controls; }
 
-  /// Makes the move and returns what to publish, or nothing where the table has no such move.
-  /// `wait_hint`: how long until the next report at the latest; for pending states only.
-  /// `exit`: for step::finished only.
-  std::optional<service_status> apply(lifecycle_event what, std::chrono::milliseconds wait_hint = {},
+  /// Makes the transition and returns the status to report, or nullopt if the table has no such transition.
+  /// `wait_hint`: maximum time until the next report; used only in pending states.
+  /// `exit`: used only for lifecycle_event::finished.
+  std::optional<service_status> apply(lifecycle_event event, std::chrono::milliseconds wait_hint = {},
                                       exit_status exit = {}) noexcept;
 
  private:
@@ -84,21 +88,21 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE std::optional<service_status> lifecycle::apply(lifecycle_event what, std::chrono::milliseconds wait_hint,
-                                                      exit_status exit) noexcept {
-  for (const auto& m : transitions) {
-    if (m.from != status_.current || m.event != what) continue;
+WINSVC_INLINE std::optional<service_status> lifecycle::apply(lifecycle_event event, std::chrono::milliseconds wait_hint,
+                                                              exit_status exit) noexcept {
+  for (const auto& row : transitions) {
+    if (row.from != status_.current || row.event != event) continue;
 
     service_status next;
-    next.current = m.to;
-    next.accepted = accepted_controls(m.to, hooks_);
-    if (is_pending(m.to)) {
-      next.checkpoint = m.from == m.to ? status_.checkpoint + 1 : 1;
-      // A progress without a hint of its own keeps the last one; a pending state without any hint would let the SCM
-      // give up after its own 2 s.
-      next.wait_hint = wait_hint.count() > 0 || m.from != m.to ? wait_hint : status_.wait_hint;
+    next.current = row.to;
+    next.accepted = accepted_controls(row.to, hooks_);
+    if (is_pending(row.to)) {
+      next.checkpoint = row.from == row.to ? status_.checkpoint + 1 : 1;
+      // `progress` without a wait hint keeps the previous hint. Without a hint in a pending state, the SCM would wait
+      // for only 2 s.
+      next.wait_hint = wait_hint.count() > 0 || row.from != row.to ? wait_hint : status_.wait_hint;
     }
-    if (m.to == state::stopped) next.exit = exit;
+    if (row.to == state::stopped) next.exit = exit;
     status_ = next;
     return next;
   }

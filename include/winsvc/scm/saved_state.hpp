@@ -1,10 +1,10 @@
-// What the running service leaves for `status` to find: `state.json` in its data folder, a flat JSON object of texts
-// and numbers.
+// Saved state of a service: the file `state.json` in the data folder, a flat JSON object. A running service writes it,
+// and `status`, `why` and `doctor` read it.
 //
 //   {"pid":1234,"url":"http://127.0.0.1:5001","since":"2026-01-31T08:05:09.250Z","failure":""}
 //
-// It is a hint, not a truth: the SCM says whether the service runs, and the pid must be the SCM's for the rest to
-// count.
+// The file may be out of date: only the SCM knows whether the service is running, and the other members are valid only
+// if the pid is the one that the SCM reports.
 #pragma once
 
 #include <cstdint>
@@ -21,23 +21,27 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
+/// Content of the file.
 struct saved_state {
   std::uint32_t pid = 0;
-  std::string url;      ///< with the real port; empty before it listens and after it stopped
-  std::string since;    ///< when it began to listen, RFC 3339
-  std::string failure;  ///< the sentence of the last failure; empty after a clean stop
-  std::uint32_t start_ms = 0;  ///< from the start of the process to RUNNING; 0: it did not get there
-  std::string written_at = {};       ///< of the failure, RFC 3339
-  std::string previous_failure = {};    ///< the last failure of a run before, with its time; empty: none is known
+  std::string url;                    ///< with the actual port; empty before the service listens and after it stopped
+  std::string since;                  ///< time when it began to listen, RFC 3339
+  std::string failure;                ///< message of the last failure; empty after a clean stop
+  std::uint32_t start_ms = 0;         ///< ms from the start of the process to RUNNING; 0: RUNNING was not reached
+  std::string written_at = {};        ///< time of the failure, RFC 3339
+  std::string previous_failure = {};  ///< last failure of an earlier run, with its time; empty: no failure is known
 };
 
-[[nodiscard]] std::string format_saved_state(const saved_state& s);
+/// Returns the content as JSON on one line, with a line end.
+[[nodiscard]] std::string format_saved_state(const saved_state& state);
 
-/// Reads what `format_saved_state` wrote, in any order, unknown names ignored. Nothing for anything else: a torn file is no file.
-[[nodiscard]] std::optional<saved_state> parse_saved_state(std::string_view s);
+/// Parses the text of `format_saved_state`, with the members in any order; ignores unknown members. Returns nullopt for
+/// any other text, such as a truncated file.
+[[nodiscard]] std::optional<saved_state> parse_saved_state(std::string_view text);
 
-/// What a run should know of those before it, from what the last of them left: how that failed or, where it ended well,
-/// what it knew itself. One that still has an address has been killed, or the machine was.
+/// Returns the last failure of the earlier runs, for a run that finds `saved` at its start: the failure of the previous
+/// run, or the one that the previous run had found. If the previous run left its address, it was terminated, or the
+/// machine lost power.
 [[nodiscard]] std::string last_failure(const saved_state& saved);
 
 }  // namespace model
@@ -52,23 +56,26 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE std::string format_saved_state(const saved_state& s) {
+WINSVC_INLINE std::string format_saved_state(const saved_state& state) {
   strings::json_object_writer o;
-  o.put("pid", std::to_string(s.pid)).put_text("url", s.url).put_text("since", s.since).put_text("failure", s.failure);
-  if (s.start_ms != 0) o.put("start_ms", std::to_string(s.start_ms));
-  o.put_text_if_set("when", s.written_at).put_text_if_set("earlier", s.previous_failure);
+  o.put("pid", std::to_string(state.pid)).put_text("url", state.url).put_text("since", state.since);
+  o.put_text("failure", state.failure);
+  if (state.start_ms != 0) o.put("start_ms", std::to_string(state.start_ms));
+  o.put_text_if_set("when", state.written_at).put_text_if_set("earlier", state.previous_failure);
   return o.text() + '\n';
 }
 
 WINSVC_INLINE std::string last_failure(const saved_state& saved) {
   if (!saved.failure.empty()) return saved.written_at + (saved.written_at.empty() ? "" : " ") + saved.failure;
-  if (!saved.url.empty())
-    return "the run that began at " + saved.since + " (pid " + std::to_string(saved.pid) + ") ended without a word";
+  if (!saved.url.empty()) {
+    const std::string pid = std::to_string(saved.pid);
+    return "the run that began at " + saved.since + " (pid " + pid + ") ended without an exit code";
+  }
   return saved.previous_failure;
 }
 
-WINSVC_INLINE std::optional<saved_state> parse_saved_state(std::string_view s) {
-  const auto members = parse_flat_object(s);
+WINSVC_INLINE std::optional<saved_state> parse_saved_state(std::string_view text) {
+  const auto members = parse_flat_object(text);
   if (!members) return std::nullopt;
   saved_state out;
   for (const auto& [name, value] : *members) {

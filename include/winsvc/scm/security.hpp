@@ -1,8 +1,8 @@
-// Who may do what, as text: security descriptors in SDDL, changed without Windows, so that install is tested entry by
-// entry.
+// Security descriptors in SDDL: adds and removes entries (ACEs) of a DACL as text, without calls to Windows, so that
+// tests can check each entry.
 //
-//   add_ace("D:(A;;FA;;;SY)", "(A;OICI;0x1200a9;;;S-1-5-80-1)")   // the entry is put into the DACL, once
-//   remove_aces_of(sddl, "S-1-5-80-1")                              // every entry of that SID is taken out
+//   add_ace("D:(A;;FA;;;SY)", "(A;OICI;0x1200a9;;;S-1-5-80-1)")   // "D:(A;;FA;;;SY)(A;OICI;0x1200a9;;;S-1-5-80-1)"
+//   remove_aces_of(sddl, "S-1-5-80-1")                            // removes each entry of this SID
 //
 // Source: "Security Descriptor String Format" and "ACE Strings" in the Win32 documentation.
 #pragma once
@@ -19,37 +19,41 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// A SID as Windows writes it into SDDL: the well-known ones have two letters. (An entry that is spelled otherwise than
-/// Windows reads it back would be added at every install anew.)
+/// Returns the SID in the form that Windows writes to SDDL: two letters for a well-known SID. With another spelling, an
+/// entry would not be found when the SDDL is read again, and each install would add it again.
 [[nodiscard]] std::string trustee(std::string_view sid);
 
-/// Read and execute, for the folder and what is in it: what a service needs of its executable's folder.
+/// Returns the entry for the program folder: read and execute, for the folder and its content.
 [[nodiscard]] std::string read_ace(std::string_view sid);
-/// Modify: what it needs of its data folder.
+/// Returns the entry for the data folder: modify, for the folder and its content.
 [[nodiscard]] std::string modify_ace(std::string_view sid);
-/// The right to look at the service, start, stop, pause and continue it and send it its own controls; not to change it.
+/// Returns the entry for a service: the rights to query, start, stop, pause and continue it and to send custom
+/// controls, but not to change it.
 [[nodiscard]] std::string control_ace(std::string_view sid);
-/// The data folder: the system and administrators all, the service modify, users read what lies in it directly (the
-/// state that `status` shows) and none of its folders (the log). Protected: nothing is inherited, because everyone may
-/// create files in ProgramData. Owned by administrators: whoever owns a folder may open it again.
+/// Returns the security descriptor of the data folder. The system and administrators have full access, the service SID
+/// may modify. Users may read the files directly in the folder (the state that `status` shows), but not in subfolders
+/// (the log). The DACL is protected, because everyone may create files in ProgramData and that right would be
+/// inherited. Administrators own the folder, because the owner of a folder can change its rights.
 [[nodiscard]] std::string data_folder_security(std::string_view service_sid);
-/// The same for a folder that is there already with `sddl`: what an administrator made of one that is closed stays.
+/// Returns the same for an existing folder with `sddl`. If the folder is restricted, its entries are kept and the entry
+/// of the service SID is added.
 [[nodiscard]] std::string data_folder_security(std::string_view sddl, std::string_view service_sid);
-/// Is it owned by administrators or the system, and inherits nothing? Anybody may have made a folder of our name before
-/// we came.
+/// True if administrators or the system own the folder and its DACL is protected from inheritance. Any local user may
+/// have created a folder with this name before the install.
 [[nodiscard]] bool is_restricted(std::string_view sddl) noexcept;
-/// `sddl` from its DACL on: to give a folder back its rights and leave its owner alone.
+/// Returns `sddl` from its DACL on, to restore the rights of a folder without a change of its owner.
 [[nodiscard]] std::string without_owner(std::string_view sddl);
 
+/// True if the DACL contains the entry.
 [[nodiscard]] bool has_ace(std::string_view sddl, std::string_view entry) noexcept;
-/// `sddl` with this entry in its DACL, before what is inherited; unchanged when it has it, and where no DACL means that
-/// everyone may do everything (NO_ACCESS_CONTROL). A missing DACL is begun.
+/// Returns `sddl` with this entry in its DACL, before the inherited entries. A missing DACL is added. The result is
+/// equal to `sddl` if the DACL has the entry, or if it grants all rights to everyone (NO_ACCESS_CONTROL).
 [[nodiscard]] std::string add_ace(std::string_view sddl, std::string_view entry);
-/// `sddl` without any entry of this SID in its DACL.
+/// Returns `sddl` without the entries of this SID in its DACL.
 [[nodiscard]] std::string remove_aces_of(std::string_view sddl, std::string_view sid);
 
-/// Why a service's right to its executable's folder is not written there; empty where it is. Entries are handed down to
-/// all that is in a folder, so they belong to one that is the program's own.
+/// Returns the reason why install does not add an entry to this folder; empty if the folder belongs to the program
+/// alone. All files in a folder inherit its entries, so a shared folder must not be changed.
 [[nodiscard]] std::string_view shared_folder_reason(std::string_view path) noexcept;
 
 }  // namespace model
@@ -85,39 +89,39 @@ WINSVC_INLINE std::string trustee(std::string_view sid) {
       {"S-1-5-18", "SY"},      {"S-1-5-19", "LS"},      {"S-1-5-20", "NS"},      {"S-1-5-32-544", "BA"},
       {"S-1-5-32-545", "BU"},  {"S-1-5-32-546", "BG"},  {"S-1-5-32-547", "PU"},
   };
-  for (const auto& k : table) {
-    if (strings::equal_nocase(k.sid, sid)) return std::string(k.letters);
+  for (const auto& known : table) {
+    if (strings::equal_nocase(known.sid, sid)) return std::string(known.letters);
   }
   return std::string(sid);
 }
 
-/// Where the entries of the DACL begin and end in `sddl`; {npos, npos} without a DACL.
+/// Begin and end of the DACL in `sddl`, without `D:`; {npos, npos} without a DACL.
 struct dacl_extent {
   std::size_t begin = std::string_view::npos, end = std::string_view::npos;
 };
 WINSVC_INLINE dacl_extent find_dacl(std::string_view sddl) noexcept {
-  // A part begins with its letter and a colon outside of parentheses: O: G: D: S:
+  // A part begins with its letter and a colon, outside of parentheses: O: G: D: S:
   int depth = 0;
-  dacl_extent found;
+  dacl_extent extent;
   for (std::size_t i = 0; i < sddl.size(); ++i) {
     if (sddl[i] == '(') ++depth;
     if (sddl[i] == ')') --depth;
     if (depth != 0 || i + 1 >= sddl.size() || sddl[i + 1] != ':') continue;
-    if (found.begin != sddl.npos) {
-      found.end = i;
-      return found;
+    if (extent.begin != sddl.npos) {
+      extent.end = i;
+      return extent;
     }
-    if (sddl[i] == 'D') found.begin = i + 2;
+    if (sddl[i] == 'D') extent.begin = i + 2;
   }
-  if (found.begin != sddl.npos) found.end = sddl.size();
-  return found;
+  if (extent.begin != sddl.npos) extent.end = sddl.size();
+  return extent;
 }
 
 WINSVC_INLINE std::string_view dacl_of(std::string_view sddl) noexcept {
   const dacl_extent dacl = find_dacl(sddl);
   return dacl.begin == sddl.npos ? std::string_view() : sddl.substr(dacl.begin, dacl.end - dacl.begin);
 }
-/// The letters between `D:` and its first entry.
+/// Returns the flags of the DACL, which are the letters between `D:` and the first entry.
 WINSVC_INLINE std::string_view dacl_flags(std::string_view sddl) noexcept {
   const std::string_view dacl = dacl_of(sddl);
   return dacl.substr(0, dacl.find('('));
@@ -130,16 +134,18 @@ WINSVC_INLINE bool has_ace(std::string_view sddl, std::string_view entry) noexce
 WINSVC_INLINE std::string add_ace(std::string_view sddl, std::string_view entry) {
   const dacl_extent dacl = find_dacl(sddl);
   if (dacl.begin == sddl.npos) return std::string(sddl) + "D:" + std::string(entry);
-  const bool open_to_all = dacl_flags(sddl).find("NO_ACCESS_CONTROL") != sddl.npos;
-  if (open_to_all || has_ace(sddl, entry)) return std::string(sddl);
+  const bool grants_all = dacl_flags(sddl).find("NO_ACCESS_CONTROL") != sddl.npos;
+  if (grants_all || has_ace(sddl, entry)) return std::string(sddl);
   const std::string_view entries = dacl_of(sddl);
-  // Windows wants what was inherited (flag ID) behind what was not.
+  // Windows requires that inherited entries (flag ID) follow all others.
   std::size_t position = dacl.end;
-  for (auto open = entries.find('('); open != entries.npos && position == dacl.end; open = entries.find('(', open + 1)) {
+  for (auto open = entries.find('('); open != entries.npos; open = entries.find('(', open + 1)) {
     const auto flags = entries.find(';', open);
-    const auto after = flags == entries.npos ? flags : entries.find(';', flags + 1);
-    if (after != entries.npos && entries.substr(flags + 1, after - flags - 1).find("ID") != entries.npos)
-      position = dacl.begin + open;
+    const auto flags_end = flags == entries.npos ? flags : entries.find(';', flags + 1);
+    if (flags_end == entries.npos) continue;
+    if (entries.substr(flags + 1, flags_end - flags - 1).find("ID") == entries.npos) continue;
+    position = dacl.begin + open;
+    break;
   }
   return std::string(sddl.substr(0, position)) + std::string(entry) + std::string(sddl.substr(position));
 }
@@ -147,21 +153,21 @@ WINSVC_INLINE std::string add_ace(std::string_view sddl, std::string_view entry)
 WINSVC_INLINE std::string remove_aces_of(std::string_view sddl, std::string_view sid) {
   const dacl_extent dacl = find_dacl(sddl);
   if (dacl.begin == sddl.npos) return std::string(sddl);
-  const auto is_of = [](std::string_view one, const std::string& recipient) {
-    const std::string ending = ";" + recipient + ")";
-    return one.size() >= ending.size() && strings::equal_nocase(one.substr(one.size() - ending.size()), ending);
+  const auto belongs_to = [](std::string_view entry, const std::string& owner) {
+    const std::string ending = ";" + owner + ")";
+    return entry.size() >= ending.size() && strings::equal_nocase(entry.substr(entry.size() - ending.size()), ending);
   };
-  const std::string whole(sid), letters = trustee(sid);
+  const std::string full_sid(sid), letters = trustee(sid);
   std::string out(sddl.substr(0, dacl.begin));
-  std::string_view rest = dacl_of(sddl);
-  while (!rest.empty()) {
-    const auto open = rest.find('(');
-    out += rest.substr(0, open);  // the DACL's flags
-    if (open == rest.npos) break;
-    const auto close = rest.find(')', open);
-    const std::string_view one = rest.substr(open, close == rest.npos ? close : close - open + 1);
-    if (!is_of(one, whole) && !is_of(one, letters)) out += one;
-    rest.remove_prefix(open + one.size());
+  std::string_view remaining = dacl_of(sddl);
+  while (!remaining.empty()) {
+    const auto open = remaining.find('(');
+    out += remaining.substr(0, open);  // the flags of the DACL
+    if (open == remaining.npos) break;
+    const auto close = remaining.find(')', open);
+    const std::string_view entry = remaining.substr(open, close == remaining.npos ? close : close - open + 1);
+    if (!belongs_to(entry, full_sid) && !belongs_to(entry, letters)) out += entry;
+    remaining.remove_prefix(open + entry.size());
   }
   return out + std::string(sddl.substr(dacl.end));
 }
@@ -171,12 +177,12 @@ WINSVC_INLINE std::string data_folder_security(std::string_view sddl, std::strin
 }
 
 WINSVC_INLINE bool is_restricted(std::string_view sddl) noexcept {
-  bool owned = false;
+  bool has_owner = false;
   for (const std::string_view owner : {"O:BA", "O:SY", "O:S-1-5-32-544", "O:S-1-5-18"}) {
-    const auto after = sddl.substr((std::min)(owner.size(), sddl.size()), 2);
-    owned = owned || (strings::starts_with(sddl, owner) && (after == "D:" || after == "G:"));
+    const auto next_part = sddl.substr((std::min)(owner.size(), sddl.size()), 2);
+    has_owner = has_owner || (strings::starts_with(sddl, owner) && (next_part == "D:" || next_part == "G:"));
   }
-  return owned && strings::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
+  return has_owner && strings::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
 }
 
 WINSVC_INLINE std::string without_owner(std::string_view sddl) {
@@ -185,21 +191,21 @@ WINSVC_INLINE std::string without_owner(std::string_view sddl) {
 }
 
 WINSVC_INLINE std::string_view shared_folder_reason(std::string_view path) noexcept {
-  const auto slash = [](char c) { return c == '\\' || c == '/'; };
-  while (!path.empty() && slash(path.back())) path.remove_suffix(1);
+  const auto is_slash = [](char c) { return c == '\\' || c == '/'; };
+  while (!path.empty() && is_slash(path.back())) path.remove_suffix(1);
   if (strings::starts_with(path, "\\\\?\\") && path.size() > 5 && path[5] == ':') path.remove_prefix(4);  // \\?\C:\...
-  if (path.size() >= 2 && slash(path[0]) && slash(path[1])) return "it lies on another machine";
+  if (path.size() >= 2 && is_slash(path[0]) && is_slash(path[1])) return "it is on another machine";
   if (path.size() >= 2 && path[1] == ':') path.remove_prefix(2);
   if (path.empty() || path == ".") return "it is the root of a drive";
-  path.remove_prefix(slash(path[0]) ? 1 : 0);
+  path.remove_prefix(is_slash(path[0]) ? 1 : 0);
 
   std::size_t end = 0;
-  while (end < path.size() && !slash(path[end])) ++end;
+  while (end < path.size() && !is_slash(path[end])) ++end;
   const std::string_view first = path.substr(0, end);
-  if (strings::equal_nocase(first, "Windows")) return "it is a folder of Windows itself";
+  if (strings::equal_nocase(first, "Windows")) return "it is a folder of Windows";
   if (end < path.size()) return {};
   for (const std::string_view shared : {"Program Files", "Program Files (x86)", "ProgramData", "Users"}) {
-    if (strings::equal_nocase(first, shared)) return "it is a folder of everybody's";
+    if (strings::equal_nocase(first, shared)) return "other programs and users share it";
   }
   return {};
 }

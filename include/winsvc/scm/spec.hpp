@@ -1,5 +1,11 @@
-// What is to be installed: the app's own description, and what an install adds to it. Pure values, with which
-// manage/installation.hpp plans; manage/install.hpp turns the plan into calls.
+// Service specification: the identity and the install options of an app, the options in the ImagePath, and the checks
+// of names.
+//
+//   service_spec spec;
+//   spec.name = "hello";
+//   image_path("C:\\app.exe", {"blue", {}, 5001, {}});     // "C:\app.exe" run-service --instance blue --port 5001
+//
+// These are values without effects; manage/installation.hpp makes a plan from them, and manage/install.hpp executes it.
 #pragma once
 
 #include <algorithm>
@@ -23,65 +29,67 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// When the SCM starts the service.
+/// When the SCM starts the service: at boot, about two minutes after boot, on request, or never.
 enum class startup { automatic, delayed, manual, disabled };
 
+/// Returns the name that `--startup` accepts.
 [[nodiscard]] constexpr std::string_view name(startup s) noexcept {
   constexpr std::string_view names[] = {"auto", "delayed", "manual", "disabled"};
   return names[static_cast<int>(s)];
 }
+/// Parses `auto`, `automatic`, `delayed`, `manual` or `disabled`, not case-sensitive.
 [[nodiscard]] std::optional<startup> parse_startup(std::string_view s) noexcept;
 
 namespace model {
 
-/// What the ImagePath carries from install to every start, as far as it was said.
+/// Options that the ImagePath passes from install to each start. An empty member was not specified.
 struct launch_options {
   std::optional<std::string> instance;
   std::optional<std::string> host;
   std::optional<std::uint16_t> port;
   std::optional<std::chrono::milliseconds> preshutdown;
-  std::optional<std::string> config = {};                          ///< the settings file, absolute
-  std::vector<std::pair<std::string, std::string>> settings = {};  ///< name, value: --set
-  std::vector<std::string> unset_settings = {};                             ///< names: --unset, which ends in no ImagePath
+  std::optional<std::string> config = {};                          ///< absolute path of the settings file
+  std::vector<std::pair<std::string, std::string>> settings = {};  ///< --set: names and values
+  std::vector<std::string> unset_settings = {};                    ///< --unset: names; the ImagePath does not have them
 
-  /// These, and from `older` what these leave open.
+  /// Returns these options, completed with options from `older`.
   [[nodiscard]] launch_options override_with(const launch_options& older) const;
 };
 
-/// The app's identity, and what it asks to be installed with. What is not set is defaulted at creation and left alone
-/// in an update.
+/// Identity and install options that an app specifies. An empty member means the default when the service is created,
+/// and no change when it is updated.
 struct service_spec {
   std::string name;
   std::optional<std::string> display_name;               ///< default: the name
-  std::optional<std::string> description;                ///< default: none
+  std::optional<std::string> description;                ///< default: no description
   std::optional<winsvc::startup> startup;                ///< default: automatic
   std::optional<std::string> account;                    ///< default: virtual (scm/account.hpp)
-  std::optional<std::vector<std::string>> depends_on;    ///< default: nothing
+  std::optional<std::vector<std::string>> depends_on;    ///< default: no dependencies
   std::optional<recovery_plan> recovery;                 ///< default: default_recovery()
-  std::optional<std::chrono::milliseconds> preshutdown;  ///< default: SHUTDOWN is taken instead
-  std::vector<std::string> privileges;                   ///< beside SeChangeNotifyPrivilege
+  std::optional<std::chrono::milliseconds> preshutdown;  ///< default: the service accepts SHUTDOWN instead
+  std::vector<std::string> privileges;                   ///< in addition to SeChangeNotifyPrivilege
 };
 
-/// The name of an instance of a service, as Windows' own instances are called: `hello$blue`.
+/// Returns the service name of an instance, in the form that SQL Server uses: `hello$blue`.
 [[nodiscard]] std::string instance_name(std::string_view service, std::string_view instance);
-/// 1 to 64 letters, digits, '-', '_' and '.'.
+/// Fails with 123 unless the name has 1 to 64 letters, digits, '-', '_' and '.'.
 [[nodiscard]] result<void> check_instance(std::string_view instance);
-/// What is installed for an instance: another name, and a display name that says which, "Hello service (blue)".
+/// Returns the specification of an instance, with its service name and a display name such as "Hello service (blue)".
 [[nodiscard]] service_spec spec_of_instance(service_spec spec, const std::optional<std::string>& instance);
 
-/// The word in the ImagePath that tells the process it was started by the SCM. It is explicit, so that nothing has to
-/// be guessed from parent process, session or handles.
+/// The verb in the ImagePath. It identifies a start by the SCM, so that the program need not examine its parent
+/// process, session or handles.
 inline constexpr std::string_view run_service_verb = "run-service";
 
-/// The ImagePath: the quoted executable, the word, the options that were given at install.
+/// Returns the ImagePath: the quoted executable, `run-service` and the options.
 [[nodiscard]] std::string image_path(std::string_view executable, const launch_options& launch);
 
-/// A service name as CreateService takes it: 1 to 256 characters (UTF-16 units), no slash of either kind.
+/// Fails with 123 unless CreateService accepts the name: 1 to 256 UTF-16 units without '/', '\' and control characters.
 [[nodiscard]] result<void> check_name(std::string_view name);
-/// The service name as a folder and file name: what Windows does not take in one becomes '_'. Names that differ in such
-/// characters alone share a folder.
+/// Returns the service name as a name of a folder or file. Each character that Windows does not allow there becomes
+/// '_', so names that differ only in such characters share a folder.
 [[nodiscard]] std::string folder_name(std::string_view service_name);
-/// A display name: up to 256 characters.
+/// Fails with 123 if the display name is longer than 256 UTF-16 units.
 [[nodiscard]] result<void> check_display_name(std::string_view display_name);
 
 }  // namespace model
@@ -96,8 +104,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE std::optional<startup> parse_startup(std::string_view s) noexcept {
-  for (const startup one : {startup::automatic, startup::delayed, startup::manual, startup::disabled}) {
-    if (strings::equal_nocase(s, name(one))) return one;
+  for (const startup value : {startup::automatic, startup::delayed, startup::manual, startup::disabled}) {
+    if (strings::equal_nocase(s, name(value))) return value;
   }
   return strings::equal_nocase(s, "automatic") ? std::optional(startup::automatic) : std::nullopt;
 }
@@ -109,19 +117,20 @@ WINSVC_INLINE std::string instance_name(std::string_view service, std::string_vi
 }
 
 WINSVC_INLINE launch_options launch_options::override_with(const launch_options& older) const {
-  const auto taken_out = [this](std::string_view name) {
-    return std::any_of(unset_settings.begin(), unset_settings.end(), [name](const std::string& u) { return setting_name(u) == name; });
+  const auto is_unset = [this](std::string_view name) {
+    return std::any_of(unset_settings.begin(), unset_settings.end(),
+                       [name](const std::string& unset) { return setting_name(unset) == name; });
   };
-  launch_options out{instance ? instance : older.instance, host || taken_out("host") ? host : older.host,
-                     port || taken_out("port") ? port : older.port, preshutdown ? preshutdown : older.preshutdown,
+  launch_options out{instance ? instance : older.instance, host || is_unset("host") ? host : older.host,
+                     port || is_unset("port") ? port : older.port, preshutdown ? preshutdown : older.preshutdown,
                      config ? config : older.config};
-  const auto given_again = [this](const std::string& name) {
-    const auto same = [&name](const std::string& other) { return setting_name(other) == setting_name(name); };
-    return std::any_of(unset_settings.begin(), unset_settings.end(), same) ||
-           std::any_of(settings.begin(), settings.end(), [&same](const auto& s) { return same(s.first); });
+  const auto is_overridden = [this](const std::string& name) {
+    const auto is_same = [&name](const std::string& other) { return setting_name(other) == setting_name(name); };
+    return std::any_of(unset_settings.begin(), unset_settings.end(), is_same) ||
+           std::any_of(settings.begin(), settings.end(), [&is_same](const auto& s) { return is_same(s.first); });
   };
-  for (const auto& one : older.settings) {
-    if (!given_again(one.first)) out.settings.push_back(one);
+  for (const auto& setting : older.settings) {
+    if (!is_overridden(setting.first)) out.settings.push_back(setting);
   }
   out.settings.insert(out.settings.end(), settings.begin(), settings.end());
   return out;
@@ -146,21 +155,22 @@ WINSVC_INLINE result<void> check_name(std::string_view name) {
   if (name.empty()) return refuse("it is empty");
   if (strings::to_utf16(name).size() > 256) return refuse("it is longer than 256 characters");
   for (const char c : name) {
-    if (c == '/' || c == '\\') return refuse("it has a slash");
-    if (static_cast<unsigned char>(c) < 0x20) return refuse("it has a control character");
+    if (c == '/' || c == '\\') return refuse("it contains a slash");
+    if (static_cast<unsigned char>(c) < 0x20) return refuse("it contains a control character");
   }
   return {};
 }
 
 WINSVC_INLINE result<void> check_instance(std::string_view instance) {
-  bool good = !instance.empty() && instance.size() <= 64;
+  bool is_valid = !instance.empty() && instance.size() <= 64;
   for (const char c : instance) {
-    const bool letter = strings::to_lower(c) >= 'a' && strings::to_lower(c) <= 'z';
-    good = good && (letter || strings::is_digit(c) || c == '-' || c == '_' || c == '.');
+    const bool is_letter = strings::to_lower(c) >= 'a' && strings::to_lower(c) <= 'z';
+    is_valid = is_valid && (is_letter || strings::is_digit(c) || c == '-' || c == '_' || c == '.');
   }
-  if (good) return {};
+  if (is_valid) return {};
   return failure{error{123, "use the instance name", std::string(strings::truncate(instance, 80)),
-                       "it is not 1 to 64 letters, digits, '-', '_' and '.'", "choose another, such as blue"}};
+                       "an instance name has 1 to 64 letters, digits, '-', '_' and '.'",
+                       "choose another name, such as blue"}};
 }
 
 WINSVC_INLINE service_spec spec_of_instance(service_spec spec, const std::optional<std::string>& instance) {
@@ -176,7 +186,7 @@ WINSVC_INLINE std::string folder_name(std::string_view service_name) {
     if (std::string_view("<>:\"|?*/\\").find(c) != std::string_view::npos || static_cast<unsigned char>(c) < 0x20)
       c = '_';
   }
-  // A dot or a blank at the end is dropped by Windows without a word; "." and ".." would be other folders.
+  // Windows removes a dot or a blank at the end without an error, and "." and ".." are other folders.
   while (!out.empty() && (out.back() == '.' || out.back() == ' ')) out.back() = '_';
   return out;
 }

@@ -1,5 +1,9 @@
-// The words that a service and the Service Control Manager (SCM) share: states, controls, statuses, exit codes. The
-// numbers are Win32's own, so that the layer that talks to Windows copies them without a table.
+// States, controls, statuses and exit codes of a service, with the numbers of Win32, so that os/ passes them to the
+// Service Control Manager (SCM) without a conversion.
+//
+//   name(state::start_pending)                       // "start pending"
+//   accepted_controls(state::running, hooks)         // dwControlsAccepted
+//   failure_status(0).win32                          // 1064: a failure never has the code 0
 //
 // Source: SERVICE_STATUS, HandlerEx and SetServiceStatus in the Win32 documentation.
 #pragma once
@@ -16,7 +20,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// dwCurrentState. `none` is before the first report, a state of ours.
+/// dwCurrentState. `none` is the state before the first report; Win32 does not have it.
 enum class state : std::uint32_t {
   none = 0,
   stopped = 1,
@@ -28,6 +32,7 @@ enum class state : std::uint32_t {
   paused = 7,
 };
 
+/// Returns the name of a state in plain words; "unknown" for other numbers.
 [[nodiscard]] constexpr std::string_view name(state s) noexcept {
   constexpr std::string_view names[] = {"none",    "stopped",          "start pending", "stop pending",
                                         "running", "continue pending", "pause pending", "paused"};
@@ -35,12 +40,13 @@ enum class state : std::uint32_t {
   return i < 8 ? names[i] : "unknown";
 }
 
+/// True for the four pending states.
 [[nodiscard]] constexpr bool is_pending(state s) noexcept {
   return s == state::start_pending || s == state::stop_pending || s == state::continue_pending ||
          s == state::pause_pending;
 }
 
-/// What the SCM sends to a service. 128 to 255 are the service's own.
+/// Control that the SCM sends to a service. 128 to 255 are custom controls.
 enum class control : std::uint32_t {
   stop = 1,
   pause = 2,
@@ -56,35 +62,36 @@ enum class control : std::uint32_t {
   time_change = 16,
 };
 
-/// dwControlsAccepted, one bit a kind of control.
+/// dwControlsAccepted, one bit for each kind of control.
 namespace accepted_control {
 inline constexpr std::uint32_t stop = 0x1, pause_continue = 0x2, shutdown = 0x4, param_change = 0x8,
                                power_event = 0x40, session_change = 0x80, preshutdown = 0x100, time_change = 0x200;
-}
+}  // namespace accepted_control
 
-/// How a service ended: dwWin32ExitCode, and dwServiceSpecificExitCode where the first is 1066.
+/// Exit code of a service: dwWin32ExitCode, and dwServiceSpecificExitCode if the first is 1066.
 struct exit_status {
   std::uint32_t win32 = 0;
   std::uint32_t specific = 0;
 
   [[nodiscard]] bool failed() const noexcept { return win32 != 0; }
-  /// The number that tells the most: for the exit code of a process, for a person.
+  /// Returns the service-specific code if there is one, otherwise the Win32 code. Messages and the exit code of the
+  /// process use it.
   [[nodiscard]] std::uint32_t code() const noexcept { return win32 == 1066 ? specific : win32; }
 };
 
 namespace win32_error {
 inline constexpr std::uint32_t exception_in_service = 1064;  // ERROR_EXCEPTION_IN_SERVICE
 inline constexpr std::uint32_t service_specific = 1066;      // ERROR_SERVICE_SPECIFIC_ERROR
-}  // namespace code
+}  // namespace win32_error
 
-/// A failure as the SCM must be told it: never 0, which it reads as success and does not recover from, and never 1066
-/// without a number, which Windows shows as "completed successfully".
+/// Returns the exit status of a failure. It is never 0, which the SCM treats as success, without a recovery, and never
+/// 1066 without a service-specific code, which Windows shows as "completed successfully". Both become 1064.
 [[nodiscard]] constexpr exit_status failure_status(std::uint32_t reason) noexcept {
   if (reason == 0 || reason == win32_error::service_specific) return {win32_error::exception_in_service, 0};
   return {reason, 0};
 }
 
-/// What is reported to the SCM: SERVICE_STATUS without its type field.
+/// Status for the SCM: SERVICE_STATUS without dwServiceType.
 struct service_status {
   state current = state::none;
   std::uint32_t accepted = 0;
@@ -93,7 +100,8 @@ struct service_status {
   std::chrono::milliseconds wait_hint{0};
 };
 
-/// The controls that hooks are there for. What is not hooked is not advertised: the SCM then refuses it for us (1052).
+/// Controls that the app has hooks for. The service does not accept the other controls, and the SCM rejects them with
+/// 1052.
 struct handled_controls {
   bool pause_continue = false;
   bool param_change = false;
@@ -108,11 +116,12 @@ struct handled_controls {
   }
 };
 
-/// The one function that computes the mask of accepted controls: nothing in a pending state and in STOPPED. With
-/// PRESHUTDOWN accepted, Windows delivers no SHUTDOWN, so exactly one of the two is asked for.
+/// Returns dwControlsAccepted: 0 in a pending state and in STOPPED. It has either PRESHUTDOWN or SHUTDOWN, because
+/// Windows does not send SHUTDOWN to a service that accepts PRESHUTDOWN.
 [[nodiscard]] std::uint32_t accepted_controls(state s, const handled_controls& h) noexcept;
 
-/// Would a service that accepts `mask` be handed this control? (INTERROGATE always, custom codes always.)
+/// True if the SCM sends this control to a service that accepts `mask`. It always sends INTERROGATE and custom
+/// controls.
 [[nodiscard]] constexpr bool is_accepted(std::uint32_t mask, control c) noexcept {
   switch (c) {
     case control::stop: return (mask & accepted_control::stop) != 0;
@@ -143,7 +152,8 @@ namespace model {
 
 WINSVC_INLINE std::uint32_t accepted_controls(state s, const handled_controls& h) noexcept {
   if (s != state::running && s != state::paused) return 0;
-  std::uint32_t mask = accepted_control::stop | (h.preshutdown ? accepted_control::preshutdown : accepted_control::shutdown);
+  std::uint32_t mask = accepted_control::stop;
+  mask |= h.preshutdown ? accepted_control::preshutdown : accepted_control::shutdown;
   if (h.pause_continue) mask |= accepted_control::pause_continue;
   if (h.param_change) mask |= accepted_control::param_change;
   if (h.power_event) mask |= accepted_control::power_event;

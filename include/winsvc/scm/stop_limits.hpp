@@ -1,10 +1,10 @@
-// How long a stop may take, by where it comes from.
+// Time limits of a stop, which depend on the control that caused it.
 //
-//   stop_limits_for(control::shutdown, 20s, {})       // 3 s for requests and each hook, 4.5 s in all
+//   stop_limits_for(static_cast<std::uint32_t>(control::shutdown), 20s, {})     // 3 s per step, 4.5 s in total
 //
-// Source: "Service Control Handler Function" and SERVICE_PRESHUTDOWN_INFO in the Win32 documentation. The system ends us
-// some 5 s after SHUTDOWN, and at the end of our time after PRESHUTDOWN, whatever we are doing: requests get a part of it,
-// so that hooks and the log have theirs.
+// Windows terminates the process about 5 s after SHUTDOWN, and at the end of its preshutdown timeout after PRESHUTDOWN.
+// The drain gets only a part of this time, so that the stop hooks and the log get the remaining time.
+// Source: "Service Control Handler Function" and SERVICE_PRESHUTDOWN_INFO in the Win32 documentation.
 #pragma once
 
 #include <algorithm>
@@ -19,17 +19,19 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
+/// Limits of one stop.
 struct stop_limits {
-  std::chrono::milliseconds per_step{0};                ///< for the requests in flight, and for each hook
-  std::optional<std::chrono::milliseconds> total;  ///< and for all of it; none: as long as it makes progress
+  std::chrono::milliseconds per_step{0};           ///< for the drain, and for each hook
+  std::optional<std::chrono::milliseconds> total;  ///< for the whole stop; nullopt: no limit while it makes progress
 };
 
-/// When the machine shuts down or the console is closed.
+/// Limits when Windows shuts down or the console is closed.
 inline constexpr std::chrono::milliseconds shutdown_limit{3'000}, shutdown_total{4'500};
 
-/// `limit`: the app's own; `preshutdown`: what the SCM was told.
-[[nodiscard]] stop_limits stop_limits_for(std::uint32_t what, std::chrono::milliseconds limit,
-                                                 std::optional<std::chrono::milliseconds> preshutdown) noexcept;
+/// Returns the limits for a control. `limit`: the stop limit of the app. `preshutdown`: the preshutdown timeout of the
+/// installed service; nullopt: `limit`.
+[[nodiscard]] stop_limits stop_limits_for(std::uint32_t number, std::chrono::milliseconds limit,
+                                          std::optional<std::chrono::milliseconds> preshutdown) noexcept;
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -43,13 +45,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE stop_limits stop_limits_for(std::uint32_t what, std::chrono::milliseconds limit,
-                                                 std::optional<std::chrono::milliseconds> preshutdown) noexcept {
-  switch (static_cast<control>(what)) {
+WINSVC_INLINE stop_limits stop_limits_for(std::uint32_t number, std::chrono::milliseconds limit,
+                                          std::optional<std::chrono::milliseconds> preshutdown) noexcept {
+  switch (static_cast<control>(number)) {
     case control::shutdown: return {(std::min)(limit, shutdown_limit), shutdown_total};
     case control::preshutdown: {
-      const auto all = preshutdown.value_or(limit);
-      return {(std::min)(limit, all * 3 / 5), all * 9 / 10};
+      const auto timeout = preshutdown.value_or(limit);
+      return {(std::min)(limit, timeout * 3 / 5), timeout * 9 / 10};
     }
     default: return {limit, {}};
   }

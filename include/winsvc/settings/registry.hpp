@@ -1,13 +1,15 @@
-// The settings of an app: what it declares, where the values come from, and what becomes of them at a reload.
+// Registry of the settings of an app: finds their values in the sources, reports errors, and reloads the settings file.
 //
-//   settings all;
-//   all.from(sources);                                   // command line, environment, file: strongest first
-//   auto greeting = all.declare(std::make_shared<typed_setting<std::string>>("greeting", "hello", "what to say"));
-//   if (const auto wrong = all.faults(); !wrong.empty()) ...
-//   greeting->get();                                     // from any thread
+//   setting_registry registry;
+//   registry.set_sources(sources);       // command line, environment, settings file: strongest first
+//   const auto greeting = std::make_shared<typed_setting<std::string>>("greeting", "hello", "text of the response");
+//   registry.declare(greeting);
+//   if (const auto errors = registry.errors(); !errors.empty()) ...
+//   greeting->get();                     // from any thread
 //
-// A setting has its value as soon as it is declared; a value that cannot be taken leaves it at its default, and is one
-// of the `errors`, with which nothing starts. A reload takes all values, or none.
+// A setting has its value as soon as it is declared. If the value is invalid, the setting keeps its default and
+// `errors` has the reason; a service with errors does not start. A reload applies all new values or no value. It does
+// not read files: the caller passes their content.
 #pragma once
 
 #include <cstddef>
@@ -32,76 +34,83 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// Where values may stand.
+/// Sources of the values.
 struct setting_sources {
   struct command_line_value {
     std::string name, value;
-    std::string option = "--set";  ///< how it was said
+    std::string option = "--set";  ///< option that the user typed, for messages
   };
-  std::vector<command_line_value> command_line;  ///< of two for one name the last counts
-  /// The value of a variable, by its name.
+  std::vector<command_line_value> command_line;  ///< if a name occurs twice, the last value wins
+  /// Returns the value of an environment variable.
   std::function<std::optional<std::string>(const std::string&)> environment;
-  std::string prefix;     ///< of the names of variables: HELLO
-  std::string path;       ///< of the file
-  std::string file_name;  ///< the same as it is shown
-  std::optional<std::string> content;  ///< as it was read
-  std::optional<settings_file> file;
-  std::optional<error> file_error;  ///< why there is none, where there should be one
+  std::string prefix;                  ///< prefix of the environment variables, such as HELLO
+  std::string path;                    ///< path of the settings file
+  std::string file_name;               ///< name of the settings file in messages
+  std::optional<std::string> content;  ///< content of the settings file
+  std::optional<settings_file> file;   ///< the parsed content
+  std::optional<error> file_error;     ///< reason why the file could not be read
 
-  /// HELLO_STORE_PATH for `store.path`.
+  /// Returns the environment variable of a setting: HELLO_STORE_PATH for `store.path`.
   [[nodiscard]] std::string variable(std::string_view name) const;
 };
-/// Letters and digits of a service's name, capital; '_' for the rest.
+/// Returns the service name in capital letters, with '_' for each character that is not a letter or a digit.
 [[nodiscard]] std::string variable_prefix(std::string_view service_name);
 
-/// All of them.
+/// The settings of an app with their sources.
 class setting_registry {
  public:
   using list = std::vector<std::shared_ptr<setting_base>>;
 
-  /// Where values stand. Before the first is declared, or again later, for all of them.
-  void set_sources(setting_sources where);
+  /// Sets the sources and reads the values of all declared settings again.
+  void set_sources(setting_sources sources);
   [[nodiscard]] const setting_sources& sources() const noexcept { return sources_; }
   [[nodiscard]] bool empty() const noexcept { return settings_.empty(); }
 
-  /// Variables of the environment have this name in theirs.
+  /// Sets the prefix of the environment variables.
   void set_service_name(std::string_view service_name) { sources_.prefix = variable_prefix(service_name); }
 
-  /// Gives it the value that it would have, or leaves it at its default: for what has to be known before App says it.
+  /// Sets the value of a setting that is not declared yet, for settings that are needed before the app runs. The
+  /// setting keeps its default if there is no value or the value is invalid.
   void load_early(setting_base& setting) const {
-    setting_source from;
-    static_cast<void>(stage(setting, from));
+    setting_source source;
+    static_cast<void>(stage(setting, source));
     setting.commit();
   }
-  /// Takes its value. Throws setup_error for a name that is none, or taken.
+  /// Adds a setting and sets its value. Throws setup_error if the name is invalid or already declared, or if another
+  /// setting has the same environment variable.
   void declare(std::shared_ptr<setting_base> setting);
   [[nodiscard]] const list& settings() const noexcept { return settings_; }
   [[nodiscard]] setting_base* find(std::string_view name) const noexcept;
 
-  /// What is wrong with the sources, in their order, once all settings are declared: values that are not taken, names
-  /// that nobody declared, lines of the file that say nothing. Each is a sentence with its place.
+  /// Returns the errors in the sources: invalid values, names that no setting has, and malformed lines of the file.
+  /// Call it after all settings are declared. Each error has its location.
   [[nodiscard]] std::vector<error> errors() const;
 
-  /// What a reload did.
+  /// Result of a reload.
   struct reload_result {
-    std::vector<error> faults;         ///< if any: nothing was changed
-    std::vector<std::string> changes;  ///< "greeting: 'hi', was 'hello' (hello.ini:3)"
-    std::vector<std::string> changes_after_restart;    ///< the same, of those that hold from the next start on
+    std::vector<error> faults;                       ///< if not empty: no value was changed
+    std::vector<std::string> changes;                ///< "greeting: 'hi', was 'hello' (hello.ini:3)"
+    std::vector<std::string> changes_after_restart;  ///< the same for settings that need a restart
   };
-  /// From one thread at a time.
-  reload_result reload(std::optional<settings_file> file, std::optional<error> fault = {});
+  /// Replaces the settings file and applies its values, or keeps the old file and all values if there are errors.
+  /// `file_error`: reason why the file could not be read. Not thread-safe.
+  reload_result reload(std::optional<settings_file> file, std::optional<error> file_error = {});
 
-  /// A setting as it is shown: any thread may ask.
+  /// A setting as it is shown, with stars for a secret.
   struct setting_view {
     std::string name, value, origin, default_text, kind, help;
     bool secret = false, needs_restart = false;
   };
+  /// Returns all settings, in the order of their declaration. Thread-safe.
   [[nodiscard]] std::vector<setting_view> views() const;
 
  private:
-  void find_value(const setting_base& setting, const std::function<void(std::string_view, setting_source)>& use) const;
-  [[nodiscard]] std::optional<error> stage(setting_base& setting, setting_source& from) const;
-  [[nodiscard]] error unknown_setting_error(std::string_view name, const setting_source& at, std::uint32_t code) const;
+  using value_callback = std::function<void(std::string_view, setting_source)>;
+
+  void find_value(const setting_base& setting, const value_callback& use) const;
+  [[nodiscard]] std::optional<error> stage(setting_base& setting, setting_source& source) const;
+  [[nodiscard]] error unknown_setting_error(std::string_view name, const setting_source& source,
+                                            std::uint32_t code) const;
   [[nodiscard]] std::string file_location(const settings_file::setting_line& row) const {
     return sources_.file_name + ':' + std::to_string(row.line);
   }
@@ -109,7 +118,7 @@ class setting_registry {
   setting_sources sources_;
   list settings_;
   std::vector<error> value_errors_;
-  mutable std::mutex mutex_;  // of the origins
+  mutable std::mutex mutex_;  // protects the origins of the settings
 };
 
 }  // namespace model
@@ -144,124 +153,130 @@ WINSVC_INLINE setting_base* setting_registry::find(std::string_view name) const 
   return nullptr;
 }
 
-/// Calls `use` with the strongest value, or not at all.
-WINSVC_INLINE void setting_registry::find_value(const setting_base& setting,
-                              const std::function<void(std::string_view, setting_source)>& use) const {
+/// Calls `use` with the value of the strongest source; does not call it if no source has a value.
+WINSVC_INLINE void setting_registry::find_value(const setting_base& setting, const value_callback& use) const {
   using kind = setting_source::kind;
-  for (auto given = sources_.command_line.rbegin(); given != sources_.command_line.rend(); ++given) {
-    if (setting_name(given->name) == setting.name()) return use(given->value, {kind::command_line, given->option});
+  for (auto entry = sources_.command_line.rbegin(); entry != sources_.command_line.rend(); ++entry) {
+    if (setting_name(entry->name) == setting.name()) return use(entry->value, {kind::command_line, entry->option});
   }
   const std::string variable = sources_.variable(setting.name());
-  const auto set = sources_.environment ? sources_.environment(variable) : std::nullopt;
-  if (set) return use(*set, {kind::environment, variable});
+  const auto value = sources_.environment ? sources_.environment(variable) : std::nullopt;
+  if (value) return use(*value, {kind::environment, variable});
   if (!sources_.file) return;
   for (const auto& row : sources_.file->rows) {
     if (row.name == setting.name()) return use(row.value, {kind::file, file_location(row)});
   }
 }
 
-/// Nothing, or what is wrong with the value it has; then its default is staged.
-WINSVC_INLINE std::optional<error> setting_registry::stage(setting_base& setting, setting_source& from) const {
-  std::optional<error> wrong;
+/// Stages the value of the strongest source. If it is invalid, stages the default and returns the error.
+WINSVC_INLINE std::optional<error> setting_registry::stage(setting_base& setting, setting_source& source) const {
+  std::optional<error> value_error;
   setting.stage_default();
-  from = {};
+  source = {};
   find_value(setting, [&](std::string_view value, setting_source origin) {
     const bool in_file = origin.kind_of_source == setting_source::kind::file;
-    const bool spoken = origin.kind_of_source == setting_source::kind::command_line;
-    if (spoken && setting.secret) {
-      wrong = error{0, {}, {}, "'" + setting.name() + "' is a secret, and a command line is no place for one: every user of "
-                               "the machine can read it",
-                    "write it into the settings file"};
+    const bool on_command_line = origin.kind_of_source == setting_source::kind::command_line;
+    if (on_command_line && setting.secret) {
+      value_error = error{0, {}, {},
+                          "'" + setting.name() +
+                              "' is a secret and is not accepted on a command line, which every user of this machine "
+                              "can read",
+                          "write it to the settings file"};
     } else if (const auto reason = setting.stage(value, in_file)) {
       const std::string message = '\'' + setting.name() + "' " + *reason;
-      wrong = spoken ? error{0, {}, {}, origin.location + ": " + message, {}}
-                     : error{win32_error::invalid_data, "read", origin.location, message, {}};
+      value_error = on_command_line ? error{0, {}, {}, origin.location + ": " + message, {}}
+                                    : error{win32_error::invalid_data, "read", origin.location, message, {}};
     } else {
-      from = std::move(origin);
+      source = std::move(origin);
     }
   });
-  return wrong;
+  return value_error;
 }
 
-WINSVC_INLINE void setting_registry::set_sources(setting_sources where) {
-  sources_ = std::move(where);
+WINSVC_INLINE void setting_registry::set_sources(setting_sources sources) {
+  sources_ = std::move(sources);
   value_errors_.clear();
   const std::lock_guard lock(mutex_);
   for (const auto& setting : settings_) {
-    if (auto wrong = stage(*setting, setting->origin)) value_errors_.push_back(*std::move(wrong));
+    if (auto value_error = stage(*setting, setting->origin)) value_errors_.push_back(*std::move(value_error));
     setting->commit();
   }
 }
 
 WINSVC_INLINE void setting_registry::declare(std::shared_ptr<setting_base> setting) {
+  const std::string subject = "setting '" + setting->name() + "' (" + setting->location.to_string() + "): ";
   if (!is_setting_name(setting->name()))
-    throw setup_error("setting '" + setting->name() + "' (" + setting->location.to_string() +
-                      "): a name has letters, digits, '_' and '-', with dots between");
+    throw setup_error(subject + "a name consists of letters, digits, '_' and '-', separated by dots");
   if (const auto* other = find(setting->name()))
-    throw setup_error("setting '" + setting->name() + "' (" + setting->location.to_string() + "): it is declared at " +
-                      other->location.to_string() + " already");
+    throw setup_error(subject + "it is already declared at " + other->location.to_string());
   for (const auto& other : settings_) {
     if (sources_.variable(other->name()) == sources_.variable(setting->name()))
-      throw setup_error("setting '" + setting->name() + "' (" + setting->location.to_string() + "): in the environment it has the name of '" +
-                        other->name() + "' (" + other->location.to_string() + ")");
+      throw setup_error(subject + "it has the same environment variable as '" + other->name() + "' (" +
+                        other->location.to_string() + ")");
   }
   const std::lock_guard lock(mutex_);
-  if (auto wrong = stage(*setting, setting->origin)) value_errors_.push_back(*std::move(wrong));
+  if (auto value_error = stage(*setting, setting->origin)) value_errors_.push_back(*std::move(value_error));
   setting->commit();
   settings_.push_back(std::move(setting));
 }
 
-WINSVC_INLINE error setting_registry::unknown_setting_error(std::string_view name, const setting_source& at, std::uint32_t code) const {
+WINSVC_INLINE error setting_registry::unknown_setting_error(std::string_view name, const setting_source& source,
+                                                            std::uint32_t code) const {
   std::vector<std::string_view> known;
   for (const auto& setting : settings_) known.push_back(setting->name());
-  const auto near_one = strings::closest_match(name, known);
+  const auto best = strings::closest_match(name, known);
   const std::string message = "there is no setting '" + std::string(strings::truncate(name, 80)) + '\'';
-  std::string hint = near_one.empty() ? "'config' lists them" : "did you mean '" + std::string(near_one) + "'?";
-  if (code == 0) return {0, {}, {}, at.location + ": " + message, std::move(hint)};
-  return {code, "read", at.location, message, std::move(hint)};
+  std::string hint = best.empty() ? "'config' lists the settings" : "did you mean '" + std::string(best) + "'?";
+  if (code == 0) return {0, {}, {}, source.location + ": " + message, std::move(hint)};
+  return {code, "read", source.location, message, std::move(hint)};
 }
 
 WINSVC_INLINE std::vector<error> setting_registry::errors() const {
   std::vector<error> out;
-  for (const auto& given : sources_.command_line) {
-    if (!find(setting_name(given.name)))
-      out.push_back(unknown_setting_error(given.name, {setting_source::kind::command_line, given.option}, 0));
+  for (const auto& entry : sources_.command_line) {
+    if (!find(setting_name(entry.name)))
+      out.push_back(unknown_setting_error(entry.name, {setting_source::kind::command_line, entry.option}, 0));
   }
   out.insert(out.end(), value_errors_.begin(), value_errors_.end());
   if (sources_.file_error) out.push_back(*sources_.file_error);
   if (!sources_.file) return out;
-  for (const auto& f : sources_.file->errors)
-    out.push_back({win32_error::invalid_data, "read", sources_.file_name + ':' + std::to_string(f.line), f.message, f.hint});
+  for (const auto& e : sources_.file->errors) {
+    const std::string location = sources_.file_name + ':' + std::to_string(e.line);
+    out.push_back({win32_error::invalid_data, "read", location, e.message, e.hint});
+  }
   for (const auto& row : sources_.file->rows) {
-    if (!find(row.name)) out.push_back(unknown_setting_error(row.name, {setting_source::kind::file, file_location(row)}, win32_error::invalid_data));
+    if (find(row.name)) continue;
+    const setting_source source{setting_source::kind::file, file_location(row)};
+    out.push_back(unknown_setting_error(row.name, source, win32_error::invalid_data));
   }
   return out;
 }
 
-WINSVC_INLINE setting_registry::reload_result setting_registry::reload(std::optional<settings_file> file, std::optional<error> fault) {
+WINSVC_INLINE setting_registry::reload_result setting_registry::reload(std::optional<settings_file> file,
+                                                                      std::optional<error> file_error) {
   reload_result report;
-  auto before = std::exchange(sources_.file, std::move(file));
-  auto fault_before = std::exchange(sources_.file_error, std::move(fault));
-  auto wrong_before = std::move(value_errors_);
+  auto old_file = std::exchange(sources_.file, std::move(file));
+  auto old_file_error = std::exchange(sources_.file_error, std::move(file_error));
+  auto old_value_errors = std::move(value_errors_);
   value_errors_.clear();
   std::vector<setting_source> origins(settings_.size());
   for (std::size_t i = 0; i < settings_.size(); ++i) {
-    if (auto wrong = stage(*settings_[i], origins[i])) value_errors_.push_back(*std::move(wrong));
+    if (auto value_error = stage(*settings_[i], origins[i])) value_errors_.push_back(*std::move(value_error));
   }
   report.faults = errors();
   if (!report.faults.empty()) {
-    sources_.file = std::move(before);
-    sources_.file_error = std::move(fault_before);
-    value_errors_ = std::move(wrong_before);
+    sources_.file = std::move(old_file);
+    sources_.file_error = std::move(old_file_error);
+    value_errors_ = std::move(old_value_errors);
     return report;
   }
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < settings_.size(); ++i) {
     setting_base& setting = *settings_[i];
-    const std::string was = setting.text(), is = setting.staged_text();
-    if (was != is) {
-      const std::string line = setting.secret ? setting.name() + " (" + origins[i].text() + ')'
-                                          : setting.name() + ": '" + is + "', was '" + was + "' (" + origins[i].text() + ')';
+    const std::string old_text = setting.text(), new_text = setting.staged_text();
+    if (old_text != new_text) {
+      const std::string values = setting.secret ? "" : ": '" + new_text + "', was '" + old_text + '\'';
+      const std::string line = setting.name() + values + " (" + origins[i].text() + ')';
       (setting.needs_restart ? report.changes_after_restart : report.changes).push_back(line);
       if (setting.needs_restart) continue;
     }
@@ -275,8 +290,9 @@ WINSVC_INLINE std::vector<setting_registry::setting_view> setting_registry::view
   std::vector<setting_view> out;
   const std::lock_guard lock(mutex_);
   for (const auto& setting : settings_) {
-    out.push_back({setting->name(), setting->masked_value(setting->text()), setting->origin.text(), setting->masked_value(setting->default_text()),
-                   setting->kind(), setting->help(), setting->secret, setting->needs_restart});
+    out.push_back({setting->name(), setting->masked_value(setting->text()), setting->origin.text(),
+                   setting->masked_value(setting->default_text()), setting->kind(), setting->help(), setting->secret,
+                   setting->needs_restart});
   }
   return out;
 }

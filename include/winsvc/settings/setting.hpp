@@ -1,11 +1,11 @@
-// One setting: its type, its rules, its value, and the value it would have after a reload.
+// Setting: a named, typed value with rules, a default, and a staged value that a reload applies.
 //
-//   typed_setting<int> packers("packers", 4, "threads that pack");
-//   packers.rules.push_back({[](int n) { return n > 0; }, "be more than none"});
-//   packers.stage("x", true);     // "takes a whole number, and 'x' is none"
+//   typed_setting<int> packers("packers", 4, "number of packing threads");
+//   packers.rules.push_back({[](int n) { return n > 0; }, "be greater than 0"});
+//   packers.stage("x", true);     // "must be a whole number, but is 'x'"
 //   packers.get();                // 4, from any thread
 //
-// All of them, and where their values come from: settings/registry.hpp.
+// It does not look for its value; the registry in settings/registry.hpp does.
 #pragma once
 
 #include <algorithm>
@@ -33,16 +33,17 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// Where a value was found.
+/// Source of a value.
 struct setting_source {
   enum class kind { default_value, file, environment, command_line };
   kind kind_of_source = kind::default_value;
-  std::string location;  ///< `hello.ini:3`, `HELLO_GREETING`, `--set`; "default"
+  std::string location;  ///< `hello.ini:3`, `HELLO_GREETING` or `--set`; empty for the default
 
+  /// Returns the location, or "default".
   [[nodiscard]] std::string text() const { return kind_of_source == kind::default_value ? "default" : location; }
 };
 
-/// One setting, whatever it holds. What is staged is not seen until it is committed.
+/// Setting of any type. `get` does not return a staged value until it is committed.
 class setting_base {
  public:
   setting_base(std::string name, std::string help) : name_(setting_name(name)), help_(std::move(help)) {}
@@ -52,22 +53,24 @@ class setting_base {
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] const std::string& help() const noexcept { return help_; }
-  /// What it takes: "a whole number from 1 to 64".
+  /// Returns a description of the valid values, such as "a whole number from 1 to 64".
   [[nodiscard]] virtual std::string kind() const = 0;
   [[nodiscard]] virtual std::string default_text() const = 0;
   [[nodiscard]] virtual std::string text() const = 0;
-  /// Nothing, or why it does not take that.
-  [[nodiscard]] virtual std::optional<std::string> stage(std::string_view written, bool in_file) = 0;
+  /// Parses and checks a value and stages it. `in_file`: the text comes from the settings file and may have quotes.
+  /// Returns nullopt, or the reason why the value is invalid, as in "must be a whole number, but is 'x'".
+  [[nodiscard]] virtual std::optional<std::string> stage(std::string_view text, bool in_file) = 0;
   virtual void stage_default() = 0;
   [[nodiscard]] virtual std::string staged_text() const = 0;
+  /// Makes the staged value the value.
   virtual void commit() = 0;
 
-  bool secret = false;    ///< shown as stars, everywhere
-  bool needs_restart = false;  ///< a change holds from the next start on
-  source_location location;           ///< of the declaration
-  setting_source origin;  ///< under the registry's lock
+  bool secret = false;         ///< the value is shown as stars
+  bool needs_restart = false;  ///< a change applies at the next start
+  source_location location;    ///< of the declaration
+  setting_source origin;       ///< source of the value; the lock of the registry protects it
 
-  /// For people: a secret that is set is stars.
+  /// Returns the value as it is shown: stars for a secret that is not empty.
   [[nodiscard]] std::string masked_value(const std::string& value) const {
     return secret && !value.empty() ? std::string(masked) : value;
   }
@@ -77,20 +80,24 @@ class setting_base {
   std::string name_, help_;
 };
 
-/// A rule for a value beyond its type, and how it ends the sentence "... must".
+/// Rule for the values of a setting, in addition to its type.
 template <class T>
 struct setting_rule {
   std::function<bool(const T&)> predicate;
-  std::string requirement;
+  std::string requirement;  ///< the text after "must", such as "be greater than 0"
 };
 
+/// Setting of type T. `setting_type<T>` must support T, or `enum_names` must have the values.
 template <class T>
 class typed_setting final : public setting_base {
  public:
-  typed_setting(std::string name, T standard, std::string help)
-      : setting_base(std::move(name), std::move(help)), default_(standard), staged_(standard), value_(std::move(standard)) {}
+  typed_setting(std::string name, T default_value, std::string help)
+      : setting_base(std::move(name), std::move(help)),
+        default_(default_value),
+        staged_(default_value),
+        value_(std::move(default_value)) {}
 
-  /// From any thread.
+  /// Returns the value. Thread-safe.
   [[nodiscard]] T get() const {
     if constexpr (is_lock_free) {
       return value_.load(std::memory_order_relaxed);
@@ -100,10 +107,10 @@ class typed_setting final : public setting_base {
     }
   }
 
-  // While it is described:
+  // Set before the setting is declared:
   std::vector<setting_rule<T>> rules;
-  std::vector<std::pair<std::string, T>> enum_names;  ///< where it is one of several, by name
-  std::string range;                             ///< "from 1 to 64"
+  std::vector<std::pair<std::string, T>> enum_names;  ///< if not empty: the names of all valid values
+  std::string range;                                  ///< part of `kind()`, such as "from 1 to 64"
 
   [[nodiscard]] std::string kind() const override;
   [[nodiscard]] std::string default_text() const override { return to_text(default_); }
@@ -119,20 +126,21 @@ class typed_setting final : public setting_base {
       value_ = staged_;
     }
   }
-  /// Of the default: the mistake would be the programmer's.
+  /// Checks a value against the rules. Returns nullopt, or the rule that is not met, as in "must be greater than 0".
   [[nodiscard]] std::optional<std::string> validate(const T& value) const;
-  /// Is what is written of a value read back as it? Not of a default that has no name among its names, nor of a time
-  /// that is negative.
+  /// True if the text of the value is parsed to the same value. False for a value without a name in `enum_names`, and
+  /// for a negative duration.
   [[nodiscard]] bool has_text_form(const T& value) const {
     if (!enum_names.empty())
-      return std::any_of(enum_names.begin(), enum_names.end(), [&value](const auto& one) { return one.second == value; });
+      return std::any_of(enum_names.begin(), enum_names.end(),
+                         [&value](const auto& item) { return item.second == value; });
     if constexpr (!setting_type<T>::is_supported) {
       return false;
     } else if constexpr (std::is_same_v<T, file_path>) {
-      return true;  // the empty one is none
+      return true;  // an empty path is a valid default, although it cannot be parsed
     } else {
-      const auto read = setting_type<T>::parse(setting_type<T>::text(value));
-      return read && *read == value;
+      const auto parsed = setting_type<T>::parse(setting_type<T>::text(value));
+      return parsed && *parsed == value;
     }
   }
 
@@ -149,8 +157,8 @@ class typed_setting final : public setting_base {
 
 template <class T>
 std::string typed_setting<T>::to_text(const T& value) const {
-  for (const auto& [name, one] : enum_names) {
-    if (one == value) return name;
+  for (const auto& [name, named_value] : enum_names) {
+    if (named_value == value) return name;
   }
   if constexpr (setting_type<T>::is_supported) return setting_type<T>::text(value);
   else return {};
@@ -182,7 +190,7 @@ std::optional<std::string> typed_setting<T>::validate(const T& value) const {
   for (const auto& rule : rules) {
     try {
       if (!rule.predicate(value)) return "must " + rule.requirement;
-    } catch (const std::exception& e) {  // of a regular expression that is none, say
+    } catch (const std::exception& e) {  // for example, an invalid regular expression in the rule
       return "must " + rule.requirement + (secret ? std::string() : " (" + std::string(e.what()) + ')');
     }
   }
@@ -191,23 +199,25 @@ std::optional<std::string> typed_setting<T>::validate(const T& value) const {
 
 template <class T>
 std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool in_file) {
-  const std::string quoted = secret ? "what it has" : '\'' + std::string(strings::truncate(text, 80)) + '\'';
+  const std::string quoted = '\'' + std::string(strings::truncate(text, 80)) + '\'';
+  const std::string but_is = secret ? ", but is not" : ", but is " + quoted;
   std::optional<T> value;
   if (!enum_names.empty()) {
-    for (const auto& [name, one] : enum_names) {
-      if (strings::equal_nocase(name, text)) value = one;
+    for (const auto& [name, named_value] : enum_names) {
+      if (strings::equal_nocase(name, text)) value = named_value;
     }
   } else if constexpr (setting_type<T>::is_supported) {
-    constexpr bool takes_quotes = std::is_same_v<T, std::string> || std::is_same_v<T, file_path>;
-    value = setting_type<T>::parse(in_file && takes_quotes ? unquote(text) : text);
+    constexpr bool can_have_quotes = std::is_same_v<T, std::string> || std::is_same_v<T, file_path>;
+    value = setting_type<T>::parse(in_file && can_have_quotes ? unquote(text) : text);
   }
   if (!value) {
     const auto digits = text.substr(text.empty() || text[0] != '-' ? 0 : 1);
-    const bool too_large = is_integer_setting<T> && enum_names.empty() && !digits.empty() &&
-                           digits.find_first_not_of("0123456789") == digits.npos;
-    return "takes " + kind() + ", and " + quoted + (too_large ? " is beyond what it can hold" : " is none");
+    const bool is_too_large = is_integer_setting<T> && enum_names.empty() && !digits.empty() &&
+                              digits.find_first_not_of("0123456789") == digits.npos;
+    if (is_too_large) return "must be " + kind() + ", but " + (secret ? "" : quoted + " ") + "is too large";
+    return "must be " + kind() + but_is;
   }
-  if (auto why = validate(*value)) return *why + ", and " + quoted + " does not";
+  if (auto unmet_rule = validate(*value)) return *unmet_rule + but_is;
   staged_ = *std::move(value);
   return std::nullopt;
 }

@@ -1,11 +1,11 @@
-// What a setting can hold, and how it is written: one row a type.
+// Types of settings and their text form: one specialization of `setting_type` for each type.
 //
 //   setting_type<int>::parse("42")                    // 42
 //   setting_type<byte_size>::parse("10 MiB")          // 10485760 bytes
 //   setting_type<std::chrono::milliseconds>::text(90s)   // "1m30s"
 //
-// What `text` writes is what `parse` reads. Numbers are decimal, without blanks or signs of thousands; a value that does
-// not fit the type is refused, not cut.
+// `parse` reads the text that `text` writes. Numbers are decimal, without blanks or thousands separators. A value that
+// the type cannot represent is rejected.
 #pragma once
 
 #include <charconv>
@@ -30,8 +30,8 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// A number of bytes, written `512`, `64k`, `10 MiB`, `1g`: units are of 1024, whatever their case, with `b` or `ib`
-/// behind them or not.
+/// Number of bytes, written as `512`, `64k`, `10 MiB` or `1g`. A unit is a power of 1024, is not case-sensitive, and
+/// may end with `b` or `ib`.
 struct byte_size {
   std::uint64_t bytes = 0;
   constexpr byte_size() = default;
@@ -39,8 +39,8 @@ struct byte_size {
   constexpr operator std::uint64_t() const noexcept { return bytes; }
 };
 
-/// The path of a file or folder, UTF-8. A relative one is meant relative to the executable's folder, which is also the
-/// current one while the service runs.
+/// Path of a file or folder in UTF-8. A relative path is relative to the folder of the executable, which is also the
+/// current folder of a running service.
 struct file_path {
   std::string text;
   file_path() = default;
@@ -53,14 +53,16 @@ struct file_path {
 
 namespace model {
 
-/// Nothing here: a type that no setting can have.
+/// Primary template: a type that settings do not support. A specialization has `kind` (a description for messages),
+/// `parse` (nullopt if the text is invalid) and `text`.
 template <class T, class = void>
 struct setting_type {
   static constexpr bool is_supported = false;
 };
 
 template <class T>
-inline constexpr bool is_integer_setting = std::is_integral_v<T> && !std::is_same_v<T, bool> && !std::is_same_v<T, char>;
+inline constexpr bool is_integer_setting =
+    std::is_integral_v<T> && !std::is_same_v<T, bool> && !std::is_same_v<T, char>;
 
 template <>
 struct setting_type<bool> {
@@ -76,8 +78,8 @@ struct setting_type<T, std::enable_if_t<is_integer_setting<T>>> {
   static std::string kind() { return "a whole number"; }
   static std::optional<T> parse(std::string_view s) noexcept {
     T value{};
-    const auto read = std::from_chars(s.data(), s.data() + s.size(), value);
-    return read.ec == std::errc() && read.ptr == s.data() + s.size() ? std::optional(value) : std::nullopt;
+    const auto result = std::from_chars(s.data(), s.data() + s.size(), value);
+    return result.ec == std::errc() && result.ptr == s.data() + s.size() ? std::optional(value) : std::nullopt;
   }
   static std::string text(T value) { return std::to_string(value); }
 };
@@ -98,7 +100,8 @@ struct setting_type<std::string> {
   static std::string text(const std::string& value) { return value; }
 };
 
-/// A std::chrono duration of milliseconds or longer. One that the type cannot hold exactly is refused.
+/// A std::chrono duration whose unit is a millisecond or longer. A value that the type cannot represent exactly is
+/// rejected.
 template <class Rep, class Period>
 struct setting_type<std::chrono::duration<Rep, Period>,
                     std::enable_if_t<std::ratio_greater_equal_v<Period, std::milli>>> {
@@ -106,10 +109,10 @@ struct setting_type<std::chrono::duration<Rep, Period>,
   static constexpr bool is_supported = true;
   static std::string kind() { return "a time, such as 250ms, 30s, 1m30s or 2h"; }
   static std::optional<type> parse(std::string_view s) {
-    const auto read = parse_duration(s);
-    if (!read) return std::nullopt;
-    const auto value = std::chrono::duration_cast<type>(*read);
-    return value == *read ? std::optional(value) : std::nullopt;
+    const auto duration = parse_duration(s);
+    if (!duration) return std::nullopt;
+    const auto value = std::chrono::duration_cast<type>(*duration);
+    return value == *duration ? std::optional(value) : std::nullopt;
   }
   static std::string text(type value) {
     return exact_duration(std::chrono::duration_cast<std::chrono::milliseconds>(value));
@@ -124,12 +127,12 @@ struct setting_type<byte_size> {
   static std::string text(byte_size value);
 };
 
-/// `a, b, "c, d"`: pieces without the blanks around them; one in quotes keeps its commas and blanks, a quote in it is
-/// doubled. The empty text is no piece at all.
+/// `a, b, "c, d"`: items without the blanks around them. An item in double quotes keeps its commas and blanks; a double
+/// quote in it is written twice. An empty text is an empty list.
 template <>
 struct setting_type<std::vector<std::string>> {
   static constexpr bool is_supported = true;
-  static std::string kind() { return "a list with commas between"; }
+  static std::string kind() { return "a list separated by commas"; }
   static std::optional<std::vector<std::string>> parse(std::string_view s);
   static std::string text(const std::vector<std::string>& value);
 };
@@ -166,8 +169,8 @@ WINSVC_INLINE std::optional<bool> setting_type<bool>::parse(std::string_view s) 
   return std::nullopt;
 }
 
-/// By streams in the classic locale: `from_chars` of a double came to libstdc++ with 11 only, and strtod reads what the
-/// program's locale calls a number.
+/// Uses a stream with the classic locale: libstdc++ has `from_chars` for double only since version 11, and strtod
+/// depends on the locale of the program.
 WINSVC_INLINE std::optional<double> setting_type<double>::parse(std::string_view s) {
   if (s.empty() || s.find_first_not_of("+-.0123456789eE") != s.npos) return std::nullopt;
   std::istringstream in{std::string(s)};
@@ -180,7 +183,7 @@ WINSVC_INLINE std::optional<double> setting_type<double>::parse(std::string_view
 }
 
 WINSVC_INLINE std::string setting_type<double>::text(double value) {
-  for (int digits = 6; digits <= 17; ++digits) {  // the fewest that are read back as what they were
+  for (int digits = 6; digits <= 17; ++digits) {  // the smallest precision that is parsed to the same value
     std::ostringstream out;
     out.imbue(std::locale::classic());
     out.precision(digits);
@@ -193,14 +196,15 @@ WINSVC_INLINE std::string setting_type<double>::text(double value) {
 WINSVC_INLINE std::optional<byte_size> setting_type<byte_size>::parse(std::string_view s) {
   const auto digits = (std::min)(s.find_first_not_of("0123456789"), s.size());
   std::uint64_t count = 0;
-  if (!strings::parse_number(s.substr(0, digits), (std::numeric_limits<std::uint64_t>::max)(), count)) return std::nullopt;
+  constexpr auto max_count = (std::numeric_limits<std::uint64_t>::max)();
+  if (!strings::parse_number(s.substr(0, digits), max_count, count)) return std::nullopt;
   const std::string unit = strings::to_lower(strings::trim(s.substr(digits)));
   if (unit.empty() || unit == "b") return byte_size(count);
   const auto power = std::string_view("kmgt").find(unit[0]);
-  const auto rest = unit.substr(1);
-  if (power == std::string_view::npos || (!rest.empty() && rest != "b" && rest != "ib")) return std::nullopt;
+  const auto ending = unit.substr(1);
+  if (power == std::string_view::npos || (!ending.empty() && ending != "b" && ending != "ib")) return std::nullopt;
   const auto shift = 10 * (power + 1);
-  if (count > ((std::numeric_limits<std::uint64_t>::max)() >> shift)) return std::nullopt;
+  if (count > (max_count >> shift)) return std::nullopt;
   return byte_size(count << shift);
 }
 
@@ -211,46 +215,47 @@ WINSVC_INLINE std::string setting_type<byte_size>::text(byte_size value) {
   return std::to_string(count) + (power == 0 ? "" : std::string(1, "kMGT"[power - 1]));
 }
 
-WINSVC_INLINE std::optional<std::vector<std::string>> setting_type<std::vector<std::string>>::parse(std::string_view s) {
-  std::vector<std::string> pieces;
+WINSVC_INLINE std::optional<std::vector<std::string>> setting_type<std::vector<std::string>>::parse(
+    std::string_view s) {
+  std::vector<std::string> items;
   s = strings::trim(s);
   while (!s.empty()) {
-    std::string chunk;
+    std::string item;
     if (s.front() == '"') {
       std::size_t position = 1;
       for (;; ++position) {
         if (position == s.size()) return std::nullopt;
         if (s[position] == '"' && (position + 1 == s.size() || s[position + 1] != '"')) break;
         if (s[position] == '"') ++position;
-        chunk += s[position];
+        item += s[position];
       }
       s = strings::trim(s.substr(position + 1));
       if (!s.empty() && s.front() != ',') return std::nullopt;
     } else {
       const auto comma = (std::min)(s.find(','), s.size());
-      chunk = std::string(strings::trim(s.substr(0, comma)));
-      if (chunk.empty()) return std::nullopt;
+      item = std::string(strings::trim(s.substr(0, comma)));
+      if (item.empty()) return std::nullopt;
       s.remove_prefix(comma);
     }
-    pieces.push_back(std::move(chunk));
+    items.push_back(std::move(item));
     if (s.empty()) break;
     s = strings::trim(s.substr(1));
-    if (s.empty()) return std::nullopt;  // a comma, and nothing behind it
+    if (s.empty()) return std::nullopt;  // a comma at the end
   }
-  return pieces;
+  return items;
 }
 
 WINSVC_INLINE std::string setting_type<std::vector<std::string>>::text(const std::vector<std::string>& value) {
   std::string out;
-  for (const auto& chunk : value) {
+  for (const auto& item : value) {
     if (!out.empty()) out += ", ";
-    const bool plain = !chunk.empty() && chunk.find_first_of(",\"") == chunk.npos && strings::trim(chunk) == chunk;
-    if (plain) {
-      out += chunk;
+    const bool needs_no_quotes = !item.empty() && item.find_first_of(",\"") == item.npos && strings::trim(item) == item;
+    if (needs_no_quotes) {
+      out += item;
       continue;
     }
     out += '"';
-    for (const char c : chunk) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+    for (const char c : item) out += c == '"' ? std::string("\"\"") : std::string(1, c);
     out += '"';
   }
   return out;

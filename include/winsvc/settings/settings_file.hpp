@@ -1,14 +1,14 @@
-// The settings file: lines of `name = value`, by sections or not.
+// Settings file (.ini): parses and writes lines of the form `name = value`, with optional sections.
 //
-//   # what the printer is called
+//   # name of the printer
 //   printer = Main hall
 //   [store]
-//   path = C:\data            the setting 'store.path'
+//   path = C:\data            this is the setting 'store.path'
 //
-// A line whose first character is '#' or ';' is a comment; there are none behind a value, which may hold both. Names are
-// case-blind, and '-' is '_' in them. Blanks around a value do not count; a text that needs its own stands in double
-// quotes. The file is UTF-8, with or without a byte order mark. Every fault has its line, and one fault is no reason to
-// keep quiet of the next.
+// A line that begins with '#' or ';' is a comment. A comment cannot follow a value, which may contain both characters.
+// Names are not case-sensitive, and '-' equals '_' in them. Blanks around a value are removed; a text that begins or
+// ends with blanks needs double quotes. The file is UTF-8, with or without a byte order mark. The parser reports all
+// errors, each with its line.
 #pragma once
 
 #include <algorithm>
@@ -27,35 +27,37 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
+/// Content of a settings file.
 struct settings_file {
   struct setting_line {
-    std::string name;   ///< `store.path`, as setting_name has it
-    std::string value;  ///< as it stands there, quotes and all
-    std::size_t line = 0;
+    std::string name;      ///< normalized name with its section, such as `store.path`
+    std::string value;     ///< text after '=', including quotes
+    std::size_t line = 0;  ///< line number, from 1
   };
   struct syntax_error {
-    std::size_t line = 0;
+    std::size_t line = 0;  ///< line number, from 1
     std::string message, hint;
   };
-  std::vector<setting_line> rows;  ///< in the order of the file, each name once
-  std::vector<syntax_error> errors;
+  std::vector<setting_line> rows;    ///< in the order of the file, each name once
+  std::vector<syntax_error> errors;  ///< in the order of the file
 };
 
+/// Parses a settings file. A line with an error is not in `rows`.
 [[nodiscard]] settings_file parse_settings_file(std::string_view content);
 
-/// A name as it is compared: small letters, '_' for '-'.
-[[nodiscard]] std::string setting_name(std::string_view written);
-/// Letters, digits, '_' and '-', with dots between: `greeting`, `store.path`.
+/// Returns the normalized name: lower case, with '_' for '-'.
+[[nodiscard]] std::string setting_name(std::string_view name);
+/// True for names of letters, digits, '_' and '-', separated by dots: `greeting`, `store.path`.
 [[nodiscard]] bool is_setting_name(std::string_view s) noexcept;
-/// Without the double quotes around it, where there are two and no third.
+/// Returns the value without the double quotes around it, if it has no other double quote.
 [[nodiscard]] std::string_view unquote(std::string_view value) noexcept;
 
-/// A setting as `config --init` writes it.
+/// A setting that `config --init` writes.
 struct setting_template {
   std::string name, value, kind, help;
 };
-/// A whole file: every setting with its help, commented out, so that it changes nothing until somebody writes in it.
-/// `head` stands above them, as comments.
+/// Returns the text of a settings file: `head` as comments, then each setting with its help. The settings are commented
+/// out, so that the file has no effect until it is edited.
 [[nodiscard]] std::string settings_file_text(const std::vector<std::string>& head,
                                              const std::vector<setting_template>& settings);
 
@@ -71,48 +73,49 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE std::string setting_name(std::string_view written) {
-  std::string name = strings::to_lower(written);
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
+WINSVC_INLINE std::string setting_name(std::string_view name) {
+  std::string normalized = strings::to_lower(name);
+  std::replace(normalized.begin(), normalized.end(), '-', '_');
+  return normalized;
 }
 
 WINSVC_INLINE bool is_setting_name(std::string_view s) noexcept {
-  char before = '.';
+  char previous = '.';
   for (const char c : s) {
-    const bool letter = (strings::to_lower(c) >= 'a' && strings::to_lower(c) <= 'z') || c == '_';
-    if (before == '.' ? !letter : !letter && !strings::is_digit(c) && c != '-' && c != '.') return false;
-    before = c;
+    const bool is_letter = (strings::to_lower(c) >= 'a' && strings::to_lower(c) <= 'z') || c == '_';
+    if (previous == '.' ? !is_letter : !is_letter && !strings::is_digit(c) && c != '-' && c != '.') return false;
+    previous = c;
   }
-  return before != '.';
+  return previous != '.';
 }
 
 WINSVC_INLINE std::string_view unquote(std::string_view value) noexcept {
-  const bool quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
-  return quoted && value.find('"', 1) == value.size() - 1 ? value.substr(1, value.size() - 2) : value;
+  const bool is_quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
+  return is_quoted && value.find('"', 1) == value.size() - 1 ? value.substr(1, value.size() - 2) : value;
 }
 
-/// Why this is no text of ours; empty when it is.
+/// Returns the reason why the line is not valid UTF-8 text; empty if it is valid.
 WINSVC_INLINE std::string invalid_utf8_error(std::string_view line) {
-  if (line.find('\0') != line.npos) return "there is a zero byte: the file is damaged, or no text";
+  if (line.find('\0') != line.npos) return "it contains a zero byte; the file is damaged or not a text file";
   for (std::size_t position = 0; position < line.size();) {
-    const auto before = position;
-    const bool malformed = strings::next_code_point(line, position) == 0xFFFD;
-    if (malformed && line.substr(before, 3) != "\xEF\xBF\xBD") return "it is not UTF-8";
+    const auto start = position;
+    const bool is_replacement = strings::next_code_point(line, position) == 0xFFFD;
+    if (is_replacement && line.substr(start, 3) != "\xEF\xBF\xBD") return "it is not UTF-8";
   }
   return {};
 }
 
-/// One line of the file, in the section that was opened last.
-WINSVC_INLINE void parse_settings_line(settings_file& output, std::string_view line, std::size_t number, std::string& section,
-                               std::map<std::string, std::size_t>& names) {
-  const auto complain = [&](std::string message, std::string hint) {
+/// Parses one line. `section`: the prefix of the current section, which a section line replaces. `names`: the line of
+/// each name so far.
+WINSVC_INLINE void parse_settings_line(settings_file& output, std::string_view line, std::size_t number,
+                                       std::string& section, std::map<std::string, std::size_t>& names) {
+  const auto add_error = [&](std::string message, std::string hint) {
     output.errors.push_back({number, std::move(message), std::move(hint)});
   };
-  if (auto reason = invalid_utf8_error(line); !reason.empty()) return complain(std::move(reason), "save it as UTF-8");
+  if (auto reason = invalid_utf8_error(line); !reason.empty()) return add_error(std::move(reason), "save it as UTF-8");
   line = strings::trim(line);
   if (line.empty() || line[0] == '#' || line[0] == ';') return;
-  const auto shown = [](std::string_view s) { return '\'' + std::string(strings::truncate(s, 60)) + '\''; };
+  const auto quoted = [](std::string_view s) { return '\'' + std::string(strings::truncate(s, 60)) + '\''; };
 
   if (line[0] == '[') {
     const auto inside = strings::trim(line.substr(1, line.size() - 2));
@@ -120,18 +123,22 @@ WINSVC_INLINE void parse_settings_line(settings_file& output, std::string_view l
       section = setting_name(inside) + '.';
       return;
     }
-    return complain(shown(line) + " is no section", "write [name], of letters, digits, '_' and '-'");
+    return add_error(quoted(line) + " is not a section", "write [name] with letters, digits, '_' and '-'");
   }
   const auto equals = line.find('=');
-  // The line itself is not shown: it may be the second half of a secret.
-  if (equals == line.npos) return complain("there is no '=' in it", "write name = value, or '#' before a comment");
+  // The message does not contain the line, which may be the second line of a secret.
+  if (equals == line.npos) return add_error("the line has no '='", "write name = value, or '#' before a comment");
   const auto name = strings::trim(line.substr(0, equals));
   if (!is_setting_name(name))
-    return complain(shown(name) + " is no name of a setting", "use letters, digits, '_' and '-'");
+    return add_error(quoted(name) + " is not a setting name", "use letters, digits, '_' and '-'");
 
-  settings_file::setting_line row{section + setting_name(name), std::string(strings::trim(line.substr(equals + 1))), number};
+  const auto value = strings::trim(line.substr(equals + 1));
+  settings_file::setting_line row{section + setting_name(name), std::string(value), number};
   const auto [other, is_new] = names.emplace(row.name, number);
-  if (!is_new) return complain('\'' + row.name + "' is said in line " + std::to_string(other->second) + " already", "take one out");
+  if (!is_new) {
+    const std::string other_line = std::to_string(other->second);
+    return add_error('\'' + row.name + "' is already set in line " + other_line, "remove one of the lines");
+  }
   output.rows.push_back(std::move(row));
 }
 
@@ -143,7 +150,7 @@ WINSVC_INLINE settings_file parse_settings_file(std::string_view content) {
   }
   if (content.substr(0, 3) == "\xEF\xBB\xBF") content.remove_prefix(3);
   std::string section;
-  std::map<std::string, std::size_t> names;  // and their lines
+  std::map<std::string, std::size_t> names;  // with their lines
   std::size_t number = 1;
   for (auto line : strings::split(content, '\n')) {
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
@@ -152,26 +159,28 @@ WINSVC_INLINE settings_file parse_settings_file(std::string_view content) {
   return out;
 }
 
+/// True if the value fits on one line.
 WINSVC_INLINE bool is_representable(std::string_view value) noexcept {
   return std::none_of(value.begin(), value.end(), [](char c) { return c == '\n' || c == '\r' || c == '\0'; });
 }
-/// In quotes, where it has blanks at its ends.
+/// Returns the value, in double quotes if it begins or ends with blanks.
 WINSVC_INLINE std::string format_value(const std::string& value) {
   return strings::trim(value) == value ? value : '"' + value + '"';
 }
 
-WINSVC_INLINE std::string settings_file_text(const std::vector<std::string>& head, const std::vector<setting_template>& settings) {
+WINSVC_INLINE std::string settings_file_text(const std::vector<std::string>& head,
+                                             const std::vector<setting_template>& settings) {
   std::string out;
-  const auto comment = [&out](std::string_view message) {
-    for (const auto line : strings::split(message, '\n')) out += "# " + std::string(line) + '\n';
+  const auto add_comment = [&out](std::string_view text) {
+    for (const auto line : strings::split(text, '\n')) out += "# " + std::string(line) + '\n';
   };
-  for (const auto& line : head) comment(line);
+  for (const auto& line : head) add_comment(line);
 
   const auto section_of = [](const std::string& name) {
     const auto dot = name.rfind('.');
     return dot == name.npos ? std::string() : name.substr(0, dot);
   };
-  std::vector<std::string> sections{""};  // what has none stands first: there is no way out of a section
+  std::vector<std::string> sections{""};  // settings without a section come first, because a section cannot be closed
   for (const auto& s : settings) {
     if (std::find(sections.begin(), sections.end(), section_of(s.name)) == sections.end())
       sections.push_back(section_of(s.name));
@@ -181,8 +190,8 @@ WINSVC_INLINE std::string settings_file_text(const std::vector<std::string>& hea
     for (const auto& s : settings) {
       if (section_of(s.name) != section) continue;
       out += '\n';
-      comment(s.help.empty() ? s.kind : s.help + " (" + s.kind + ')');
-      if (!is_representable(s.value)) comment("Its default cannot be written in a line.");
+      add_comment(s.help.empty() ? s.kind : s.help + " (" + s.kind + ')');
+      if (!is_representable(s.value)) add_comment("The default cannot be written on one line.");
       const std::string value = is_representable(s.value) ? format_value(s.value) : std::string();
       out += '#' + s.name.substr(section.empty() ? 0 : section.size() + 1) + " = " + value + '\n';
     }

@@ -1,5 +1,5 @@
-// A client without a socket: a request's bytes go through the gate, the router, cpp-httplib and the handler exactly as
-// in production, on the calling thread.
+// client: sends requests to an app in memory, without a socket. The bytes of a request pass the head parser, the
+// router, cpp-httplib and the handler as in production, on the calling thread.
 //
 //   winsvc::testing::client client(App);
 //   auto r = client.get("/users/7");
@@ -7,8 +7,8 @@
 //   CHECK(r.body == R"({"id":7})");
 //   CHECK(client.websocket("/echo", {"hello"}).messages == std::vector<std::string>{"hello"});
 //
-// The app is described and its routes are frozen; start hooks and workers do not run (testing/scm.hpp runs them). The
-// data folder is one below the system's temporary folder, made when it is asked for, and left there.
+// App runs and its routes are frozen. Start hooks and worker threads do not run; testing/scm.hpp runs them. The data
+// folder is below the system's folder for temporary files. It is created at the first use and not removed.
 #pragma once
 
 #include <algorithm>
@@ -27,13 +27,13 @@ namespace testing {
 
 using headers = std::vector<std::pair<std::string, std::string>>;
 
-/// An answer, taken apart.
+/// A parsed response.
 struct client_response {
-  int status = 0;  ///< 0: the connection ended without one
+  int status = 0;  ///< 0: the connection was closed without a response
   testing::headers headers;
-  std::string body;  ///< chunks put together
+  std::string body;  ///< without chunked framing
 
-  /// The first header of this name in any case, or "".
+  /// The value of the first header with this name, in any case; "" if it is missing.
   [[nodiscard]] std::string header(std::string_view name) const {
     for (const auto& [known, value] : headers) {
       if (strings::equal_nocase(known, name)) return value;
@@ -42,58 +42,58 @@ struct client_response {
   }
 };
 
-/// Takes the answer to a request off the front of `bytes`. `to_head`: it was a HEAD, so no body follows.
-/// Interim answers (100) are passed over.
+/// Parses the first response in `bytes` and removes it from there. `to_head`: the request was HEAD, so there is no
+/// body. Skips interim responses (100).
 [[nodiscard]] inline client_response parse_response(std::string& bytes, bool to_head = false) {
-  client_response a;
+  client_response response;
   for (;;) {
     const auto end = bytes.find("\r\n\r\n");
-    if (bytes.compare(0, 7, "HTTP/1.") != 0 || end == std::string::npos) return a;
+    if (bytes.compare(0, 7, "HTTP/1.") != 0 || end == std::string::npos) return response;
     const std::string head = bytes.substr(0, end);
     bytes.erase(0, end + 4);
-    a.status = std::stoi(head.substr(9, 3));
+    response.status = std::stoi(head.substr(9, 3));
     for (std::size_t position = head.find("\r\n"); position != std::string::npos;) {
       const auto next = head.find("\r\n", position + 2);
       const std::string line = head.substr(position + 2, next == std::string::npos ? next : next - position - 2);
       const auto colon = line.find(':');
       if (colon != std::string::npos)
-        a.headers.emplace_back(line.substr(0, colon), strings::trim(std::string_view(line).substr(colon + 1)));
+        response.headers.emplace_back(line.substr(0, colon), strings::trim(std::string_view(line).substr(colon + 1)));
       position = next;
     }
-    if (a.status >= 200 || a.status == 101) break;  // what follows a 101 is another protocol's: the body, here
-    a.headers.clear();
+    if (response.status >= 200 || response.status == 101) break;  // the body of a 101 is the other protocol
+    response.headers.clear();
   }
-  if (to_head || a.status == 204 || a.status == 304) return a;
+  if (to_head || response.status == 204 || response.status == 304) return response;
 
-  if (strings::equal_nocase(a.header("Transfer-Encoding"), "chunked")) {
+  if (strings::equal_nocase(response.header("Transfer-Encoding"), "chunked")) {
     wire::chunked_decoder decoder({}, ~std::uint64_t{0});
     std::size_t consumed = 0;
-    static_cast<void>(decoder.feed(bytes, consumed, a.body));
+    static_cast<void>(decoder.feed(bytes, consumed, response.body));
     bytes.erase(0, consumed);
   } else {
-    const std::string length = a.header("Content-Length");
+    const std::string length = response.header("Content-Length");
     const std::size_t count =
         length.empty() ? bytes.size() : (std::min)(bytes.size(), static_cast<std::size_t>(std::stoull(length)));
-    a.body = bytes.substr(0, count);
+    response.body = bytes.substr(0, count);
     bytes.erase(0, count);
   }
-  return a;
+  return response;
 }
 
-/// What a WebSocket said, until it was over.
+/// The messages of a WebSocket, until it was closed.
 struct websocket_transcript {
-  int status = 0;                     ///< 101, or what refused it
-  std::vector<std::string> messages;  ///< of the server
-  int close_code = 0;                 ///< the server's; 0: it ended without a goodbye
+  int status = 0;                     ///< 101, or the status of the error response
+  std::vector<std::string> messages;  ///< messages of the server
+  int close_code = 0;                 ///< close code of the server; 0: it sent no close frame
 };
 
-/// A frame as clients send it, with a mask of zeros.
-[[nodiscard]] inline std::string masked_frame(wire::opcode what, std::string_view payload) {
-  std::string out = wire::frame(what, payload);
+/// A frame of a client, with a mask of zeros.
+[[nodiscard]] inline std::string masked_frame(wire::opcode opcode, std::string_view payload) {
+  std::string out = wire::frame(opcode, payload);
   out[1] = static_cast<char>(out[1] | 0x80);
   return out.insert(out.size() - payload.size(), 4, '\0');
 }
-/// Takes the frames of a server apart.
+/// Parses the frames of a server.
 [[nodiscard]] inline websocket_transcript parse_transcript(int status, std::string_view bytes) {
   websocket_transcript t;
   t.status = status;
@@ -104,26 +104,29 @@ struct websocket_transcript {
     return value;
   };
   while (bytes.size() > 1) {
-    const auto what = static_cast<wire::opcode>(bytes[0] & 0x0F);
+    const auto opcode = static_cast<wire::opcode>(bytes[0] & 0x0F);
     std::size_t length = number(1, 1);
-    const std::size_t more = length == 126 ? 2 : length == 127 ? 8 : 0;
-    if (more != 0) length = number(2, more);
-    bytes.remove_prefix((std::min)(bytes.size(), 2 + more));
-    if (what == wire::opcode::text || what == wire::opcode::binary) t.messages.emplace_back(bytes.substr(0, length));
-    if (what == wire::opcode::close)
+    const std::size_t length_bytes = length == 126 ? 2 : length == 127 ? 8 : 0;  // RFC 6455 section 5.2
+    if (length_bytes != 0) length = number(2, length_bytes);
+    bytes.remove_prefix((std::min)(bytes.size(), 2 + length_bytes));
+    if (opcode == wire::opcode::text || opcode == wire::opcode::binary)
+      t.messages.emplace_back(bytes.substr(0, length));
+    if (opcode == wire::opcode::close)
       t.close_code = length < 2 ? wire::close_code::none : static_cast<int>(number(0, 2));
     bytes.remove_prefix((std::min)(bytes.size(), length));
   }
   return t;
 }
 
-/// Bytes from memory, bytes to memory. Gives its input in pieces of at most `piece`, then the end of the stream.
+/// A transport that reads from memory and writes to memory. One `receive` returns at most `max_chunk` bytes; after the
+/// input, the stream is closed.
 class memory_transport final : public http::transport {
  public:
-  explicit memory_transport(std::string input, std::size_t chunk_size = ~std::size_t{0})
-      : input_(std::move(input)), max_chunk_(chunk_size) {}
+  explicit memory_transport(std::string input, std::size_t max_chunk = ~std::size_t{0})
+      : input_(std::move(input)), max_chunk_(max_chunk) {}
 
-  os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received, std::chrono::milliseconds) noexcept override {
+  os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received,
+                       std::chrono::milliseconds) noexcept override {
     received = (std::min)({capacity, max_chunk_, input_.size() - position_});
     if (received == 0) return os::transfer::closed;
     input_.copy(buffer, received, position_);
@@ -131,8 +134,8 @@ class memory_transport final : public http::transport {
     return os::transfer::done;
   }
   os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
-                            std::chrono::milliseconds limit) noexcept override {
-    return receive(buffer, capacity, received, limit);
+                            std::chrono::milliseconds timeout) noexcept override {
+    return receive(buffer, capacity, received, timeout);
   }
   os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds) noexcept override {
     output.append(from, count);
@@ -151,8 +154,8 @@ class memory_transport final : public http::transport {
   [[nodiscard]] os::endpoint peer() const override { return {"127.0.0.1", 50000}; }
 
   std::string output;
-  int sends = 0;  ///< how many writes the output came in
-  int receive_count = 3;  ///< how often whoever streams may wait before the client leaves; no time passes
+  int sends = 0;          ///< number of writes
+  int receive_count = 3;  ///< number of waits of a streaming handler before the client disconnects; no time passes
 
  private:
   std::string input_;
@@ -160,18 +163,23 @@ class memory_transport final : public http::transport {
   std::size_t position_ = 0;
 };
 
+/// A client of one app.
 class client {
  public:
-  /// A function or callable App; it must outlive the client. `std::in_place_type<T>` for an App that is a type.
+  /// `app`: a function or another callable; it must outlive the client. For an App that is a type, pass
+  /// `std::in_place_type<T>`.
   template <class App>
   explicit client(App& app) : client(host::app_of_callable(app)) {}
   template <class App>
   explicit client(std::in_place_type_t<App>) : client(host::app_of_type<App>()) {}
 
+  /// Requests by method. A body has the given Content-Type.
   client_response get(std::string_view target, const headers& extra = {}) { return request("GET", target, extra); }
   client_response head(std::string_view target, const headers& extra = {}) { return request("HEAD", target, extra); }
   client_response del(std::string_view target, const headers& extra = {}) { return request("DELETE", target, extra); }
-  client_response options(std::string_view target, const headers& extra = {}) { return request("OPTIONS", target, extra); }
+  client_response options(std::string_view target, const headers& extra = {}) {
+    return request("OPTIONS", target, extra);
+  }
   client_response post(std::string_view target, std::string body, std::string type = "application/json") {
     return request("POST", target, {{"Content-Type", std::move(type)}}, std::move(body));
   }
@@ -182,9 +190,9 @@ class client {
     return request("PATCH", target, {{"Content-Type", std::move(type)}}, std::move(body));
   }
 
-  /// Any request. Host is added, and Content-Length where there is a body.
+  /// Sends a request with any method. Adds Host, and Content-Length if there is a body.
   client_response request(std::string_view method, std::string_view target, const headers& extra = {},
-                 const std::string& body = {}) {
+                          const std::string& body = {}) {
     std::string bytes = std::string(method) + ' ' + std::string(target) + " HTTP/1.1\r\nHost: test\r\n";
     for (const auto& [name, value] : extra) bytes += name + ": " + value + "\r\n";
     if (!body.empty()) bytes += "Content-Length: " + std::to_string(body.size()) + "\r\n";
@@ -192,9 +200,9 @@ class client {
     return parse_response(out, method == "HEAD");
   }
 
-  /// Opens a WebSocket, says these texts and then goodbye, and comes back when the handler has returned.
+  /// Opens a WebSocket, sends the texts and a close frame, and returns when the handler has returned.
   [[nodiscard]] websocket_transcript websocket(std::string_view target, const std::vector<std::string>& texts,
-                               const headers& extra = {}) {
+                                               const headers& extra = {}) {
     std::string bytes = "GET " + std::string(target) +
                         " HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
@@ -203,18 +211,19 @@ class client {
     for (const auto& text : texts) bytes += masked_frame(wire::opcode::text, text);
     bytes += masked_frame(wire::opcode::close, wire::close_payload(wire::close_code::normal, {}));
     std::string out = raw(std::move(bytes));
-    const client_response first = parse_response(out);
-    return parse_transcript(first.status, first.status == 101 ? std::string_view(first.body) : std::string_view());
+    const client_response handshake = parse_response(out);
+    return parse_transcript(handshake.status,
+                            handshake.status == 101 ? std::string_view(handshake.body) : std::string_view());
   }
 
-  /// The bytes of one connection in, all bytes of its answers out.
+  /// Sends the bytes of one connection. Returns the bytes of all responses.
   [[nodiscard]] std::string raw(std::string bytes) {
     memory_transport transport(std::move(bytes));
     engine_->serve(transport);
     return std::move(transport.output);
   }
 
-  /// What the app logged, newest last.
+  /// The log entries of the app, oldest first.
   [[nodiscard]] const std::vector<log_entry>& log() const noexcept { return log_sink_->entries; }
   [[nodiscard]] http::engine& engine() noexcept { return *engine_; }
 
@@ -225,20 +234,20 @@ class client {
   };
 
   explicit client(const host::app_factory& app)
-      : plan_(std::make_unique<host::service_definition>()), log_sink_(std::make_shared<memory_sink>()) {
-    plan_->spec.name = "test";
-    plan_->data_folder = os::path_join(os::temporary_folder(), "winsvc-test-" + std::to_string(os::process_id()));
-    plan_->log.add_sink(log_sink_);
-    service_ = std::make_unique<service>(*plan_);  // kept: handlers may have caught it by reference
+      : definition_(std::make_unique<host::service_definition>()), log_sink_(std::make_shared<memory_sink>()) {
+    definition_->spec.name = "test";
+    definition_->data_folder = os::path_join(os::temporary_folder(), "winsvc-test-" + std::to_string(os::process_id()));
+    definition_->log.add_sink(log_sink_);
+    service_ = std::make_unique<service>(*definition_);  // a member, because handlers may have captured it by reference
     object_ = app(*service_);
-    host::add_health_routes(*plan_, phase_);
-    plan_->frozen = true;
-    plan_->router.freeze();
-    engine_ = std::make_unique<http::engine>(plan_->router, plan_->limits, plan_->log);
-    for (const auto& notify : plan_->on_engine_created) notify(*engine_);
+    host::add_health_routes(*definition_, phase_);
+    definition_->frozen = true;
+    definition_->router.freeze();
+    engine_ = std::make_unique<http::engine>(definition_->router, definition_->limits, definition_->log);
+    for (const auto& notify : definition_->on_engine_created) notify(*engine_);
   }
 
-  std::unique_ptr<host::service_definition> plan_;
+  std::unique_ptr<host::service_definition> definition_;
   std::shared_ptr<memory_sink> log_sink_;
   std::unique_ptr<service> service_;
   std::shared_ptr<void> object_;

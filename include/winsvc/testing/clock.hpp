@@ -1,4 +1,5 @@
-// A clock that is moved by hand: whoever sleeps on it moves it, so waiting costs nothing and is exact.
+// manual_clock: a clock that the test advances. `sleep` advances it and returns at once, so a test waits no time and
+// measures exact times.
 #pragma once
 
 #include <chrono>
@@ -9,6 +10,7 @@
 namespace winsvc {
 namespace testing {
 
+/// Safe to use from any thread.
 class manual_clock final : public clock {
  public:
   [[nodiscard]] time_point now() const noexcept override {
@@ -26,7 +28,7 @@ class manual_clock final : public clock {
 
  private:
   mutable std::mutex mutex_;
-  time_point now_{std::chrono::hours(24)};  // not zero: a subtraction must not look like a special case
+  time_point now_{std::chrono::hours(24)};  // not 0, so that a subtraction does not underflow to a special value
 };
 
 }  // namespace testing

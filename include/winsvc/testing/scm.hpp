@@ -1,16 +1,16 @@
-// A simulated Service Control Manager, on any platform: it starts a service in this process, plays controls to it,
-// keeps every status, and judges them as the real one would.
+// simulated_scm: a Service Control Manager for tests, on any platform. It starts a service in this process, sends
+// controls to it, records each status and reports violations of the SCM's rules.
 //
 //   winsvc::testing::simulated_scm scm;
-//   scm.start(App);                                       // returns when it runs, or has stopped
+//   scm.start(App);                                       // returns when the service is running or has stopped
 //   CHECK(scm.pause() == 0);
 //   CHECK(scm.wait_for(winsvc::model::state::paused));
 //   CHECK(scm.stop() == 0);
 //   CHECK(scm.wait() == 0);                               // the exit code
-//   CHECK(scm.verdicts().empty());
+//   CHECK(scm.violations().empty());
 //
-// It is strict where the real one is silent: what would make Windows wait in vain, kill the service or show a wrong
-// state is a verdict. `fail_with` and `delay` make its calls fail and take long.
+// It is strict where Windows is silent: a violation is a status that would make Windows wait without result, end the
+// service or show a wrong state. `fail_with` makes a call of the service fail; `delay` makes it slow.
 #pragma once
 
 #include <chrono>
@@ -31,12 +31,13 @@
 namespace winsvc {
 namespace testing {
 
+/// Safe to use from any thread. Runs one service.
 class simulated_scm {
  public:
   using milliseconds = std::chrono::milliseconds;
 
   simulated_scm() = default;
-  /// Asks a service that still runs, or starts, to stop, and waits for it.
+  /// Stops the service if it is starting or running, and waits for its end.
   ~simulated_scm() {
     if (!service_.joinable()) return;
     {
@@ -49,22 +50,21 @@ class simulated_scm {
   simulated_scm(const simulated_scm&) = delete;
   simulated_scm& operator=(const simulated_scm&) = delete;
 
-  // -- what it is like; set before start --
+  // -- options; set before start --
 
-  /// Where the service's data goes; empty: nowhere, and the service is told so.
+  /// The data folder of the service. Empty: the service receives error 5 (access denied) when it requests the folder.
   std::string data_folder;
-  /// `--host`, `--port` and the rest of its ImagePath. Default: a free port of 127.0.0.1.
+  /// `--host`, `--port` and the other options of the ImagePath. Default: a free port of 127.0.0.1.
   model::launch_options launch{{}, std::string("127.0.0.1"), std::uint16_t{0}, {}};
-  /// The code that a call of the service's is answered with: "run" (StartServiceCtrlDispatcher), "register_handler",
-  /// "set_status" (which is then not known to the SCM).
+  /// The error code of a call: "run" (StartServiceCtrlDispatcher), "register_handler" or "set_status". A failed status
+  /// is not recorded.
   std::map<std::string, std::uint32_t> fail_with;
-  /// How long it takes.
+  /// The duration of a call, by the same names.
   std::map<std::string, milliseconds> delay;
 
   // -- start --
 
-  /// Starts the service, once for each simulated_scm, and returns when it runs and `url` is known, or when it has
-  /// stopped.
+  /// Starts the service and returns when it is running and `url` is known, or when it has stopped. Call it only once.
   template <class App>
   void start(App& app, std::vector<std::string> arguments = {}) {
     start_async(app, std::move(arguments));
@@ -76,14 +76,15 @@ class simulated_scm {
   void start_async(App& app, std::vector<std::string> arguments = {}) {
     start_app(host::app_of_callable(app), std::move(arguments));
   }
-  /// Starts a service that is written over the dispatcher by hand; `port`: where it must answer from RUNNING on, or 0.
+  /// Starts a program that uses the dispatcher directly. `port`: the port that must accept connections when the program
+  /// reports RUNNING; 0: none.
   void start_program_async(std::function<void(os::dispatcher&)> program, std::uint16_t port = 0) {
     if (port != 0) address_ = os::endpoint{"127.0.0.1", port};
     checks_port_ = port != 0;
     launch_thread([this, program = std::move(program)] { program(dispatcher_); });
   }
 
-  // -- controls: 0, or the code of the SCM's refusal (1052, 1061, 1062), or what the handler answered --
+  // -- controls: return 0, the error code of the SCM (1052, 1061, 1062) or the code that the handler returned --
 
   std::uint32_t control(const model::control_event& event) {
     os::dispatcher::control_handler handler;
@@ -91,10 +92,10 @@ class simulated_scm {
       const std::lock_guard lock(mutex_);
       if (history_.empty() || finished_) return 1062;
       const auto& now = history_.back().status;
-      const auto what = static_cast<model::control>(event.control);
+      const auto code = static_cast<model::control>(event.control);
       if (now.current == model::state::stopped) return 1062;
-      if (what != model::control::interrogate && model::is_pending(now.current)) return 1061;
-      if (!model::is_accepted(now.accepted, what)) return 1052;
+      if (code != model::control::interrogate && model::is_pending(now.current)) return 1061;
+      if (!model::is_accepted(now.accepted, code)) return 1052;
       handler = handler_;
     }
     return send(handler, event);
@@ -105,18 +106,18 @@ class simulated_scm {
   std::uint32_t pause() { return control(model::control::pause); }
   std::uint32_t resume() { return control(model::control::continue_control); }
   std::uint32_t reload() { return control(model::control::param_change); }
-  std::uint32_t change_session(session_change::kind what, std::uint32_t id) {
-    return control({static_cast<std::uint32_t>(model::control::session_change), what, id, {}, {}});
+  std::uint32_t change_session(session_change::kind kind, std::uint32_t id) {
+    return control({static_cast<std::uint32_t>(model::control::session_change), kind, id, {}, {}});
   }
-  std::uint32_t power(power_event::kind what) {
-    return control({static_cast<std::uint32_t>(model::control::power_event), what, 0, {}, {}});
+  std::uint32_t power(power_event::kind kind) {
+    return control({static_cast<std::uint32_t>(model::control::power_event), kind, 0, {}, {}});
   }
-  /// As the machine does when it shuts down: PRESHUTDOWN to who takes it, SHUTDOWN to the others.
+  /// Sends PRESHUTDOWN, or SHUTDOWN if the service does not accept PRESHUTDOWN, as Windows does at shutdown.
   std::uint32_t shut_down() {
-    const auto refused = control(model::control::preshutdown);
-    return refused == 1052 ? control(model::control::shutdown) : refused;
+    const auto result = control(model::control::preshutdown);
+    return result == 1052 ? control(model::control::shutdown) : result;
   }
-  /// Hands a control to the service whatever its state is and whatever it accepts.
+  /// Sends a control in any state, also if the service does not accept it.
   std::uint32_t deliver_always(const model::control_event& event) {
     os::dispatcher::control_handler handler;
     {
@@ -129,32 +130,33 @@ class simulated_scm {
 
   // -- waiting --
 
-  /// Waits until the service has stopped; its exit code.
+  /// Waits until the service has stopped. Returns its exit code.
   std::uint32_t wait() {
     if (service_.joinable()) service_.join();
     const std::lock_guard lock(mutex_);
     return history_.empty() ? 0 : history_.back().status.exit.code();
   }
-  /// Waits until it has reported this state since `from` (a place in the history), or has ended without: false.
+  /// Waits until the service has reported this state, at `from` in the history or later. Returns false if it ended
+  /// without reporting the state.
   bool wait_for(model::state s, std::size_t from = 0) {
     std::unique_lock lock(mutex_);
-    const auto seen = [&] {
+    const auto was_reported = [&] {
       for (std::size_t i = from; i < history_.size(); ++i) {
         if (history_[i].status.current == s) return true;
       }
       return false;
     };
-    changed_.wait(lock, [&] { return seen() || finished_; });
-    return seen();
+    changed_.wait(lock, [&] { return was_reported() || finished_; });
+    return was_reported();
   }
-  /// The service is known to achieve nothing now, because the test holds it. A checkpoint within this time is blind: a
-  /// timer's, and not the work's. That is a verdict.
-  void measure_idle(milliseconds how_long) {
+  /// Call it while the test blocks the service, so that the service makes no progress. A checkpoint within `duration`
+  /// is a violation: a timer reports it, and it hides a hang.
+  void measure_idle(milliseconds duration) {
     std::unique_lock lock(mutex_);
     const std::size_t before = history_.size();
-    changed_.wait_for(lock, how_long, [&] { return history_.size() != before; });
+    changed_.wait_for(lock, duration, [&] { return history_.size() != before; });
     if (history_.size() != before && model::is_pending(history_.back().status.current))
-      violations_.push_back("the checkpoint rose while nothing was achieved: a timer raises it, and hides a hang");
+      violations_.push_back("the checkpoint increased without progress: a timer that reports checkpoints hides a hang");
   }
 
   // -- the record --
@@ -167,22 +169,22 @@ class simulated_scm {
     const std::lock_guard lock(mutex_);
     return history_;
   }
-  /// What went to the event log: `id text`.
+  /// The entries for the event log, each as `id text`.
   [[nodiscard]] std::vector<std::string> events() const {
     const std::lock_guard lock(mutex_);
     return events_;
   }
-  /// Where the service listens; "" before that.
+  /// The URL of the service; "" until it listens.
   [[nodiscard]] std::string url() const {
     const std::lock_guard lock(mutex_);
     return address_ ? address_->url() : std::string();
   }
-  /// The judgement so far. Ask after the end.
+  /// The violations up to now, one message each. Call it after `wait`.
   [[nodiscard]] std::vector<std::string> violations() const {
     const std::lock_guard lock(mutex_);
-    auto items = find_status_violations(history_);
-    items.insert(items.end(), violations_.begin(), violations_.end());
-    return items;
+    auto result = find_status_violations(history_);
+    result.insert(result.end(), violations_.begin(), violations_.end());
+    return result;
   }
 
  private:
@@ -212,8 +214,8 @@ class simulated_scm {
 
   std::uint32_t result_of(const char* call) {
     if (const auto slow = delay.find(call); slow != delay.end()) std::this_thread::sleep_for(slow->second);
-    const auto refused = fail_with.find(call);
-    return refused == fail_with.end() ? 0 : refused->second;
+    const auto failure = fail_with.find(call);
+    return failure == fail_with.end() ? 0 : failure->second;
   }
 
   void record(const model::service_status& status) {
@@ -223,7 +225,7 @@ class simulated_scm {
     if (first_running) {
       was_running_ = true;
       if (checks_port_ && !(address_ && os::tcp_socket::connect(*address_, std::chrono::seconds(5))))
-        violations_.push_back("running: reported before the port answers: whoever waited for it finds nobody");
+        violations_.push_back("running: reported before the port accepts connections");
       if (!app_) running_ = true;
     }
     history_.push_back({status, now});
@@ -238,9 +240,10 @@ class simulated_scm {
       if (data_folder.empty()) return os::sys_failure(model::win32_error::access_denied);
       return data_folder;
     };
-    dependencies.report_event = [this](const std::string&, model::event_level, std::uint32_t id, std::string_view what) {
+    dependencies.report_event = [this](const std::string&, model::event_level, std::uint32_t id,
+                                    std::string_view text) {
       const std::lock_guard lock(mutex_);
-      events_.push_back(std::to_string(id) + ' ' + std::string(what));
+      events_.push_back(std::to_string(id) + ' ' + std::string(text));
       if (id == static_cast<std::uint32_t>(model::service_event::started)) running_ = true;
       changed_.notify_all();
     };
@@ -251,15 +254,15 @@ class simulated_scm {
     dependencies.handle_crashes = false;
     dependencies.end_process = [this](int) {
       const std::lock_guard lock(mutex_);
-      violations_.push_back("a hook, handler or worker did not return, and the process would be ended over it");
+      violations_.push_back("a hook, handler or worker did not return; the host would end the process");
     };
     app_ = std::make_unique<host::service_host>(std::move(app), launch, std::move(dependencies));
     launch_thread([this] { app_->run(); });
   }
 
-  void launch_thread(std::function<void()> body) {
-    service_ = std::thread([this, body = std::move(body)] {
-      body();
+  void launch_thread(std::function<void()> run) {
+    service_ = std::thread([this, run = std::move(run)] {
+      run();
       const std::lock_guard lock(mutex_);
       finished_ = true;
       handler_ = nullptr;
@@ -267,20 +270,20 @@ class simulated_scm {
     });
   }
 
-  /// One at a time, as the real one does.
+  /// Sends one control at a time, as the SCM does.
   std::uint32_t send(const os::dispatcher::control_handler& handler, const model::control_event& event) {
-    const std::lock_guard turn(sending_);
-    const auto began = std::chrono::steady_clock::now();
-    const std::uint32_t answered = handler(event);
-    if (std::chrono::steady_clock::now() - began > std::chrono::seconds(1)) {
+    const std::lock_guard send_lock(send_mutex_);
+    const auto start_time = std::chrono::steady_clock::now();
+    const std::uint32_t result = handler(event);
+    if (std::chrono::steady_clock::now() - start_time > std::chrono::seconds(1)) {
       const std::lock_guard lock(mutex_);
       violations_.push_back("control " + std::to_string(event.control) +
-                              ": the handler took over 1 s, and every caller of the SCM waits for it");
+                            ": the control handler took more than 1 s, and blocks all callers of the SCM");
     }
-    return answered;
+    return result;
   }
 
-  std::mutex sending_;
+  std::mutex send_mutex_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<timed_status> history_;
@@ -289,7 +292,7 @@ class simulated_scm {
   os::dispatcher::control_handler handler_;
   bool checks_port_ = true, was_running_ = false, running_ = false, finished_ = false;
   test_dispatcher dispatcher_{*this};
-  std::unique_ptr<host::service_host> app_;  // until the end of all: a control may be on its way into it as it ends
+  std::unique_ptr<host::service_host> app_;  // not reset when the service ends: a control may be in progress
   std::thread service_;
 };
 

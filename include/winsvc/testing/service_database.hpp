@@ -1,12 +1,12 @@
-// A database of services in memory, behind the seam that the verbs use: every call is recorded with its arguments and
-// checked for the rights of its handle, any of them can be told to fail, and a started service moves through the states
-// it is given.
+// service_database: an in-memory replacement of the service_manager seam that the verbs use. It records each call with
+// its arguments, checks the rights of the handle, can make any call fail, and moves a started service through a list of
+// states.
 //
 //   winsvc::testing::service_database scm;
-//   scm.refuse["change_config"] = 5;         // by function; fail_level_with by level, fail_call_with by number
+//   scm.fail_with["change_config"] = 5;      // by function; fail_level_with by level, fail_call_with by number
 //   ... run a verb ...
 //   CHECK(scm.calls == std::vector<std::string>{"open_manager(0x1)", ...});
-//   CHECK(scm.picture() == before);
+//   CHECK(scm.snapshot() == before);
 #pragma once
 
 #include <cstddef>
@@ -25,39 +25,41 @@
 namespace winsvc {
 namespace testing {
 
+/// Not synchronized: one thread uses it.
 class service_database final : public os::service_manager {
  public:
-  /// One service.
+  /// An installed service.
   struct entry {
     os::service_config config;
-    std::optional<std::string> password;  ///< as it was given at last; empty: NULL
+    std::optional<std::string> password;  ///< the last password that was set; nullopt: NULL
     std::map<std::uint32_t, model::config_level> levels;
     std::vector<std::string> environment;
-    std::vector<std::string> dependents;  ///< services that need it and run: while they do, it cannot be stopped (1051)
+    std::vector<std::string> dependents;  ///< running services that depend on it; until they stop, STOP fails (1051)
     std::string security = "D:(A;;CCLCSWRPWPDTLOCRRC;;;SY)(A;;CCDCLCSWRPWPDTLOCRSDRCWDWO;;;BA)";
-    std::map<std::uint32_t, std::uint32_t> replies_to_controls;  ///< by control: what the service answers; 0 where nothing stands
+    std::map<std::uint32_t, std::uint32_t> replies_to_controls;  ///< result of the service by control; default 0
     os::service_process_status process;
-    std::deque<os::service_process_status> next;  ///< one is taken at each query_status
+    std::deque<os::service_process_status> next;  ///< each query_status removes the first
     bool marked_for_delete = false;
-    int handles = 0;  ///< add one for a Services window that is open
+    int handles = 0;  ///< open handles; add 1 to simulate an open Services window
   };
 
   std::map<std::string, entry> services;
   std::set<std::string> event_sources;
   std::set<std::string> logon_rights;           ///< SIDs that may log on as a service
-  std::map<std::string, std::string> accounts;  ///< names to SIDs; a service's own is known while it is installed
-  std::map<std::string, std::string> folders;   ///< paths to their DACLs in SDDL
+  std::map<std::string, std::string> accounts;  ///< SIDs by name; installed services have one too
+  std::map<std::string, std::string> folders;   ///< DACLs in SDDL, by path
 
-  std::vector<std::string> socket_api;                       ///< as `function(arguments)`; passwords are not shown
-  std::map<std::string, std::uint32_t> fail_with;          ///< by function: the code that it answers
-  std::map<std::uint32_t, std::uint32_t> fail_level_with;  ///< by level: of change_level and query_level
-  std::map<std::size_t, std::uint32_t> fail_call_with;     ///< by number, counted from 0
-  std::deque<os::service_process_status> after_start;          ///< what a started service goes through
-  std::deque<os::service_process_status> after_stop;           ///< a stopped one
+  std::vector<std::string> calls;                     ///< the calls: `function(arguments)`, without passwords
+  std::map<std::string, std::uint32_t> fail_with;          ///< error code by function
+  std::map<std::uint32_t, std::uint32_t> fail_level_with;  ///< error code of change_level and query_level, by level
+  std::map<std::size_t, std::uint32_t> fail_call_with;     ///< error code by number of the call, from 0
+  std::deque<os::service_process_status> after_start;      ///< statuses of a service after start
+  std::deque<os::service_process_status> after_stop;       ///< statuses after STOP
   std::deque<os::service_process_status> after_pause, after_continue;
 
-  [[nodiscard]] static os::service_process_status at(model::state s, std::uint32_t pid = 42, std::uint32_t checkpoint = 0,
-                                              model::exit_status exit = {}) {
+  /// A status with this state. The process ID is 0 if the service is stopped.
+  [[nodiscard]] static os::service_process_status at(model::state s, std::uint32_t pid = 42,
+                                                     std::uint32_t checkpoint = 0, model::exit_status exit = {}) {
     os::service_process_status p;
     p.status.current = s;
     p.status.checkpoint = checkpoint;
@@ -65,7 +67,7 @@ class service_database final : public os::service_manager {
     p.pid = s == model::state::stopped ? 0 : pid;
     return p;
   }
-  /// A service that is there already.
+  /// Adds an installed service.
   entry& add(const std::string& name, const std::string& binary, model::state s = model::state::stopped) {
     entry& e = services[name];
     e.config.binary = binary;
@@ -74,9 +76,9 @@ class service_database final : public os::service_manager {
     e.process = at(s);
     return e;
   }
-  /// All that is there, as text: what two moments are compared by.
+  /// The whole content as text, to compare the state before and after a verb.
   [[nodiscard]] std::string snapshot() const;
-  /// Handles that are open; 0 when a verb is done.
+  /// Number of open handles; 0 after a verb.
   [[nodiscard]] std::size_t open_handles() const noexcept { return open_.size(); }
 
   // -- the seam --
@@ -111,19 +113,21 @@ class service_database final : public os::service_manager {
 
  private:
   struct handle {
-    entry* to;  // null: to the manager
+    entry* service;  // null: a handle of the manager
     std::uint32_t rights;
   };
 
-  /// Notes a call; the code it is to answer, or 0.
+  /// Records a call. Returns its error code, or 0.
   std::uint32_t record_call(const std::string& function, const std::string& arguments) {
-    socket_api.push_back(function + '(' + arguments + ')');
-    if (const auto refused = fail_call_with.find(socket_api.size() - 1); refused != fail_call_with.end()) return refused->second;
-    const auto refused = fail_with.find(function);
-    return refused == fail_with.end() ? 0 : refused->second;
+    calls.push_back(function + '(' + arguments + ')');
+    if (const auto failure = fail_call_with.find(calls.size() - 1); failure != fail_call_with.end())
+      return failure->second;
+    const auto failure = fail_with.find(function);
+    return failure == fail_with.end() ? 0 : failure->second;
   }
-  /// The same for a call on a handle, which needs these rights.
-  std::uint32_t record_call(const std::string& function, const std::string& arguments, raw_handle h, std::uint32_t rights) {
+  /// The same for a call with a handle. Returns 5 (access denied) if the handle lacks one of the rights.
+  std::uint32_t record_call(const std::string& function, const std::string& arguments, raw_handle h,
+                            std::uint32_t rights) {
     if (const auto code = record_call(function, arguments)) return code;
     if ((static_cast<handle*>(h)->rights & rights) != rights) return model::win32_error::access_denied;
     return 0;
@@ -133,7 +137,7 @@ class service_database final : public os::service_manager {
     open_.push_back({e, rights});
     return &open_.back();
   }
-  static entry& of(raw_handle h) noexcept { return *static_cast<handle*>(h)->to; }
+  static entry& service_of(raw_handle h) noexcept { return *static_cast<handle*>(h)->service; }
   static std::uint32_t right_for(std::uint32_t control) noexcept {
     if (control >= 128) return os::access_rights::user_control;
     switch (static_cast<model::control>(control)) {
@@ -145,20 +149,21 @@ class service_database final : public os::service_manager {
         return os::access_rights::pause_continue;
     }
   }
-  [[nodiscard]] bool is_display_name_taken(const os::service_config_change& s, const entry* own) const {
+  /// True if another service than `self` has the display name.
+  [[nodiscard]] bool is_display_name_taken(const os::service_config_change& s, const entry* self) const {
     for (const auto& [name, e] : services) {
-      if (s.display_name && &e != own && strings::equal_nocase(e.config.display_name, *s.display_name)) return true;
+      if (s.display_name && &e != self && strings::equal_nocase(e.config.display_name, *s.display_name)) return true;
     }
     return false;
   }
   static void apply(entry& e, const os::service_config_change& s);
-  /// As it was set, or as Windows has it in a service where nobody has.
+  /// The value of a level, or the default of Windows if it was not set.
   static std::optional<model::config_level> level_of(const entry& e, std::uint32_t level);
   static std::string text_of(const os::service_config_change& s);
   static std::string hex(std::uint32_t v);
   static std::string list(const std::vector<std::string>& l) { return l.empty() ? "none" : strings::join(l, " "); }
 
-  std::list<handle> open_;  // a list: handles are addresses
+  std::list<handle> open_;  // a list, because a handle is the address of its element
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -172,7 +177,7 @@ inline std::string service_database::hex(std::uint32_t v) {
 
 inline std::string service_database::text_of(const os::service_config_change& s) {
   std::string out;
-  const auto put = [&out](const std::string& what) { out += (out.empty() ? "" : ", ") + what; };
+  const auto put = [&out](const std::string& text) { out += (out.empty() ? "" : ", ") + text; };
   if (s.startup) put("startup " + std::string(name(*s.startup)));
   if (s.binary) put("binary " + *s.binary);
   if (s.display_name) put("display name " + *s.display_name);
@@ -184,7 +189,7 @@ inline std::string service_database::text_of(const os::service_config_change& s)
 }
 
 inline void service_database::apply(entry& e, const os::service_config_change& s) {
-  // CreateServiceW and ChangeServiceConfigW know no delayed start: that is level 3.
+  // CreateServiceW and ChangeServiceConfigW cannot set delayed start; it is level 3 of ChangeServiceConfig2W.
   if (s.startup) e.config.startup = *s.startup == startup::delayed ? startup::automatic : *s.startup;
   if (s.binary) e.config.binary = *s.binary;
   if (s.display_name) e.config.display_name = *s.display_name;
@@ -236,12 +241,10 @@ inline os::sys_result<os::service_manager::raw_handle> service_database::open_ma
   return add_handle(nullptr, rights);
 }
 
-inline os::sys_result<os::service_manager::raw_handle> service_database::create_service(raw_handle manager,
-                                                                                        const std::string& name,
-                                                                                        std::uint32_t rights,
-                                                                                        const os::service_config_change& s) {
+inline os::sys_result<os::service_manager::raw_handle> service_database::create_service(
+    raw_handle manager, const std::string& name, std::uint32_t rights, const os::service_config_change& s) {
   if (const auto code = record_call("create_service", name + ", " + hex(rights) + ", " + text_of(s), manager,
-                             os::access_rights::manager_connect | os::access_rights::manager_create)) {
+                                    os::access_rights::manager_connect | os::access_rights::manager_create)) {
     return os::sys_failure(code);
   }
   if (const auto found = services.find(name); found != services.end())
@@ -252,21 +255,23 @@ inline os::sys_result<os::service_manager::raw_handle> service_database::create_
   return add_handle(&e, rights);
 }
 
-inline os::sys_result<os::service_manager::raw_handle> service_database::open_service(raw_handle manager,
-                                                                                      const std::string& name,
-                                                                                      std::uint32_t rights) {
-  if (const auto code = record_call("open_service", name + ", " + hex(rights), manager, os::access_rights::manager_connect))
+inline os::sys_result<os::service_manager::raw_handle> service_database::open_service(
+    raw_handle manager, const std::string& name, std::uint32_t rights) {
+  if (const auto code =
+          record_call("open_service", name + ", " + hex(rights), manager, os::access_rights::manager_connect)) {
     return os::sys_failure(code);
+  }
   const auto found = services.find(name);
   if (found == services.end()) return os::sys_failure(1060);
   return add_handle(&found->second, rights);
 }
 
 inline os::sys_result<void> service_database::change_config(raw_handle h, const os::service_config_change& s) {
-  if (const auto code = record_call("change_config", text_of(s), h, os::access_rights::change_config)) return os::sys_failure(code);
-  if (of(h).marked_for_delete) return os::sys_failure(1072);
-  if (is_display_name_taken(s, &of(h))) return os::sys_failure(1078);
-  apply(of(h), s);
+  if (const auto code = record_call("change_config", text_of(s), h, os::access_rights::change_config))
+    return os::sys_failure(code);
+  if (service_of(h).marked_for_delete) return os::sys_failure(1072);
+  if (is_display_name_taken(s, &service_of(h))) return os::sys_failure(1078);
+  apply(service_of(h), s);
   return {};
 }
 
@@ -274,31 +279,33 @@ inline os::sys_result<void> service_database::change_level(raw_handle h, const m
   const std::uint32_t level = model::number(value);
   std::uint32_t rights = os::access_rights::change_config;
   if (const auto* recovery = std::get_if<model::recovery_plan>(&value)) {
-    for (const auto& a : recovery->actions) rights |= a.kind_of_action == recovery_action::kind::restart ? os::access_rights::start : 0;
+    for (const auto& action : recovery->actions)
+      rights |= action.kind_of_action == recovery_action::kind::restart ? os::access_rights::start : 0;
   }
-  if (const auto code = record_call("change_level", std::to_string(level) + ", " + model::format_config_level(value), h, rights))
-    return os::sys_failure(code);
-  if (const auto refused = fail_level_with.find(level); refused != fail_level_with.end())
-    return os::sys_failure(refused->second);
-  of(h).levels.insert_or_assign(level, value);
+  const std::string arguments = std::to_string(level) + ", " + model::format_config_level(value);
+  if (const auto code = record_call("change_level", arguments, h, rights)) return os::sys_failure(code);
+  if (const auto failure = fail_level_with.find(level); failure != fail_level_with.end())
+    return os::sys_failure(failure->second);
+  service_of(h).levels.insert_or_assign(level, value);
   return {};
 }
 
 inline os::sys_result<model::config_level> service_database::query_level(raw_handle h, std::uint32_t level) {
   if (const auto code = record_call("query_level", std::to_string(level), h, os::access_rights::query_config))
     return os::sys_failure(code);
-  if (const auto refused = fail_level_with.find(level); refused != fail_level_with.end())
-    return os::sys_failure(refused->second);
-  const auto value = level_of(of(h), level);
+  if (const auto failure = fail_level_with.find(level); failure != fail_level_with.end())
+    return os::sys_failure(failure->second);
+  const auto value = level_of(service_of(h), level);
   if (!value) return os::sys_failure(model::win32_error::invalid_level);
   return *value;
 }
 
 inline os::sys_result<os::service_config> service_database::query_config(raw_handle h) {
-  if (const auto code = record_call("query_config", "", h, os::access_rights::query_config)) return os::sys_failure(code);
-  os::service_config config = of(h).config;
-  const auto delayed = of(h).levels.find(model::config_level_id::delayed_start);
-  if (config.startup == startup::automatic && delayed != of(h).levels.end() &&
+  if (const auto code = record_call("query_config", "", h, os::access_rights::query_config))
+    return os::sys_failure(code);
+  os::service_config config = service_of(h).config;
+  const auto delayed = service_of(h).levels.find(model::config_level_id::delayed_start);
+  if (config.startup == startup::automatic && delayed != service_of(h).levels.end() &&
       std::get<model::delayed_start>(delayed->second).on) {
     config.startup = startup::delayed;
   }
@@ -306,8 +313,9 @@ inline os::sys_result<os::service_config> service_database::query_config(raw_han
 }
 
 inline os::sys_result<os::service_process_status> service_database::query_status(raw_handle h) {
-  if (const auto code = record_call("query_status", "", h, os::access_rights::query_status)) return os::sys_failure(code);
-  entry& e = of(h);
+  if (const auto code = record_call("query_status", "", h, os::access_rights::query_status))
+    return os::sys_failure(code);
+  entry& e = service_of(h);
   if (!e.next.empty()) {
     e.process = e.next.front();
     e.next.pop_front();
@@ -318,7 +326,7 @@ inline os::sys_result<os::service_process_status> service_database::query_status
 inline os::sys_result<void> service_database::start_service(raw_handle h, const std::vector<std::string>& arguments) {
   if (const auto code = record_call("start_service", strings::join(arguments, " "), h, os::access_rights::start))
     return os::sys_failure(code);
-  entry& e = of(h);
+  entry& e = service_of(h);
   if (e.process.status.current != model::state::stopped) return os::sys_failure(1056);
   if (e.config.startup == startup::disabled) return os::sys_failure(1058);
   e.process = at(model::state::start_pending);
@@ -329,7 +337,7 @@ inline os::sys_result<void> service_database::start_service(raw_handle h, const 
 inline os::sys_result<void> service_database::control_service(raw_handle h, std::uint32_t control) {
   if (const auto code = record_call("control_service", std::to_string(control), h, right_for(control)))
     return os::sys_failure(code);
-  entry& e = of(h);
+  entry& e = service_of(h);
   const auto sent = static_cast<model::control>(control);
   if (e.process.status.current == model::state::stopped) return os::sys_failure(1062);
   if (model::is_pending(e.process.status.current)) return os::sys_failure(1061);
@@ -340,8 +348,10 @@ inline os::sys_result<void> service_database::control_service(raw_handle h, std:
         return os::sys_failure(1051);
     }
   }
-  if (const auto answer = e.replies_to_controls.find(control); answer != e.replies_to_controls.end() && answer->second != 0)
-    return os::sys_failure(answer->second);
+  if (const auto reply = e.replies_to_controls.find(control);
+      reply != e.replies_to_controls.end() && reply->second != 0) {
+    return os::sys_failure(reply->second);
+  }
   if (sent == model::control::stop) e.next = after_stop;
   if (sent == model::control::pause) e.next = after_pause;
   if (sent == model::control::continue_control) e.next = after_continue;
@@ -351,30 +361,32 @@ inline os::sys_result<void> service_database::control_service(raw_handle h, std:
 inline os::sys_result<std::vector<std::string>> service_database::active_dependents(raw_handle h) {
   if (const auto code = record_call("active_dependents", "", h, os::access_rights::enumerate_dependents))
     return os::sys_failure(code);
-  return of(h).dependents;
+  return service_of(h).dependents;
 }
 
 inline os::sys_result<std::string> service_database::query_security(raw_handle h) {
-  if (const auto code = record_call("query_security", "", h, os::access_rights::read_security)) return os::sys_failure(code);
-  return of(h).security;
+  if (const auto code = record_call("query_security", "", h, os::access_rights::read_security))
+    return os::sys_failure(code);
+  return service_of(h).security;
 }
 
 inline os::sys_result<void> service_database::change_security(raw_handle h, const std::string& sddl) {
-  if (const auto code = record_call("change_security", sddl, h, os::access_rights::write_security)) return os::sys_failure(code);
-  of(h).security = sddl;
+  if (const auto code = record_call("change_security", sddl, h, os::access_rights::write_security))
+    return os::sys_failure(code);
+  service_of(h).security = sddl;
   return {};
 }
 
 inline os::sys_result<void> service_database::delete_service(raw_handle h) {
   if (const auto code = record_call("delete_service", "", h, os::access_rights::remove)) return os::sys_failure(code);
-  if (of(h).marked_for_delete) return os::sys_failure(1072);
-  of(h).marked_for_delete = true;
+  if (service_of(h).marked_for_delete) return os::sys_failure(1072);
+  service_of(h).marked_for_delete = true;
   return {};
 }
 
 inline void service_database::close(raw_handle h) noexcept {
-  entry* e = static_cast<handle*>(h)->to;
-  open_.remove_if([h](const handle& one) { return &one == h; });
+  entry* e = static_cast<handle*>(h)->service;
+  open_.remove_if([h](const handle& open) { return &open == h; });
   if (!e || --e->handles > 0 || !e->marked_for_delete) return;
   for (auto it = services.begin(); it != services.end(); ++it) {
     if (&it->second == e) return static_cast<void>(services.erase(it));

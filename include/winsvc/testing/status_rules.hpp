@@ -1,4 +1,4 @@
-// What is wrong with the statuses that a service reported, in the SCM's eyes: pure, over a record of them.
+// find_status_violations: checks the recorded statuses of a service against the rules of the SCM. A pure function.
 #pragma once
 
 #include <chrono>
@@ -10,46 +10,46 @@
 namespace winsvc {
 namespace testing {
 
-/// One status as it was reported, and when.
+/// A reported status and the time of the report.
 struct timed_status {
   model::service_status status;
   std::chrono::steady_clock::time_point time;
 };
 
-/// What is wrong with a history of statuses, a sentence each; empty when nothing is.
+/// One message for each violation in a history of statuses. Empty if the history is correct.
 [[nodiscard]] inline std::vector<std::string> find_status_violations(const std::vector<timed_status>& history) {
   using model::state;
-  std::vector<std::string> verdicts;
+  std::vector<std::string> violations;
   const model::service_status* last = nullptr;
-  std::chrono::steady_clock::time_point last_when;
-  for (const auto& [status, when] : history) {
-    const auto print = [&verdicts, &current = status.current](const std::string& what) {
-      verdicts.push_back(std::string(model::name(current)) + ": " + what);
+  std::chrono::steady_clock::time_point last_time;
+  for (const auto& [status, time] : history) {
+    const auto report = [&violations, &current = status.current](const std::string& text) {
+      violations.push_back(std::string(model::name(current)) + ": " + text);
     };
     const bool pending = model::is_pending(status.current);
     if (last && model::is_pending(last->current) && last->wait_hint.count() != 0 &&
-        when - last_when > last->wait_hint) {
-      verdicts.push_back(std::string(model::name(last->current)) +
-                         ": silent for longer than its wait hint: the SCM takes it for hung");
+        time - last_time > last->wait_hint) {
+      violations.push_back(std::string(model::name(last->current)) +
+                           ": no status within the wait hint; the SCM treats the service as hung");
     }
-    if (last && last->current == state::stopped) print("reported after STOPPED, when the process may be gone");
-    if (!last && status.current != state::start_pending) print("the first status is not START_PENDING");
+    if (last && last->current == state::stopped) report("reported after STOPPED, when the process may have ended");
+    if (!last && status.current != state::start_pending) report("the first status is not START_PENDING");
     if ((pending || status.current == state::stopped) && status.accepted != 0)
-      print("controls are accepted in this state");
-    if (pending && status.wait_hint.count() == 0) print("no wait hint: the SCM gives up after 2 s");
-    if (pending && status.checkpoint == 0) print("no checkpoint in a pending state");
-    if (!pending && status.checkpoint != 0) print("a checkpoint outside a pending state");
+      report("controls are accepted in this state");
+    if (pending && status.wait_hint.count() == 0) report("no wait hint; the SCM stops waiting after 2 s");
+    if (pending && status.checkpoint == 0) report("no checkpoint in a pending state");
+    if (!pending && status.checkpoint != 0) report("a checkpoint outside a pending state");
     if (last && last->current == status.current && pending && status.checkpoint <= last->checkpoint)
-      print("the checkpoint did not rise");
-    if (last && last->current == status.current && !pending) print("reported twice");
+      report("the checkpoint did not increase");
+    if (last && last->current == status.current && !pending) report("reported twice");
     if (status.exit.win32 == 1066 && status.exit.specific == 0)
-      print("exit code 1066 with 0 reads 'completed successfully'");
-    if (status.current != state::stopped && status.exit.win32 != 0) print("an exit code before STOPPED");
+      report("exit code 1066 with specific code 0 is shown as 'completed successfully'");
+    if (status.current != state::stopped && status.exit.win32 != 0) report("an exit code before STOPPED");
     last = &status;
-    last_when = when;
+    last_time = time;
   }
-  if (last && last->current != state::stopped) verdicts.push_back("the service never reported STOPPED");
-  return verdicts;
+  if (last && last->current != state::stopped) violations.push_back("the service never reported STOPPED");
+  return violations;
 }
 
 }  // namespace testing

@@ -1,4 +1,4 @@
-// <winsvc.hpp> with all declarations: tests look at what is inside, also in the separate form (config/form.hpp).
+// Includes <winsvc.hpp> with all declarations, also in the separate form (config/form.hpp): tests use internal names.
 #pragma once
 
 #ifndef WINSVC_VERSION

@@ -1,10 +1,10 @@
-// Calls a function of winsvc and a function of the program, and both have bodies in library.cpp.
+// Calls a function of winsvc and a function of the program. The bodies of both are in library.cpp.
 #include <string>
 
 #include "winsvc/base/encoding.hpp"
 #include "winsvc/base/error.hpp"
 
-std::string text_of(const winsvc::error& problem);
+std::string text_of(const winsvc::error& error);
 
 int main() {
   const bool equal = winsvc::equal_secret("a", "a");

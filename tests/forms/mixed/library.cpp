@@ -6,4 +6,4 @@
 
 bool (*address_of_a_function)(std::string_view, std::string_view) noexcept = &winsvc::equal_secret;
 
-std::string text_of(const winsvc::error& problem) { return problem.hint; }
+std::string text_of(const winsvc::error& error) { return error.hint; }

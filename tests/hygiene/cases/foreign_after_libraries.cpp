@@ -1,5 +1,5 @@
-// ways: clang++, mingw
-// All macros of tools/foreign_macros.txt are defined. The headers of the libraries come before them: some use these names.
+// ways: clang-mingw
+// All macros of tools/foreign_macros.txt are defined, after the headers of the libraries, because some use these names.
 #include "others.hpp"
 
 #define FOREIGN_COMMON

@@ -1,5 +1,5 @@
-// ways: clang++ -DFOREIGN_COMMON -DFOREIGN_QT -DFOREIGN_X11, clang-mingw -DFOREIGN_COMMON -DFOREIGN_QT -DWINSVC_JSON=0
-// The macros of a desktop program come before every other header. X11 on Linux only: <windows.h> has a name `Status`.
+// ways: clang++ -DFOREIGN_COMMON -DFOREIGN_QT -DFOREIGN_X11, clang-mingw --target=i686-w64-mingw32 -nostdlibinc -isystem /usr/x86_64-w64-mingw32/include -DFOREIGN_COMMON -DFOREIGN_QT -DWINSVC_JSON=0
+// The macros of a desktop program precede all headers. X11 only on Linux: <windows.h> uses the name `Status`.
 #include "foreign_macros.hpp"
 
 #include <winsvc.hpp>
@@ -12,4 +12,6 @@
 
 #ifdef FOREIGN_X11
 static_assert(Success == 0 && None == 0L, "winsvc.hpp changed a macro of X11");
+#else
+static_assert(sizeof(void*) == 4, "the target has 32 bits");
 #endif

@@ -1,5 +1,5 @@
-// ways: g++ -std=c++20, clang++ -std=c++20 -DWINSVC_JSON=0, g++ -std=c++23 -DWINSVC_JSON=0
-// Later standards, and a program without JSON.
+// ways: clang++ -std=c++20, g++ -std=c++23 -DWINSVC_JSON=0
+// The headers compile with later standards, with and without JSON.
 #include <winsvc.hpp>
 
 #include "app.hpp"

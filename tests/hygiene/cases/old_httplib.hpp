@@ -1,4 +1,4 @@
-// A httplib.h of an older version. It has a number in a string, or no number if NUMBER is not defined.
+// An httplib.h of an older version. CPPHTTPLIB_VERSION_NUM is a string, or undefined if NUMBER is not defined.
 #pragma once
 
 #include <httplib.h>

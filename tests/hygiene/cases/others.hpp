@@ -1,4 +1,4 @@
-// The headers of others that winsvc includes: what it may assume of a program, and is not answerable for.
+// The system and library headers that winsvc includes, for cases in which they must precede it.
 #pragma once
 
 #if defined(_WIN32)

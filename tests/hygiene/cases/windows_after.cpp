@@ -1,9 +1,9 @@
-// ways: mingw, mingw -DUNICODE -D_UNICODE -DWINSVC_JSON=0
-// <windows.h> comes later, whole, with UNICODE as its project has it.
+// ways: clang-mingw -DUNICODE -D_UNICODE -DWINSVC_JSON=0
+// The full <windows.h> is included after winsvc.hpp, with UNICODE.
 #include <winsvc.hpp>
 
 #include <windows.h>
 
 #include "app.hpp"
 
-HANDLE handle_of_theirs = ::CreateEvent(nullptr, TRUE, FALSE, TEXT("theirs"));
+HANDLE event_of_program = ::CreateEvent(nullptr, TRUE, FALSE, TEXT("program"));

@@ -1,5 +1,5 @@
-// ways: mingw, clang-mingw
-// <windows.h> came first, the lean way: nothing of it is in our way, and what was defined stays defined.
+// ways: clang-mingw
+// <windows.h> with WIN32_LEAN_AND_MEAN is included first. winsvc.hpp compiles and undefines no macro of the program.
 #define WIN32_LEAN_AND_MEAN
 #define NOMINMAX
 #include <winsock2.h>
@@ -8,7 +8,7 @@
 #include <winsvc.hpp>
 
 #if !defined(WIN32_LEAN_AND_MEAN) || !defined(NOMINMAX)
-  #error "winsvc took back a macro that was not its own"
+  #error "winsvc.hpp undefined a macro of the program"
 #endif
 
 #include "app.hpp"

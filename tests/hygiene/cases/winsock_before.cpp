@@ -1,6 +1,6 @@
-// ways: mingw
+// ways: mingw -Wfatal-errors
 // expect: winsock.h came before winsvc.hpp
-// <windows.h> came first and brought the old winsock.h: that cannot be mended, so it is explained.
+// <windows.h> is included first and includes the old winsock.h. winsvc cannot repair this, so the error explains it.
 #include <windows.h>
 
 #include <winsvc.hpp>

@@ -1,4 +1,4 @@
-// A program of somebody else's: what each way of getting winsvc has to build.
+// A program of a user. The test builds it with each way to get winsvc.
 #include <winsvc.hpp>
 
 void App(winsvc::service& svc) {

@@ -1,4 +1,5 @@
-// os/console.hpp on POSIX: signals, led through a pipe to a thread, because a signal handler may do next to nothing.
+// Console input and output on POSIX (os/console.hpp). The signal handler writes to a pipe and a thread calls
+// `on_interrupt`, because a signal handler may call only async-signal-safe functions (signal-safety(7)).
 #pragma once
 
 #include <cerrno>
@@ -34,9 +35,9 @@ struct interrupts::state {
     return fd;
   }
   static void handler(int) noexcept {
-    const int saved = errno;
+    const int saved_errno = errno;
     static_cast<void>(!::write(write_end(), "i", 1));
-    errno = saved;
+    errno = saved_errno;
   }
 };
 
@@ -54,10 +55,10 @@ namespace os {
 
 WINSVC_INLINE void write_descriptor(int descriptor, std::string_view bytes) noexcept {
   while (!bytes.empty()) {
-    const auto n = ::write(descriptor, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return;
-    bytes.remove_prefix(static_cast<std::size_t>(n));
+    const auto count = ::write(descriptor, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return;
+    bytes.remove_prefix(static_cast<std::size_t>(count));
   }
 }
 WINSVC_INLINE void write_stdout(std::string_view utf8) noexcept { write_descriptor(STDOUT_FILENO, utf8); }
@@ -65,14 +66,15 @@ WINSVC_INLINE void write_stderr(std::string_view utf8) noexcept { write_descript
 WINSVC_INLINE bool is_stdout_terminal() noexcept { return ::isatty(STDOUT_FILENO) == 1; }
 WINSVC_INLINE bool is_stderr_terminal() noexcept { return ::isatty(STDERR_FILENO) == 1; }
 WINSVC_INLINE bool is_stderr_writable() noexcept {
-  pollfd one{STDERR_FILENO, POLLOUT, 0};
-  return ::poll(&one, 1, 0) == 1 && (one.revents & POLLOUT) != 0;
+  pollfd entry{STDERR_FILENO, POLLOUT, 0};
+  return ::poll(&entry, 1, 0) == 1 && (entry.revents & POLLOUT) != 0;
 }
 
 WINSVC_INLINE stderr_colors::stderr_colors() noexcept {
-  const char* const unwanted = std::getenv("NO_COLOR");
-  const char* const kind = std::getenv("TERM");
-  on_ = is_stderr_terminal() && !(unwanted && *unwanted) && kind && *kind && std::string_view(kind) != "dumb";
+  const char* const no_color = std::getenv("NO_COLOR");
+  const char* const terminal = std::getenv("TERM");
+  const bool has_colors = terminal && *terminal && std::string_view(terminal) != "dumb";
+  on_ = is_stderr_terminal() && !(no_color && *no_color) && has_colors;
 }
 
 WINSVC_INLINE bool has_standard_output() noexcept { return ::fcntl(STDOUT_FILENO, F_GETFD) != -1; }
@@ -80,33 +82,33 @@ WINSVC_INLINE bool has_standard_output() noexcept { return ::fcntl(STDOUT_FILENO
 WINSVC_INLINE std::optional<std::string> read_input_line() {
   std::string line;
   for (char byte = 0;;) {
-    const auto n = ::read(STDIN_FILENO, &byte, 1);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0 && line.empty()) return std::nullopt;
-    if (n <= 0 || byte == '\n') return without_line_end(std::move(line));
+    const auto count = ::read(STDIN_FILENO, &byte, 1);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0 && line.empty()) return std::nullopt;
+    if (count <= 0 || byte == '\n') return without_line_end(std::move(line));
     line += byte;
   }
 }
 
 WINSVC_INLINE sys_result<std::string> read_secret(std::string_view prompt) {
-  termios before{};
-  if (::tcgetattr(STDIN_FILENO, &before) != 0) return sys_failure(static_cast<std::uint32_t>(errno));
-  // Ctrl-C would end the process and leave a terminal behind that shows nothing: it ends the line instead.
-  const char interrupt = static_cast<char>(before.c_cc[VINTR]);
-  termios silent = before;
+  termios saved_mode{};
+  if (::tcgetattr(STDIN_FILENO, &saved_mode) != 0) return sys_failure(static_cast<std::uint32_t>(errno));
+  // Ctrl-C would end the process before the echo is restored. So it does not raise a signal, but ends the line.
+  const char interrupt = static_cast<char>(saved_mode.c_cc[VINTR]);
+  termios silent = saved_mode;
   silent.c_lflag &= ~static_cast<tcflag_t>(ECHO | ISIG);
-  silent.c_cc[VEOL] = before.c_cc[VINTR];
+  silent.c_cc[VEOL] = saved_mode.c_cc[VINTR];
   if (::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) != 0) return sys_failure(static_cast<std::uint32_t>(errno));
   const scope_exit restore([&] {
-    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-    write_stderr("\n");  // the Enter was not shown either
+    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &saved_mode);
+    write_stderr("\n");  // the terminal did not echo Enter
   });
   write_stderr(prompt);
   std::string line;
   for (char byte = 0; byte != '\n' && byte != interrupt;) {
-    const auto n = ::read(STDIN_FILENO, &byte, 1);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) byte = interrupt;  // the end of the file: nobody answers
+    const auto count = ::read(STDIN_FILENO, &byte, 1);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) byte = interrupt;  // treat the end of the input as a cancellation
     line += byte;
   }
   if (line.back() == interrupt) return sys_failure(ECANCELED);
@@ -121,12 +123,12 @@ WINSVC_INLINE interrupts::interrupts(std::function<void(interruption)> on_interr
   state::write_end() = state_->pipe[1];
   state_->listener = std::thread([s = state_] {
     for (char byte = 0;;) {
-      const auto n = ::read(s->pipe[0], &byte, 1);
-      if (n < 0 && errno == EINTR) continue;
-      if (n != 1 || byte != 'i') return;
+      const auto count = ::read(s->pipe[0], &byte, 1);
+      if (count < 0 && errno == EINTR) continue;
+      if (count != 1 || byte != 'i') return;
       try {
         s->on_interrupt(interruption::stop_requested);
-      } catch (...) {  // out of memory: the next Ctrl-C may have more luck
+      } catch (...) {  // out of memory: ignore this Ctrl-C
       }
     }
   });

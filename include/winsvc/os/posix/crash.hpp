@@ -1,6 +1,8 @@
-// os/crash.hpp on POSIX. A signal handler may do next to nothing: it writes a byte to a pipe, waits for one to come
-// back, and lets happen what would have happened without it. The last word is spoken by a thread that waits for it from
-// the beginning.
+// Crash handler on POSIX (os/crash.hpp). A signal handler may call only async-signal-safe functions. So it writes a
+// byte to a pipe and waits for a byte from the report thread, which exists from the start and calls `on_crash`. Then
+// the previous action of the signal runs.
+//
+// Source: signal-safety(7), sigaction(2), sigaltstack(2).
 #pragma once
 
 #include <atomic>
@@ -25,11 +27,11 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 struct crash_handler::state {
-  struct fatal {
+  struct fatal_signal {
     int number;
     const char* description;
   };
-  static constexpr fatal fatal_signals[] = {
+  static constexpr fatal_signal fatal_signals[] = {
       {SIGSEGV, "a segmentation fault (SIGSEGV)"}, {SIGBUS, "a bus error (SIGBUS)"},
       {SIGFPE, "an arithmetic error (SIGFPE)"},    {SIGILL, "an illegal instruction (SIGILL)"},
       {SIGABRT, "abort() (SIGABRT)"},
@@ -41,32 +43,32 @@ struct crash_handler::state {
   pthread_t report_thread_id{};
   struct sigaction previous_actions[std::size(fatal_signals)] = {};
   std::terminate_handler previous_terminate = nullptr;
-  std::vector<char> stack;  // the handlers'
+  std::vector<char> stack;  // alternate stack of the signal handler
   pthread_t stack_owner{};
 
-  // Written by the crashing thread before the byte in the pipe, read by the teller after it.
-  std::string terminated;  // the words of std::terminate, when it is that
+  // The crashing thread writes these before it writes to the pipe; the report thread reads them after that.
+  std::string terminate_description;  // empty if the cause is not std::terminate
   int signal = 0;
   const void* address = nullptr;
   std::atomic<bool> claimed{false}, finished{false};
 
   static std::atomic<state*>& current() noexcept {
-    static std::atomic<state*> one{nullptr};
-    return one;
+    static std::atomic<state*> instance{nullptr};
+    return instance;
   }
 
-  /// On the crashing thread; returns when the word is spoken. Whoever crashes meanwhile waits here for the end, but not
-  /// the teller itself, for which everybody would wait.
-  void run_report(int number, const void* where) noexcept {
+  /// Runs on the crashing thread and returns after the report. A second crashing thread waits here until the first has
+  /// finished, except the report thread itself: the first thread waits for it.
+  void run_report(int number, const void* fault_address) noexcept {
     if (claimed.exchange(true)) {
       while (!finished && !::pthread_equal(::pthread_self(), report_thread_id)) ::poll(nullptr, 0, 20);
       return;
     }
     signal = number;
-    address = where;
+    address = fault_address;
     static_cast<void>(!::write(crash_event[1], "c", 1));
-    pollfd answer = {report_done[0], POLLIN, 0};
-    while (::poll(&answer, 1, static_cast<int>(options.report_timeout.count())) < 0 && errno == EINTR) {
+    pollfd done = {report_done[0], POLLIN, 0};
+    while (::poll(&done, 1, static_cast<int>(options.report_timeout.count())) < 0 && errno == EINTR) {
     }
     finished = true;
   }
@@ -78,7 +80,7 @@ struct crash_handler::state {
     if (byte != 'c') return;
     try {
       crash_report report;
-      report.description = terminated.empty() ? signal_description() : terminated;
+      report.description = terminate_description.empty() ? signal_description() : terminate_description;
       report.code = 128 + static_cast<std::uint32_t>(signal);
       if (options.on_crash) options.on_crash(report);
     } catch (...) {  // the process ends in any case
@@ -91,15 +93,15 @@ struct crash_handler::state {
     for (const auto& s : fatal_signals) {
       if (s.number == signal) message = s.description;
     }
-    char where[32];
-    std::snprintf(where, sizeof where, " at %p", address);
-    return signal == SIGABRT ? message : message + where;
+    char location[32];
+    std::snprintf(location, sizeof location, " at %p", address);
+    return signal == SIGABRT ? message : message + location;
   }
 
   static void on_signal(int number, siginfo_t* info, void*) noexcept {
-    const int saved = errno;
+    const int saved_errno = errno;
     state* const s = current();
-    if (!s) {  // somebody kept our handler for longer than we live
+    if (!s) {  // other code saved this handler and restored it after the crash handler was destroyed
       std::signal(number, SIG_DFL);
       return;
     }
@@ -107,14 +109,14 @@ struct crash_handler::state {
     for (std::size_t i = 0; i < std::size(fatal_signals); ++i) {
       if (fatal_signals[i].number == number) ::sigaction(number, &s->previous_actions[i], nullptr);
     }
-    // A fault comes again when its instruction does, on return from here; what was sent must be sent again.
+    // On return the faulting instruction runs again and repeats the fault. A signal that was sent must be raised again.
     if (info->si_code <= 0) ::raise(number);
-    errno = saved;
+    errno = saved_errno;
   }
 
   [[noreturn]] static void on_terminate() noexcept {
     if (state* const s = current()) {
-      if (!s->claimed) s->terminated = terminate_message();
+      if (!s->claimed) s->terminate_description = terminate_message();
       s->run_report(SIGABRT, nullptr);
       if (s->previous_terminate) s->previous_terminate();
     }
@@ -134,22 +136,22 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-WINSVC_INLINE crash_handler::crash_handler(crash_handler_options s) : state_(new state) {
-  state_->options = std::move(s);
+WINSVC_INLINE crash_handler::crash_handler(crash_handler_options options) : state_(new state) {
+  state_->options = std::move(options);
   if (::pipe(state_->crash_event) != 0 || ::pipe(state_->report_done) != 0) return;
-  for (const int end : {state_->crash_event[0], state_->crash_event[1], state_->report_done[0], state_->report_done[1]}) {
-    ::fcntl(end, F_SETFD, FD_CLOEXEC);
+  for (const auto& pipe : {state_->crash_event, state_->report_done}) {
+    for (const int end : {pipe[0], pipe[1]}) ::fcntl(end, F_SETFD, FD_CLOEXEC);
   }
   state_->report_thread = std::thread([state = state_] { state->report_thread_main(); });
   state_->report_thread_id = state_->report_thread.native_handle();
 
-  stack_t now = {};
-  if (::sigaltstack(nullptr, &now) == 0 && (now.ss_flags & SS_DISABLE) != 0) {  // a sanitizer brings its own
-    state_->stack.resize(64 * 1024);
-    stack_t own = {};
-    own.ss_sp = state_->stack.data();
-    own.ss_size = state_->stack.size();
-    ::sigaltstack(&own, nullptr);
+  stack_t current_stack = {};
+  if (::sigaltstack(nullptr, &current_stack) == 0 && (current_stack.ss_flags & SS_DISABLE) != 0) {
+    state_->stack.resize(64 * 1024);  // only if the thread has no alternate stack; sanitizers install one
+    stack_t signal_stack = {};
+    signal_stack.ss_sp = state_->stack.data();
+    signal_stack.ss_size = state_->stack.size();
+    ::sigaltstack(&signal_stack, nullptr);
     state_->stack_owner = ::pthread_self();
   }
   state::current() = state_;
@@ -164,26 +166,28 @@ WINSVC_INLINE crash_handler::crash_handler(crash_handler_options s) : state_(new
 
 WINSVC_INLINE crash_handler::~crash_handler() {
   if (state_->report_thread.joinable()) {
-    // What somebody has put over ours since stays.
-    const auto terminate_found = std::set_terminate(state_->previous_terminate);
-    if (terminate_found != &state::on_terminate) std::set_terminate(terminate_found);
+    // Restore the previous handlers; keep a handler that other code has installed since.
+    const auto current_terminate = std::set_terminate(state_->previous_terminate);
+    if (current_terminate != &state::on_terminate) std::set_terminate(current_terminate);
     for (std::size_t i = 0; i < std::size(state::fatal_signals); ++i) {
-      struct sigaction found = {};
-      ::sigaction(state::fatal_signals[i].number, nullptr, &found);
-      if ((found.sa_flags & SA_SIGINFO) != 0 && found.sa_sigaction == &state::on_signal)
+      struct sigaction current = {};
+      ::sigaction(state::fatal_signals[i].number, nullptr, &current);
+      if ((current.sa_flags & SA_SIGINFO) != 0 && current.sa_sigaction == &state::on_signal)
         ::sigaction(state::fatal_signals[i].number, &state_->previous_actions[i], nullptr);
     }
     state::current() = nullptr;
     if (!state_->stack.empty() && ::pthread_equal(state_->stack_owner, ::pthread_self())) {
-      stack_t none = {};
-      none.ss_flags = SS_DISABLE;
-      ::sigaltstack(&none, nullptr);
+      stack_t disabled = {};
+      disabled.ss_flags = SS_DISABLE;
+      ::sigaltstack(&disabled, nullptr);
     }
     static_cast<void>(!::write(state_->crash_event[1], "q", 1));
     state_->report_thread.join();
   }
-  for (const int end : {state_->crash_event[0], state_->crash_event[1], state_->report_done[0], state_->report_done[1]}) {
-    if (end != -1) ::close(end);
+  for (const auto& pipe : {state_->crash_event, state_->report_done}) {
+    for (const int end : {pipe[0], pipe[1]}) {
+      if (end != -1) ::close(end);
+    }
   }
   delete state_;
 }

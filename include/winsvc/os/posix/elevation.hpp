@@ -1,4 +1,4 @@
-// os/elevation.hpp on POSIX: there is nobody to ask. What needs more rights is run with sudo.
+// Elevation on POSIX (os/elevation.hpp): not supported. The user runs the program with sudo.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 sys_result<std::uint32_t> run_elevated(std::vector<std::string>, const std::string&,
-                                              const std::function<void(std::string_view)>&);
+                                       const std::function<void(std::string_view)>&);
 sys_result<std::string> connect_to_parent(const std::string&);
 
 }  // namespace os
@@ -32,7 +32,7 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 WINSVC_INLINE sys_result<std::uint32_t> run_elevated(std::vector<std::string>, const std::string&,
-                                              const std::function<void(std::string_view)>&) {
+                                                     const std::function<void(std::string_view)>&) {
   return sys_failure(50);  // ERROR_NOT_SUPPORTED
 }
 WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string&) { return sys_failure(50); }

@@ -1,5 +1,5 @@
-// os/poller.hpp on Linux. Edge-triggered, so that a connection that is served again and again costs no call but its
-// receive and its send: what it waits for stays what it was.
+// Poller on Linux (os/poller.hpp): epoll, edge-triggered. A keep-alive connection needs no epoll_ctl between requests,
+// because its registration does not change.
 // Source: epoll(7), epoll_ctl(2).
 #pragma once
 
@@ -23,15 +23,15 @@ class epoll_poller {
  public:
   struct registration {
     tcp_socket::native_handle socket = -1;
-    std::atomic<void*> user_data{nullptr};  // read for reports that come late
-    poll_for armed = poll_for::nothing;  // what the kernel was told last
+    std::atomic<void*> user_data{nullptr};  // atomic: `wait` may read it for a late event
+    poll_for armed = poll_for::nothing;     // the event mask in the kernel
     std::atomic<bool> hung_up{false};
   };
 
   epoll_poller() noexcept : poll_(::epoll_create1(EPOLL_CLOEXEC)), wakeup_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-    epoll_event one{};
-    one.events = EPOLLIN;  // by level, and never read: awake for good
-    if (is_open()) ::epoll_ctl(poll_, EPOLL_CTL_ADD, wakeup_, &one);
+    epoll_event event{};
+    event.events = EPOLLIN;  // level-triggered and never read: stays ready
+    if (is_open()) ::epoll_ctl(poll_, EPOLL_CTL_ADD, wakeup_, &event);
   }
   ~epoll_poller() {
     if (poll_ != -1) ::close(poll_);
@@ -49,12 +49,12 @@ class epoll_poller {
     registered.user_data = user_data;
     registered.armed = poll_for::readable;
     registered.hung_up.store(false, std::memory_order_relaxed);
-    return report_event(registered, EPOLL_CTL_ADD);
+    return update_registration(registered, EPOLL_CTL_ADD);
   }
   void arm(registration& registered, poll_for event, std::string_view = {}) noexcept {
-    if (registered.armed == event) return;  // an edge since the last look is kept, whoever it was told to
+    if (registered.armed == event) return;  // the kernel reports an edge since the last receive or send
     registered.armed = event;
-    report_event(registered, EPOLL_CTL_MOD);
+    update_registration(registered, EPOLL_CTL_MOD);
   }
   [[nodiscard]] bool is_sending(const registration&) const noexcept { return false; }
   [[nodiscard]] std::size_t take_sent_bytes(registration&) noexcept { return 0; }
@@ -67,10 +67,14 @@ class epoll_poller {
     return true;
   }
 
-  bool add_listener(registration& registered, tcp_socket& listener, void* user_data) noexcept { return add(registered, listener.native(), user_data); }
-  /// Tells the kernel again: who accepted may have stopped before there was nobody left.
-  void arm_accept(registration& registered) noexcept { report_event(registered, EPOLL_CTL_MOD); }
-  [[nodiscard]] sys_result<tcp_socket> accept(registration& registered) noexcept { return accept_from(registered.socket); }
+  bool add_listener(registration& registered, tcp_socket& listener, void* user_data) noexcept {
+    return add(registered, listener.native(), user_data);
+  }
+  /// Registers again: the caller may have stopped accepting while clients were waiting.
+  void arm_accept(registration& registered) noexcept { update_registration(registered, EPOLL_CTL_MOD); }
+  [[nodiscard]] sys_result<tcp_socket> accept(registration& registered) noexcept {
+    return accept_from(registered.socket);
+  }
 
   std::size_t wait(void** user_data, std::size_t capacity) noexcept {
     constexpr std::size_t limit = 16;
@@ -88,18 +92,18 @@ class epoll_poller {
     return reported;
   }
   void wake() noexcept {
-    const std::uint64_t one = 1;
-    if (wakeup_ != -1) static_cast<void>(!::write(wakeup_, &one, sizeof one));
+    const std::uint64_t increment = 1;
+    if (wakeup_ != -1) static_cast<void>(!::write(wakeup_, &increment, sizeof increment));
   }
 
  private:
-  bool report_event(registration& registered, int how) noexcept {
-    epoll_event one{};
-    one.data.ptr = &registered;
-    one.events = EPOLLET | EPOLLRDHUP;
-    if (registered.armed == poll_for::readable) one.events |= EPOLLIN;
-    if (registered.armed == poll_for::writable) one.events |= EPOLLOUT;
-    return ::epoll_ctl(poll_, how, static_cast<int>(registered.socket), &one) == 0;
+  bool update_registration(registration& registered, int operation) noexcept {
+    epoll_event event{};
+    event.data.ptr = &registered;
+    event.events = EPOLLET | EPOLLRDHUP;
+    if (registered.armed == poll_for::readable) event.events |= EPOLLIN;
+    if (registered.armed == poll_for::writable) event.events |= EPOLLOUT;
+    return ::epoll_ctl(poll_, operation, static_cast<int>(registered.socket), &event) == 0;
   }
 
   int poll_, wakeup_;

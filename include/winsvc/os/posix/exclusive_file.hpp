@@ -1,4 +1,4 @@
-// os/exclusive_file.hpp on POSIX.
+// Exclusively created file on POSIX (os/exclusive_file.hpp).
 #pragma once
 
 #include <cerrno>
@@ -19,6 +19,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
+/// Copies a file; fails if `to` exists.
 sys_result<void> copy_to_new(const std::string& from, const std::string& to);
 
 }  // namespace os
@@ -54,7 +55,7 @@ WINSVC_INLINE sys_result<void> exclusive_file::close() noexcept {
 WINSVC_INLINE sys_result<void> copy_to_new(const std::string& from, const std::string& to) {
   const int source = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
   if (source < 0) return errno_failure();
-  const scope_exit closed([source] { ::close(source); });
+  const scope_exit close_source([source] { ::close(source); });
   auto target = exclusive_file::create(to);
   if (!target) return sys_failure(target.error());
   for (char buffer[64 * 1024];;) {
@@ -70,25 +71,27 @@ WINSVC_INLINE sys_result<void> move_file(const std::string& from, const std::str
   if (rename_file(from, to)) return {};
   if (errno != EXDEV) return errno_failure();
   const std::string sibling = sibling_path(from, to);
-  auto done = copy_to_new(from, sibling);
-  if (done && !rename_file(sibling, to)) done = errno_failure();
-  if (!done) remove_file(sibling);
+  auto result = copy_to_new(from, sibling);
+  if (result && !rename_file(sibling, to)) result = errno_failure();
+  if (!result) remove_file(sibling);
   else remove_file(from);
-  return done;
+  return result;
 }
 
 WINSVC_INLINE sys_result<void> make_private_folder(const std::string& path) {
-  const auto made = make_folders(path);
-  if (made && ::chmod(path.c_str(), 0700) != 0) return errno_failure();
-  return made;
+  const auto result = make_folders(path);
+  if (result && ::chmod(path.c_str(), 0700) != 0) return errno_failure();
+  return result;
 }
 
 WINSVC_INLINE std::string temporary_folder() {
-  const char* message = std::getenv("TMPDIR");
-  return message && *message ? message : "/tmp";
+  const char* folder = std::getenv("TMPDIR");
+  return folder && *folder ? folder : "/tmp";
 }
 
-WINSVC_INLINE bool is_disk_full_error(std::uint32_t code) noexcept { return code == ENOSPC || code == EDQUOT || code == EFBIG; }
+WINSVC_INLINE bool is_disk_full_error(std::uint32_t code) noexcept {
+  return code == ENOSPC || code == EDQUOT || code == EFBIG;
+}
 
 WINSVC_INLINE bool process_exists(std::uint32_t id) noexcept {
   return ::kill(static_cast<pid_t>(id), 0) == 0 || errno != ESRCH;

@@ -1,4 +1,4 @@
-// os/file.hpp on POSIX.
+// File functions on POSIX (os/file.hpp).
 #pragma once
 
 #include <algorithm>
@@ -23,7 +23,7 @@ namespace os {
 
 [[nodiscard]] failure<std::uint32_t> errno_failure();
 
-/// How many bytes were taken; fewer than all: errno tells why.
+/// Returns the number of bytes written; if not all, errno is the reason.
 std::size_t write_some(int file, std::string_view bytes) noexcept;
 bool write_all(int file, std::string_view bytes) noexcept;
 
@@ -45,15 +45,17 @@ WINSVC_INLINE failure<std::uint32_t> errno_failure() { return {static_cast<std::
 WINSVC_INLINE std::size_t write_some(int file, std::string_view bytes) noexcept {
   std::size_t written = 0;
   while (written < bytes.size()) {
-    const auto n = ::write(file, bytes.data() + written, bytes.size() - written);
-    if (n < 0 && errno == EINTR) continue;
-    if (n == 0) errno = EIO;
-    if (n <= 0) break;
-    written += static_cast<std::size_t>(n);
+    const auto count = ::write(file, bytes.data() + written, bytes.size() - written);
+    if (count < 0 && errno == EINTR) continue;
+    if (count == 0) errno = EIO;
+    if (count <= 0) break;
+    written += static_cast<std::size_t>(count);
   }
   return written;
 }
-WINSVC_INLINE bool write_all(int file, std::string_view bytes) noexcept { return write_some(file, bytes) == bytes.size(); }
+WINSVC_INLINE bool write_all(int file, std::string_view bytes) noexcept {
+  return write_some(file, bytes) == bytes.size();
+}
 
 WINSVC_INLINE file_id to_file_id(const struct stat& info) noexcept {
   return {static_cast<std::uint64_t>(info.st_dev), static_cast<std::uint64_t>(info.st_ino)};
@@ -95,24 +97,24 @@ WINSVC_INLINE std::optional<std::string> read_file(const std::string& path) {
   std::string content;
   char buffer[8192];
   for (;;) {
-    const auto n = ::read(file, buffer, sizeof buffer);
-    if (n < 0 && errno == EINTR) continue;
-    if (n > 0) {
-      content.append(buffer, static_cast<std::size_t>(n));
+    const auto count = ::read(file, buffer, sizeof buffer);
+    if (count < 0 && errno == EINTR) continue;
+    if (count > 0) {
+      content.append(buffer, static_cast<std::size_t>(count));
       continue;
     }
     ::close(file);
-    return n == 0 ? std::optional(std::move(content)) : std::nullopt;
+    return count == 0 ? std::optional(std::move(content)) : std::nullopt;
   }
 }
 
 WINSVC_INLINE std::optional<std::uint64_t> free_space(const std::string& path) {
   struct statvfs info = {};
-  for (std::string at = path;;) {
-    if (::statvfs(at.c_str(), &info) == 0) return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
-    const auto slash = at.rfind('/');
-    if (slash == at.npos || slash == 0) return std::nullopt;
-    at.resize(slash);
+  for (std::string existing = path;;) {
+    if (::statvfs(existing.c_str(), &info) == 0) return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
+    const auto slash = existing.rfind('/');
+    if (slash == existing.npos || slash == 0) return std::nullopt;
+    existing.resize(slash);
   }
 }
 
@@ -145,16 +147,17 @@ WINSVC_INLINE sys_result<void> make_folders(const std::string& path) {
 }
 
 WINSVC_INLINE sys_result<std::vector<std::string>> list_files(const std::string& folder) {
-  DIR* const open = ::opendir(folder.c_str());
-  if (!open) return errno_failure();
+  DIR* const stream = ::opendir(folder.c_str());
+  if (!stream) return errno_failure();
   std::vector<std::string> names;
-  for (errno = 0; const dirent* one = ::readdir(open);) {
+  for (errno = 0; const dirent* entry = ::readdir(stream);) {
     struct stat info = {};
-    if (::fstatat(::dirfd(open), one->d_name, &info, 0) == 0 && S_ISREG(info.st_mode)) names.emplace_back(one->d_name);
+    if (::fstatat(::dirfd(stream), entry->d_name, &info, 0) == 0 && S_ISREG(info.st_mode))
+      names.emplace_back(entry->d_name);
     errno = 0;
   }
   const int code = errno;
-  ::closedir(open);
+  ::closedir(stream);
   if (code != 0) return sys_failure(static_cast<std::uint32_t>(code));
   std::sort(names.begin(), names.end());
   return names;

@@ -1,4 +1,4 @@
-// os/folder_watcher.hpp on POSIX: inotify on Linux; elsewhere a folder cannot be watched.
+// Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux; on other systems `open` fails with ENOTSUP.
 #pragma once
 
 #include <cerrno>
@@ -26,7 +26,7 @@ struct folder_watcher::state {
     if (inotify_fd >= 0) ::close(inotify_fd);
   }
 
-  /// Takes all that has come. False: the folder itself has gone.
+  /// Reads all pending events. Returns false if the folder itself was deleted or moved, or after an error.
   bool drain() const {
 #if WINSVC_OS_LINUX
     alignas(inotify_event) char buffer[4096];
@@ -34,10 +34,10 @@ struct folder_watcher::state {
     for (;;) {
       const auto received = ::read(inotify_fd, buffer, sizeof buffer);
       if (received <= 0) return exists && (received == 0 || errno == EAGAIN || errno == EINTR);
-      for (const char* at = buffer; at < buffer + received;) {
-        const auto& note = *reinterpret_cast<const inotify_event*>(at);
-        if ((note.mask & (IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT)) != 0) exists = false;
-        at += sizeof note + note.len;
+      for (const char* position = buffer; position < buffer + received;) {
+        const auto& event = *reinterpret_cast<const inotify_event*>(position);
+        if ((event.mask & (IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT)) != 0) exists = false;
+        position += sizeof event + event.len;
       }
     }
 #else
@@ -64,16 +64,16 @@ WINSVC_INLINE folder_watcher::~folder_watcher() = default;
 WINSVC_INLINE sys_result<void> folder_watcher::open(const std::string& folder) {
 #if WINSVC_OS_LINUX
   if (!state_->stopping.is_open()) return sys_failure(EMFILE);
-  const int notes = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-  if (notes < 0) return sys_failure(static_cast<std::uint32_t>(errno));
-  constexpr std::uint32_t what = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_MODIFY | IN_DELETE_SELF |
-                                 IN_MOVE_SELF | IN_ONLYDIR;
-  if (::inotify_add_watch(notes, folder.c_str(), what) < 0) {
+  const int inotify_fd = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  if (inotify_fd < 0) return sys_failure(static_cast<std::uint32_t>(errno));
+  constexpr std::uint32_t events = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_MODIFY |
+                                   IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+  if (::inotify_add_watch(inotify_fd, folder.c_str(), events) < 0) {
     const int code = errno;
-    ::close(notes);
+    ::close(inotify_fd);
     return sys_failure(static_cast<std::uint32_t>(code));
   }
-  state_->inotify_fd = notes;
+  state_->inotify_fd = inotify_fd;
   return {};
 #else
   static_cast<void>(folder);
@@ -83,10 +83,10 @@ WINSVC_INLINE sys_result<void> folder_watcher::open(const std::string& folder) {
 
 WINSVC_INLINE folder_watcher::watch_event folder_watcher::wait(std::optional<std::chrono::milliseconds> limit) {
   for (;;) {
-    pollfd both[] = {{state_->inotify_fd, POLLIN, 0}, {static_cast<int>(state_->stopping.native()), POLLIN, 0}};
-    const int ready = ::poll(both, 2, limit ? static_cast<int>(limit->count()) : -1);
+    pollfd entries[] = {{state_->inotify_fd, POLLIN, 0}, {static_cast<int>(state_->stopping.native()), POLLIN, 0}};
+    const int ready = ::poll(entries, 2, limit ? static_cast<int>(limit->count()) : -1);
     if (ready < 0 && errno == EINTR) continue;
-    if (both[1].revents != 0) return watch_event::stopped;  // its byte stays: over for good
+    if (entries[1].revents != 0) return watch_event::stopped;  // never cleared: it stays stopped
     if (ready < 0) return watch_event::watch_lost;
     if (ready == 0) return watch_event::timed_out;
     return state_->drain() ? watch_event::change : watch_event::watch_lost;

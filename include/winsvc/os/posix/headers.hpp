@@ -1,4 +1,4 @@
-// The door to POSIX: the one file that includes its system headers.
+// POSIX system headers. Only this file includes them.
 #pragma once
 
 #include "winsvc/config/compiler.hpp"

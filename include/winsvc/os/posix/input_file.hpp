@@ -1,4 +1,4 @@
-// os/input_file.hpp on POSIX.
+// Input file on POSIX (os/input_file.hpp).
 #pragma once
 
 #include <cerrno>
@@ -20,6 +20,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
+/// realpath(3); nullopt after an error.
 std::optional<std::string> real_path_of(const std::string& path);
 
 }  // namespace os
@@ -50,7 +51,8 @@ WINSVC_INLINE std::optional<std::string> real_folder(const std::string& path) {
 WINSVC_INLINE sys_result<input_file> input_file::open(const std::string& path) {
   auto real = real_path_of(path);
   if (!real) return errno_failure();
-  // A link that takes the file's place from here on is not followed, and a pipe without a writer is not waited for.
+  // O_NOFOLLOW: the file may have been replaced by a link since. O_NONBLOCK: the open of a FIFO would wait for a
+  // writer.
   const int file = ::open(real->c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (file < 0) return errno_failure();
   input_file out;
@@ -76,10 +78,11 @@ WINSVC_INLINE std::optional<std::uint64_t> input_file::current_size() const noex
   return static_cast<std::uint64_t>(info.st_size);
 }
 
-WINSVC_INLINE std::optional<std::size_t> input_file::read(std::uint64_t position, char* buffer, std::size_t capacity) const noexcept {
+WINSVC_INLINE std::optional<std::size_t> input_file::read(std::uint64_t position, char* buffer,
+                                                          std::size_t capacity) const noexcept {
   for (;;) {
-    const auto n = ::pread(static_cast<int>(native_), buffer, capacity, static_cast<off_t>(position));
-    if (n >= 0) return static_cast<std::size_t>(n);
+    const auto count = ::pread(static_cast<int>(native_), buffer, capacity, static_cast<off_t>(position));
+    if (count >= 0) return static_cast<std::size_t>(count);
     if (errno != EINTR) return std::nullopt;
   }
 }

@@ -1,8 +1,10 @@
-// os/keys.hpp on POSIX.
+// Key reader on POSIX (os/key_reader.hpp).
 //
-// A terminal belongs to whoever is in its foreground. Who reads from it or changes it from the background is stopped by
-// the system, whole, which for a service means that it serves no more: so each look and each change asks first, on a
-// thread that is not stopped but refused.
+// A terminal belongs to its foreground process group. If a background process reads from it or changes its mode, the
+// system stops the process with SIGTTIN or SIGTTOU, and a stopped service serves no requests. So the key reader checks
+// for the foreground before each access and blocks these signals: the access then fails with an error.
+//
+// Source: termios(3), tcgetpgrp(3); POSIX, "General Terminal Interface".
 #pragma once
 
 #include <cerrno>
@@ -24,15 +26,15 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// Refuses what would stop us, on this thread, while it lives.
+/// Blocks SIGTTIN and SIGTTOU on this thread during its lifetime.
 class ignore_sigttou {
  public:
   ignore_sigttou() noexcept {
-    sigset_t both;
-    ::sigemptyset(&both);
-    ::sigaddset(&both, SIGTTIN);
-    ::sigaddset(&both, SIGTTOU);
-    ::pthread_sigmask(SIG_BLOCK, &both, &previous_mask_);
+    sigset_t mask;
+    ::sigemptyset(&mask);
+    ::sigaddset(&mask, SIGTTIN);
+    ::sigaddset(&mask, SIGTTOU);
+    ::pthread_sigmask(SIG_BLOCK, &mask, &previous_mask_);
   }
   ~ignore_sigttou() { ::pthread_sigmask(SIG_SETMASK, &previous_mask_, nullptr); }
   ignore_sigttou(const ignore_sigttou&) = delete;
@@ -42,14 +44,15 @@ class ignore_sigttou {
   sigset_t previous_mask_ = {};
 };
 
-/// The terminal's mode from before, given back whatever way the process ends: also by exit() and by a signal that ends it.
+/// Sets the terminal to raw mode and restores the saved mode, also at exit() and before a signal ends the process.
 class terminal_mode {
  public:
   static bool is_foreground() noexcept { return ::tcgetpgrp(STDIN_FILENO) == ::getpgrp(); }
 
-  /// Single keys, without echo. False: it is no terminal, or nothing for us.
+  /// Enables single keys without echo. Returns false if standard input is not a terminal, if this process is in the
+  /// background or if it ends.
   static bool enable_raw_mode() noexcept {
-    const ignore_sigttou here;
+    const ignore_sigttou blocked;
     if (stopping() || !is_foreground() || (!is_raw() && ::tcgetattr(STDIN_FILENO, &saved_mode()) != 0)) return false;
     termios raw = saved_mode();
     raw.c_lflag &= ~static_cast<tcflag_t>(ECHO | ICANON);
@@ -60,19 +63,20 @@ class terminal_mode {
     is_raw() = 1;
     return true;
   }
-  /// Again, where somebody has taken it from us meanwhile: a shell does, when it stops us and lets us go on.
+  /// Enables raw mode again if another process has changed the mode: a shell does so when it stops and resumes a job.
   static void restore_raw_mode() noexcept {
-    termios now = {};
-    if (is_foreground() && ::tcgetattr(STDIN_FILENO, &now) == 0 && (now.c_lflag & (ECHO | ICANON)) != 0) enable_raw_mode();
+    termios mode = {};
+    if (!is_foreground() || ::tcgetattr(STDIN_FILENO, &mode) != 0) return;
+    if ((mode.c_lflag & (ECHO | ICANON)) != 0) enable_raw_mode();
   }
-  /// From a signal handler, too.
+  /// Restores the saved mode. Can be called from a signal handler.
   static void restore_terminal() noexcept {
     if (!is_raw() || !is_foreground()) return;
-    const int error = errno;
-    const ignore_sigttou here;
+    const int saved_errno = errno;
+    const ignore_sigttou blocked;
     ::tcsetattr(STDIN_FILENO, TCSANOW, &saved_mode());
     is_raw() = 0;
-    errno = error;
+    errno = saved_errno;
   }
 
  private:
@@ -80,16 +84,16 @@ class terminal_mode {
     static termios mode = {};
     return mode;
   }
-  /// The process ends: nobody takes it any more.
+  /// Not 0 when the process ends: raw mode is not enabled again.
   static volatile std::sig_atomic_t& stopping() noexcept {
-    static volatile std::sig_atomic_t is = 0;
-    return is;
+    static volatile std::sig_atomic_t flag = 0;
+    return flag;
   }
   static volatile std::sig_atomic_t& is_raw() noexcept {
-    static volatile std::sig_atomic_t is = 0;
-    return is;
+    static volatile std::sig_atomic_t flag = 0;
+    return flag;
   }
-  /// Once. A signal that somebody handles already is theirs.
+  /// Installs the exit handler and the signal handlers, once. A signal that has a handler already keeps it.
   static void restore_at_exit() noexcept {
     static const bool done = [] {
       std::atexit([] {
@@ -97,15 +101,16 @@ class terminal_mode {
         restore_terminal();
       });
       for (const int signal : {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGSEGV}) {
-        struct sigaction now = {};
-        if (::sigaction(signal, nullptr, &now) != 0 || (now.sa_flags & SA_SIGINFO) != 0 || now.sa_handler != SIG_DFL) continue;
-        now.sa_handler = [](int which) {
+        struct sigaction action = {};
+        if (::sigaction(signal, nullptr, &action) != 0) continue;
+        if ((action.sa_flags & SA_SIGINFO) != 0 || action.sa_handler != SIG_DFL) continue;
+        action.sa_handler = [](int number) {
           stopping() = 1;
           restore_terminal();
-          ::raise(which);  // as if nobody had been here: SA_RESETHAND
+          ::raise(number);  // SA_RESETHAND has restored the default action
         };
-        now.sa_flags = static_cast<int>(SA_RESETHAND);
-        ::sigaction(signal, &now, nullptr);
+        action.sa_flags = static_cast<int>(SA_RESETHAND);
+        ::sigaction(signal, &action, nullptr);
       }
       return true;
     }();
@@ -119,22 +124,22 @@ struct key_reader::state {
   std::thread reader;
 
   void read() noexcept {
-    const ignore_sigttou here;
+    const ignore_sigttou blocked;
     for (;;) {
-      const bool own = terminal_mode::is_foreground();
-      if (own) terminal_mode::restore_raw_mode();
-      pollfd both[] = {{static_cast<int>(stopping.native()), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
-      constexpr int wake_monitor = 250;  // ms: nobody tells us that we are where we were
-      if (::poll(both, own ? 2 : 1, wake_monitor) < 0 && errno != EINTR) return;
-      if (both[0].revents != 0) return;
-      if (!own || both[1].revents == 0 || !terminal_mode::is_foreground()) continue;
+      const bool is_foreground = terminal_mode::is_foreground();
+      if (is_foreground) terminal_mode::restore_raw_mode();
+      pollfd entries[] = {{static_cast<int>(stopping.native()), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
+      constexpr int foreground_check_interval = 250;  // ms; the system does not notify a process of this change
+      if (::poll(entries, is_foreground ? 2 : 1, foreground_check_interval) < 0 && errno != EINTR) return;
+      if (entries[0].revents != 0) return;
+      if (!is_foreground || entries[1].revents == 0 || !terminal_mode::is_foreground()) continue;
       char key = 0;
-      const auto n = ::read(STDIN_FILENO, &key, 1);
-      if (n < 0 && (errno == EINTR || errno == EAGAIN || !terminal_mode::is_foreground())) continue;
-      if (n != 1) return;  // the terminal is gone
+      const auto count = ::read(STDIN_FILENO, &key, 1);
+      if (count < 0 && (errno == EINTR || errno == EAGAIN || !terminal_mode::is_foreground())) continue;
+      if (count != 1) return;  // the terminal was closed
       try {
         on_key(key);
-      } catch (const std::exception&) {  // no memory: the next key may have more luck
+      } catch (const std::exception&) {  // out of memory: ignore this key
       }
     }
   }
@@ -154,16 +159,16 @@ namespace os {
 
 WINSVC_INLINE key_reader::key_reader(std::function<void(char)> on_key) {
   if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) return;
-  auto made = std::make_unique<state>();
-  if (!made->stopping.is_open() || !terminal_mode::enable_raw_mode()) return;
-  made->on_key = std::move(on_key);
+  auto reader_state = std::make_unique<state>();
+  if (!reader_state->stopping.is_open() || !terminal_mode::enable_raw_mode()) return;
+  reader_state->on_key = std::move(on_key);
   try {
-    made->reader = std::thread([s = made.get()] { s->read(); });
-  } catch (const std::exception&) {  // no thread: no keys
+    reader_state->reader = std::thread([s = reader_state.get()] { s->read(); });
+  } catch (const std::exception&) {  // the system cannot create a thread: report no keys
     terminal_mode::restore_terminal();
     return;
   }
-  state_ = made.release();
+  state_ = reader_state.release();
 }
 
 WINSVC_INLINE key_reader::~key_reader() {

@@ -1,4 +1,4 @@
-// os/local_time.hpp on POSIX.
+// Offset of the local time zone on POSIX (os/local_time.hpp): localtime_r(3).
 #pragma once
 
 #include <chrono>
@@ -23,7 +23,7 @@ WINSVC_INLINE std::chrono::minutes utc_offset(clock::system_time time) noexcept 
   const auto since = static_cast<std::time_t>(floor<seconds>(time.time_since_epoch()).count());
   std::tm local = {};
   if (!::localtime_r(&since, &local)) return minutes(0);
-  return duration_cast<minutes>(seconds(local.tm_gmtoff));  // before 1900 or so it had seconds too: they are cut
+  return duration_cast<minutes>(seconds(local.tm_gmtoff));  // truncates the seconds of offsets before about 1900
 }
 
 }  // namespace os

@@ -1,4 +1,4 @@
-// os/probe.hpp on POSIX: there is no such thing.
+// System queries on POSIX (os/probe.hpp): not supported.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX, where there is no Service Control
-// Manager: its calls answer 50 (not supported).
+// Process functions on POSIX (os/process.hpp), and stubs for the event log, the Service Control Manager and the
+// dispatcher: events are dropped, all calls of the service manager fail with 50 (not supported).
 #pragma once
 
 #include <algorithm>
@@ -36,11 +36,12 @@ namespace os {
 std::optional<bool> is_thread_blocked(std::uint32_t) noexcept;
   #endif
 
-/// The first bytes of a file of /proc, which are there at once; empty where there is none.
+/// Reads the first `capacity` bytes of a file in /proc; empty after an error.
 std::string_view read_proc(const char* path, char* buffer, std::size_t capacity) noexcept;
 
-/// The n-th word from 0 on as a number; 0 where it is none.
-std::uint64_t parse_number_at(std::string_view message, int n) noexcept;
+/// Returns the number in the n-th field of a text (fields are separated by spaces, n starts at 0); 0 if it is not a
+/// number.
+std::uint64_t parse_number_at(std::string_view text, int n) noexcept;
 
 void report_event(const std::string&, model::event_level, std::uint32_t, std::string_view) noexcept;
 
@@ -54,12 +55,16 @@ class native_service_manager final : public service_manager {
   sys_result<raw_handle> open_service(raw_handle, const std::string&, std::uint32_t) override {
     return sys_failure(not_supported);
   }
-  sys_result<void> change_config(raw_handle, const service_config_change&) override { return sys_failure(not_supported); }
+  sys_result<void> change_config(raw_handle, const service_config_change&) override {
+    return sys_failure(not_supported);
+  }
   sys_result<void> change_level(raw_handle, const model::config_level&) override { return sys_failure(not_supported); }
   sys_result<model::config_level> query_level(raw_handle, std::uint32_t) override { return sys_failure(not_supported); }
   sys_result<service_config> query_config(raw_handle) override { return sys_failure(not_supported); }
   sys_result<service_process_status> query_status(raw_handle) override { return sys_failure(not_supported); }
-  sys_result<void> start_service(raw_handle, const std::vector<std::string>&) override { return sys_failure(not_supported); }
+  sys_result<void> start_service(raw_handle, const std::vector<std::string>&) override {
+    return sys_failure(not_supported);
+  }
   sys_result<void> control_service(raw_handle, std::uint32_t) override { return sys_failure(not_supported); }
   sys_result<void> delete_service(raw_handle) override { return sys_failure(not_supported); }
   void close(raw_handle) noexcept override {}
@@ -70,7 +75,9 @@ class native_service_manager final : public service_manager {
   sys_result<std::vector<std::string>> active_dependents(raw_handle) override { return sys_failure(not_supported); }
   sys_result<std::string> query_security(raw_handle) override { return sys_failure(not_supported); }
   sys_result<void> change_security(raw_handle, const std::string&) override { return sys_failure(not_supported); }
-  sys_result<std::vector<std::string>> query_environment(const std::string&) override { return sys_failure(not_supported); }
+  sys_result<std::vector<std::string>> query_environment(const std::string&) override {
+    return sys_failure(not_supported);
+  }
   sys_result<void> change_environment(const std::string&, const std::vector<std::string>&) override {
     return sys_failure(not_supported);
   }
@@ -78,7 +85,9 @@ class native_service_manager final : public service_manager {
   sys_result<void> add_logon_right(const std::string&) override { return sys_failure(not_supported); }
   sys_result<bool> query_logon_right(const std::string&) override { return sys_failure(not_supported); }
   sys_result<std::string> query_folder_security(const std::string&) override { return sys_failure(not_supported); }
-  sys_result<void> change_folder_security(const std::string&, const std::string&) override { return sys_failure(not_supported); }
+  sys_result<void> change_folder_security(const std::string&, const std::string&) override {
+    return sys_failure(not_supported);
+  }
 
  private:
   static constexpr std::uint32_t not_supported = 50;  // ERROR_NOT_SUPPORTED
@@ -124,8 +133,9 @@ WINSVC_INLINE std::uint32_t process_id() noexcept { return static_cast<std::uint
 
 WINSVC_INLINE std::size_t processor_count() noexcept {
   #if WINSVC_OS_LINUX
-  cpu_set_t own;
-  if (::sched_getaffinity(0, sizeof own, &own) == 0) return static_cast<std::size_t>((std::max)(CPU_COUNT(&own), 1));
+  cpu_set_t affinity;
+  if (::sched_getaffinity(0, sizeof affinity, &affinity) == 0)
+    return static_cast<std::size_t>((std::max)(CPU_COUNT(&affinity), 1));
   #endif
   return (std::max)(std::size_t{std::thread::hardware_concurrency()}, std::size_t{1});
 }
@@ -140,7 +150,8 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 WINSVC_INLINE std::uint32_t thread_id() noexcept { return static_cast<std::uint32_t>(::syscall(SYS_gettid)); }
-/// From /proc (proc_pid_stat(5)): "number (name) state ...", and the name may have anything in it.
+/// Reads the state in /proc (proc_pid_stat(5)): "number (name) state ...". The name may contain any character, so the
+/// last ") " ends it.
 WINSVC_INLINE std::optional<bool> is_thread_blocked(std::uint32_t thread) noexcept {
   char path[64];
   std::snprintf(path, sizeof path, "/proc/self/task/%u/stat", static_cast<unsigned>(thread));
@@ -182,35 +193,36 @@ WINSVC_INLINE std::string_view read_proc(const char* path, char* buffer, std::si
   ::close(file);
   return count <= 0 ? std::string_view() : std::string_view(buffer, static_cast<std::size_t>(count));
 }
-WINSVC_INLINE std::uint64_t parse_number_at(std::string_view message, int n) noexcept {
-  for (; n > 0 && !message.empty(); --n) message.remove_prefix((std::min)(message.find(' '), message.size() - 1) + 1);
+WINSVC_INLINE std::uint64_t parse_number_at(std::string_view text, int n) noexcept {
+  for (; n > 0 && !text.empty(); --n) text.remove_prefix((std::min)(text.find(' '), text.size() - 1) + 1);
   std::uint64_t value = 0;
-  static_cast<void>(strings::parse_number(message.substr(0, message.find_first_of(" \n")), ~std::uint64_t{0}, value));
+  static_cast<void>(strings::parse_number(text.substr(0, text.find_first_of(" \n")), ~std::uint64_t{0}, value));
   return value;
 }
 
 WINSVC_INLINE process_usage query_process_usage() noexcept {
   using namespace std::chrono;
-  const auto now = [](clockid_t which) {
-    timespec t{};
-    return ::clock_gettime(which, &t) == 0 ? seconds(t.tv_sec) + nanoseconds(t.tv_nsec) : nanoseconds(0);
+  const auto read_clock = [](clockid_t clock) {
+    timespec time{};
+    return ::clock_gettime(clock, &time) == 0 ? seconds(time.tv_sec) + nanoseconds(time.tv_nsec) : nanoseconds(0);
   };
-  process_usage u;
-  u.cpu = duration_cast<microseconds>(now(CLOCK_PROCESS_CPUTIME_ID));
-  char room[4096];
-  u.resident = parse_number_at(read_proc("/proc/self/statm", room, sizeof room), 1) *
-               static_cast<std::uint64_t>((std::max)(::sysconf(_SC_PAGESIZE), 0L));
+  process_usage usage;
+  usage.cpu = duration_cast<microseconds>(read_clock(CLOCK_PROCESS_CPUTIME_ID));
+  char buffer[4096];
+  usage.resident = parse_number_at(read_proc("/proc/self/statm", buffer, sizeof buffer), 1) *
+                   static_cast<std::uint64_t>((std::max)(::sysconf(_SC_PAGESIZE), 0L));
 #if defined(__linux__)
-  // proc(5): field 22 is the start in ticks since boot. The second is the name, which may hold blanks and brackets.
-  const std::string_view stat = read_proc("/proc/self/stat", room, sizeof room);
-  const auto ticks_a_second = static_cast<std::uint64_t>((std::max)(::sysconf(_SC_CLK_TCK), 1L));
+  // proc(5): field 22 is the start time in ticks since boot. Field 2 is the name, which may contain spaces and
+  // brackets.
+  const std::string_view stat = read_proc("/proc/self/stat", buffer, sizeof buffer);
+  const auto ticks_per_second = static_cast<std::uint64_t>((std::max)(::sysconf(_SC_CLK_TCK), 1L));
   if (const auto name_end = stat.rfind(") "); name_end != stat.npos) {
     const std::uint64_t ticks = parse_number_at(stat.substr(name_end + 2), 19);
-    const auto boot = duration_cast<milliseconds>(now(CLOCK_REALTIME) - now(CLOCK_BOOTTIME));
-    u.started = boot + milliseconds(ticks * 1000 / ticks_a_second);
+    const auto boot = duration_cast<milliseconds>(read_clock(CLOCK_REALTIME) - read_clock(CLOCK_BOOTTIME));
+    usage.started = boot + milliseconds(ticks * 1000 / ticks_per_second);
   }
 #endif
-  return u;
+  return usage;
 }
 
 WINSVC_INLINE std::optional<std::string> environment_variable(const std::string& name) {
@@ -227,8 +239,8 @@ WINSVC_INLINE std::string absolute_path(const std::string& path) {
 WINSVC_INLINE void end_process(int code) noexcept { std::_Exit(code); }
 
 WINSVC_INLINE bool debugger_attached() noexcept {
-  char room[4096];
-  const std::string_view status = read_proc("/proc/self/status", room, sizeof room);
+  char buffer[4096];
+  const std::string_view status = read_proc("/proc/self/status", buffer, sizeof buffer);
   constexpr std::string_view field = "TracerPid:\t";
   const auto position = status.find(field);
   return position != status.npos && status.substr(position + field.size(), 1) != "0";
@@ -237,10 +249,10 @@ WINSVC_INLINE bool debugger_attached() noexcept {
 WINSVC_INLINE bool change_directory(const std::string& folder) noexcept { return ::chdir(folder.c_str()) == 0; }
 
 WINSVC_INLINE sys_result<std::string> data_folder(const std::string& service_name) {
-  const char* state = std::getenv("XDG_STATE_HOME");
+  const char* state_home = std::getenv("XDG_STATE_HOME");
   const char* home = std::getenv("HOME");
-  const std::string root =
-      state && *state ? std::string(state) : (home && *home ? std::string(home) : "/tmp") + "/.local/state";
+  const std::string root = state_home && *state_home ? std::string(state_home)
+                                                     : (home && *home ? std::string(home) : "/tmp") + "/.local/state";
   return path_join(root, model::folder_name(service_name));
 }
 

@@ -1,4 +1,4 @@
-// What differs between POSIX' sockets and Windows', for os/tcp.hpp: names of calls, codes, options.
+// POSIX socket functions for os/tcp.hpp: calls, error codes and options that differ from Windows.
 #pragma once
 
 #include <cerrno>
@@ -25,19 +25,19 @@ using length_type = socklen_t;
 void initialize() noexcept;
 [[nodiscard]] std::uint32_t last_error() noexcept;
 [[nodiscard]] bool would_block(std::uint32_t code) noexcept;
-/// What connect says of a non-blocking socket that has begun to.
+/// True if a non-blocking connect has started and is in progress.
 [[nodiscard]] bool is_connect_pending(std::uint32_t code) noexcept;
-/// The faults a person meets, under the numbers that the table of explanations has.
-[[nodiscard]] std::uint32_t is_retryable(std::uint32_t code) noexcept;
+/// Converts the errors of a listen address to the Windows codes that the table of hints contains.
+[[nodiscard]] std::uint32_t to_win32_error(std::uint32_t code) noexcept;
 [[nodiscard]] std::uint32_t resolve_error(int) noexcept;
 int close(socket_type s) noexcept;
 int poll_any(pollfd* fds, std::size_t count, int ms) noexcept;
 using poll_entry = pollfd;
-/// poll() wakes when another thread shuts the socket down, so it may wait as long as it is told.
+/// poll() returns when another thread shuts the socket down, so it may wait for the full limit.
 inline constexpr std::chrono::milliseconds max_poll_timeout{3'600'000};
 [[nodiscard]] bool shut_down_by_us(socket_type) noexcept;
 #ifdef MSG_NOSIGNAL
-inline constexpr int send_flags = MSG_NOSIGNAL;  // a peer that went away is a code, not a SIGPIPE
+inline constexpr int send_flags = MSG_NOSIGNAL;  // send returns EPIPE instead of raising SIGPIPE
 #else
 inline constexpr int send_flags = 0;
 #endif
@@ -47,7 +47,7 @@ void disable_inherit(socket_type s) noexcept;
 [[nodiscard]] socket_type open(int family) noexcept;
 bool set_nonblocking(socket_type s) noexcept;
 
-/// SO_REUSEADDR alone: it forgives the TIME_WAIT of an earlier run. SO_REUSEPORT would let a second program listen too.
+/// SO_REUSEADDR only: it permits a port in TIME_WAIT. SO_REUSEPORT would allow a second program to listen.
 bool set_exclusive_bind(socket_type s) noexcept;
 
 [[nodiscard]] socket_type accept(socket_type listener) noexcept;
@@ -57,7 +57,7 @@ void close_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept;
 void signal_wakeup(tcp_socket::native_handle end) noexcept;
 void clear_wakeup(tcp_socket::native_handle end) noexcept;
 
-}  // namespace calls
+}  // namespace socket_api
 
 std::string port_owner(const endpoint&);
 
@@ -80,7 +80,7 @@ WINSVC_INLINE bool would_block(std::uint32_t code) noexcept {
   return code == EAGAIN || code == EWOULDBLOCK || code == EINTR;
 }
 WINSVC_INLINE bool is_connect_pending(std::uint32_t code) noexcept { return code == EINPROGRESS || code == EINTR; }
-WINSVC_INLINE std::uint32_t is_retryable(std::uint32_t code) noexcept {
+WINSVC_INLINE std::uint32_t to_win32_error(std::uint32_t code) noexcept {
   switch (code) {
     case EADDRINUSE: return model::win32_error::address_in_use;
     case EACCES: return model::win32_error::access_to_address;
@@ -132,14 +132,14 @@ WINSVC_INLINE void close_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept {
   for (const auto end : ends) close(static_cast<int>(end));
 }
 WINSVC_INLINE void signal_wakeup(tcp_socket::native_handle end) noexcept {
-  static_cast<void>(!::write(static_cast<int>(end), "w", 1));  // a full pipe wakes as well
+  static_cast<void>(!::write(static_cast<int>(end), "w", 1));  // if the pipe is full, it is readable already
 }
 WINSVC_INLINE void clear_wakeup(tcp_socket::native_handle end) noexcept {
   char sink[256];
   while (::read(static_cast<int>(end), sink, sizeof sink) > 0) {}
 }
 
-}  // namespace calls
+}  // namespace socket_api
 
 WINSVC_INLINE std::string port_owner(const endpoint&) { return {}; }
 

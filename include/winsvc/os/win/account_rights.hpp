@@ -1,4 +1,4 @@
-// The right to log on as a service, in Windows' database of who may what (LSA): given, and looked for.
+// The right to log on as a service (SeServiceLogonRight): grants it to an account and queries it (LSA).
 //
 // Source: LsaOpenPolicy, LsaAddAccountRights and LsaEnumerateAccountRights in the Win32 documentation.
 #pragma once
@@ -21,8 +21,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// One account in it. <ntsecapi.h> quarrels with <winternl.h>, which a program may want: its two structs are written
-/// out here.
+/// The rights of one account in the LSA policy database. <ntsecapi.h> conflicts with <winternl.h>, which a program may
+/// include, so its two structs are declared here.
 class account_rights {
  public:
   struct lsa_text {
@@ -30,18 +30,18 @@ class account_rights {
     wchar_t* text;
   };
 
-  /// `access`: what is to be done, POLICY_....
+  /// `access`: the required access to the policy, POLICY_...
   static sys_result<account_rights> open(const std::string& sid, ACCESS_MASK access) {
-    account_rights made;
-    if (!made.open_ || !made.add_ || !made.list_ || !made.free_ || !made.close_ || !made.win32_)
+    account_rights rights;
+    if (!rights.open_ || !rights.add_ || !rights.list_ || !rights.free_ || !rights.close_ || !rights.win32_)
       return sys_failure(ERROR_PROC_NOT_FOUND);
     PSID parsed = nullptr;
     if (!::ConvertStringSidToSidW(to_wide(sid).c_str(), &parsed)) return sys_failure(::GetLastError());
-    made.sid_ = local_memory(parsed);
-    lsa_attributes none{};
-    if (const LONG status = made.open_(nullptr, &none, access, &made.policy_); status != 0)
-      return sys_failure(made.win32_(status));
-    return made;
+    rights.sid_ = local_memory(parsed);
+    lsa_attributes attributes{};
+    if (const LONG status = rights.open_(nullptr, &attributes, access, &rights.policy_); status != 0)
+      return sys_failure(rights.win32_(status));
+    return rights;
   }
   account_rights(account_rights&& other) noexcept
       : sid_(std::move(other.sid_)), policy_(std::exchange(other.policy_, nullptr)) {}
@@ -59,12 +59,12 @@ class account_rights {
     lsa_text* rights = nullptr;
     ULONG count = 0;
     const LONG status = list_(policy_, sid_.get(), &rights, &count);
-    if (status != 0) {  // an account that has none is not known there
+    if (status != 0) {  // LSA returns "not found" for an account without rights
       const std::uint32_t code = win32_(status);
       return code == ERROR_FILE_NOT_FOUND ? sys_result<bool>(false) : sys_failure(code);
     }
-    const bool found = std::any_of(rights, rights + count, [right](const lsa_text& one) {
-      return std::wstring_view(one.text, one.bytes / sizeof(wchar_t)) == right;
+    const bool found = std::any_of(rights, rights + count, [right](const lsa_text& entry) {
+      return std::wstring_view(entry.text, entry.bytes / sizeof(wchar_t)) == right;
     });
     free_(rights);
     return found;
@@ -93,7 +93,6 @@ class account_rights {
 inline constexpr wchar_t logon_right[] = L"SeServiceLogonRight";
 
 sys_result<void> add_logon_right(const std::string& sid);
-
 sys_result<bool> query_logon_right(const std::string& sid);
 
 }  // namespace os

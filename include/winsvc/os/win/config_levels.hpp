@@ -1,6 +1,6 @@
-// model/levels.hpp as Windows has it: a value becomes the struct that ChangeServiceConfig2W takes, and what
-// QueryServiceConfig2W filled in becomes a value. No call is made here, so that each field is tested where the service
-// manager forgets what it was told.
+// Conversion of the config levels (scm/config_levels.hpp) to and from the structs of ChangeServiceConfig2W and
+// QueryServiceConfig2W. It makes no calls, so that a test can check each field, also under Wine, whose service manager
+// does not store all levels.
 //
 //   native_level level(model::preshutdown_timeout{30s});
 //   ::ChangeServiceConfig2W(service, level.number(), level.data());
@@ -24,7 +24,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// The struct of one level, and the memory that its pointers lead to.
+/// The struct of one level, and the memory that its pointers refer to.
 class native_level {
  public:
   explicit native_level(const model::config_level& value);
@@ -32,7 +32,7 @@ class native_level {
   native_level& operator=(const native_level&) = delete;
 
   [[nodiscard]] DWORD number() const noexcept { return number_; }
-  /// For ChangeServiceConfig2W, which wants it without const and leaves it alone.
+  /// For ChangeServiceConfig2W, whose parameter is not const although the function does not change the struct.
   [[nodiscard]] void* data() noexcept { return &native_; }
 
  private:
@@ -44,7 +44,7 @@ class native_level {
   void set(const model::required_privileges& v);
   void set(const model::preshutdown_timeout& v);
 
-  // The largest comes first: `{}` sets the first member to zero, and what is behind it stays as it was.
+  // The largest member is the first: `{}` initializes only the first member.
   union level_data {
     SERVICE_FAILURE_ACTIONSW failure;
     SERVICE_DESCRIPTIONW description;
@@ -61,7 +61,7 @@ class native_level {
   std::vector<SC_ACTION> actions_;
 };
 
-/// What QueryServiceConfig2W filled in for a level from 1 to 7.
+/// Converts the struct that QueryServiceConfig2W returned for a level from 1 to 7.
 [[nodiscard]] model::config_level level_value(std::uint32_t number, const void* native);
 
 }  // namespace os
@@ -76,7 +76,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// A time as a DWORD, which cannot say more than 49 days in milliseconds.
+/// Converts a duration to a DWORD; negative durations become 0, longer ones the maximum (49 days in milliseconds).
 template <class Unit>
 [[nodiscard]] constexpr DWORD as_dword(Unit time) noexcept {
   constexpr std::int64_t limit = 0xFFFFFFFF;  // INFINITE
@@ -90,14 +90,15 @@ WINSVC_INLINE native_level::native_level(const model::config_level& value) : num
 
 WINSVC_INLINE void native_level::set(const model::description_text& v) {
   text_ = to_wide(v.text);
-  native_.description.lpDescription = text_.data();  // "" takes the description out, where NULL would leave it
+  native_.description.lpDescription = text_.data();  // "" deletes the description; NULL would keep it
 }
 
 WINSVC_INLINE void native_level::set(const model::recovery_plan& v) {
-  for (const auto& a : v.actions) actions_.push_back({static_cast<SC_ACTION_TYPE>(a.kind_of_action), as_dword(a.delay)});
+  for (const auto& action : v.actions)
+    actions_.push_back({static_cast<SC_ACTION_TYPE>(action.kind_of_action), as_dword(action.delay)});
   native_.failure.cActions = static_cast<DWORD>(actions_.size());
-  // No action with a pointer that is not NULL takes them out; with NULL the call would leave them, and so it does with
-  // the message and the command, which are not ours.
+  // 0 actions and a pointer that is not NULL delete the actions; NULL would keep them. The reboot message and the
+  // command stay NULL, because winsvc does not change them.
   if (actions_.empty()) actions_.push_back({SC_ACTION_NONE, 0});
   native_.failure.lpsaActions = actions_.data();
   native_.failure.dwResetPeriod = as_dword(v.reset);  // seconds here, milliseconds in the actions

@@ -1,4 +1,4 @@
-// os/console.hpp on Windows.
+// Console input and output on Windows (os/console.hpp).
 #pragma once
 
 #include <algorithm>
@@ -22,36 +22,38 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-void write_handle(DWORD which, std::string_view utf8) noexcept;
+/// `standard_handle`: STD_OUTPUT_HANDLE or STD_ERROR_HANDLE.
+void write_handle(DWORD standard_handle, std::string_view utf8) noexcept;
 
-/// A line of a console, as it was typed; empty at the end (Ctrl-Z), and a code when Ctrl-C broke it off.
+/// Reads a line from a console, with its line end. Fails with ERROR_CANCELLED if the user pressed Ctrl-C. A line that
+/// starts with Ctrl-Z (0x1A) is the end of the input.
 [[nodiscard]] sys_result<std::string> read_console_line(HANDLE console);
 
 struct interrupts::state {
   std::mutex mutex;
-  std::condition_variable input_drained;
+  std::condition_variable destroyed;
   std::function<void(interruption)> on_interrupt;
-  bool alive = false;
+  bool is_active = false;
 
-  static state& one() noexcept {
+  static state& instance() noexcept {
     static state s;
     return s;
   }
 
   static BOOL WINAPI handler(DWORD event) noexcept {
-    state& s = one();
+    state& s = instance();
     std::unique_lock lock(s.mutex);
-    if (!s.alive) return FALSE;
+    if (!s.is_active) return FALSE;
     const bool closing = event == CTRL_CLOSE_EVENT || event == CTRL_LOGOFF_EVENT || event == CTRL_SHUTDOWN_EVENT;
     try {
       s.on_interrupt(closing ? interruption::console_closing : interruption::stop_requested);
     } catch (...) {
-      return FALSE;  // let the system end us, as it would have
+      return FALSE;  // the next handler runs; the default handler ends the process
     }
-    // For these the process ends as soon as we return: stay here until everything is drained. Windows gives us about
-    // 5 s for a closed console, 20 s for shutdown, and ends the process then.
+    // The process ends when this handler returns from one of the closing events: wait for the graceful stop. Windows
+    // ends the process after about 5 s for a closed console and 20 s for a shutdown.
     if (closing) {
-      s.input_drained.wait(lock, [&s] { return !s.alive; });
+      s.destroyed.wait(lock, [&s] { return !s.is_active; });
     }
     return TRUE;
   }
@@ -69,21 +71,21 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-WINSVC_INLINE void write_handle(DWORD which, std::string_view utf8) noexcept {
-  const HANDLE handle = ::GetStdHandle(which);
+WINSVC_INLINE void write_handle(DWORD standard_handle, std::string_view utf8) noexcept {
+  const HANDLE handle = ::GetStdHandle(standard_handle);
   if (!handle || handle == INVALID_HANDLE_VALUE) return;
   DWORD written = 0;
   DWORD mode = 0;
   if (::GetConsoleMode(handle, &mode)) {
     try {
       const std::wstring text = to_wide(utf8);
-      std::wstring_view left = text;  // a console takes 64 KiB at a time, and may take less
-      while (!left.empty()) {
-        const auto chunk_size = static_cast<DWORD>((std::min)(left.size(), std::size_t{8192}));
-        if (!::WriteConsoleW(handle, left.data(), chunk_size, &written, nullptr) || written == 0) break;
-        left.remove_prefix(written);
+      std::wstring_view remaining = text;  // a console accepts at most 64 KiB per call, and may write less
+      while (!remaining.empty()) {
+        const auto chunk_size = static_cast<DWORD>((std::min)(remaining.size(), std::size_t{8192}));
+        if (!::WriteConsoleW(handle, remaining.data(), chunk_size, &written, nullptr) || written == 0) break;
+        remaining.remove_prefix(written);
       }
-    } catch (...) {  // out of memory: nothing can be said
+    } catch (...) {  // out of memory: the text is lost
     }
     return;
   }
@@ -110,11 +112,11 @@ WINSVC_INLINE bool is_stderr_terminal() noexcept {
 WINSVC_INLINE stderr_colors::stderr_colors() noexcept {
   const HANDLE console = ::GetStdHandle(STD_ERROR_HANDLE);
   DWORD mode = 0;
-  wchar_t unwanted[2];
-  if (!::GetConsoleMode(console, &mode) || ::GetEnvironmentVariableW(L"NO_COLOR", unwanted, 2) != 0) return;
-  constexpr DWORD expected = 0x0004;  // ENABLE_VIRTUAL_TERMINAL_PROCESSING, Windows 10 1511; older consoles refuse it
-  on_ = (mode & expected) != 0;
-  if (on_ || !::SetConsoleMode(console, mode | expected)) return;
+  wchar_t no_color[2];
+  if (!::GetConsoleMode(console, &mode) || ::GetEnvironmentVariableW(L"NO_COLOR", no_color, 2) != 0) return;
+  constexpr DWORD ansi_mode = 0x0004;  // ENABLE_VIRTUAL_TERMINAL_PROCESSING, Windows 10 1511; older consoles reject it
+  on_ = (mode & ansi_mode) != 0;
+  if (on_ || !::SetConsoleMode(console, mode | ansi_mode)) return;
   on_ = true;
   restore_mode_ = [mode] { ::SetConsoleMode(::GetStdHandle(STD_ERROR_HANDLE), mode); };
 }
@@ -126,13 +128,13 @@ WINSVC_INLINE bool has_standard_output() noexcept {
 }
 WINSVC_INLINE sys_result<std::string> read_console_line(HANDLE console) {
   std::wstring line;
-  for (wchar_t piece[256];;) {
+  for (wchar_t buffer[256];;) {
     DWORD received = 0;
     ::SetLastError(ERROR_SUCCESS);
-    if (!::ReadConsoleW(console, piece, 256, &received, nullptr)) return sys_failure(::GetLastError());
-    // Ctrl-C: the call succeeds with nothing, and this is the only sign of it.
+    if (!::ReadConsoleW(console, buffer, 256, &received, nullptr)) return sys_failure(::GetLastError());
+    // After Ctrl-C the call succeeds with 0 characters and this last error.
     if (received == 0 && ::GetLastError() == ERROR_OPERATION_ABORTED) return sys_failure(ERROR_CANCELLED);
-    line.append(piece, received);
+    line.append(buffer, received);
     if (received == 0 || line.back() == L'\n' || line.front() == L'\x1A') return to_utf8(line);
   }
 }
@@ -156,13 +158,13 @@ WINSVC_INLINE std::optional<std::string> read_input_line() {
 
 WINSVC_INLINE sys_result<std::string> read_secret(std::string_view prompt) {
   const HANDLE input = ::GetStdHandle(STD_INPUT_HANDLE);
-  DWORD before = 0;
-  if (!::GetConsoleMode(input, &before)) return sys_failure(::GetLastError());
-  ::FlushConsoleInputBuffer(input);  // what was typed before it was asked for is no answer
+  DWORD saved_mode = 0;
+  if (!::GetConsoleMode(input, &saved_mode)) return sys_failure(::GetLastError());
+  ::FlushConsoleInputBuffer(input);  // discard keys that were pressed before the prompt
   if (!::SetConsoleMode(input, ENABLE_LINE_INPUT | ENABLE_PROCESSED_INPUT)) return sys_failure(::GetLastError());
   const scope_exit restore([&] {
-    ::SetConsoleMode(input, before);
-    write_stderr("\r\n");  // the Enter was not shown either
+    ::SetConsoleMode(input, saved_mode);
+    write_stderr("\r\n");  // the console did not echo Enter
   });
   write_stderr(prompt);
   auto typed = read_console_line(input);
@@ -172,23 +174,23 @@ WINSVC_INLINE sys_result<std::string> read_secret(std::string_view prompt) {
   return typed;
 }
 
-WINSVC_INLINE interrupts::interrupts(std::function<void(interruption)> on_interrupt) : state_(&state::one()) {
+WINSVC_INLINE interrupts::interrupts(std::function<void(interruption)> on_interrupt) : state_(&state::instance()) {
   {
     const std::lock_guard lock(state_->mutex);
     state_->on_interrupt = std::move(on_interrupt);
-    state_->alive = true;
+    state_->is_active = true;
   }
-  ::SetConsoleCtrlHandler(nullptr, FALSE);  // a parent may have switched Ctrl-C off, and that is inherited
+  ::SetConsoleCtrlHandler(nullptr, FALSE);  // the process may have inherited "ignore Ctrl-C" from its parent
   ::SetConsoleCtrlHandler(&state::handler, TRUE);
 }
 
 WINSVC_INLINE interrupts::~interrupts() {
   {
     const std::lock_guard lock(state_->mutex);
-    state_->alive = false;
+    state_->is_active = false;
     state_->on_interrupt = nullptr;
   }
-  state_->input_drained.notify_all();
+  state_->destroyed.notify_all();
   ::SetConsoleCtrlHandler(&state::handler, FALSE);
 }
 

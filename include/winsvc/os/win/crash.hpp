@@ -1,8 +1,8 @@
-// os/crash.hpp on Windows.
+// Crash handler on Windows (os/crash.hpp).
 //
-// The crashing thread may have no stack left and may hold any lock, the heap's too. So it does next to nothing: it says
-// where it stands and waits, with a limit, for a thread that was made for this in time and writes the dump before it
-// asks for any memory. Then the process ends, whatever became of that.
+// The crashing thread may have no stack left and may hold any lock, also the lock of the heap. So it only stores
+// pointers to the exception and waits, with a timeout, for the report thread, which exists from the start. That thread
+// writes the dump before it allocates memory. Then the process ends, also if the report failed.
 //
 // Source: SetUnhandledExceptionFilter, MiniDumpWriteDump, EXCEPTION_RECORD, set_terminate in the Win32 and C runtime
 // documentation.
@@ -36,85 +36,87 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// `an access violation at 0x7ff6a1c01234 (hello.exe+0x1234), reading 0x10`
+/// Describes an exception: `an access violation at 0x7ff6a1c01234 (hello.exe+0x1234), reading 0x10`.
 [[nodiscard]] std::string exception_description(const EXCEPTION_RECORD& record);
 
 struct crash_handler::state {
 #pragma pack(push, 4)
-  struct dump_exception {  // MINIDUMP_EXCEPTION_INFORMATION: <dbghelp.h> would bring all its macros for this one struct
+  struct dump_exception {  // MINIDUMP_EXCEPTION_INFORMATION; <dbghelp.h> is not included because of its macros
     DWORD thread;
     EXCEPTION_POINTERS* pointers;
     BOOL client_pointers;
   };
 #pragma pack(pop)
-  using write_dump = BOOL(WINAPI*)(HANDLE process, DWORD id, HANDLE file, int type, const dump_exception*, const void*,
-                                   const void*);
+  using write_dump_function = BOOL(WINAPI*)(HANDLE process, DWORD id, HANDLE file, int type, const dump_exception*,
+                                            const void*, const void*);
   static constexpr std::uint32_t exception_in_service = 1064;
 
   crash_handler_options options;
-  write_dump write = nullptr;
-  std::wstring path;        // of the dump, with room for digits
-  std::size_t digits = 0;   // where they begin
-  local_memory security{nullptr};  // whom it is open to
-  unique_handle crashed, written, report_done;
+  write_dump_function write_dump = nullptr;
+  std::wstring dump_path;               // allocated with the length of the longest name
+  std::size_t name_length = 0;          // length of dump_path without date, time and process ID; 0: no dump requested
+  local_memory dump_security{nullptr};  // security descriptor of the dump
+  unique_handle crash_event, dump_written, report_done;
   std::thread report_thread;
   std::atomic<DWORD> report_thread_id{0};
   LPTOP_LEVEL_EXCEPTION_FILTER previous_filter = nullptr;
   std::terminate_handler previous_terminate = nullptr;
   void (*previous_abort)(int) = SIG_DFL;
 
-  // Said by the crashing thread before `crashed` is set, read by the witness after it.
-  std::string description;  // empty: those of the exception
+  // The crashing thread writes these before it sets crash_event; the report thread reads them after that.
+  std::string description;  // empty: describe the exception
   DWORD code = 0, thread = 0;
   EXCEPTION_POINTERS* pointers = nullptr;
   std::atomic<bool> claimed{false}, finished{false};
 
   static std::atomic<state*>& current() noexcept {
-    static std::atomic<state*> one{nullptr};
-    return one;
+    static std::atomic<state*> instance{nullptr};
+    return instance;
   }
 
   // -- on the crashing thread --
 
-  /// Whoever crashes second waits for the end that the first one brings; but for the witness everybody would wait.
-  [[noreturn]] void end_process(DWORD with_code, EXCEPTION_POINTERS* where) noexcept {
-    code = with_code;
-    pointers = where;
+  /// Starts the report, waits for it and ends the process.
+  [[noreturn]] void end_process(DWORD exit_code, EXCEPTION_POINTERS* exception) noexcept {
+    code = exit_code;
+    pointers = exception;
     thread = ::GetCurrentThreadId();
-    ::SetEvent(crashed.get());
-    ::WaitForSingleObject(written.get(), 30'000);
+    ::SetEvent(crash_event.get());
+    ::WaitForSingleObject(dump_written.get(), 30'000);
     ::WaitForSingleObject(report_done.get(), static_cast<DWORD>(options.report_timeout.count()));
     for (;;) ::TerminateProcess(::GetCurrentProcess(), code);
   }
+  /// Returns for the first crash. A second crashing thread waits here until the first ends the process. If the report
+  /// thread crashes, it ends the process, because the first thread waits for it.
   void claim() noexcept {
     if (!claimed.exchange(true)) return;
     if (::GetCurrentThreadId() == report_thread_id) ::TerminateProcess(::GetCurrentProcess(), code);
     ::Sleep(INFINITE);
   }
-  /// Where there is no exception of the system's: one is made up, so that a debugger opens the dump at this place.
+  /// Ends the process without a structured exception: creates an exception record, so that a debugger shows this place.
   [[noreturn]] void wait_until_terminated() noexcept {
     CONTEXT context{};
     ::RtlCaptureContext(&context);
     EXCEPTION_RECORD record{};
     record.ExceptionCode = 0x40000015;  // STATUS_FATAL_APP_EXIT
-    EXCEPTION_POINTERS here{&record, &context};
-    end_process(exception_in_service, &here);
+    EXCEPTION_POINTERS exception{&record, &context};
+    end_process(exception_in_service, &exception);
   }
 
-  static LONG WINAPI on_exception(EXCEPTION_POINTERS* where) noexcept {
-    const EXCEPTION_RECORD& record = *where->ExceptionRecord;
-    // A throw of libgcc's that nobody catches: told to go on, it comes back to __cxa_throw, which calls std::terminate.
+  static LONG WINAPI on_exception(EXCEPTION_POINTERS* exception) noexcept {
+    const EXCEPTION_RECORD& record = *exception->ExceptionRecord;
+    // An uncaught throw of libgcc: if the filter continues it, it returns to __cxa_throw, which calls std::terminate.
     constexpr DWORD gnu_throw = 0x20474343, gnu_mask = 0x20FFFFFF, microsoft_throw = 0xE06D7363;
-    const bool may_go_on = (record.ExceptionFlags & EXCEPTION_NONCONTINUABLE) == 0;
-    if ((record.ExceptionCode & gnu_mask) == gnu_throw && may_go_on) return EXCEPTION_CONTINUE_EXECUTION;
+    const bool is_continuable = (record.ExceptionFlags & EXCEPTION_NONCONTINUABLE) == 0;
+    if ((record.ExceptionCode & gnu_mask) == gnu_throw && is_continuable) return EXCEPTION_CONTINUE_EXECUTION;
     state* const s = current();
-    if (!s) return EXCEPTION_CONTINUE_SEARCH;  // somebody kept our filter for longer than we live
+    if (!s) return EXCEPTION_CONTINUE_SEARCH;  // other code restored this filter after the handler was destroyed
     s->claim();
     if (record.ExceptionCode == microsoft_throw) {
       s->description = terminate_message();
-      s->end_process(exception_in_service, where);
+      s->end_process(exception_in_service, exception);
     }
-    s->end_process(record.ExceptionCode, where);
+    s->end_process(record.ExceptionCode, exception);
   }
 
   [[noreturn]] static void on_terminate() noexcept {
@@ -125,7 +127,7 @@ struct crash_handler::state {
     s->wait_until_terminated();
   }
 
-  /// Microsoft's set_terminate is for one thread: an exception that leaves another one ends in abort(), and here.
+  /// SIGABRT. Microsoft's set_terminate applies to one thread; an exception that leaves another thread calls abort().
   static void on_abort(int) noexcept {
     state* const s = current();
     if (!s) return;
@@ -135,19 +137,19 @@ struct crash_handler::state {
     s->wait_until_terminated();
   }
 
-  // -- on the witness --
+  // -- on the report thread --
 
   void report_thread_main() {
-    ::WaitForSingleObject(crashed.get(), INFINITE);
+    ::WaitForSingleObject(crash_event.get(), INFINITE);
     if (finished) return;
-    const std::uint32_t fault = digits != 0 ? dump() : 0;
-    ::SetEvent(written.get());
+    const std::uint32_t dump_error = name_length != 0 ? dump() : 0;
+    ::SetEvent(dump_written.get());
     try {
       crash_report report;
       report.description = description.empty() ? exception_description(*pointers->ExceptionRecord) : description;
       report.code = code;
-      report.dump_error = fault;
-      if (digits != 0 && fault == 0) report.dump = to_utf8(path);
+      report.dump_error = dump_error;
+      if (name_length != 0 && dump_error == 0) report.dump = to_utf8(dump_path);
       delete_old_dumps();
       if (options.on_crash) options.on_crash(report);
     } catch (...) {  // the process ends in any case
@@ -155,53 +157,55 @@ struct crash_handler::state {
     ::SetEvent(report_done.get());
   }
 
-  /// Room for the largest name now, so that none has to be found then.
+  /// Allocates the memory for the longest path, so that a crash needs no allocation.
   void prepare_dump() {
     if (options.folder.empty()) return;
-    // Memory holds secrets: a dump is the system's, administrators' and the service's own, wherever it lies.
-    if (const auto me = current_user_sid()) {
-      if (auto made = descriptor_of("D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;" + *me + ")")) security = *std::move(made);
+    // Memory contains secrets: only the system, administrators and this account may read a dump, in any folder.
+    if (const auto sid = current_user_sid()) {
+      if (auto descriptor = descriptor_of("D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;" + *sid + ")"))
+        dump_security = *std::move(descriptor);
     }
-    write = system_library("dbghelp.dll").find<write_dump>("MiniDumpWriteDump");
-    constexpr std::string_view largest = "-20260131-080509-4294967295.dmp";
-    path = wide_path(path_join(options.folder, options.name + std::string(largest)));
-    digits = path.size() - largest.size();
+    write_dump = system_library("dbghelp.dll").find<write_dump_function>("MiniDumpWriteDump");
+    constexpr std::string_view longest = "-20260131-080509-4294967295.dmp";
+    dump_path = wide_path(path_join(options.folder, options.name + std::string(longest)));
+    name_length = dump_path.size() - longest.size();
   }
 
   std::uint32_t dump() noexcept {
-    if (!write) return ERROR_MOD_NOT_FOUND;
+    if (!write_dump) return ERROR_MOD_NOT_FOUND;
     SYSTEMTIME now{};
     ::GetSystemTime(&now);
     char name[64];
     const int length = std::snprintf(name, sizeof name, "-%04u%02u%02u-%02u%02u%02u-%lu.dmp", now.wYear, now.wMonth,
                                      now.wDay, now.wHour, now.wMinute, now.wSecond,
                                      static_cast<unsigned long>(::GetCurrentProcessId()));
-    path.resize(digits);
-    for (int i = 0; i < length; ++i) path += static_cast<wchar_t>(name[i]);
+    dump_path.resize(name_length);
+    for (int i = 0; i < length; ++i) dump_path += static_cast<wchar_t>(name[i]);
 
-    DWORD fault = 0;
+    DWORD error = 0;
     {
-      SECURITY_ATTRIBUTES closed{sizeof(SECURITY_ATTRIBUTES), security.get(), FALSE};
+      SECURITY_ATTRIBUTES attributes{sizeof(SECURITY_ATTRIBUTES), dump_security.get(), FALSE};
       const unique_handle file(
-          ::CreateFileW(path.c_str(), GENERIC_WRITE, 0, &closed, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, nullptr));
+          ::CreateFileW(dump_path.c_str(), GENERIC_WRITE, 0, &attributes, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, nullptr));
       if (!file) return ::GetLastError();
-      // What the stacks' pointers lead to, unloaded modules, and the threads' times: no whole heap.
+      // MINIDUMP_TYPE: memory that the stacks refer to, unloaded modules and thread times, but not the complete heap.
       constexpr int indirect = 0x40, unloaded = 0x20, times = 0x1000;
       const dump_exception exception{thread, pointers, FALSE};
-      if (write(::GetCurrentProcess(), ::GetCurrentProcessId(), file.get(), indirect | unloaded | times, &exception,
-                nullptr, nullptr)) {
+      if (write_dump(::GetCurrentProcess(), ::GetCurrentProcessId(), file.get(), indirect | unloaded | times,
+                     &exception, nullptr, nullptr)) {
         return 0;
       }
-      fault = ::GetLastError();
+      error = ::GetLastError();
     }
-    ::DeleteFileW(path.c_str());
-    return fault != 0 ? fault : ERROR_WRITE_FAULT;
+    ::DeleteFileW(dump_path.c_str());
+    return error != 0 ? error : ERROR_WRITE_FAULT;
   }
 
   void delete_old_dumps() const {
     const auto files = list_files(options.folder);
     if (!files) return;
-    for (const auto& file : excess_dumps(*files, options.name, options.max_dumps)) remove_file(path_join(options.folder, file));
+    for (const auto& file : excess_dumps(*files, options.name, options.max_dumps))
+      remove_file(path_join(options.folder, file));
   }
 };
 
@@ -233,8 +237,8 @@ WINSVC_INLINE std::string exception_description(const EXCEPTION_RECORD& record) 
   char text[64];
   std::snprintf(text, sizeof text, "exception 0x%08lX", static_cast<unsigned long>(record.ExceptionCode));
   std::string out = text;
-  for (const auto& k : table) {
-    if (k.code == record.ExceptionCode) out = k.description;
+  for (const auto& known : table) {
+    if (known.code == record.ExceptionCode) out = known.description;
   }
 
   std::snprintf(text, sizeof text, " at %p", record.ExceptionAddress);
@@ -251,23 +255,23 @@ WINSVC_INLINE std::string exception_description(const EXCEPTION_RECORD& record) 
   }
 
   if (record.ExceptionCode == EXCEPTION_ACCESS_VIOLATION && record.NumberParameters >= 2) {
-    const ULONG_PTR how = record.ExceptionInformation[0];
-    std::snprintf(text, sizeof text, ", %s 0x%llx", how == 0 ? "reading" : how == 1 ? "writing" : "executing",
+    const ULONG_PTR access = record.ExceptionInformation[0];
+    std::snprintf(text, sizeof text, ", %s 0x%llx", access == 0 ? "reading" : access == 1 ? "writing" : "executing",
                   static_cast<unsigned long long>(record.ExceptionInformation[1]));
     out += text;
   }
   return out;
 }
 
-WINSVC_INLINE crash_handler::crash_handler(crash_handler_options s) : state_(new state) {
-  state_->options = std::move(s);
+WINSVC_INLINE crash_handler::crash_handler(crash_handler_options options) : state_(new state) {
+  state_->options = std::move(options);
   state_->options.name = model::folder_name(state_->options.name);
   state_->prepare_dump();
-  const auto event = [] { return unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr)); };
-  state_->crashed = event();
-  state_->written = event();
-  state_->report_done = event();
-  if (!state_->crashed || !state_->written || !state_->report_done) return;  // no one would hear of it: as if we were not there
+  const auto make_event = [] { return unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr)); };
+  state_->crash_event = make_event();
+  state_->dump_written = make_event();
+  state_->report_done = make_event();
+  if (!state_->crash_event || !state_->dump_written || !state_->report_done) return;  // no report without events
   state_->report_thread = std::thread([state = state_] {
     state->report_thread_id = ::GetCurrentThreadId();
     state->report_thread_main();
@@ -283,7 +287,7 @@ WINSVC_INLINE crash_handler::~crash_handler() {
     delete state_;
     return;
   }
-  // What somebody has put over ours since stays.
+  // Restore the previous handlers; keep a handler that other code has installed since.
   const auto filter = ::SetUnhandledExceptionFilter(state_->previous_filter);
   if (filter != &state::on_exception) ::SetUnhandledExceptionFilter(filter);
   const auto terminate = std::set_terminate(state_->previous_terminate);
@@ -292,7 +296,7 @@ WINSVC_INLINE crash_handler::~crash_handler() {
   if (abort != &state::on_abort) std::signal(SIGABRT, abort);
   state::current() = nullptr;
   state_->finished = true;
-  ::SetEvent(state_->crashed.get());
+  ::SetEvent(state_->crash_event.get());
   state_->report_thread.join();
   delete state_;
 }

@@ -1,5 +1,7 @@
-// The real dispatcher: ServiceMain and the control handler, which Windows calls without a context of ours, led to the
-// two callables that the host gave. No exception crosses either; Windows would end the process without a word.
+// Dispatcher on Windows (os/dispatcher.hpp): forwards ServiceMain and the control handler to the callables of the host.
+//
+// The thunks are noexcept or catch: an exception must not pass through Windows code, which would end the process
+// without a message.
 //
 // Source: "Writing a ServiceMain Function", HandlerEx, SetServiceStatus in the Win32 documentation.
 #pragma once
@@ -19,13 +21,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// One a process, because StartServiceCtrlDispatcher may be called once.
+/// One object per process, because a process may call StartServiceCtrlDispatcherW only once.
 class native_dispatcher final : public dispatcher {
  public:
   std::uint32_t run(service_main entry) override {
     entry_ = std::move(entry);
     current() = this;
-    wchar_t no_name[] = L"";  // ignored for SERVICE_WIN32_OWN_PROCESS: the SCM knows which service this is
+    wchar_t no_name[] = L"";  // ignored for SERVICE_WIN32_OWN_PROCESS
     const SERVICE_TABLE_ENTRYW table[] = {{no_name, &service_main_thunk}, {nullptr, nullptr}};
     return ::StartServiceCtrlDispatcherW(table) ? 0 : ::GetLastError();
   }
@@ -50,31 +52,32 @@ class native_dispatcher final : public dispatcher {
 
  private:
   static native_dispatcher*& current() noexcept {
-    static native_dispatcher* one = nullptr;
-    return one;
+    static native_dispatcher* instance = nullptr;
+    return instance;
   }
 
-  static void WINAPI service_main_thunk(DWORD count, wchar_t** message) noexcept {
+  /// ServiceMain has no context parameter, so it uses `current`.
+  static void WINAPI service_main_thunk(DWORD count, wchar_t** values) noexcept {
     std::vector<std::string> arguments;
-    for (DWORD i = 0; i < count; ++i) arguments.push_back(to_utf8(message[i]));
+    for (DWORD i = 0; i < count; ++i) arguments.push_back(to_utf8(values[i]));
     current()->entry_(arguments);
   }
 
   static DWORD WINAPI control_thunk(DWORD control, DWORD type, void* data, void* context) noexcept {
     try {
-      return static_cast<native_dispatcher*>(context)->handler_(copy_arguments(control, type, data));
+      return static_cast<native_dispatcher*>(context)->handler_(copy_event(control, type, data));
     } catch (...) {
       return ERROR_EXCEPTION_IN_SERVICE;
     }
   }
 
-  /// The event's data is the system's memory, and gone when the handler returns.
-  static model::control_event copy_arguments(DWORD control, DWORD type, void* data) {
+  /// Copies the event data, which the system frees when the handler returns.
+  static model::control_event copy_event(DWORD control, DWORD type, void* data) {
     model::control_event event;
     event.control = control;
     event.type = type;
     if (data && control == SERVICE_CONTROL_SESSIONCHANGE) {
-      event.session = static_cast<const DWORD*>(data)[1];  // WTSSESSION_NOTIFICATION: its size, then the session
+      event.session = static_cast<const DWORD*>(data)[1];  // WTSSESSION_NOTIFICATION: cbSize, dwSessionId
     }
     if (data && control == SERVICE_CONTROL_POWEREVENT && type == PBT_POWERSETTINGCHANGE) {
       const auto* setting = static_cast<const POWERBROADCAST_SETTING*>(data);

@@ -1,9 +1,9 @@
-// os/elevation.hpp on Windows.
+// Elevation on Windows (os/elevation.hpp).
 //
-// The pipe has a name that nobody can guess, one instance, of which ours is the first, and is open to this user and to
-// administrators alone: the person who agrees may be another than the one who asked. The parent sends the length of the
-// input in four bytes, low one first, then the input; all that comes back is output. The child's end is closed by its
-// end, also by a crash, and the parent waits for both: it cannot be left hanging.
+// The pipe has a random name and one instance, which must be the first of that name. Only this user and administrators
+// may open it: the administrator who gives consent can be another user. The parent sends the length of the input (4
+// bytes, little-endian), then the input. All bytes from the child are output. The end of the child closes the pipe,
+// also after a crash; the parent waits for the pipe and for the process, so it cannot block forever.
 #pragma once
 
 #include <cstddef>
@@ -53,15 +53,16 @@ struct shell_execute_info {
 };
 static_assert(sizeof(shell_execute_info) == (sizeof(void*) == 8 ? 112 : 60), "layout of SHELLEXECUTEINFOW");
 
-/// `winsvc-` and 128 random bits.
+/// `winsvc-` and 128 random bits as hexadecimal digits.
 [[nodiscard]] std::string random_pipe_name();
-/// Is it one of those? Any other could lead the elevated child anywhere, to another machine for one.
+/// True if `name` has the form of random_pipe_name. The elevated child rejects other names, because they could lead to
+/// any pipe, for example on another computer.
 [[nodiscard]] bool is_pipe_name(std::string_view name) noexcept;
 
-/// The parent's end, and the child it belongs to.
+/// The elevated child process and the parent's end of the pipe.
 class elevated_child {
  public:
-  /// Asks the person and starts it; not yet connected.
+  /// Requests consent from the user (UAC) and starts the child; call `connect` next.
   static sys_result<elevated_child> start(std::vector<std::string> arguments) {
     elevated_child out;
     const std::string name = random_pipe_name();
@@ -71,9 +72,9 @@ class elevated_child {
     return out;
   }
 
-  /// True: the child is there, and nobody else who has come before it.
+  /// Waits for the connection. Returns false if the client of the pipe is not the child process.
   bool connect() {
-    if (!finished([&](OVERLAPPED* o) { return ::ConnectNamedPipe(pipe_.get(), o); }) &&
+    if (!run_overlapped([&](OVERLAPPED* o) { return ::ConnectNamedPipe(pipe_.get(), o); }) &&
         ::GetLastError() != ERROR_PIPE_CONNECTED) {
       return false;
     }
@@ -81,13 +82,13 @@ class elevated_child {
     return ::GetNamedPipeClientProcessId(pipe_.get(), &client) && client == ::GetProcessId(process_.get());
   }
   bool write(const std::string& bytes) {
-    return finished([&](OVERLAPPED* o) {
+    return run_overlapped([&](OVERLAPPED* o) {
       return ::WriteFile(pipe_.get(), bytes.data(), static_cast<DWORD>(bytes.size()), nullptr, o);
     });
   }
-  /// Empty at the end.
+  /// Returns the next bytes; empty at the end of the output.
   std::string_view read() {
-    const bool result = finished(
+    const bool result = run_overlapped(
         [&](OVERLAPPED* o) { return ::ReadFile(pipe_.get(), buffer_.data(), buffer_size, nullptr, o); });
     return {buffer_.data(), result ? transferred_ : 0};
   }
@@ -104,9 +105,9 @@ class elevated_child {
   static constexpr DWORD buffer_size = 16'384;
 
   DWORD listen(const std::string& name) {
-    const auto me = current_user_sid();
-    if (!me) return me.error();
-    const auto descriptor = descriptor_of("D:P(A;;GRGW;;;" + *me + ")(A;;GRGW;;;BA)");
+    const auto sid = current_user_sid();
+    if (!sid) return sid.error();
+    const auto descriptor = descriptor_of("D:P(A;;GRGW;;;" + *sid + ")(A;;GRGW;;;BA)");
     if (!descriptor) return descriptor.error();
     SECURITY_ATTRIBUTES attributes{sizeof attributes, descriptor->get(), FALSE};
     pipe_ = unique_handle(::CreateNamedPipeW(to_wide("\\\\.\\pipe\\" + name).c_str(),
@@ -125,24 +126,24 @@ class elevated_child {
     const auto begin_com = system_library("ole32.dll").find<initialize>("CoInitializeEx");
     const auto end_com = system_library("ole32.dll").find<uninitialize>("CoUninitialize");
     if (!shell_execute || !begin_com || !end_com) return ERROR_PROC_NOT_FOUND;
-    constexpr DWORD apartment = 0x2, no_ole1 = 0x4;  // COINIT_: the shell may ask an extension of its own
-    const bool com = SUCCEEDED(begin_com(nullptr, apartment | no_ole1));
+    constexpr DWORD apartment = 0x2, no_ole1 = 0x4;  // COINIT_...: ShellExecuteExW may call shell extensions
+    const bool is_com_initialized = SUCCEEDED(begin_com(nullptr, apartment | no_ole1));
     const scope_exit end([&] {
-      if (com) end_com();
+      if (is_com_initialized) end_com();
     });
 
     const std::wstring program = to_wide(executable_path());
-    std::string line;
-    for (const auto& word : arguments) line += (line.empty() ? "" : " ") + quote_argument(word);
-    const std::wstring parameters = to_wide(line);
-    std::wstring folder(32'768, L'\0');  // without it the child would begin in System32, and relative paths lead there
+    std::string command_line;
+    for (const auto& argument : arguments) command_line += (command_line.empty() ? "" : " ") + quote_argument(argument);
+    const std::wstring parameters = to_wide(command_line);
+    std::wstring folder(32'768, L'\0');  // without a folder the child starts in System32, and relative paths fail
     folder.resize(::GetCurrentDirectoryW(static_cast<DWORD>(folder.size()), folder.data()));
 
     constexpr ULONG returns_process = 0x40, waits_for_start = 0x100, without_dialogs = 0x400;  // SEE_MASK_
     shell_execute_info info{};
     info.size = sizeof info;
     info.mask = returns_process | waits_for_start | without_dialogs;
-    info.window = ::GetConsoleWindow();  // or the question would only blink in the task bar
+    info.window = ::GetConsoleWindow();  // without it, the consent prompt only flashes in the taskbar
     info.verb = L"runas";
     info.file = program.c_str();
     info.parameters = parameters.c_str();
@@ -153,19 +154,19 @@ class elevated_child {
     return process_ ? 0 : ERROR_INVALID_HANDLE;
   }
 
-  /// Begins an operation on the pipe and waits until it is done or the child gone.
-  template <class Call>
-  bool finished(Call begin) {
+  /// Starts an operation on the pipe and waits until it completes or the child has ended.
+  template <class Operation>
+  bool run_overlapped(Operation begin) {
     OVERLAPPED operation{};
     operation.hEvent = event_.get();
     transferred_ = 0;
     if (!begin(&operation) && ::GetLastError() != ERROR_IO_PENDING) return false;
-    const HANDLE either[] = {event_.get(), process_.get()};
-    if (::WaitForMultipleObjects(2, either, FALSE, INFINITE) != WAIT_OBJECT_0) {
-      // What it wrote is in the pipe all the same; what is not there by now will not come.
+    const HANDLE handles[] = {event_.get(), process_.get()};
+    if (::WaitForMultipleObjects(2, handles, FALSE, INFINITE) != WAIT_OBJECT_0) {
+      // The child has ended; its last output may still be in the pipe.
       ::WaitForSingleObject(event_.get(), 200);
     }
-    ::CancelIoEx(pipe_.get(), &operation);  // nothing to cancel when it is done
+    ::CancelIoEx(pipe_.get(), &operation);  // no effect if the operation is complete
     return ::GetOverlappedResult(pipe_.get(), &operation, &transferred_, TRUE) != 0;
   }
 
@@ -187,7 +188,7 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 WINSVC_INLINE std::string random_pipe_name() {
-  std::random_device random;  // the system's generator, with every compiler for Windows
+  std::random_device random;  // the generator of the system, with all compilers for Windows
   std::string name = "winsvc-";
   for (int i = 0; i < 4; ++i) {
     char digits[9];
@@ -202,22 +203,22 @@ WINSVC_INLINE bool is_pipe_name(std::string_view name) noexcept {
 }
 
 WINSVC_INLINE sys_result<std::uint32_t> run_elevated(std::vector<std::string> arguments, const std::string& input,
-                                              const std::function<void(std::string_view)>& on_output) {
+                                                     const std::function<void(std::string_view)>& on_output) {
   if (input.size() > elevated_input_limit) return sys_failure(ERROR_INVALID_PARAMETER);
   auto child = elevated_child::start(std::move(arguments));
   if (!child) return sys_failure(child.error());
 
-  std::string message;
-  for (int shift = 0; shift < 32; shift += 8) message += static_cast<char>(input.size() >> shift & 0xFFu);
-  if (child->connect() && child->write(message + input)) {
-    std::string held;  // a character whose last bytes are still to come
+  std::string length;
+  for (int shift = 0; shift < 32; shift += 8) length += static_cast<char>(input.size() >> shift & 0xFFu);
+  if (child->connect() && child->write(length + input)) {
+    std::string pending;  // begins with the incomplete character of the last chunk
     for (auto chunk = child->read(); !chunk.empty(); chunk = child->read()) {
-      held.append(chunk);
-      const std::size_t whole = complete_utf8_prefix(held);
-      if (whole != 0) on_output(std::string_view(held).substr(0, whole));
-      held.erase(0, whole);
+      pending.append(chunk);
+      const std::size_t complete = complete_utf8_prefix(pending);
+      if (complete != 0) on_output(std::string_view(pending).substr(0, complete));
+      pending.erase(0, complete);
     }
-    if (!held.empty()) on_output(held);
+    if (!pending.empty()) on_output(pending);
   }
   return child->exit_code();
 }
@@ -246,7 +247,7 @@ WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string& pipe)
   auto input = read_exactly(size);
   if (!input) return input;
 
-  ::SetStdHandle(STD_OUTPUT_HANDLE, parent);  // never closed: its end is how the parent learns of ours
+  ::SetStdHandle(STD_OUTPUT_HANDLE, parent);  // never closed here: the end of this process closes it
   ::SetStdHandle(STD_ERROR_HANDLE, parent);
   return input;
 }

@@ -1,4 +1,4 @@
-// os/exclusive_file.hpp on Windows.
+// Exclusively created file on Windows (os/exclusive_file.hpp).
 #pragma once
 
 #include <cstdint>
@@ -43,23 +43,24 @@ WINSVC_INLINE sys_result<void> exclusive_file::close() noexcept {
 }
 
 WINSVC_INLINE sys_result<void> move_file(const std::string& from, const std::string& to) {
-  // Somebody may be reading the old one, or a scanner the new one, at this moment: that is over in an instant.
-  const auto rename = [&to](const std::string& what) -> sys_result<void> {
+  // The rename fails while another process reads the old file, or while a virus scanner reads the new file. A read is
+  // short: try again, 10 times with 10 ms between.
+  const auto rename = [&to](const std::string& path) -> sys_result<void> {
     for (int attempt = 0;; ++attempt) {
-      if (rename_file(what, to)) return {};
+      if (rename_file(path, to)) return {};
       const DWORD code = ::GetLastError();
       if ((code != ERROR_ACCESS_DENIED && code != ERROR_SHARING_VIOLATION) || attempt == 10) return sys_failure(code);
       ::Sleep(10);
     }
   };
-  auto done = rename(from);
-  if (done || done.error() != ERROR_NOT_SAME_DEVICE) return done;
+  auto result = rename(from);
+  if (result || result.error() != ERROR_NOT_SAME_DEVICE) return result;
   const std::string sibling = sibling_path(from, to);
-  if (::CopyFileW(wide_path(from).c_str(), wide_path(sibling).c_str(), TRUE)) done = rename(sibling);
-  else done = sys_failure(::GetLastError());
-  if (!done) remove_file(sibling);
+  if (::CopyFileW(wide_path(from).c_str(), wide_path(sibling).c_str(), TRUE)) result = rename(sibling);
+  else result = sys_failure(::GetLastError());
+  if (!result) remove_file(sibling);
   else remove_file(from);
-  return done;
+  return result;
 }
 
 WINSVC_INLINE sys_result<void> make_private_folder(const std::string& path) { return make_folders(path); }
@@ -67,13 +68,14 @@ WINSVC_INLINE sys_result<void> make_private_folder(const std::string& path) { re
 WINSVC_INLINE std::string temporary_folder() {
   wchar_t path[MAX_PATH + 1];
   const DWORD length = ::GetTempPathW(MAX_PATH + 1, path);
-  std::string folder = length == 0 || length > MAX_PATH ? std::string("C:\\") : to_utf8(std::wstring_view(path, length));
+  const bool failed = length == 0 || length > MAX_PATH;
+  std::string folder = failed ? std::string("C:\\") : to_utf8(std::wstring_view(path, length));
   if (folder.size() > 3 && folder.back() == '\\') folder.pop_back();
   return folder;
 }
 
 WINSVC_INLINE bool is_disk_full_error(std::uint32_t code) noexcept {
-  constexpr std::uint32_t quota_exceeded = 1295;  // ERROR_DISK_QUOTA_EXCEEDED, which not all headers have
+  constexpr std::uint32_t quota_exceeded = 1295;  // ERROR_DISK_QUOTA_EXCEEDED; not all SDK headers define it
   return code == ERROR_DISK_FULL || code == ERROR_HANDLE_DISK_FULL || code == quota_exceeded ||
          code == ERROR_FILE_TOO_LARGE;
 }
@@ -81,7 +83,8 @@ WINSVC_INLINE bool is_disk_full_error(std::uint32_t code) noexcept {
 WINSVC_INLINE bool process_exists(std::uint32_t id) noexcept {
   const unique_handle process(::OpenProcess(SYNCHRONIZE, FALSE, id));
   if (!process) return ::GetLastError() != ERROR_INVALID_PARAMETER;
-  return ::WaitForSingleObject(process.get(), 0) == WAIT_TIMEOUT;  // it may have ended, and be held by somebody
+  // A process that has ended can be opened while another process has a handle to it.
+  return ::WaitForSingleObject(process.get(), 0) == WAIT_TIMEOUT;
 }
 
 }  // namespace os

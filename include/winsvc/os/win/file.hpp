@@ -1,4 +1,5 @@
-// os/file.hpp on Windows: wide calls, shared so that others may read, rename and delete what we write.
+// File functions on Windows (os/file.hpp). Files are opened with all sharing modes, so that other processes may read,
+// rename and delete them.
 #pragma once
 
 #include <algorithm>
@@ -22,7 +23,7 @@ namespace os {
 
 inline constexpr DWORD share_mode_all = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
 
-/// How many bytes were taken; fewer than all: GetLastError tells why.
+/// Returns the number of bytes written; if not all, GetLastError is the reason.
 std::size_t write_some(HANDLE file, std::string_view bytes) noexcept;
 bool write_all(HANDLE file, std::string_view bytes) noexcept;
 
@@ -44,21 +45,23 @@ WINSVC_INLINE std::size_t write_some(HANDLE file, std::string_view bytes) noexce
   std::size_t written = 0;
   while (written < bytes.size()) {
     const auto chunk_size = static_cast<DWORD>((std::min)(bytes.size() - written, std::size_t{1} << 30));
-    DWORD now = 0;
-    if (!::WriteFile(file, bytes.data() + written, chunk_size, &now, nullptr)) break;
-    if (now == 0) ::SetLastError(ERROR_WRITE_FAULT);
-    if (now == 0) break;
-    written += now;
+    DWORD count = 0;
+    if (!::WriteFile(file, bytes.data() + written, chunk_size, &count, nullptr)) break;
+    if (count == 0) ::SetLastError(ERROR_WRITE_FAULT);
+    if (count == 0) break;
+    written += count;
   }
   return written;
 }
-WINSVC_INLINE bool write_all(HANDLE file, std::string_view bytes) noexcept { return write_some(file, bytes) == bytes.size(); }
+WINSVC_INLINE bool write_all(HANDLE file, std::string_view bytes) noexcept {
+  return write_some(file, bytes) == bytes.size();
+}
 
 WINSVC_INLINE file_id to_file_id(const BY_HANDLE_FILE_INFORMATION& info) noexcept {
   return {info.dwVolumeSerialNumber, std::uint64_t{info.nFileIndexHigh} << 32 | info.nFileIndexLow};
 }
-/// Opens it with no right at all, which is never refused because of what others have opened it for. Of a file that is
-/// deleted while somebody has it open the name may still be there: it cannot be opened, so there is none.
+/// Opens the file with access 0, which cannot fail with a sharing violation. A deleted file that is still open keeps
+/// its name but cannot be opened: nullopt.
 WINSVC_INLINE std::optional<file_id> file_id_of(const std::string& path) noexcept {
   try {
     const unique_handle file(::CreateFileW(wide_path(path).c_str(), 0, share_mode_all, nullptr, OPEN_EXISTING,
@@ -111,12 +114,12 @@ WINSVC_INLINE std::optional<std::string> read_file(const std::string& path) {
 }
 
 WINSVC_INLINE std::optional<std::uint64_t> free_space(const std::string& path) {
-  for (std::string at = path;;) {
-    ULARGE_INTEGER own{};
-    if (::GetDiskFreeSpaceExW(wide_path(at).c_str(), &own, nullptr, nullptr)) return own.QuadPart;
-    const auto slash = at.find_last_of("\\/");
-    if (slash == at.npos || slash < 3) return std::nullopt;
-    at.resize(slash);
+  for (std::string existing = path;;) {
+    ULARGE_INTEGER available{};
+    if (::GetDiskFreeSpaceExW(wide_path(existing).c_str(), &available, nullptr, nullptr)) return available.QuadPart;
+    const auto slash = existing.find_last_of("\\/");
+    if (slash == existing.npos || slash < 3) return std::nullopt;
+    existing.resize(slash);
   }
 }
 
@@ -132,12 +135,12 @@ WINSVC_INLINE sys_result<void> replace_file(const std::string& path, std::string
                                            FILE_ATTRIBUTE_NORMAL, nullptr));
     if (!file || !write_all(file.get(), content)) return sys_failure(::GetLastError());
   }
-  // Somebody may be reading the old one at this moment, which forbids the rename: that is over in an instant.
+  // The rename fails while another process reads the old file. A read is short: try again, 10 times with 10 ms between.
   for (int attempt = 0;; ++attempt) {
     if (rename_file(sibling, path)) return {};
     const DWORD code = ::GetLastError();
-    const bool held = code == ERROR_ACCESS_DENIED || code == ERROR_SHARING_VIOLATION;
-    if (!held || attempt == 10) {
+    const bool in_use = code == ERROR_ACCESS_DENIED || code == ERROR_SHARING_VIOLATION;
+    if (!in_use || attempt == 10) {
       remove_file(sibling);
       return sys_failure(code);
     }
@@ -149,7 +152,7 @@ WINSVC_INLINE sys_result<void> make_folders(const std::string& path) {
   const DWORD attributes = ::GetFileAttributesW(wide_path(path).c_str());
   if (attributes != INVALID_FILE_ATTRIBUTES) {
     if ((attributes & FILE_ATTRIBUTE_DIRECTORY) != 0) return {};
-    return sys_failure(ERROR_ALREADY_EXISTS);  // a file is in its place
+    return sys_failure(ERROR_ALREADY_EXISTS);  // the path is a file
   }
   const auto slash = path.find_last_of("/\\");
   if (slash != std::string::npos && slash > 2) {

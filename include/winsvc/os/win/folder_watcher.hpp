@@ -1,4 +1,4 @@
-// os/folder_watcher.hpp on Windows.
+// Folder watcher on Windows (os/folder_watcher.hpp).
 #pragma once
 
 #include <chrono>
@@ -19,7 +19,7 @@ namespace os {
 
 struct folder_watcher::state {
   unique_handle stop_event;
-  HANDLE change = INVALID_HANDLE_VALUE;  // CloseHandle is not for it
+  HANDLE change = INVALID_HANDLE_VALUE;  // closed with FindCloseChangeNotification, not with CloseHandle
   state() : stop_event(::CreateEventW(nullptr, TRUE, FALSE, nullptr)) {}
   ~state() {
     if (change != INVALID_HANDLE_VALUE) ::FindCloseChangeNotification(change);
@@ -43,18 +43,19 @@ WINSVC_INLINE folder_watcher::~folder_watcher() = default;
 
 WINSVC_INLINE sys_result<void> folder_watcher::open(const std::string& folder) {
   if (!state_->stop_event) return sys_failure(ERROR_NOT_ENOUGH_MEMORY);
-  constexpr DWORD what = FILE_NOTIFY_CHANGE_FILE_NAME | FILE_NOTIFY_CHANGE_SIZE | FILE_NOTIFY_CHANGE_LAST_WRITE;
-  state_->change = ::FindFirstChangeNotificationW(wide_path(folder).c_str(), FALSE, what);
+  constexpr DWORD filter = FILE_NOTIFY_CHANGE_FILE_NAME | FILE_NOTIFY_CHANGE_SIZE | FILE_NOTIFY_CHANGE_LAST_WRITE;
+  state_->change = ::FindFirstChangeNotificationW(wide_path(folder).c_str(), FALSE, filter);
   if (state_->change == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
   return {};
 }
 
 WINSVC_INLINE folder_watcher::watch_event folder_watcher::wait(std::optional<std::chrono::milliseconds> limit) {
-  const HANDLE either[] = {state_->stop_event.get(), state_->change};
-  switch (::WaitForMultipleObjects(2, either, FALSE, limit ? static_cast<DWORD>(limit->count()) : INFINITE)) {
+  const HANDLE handles[] = {state_->stop_event.get(), state_->change};
+  switch (::WaitForMultipleObjects(2, handles, FALSE, limit ? static_cast<DWORD>(limit->count()) : INFINITE)) {
     case WAIT_OBJECT_0: return watch_event::stopped;
-    // What changes from here on is told by the next wait; what changed until now is this change.
-    case WAIT_OBJECT_0 + 1: return ::FindNextChangeNotification(state_->change) ? watch_event::change : watch_event::watch_lost;
+    // The next wait reports the changes after this call.
+    case WAIT_OBJECT_0 + 1:
+      return ::FindNextChangeNotification(state_->change) ? watch_event::change : watch_event::watch_lost;
     case WAIT_TIMEOUT: return watch_event::timed_out;
     default: return watch_event::watch_lost;
   }

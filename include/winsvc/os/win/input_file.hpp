@@ -1,4 +1,4 @@
-// os/input_file.hpp on Windows.
+// Input file on Windows (os/input_file.hpp).
 #pragma once
 
 #include <algorithm>
@@ -19,7 +19,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// Without the \\?\ that GetFinalPathNameByHandleW puts before it.
+/// The final path of a handle, without the prefix \\?\ of GetFinalPathNameByHandleW; nullopt after an error.
 std::optional<std::string> real_path_of(HANDLE file);
 
 }  // namespace os
@@ -39,7 +39,7 @@ WINSVC_INLINE std::optional<std::string> real_path_of(HANDLE file) {
   for (;;) {
     const DWORD length = ::GetFinalPathNameByHandleW(file, &path[0], static_cast<DWORD>(path.size()), VOLUME_NAME_DOS);
     if (length == 0) return std::nullopt;
-    const bool fits = length < path.size();  // else it is the size that is needed
+    const bool fits = length < path.size();  // otherwise `length` is the required size
     path.resize(length);
     if (fits) break;
   }
@@ -55,7 +55,7 @@ WINSVC_INLINE bool is_missing(std::uint32_t code) noexcept {
 
 WINSVC_INLINE std::optional<std::string> real_folder(const std::string& path) {
   const unique_handle folder(::CreateFileW(wide_path(path).c_str(), 0, share_mode_all, nullptr, OPEN_EXISTING,
-                                           FILE_FLAG_BACKUP_SEMANTICS, nullptr));  // the flag that opens folders
+                                           FILE_FLAG_BACKUP_SEMANTICS, nullptr));  // required to open a folder
   BY_HANDLE_FILE_INFORMATION info{};
   if (!folder || !::GetFileInformationByHandle(folder.get(), &info)) return std::nullopt;
   return (info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0 ? real_path_of(folder.get()) : std::nullopt;
@@ -94,13 +94,14 @@ WINSVC_INLINE std::optional<std::uint64_t> input_file::current_size() const noex
   return static_cast<std::uint64_t>(size.QuadPart);
 }
 
-WINSVC_INLINE std::optional<std::size_t> input_file::read(std::uint64_t position, char* buffer, std::size_t capacity) const noexcept {
-  OVERLAPPED place{};  // the handle is synchronous: this only says where
-  place.Offset = static_cast<DWORD>(position);
-  place.OffsetHigh = static_cast<DWORD>(position >> 32);
+WINSVC_INLINE std::optional<std::size_t> input_file::read(std::uint64_t position, char* buffer,
+                                                          std::size_t capacity) const noexcept {
+  OVERLAPPED offset{};  // the handle is synchronous: only the offset is used
+  offset.Offset = static_cast<DWORD>(position);
+  offset.OffsetHigh = static_cast<DWORD>(position >> 32);
   DWORD received = 0;
   const auto count = static_cast<DWORD>((std::min)(capacity, std::size_t{1} << 30));
-  if (::ReadFile(reinterpret_cast<HANDLE>(native_), buffer, count, &received, &place)) return received;
+  if (::ReadFile(reinterpret_cast<HANDLE>(native_), buffer, count, &received, &offset)) return received;
   return ::GetLastError() == ERROR_HANDLE_EOF ? std::optional<std::size_t>(0) : std::nullopt;
 }
 

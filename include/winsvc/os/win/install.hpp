@@ -1,5 +1,5 @@
-// What an install touches beside the Service Control Manager: the registry (event source, environment) and the security
-// of folders. The bodies of those members of the service_manager.
+// Event source, environment and folder security on Windows: the members of service_manager (os/service_manager.hpp)
+// that do not call the Service Control Manager.
 //
 // Source: RegSetValueExW, "Automatic Propagation of Inheritable ACEs", SetSecurityInfo and
 // FILE_FLAG_OPEN_REPARSE_POINT of CreateFileW in the Win32 documentation.
@@ -83,7 +83,8 @@ WINSVC_INLINE sys_result<std::vector<std::string>> query_environment(const std::
   return key->list(L"Environment");
 }
 
-WINSVC_INLINE sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& items) {
+WINSVC_INLINE sys_result<void> change_environment(const std::string& service_name,
+                                                  const std::vector<std::string>& items) {
   auto key = registry_key::open(services_key(service_name), KEY_SET_VALUE);
   if (!key) return sys_failure(key.error());
   if (items.empty()) return key->remove(L"Environment");
@@ -91,17 +92,17 @@ WINSVC_INLINE sys_result<void> change_environment(const std::string& service_nam
   return key->set(L"Environment", REG_MULTI_SZ, list.data(), list.size() * sizeof(wchar_t));
 }
 
-/// The folder itself, and never what a link in its place leads to: everyone may put one into ProgramData, and an
-/// installer that follows it gives System32 away.
+/// Opens a folder and does not follow a link. Any user may create a link in ProgramData; an installer that follows a
+/// link to System32 would change the security of System32.
 WINSVC_INLINE sys_result<unique_handle> open_folder(const std::string& path, DWORD rights) {
-  constexpr DWORD link_in_its_place = 4395;  // ERROR_REPARSE_POINT_ENCOUNTERED
+  constexpr DWORD is_link = 4395;  // ERROR_REPARSE_POINT_ENCOUNTERED
   unique_handle folder(::CreateFileW(wide_path(path).c_str(), rights | FILE_READ_ATTRIBUTES,
                                      FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING,
                                      FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT, nullptr));
   if (!folder) return sys_failure(::GetLastError());
   BY_HANDLE_FILE_INFORMATION info{};
   if (!::GetFileInformationByHandle(folder.get(), &info)) return sys_failure(::GetLastError());
-  if ((info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0) return sys_failure(link_in_its_place);
+  if ((info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0) return sys_failure(is_link);
   if ((info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) == 0) return sys_failure(ERROR_DIRECTORY);
   return folder;
 }
@@ -113,13 +114,14 @@ WINSVC_INLINE sys_result<std::string> query_folder_security(const std::string& p
   if (!folder) return sys_failure(folder.error());
   using get_security = DWORD(WINAPI*)(HANDLE, int, SECURITY_INFORMATION, PSID*, PSID*, PACL*, PACL*,
                                       PSECURITY_DESCRIPTOR*);
-  const auto security_of = system_library("advapi32.dll").find<get_security>("GetSecurityInfo");
-  if (!security_of) return sys_failure(ERROR_PROC_NOT_FOUND);
+  const auto get_security_info = system_library("advapi32.dll").find<get_security>("GetSecurityInfo");
+  if (!get_security_info) return sys_failure(ERROR_PROC_NOT_FOUND);
   PSECURITY_DESCRIPTOR descriptor = nullptr;
-  const DWORD code = security_of(folder->get(), file_object, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION,
-                                 nullptr, nullptr, nullptr, nullptr, &descriptor);
+  const DWORD parts = OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION;
+  const DWORD code =
+      get_security_info(folder->get(), file_object, parts, nullptr, nullptr, nullptr, nullptr, &descriptor);
   if (code != ERROR_SUCCESS) return sys_failure(code);
-  const local_memory held(descriptor);
+  const local_memory memory(descriptor);
   return dacl_text(descriptor, OWNER_SECURITY_INFORMATION);
 }
 
@@ -136,24 +138,24 @@ WINSVC_INLINE sys_result<void> change_folder_security(const std::string& path, c
       !::GetSecurityDescriptorControl(descriptor->get(), &control, &revision)) {
     return sys_failure(::GetLastError());
   }
-  if (!has_dacl || !dacl) return sys_failure(ERROR_INVALID_ACL);  // a missing DACL would open the folder to everyone
+  if (!has_dacl || !dacl) return sys_failure(ERROR_INVALID_ACL);  // no DACL would grant access to everyone
 
   if (auto parent = make_folders(folder_of(path)); !parent) return parent;
-  // Made with it, so that there is no moment in which somebody else may open what is not yet closed to him.
+  // Create the folder with its final security, so that no other user can open it in between.
   SECURITY_ATTRIBUTES attributes{sizeof attributes, descriptor->get(), FALSE};
   if (::CreateDirectoryW(wide_path(path).c_str(), &attributes)) return {};
   if (const DWORD code = ::GetLastError(); code != ERROR_ALREADY_EXISTS) return sys_failure(code);
 
   const auto folder = open_folder(path, READ_CONTROL | WRITE_DAC | (owner ? WRITE_OWNER : 0));
   if (!folder) return sys_failure(folder.error());
-  const DWORD what = DACL_SECURITY_INFORMATION | (owner ? OWNER_SECURITY_INFORMATION : 0) |
-                     ((control & SE_DACL_PROTECTED) != 0 ? PROTECTED_DACL_SECURITY_INFORMATION
-                                                         : UNPROTECTED_DACL_SECURITY_INFORMATION);
-  // Of the two ways to set a DACL this is the one that hands down to what is in the folder what can be inherited.
+  const DWORD parts = DACL_SECURITY_INFORMATION | (owner ? OWNER_SECURITY_INFORMATION : 0) |
+                      ((control & SE_DACL_PROTECTED) != 0 ? PROTECTED_DACL_SECURITY_INFORMATION
+                                                          : UNPROTECTED_DACL_SECURITY_INFORMATION);
+  // SetSecurityInfo propagates inheritable entries to the content of the folder; SetKernelObjectSecurity does not.
   using set_security = DWORD(WINAPI*)(HANDLE, int, SECURITY_INFORMATION, PSID, PSID, PACL, PACL);
-  const auto set_security_of = system_library("advapi32.dll").find<set_security>("SetSecurityInfo");
-  if (!set_security_of) return sys_failure(ERROR_PROC_NOT_FOUND);
-  const DWORD code = set_security_of(folder->get(), file_object, what, owner, nullptr, dacl, nullptr);
+  const auto set_security_info = system_library("advapi32.dll").find<set_security>("SetSecurityInfo");
+  if (!set_security_info) return sys_failure(ERROR_PROC_NOT_FOUND);
+  const DWORD code = set_security_info(folder->get(), file_object, parts, owner, nullptr, dacl, nullptr);
   if (code != ERROR_SUCCESS) return sys_failure(code);
   return {};
 }

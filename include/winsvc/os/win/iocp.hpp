@@ -1,8 +1,9 @@
-// os/poller.hpp on Windows: an I/O completion port. It tells of operations that are over, not of sockets that are ready;
-// so a wait for bytes is a receive of none, a wait for room is a send of some, and a wait for a client is an AcceptEx.
+// Poller on Windows (os/poller.hpp): an I/O completion port. It reports completed operations, not ready sockets. So a
+// wait for `readable` is a receive of 0 bytes, a wait for `writable` is a send of the next bytes, and a wait for a
+// client is an AcceptEx.
 //
-// An operation belongs to the system until it is over, also when its socket is closed: the place it is part of has to
-// stay until then. Closing the socket makes it be over soon.
+// The system uses an operation until it completes, even after its socket is closed, so its registration must stay until
+// then. Closing the socket completes the operation soon.
 // Source: CreateIoCompletionPort, GetQueuedCompletionStatusEx, WSARecv, WSASend, AcceptEx.
 #pragma once
 
@@ -28,7 +29,7 @@ class iocp_poller {
  public:
   struct registration;
 
-  /// One operation under way. The system knows it by its first member.
+  /// One overlapped operation. OVERLAPPED is its first member, so that a completion packet leads to the operation.
   struct operation {
     OVERLAPPED overlapped{};
     registration* owner = nullptr;
@@ -36,17 +37,17 @@ class iocp_poller {
   struct registration {
     tcp_socket::native_handle socket = -1;
     std::atomic<void*> user_data{nullptr};
-    std::atomic<int> pending{0};          // operations that are not over
+    std::atomic<int> pending{0};  // number of operations that have not completed
     std::atomic<bool> receiving{false}, sending{false};
     std::atomic<std::size_t> sent{0};
     operation receive, send, accept;
-    std::string send_buffer;                  // the bytes that are being sent: the caller's may go meanwhile
-    tcp_socket accepted_socket;                      // whom AcceptEx makes a client of
+    std::string send_buffer;     // a copy of the bytes to send: the caller's buffer may not live until completion
+    tcp_socket accepted_socket;  // the socket that AcceptEx connects
     std::atomic<bool> accepting{false};
     char addresses[2 * (sizeof(sockaddr_storage) + 16)] = {};
   };
 
-  /// A place that wants room without saying for which bytes cannot be waited for.
+  /// A wait for `writable` needs the bytes to send.
   static constexpr bool supports_write_wait = false;
 
   iocp_poller() noexcept {
@@ -72,8 +73,10 @@ class iocp_poller {
   void arm(registration& registered, poll_for event, std::string_view bytes = {}) noexcept;
   [[nodiscard]] std::size_t take_sent_bytes(registration& registered) noexcept { return registered.sent.exchange(0); }
   [[nodiscard]] bool is_sending(const registration& registered) const noexcept { return registered.sending.load(); }
-  [[nodiscard]] bool has_hung_up(const registration&) const noexcept { return false; }  // it is told again
-  [[nodiscard]] bool has_no_pending(const registration& registered) const noexcept { return registered.pending.load() == 0; }
+  [[nodiscard]] bool has_hung_up(const registration&) const noexcept { return false; }  // the next receive reports it
+  [[nodiscard]] bool has_no_pending(const registration& registered) const noexcept {
+    return registered.pending.load() == 0;
+  }
   [[nodiscard]] bool remove(registration& registered) noexcept {
     registered.socket = -1;
     return has_no_pending(registered);
@@ -88,16 +91,18 @@ class iocp_poller {
     stopping_.store(true);
     ::PostQueuedCompletionStatus(port_, 0, 0, nullptr);
   }
-  /// Waits, for a moment, until all operations are over: before their places go.
+  /// Waits until all operations have completed, at most 2 s. Call it before registrations are freed.
   void wait_for_pending() noexcept;
 
  private:
-  [[nodiscard]] static SOCKET raw(const registration& registered) noexcept { return static_cast<SOCKET>(registered.socket); }
+  [[nodiscard]] static SOCKET raw(const registration& registered) noexcept {
+    return static_cast<SOCKET>(registered.socket);
+  }
   void begin_operation(registration& registered) noexcept {
     ++registered.pending;
     ++pending_;
   }
-  /// It could not be begun, which is told like its end: whoever looks finds out why.
+  /// Reports an operation that could not be started as completed; the next receive or send returns the error.
   void post_failure(operation& operation) noexcept { ::PostQueuedCompletionStatus(port_, 0, 0, &operation.overlapped); }
   void on_completion(operation& operation, std::size_t bytes) noexcept;
 
@@ -126,24 +131,25 @@ WINSVC_INLINE void iocp_poller::arm(registration& registered, poll_for event, st
   if (event == poll_for::readable && !registered.receiving.exchange(true)) {
     begin_operation(registered);
     registered.receive.overlapped = OVERLAPPED{};
-    WSABUF none{0, nullptr};
+    WSABUF empty{0, nullptr};
     DWORD received = 0, flags = 0;
-    if (::WSARecv(raw(registered), &none, 1, &received, &flags, &registered.receive.overlapped, nullptr) != 0 &&
+    if (::WSARecv(raw(registered), &empty, 1, &received, &flags, &registered.receive.overlapped, nullptr) != 0 &&
         ::WSAGetLastError() != WSA_IO_PENDING)
       post_failure(registered.receive);
   }
   if (event == poll_for::writable && !registered.sending.exchange(true)) {
     begin_operation(registered);
     registered.send.overlapped = OVERLAPPED{};
-    constexpr std::size_t limit = 64 * 1024;
+    constexpr std::size_t max_send_bytes = 64 * 1024;
     try {
-      registered.send_buffer.assign(bytes.substr(0, limit));
-    } catch (...) {  // no memory: looked at again at once, by who may have some
+      registered.send_buffer.assign(bytes.substr(0, max_send_bytes));
+    } catch (...) {  // out of memory: report the socket, so that a thread tries again
       return post_failure(registered.send);
     }
-    WSABUF some{static_cast<ULONG>(registered.send_buffer.size()), &registered.send_buffer[0]};
+    WSABUF buffer{static_cast<ULONG>(registered.send_buffer.size()), &registered.send_buffer[0]};
     DWORD sent = 0;
-    if (::WSASend(raw(registered), &some, 1, &sent, 0, &registered.send.overlapped, nullptr) != 0 && ::WSAGetLastError() != WSA_IO_PENDING)
+    if (::WSASend(raw(registered), &buffer, 1, &sent, 0, &registered.send.overlapped, nullptr) != 0 &&
+        ::WSAGetLastError() != WSA_IO_PENDING)
       post_failure(registered.send);
   }
 }
@@ -165,18 +171,17 @@ WINSVC_INLINE std::size_t iocp_poller::wait(void** user_data, std::size_t capaci
   OVERLAPPED_ENTRY entries[limit];
   for (;;) {
     ULONG count = 0;
-    if (!::GetQueuedCompletionStatusEx(port_, entries, static_cast<ULONG>((std::min)(capacity, limit)), &count, INFINITE,
-                                       FALSE))
-      count = 0;
+    const auto max_entries = static_cast<ULONG>((std::min)(capacity, limit));
+    if (!::GetQueuedCompletionStatusEx(port_, entries, max_entries, &count, INFINITE, FALSE)) count = 0;
     std::size_t reported = 0;
     for (ULONG i = 0; i < count; ++i) {
-      if (!entries[i].lpOverlapped) continue;  // woken
+      if (!entries[i].lpOverlapped) continue;  // the packet of `wake`
       auto& completed = *reinterpret_cast<operation*>(entries[i].lpOverlapped);
-      void* const owner = completed.owner->user_data.load();
+      void* const owner_data = completed.owner->user_data.load();
       on_completion(completed, entries[i].dwNumberOfBytesTransferred);
-      user_data[reported++] = owner;
+      user_data[reported++] = owner_data;
     }
-    if (stopping_.load()) ::PostQueuedCompletionStatus(port_, 0, 0, nullptr);  // for the next who waits
+    if (stopping_.load()) ::PostQueuedCompletionStatus(port_, 0, 0, nullptr);  // for the next waiting thread
     if (reported > 0 || stopping_.load()) return reported;
   }
 }
@@ -184,12 +189,12 @@ WINSVC_INLINE std::size_t iocp_poller::wait(void** user_data, std::size_t capaci
 WINSVC_INLINE void iocp_poller::wait_for_pending() noexcept {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(2);
   while (port_ && pending_.load() > 0 && std::chrono::steady_clock::now() < deadline) {
-    OVERLAPPED_ENTRY one{};
+    OVERLAPPED_ENTRY entry{};
     ULONG count = 0;
-    constexpr DWORD a_moment = 20;
-    if (!::GetQueuedCompletionStatusEx(port_, &one, 1, &count, a_moment, FALSE) || count == 0 || !one.lpOverlapped)
+    constexpr DWORD wait_ms = 20;
+    if (!::GetQueuedCompletionStatusEx(port_, &entry, 1, &count, wait_ms, FALSE) || count == 0 || !entry.lpOverlapped)
       continue;
-    on_completion(*reinterpret_cast<operation*>(one.lpOverlapped), one.dwNumberOfBytesTransferred);
+    on_completion(*reinterpret_cast<operation*>(entry.lpOverlapped), entry.dwNumberOfBytesTransferred);
   }
 }
 
@@ -198,10 +203,10 @@ WINSVC_INLINE bool iocp_poller::add_listener(registration& registered, tcp_socke
   sockaddr_storage address{};
   int length = sizeof address;
   if (::getsockname(raw(registered), reinterpret_cast<sockaddr*>(&address), &length) == 0) family_ = address.ss_family;
-  GUID which = WSAID_ACCEPTEX;
+  GUID function = WSAID_ACCEPTEX;
   DWORD bytes = 0;
-  return ::WSAIoctl(raw(registered), SIO_GET_EXTENSION_FUNCTION_POINTER, &which, sizeof which, &accept_ex_, sizeof accept_ex_,
-                    &bytes, nullptr, nullptr) == 0;
+  return ::WSAIoctl(raw(registered), SIO_GET_EXTENSION_FUNCTION_POINTER, &function, sizeof function, &accept_ex_,
+                    sizeof accept_ex_, &bytes, nullptr, nullptr) == 0;
 }
 
 WINSVC_INLINE void iocp_poller::arm_accept(registration& registered) noexcept {
@@ -210,17 +215,20 @@ WINSVC_INLINE void iocp_poller::arm_accept(registration& registered) noexcept {
   registered.accept.overlapped = OVERLAPPED{};
   registered.accepted_socket = socket_api::to_owned_socket(socket_api::open(family_));
   DWORD received = 0;
-  constexpr DWORD each = sizeof registered.addresses / 2;
+  constexpr DWORD address_size = sizeof registered.addresses / 2;
   registered.accepting.store(registered.accepted_socket.is_open());
-  if (!registered.accepted_socket.is_open() || (!accept_ex_(raw(registered), socket_api::raw(registered.accepted_socket.native()), registered.addresses, 0, each, each, &received,
-                                         &registered.accept.overlapped) && ::WSAGetLastError() != ERROR_IO_PENDING)) {
+  if (!registered.accepted_socket.is_open() ||
+      (!accept_ex_(raw(registered), socket_api::raw(registered.accepted_socket.native()), registered.addresses, 0,
+                   address_size, address_size, &received, &registered.accept.overlapped) &&
+       ::WSAGetLastError() != ERROR_IO_PENDING)) {
     registered.accepting.store(false);
     post_failure(registered.accept);
   }
 }
 
 WINSVC_INLINE sys_result<tcp_socket> iocp_poller::accept(registration& registered) noexcept {
-  if (registered.accepting.load() && HasOverlappedIoCompleted(&registered.accept.overlapped) && registered.accepting.exchange(false)) {
+  if (registered.accepting.load() && HasOverlappedIoCompleted(&registered.accept.overlapped) &&
+      registered.accepting.exchange(false)) {
     tcp_socket client = std::move(registered.accepted_socket);
     const SOCKET s = socket_api::raw(client.native());
     const SOCKET listener = raw(registered);
@@ -232,7 +240,7 @@ WINSVC_INLINE sys_result<tcp_socket> iocp_poller::accept(registration& registere
       return client;
     }
   }
-  return accept_from(registered.socket);  // whoever came meanwhile
+  return accept_from(registered.socket);  // a client that connected without AcceptEx
 }
 
 }  // namespace os

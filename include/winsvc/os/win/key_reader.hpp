@@ -1,4 +1,4 @@
-// os/keys.hpp on Windows.
+// Key reader on Windows (os/key_reader.hpp).
 #pragma once
 
 #include <exception>
@@ -24,20 +24,20 @@ struct key_reader::state {
   std::thread reader;
 
   void read() noexcept {
-    const HANDLE either[] = {stop_event.get(), input};
+    const HANDLE handles[] = {stop_event.get(), input};
     for (;;) {
-      if (::WaitForMultipleObjects(2, either, FALSE, INFINITE) != WAIT_OBJECT_0 + 1) return;
-      INPUT_RECORD what{};
+      if (::WaitForMultipleObjects(2, handles, FALSE, INFINITE) != WAIT_OBJECT_0 + 1) return;
+      INPUT_RECORD record{};
       DWORD count = 0;
       if (!::GetNumberOfConsoleInputEvents(input, &count)) return;
-      if (count == 0) continue;  // somebody else has read it: a read would wait for the next, and not for the end
-      if (!::ReadConsoleInputW(input, &what, 1, &count)) return;
-      if (count != 1 || what.EventType != KEY_EVENT || !what.Event.KeyEvent.bKeyDown) continue;
-      const wchar_t key = what.Event.KeyEvent.uChar.UnicodeChar;
+      if (count == 0) continue;  // another process has read the event; a read would block and ignore stop_event
+      if (!::ReadConsoleInputW(input, &record, 1, &count)) return;
+      if (count != 1 || record.EventType != KEY_EVENT || !record.Event.KeyEvent.bKeyDown) continue;
+      const wchar_t key = record.Event.KeyEvent.uChar.UnicodeChar;
       if (key == 0 || key > 0x7F) continue;
       try {
         on_key(static_cast<char>(key));
-      } catch (const std::exception&) {  // no memory: the next key may have more luck
+      } catch (const std::exception&) {  // out of memory: ignore this key
       }
     }
   }
@@ -56,20 +56,20 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 WINSVC_INLINE key_reader::key_reader(std::function<void(char)> on_key) {
-  auto made = std::make_unique<state>();
-  made->input = ::GetStdHandle(STD_INPUT_HANDLE);
+  auto reader_state = std::make_unique<state>();
+  reader_state->input = ::GetStdHandle(STD_INPUT_HANDLE);
   DWORD mode = 0;
   if (!::GetConsoleMode(::GetStdHandle(STD_ERROR_HANDLE), &mode)) return;
-  if (!::GetConsoleMode(made->input, &mode)) return;  // events are read as they are, whatever the mode makes of lines
-  made->stop_event = unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr));
-  if (!made->stop_event) return;
-  made->on_key = std::move(on_key);
+  if (!::GetConsoleMode(reader_state->input, &mode)) return;  // the mode stays: it does not affect ReadConsoleInputW
+  reader_state->stop_event = unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr));
+  if (!reader_state->stop_event) return;
+  reader_state->on_key = std::move(on_key);
   try {
-    made->reader = std::thread([s = made.get()] { s->read(); });
-  } catch (const std::exception&) {  // no thread: no keys
+    reader_state->reader = std::thread([s = reader_state.get()] { s->read(); });
+  } catch (const std::exception&) {  // the system cannot create a thread: report no keys
     return;
   }
-  state_ = made.release();
+  state_ = reader_state.release();
 }
 
 WINSVC_INLINE key_reader::~key_reader() {

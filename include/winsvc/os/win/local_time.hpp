@@ -1,7 +1,7 @@
-// os/local_time.hpp on Windows.
+// Offset of the local time zone on Windows (os/local_time.hpp).
 //
-// The rules are those that hold now, for any year. SystemTimeToTzSpecificLocalTimeEx would know those of other years,
-// which matters in the week after a country has changed them and is one more function to find at run time.
+// The current rules of the time zone apply to all years. SystemTimeToTzSpecificLocalTimeEx has the rules of each year,
+// but it would have to be found at run time, and it matters only shortly after a country has changed its rules.
 #pragma once
 
 #include <chrono>
@@ -25,23 +25,23 @@ namespace os {
 WINSVC_INLINE std::chrono::minutes utc_offset(clock::system_time time) noexcept {
   using namespace std::chrono;
   using ticks = duration<std::int64_t, std::ratio<1, 10'000'000>>;
-  constexpr std::int64_t to_1970 = 116'444'736'000'000'000;  // FILETIME begins in 1601
-  const auto as_file_time = [](std::int64_t t) {
-    FILETIME out{};
-    out.dwLowDateTime = static_cast<DWORD>(t);
-    out.dwHighDateTime = static_cast<DWORD>(t >> 32);
-    return out;
+  constexpr std::int64_t to_1970 = 116'444'736'000'000'000;  // FILETIME starts in 1601
+  const auto to_file_time = [](std::int64_t count) {
+    FILETIME file_time{};
+    file_time.dwLowDateTime = static_cast<DWORD>(count);
+    file_time.dwHighDateTime = static_cast<DWORD>(count >> 32);
+    return file_time;
   };
-  const std::int64_t before = ticks(floor<seconds>(time.time_since_epoch())).count() + to_1970;
-  const FILETIME utc_ticks = as_file_time(before);
+  const std::int64_t utc_count = ticks(floor<seconds>(time.time_since_epoch())).count() + to_1970;
+  const FILETIME utc_ticks = to_file_time(utc_count);
   FILETIME local_ticks{};
   SYSTEMTIME utc{}, local{};
   if (!::FileTimeToSystemTime(&utc_ticks, &utc) || !::SystemTimeToTzSpecificLocalTime(nullptr, &utc, &local) ||
       !::SystemTimeToFileTime(&local, &local_ticks)) {
     return minutes(0);
   }
-  const std::int64_t after = static_cast<std::int64_t>(local_ticks.dwHighDateTime) << 32 | local_ticks.dwLowDateTime;
-  return duration_cast<minutes>(ticks(after - before));
+  const auto local_count = static_cast<std::int64_t>(local_ticks.dwHighDateTime) << 32 | local_ticks.dwLowDateTime;
+  return duration_cast<minutes>(ticks(local_count - utc_count));
 }
 
 }  // namespace os

@@ -1,6 +1,7 @@
-// os/probe.hpp on Windows.
+// System queries on Windows (os/probe.hpp).
 //
-// Source: RegEnumValueW, ReadEventLogW, GetDriveTypeW, IsWow64Process in the Win32 documentation; [MS-GPFAS] for the key.
+// Source: RegEnumValueW, ReadEventLogW, GetDriveTypeW, IsWow64Process in the Win32 documentation; [MS-GPFAS] for the
+// key.
 #pragma once
 
 #include <cstdint>
@@ -34,29 +35,29 @@ WINSVC_INLINE sys_result<std::vector<std::string>> firewall_rules() {
 }
 
 WINSVC_INLINE sys_result<std::vector<model::event_record>> system_events() {
-  constexpr std::size_t limit = 4000;  // some days of a busy machine
+  constexpr std::size_t max_records = 4000;  // some days on a busy computer
   const HANDLE log = ::OpenEventLogW(nullptr, L"System");
   if (!log) return sys_failure(::GetLastError());
   const scope_exit close([log] { ::CloseEventLog(log); });
-  std::vector<model::event_record> all;
-  std::string buffer(256 * 1024, '\0');  // a record has 256 KiB at the most
-  while (all.size() < limit) {
+  std::vector<model::event_record> records;
+  std::string buffer(256 * 1024, '\0');  // the maximum size of a record
+  while (records.size() < max_records) {
     DWORD received = 0, needed = 0;
     if (!::ReadEventLogW(log, EVENTLOG_SEQUENTIAL_READ | EVENTLOG_BACKWARDS_READ, 0, &buffer[0],
                          static_cast<DWORD>(buffer.size()), &received, &needed)) {
-      if (::GetLastError() == ERROR_HANDLE_EOF || !all.empty()) break;
+      if (::GetLastError() == ERROR_HANDLE_EOF || !records.empty()) break;
       return sys_failure(::GetLastError());
     }
-    auto some = model::parse_event_records(std::string_view(buffer).substr(0, received));
-    if (some.empty()) break;
-    for (auto& one : some) all.push_back(std::move(one));
+    auto parsed = model::parse_event_records(std::string_view(buffer).substr(0, received));
+    if (parsed.empty()) break;
+    for (auto& record : parsed) records.push_back(std::move(record));
   }
-  return all;
+  return records;
 }
 
 WINSVC_INLINE bool is_on_network(const std::string& path) {
-  const auto begins = [&path](std::string_view options) { return path.compare(0, options.size(), options) == 0; };
-  if (begins("\\\\")) return !begins("\\\\?\\") || begins("\\\\?\\UNC\\");
+  const auto starts_with = [&path](std::string_view prefix) { return path.compare(0, prefix.size(), prefix) == 0; };
+  if (starts_with("\\\\")) return !starts_with("\\\\?\\") || starts_with("\\\\?\\UNC\\");
   if (path.size() < 2 || path[1] != ':') return false;
   const wchar_t root[] = {static_cast<wchar_t>(path[0]), L':', L'\\', 0};
   return ::GetDriveTypeW(root) == DRIVE_REMOTE;

@@ -1,4 +1,4 @@
-// os/process.hpp and os/event_log.hpp on Windows.
+// Process functions and event log on Windows (os/process.hpp, os/event_log.hpp).
 #pragma once
 
 #include <algorithm>
@@ -29,7 +29,7 @@ std::vector<std::string> arguments(int, char**);
 std::optional<bool> is_thread_blocked(std::uint32_t) noexcept;
 
 void report_event(const std::string& source, model::event_level level, std::uint32_t id,
-                         std::string_view what) noexcept;
+                  std::string_view text) noexcept;
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -51,7 +51,7 @@ WINSVC_INLINE std::string executable_path() {
       path.resize(length);
       return to_utf8(path);
     }
-    path.resize(path.size() * 2);  // it was cut: the call fills the buffer and says nothing more
+    path.resize(path.size() * 2);  // the call truncates the path and returns the size of the buffer
   }
 }
 
@@ -63,10 +63,10 @@ WINSVC_INLINE std::vector<std::string> arguments(int, char**) {
 
 WINSVC_INLINE std::uint32_t process_id() noexcept { return ::GetCurrentProcessId(); }
 WINSVC_INLINE std::size_t processor_count() noexcept {
-  DWORD_PTR own = 0, all = 0;
+  DWORD_PTR process_mask = 0, system_mask = 0;
   std::size_t count = 0;
-  if (::GetProcessAffinityMask(::GetCurrentProcess(), &own, &all)) {
-    for (; own != 0; own &= own - 1) ++count;
+  if (::GetProcessAffinityMask(::GetCurrentProcess(), &process_mask, &system_mask)) {
+    for (; process_mask != 0; process_mask &= process_mask - 1) ++count;
   }
   return (std::max)(count, std::size_t{1});
 }
@@ -75,15 +75,15 @@ WINSVC_INLINE std::optional<bool> is_thread_blocked(std::uint32_t) noexcept { re
 
 WINSVC_INLINE process_usage query_process_usage() noexcept {
   using namespace std::chrono;
-  const auto hundred_nanoseconds = [](const FILETIME& t) {
-    return static_cast<std::int64_t>(static_cast<std::uint64_t>(t.dwHighDateTime) << 32 | t.dwLowDateTime);
+  const auto hundred_nanoseconds = [](const FILETIME& time) {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(time.dwHighDateTime) << 32 | time.dwLowDateTime);
   };
-  process_usage u;
-  FILETIME began{}, ended{}, in_system{}, in_program{};
-  if (::GetProcessTimes(::GetCurrentProcess(), &began, &ended, &in_system, &in_program)) {
-    constexpr std::int64_t from_1601_to_1970 = 11'644'473'600'000;
-    u.started = milliseconds(hundred_nanoseconds(began) / 10'000 - from_1601_to_1970);
-    u.cpu = microseconds((hundred_nanoseconds(in_system) + hundred_nanoseconds(in_program)) / 10);
+  process_usage usage;
+  FILETIME created{}, exited{}, kernel{}, user{};
+  if (::GetProcessTimes(::GetCurrentProcess(), &created, &exited, &kernel, &user)) {
+    constexpr std::int64_t from_1601_to_1970 = 11'644'473'600'000;  // ms
+    usage.started = milliseconds(hundred_nanoseconds(created) / 10'000 - from_1601_to_1970);
+    usage.cpu = microseconds((hundred_nanoseconds(kernel) + hundred_nanoseconds(user)) / 10);
   }
   struct memory_counters {  // PROCESS_MEMORY_COUNTERS of psapi.h
     DWORD size, page_faults;
@@ -93,23 +93,23 @@ WINSVC_INLINE process_usage query_process_usage() noexcept {
   memory_counters memory{};
   memory.size = sizeof memory;
   const auto get = system_library("kernel32.dll").find<get_memory>("K32GetProcessMemoryInfo");
-  if (get && get(::GetCurrentProcess(), &memory, sizeof memory)) u.resident = memory.resident;
-  return u;
+  if (get && get(::GetCurrentProcess(), &memory, sizeof memory)) usage.resident = memory.resident;
+  return usage;
 }
 
 WINSVC_INLINE void end_process(int code) noexcept {
   ::TerminateProcess(::GetCurrentProcess(), static_cast<UINT>(code));
-  std::_Exit(code);  // not reached; the compiler cannot know
+  std::_Exit(code);  // not reached; for the compiler, because TerminateProcess is not [[noreturn]]
 }
 
 WINSVC_INLINE bool debugger_attached() noexcept { return ::IsDebuggerPresent() != 0; }
 
 WINSVC_INLINE std::optional<std::string> environment_variable(const std::string& name) {
-  const std::wstring requested = to_wide(name);
+  const std::wstring wide_name = to_wide(name);
   std::wstring value(256, L'\0');
-  for (;;) {  // it may grow between two calls
+  for (;;) {  // the value may become longer between two calls
     ::SetLastError(0);
-    const DWORD length = ::GetEnvironmentVariableW(requested.c_str(), &value[0], static_cast<DWORD>(value.size()));
+    const DWORD length = ::GetEnvironmentVariableW(wide_name.c_str(), &value[0], static_cast<DWORD>(value.size()));
     if (length == 0 && ::GetLastError() != 0) return std::nullopt;
     const bool fits = length < value.size();
     value.resize(length);
@@ -163,15 +163,15 @@ WINSVC_INLINE std::string system_error_message(std::uint32_t code) {
 }
 
 WINSVC_INLINE void report_event(const std::string& source, model::event_level level, std::uint32_t id,
-                         std::string_view what) noexcept {
+                                std::string_view text) noexcept {
   try {
     const HANDLE log = ::RegisterEventSourceW(nullptr, to_wide(source).c_str());
     if (!log) return;
-    const std::wstring message = to_wide(truncate_event_text(what));
+    const std::wstring message = to_wide(truncate_event_text(text));
     const wchar_t* insertions[] = {message.c_str()};
     ::ReportEventW(log, static_cast<WORD>(level), 0, id, nullptr, 1, 0, insertions, nullptr);
     ::DeregisterEventSource(log);
-  } catch (...) {  // out of memory: the log file has the line as well
+  } catch (...) {  // out of memory: the log file contains the line too
   }
 }
 

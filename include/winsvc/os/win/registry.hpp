@@ -1,4 +1,7 @@
-// Keys of the registry below HKEY_LOCAL_MACHINE.
+// Registry keys below HKEY_LOCAL_MACHINE: open, create, read and write values.
+//
+//   auto key = registry_key::open(services_key("hello"), KEY_QUERY_VALUE);
+//   if (key) use(key->number(L"DeleteFlag"));
 //
 // Source: RegSetValueExW, RegGetValueW, RegEnumValueW in the Win32 documentation.
 #pragma once
@@ -21,7 +24,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// A key below HKEY_LOCAL_MACHINE, closed at the end.
+/// Owns a key below HKEY_LOCAL_MACHINE and closes it. Movable.
 class registry_key {
  public:
   static sys_result<registry_key> open(const std::wstring& path, REGSAM rights) {
@@ -46,30 +49,30 @@ class registry_key {
     if (key_) ::RegCloseKey(key_);
   }
 
-  /// `text` goes in as it is, NULs included, and one more behind it.
+  /// Writes a string value: `text`, which may contain NULs, and a terminating NUL.
   sys_result<void> set(const wchar_t* name, DWORD type, const std::wstring& text) {
     return set(name, type, text.c_str(), (text.size() + 1) * sizeof(wchar_t));
   }
   sys_result<void> set(const wchar_t* name, DWORD type, const void* data, std::size_t size) {
-    return done(::RegSetValueExW(key_, name, 0, type, static_cast<const BYTE*>(data), static_cast<DWORD>(size)));
+    return to_result(::RegSetValueExW(key_, name, 0, type, static_cast<const BYTE*>(data), static_cast<DWORD>(size)));
   }
-  /// Not there: success.
+  /// Deletes a value. Succeeds if the value does not exist.
   sys_result<void> remove(const wchar_t* name) {
     const LSTATUS status = ::RegDeleteValueW(key_, name);
-    return done(status == ERROR_FILE_NOT_FOUND ? ERROR_SUCCESS : status);
+    return to_result(status == ERROR_FILE_NOT_FOUND ? ERROR_SUCCESS : status);
   }
-  /// A REG_DWORD; nothing when it is not there.
+  /// Reads a REG_DWORD value; nullopt if it does not exist.
   [[nodiscard]] std::optional<std::uint32_t> number(const wchar_t* name) const {
     DWORD value = 0, size = sizeof value;
     const LSTATUS status = ::RegGetValueW(key_, nullptr, name, RRF_RT_REG_DWORD, nullptr, &value, &size);
     return status == ERROR_SUCCESS ? std::optional<std::uint32_t>(value) : std::nullopt;
   }
-  /// A REG_MULTI_SZ; empty when it is not there.
+  /// Reads a REG_MULTI_SZ value; empty if it does not exist.
   [[nodiscard]] sys_result<std::vector<std::string>> list(const wchar_t* name) const {
     std::vector<wchar_t> text(1024);
     for (;;) {
       auto size = static_cast<DWORD>(text.size() * sizeof(wchar_t));
-      // RegGetValueW ends the list as a list must end, also where whoever wrote it did not.
+      // RegGetValueW adds the terminating NULs if the stored value lacks them.
       const LSTATUS status = ::RegGetValueW(key_, nullptr, name, RRF_RT_REG_MULTI_SZ, nullptr, text.data(), &size);
       if (status == ERROR_FILE_NOT_FOUND) return std::vector<std::string>();
       if (status == ERROR_SUCCESS) return from_wide_list(text.data());
@@ -77,10 +80,10 @@ class registry_key {
       text.resize(text.size() * 2);
     }
   }
-  /// All values that are text (REG_SZ), without their names.
+  /// Reads all REG_SZ values, without their names.
   [[nodiscard]] sys_result<std::vector<std::string>> to_string_list() const {
     std::vector<std::string> items;
-    std::vector<wchar_t> name(16'384), data(1024);  // the longest name that there is
+    std::vector<wchar_t> name(16'384), data(1024);  // 16,383 characters is the maximum of a name
     for (DWORD i = 0;;) {
       auto name_size = static_cast<DWORD>(name.size());
       auto size = static_cast<DWORD>(data.size() * sizeof(wchar_t));
@@ -101,14 +104,15 @@ class registry_key {
 
  private:
   explicit registry_key(HKEY key) noexcept : key_(key) {}
-  static sys_result<void> done(LSTATUS status) {
+  static sys_result<void> to_result(LSTATUS status) {
     if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
     return {};
   }
   HKEY key_;
 };
 
-[[nodiscard]] std::wstring services_key(std::string_view below);
+/// The path of a key below SYSTEM\CurrentControlSet\Services.
+[[nodiscard]] std::wstring services_key(std::string_view subkey);
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -122,8 +126,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-WINSVC_INLINE std::wstring services_key(std::string_view below) {
-  return L"SYSTEM\\CurrentControlSet\\Services\\" + to_wide(below);
+WINSVC_INLINE std::wstring services_key(std::string_view subkey) {
+  return L"SYSTEM\\CurrentControlSet\\Services\\" + to_wide(subkey);
 }
 
 }  // namespace os

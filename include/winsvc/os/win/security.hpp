@@ -1,7 +1,7 @@
-// Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-...
+// Conversion of security descriptors and SIDs from and to text (SDDL, S-1-...).
 //
-//   const auto d = descriptor_of("D:P(A;;GA;;;BA)");   // d->get() goes into a SECURITY_ATTRIBUTES
-//   sid_of_account("Administrators")                   // S-1-5-32-544
+//   const auto descriptor = descriptor_of("D:P(A;;GA;;;BA)");   // descriptor->get() for SECURITY_ATTRIBUTES
+//   sid_of_account("Administrators")                            // S-1-5-32-544
 //
 // Source: ConvertStringSecurityDescriptorToSecurityDescriptorW, ConvertSidToStringSidW, LookupAccountNameW and
 // GetTokenInformation in the Win32 documentation.
@@ -22,10 +22,10 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// Memory that the system allocated with LocalAlloc: a descriptor, a SID, a text.
+/// Owns memory that the system allocated with LocalAlloc (a descriptor, a SID, a text) and frees it. Movable.
 class local_memory {
  public:
-  explicit local_memory(void* held) noexcept : memory_(held) {}
+  explicit local_memory(void* memory) noexcept : memory_(memory) {}
   local_memory(local_memory&& other) noexcept : memory_(std::exchange(other.memory_, nullptr)) {}
   local_memory& operator=(local_memory&& other) noexcept {
     std::swap(memory_, other.memory_);
@@ -40,16 +40,19 @@ class local_memory {
   void* memory_;
 };
 
+/// Converts SDDL to a self-relative security descriptor.
 [[nodiscard]] sys_result<local_memory> descriptor_of(const std::string& sddl);
 
-/// The DACL of a descriptor, in SDDL, and what else is asked for.
-[[nodiscard]] sys_result<std::string> dacl_text(void* descriptor, DWORD also = 0);
+/// Converts the DACL of a descriptor to SDDL, with the parts in `additional` (OWNER_SECURITY_INFORMATION, ...).
+[[nodiscard]] sys_result<std::string> dacl_text(void* descriptor, DWORD additional = 0);
 
+/// Converts a SID to text.
 [[nodiscard]] sys_result<std::string> sid_text(void* sid);
 
+/// The SID of an account as text. LookupAccountNameW.
 [[nodiscard]] sys_result<std::string> sid_of_account(const std::string& account);
 
-/// Whom this process runs as.
+/// The SID of the account of this process as text.
 [[nodiscard]] sys_result<std::string> current_user_sid();
 
 }  // namespace os
@@ -72,20 +75,19 @@ WINSVC_INLINE sys_result<local_memory> descriptor_of(const std::string& sddl) {
   }
   return local_memory(descriptor);
 }
-WINSVC_INLINE sys_result<std::string> dacl_text(void* descriptor, DWORD also) {
+WINSVC_INLINE sys_result<std::string> dacl_text(void* descriptor, DWORD additional) {
   wchar_t* text = nullptr;
-  if (!::ConvertSecurityDescriptorToStringSecurityDescriptorW(descriptor, SDDL_REVISION_1,
-                                                              DACL_SECURITY_INFORMATION | also, &text, nullptr)) {
+  const DWORD parts = DACL_SECURITY_INFORMATION | additional;
+  if (!::ConvertSecurityDescriptorToStringSecurityDescriptorW(descriptor, SDDL_REVISION_1, parts, &text, nullptr))
     return sys_failure(::GetLastError());
-  }
-  const local_memory held(text);
+  const local_memory owner(text);
   return to_utf8(text);
 }
 
 WINSVC_INLINE sys_result<std::string> sid_text(void* sid) {
   wchar_t* text = nullptr;
   if (!::ConvertSidToStringSidW(sid, &text)) return sys_failure(::GetLastError());
-  const local_memory held(text);
+  const local_memory owner(text);
   return to_utf8(text);
 }
 
@@ -96,7 +98,8 @@ WINSVC_INLINE sys_result<std::string> sid_of_account(const std::string& account)
     auto sid_size = static_cast<DWORD>(sid.size() * 8);
     auto domain_size = static_cast<DWORD>(domain.size());
     SID_NAME_USE kind{};
-    if (::LookupAccountNameW(nullptr, to_wide(account).c_str(), sid.data(), &sid_size, domain.data(), &domain_size, &kind))
+    if (::LookupAccountNameW(nullptr, to_wide(account).c_str(), sid.data(), &sid_size, domain.data(), &domain_size,
+                             &kind))
       return sid_text(sid.data());
     const DWORD code = ::GetLastError();
     const bool grows = sid_size > sid.size() * 8 || domain_size > domain.size();
@@ -109,7 +112,7 @@ WINSVC_INLINE sys_result<std::string> current_user_sid() {
   HANDLE opened = nullptr;
   if (!::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &opened)) return sys_failure(::GetLastError());
   const unique_handle token(opened);
-  std::uint64_t user[32] = {};  // a TOKEN_USER and the SID behind it
+  std::uint64_t user[32] = {};  // a TOKEN_USER, followed by its SID
   DWORD size = 0;
   if (!::GetTokenInformation(token.get(), TokenUser, user, sizeof user, &size)) return sys_failure(::GetLastError());
   return sid_text(reinterpret_cast<TOKEN_USER*>(user)->User.Sid);

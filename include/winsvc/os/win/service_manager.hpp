@@ -1,5 +1,5 @@
-// The real Service Control Manager: each function is one Win32 call, its arguments translated, its code handed back.
-// What stands beside it is in os/win/install.hpp.
+// Service Control Manager on Windows (os/service_manager.hpp): each function is one Win32 call; it converts the
+// arguments and returns the code. The functions for other objects are in os/win/install.hpp.
 //
 // Source: the pages of OpenSCManagerW, CreateServiceW, ChangeServiceConfigW, ChangeServiceConfig2W,
 // QueryServiceConfigW, QueryServiceConfig2W, QueryServiceStatusEx, StartServiceW, ControlService,
@@ -31,14 +31,14 @@ namespace os {
 
 [[nodiscard]] model::service_status from_native(const SERVICE_STATUS_PROCESS& s) noexcept;
 
-/// service_config_change as the two calls take them: NULL where nothing was said.
-class native_settings {
+/// The arguments of CreateServiceW and ChangeServiceConfigW for a service_config_change; NULL for an empty optional.
+class native_config {
  public:
-  explicit native_settings(const service_config_change& s)
-      : binary_(optional_wide(s.binary)),
-        display_(optional_wide(s.display_name)),
-        account_(optional_wide(s.account)),
-        password_(optional_wide(s.password)) {
+  explicit native_config(const service_config_change& s)
+      : binary_(to_optional_wide(s.binary)),
+        display_(to_optional_wide(s.display_name)),
+        account_(to_optional_wide(s.account)),
+        password_(to_optional_wide(s.password)) {
     if (s.dependencies) dependencies_ = to_wide_list(*s.dependencies);
     if (s.startup) {
       start_type_ = *s.startup == startup::manual     ? SERVICE_DEMAND_START
@@ -46,8 +46,8 @@ class native_settings {
                                                       : SERVICE_AUTO_START;
     }
   }
-  native_settings(const native_settings&) = delete;
-  native_settings& operator=(const native_settings&) = delete;
+  native_config(const native_config&) = delete;
+  native_config& operator=(const native_config&) = delete;
 
   [[nodiscard]] DWORD start_type() const noexcept { return start_type_; }  ///< or SERVICE_NO_CHANGE
   [[nodiscard]] const wchar_t* binary() const noexcept { return or_null(binary_); }
@@ -58,7 +58,7 @@ class native_settings {
 
  private:
   using text = std::optional<std::wstring>;
-  static text optional_wide(const std::optional<std::string>& s) { return s ? text(to_wide(*s)) : std::nullopt; }
+  static text to_optional_wide(const std::optional<std::string>& s) { return s ? text(to_wide(*s)) : std::nullopt; }
   static const wchar_t* or_null(const text& t) noexcept { return t ? t->c_str() : nullptr; }
   DWORD start_type_ = SERVICE_NO_CHANGE;
   text binary_, display_, account_, password_, dependencies_;
@@ -72,14 +72,14 @@ class native_service_manager final : public service_manager {
 
   sys_result<raw_handle> create_service(raw_handle manager, const std::string& name, std::uint32_t rights,
                                         const service_config_change& s) override {
-    const native_settings options(s);
-    const DWORD start = s.startup ? options.start_type() : SERVICE_AUTO_START;
-    const std::wstring as = to_wide(name);
-    return handle_or_error(::CreateServiceW(native(manager), as.c_str(),
-                                            s.display_name ? options.display_name() : as.c_str(), rights,
+    const native_config config(s);
+    const DWORD start = s.startup ? config.start_type() : SERVICE_AUTO_START;
+    const std::wstring wide_name = to_wide(name);
+    return handle_or_error(::CreateServiceW(native(manager), wide_name.c_str(),
+                                            s.display_name ? config.display_name() : wide_name.c_str(), rights,
                                             SERVICE_WIN32_OWN_PROCESS, start, SERVICE_ERROR_NORMAL,
-                                            s.binary ? options.binary() : L"", nullptr, nullptr, options.dependencies(),
-                                            options.account(), options.password()));
+                                            s.binary ? config.binary() : L"", nullptr, nullptr, config.dependencies(),
+                                            config.account(), config.password()));
   }
 
   sys_result<raw_handle> open_service(raw_handle manager, const std::string& name, std::uint32_t rights) override {
@@ -87,10 +87,11 @@ class native_service_manager final : public service_manager {
   }
 
   sys_result<void> change_config(raw_handle service, const service_config_change& s) override {
-    const native_settings options(s);
-    return ok_or_error(::ChangeServiceConfigW(native(service), SERVICE_NO_CHANGE, options.start_type(), SERVICE_NO_CHANGE,
-                                              options.binary(), nullptr, nullptr, options.dependencies(), options.account(),
-                                              options.password(), options.display_name()));
+    const native_config config(s);
+    return ok_or_error(::ChangeServiceConfigW(native(service), SERVICE_NO_CHANGE, config.start_type(),
+                                              SERVICE_NO_CHANGE, config.binary(), nullptr, nullptr,
+                                              config.dependencies(), config.account(), config.password(),
+                                              config.display_name()));
   }
 
   sys_result<void> change_level(raw_handle service, const model::config_level& value) override {
@@ -99,8 +100,9 @@ class native_service_manager final : public service_manager {
   }
 
   sys_result<model::config_level> query_level(raw_handle service, std::uint32_t level) override {
-    if (level < model::config_level_id::description || level > model::config_level_id::preshutdown) return sys_failure(ERROR_INVALID_LEVEL);
-    std::vector<std::uint64_t> buffer(8192 / 8);  // 8 KiB is the most the call ever wants; 64-bit words align it
+    if (level < model::config_level_id::description || level > model::config_level_id::preshutdown)
+      return sys_failure(ERROR_INVALID_LEVEL);
+    std::vector<std::uint64_t> buffer(8192 / 8);  // 8 KiB is the documented maximum; 64-bit words align it
     DWORD needed = 0;
     if (!::QueryServiceConfig2W(native(service), level, reinterpret_cast<BYTE*>(buffer.data()), 8192, &needed))
       return sys_failure(::GetLastError());
@@ -108,7 +110,7 @@ class native_service_manager final : public service_manager {
   }
 
   sys_result<service_config> query_config(raw_handle service) override {
-    std::vector<std::uint64_t> buffer(8192 / 8);  // 8 KiB is the most the call ever wants; 64-bit words align it
+    std::vector<std::uint64_t> buffer(8192 / 8);  // 8 KiB is the documented maximum; 64-bit words align it
     const auto config = reinterpret_cast<QUERY_SERVICE_CONFIGW*>(buffer.data());
     DWORD needed = 0;
     if (!::QueryServiceConfigW(native(service), config, 8192, &needed)) return sys_failure(::GetLastError());
@@ -140,10 +142,10 @@ class native_service_manager final : public service_manager {
   }
 
   sys_result<void> start_service(raw_handle service, const std::vector<std::string>& arguments) override {
-    std::vector<std::wstring> message;
-    for (const auto& a : arguments) message.push_back(to_wide(a));
+    std::vector<std::wstring> wide_arguments;
+    for (const auto& argument : arguments) wide_arguments.push_back(to_wide(argument));
     std::vector<const wchar_t*> pointers;
-    for (const auto& w : message) pointers.push_back(w.c_str());
+    for (const auto& argument : wide_arguments) pointers.push_back(argument.c_str());
     return ok_or_error(::StartServiceW(native(service), static_cast<DWORD>(pointers.size()),
                                        pointers.empty() ? nullptr : pointers.data()));
   }
@@ -165,7 +167,7 @@ class native_service_manager final : public service_manager {
         return names;
       }
       if (::GetLastError() != ERROR_MORE_DATA) return sys_failure(::GetLastError());
-      buffer.resize((std::max)(buffer.size() * 2, std::size_t{needed} / 8 + 1));  // more may have been started since
+      buffer.resize((std::max)(buffer.size() * 2, std::size_t{needed} / 8 + 1));  // more services may start meanwhile
     }
   }
 
@@ -193,7 +195,7 @@ class native_service_manager final : public service_manager {
 
   void close(raw_handle handle) noexcept override { ::CloseServiceHandle(native(handle)); }
 
-  // -- beside the SCM: os/win/install.hpp --
+  // -- objects other than services: os/win/install.hpp --
 
   sys_result<void> add_event_source(const std::string& source) override { return os::add_event_source(source); }
   sys_result<void> remove_event_source(const std::string& source) override { return os::remove_event_source(source); }

@@ -1,4 +1,4 @@
-// What differs between Windows' sockets and POSIX', for os/tcp.hpp: names of calls, codes, options.
+// Winsock functions for os/tcp.hpp: calls, error codes and options that differ from POSIX.
 #pragma once
 
 #include <chrono>
@@ -23,18 +23,19 @@ using socket_type = SOCKET;
 using size_type = int;
 using length_type = int;
 
-/// Winsock wants to be started once a process, and is left running: other code in the process may use it too.
+/// Calls WSAStartup once per process. There is no WSACleanup, because other code in the process may use Winsock.
 void initialize() noexcept;
 [[nodiscard]] std::uint32_t last_error() noexcept;
 [[nodiscard]] bool would_block(std::uint32_t code) noexcept;
-/// What connect says of a non-blocking socket that has begun to.
+/// True if a non-blocking connect has started and is in progress.
 [[nodiscard]] bool is_connect_pending(std::uint32_t code) noexcept;
-[[nodiscard]] std::uint32_t is_retryable(std::uint32_t code) noexcept;
+/// Returns the code unchanged; on POSIX it converts errno.
+[[nodiscard]] std::uint32_t to_win32_error(std::uint32_t code) noexcept;
 [[nodiscard]] std::uint32_t resolve_error(int code) noexcept;
 int close(socket_type s) noexcept;
 int poll_any(WSAPOLLFD* fds, std::size_t count, int ms) noexcept;
 using poll_entry = WSAPOLLFD;
-/// WSAPoll may sleep on when another thread shuts the socket down (it does under Wine 8), so it is asked in between.
+/// WSAPoll may not return when another thread shuts the socket down (Wine 8), so it is called again at this interval.
 inline constexpr std::chrono::milliseconds max_poll_timeout{100};
 [[nodiscard]] bool shut_down_by_us(socket_type s) noexcept;
 inline constexpr int send_flags = 0;
@@ -44,20 +45,20 @@ inline constexpr int shutdown_both_flag = SD_BOTH, shutdown_send_flag = SD_SEND;
 bool set_nonblocking(socket_type s) noexcept;
 void disable_inherit(socket_type s) noexcept;
 
-/// The port is ours alone. With SO_REUSEADDR another program could bind it too and take our clients; both together
-/// fail.
+/// SO_EXCLUSIVEADDRUSE: no other program can bind the port. With SO_REUSEADDR, another program could bind it and
+/// receive the clients. The two options exclude each other.
 bool set_exclusive_bind(socket_type s) noexcept;
 
 [[nodiscard]] socket_type accept(socket_type listener) noexcept;
 
-/// A pair of connected sockets to wake a poll with: WSAPoll takes sockets only, so it is a UDP socket that talks to
-/// itself.
+/// Creates the socket that ends a WSAPoll: a UDP socket that sends to itself, because WSAPoll accepts only sockets.
+/// Both elements of `ends` are this socket.
 void open_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept;
 void close_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept;
 void signal_wakeup(tcp_socket::native_handle end) noexcept;
 void clear_wakeup(tcp_socket::native_handle end) noexcept;
 
-}  // namespace calls
+}  // namespace socket_api
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -82,15 +83,15 @@ WINSVC_INLINE void initialize() noexcept {
 WINSVC_INLINE std::uint32_t last_error() noexcept { return static_cast<std::uint32_t>(::WSAGetLastError()); }
 WINSVC_INLINE bool would_block(std::uint32_t code) noexcept { return code == WSAEWOULDBLOCK; }
 WINSVC_INLINE bool is_connect_pending(std::uint32_t code) noexcept { return code == WSAEWOULDBLOCK; }
-WINSVC_INLINE std::uint32_t is_retryable(std::uint32_t code) noexcept { return code; }
+WINSVC_INLINE std::uint32_t to_win32_error(std::uint32_t code) noexcept { return code; }
 WINSVC_INLINE std::uint32_t resolve_error(int code) noexcept { return static_cast<std::uint32_t>(code); }
 WINSVC_INLINE int close(socket_type s) noexcept { return ::closesocket(s); }
 WINSVC_INLINE int poll_any(WSAPOLLFD* fds, std::size_t count, int ms) noexcept {
   return ::WSAPoll(fds, static_cast<ULONG>(count), ms);
 }
 WINSVC_INLINE bool shut_down_by_us(socket_type s) noexcept {
-  char character = 0;
-  return ::recv(s, &character, 1, MSG_PEEK) < 0 && ::WSAGetLastError() == WSAESHUTDOWN;
+  char byte = 0;
+  return ::recv(s, &byte, 1, MSG_PEEK) < 0 && ::WSAGetLastError() == WSAESHUTDOWN;
 }
 
 WINSVC_INLINE socket_type open(int family) noexcept {
@@ -120,38 +121,41 @@ WINSVC_INLINE void open_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept {
   self.sin_family = AF_INET;
   self.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   int length = sizeof self;
-  const bool made = s != INVALID_SOCKET && set_nonblocking(s) && ::bind(s, reinterpret_cast<sockaddr*>(&self), length) == 0 &&
-                    ::getsockname(s, reinterpret_cast<sockaddr*>(&self), &length) == 0 &&
-                    ::connect(s, reinterpret_cast<sockaddr*>(&self), length) == 0;
-  if (made) ends[0] = ends[1] = static_cast<tcp_socket::native_handle>(s);
+  const bool is_connected = s != INVALID_SOCKET && set_nonblocking(s) &&
+                            ::bind(s, reinterpret_cast<sockaddr*>(&self), length) == 0 &&
+                            ::getsockname(s, reinterpret_cast<sockaddr*>(&self), &length) == 0 &&
+                            ::connect(s, reinterpret_cast<sockaddr*>(&self), length) == 0;
+  if (is_connected) ends[0] = ends[1] = static_cast<tcp_socket::native_handle>(s);
   else if (s != INVALID_SOCKET) close(s);
 }
 WINSVC_INLINE void close_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept { close(static_cast<SOCKET>(ends[0])); }
-WINSVC_INLINE void signal_wakeup(tcp_socket::native_handle end) noexcept { ::send(static_cast<SOCKET>(end), "w", 1, 0); }
+WINSVC_INLINE void signal_wakeup(tcp_socket::native_handle end) noexcept {
+  ::send(static_cast<SOCKET>(end), "w", 1, 0);
+}
 WINSVC_INLINE void clear_wakeup(tcp_socket::native_handle end) noexcept {
   char sink[64];
   while (::recv(static_cast<SOCKET>(end), sink, sizeof sink, 0) > 0) {}
 }
 
-}  // namespace calls
+}  // namespace socket_api
 
-/// From the table of TCP listeners on IPv4 with their processes. iphlpapi is loaded at run time: it is needed for a
-/// sentence in a failure only, and no program should have to link it for that.
+/// Searches the table of the IPv4 listeners. iphlpapi.dll is loaded at run time, because only an error message needs
+/// it.
 WINSVC_INLINE std::string port_owner(const endpoint& endpoint) {
   in_addr address{};
   if (::inet_pton(AF_INET, endpoint.host.c_str(), &address) != 1) return {};
   using get_table = DWORD(WINAPI*)(void*, DWORD*, BOOL, ULONG, TCP_TABLE_CLASS, ULONG);
   const auto library = ::LoadLibraryExW(L"iphlpapi.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
   if (!library) return {};
-  const auto table_of =
+  const auto get_tcp_table =
       reinterpret_cast<get_table>(reinterpret_cast<void*>(::GetProcAddress(library, "GetExtendedTcpTable")));
   DWORD pid = 0;
-  if (table_of) {
+  if (get_tcp_table) {
     DWORD bytes = 0;
-    table_of(nullptr, &bytes, FALSE, AF_INET, TCP_TABLE_OWNER_PID_LISTENER, 0);
-    std::vector<std::uint64_t> buffer(bytes / 8 + 512);  // room for listeners that come between the two calls
+    get_tcp_table(nullptr, &bytes, FALSE, AF_INET, TCP_TABLE_OWNER_PID_LISTENER, 0);
+    std::vector<std::uint64_t> buffer(bytes / 8 + 512);  // space for listeners that start between the two calls
     bytes = static_cast<DWORD>(buffer.size() * 8);
-    if (table_of(buffer.data(), &bytes, FALSE, AF_INET, TCP_TABLE_OWNER_PID_LISTENER, 0) == NO_ERROR) {
+    if (get_tcp_table(buffer.data(), &bytes, FALSE, AF_INET, TCP_TABLE_OWNER_PID_LISTENER, 0) == NO_ERROR) {
       const auto* table = reinterpret_cast<const MIB_TCPTABLE_OWNER_PID*>(buffer.data());
       for (DWORD i = 0; i < table->dwNumEntries; ++i) {
         const auto& row = table->table[i];

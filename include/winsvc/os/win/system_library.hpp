@@ -1,5 +1,5 @@
-// Functions of Windows' own libraries, found at run time: a program then links none but ws2_32 and what every program
-// links, and starts without loading what most services never touch.
+// Run-time lookup of functions in system DLLs. A program needs to link only ws2_32 and the default libraries, and does
+// not load DLLs that most services never use.
 //
 //   using free_memory = void(WINAPI*)(void*);
 //   if (const auto release = system_library("ole32.dll").find<free_memory>("CoTaskMemFree")) release(memory);
@@ -13,13 +13,14 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// From System32 alone: beside the executable a stranger may have put one of that name. It stays loaded.
+/// A DLL from System32. The folder of the executable is not searched, because an attacker may have put a DLL there. The
+/// DLL stays loaded.
 class system_library {
  public:
   explicit system_library(const char* file) noexcept
       : module_(::LoadLibraryExA(file, nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32)) {}
 
-  /// Null when there is none.
+  /// Returns the function; null if the DLL or the function does not exist.
   template <class Function>
   [[nodiscard]] Function find(const char* name) const noexcept {
     if (!module_) return nullptr;

@@ -1,4 +1,6 @@
-// Windows' own strings, lists of strings and handles: UTF-8 in, UTF-16 out, and a handle that closes itself.
+// Conversion between UTF-8 and the UTF-16 strings and string lists of Win32, and an owner of a kernel handle.
+//
+//   const unique_handle event(::CreateEventW(nullptr, TRUE, FALSE, to_wide(name).c_str()));
 #pragma once
 
 #include <algorithm>
@@ -20,16 +22,18 @@ namespace os {
 [[nodiscard]] std::string to_utf8(std::wstring_view utf16);
 [[nodiscard]] std::string to_utf8(const wchar_t* utf16);
 
-/// Strings as the service manager and the registry want a list: each ends with a NUL, and the list with one more. An
-/// empty list is two NULs, as the documentation writes it. An empty string would end the list early: it is left out.
+/// Converts to the list format of the service manager and the registry (REG_MULTI_SZ): each string ends with a NUL, and
+/// the list ends with another NUL. An empty list is two NULs, as documented. Empty strings are left out, because an
+/// empty string would end the list.
 [[nodiscard]] std::wstring to_wide_list(const std::vector<std::string>& items);
-/// And back; null is the empty list.
+/// Converts from that format; null is an empty list.
 [[nodiscard]] std::vector<std::string> from_wide_list(const wchar_t* list);
 
-/// A path as the wide calls take it: with the \\?\ prefix once it is long, where the old limit of 260 would refuse it.
+/// Converts a path for the wide functions. A path of 240 or more characters gets the prefix \\?\, because the limit
+/// without it is 260.
 [[nodiscard]] std::wstring wide_path(const std::string& path);
 
-/// A kernel handle, closed at the end. Null and INVALID_HANDLE_VALUE are both "none".
+/// Owns a kernel handle and closes it. INVALID_HANDLE_VALUE is stored as null. Movable.
 class unique_handle {
  public:
   unique_handle() = default;
@@ -73,8 +77,8 @@ WINSVC_INLINE std::string to_utf8(const wchar_t* utf16) {
 }
 WINSVC_INLINE std::wstring to_wide_list(const std::vector<std::string>& items) {
   std::wstring out;
-  for (const auto& one : items) {
-    const std::wstring units = to_wide(one);
+  for (const auto& item : items) {
+    const std::wstring units = to_wide(item);
     if (!units.empty()) out += units + L'\0';
   }
   if (out.empty()) out += L'\0';
@@ -88,7 +92,7 @@ WINSVC_INLINE std::vector<std::string> from_wide_list(const wchar_t* list) {
 WINSVC_INLINE std::wstring wide_path(const std::string& path) {
   std::wstring out = to_wide(path);
   if (out.size() < 240 || out.compare(0, 4, L"\\\\?\\") == 0) return out;
-  std::replace(out.begin(), out.end(), L'/', L'\\');  // behind the prefix a slash is a letter like any other
+  std::replace(out.begin(), out.end(), L'/', L'\\');  // after the prefix, a slash is not a separator
   if (out.size() > 2 && out[1] == L':') return L"\\\\?\\" + out;
   if (out.compare(0, 2, L"\\\\") == 0) return L"\\\\?\\UNC" + out.substr(1);
   return out;

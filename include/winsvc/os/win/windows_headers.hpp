@@ -1,19 +1,20 @@
-// The door to Windows: the one file that includes <windows.h>. It asks for the lean version without min and max, and
-// takes back the two macros if it was the one to define them.
+// Windows system headers. Only this file includes <windows.h>. It defines WIN32_LEAN_AND_MEAN and NOMINMAX and
+// undefines them afterwards, unless the program has defined them.
 //
-// winsock2.h must come before windows.h, or the old winsock.h is in its place; cpp-httplib wants Windows 10's API.
+// winsock2.h must precede windows.h, which would otherwise include the old winsock.h. cpp-httplib needs the Windows 10
+// API.
 //
-// aclapi.h and shellapi.h are not included: aclapi.h includes rpcndr.h, which defines `small` and `hyper` as macros. The
-// files that call functions of these headers declare the types, with the layout and the values of the SDK.
+// aclapi.h and shellapi.h are not included: aclapi.h includes rpcndr.h, which defines `small` and `hyper` as macros.
+// The files that call functions of these headers declare the types, with the layout and the values of the SDK.
 #pragma once
 
 #include "winsvc/config/compiler.hpp"
 #include "winsvc/config/options.hpp"
 
-#if WINSVC_OS_WINDOWS && WINSVC_SEES_ALL  // an app's file in the separate form does without it
+#if WINSVC_OS_WINDOWS && WINSVC_SEES_ALL  // in the separate form, the files of the app do not need it
 
   #if (defined(_WINSOCKAPI_) || defined(_WINSOCK_H)) && !defined(_WINSOCK2API_) && !defined(_WINSOCK2_H)
-    #error "winsock.h came before winsvc.hpp: include winsvc.hpp before <windows.h>, or define WIN32_LEAN_AND_MEAN, or include <winsock2.h> first"
+    #error "winsock.h came before winsvc.hpp: include winsvc.hpp or winsock2.h first, or define WIN32_LEAN_AND_MEAN"
   #endif
 
   #ifndef _WIN32_WINNT
