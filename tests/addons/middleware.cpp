@@ -1,4 +1,4 @@
-// The middleware that is shipped: through the client, as in production.
+// Tests of the middleware of winsvc with the test client.
 #include <winsvc/testing.hpp>
 
 #include <doctest/doctest.h>
@@ -22,36 +22,38 @@ namespace {
 struct user {
   std::string name;
 };
-winsvc::ip_bytes number(int client) {
+/// The address of a client.
+winsvc::ip_bytes address(int client) {
   return *winsvc::parse_ip("10.0." + std::to_string(client / 256) + '.' + std::to_string(client % 256));
 }
 using lines = std::vector<std::string>;
-/// The header's values, sorted: cpp-httplib promises no order.
+/// The values of a header, sorted, because cpp-httplib does not keep their order.
 lines values_of(const winsvc::testing::client_response& r, const std::string& name) {
-  lines all;
-  for (const auto& [known, value] : r.headers) {
-    if (winsvc::strings::equal_nocase(known, name)) all.push_back(value);
+  lines values;
+  for (const auto& [field, value] : r.headers) {
+    if (winsvc::strings::equal_nocase(field, name)) values.push_back(value);
   }
-  std::sort(all.begin(), all.end());
-  return all;
+  std::sort(values.begin(), values.end());
+  return values;
 }
-lines set_by(const winsvc::testing::client_response& r) { return values_of(r, "Set-Cookie"); }
+lines cookies_of(const winsvc::testing::client_response& r) { return values_of(r, "Set-Cookie"); }
 std::string basic(const std::string& pair) { return "Basic " + winsvc::strings::to_base64(pair); }
 
 }  // namespace
 
-TEST_CASE("the context carries values from middleware to handler, one of each type, and the request's id") {
+TEST_CASE("the context has one value of each type, and the id of the request") {
   auto app = [](service& svc) {
     svc.use(winsvc::request_id());
-    svc.use([](const request& req, response&, const winsvc::next_handler& go_on) {
+    svc.use([](const request& req, response&, const winsvc::next_handler& next) {
       if (req.has_param("user")) winsvc::context(req).set(user{req.get_param_value("user")});
       winsvc::context(req).set(41);
       ++*winsvc::context(req).get<int>();
-      go_on();
+      next();
     });
     svc.get("/", [](const request& req) {
       const auto* found = winsvc::context(req).get<user>();
-      return (found ? found->name : "nobody") + std::to_string(*winsvc::context(req).get<int>()) + winsvc::context(req).id();
+      const std::string name = found ? found->name : "unknown";
+      return name + std::to_string(*winsvc::context(req).get<int>()) + winsvc::context(req).id();
     });
     svc.get("/stale", [](const request& req) {
       const request copy = req;
@@ -63,12 +65,12 @@ TEST_CASE("the context carries values from middleware to handler, one of each ty
   const auto r = c.get("/?user=anna");
   CHECK(!r.header("X-Request-Id").empty());
   CHECK(r.body == "anna42" + r.header("X-Request-Id"));
-  CHECK(c.get("/").body.find("nobody42") == 0);
+  CHECK(c.get("/").body.find("unknown42") == 0);
   CHECK(c.get("/").header("X-Request-Id") != r.header("X-Request-Id"));
   CHECK(c.get("/stale").status == 500);
 }
 
-TEST_CASE("basic authentication lets in who it knows, and asks everybody else") {
+TEST_CASE("basic authentication accepts known users and responds with 401 to others") {
   auto app = [](service& svc) {
     svc.get("/open", [] { return "open"; });
     svc.group("/in", [](route_group& g) {
@@ -90,12 +92,12 @@ TEST_CASE("basic authentication lets in who it knows, and asks everybody else") 
   }
 }
 
-TEST_CASE("a password that is empty is refused at start-up: an environment variable that is not set opens no door") {
+TEST_CASE("an empty password is rejected at start, because it may come from a missing environment variable") {
   CHECK_THROWS_WITH_AS(static_cast<void>(winsvc::basic_auth("realm", {{"anna", "secret"}, {"bob", ""}})),
-                       "basic_auth: the password of 'bob' is empty", setup_error);
+                       "basic_auth: the password of 'bob' is empty; check the setting that provides it", setup_error);
 }
 
-TEST_CASE("bearer authentication asks the app whose token it is") {
+TEST_CASE("bearer authentication calls the app to find the user of a token") {
   auto app = [](service& svc) {
     svc.use(winsvc::bearer_auth("api", [](std::string_view token) -> std::optional<std::string> {
       if (winsvc::equal_secret(token, "t0ken")) return "anna";
@@ -112,7 +114,7 @@ TEST_CASE("bearer authentication asks the app whose token it is") {
   CHECK(wrong.header("WWW-Authenticate") == "Bearer realm=\"api\", error=\"invalid_token\"");
 }
 
-TEST_CASE("cors answers preflights, and names the origin to pages that may read") {
+TEST_CASE("cors responds to preflights and adds its headers for allowed origins") {
   auto app = [](service& svc) {
     winsvc::cors_policy policy;
     policy.origins = {"https://app.example"};
@@ -143,7 +145,7 @@ TEST_CASE("cors answers preflights, and names the origin to pages that may read"
   CHECK(other.header("Vary") == "Origin");
 }
 
-TEST_CASE("a cors policy that browsers would refuse is refused at start-up") {
+TEST_CASE("a cors policy that browsers reject is rejected at start") {
   winsvc::cors_policy both;
   both.origins = {"*"};
   both.credentials = true;
@@ -161,57 +163,57 @@ TEST_CASE("a cors policy that browsers would refuse is refused at start-up") {
     CAPTURE(good);
     CHECK_NOTHROW(static_cast<void>(winsvc::cors({std::string(good)})));
   }
-  CHECK_NOTHROW(static_cast<void>(winsvc::cors(winsvc::cors_policy{{"*"}})));  // and compiles without a warning
+  CHECK_NOTHROW(static_cast<void>(winsvc::cors(winsvc::cors_policy{{"*"}})));  // must compile without a warning
 }
 
-TEST_CASE("a bucket gives its burst at once, then its rate, to each client its own") {
+TEST_CASE("each client gets the burst at once and then the rate") {
   winsvc::testing::manual_clock time;
   winsvc::token_buckets buckets(2, 3, 100, time);
 
-  for (int i = 0; i < 3; ++i) CHECK(buckets.try_take(number(1)) == 0ms);
-  const auto wait = buckets.try_take(number(1));
+  for (int i = 0; i < 3; ++i) CHECK(buckets.try_take(address(1)) == 0ms);
+  const auto wait = buckets.try_take(address(1));
   CHECK(wait > 490ms);
   CHECK(wait < 510ms);
-  CHECK(buckets.try_take(number(2)) == 0ms);
+  CHECK(buckets.try_take(address(2)) == 0ms);
   time.advance(500ms);
-  CHECK(buckets.try_take(number(1)) == 0ms);
-  CHECK(buckets.try_take(number(1)) > 0ms);
+  CHECK(buckets.try_take(address(1)) == 0ms);
+  CHECK(buckets.try_take(address(1)) > 0ms);
   time.advance(1h);
-  for (int i = 0; i < 3; ++i) CHECK(buckets.try_take(number(1)) == 0ms);
-  CHECK(buckets.try_take(number(1)) > 0ms);
+  for (int i = 0; i < 3; ++i) CHECK(buckets.try_take(address(1)) == 0ms);
+  CHECK(buckets.try_take(address(1)) > 0ms);
 }
 
-TEST_CASE("many clients cost no more than the limit: full buckets are forgotten, and an empty one never is") {
+TEST_CASE("full buckets are removed when the limit of buckets is reached, others are kept") {
   winsvc::testing::manual_clock time;
   winsvc::token_buckets buckets(0.1, 1, 4, time);
-  for (int i = 1; i < 4; ++i) CHECK(buckets.try_take(number(i)) == 0ms);
+  for (int i = 1; i < 4; ++i) CHECK(buckets.try_take(address(i)) == 0ms);
   time.advance(5s);
-  CHECK(buckets.try_take(number(4)) == 0ms);
+  CHECK(buckets.try_take(address(4)) == 0ms);
   CHECK(buckets.size() == 4);
-  time.advance(6s);  // those of 1 to 3 are full again
+  time.advance(6s);  // the buckets of clients 1 to 3 are full again
 
-  for (int i = 5; i < 8; ++i) CHECK(buckets.try_take(number(i)) == 0ms);
+  for (int i = 5; i < 8; ++i) CHECK(buckets.try_take(address(i)) == 0ms);
   CHECK(buckets.size() == 4);
-  CHECK(buckets.try_take(number(4)) > 0ms);  // kept, because it was not
+  CHECK(buckets.try_take(address(4)) > 0ms);  // kept, because it was not full
   time.advance(1h);
-  CHECK(buckets.try_take(number(8)) == 0ms);
+  CHECK(buckets.try_take(address(8)) == 0ms);
   CHECK(buckets.size() == 1);
 }
 
-TEST_CASE("an attack from more addresses than there are buckets frees neither itself nor anybody else") {
+TEST_CASE("clients without a bucket share one bucket and do not affect the others") {
   winsvc::testing::manual_clock time;
   winsvc::token_buckets buckets(0.01, 2, 4, time);
-  for (int i = 0; i < 4; ++i) CHECK(buckets.try_take(number(i)) == 0ms);
+  for (int i = 0; i < 4; ++i) CHECK(buckets.try_take(address(i)) == 0ms);
 
-  int let_in = 0;
-  for (int i = 4; i < 1000; ++i) let_in += buckets.try_take(number(i)) == 0ms ? 1 : 0;
-  CHECK(let_in == 2);
+  int accepted = 0;
+  for (int i = 4; i < 1000; ++i) accepted += buckets.try_take(address(i)) == 0ms ? 1 : 0;
+  CHECK(accepted == 2);
   CHECK(buckets.size() == 4);
-  CHECK(buckets.try_take(number(0)) == 0ms);  // whoever was there before goes on as before
-  CHECK(buckets.try_take(number(0)) > 0ms);
+  CHECK(buckets.try_take(address(0)) == 0ms);  // an earlier client keeps its bucket
+  CHECK(buckets.try_take(address(0)) > 0ms);
 }
 
-TEST_CASE("more than the rate is 429 with Retry-After") {
+TEST_CASE("a client that exceeds the rate gets 429 with Retry-After") {
   auto app = [](service& svc) {
     svc.use(winsvc::rate_limit(0.1, 2));
     svc.get("/", [] { return "hello"; });
@@ -228,7 +230,7 @@ TEST_CASE("more than the rate is 429 with Retry-After") {
   CHECK_THROWS_AS(static_cast<void>(winsvc::rate_limit(1, 0)), setup_error);
 }
 
-TEST_CASE("behind trusted proxies the client is who the last of them saw, and nobody can write himself another address") {
+TEST_CASE("behind trusted proxies the client's address is taken from X-Forwarded-For, and a client cannot forge it") {
   auto app = [](service& svc) {
     svc.use(winsvc::trusted_proxies({"127.0.0.0/8", "10.0.0.0/8"}));
     svc.get("/", [](const request& req) { return req.remote_addr; });
@@ -253,7 +255,7 @@ TEST_CASE("behind trusted proxies the client is who the last of them saw, and no
   CHECK_THROWS_AS(static_cast<void>(winsvc::trusted_proxies({"10.0.0.1/8"})), setup_error);
 }
 
-TEST_CASE("whoever is told of answers is told the client behind a trusted proxy, not the proxy") {
+TEST_CASE("the access record has the client behind a trusted proxy, not the proxy") {
   std::vector<std::string> clients;
   auto app = [](service& svc) {
     svc.use(winsvc::trusted_proxies({"127.0.0.1"}));
@@ -267,7 +269,7 @@ TEST_CASE("whoever is told of answers is told the client behind a trusted proxy,
   CHECK(clients == std::vector<std::string>{"203.0.113.9", "127.0.0.1"});
 }
 
-TEST_CASE("security headers are there unless the handler has said otherwise") {
+TEST_CASE("security headers are added unless the handler has set them") {
   auto app = [](service& svc) {
     svc.use(winsvc::security_headers());
     svc.get("/", [] { return "hello"; });
@@ -287,7 +289,7 @@ TEST_CASE("security headers are there unless the handler has said otherwise") {
   CHECK(c.get("/frame").header("X-Frame-Options") == "SAMEORIGIN");
 }
 
-TEST_CASE("a body limit holds for what is announced and for what comes, and no further than its group") {
+TEST_CASE("a body limit applies to Content-Length and to the received bytes, within its group") {
   auto app = [](service& svc) {
     svc.group("/small", [](route_group& g) {
       g.use(winsvc::body_limit(10));
@@ -301,12 +303,13 @@ TEST_CASE("a body limit holds for what is announced and for what comes, and no f
   const auto r = c.post("/small", "0123456789x", "text/plain");
   CHECK(r.status == 413);
   CHECK(r.body.find("the body is larger than 10 bytes") != std::string::npos);
-  std::string out = c.raw("POST /small HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n0123456789x\r\n0\r\n\r\n");
+  std::string out = c.raw("POST /small HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n"
+                          "b\r\n0123456789x\r\n0\r\n\r\n");
   CHECK(winsvc::testing::parse_response(out).status == 413);
   CHECK(c.post("/large", "0123456789x", "text/plain").status == 200);
 }
 
-TEST_CASE("cookies are read, and each that is set is a line of its own") {
+TEST_CASE("cookies are read, and each cookie that is set has its own field line") {
   auto app = [](service& svc) {
     svc.get("/read", [](const request& req) { return winsvc::find_cookie(req, "theme").value_or("none"); });
     svc.get("/set", [](const request&, response& res) {
@@ -319,7 +322,7 @@ TEST_CASE("cookies are read, and each that is set is a line of its own") {
       winsvc::set_cookie(res, winsvc::cookie("theme", "light"));
     });
     svc.get("/signed", [](const request& req) {
-      return winsvc::unsign("user", winsvc::find_cookie(req, "user"), "sixteen bytes ok").value_or("nobody");
+      return winsvc::unsign("user", winsvc::find_cookie(req, "user"), "sixteen bytes ok").value_or("none");
     });
   };
   client c(app);
@@ -327,26 +330,28 @@ TEST_CASE("cookies are read, and each that is set is a line of its own") {
   CHECK(c.get("/read").body == "none");
   CHECK(c.get("/read", {{"Cookie", "a=b; theme=dark; c=d"}}).body == "dark");
   CHECK(c.get("/read", {{"Cookie", "theme=dark"}, {"Cookie", "theme=light"}}).body == "dark");
-  CHECK(set_by(c.get("/set")) == lines{"all=1; Path=/; HttpOnly; SameSite=Lax", "theme=dark; Path=/; HttpOnly; SameSite=Lax"});
-  CHECK(set_by(c.get("/again")) == lines{"theme=elsewhere; Path=/x; HttpOnly; SameSite=Lax", "theme=light; Path=/; HttpOnly; SameSite=Lax"});
-  CHECK(c.get("/signed").body == "nobody");
+  CHECK(cookies_of(c.get("/set")) ==
+        lines{"all=1; Path=/; HttpOnly; SameSite=Lax", "theme=dark; Path=/; HttpOnly; SameSite=Lax"});
+  CHECK(cookies_of(c.get("/again")) ==
+        lines{"theme=elsewhere; Path=/x; HttpOnly; SameSite=Lax", "theme=light; Path=/; HttpOnly; SameSite=Lax"});
+  CHECK(c.get("/signed").body == "none");
   CHECK(c.get("/signed", {{"Cookie", "user=" + winsvc::sign("user", "anna", "sixteen bytes ok", 8h)}}).body == "anna");
 }
 
-TEST_CASE("a reply adds to the Vary and the cookies of middleware, and replaces what else they have set") {
+TEST_CASE("a reply adds to Vary and the cookies of middleware, and replaces their other headers") {
   auto app = [](service& svc) {
-    svc.use([](const request&, response& res, const winsvc::next_handler& go_on) {
+    svc.use([](const request&, response& res, const winsvc::next_handler& next) {
       winsvc::set_cookie(res, winsvc::cookie("seen", "1"));
       winsvc::set_cookie(res, winsvc::cookie("user", "old"));
-      res.set_header("X-Who", "middleware");
-      go_on();
+      res.set_header("X-Source", "middleware");
+      next();
     });
     svc.use(winsvc::cors({"https://app.example"}));
     svc.get("/", [] {
       return winsvc::reply::text("hello")
           .header("Vary", "Accept-Encoding")
           .header("vary", "Accept-Encoding")
-          .header("X-Who", "handler")
+          .header("X-Source", "handler")
           .header("Set-Cookie", "a=1")
           .cookie(winsvc::cookie("b", "2"))
           .cookie(winsvc::cookie("user", "new"));
@@ -356,19 +361,19 @@ TEST_CASE("a reply adds to the Vary and the cookies of middleware, and replaces 
   const auto r = c.get("/");
 
   CHECK(values_of(r, "Vary") == lines{"Accept-Encoding", "Origin"});
-  CHECK(values_of(r, "X-Who") == lines{"handler"});
-  CHECK(set_by(r) == lines{"a=1", "b=2; Path=/; HttpOnly; SameSite=Lax", "seen=1; Path=/; HttpOnly; SameSite=Lax",
+  CHECK(values_of(r, "X-Source") == lines{"handler"});
+  CHECK(cookies_of(r) == lines{"a=1", "b=2; Path=/; HttpOnly; SameSite=Lax", "seen=1; Path=/; HttpOnly; SameSite=Lax",
                            "user=new; Path=/; HttpOnly; SameSite=Lax"});
 }
 
-TEST_CASE("a page of another site may not send what changes something") {
+TEST_CASE("same_origin rejects unsafe requests from pages of other sites") {
   auto app = [](service& svc) {
     svc.use(winsvc::same_origin({"https://friend.example"}));
     svc.any("/", [] { return "done"; });
   };
   client c(app);  // its Host is "test"
   const auto post = [&](const winsvc::testing::headers& fields) { return c.request("POST", "/", fields).status; };
-  CHECK(post({}) == 200);  // no browser
+  CHECK(post({}) == 200);  // not from a browser
   CHECK(post({{"Origin", "http://test"}}) == 200);
   CHECK(post({{"Origin", "https://friend.example"}}) == 200);
   CHECK(post({{"Origin", "https://evil.example"}}) == 403);
@@ -381,9 +386,9 @@ TEST_CASE("a page of another site may not send what changes something") {
   CHECK(post({{"Sec-Fetch-Site", "cross-site"}, {"Origin", "http://test"}}) == 403);  // another scheme or port
   CHECK(post({{"Sec-Fetch-Site", "cross-site"}}) == 403);
   CHECK(post({{"Sec-Fetch-Site", "same-site"}, {"Origin", "http://other.test"}}) == 403);
-  for (const char* reads : {"GET", "HEAD", "OPTIONS"}) {
-    CAPTURE(reads);
-    CHECK(c.request(reads, "/", {{"Origin", "https://evil.example"}, {"Sec-Fetch-Site", "cross-site"}}).status == 200);
+  for (const char* method : {"GET", "HEAD", "OPTIONS"}) {
+    CAPTURE(method);
+    CHECK(c.request(method, "/", {{"Origin", "https://evil.example"}, {"Sec-Fetch-Site", "cross-site"}}).status == 200);
   }
-  CHECK(c.request("DELETE", "/", {{"Origin", "https://evil.example"}}).body.find("of another site") != std::string::npos);
+  CHECK(c.request("DELETE", "/", {{"Origin", "https://evil.example"}}).body.find("another site") != std::string::npos);
 }

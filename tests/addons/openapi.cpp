@@ -1,5 +1,5 @@
-// The routes as an OpenAPI document. Every oddity together is in openapi.json beside this file, which tests/documents.py
-// puts before a validator.
+// Tests of the OpenAPI document. openapi.json, in the same folder, has all special cases; tests/documents.py checks it
+// with a validator.
 #include <winsvc/testing.hpp>
 
 #include <doctest/doctest.h>
@@ -22,14 +22,14 @@ namespace {
 
 const auto text = [] { return ""; };
 
-/// The document of an app, as a client gets it.
+/// Requests the document of an app.
 template <class App>
 json document(App app) {
-  auto options = [&](service& svc) {
+  auto described = [&](service& svc) {
     svc.openapi();
     app(svc);
   };
-  client c(options);
+  client c(described);
   const auto r = c.get("/openapi.json");
   REQUIRE(r.status == 200);
   CHECK(r.header("Content-Type") == "application/json");
@@ -52,16 +52,16 @@ struct todos {
 
 }  // namespace
 
-TEST_CASE("there is no document unless it is asked for, and none of its path where another was given") {
-  auto none = [](service& svc) { svc.get("/", text); };
+TEST_CASE("there is no document by default, and the app can choose its path") {
+  auto without = [](service& svc) { svc.get("/", text); };
   auto moved = [](service& svc) { svc.openapi("/api/described"); };
 
-  CHECK(client(none).get("/openapi.json").status == 404);
+  CHECK(client(without).get("/openapi.json").status == 404);
   CHECK(client(moved).get("/openapi.json").status == 404);
   CHECK(client(moved).get("/api/described").status == 200);
 }
 
-TEST_CASE("the document says what the app says of itself") {
+TEST_CASE("the info object has the names, description and version of the app") {
   const auto d = document([](service& svc) {
     svc.name("users").display_name("Users \"and\" more").description("All of them").version("1.2");
   });
@@ -72,7 +72,7 @@ TEST_CASE("the document says what the app says of itself") {
   CHECK(document([](service& svc) { svc.name("users"); })["info"] == json{{"title", "users"}, {"version", "0"}});
 }
 
-TEST_CASE("the types of a handler's parameters are the types of the path's") {
+TEST_CASE("the path parameters have the types of the handler's parameters") {
   const auto d = document([](service& svc) {
     svc.get("/x/{a}/{b}/{c}/{d}/{e}/{f}", [](int, long long, unsigned, unsigned long long, double, std::string) {});
     svc.get("/raw/{x}", [](const request&, response&) {});
@@ -94,10 +94,11 @@ TEST_CASE("the types of a handler's parameters are the types of the path's") {
     CHECK(parameters[i]["schema"] == schemas[i]);
   }
   CHECK(d["paths"]["/raw/{x}"]["get"]["parameters"][0]["schema"] == json{{"type", "string"}});
-  CHECK(d["paths"]["/f/{path}"]["get"]["parameters"][0]["description"] == "The rest of the path; it may hold slashes.");
+  CHECK(d["paths"]["/f/{path}"]["get"]["parameters"][0]["description"] ==
+        "The rest of the path, which may contain slashes.");
 }
 
-TEST_CASE("what was said of a route stands in its operation") {
+TEST_CASE("the route metadata is in the operation") {
   const auto o = operation([](service& svc) {
     svc.get("/users", [] { return json::array(); })
         .name("users").summary("All \xC3\xBC users").description("In order").tag("a").tag("b").deprecated()
@@ -125,7 +126,7 @@ TEST_CASE("what was said of a route stands in its operation") {
   CHECK(o["responses"].size() == 4);
 }
 
-TEST_CASE("the tags of all operations stand at the top, each once") {
+TEST_CASE("the document lists the tags of all operations, each once") {
   const auto d = document([](service& svc) {
     svc.get("/a", text).tag("x").tag("y");
     svc.get("/b", text).tag("y").tag("z");
@@ -134,11 +135,11 @@ TEST_CASE("the tags of all operations stand at the top, each once") {
   CHECK(d["tags"] == json{{{"name", "x"}}, {{"name", "y"}}, {{"name", "z"}}});
 }
 
-TEST_CASE("what a handler's type says of its answers is described without a word of the app's") {
+TEST_CASE("responses are described from the type of the handler") {
   struct {
     void (*app)(service&);
-    const char* status;  ///< of the success
-    json content;        ///< null: none
+    const char* status;  ///< of a successful response
+    json content;        ///< null if the response has no content
     std::set<std::string> problems;
   } rows[] = {
       {[](service& svc) { svc.get("/", text); }, "200", {{"text/plain", json::object()}}, {"default"}},
@@ -164,14 +165,14 @@ TEST_CASE("what a handler's type says of its answers is described without a word
     REQUIRE(responses.contains(r.status));
     CHECK(responses[r.status].value("content", json()) == r.content);
     std::set<std::string> problems;
-    for (const auto& [status, answer] : responses.items()) {
-      if (answer == problem) problems.insert(status);
+    for (const auto& [status, response] : responses.items()) {
+      if (response == problem) problems.insert(status);
     }
     CHECK(problems == r.problems);
   }
 }
 
-TEST_CASE("a body is described where a handler takes one, and where the app says so") {
+TEST_CASE("a request body is described if the handler or the metadata has one") {
   const auto json_body = operation([](service& svc) { svc.post("/", [](body<json>) {}); });
   const auto reply = operation([](service& svc) {
     svc.post("/", [](const request&) { return ""; }).takes("A picture", "image/png");
@@ -184,7 +185,7 @@ TEST_CASE("a body is described where a handler takes one, and where the app says
   CHECK_FALSE(operation([](service& svc) { svc.post("/", text); }).contains("requestBody"));
 }
 
-TEST_CASE("every operation has an id of its own") {
+TEST_CASE("each operation has a unique id") {
   const auto d = document([](service& svc) {
     svc.get("/", text);
     svc.get("/users/{id}", [](int) {}).name("user");
@@ -209,7 +210,7 @@ TEST_CASE("every operation has an id of its own") {
                                      "delete_any"});
 }
 
-TEST_CASE("a route for any method stands under those without a route of their own; HEAD and OPTIONS are not listed") {
+TEST_CASE("a route for any method is listed for the methods without another route, except HEAD and OPTIONS") {
   const auto d = document([](service& svc) {
     svc.any("/x", [](body<json>) {});
     svc.get("/x", text).summary("mine");
@@ -224,7 +225,7 @@ TEST_CASE("a route for any method stands under those without a route of their ow
   CHECK(x["delete"].contains("requestBody"));
 }
 
-TEST_CASE("patterns that OpenAPI takes for one path are one, and the route that is served is the one that is listed") {
+TEST_CASE("patterns that are one path in OpenAPI are listed once, with the route that has precedence") {
   const auto d = document([](service& svc) {
     svc.get("/users/{id}", [](int) {}).summary("get");
     svc.put("/users/{name}", [](std::string) {}).summary("put");
@@ -239,7 +240,7 @@ TEST_CASE("patterns that OpenAPI takes for one path are one, and the route that 
   CHECK(d["paths"]["/f/{rest}"]["get"]["summary"] == "any");
 }
 
-TEST_CASE("what is hidden, and winsvc's own routes, are not described") {
+TEST_CASE("hidden routes and built-in routes are not described") {
   const auto d = document([](service& svc) {
     svc.get("/secret", text).hidden();
     svc.get("/seen", text);
@@ -249,12 +250,12 @@ TEST_CASE("what is hidden, and winsvc's own routes, are not described") {
   CHECK(d["paths"].contains("/seen"));
 }
 
-TEST_CASE("a literal segment stands in the path as a client sends it") {
+TEST_CASE("literal segments of a path are percent-encoded") {
   const auto d = document([](service& svc) { svc.get("/gr\xC3\xBC\xC3\x9F e/{x}", [](int) {}); });
   CHECK(d["paths"].contains("/gr%C3%BC%C3%9F%20e/{x}"));
 }
 
-TEST_CASE("an error of winsvc's own is what the document says it is") {
+TEST_CASE("error responses match the schema of the document") {
   auto app = [](service& svc) {
     svc.openapi();
     svc.get("/", []() -> std::string { throw std::runtime_error("x"); });
@@ -263,12 +264,12 @@ TEST_CASE("an error of winsvc's own is what the document says it is") {
   client c(app);
   const auto d = json::parse(c.get("/openapi.json").body);
   const auto& schema = d["components"]["schemas"]["problem"];
-  const auto& answer = d["components"]["responses"]["problem"]["content"];
+  const auto& content = d["components"]["responses"]["problem"]["content"];
 
   for (const char* path : {"/", "/gone", "/nowhere"}) {
     const auto r = c.get(path);
     const auto reply = json::parse(r.body);
-    CHECK(answer.contains(r.header("Content-Type")));
+    CHECK(content.contains(r.header("Content-Type")));
     for (const auto& member : reply.items()) {
       const std::string name = member.key();
       CAPTURE(name);
@@ -279,14 +280,14 @@ TEST_CASE("an error of winsvc's own is what the document says it is") {
   }
 }
 
-TEST_CASE("a WebSocket is a GET that is answered with 101") {
+TEST_CASE("a WebSocket is a GET operation with the response 101") {
   const auto o = operation([](service& svc) { svc.websocket("/chat", [](winsvc::websocket&) {}).summary("Talk"); });
   CHECK(o["summary"] == "Talk");
   CHECK(o["responses"]["101"] == json{{"description", "A WebSocket"}});
   CHECK(o["responses"].size() == 2);
 }
 
-TEST_CASE("every oddity together gives the document that the validator has seen") {
+TEST_CASE("all special cases together give openapi.json") {
   auto app = [](service& svc) {
     svc.openapi("/described").metrics();
     svc.name("oddities").version("1.0").description("Quotes \" and \\ and \n lines");

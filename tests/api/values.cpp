@@ -1,4 +1,4 @@
-// Query, form and header as values: what converts, what is missing, what the client is told.
+// Tests of query parameters, form fields and headers as values: conversion, defaults, error responses.
 #include <winsvc/testing.hpp>
 
 #include <doctest/doctest.h>
@@ -16,7 +16,7 @@ void app(service& svc) {
   svc.get("/page", [](const request& req) { return std::to_string(query(req, "page", 1)); });
   svc.get("/need", [](const request& req) { return query<std::string>(req, "q"); });
   svc.get("/flag", [](const request& req) { return query(req, "on", false) ? "yes" : "no"; });
-  svc.get("/text", [](const request& req) { return query(req, "t", "otherwise"); });
+  svc.get("/text", [](const request& req) { return query(req, "t", "default"); });
   svc.get("/number", [](const request& req) { return std::to_string(query<double>(req, "x") * 2); });
   svc.get("/size", [](const request& req) { return std::to_string(query<unsigned>(req, "n")); });
   svc.get("/tags", [](const request& req) {
@@ -24,9 +24,12 @@ void app(service& svc) {
     for (const int tag : winsvc::query_all<int>(req, "tag")) text += std::to_string(tag) + ";";
     return text;
   });
-  svc.get("/header", [](const request& req) { return std::to_string(winsvc::find_header<int>(req, "X-Count").value_or(-1)); });
+  svc.get("/header", [](const request& req) {
+    return std::to_string(winsvc::find_header<int>(req, "X-Count").value_or(-1));
+  });
   svc.post("/both", [](const request& req) {
-    return winsvc::find_form<std::string>(req, "a").value_or("-") + winsvc::find_query<std::string>(req, "a").value_or("-");
+    const auto form = winsvc::find_form<std::string>(req, "a"), query = winsvc::find_query<std::string>(req, "a");
+    return form.value_or("-") + query.value_or("-");
   });
   svc.post("/count", [](const request& req) { return std::to_string(req.params.size() + req.form.fields.size()); });
   svc.post("/form", [](const request& req) {
@@ -36,14 +39,14 @@ void app(service& svc) {
 
 }  // namespace
 
-TEST_CASE("a query parameter is a value, or its default") {
+TEST_CASE("a query parameter has its value or the default") {
   client c(app);
 
   CHECK(c.get("/page").body == "1");
   CHECK(c.get("/page?page=7").body == "7");
   CHECK(c.get("/page?page=-7").body == "-7");
   CHECK(c.get("/need?q=a%20b").body == "a b");
-  CHECK(c.get("/text").body == "otherwise");
+  CHECK(c.get("/text").body == "default");
   CHECK(c.get("/text?t=").body.empty());
   CHECK(c.get("/number?x=1.5").body == "3.000000");
   CHECK(c.get("/tags?tag=1&tag=2").body == "1;2;");
@@ -52,10 +55,9 @@ TEST_CASE("a query parameter is a value, or its default") {
   for (const char* no : {"false", "0", "no", "Off"}) CHECK(c.get(std::string("/flag?on=") + no).body == "no");
 }
 
-TEST_CASE("a value that is missing or does not convert is a 400 that names it") {
+TEST_CASE("a missing or invalid value is a 400 that names it") {
   client c(app);
-  struct { const char* target; const char* said;
-  } const cases[] = {
+  struct { const char* target; const char* message; } const cases[] = {
       {"/need", "the query parameter 'q' is missing"},
       {"/page?page=x", "the query parameter 'page' is not a whole number, or is too large: 'x'"},
       {"/page?page=99999999999", "is not a whole number, or is too large"},
@@ -65,16 +67,16 @@ TEST_CASE("a value that is missing or does not convert is a 400 that names it") 
       {"/number?x=inf", "the query parameter 'x' is not a number: 'inf'"},
       {"/tags?tag=1&tag=b", "the query parameter 'tag' is not a whole number"},
   };
-  for (const auto& one : cases) {
-    CAPTURE(one.target);
-    const auto r = c.get(one.target);
+  for (const auto& row : cases) {
+    CAPTURE(row.target);
+    const auto r = c.get(row.target);
     CHECK(r.status == 400);
-    CHECK(r.body.find(one.said) != std::string::npos);
+    CHECK(r.body.find(row.message) != std::string::npos);
   }
   CHECK(c.log().empty());
 }
 
-TEST_CASE("fields of forms and headers are values too") {
+TEST_CASE("form fields and headers are converted to values") {
   client c(app);
 
   CHECK(c.post("/form", "name=anna&age=7", "application/x-www-form-urlencoded").body == "anna7");
@@ -90,7 +92,7 @@ TEST_CASE("fields of forms and headers are values too") {
   CHECK(c.get("/header", {{"x-count", "five"}}).status == 400);
 }
 
-TEST_CASE("a form's field comes from the body and a query parameter from the target, never from the other") {
+TEST_CASE("form fields are read only from the body, query parameters only from the target") {
   client c(app);
   const std::string form = "application/x-www-form-urlencoded";
 
@@ -103,7 +105,7 @@ TEST_CASE("a form's field comes from the body and a query parameter from the tar
   CHECK(c.get("/tags?tag=1&tag=1").body == "1;1;");
 }
 
-TEST_CASE("a form of more than 1,024 fields is refused, of either coding, before they cost memory") {
+TEST_CASE("a form with more than 1,024 fields is rejected in both encodings") {
   client c(app);
   std::string fields = "f0=";
   std::string parts;

@@ -124,8 +124,7 @@ def check_idle_service(tally, browser, service):
                 "Hello service \u2013 running")
     tally.check("idle: the uptime is 8 s", text_of(page, "uptime") == "8 s", text_of(page, "uptime"))
     page_text = page.evaluate("document.body.innerText")
-    for sentence in ("No route has been asked yet.", "Nothing at the moment.", "Nothing to show yet.",
-                     "This service has no settings."):
+    for sentence in ("No requests yet.", "No requests in progress.", "No log lines.", "This service has no settings."):
         tally.check(f"idle: {sentence}", sentence in page_text, page_text)
     check_errors(tally, "idle", page)
     page.close()
@@ -181,10 +180,10 @@ def check_busy_service(tally, browser, service):
 
 def check_log(tally, browser, service):
     page = open_page(browser, service, busy_service())
-    page.evaluate("{ const s = document.getElementById('least'); s.value = '2'; s.onchange(); }")
+    page.evaluate("{ const s = document.getElementById('min_level'); s.value = '2'; s.onchange(); }")
     shown = "[...document.querySelectorAll('#lines li')].filter(e => e.offsetHeight).map(e => e.className)"
     tally.check("log: only warnings and errors", page.evaluate(shown) == ["warn", "error"], str(page.evaluate(shown)))
-    page.evaluate("{ const s = document.getElementById('least'); s.value = '0'; s.onchange(); }")
+    page.evaluate("{ const s = document.getElementById('min_level'); s.value = '0'; s.onchange(); }")
     page.evaluate("document.getElementById('pause').click()")
     service.data = {**busy_service(), "log": [{"n": 8, "t": NOW, "level": "info", "text": "the eighth"}]}
     tally.check("log: paused, it counts new lines",
@@ -256,9 +255,10 @@ def check_unreachable_service(tally, browser, service):
     page = open_page(browser, service, busy_service())
     message = "document.getElementById('news').innerText"
     service.status = 503
-    tally.check("unreachable: an error status is shown", page.wait(f"{message}.includes('service answered 503')"))
+    tally.check("unreachable: an error status is shown", page.wait(f"{message}.includes('status 503')"))
     service.status, service.body = 200, "<html>please sign in</html>"
-    tally.check("unreachable: a response without data is reported", page.wait(f"{message}.includes('something else')"))
+    tally.check("unreachable: a response without data is reported",
+                page.wait(f"{message}.includes('not valid dashboard data')"))
     service.body = None
     tally.check("unreachable: the message is removed after the next valid response",
                 page.wait("document.getElementById('news').hidden"))
@@ -270,9 +270,9 @@ def check_unreachable_service(tally, browser, service):
 
     service.stop()
     tally.check("unreachable: a message is shown",
-                page.wait(f"{message}.includes('No answer since') && {message}.includes('cannot be reached')"))
-    tally.check("unreachable: the state and the tab title show it", text_of(page, "state") == "No answer" and
-                page.evaluate("document.title").endswith("no answer"))
+                page.wait(f"{message}.includes('No response since') && {message}.includes('cannot be reached')"))
+    tally.check("unreachable: the state and the tab title show it", text_of(page, "state") == "Unreachable" and
+                page.evaluate("document.title").endswith("unreachable"))
     tally.check("unreachable: the message is an alert",
                 page.evaluate("document.getElementById('news').role") == "alert")
     tally.check("unreachable: the last data is still shown", text_of(page, "answered") == "1,421,090")

@@ -1,12 +1,10 @@
-// The server that the conformance tests speak to: a router and an engine on 127.0.0.1, without a host around them.
+// Server for the conformance tests: a router and an engine on 127.0.0.1, without a service host.
 //
 //   server [--canonical] [--file PATH] [--body-bytes N] [--head-ms N] [--body-ms N] [--idle-ms N] [--write-ms N]
 //
-// Its first line is the port it got. It serves until its standard input closes, drains, and ends with 0 when nothing was
-// cut. The numbers take the place of those in wire/limits.hpp, so that a deadline can be waited for; --file is what
-// /file answers with.
-//
-// --canonical keeps every request off the engine's direct path: both have to give the same bytes.
+// It prints its port, serves until its standard input is closed, and then drains. The exit code is 0 if no request was
+// aborted. The numbers replace the limits of wire/limits.hpp, so that a test can wait for a timeout. --file is the file
+// that /file sends. --canonical turns off the fast path of the engine; both paths must send the same bytes.
 #include <winsvc.hpp>
 
 #include <algorithm>
@@ -21,71 +19,70 @@
 
 using winsvc::reply;
 using winsvc::http::router;
-using winsvc::wire::limits;
 
 namespace {
 
 struct settings {
-  limits bounds;
+  winsvc::wire::limits limits;
   std::string file;
 };
 
-/// Throws std::invalid_argument for what it does not know.
+/// Throws std::invalid_argument for an unknown option.
 settings parse_arguments(int count, char** arguments) {
   settings s;
-  const auto next = [&](int& at) -> std::string {
-    if (at + 1 == count) throw std::invalid_argument(std::string(arguments[at]) + " wants a value");
-    return arguments[++at];
+  const auto value = [&](int& index) -> std::string {
+    if (index + 1 == count) throw std::invalid_argument(std::string(arguments[index]) + " requires a value");
+    return arguments[++index];
   };
-  for (int at = 1; at < count; ++at) {
-    const std::string_view option = arguments[at];
-    if (option == "--canonical") s.bounds.fast_path = false;
-    else if (option == "--file") s.file = next(at);
-    else if (option == "--body-bytes") s.bounds.body_bytes = std::stoull(next(at));
-    else if (option == "--head-ms") s.bounds.head_timeout = std::chrono::milliseconds(std::stol(next(at)));
-    else if (option == "--body-ms") s.bounds.body_timeout = std::chrono::milliseconds(std::stol(next(at)));
-    else if (option == "--idle-ms") s.bounds.keep_alive_timeout = std::chrono::milliseconds(std::stol(next(at)));
-    else if (option == "--write-ms") s.bounds.write_timeout = std::chrono::milliseconds(std::stol(next(at)));
+  for (int i = 1; i < count; ++i) {
+    const std::string_view option = arguments[i];
+    if (option == "--canonical") s.limits.fast_path = false;
+    else if (option == "--file") s.file = value(i);
+    else if (option == "--body-bytes") s.limits.body_bytes = std::stoull(value(i));
+    else if (option == "--head-ms") s.limits.head_timeout = std::chrono::milliseconds(std::stol(value(i)));
+    else if (option == "--body-ms") s.limits.body_timeout = std::chrono::milliseconds(std::stol(value(i)));
+    else if (option == "--idle-ms") s.limits.keep_alive_timeout = std::chrono::milliseconds(std::stol(value(i)));
+    else if (option == "--write-ms") s.limits.write_timeout = std::chrono::milliseconds(std::stol(value(i)));
     else throw std::invalid_argument("unknown option '" + std::string(option) + "'");
   }
   return s;
 }
 
-/// One route for each kind of answer. /echo takes every method, and gives back what it was sent.
+/// Adds a route for each kind of response. /echo accepts each method and returns the body of the request.
 void add_routes(router& routes, const std::string& file) {
   using winsvc::request;
   using winsvc::route::method;
-  const auto here = winsvc::source_location::current();
+  const auto location = winsvc::source_location::current();
   const auto echo = [](const request& req) { return req.body; };
 
-  routes.add(method::get, "/", [] { return "hello"; }, here);
-  routes.add(method::post, "/", echo, here);
-  routes.add(method::any, "/echo", echo, here);
-  routes.add(method::get, "/json", [] { return reply::with("{\"hello\":\"world\"}", "application/json"); }, here);
-  routes.add(method::get, "/users/{id}", [](std::string id) { return "user " + id; }, here);
+  routes.add(method::get, "/", [] { return "hello"; }, location);
+  routes.add(method::post, "/", echo, location);
+  routes.add(method::any, "/echo", echo, location);
+  routes.add(method::get, "/json", [] { return reply::with("{\"hello\":\"world\"}", "application/json"); }, location);
+  routes.add(method::get, "/users/{id}", [](std::string id) { return "user " + id; }, location);
   routes.add(method::put, "/things/{id}",
              [](const request& req, std::string id) {
                return reply::text(req.body, 201).header("Location", "/things/" + id);
              },
-             here);
-  routes.add(method::del, "/things/{id}", [](std::string) { return reply(204); }, here);
+             location);
+  routes.add(method::del, "/things/{id}", [](std::string) { return reply(204); }, location);
 
-  routes.add(method::get, "/header", [](const request& req) { return req.get_header_value("X-Said"); }, here);
-  routes.add(method::get, "/redirect", [] { return reply::redirect("/"); }, here);
-  routes.add(method::get, "/nothing", [] { return reply::text("a body that must not be sent", 204); }, here);
-  routes.add(method::get, "/unchanged", [] { return reply::text("a body that must not be sent", 304); }, here);
-  routes.add(method::get, "/goodbye", [] { return reply::text("bye").header("Connection", "close"); }, here);
+  routes.add(method::get, "/header", [](const request& req) { return req.get_header_value("X-Said"); }, location);
+  routes.add(method::get, "/redirect", [] { return reply::redirect("/"); }, location);
+  routes.add(method::get, "/nothing", [] { return reply::text("a body that must not be sent", 204); }, location);
+  routes.add(method::get, "/unchanged", [] { return reply::text("a body that must not be sent", 304); }, location);
+  routes.add(method::get, "/goodbye", [] { return reply::text("bye").header("Connection", "close"); }, location);
   routes.add(method::get, "/says/{value}",
-             [](std::string value) { return reply::text("said").header("X-Said", value); }, here);
-  routes.add(method::get, "/fails", []() -> std::string { throw std::runtime_error("as it was asked to"); }, here);
-  routes.add(method::get, "/large", [] { return std::string(1024 * 1024, 'x'); }, here);
-  routes.add(method::get, "/file", [file] { return reply::file(file); }, here);
+             [](std::string value) { return reply::text("said").header("X-Said", value); }, location);
+  routes.add(method::get, "/fails", []() -> std::string { throw std::runtime_error("test failure"); }, location);
+  routes.add(method::get, "/large", [] { return std::string(1024 * 1024, 'x'); }, location);
+  routes.add(method::get, "/file", [file] { return reply::file(file); }, location);
   routes.add(method::get, "/sleep/{ms}",
              [](int ms) {
                std::this_thread::sleep_for(std::chrono::milliseconds((std::min)(ms, 2000)));
                return "slept";
              },
-             here);
+             location);
 
   routes.add(method::get, "/stream",
              [] {
@@ -93,15 +90,15 @@ void add_routes(router& routes, const std::string& file) {
                  for (const char* word : {"one ", "two ", "three"}) out.write(word);
                });
              },
-             here);
+             location);
   routes.add(method::get, "/stream/breaks",
              [] {
                return reply::stream("text/plain", [](winsvc::stream& out) {
                  out.write("one ");
-                 throw std::runtime_error("in the middle of an answer");
+                 throw std::runtime_error("failure within a response");
                });
              },
-             here);
+             location);
   routes.add(method::get, "/events",
              [] {
                return reply::events([](winsvc::event_stream& out) {
@@ -110,7 +107,7 @@ void add_routes(router& routes, const std::string& file) {
                  out.send("last");
                });
              },
-             here);
+             location);
   routes.freeze();
 }
 
@@ -118,7 +115,7 @@ int serve(const settings& options) {
   router routes;
   add_routes(routes, options.file);
   winsvc::logger log;
-  winsvc::http::engine engine(routes, options.bounds, log);
+  winsvc::http::engine engine(routes, options.limits, log);
   if (const auto bound = engine.bind("127.0.0.1", 0); !bound) throw std::runtime_error(bound.error().to_string());
   engine.start();
   std::printf("%d\n", static_cast<int>(engine.address().port));

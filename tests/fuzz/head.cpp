@@ -1,5 +1,5 @@
-// Whatever the bytes: the verdict does not depend on how they were cut, and a head that passed the gate means the same
-// after it was written anew.
+// Fuzz test of the head parser: the result does not depend on how the bytes are split, and the normalized head of an
+// accepted head has the same meaning.
 #include "winsvc/wire/head_parser.hpp"
 
 #include <algorithm>
@@ -23,33 +23,34 @@ std::string percent_decoded(std::string_view s) {
   return out;
 }
 
-bool within(std::string_view part, std::string_view whole) {
-  return part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size();
+bool within(std::string_view part, std::string_view text) {
+  return part.data() >= text.data() && part.data() + part.size() <= text.data() + text.size();
 }
 
-/// Names and values, those of one name put together.
-std::vector<std::pair<std::string, std::string>> kept(const head& h) {
+/// Returns the names and values of the forwarded fields; the values of one name are joined.
+std::vector<std::pair<std::string, std::string>> forwarded_fields(const head& h) {
   std::vector<std::pair<std::string, std::string>> out;
   for (const auto& f : h.fields) {
     if (!is_forwarded_field(h, f) || winsvc::strings::equal_nocase(f.name, "Upgrade")) continue;
-    const auto known = std::find_if(out.begin(), out.end(), [&f](const auto& one) {
-      return winsvc::strings::equal_nocase(one.first, f.name);
+    const auto existing = std::find_if(out.begin(), out.end(), [&f](const auto& other) {
+      return winsvc::strings::equal_nocase(other.first, f.name);
     });
-    if (known == out.end()) out.emplace_back(f.name, f.value);
-    else if (known->second.empty()) known->second = f.value;
-    else if (!f.value.empty()) known->second += (winsvc::strings::equal_nocase(f.name, "Cookie") ? "; " : ", ") + std::string(f.value);
+    const char* const separator = winsvc::strings::equal_nocase(f.name, "Cookie") ? "; " : ", ";
+    if (existing == out.end()) out.emplace_back(f.name, f.value);
+    else if (existing->second.empty()) existing->second = f.value;
+    else if (!f.value.empty()) existing->second += separator + std::string(f.value);
   }
   return out;
 }
 
-void check_rewritten(const head& h, bool escaped) {
-  limits wide;  // a rewritten head may be longer, by a blank in each field and by two for each '%'
-  wide.head_bytes = wide.field_bytes = 1 << 20;
+void check_normalized(const head& h, bool escaped) {
+  limits limits;  // a normalized head may be longer: one blank in each field and two bytes for each '%'
+  limits.head_bytes = limits.field_bytes = 1 << 20;
 
-  const std::string again = write_normalized_head(h, escaped);
-  const auto second = parse_head(again, wide);
-  require(second.kind == head_parse_result::complete, "a canonical head is a valid head");
-  require(second.consumed == again.size(), "a canonical head is one head");
+  const std::string normalized = write_normalized_head(h, escaped);
+  const auto second = parse_head(normalized, limits);
+  require(second.kind == head_parse_result::complete, "a normalized head is valid");
+  require(second.consumed == normalized.size(), "a normalized head is one head");
 
   const head& g = second.value;
   require(g.method == h.method && g.method_id == h.method_id, "same method");
@@ -57,19 +58,19 @@ void check_rewritten(const head& h, bool escaped) {
   require(g.content_length == h.content_length, "same length");
   require(g.framing == h.framing || (implies_no_body(h) && g.framing == framing::length && g.content_length == 0),
           "same framing");
-  require(g.keep_alive == h.keep_alive && g.upgrade == h.upgrade, "same fate of the connection");
-  require(g.fields.size() <= wide.fields, "no more fields than cpp-httplib takes");
-  require(write_normalized_head(g, false) == again, "canonical is final");
+  require(g.keep_alive == h.keep_alive && g.upgrade == h.upgrade, "same keep-alive and upgrade");
+  require(g.fields.size() <= limits.fields, "not more fields than cpp-httplib accepts");
+  require(write_normalized_head(g, false) == normalized, "a normalized head does not change when it is normalized");
 
-  auto was = kept(h);
-  const auto is = kept(g);
-  if (!h.find("Host") && !h.host.empty()) was.insert(was.begin(), {"Host", std::string(h.host)});
-  require(was.size() == is.size(), "same fields");
-  for (std::size_t i = 0; i < was.size(); ++i) {
-    const bool decoded = escaped && !winsvc::strings::equal_nocase(was[i].first, "Referer") &&
-                         !winsvc::strings::equal_nocase(was[i].first, "Location");
-    require(was[i].first == is[i].first, "same name");
-    require((decoded ? percent_decoded(is[i].second) : is[i].second) == was[i].second, "same value");
+  auto before = forwarded_fields(h);
+  const auto after = forwarded_fields(g);
+  if (!h.find("Host") && !h.host.empty()) before.insert(before.begin(), {"Host", std::string(h.host)});
+  require(before.size() == after.size(), "same fields");
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const bool decoded = escaped && !winsvc::strings::equal_nocase(before[i].first, "Referer") &&
+                         !winsvc::strings::equal_nocase(before[i].first, "Location");
+    require(before[i].first == after[i].first, "same name");
+    require((decoded ? percent_decoded(after[i].second) : after[i].second) == before[i].second, "same value");
   }
 }
 
@@ -77,32 +78,34 @@ void check_rewritten(const head& h, bool escaped) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), (std::min)(size, std::size_t{2048}));
-  limits bounds;  // small, so that a short input can reach them
-  bounds.head_bytes = 1024;
-  bounds.target_bytes = 100;
-  bounds.field_bytes = 200;
-  bounds.fields = 12;
+  limits limits;  // small, so that a short input can exceed them
+  limits.head_bytes = 1024;
+  limits.target_bytes = 100;
+  limits.field_bytes = 200;
+  limits.fields = 12;
 
-  const auto whole = parse_head(bytes, bounds);
-  head_parse_result dripped;
+  const auto unsplit = parse_head(bytes, limits);
+  head_parse_result split;
   std::size_t scanned = 0;
-  for (std::size_t n = 0; n <= bytes.size() && dripped.kind == head_parse_result::more; ++n) {
-    dripped = parse_head(bytes.substr(0, n), bounds, &scanned);
+  for (std::size_t n = 0; n <= bytes.size() && split.kind == head_parse_result::more; ++n) {
+    split = parse_head(bytes.substr(0, n), limits, &scanned);
   }
-  require(whole.kind == dripped.kind && whole.status == dripped.status && whole.reason == dripped.reason &&
-              whole.consumed == dripped.consumed,
-          "the verdict does not depend on packet borders");
+  require(unsplit.kind == split.kind && unsplit.status == split.status && unsplit.reason == split.reason &&
+              unsplit.consumed == split.consumed,
+          "the result does not depend on how the bytes are split");
 
-  if (whole.kind == head_parse_result::more) require(bytes.size() <= bounds.head_bytes, "a head without end is rejected");
-  if (whole.kind == head_parse_result::reject) require(whole.status >= 400 && whole.status <= 505, "a status to answer");
-  if (whole.kind != head_parse_result::complete) return 0;
+  if (unsplit.kind == head_parse_result::more)
+    require(bytes.size() <= limits.head_bytes, "an endless head is rejected");
+  if (unsplit.kind == head_parse_result::reject)
+    require(unsplit.status >= 400 && unsplit.status <= 505, "a rejection has an error status");
+  if (unsplit.kind != head_parse_result::complete) return 0;
 
-  const head& h = whole.value;
-  require(whole.consumed <= bytes.size() && whole.consumed <= bounds.head_bytes, "consumed what was there");
+  const head& h = unsplit.value;
+  require(unsplit.consumed <= bytes.size() && unsplit.consumed <= limits.head_bytes, "consumed only available bytes");
   require(within(h.target, bytes) && within(h.method, bytes), "views into the buffer");
-  require(h.minor_version == 0 || !h.host.empty(), "a host in 1.1");
+  require(h.minor_version == 0 || !h.host.empty(), "a host in HTTP/1.1");
   require(h.path == "*" ? h.method_id == winsvc::route::method::options : h.path[0] == '/', "a path");
-  check_rewritten(h, false);
-  check_rewritten(h, true);
+  check_normalized(h, false);
+  check_normalized(h, true);
   return 0;
 }

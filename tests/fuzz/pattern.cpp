@@ -1,5 +1,6 @@
-// Lines of text: patterns, and a path in the last one. Whatever they are: patterns relate both ways alike, a witness is
-// matched by both, and the table finds what a search through all patterns finds, whatever came first.
+// Fuzz test of route patterns. The input has a pattern in each line and a path in the last line. The relation of two
+// patterns is symmetric, both match their common path, and the table finds the same routes as a linear search,
+// regardless of the order of registration.
 #include <algorithm>
 
 #include "winsvc/route/table.hpp"
@@ -12,14 +13,14 @@ using winsvc::source_location;
 
 namespace {
 
-/// The definition, segment by segment, without a tree.
+/// Reference implementation: compares segment by segment, without a tree.
 bool matches(const pattern& p, const std::vector<std::string>& path) {
   for (std::size_t i = 0; i < p.segments.size(); ++i) {
     const auto& s = p.segments[i];
     if (i >= path.size()) return false;
     if (s.kind == segment::segment_kind::tail) {
       return std::all_of(path.begin() + static_cast<std::ptrdiff_t>(i), path.end(),
-                         [](const std::string& chunk) { return chunk.find('/') == std::string::npos; });
+                         [](const std::string& text) { return text.find('/') == std::string::npos; });
     }
     if (s.kind == segment::segment_kind::literal ? s.text != path[i] : path[i].empty()) return false;
   }
@@ -33,50 +34,51 @@ relation mirrored(relation r) {
 }
 
 void check_pair(const pattern& a, const pattern& b) {
-  const relation is = compare(a, b);
-  require(compare(b, a) == mirrored(is), "patterns relate both ways alike");
+  const relation ab = compare(a, b);
+  require(compare(b, a) == mirrored(ab), "the relation is symmetric");
   const std::string path = common_path(a, b);
-  require(path.empty() == (is == relation::disjoint), "a witness unless they are apart");
+  require(path.empty() == (ab == relation::disjoint), "a common path exists unless the patterns are disjoint");
   if (path.empty()) return;
   const auto segments = decode_path(path);
-  require(segments && matches(a, *segments) && matches(b, *segments), "a witness is matched by both");
+  require(segments && matches(a, *segments) && matches(b, *segments), "both patterns match the common path");
 }
 
 void check_path(const std::vector<pattern>& patterns, const table& t, std::string_view raw) {
   const auto result = t.match(method::get, raw);
   const auto segments = decode_path(raw);
-  require(segments.has_value() == path_is_valid(raw), "valid when it can be decoded");
+  require(segments.has_value() == path_is_valid(raw), "a path is valid if it can be decoded");
   if (!segments) {
-    require(result.outcome == match_outcome::bad_path, "what cannot be decoded is a bad path");
+    require(result.outcome == match_outcome::bad_path, "a path that cannot be decoded is a bad path");
     return;
   }
-  const bool any = std::any_of(patterns.begin(), patterns.end(), [&](const auto& p) { return matches(p, *segments); });
-  require((result.outcome == match_outcome::matched) == any, "found when some pattern matches");
-  require(t.methods_at(raw).empty() == !any, "allowed where found");
-  if (!any) return;
+  const bool exists = std::any_of(patterns.begin(), patterns.end(),
+                                  [&](const auto& p) { return matches(p, *segments); });
+  require((result.outcome == match_outcome::matched) == exists, "a route is found if a pattern matches");
+  require(t.methods_at(raw).empty() == !exists, "methods exist if a pattern matches");
+  if (!exists) return;
 
   const pattern& best = patterns[result.route_id];
-  require(matches(best, *segments), "the pattern found does match");
+  require(matches(best, *segments), "the pattern of the route matches");
   require(result.values.size() == best.names.size(), "a value for each name");
   for (const auto& p : patterns) {
-    if (matches(p, *segments)) require(compare(best, p) != relation::more_general, "the narrowest was found");
+    if (matches(p, *segments)) require(compare(best, p) != relation::more_general, "the pattern is the most specific");
   }
-  require(t.match(method::put, raw).outcome == match_outcome::method_not_allowed, "allowed with another method");
+  require(t.match(method::put, raw).outcome == match_outcome::method_not_allowed, "another method is not allowed");
 }
 
-/// The table of those that do not conflict; ids are places in `kept`.
-table built(const std::vector<pattern>& from, std::vector<pattern>& kept) {
+/// Builds a table of the patterns that do not conflict. The ids are positions in `added`.
+table build_table(const std::vector<pattern>& patterns, std::vector<pattern>& added) {
   table t;
-  for (const auto& p : from) {
+  for (const auto& p : patterns) {
     try {
-      t.add(method::get, p.text, kept.size(), source_location{});
-      kept.push_back(p);
+      t.add(method::get, p.text, added.size(), source_location{});
+      added.push_back(p);
     } catch (const setup_error&) {
-      const bool conflict = std::any_of(kept.begin(), kept.end(), [&](const auto& k) {
-        const auto is = compare(p, k);
-        return is == relation::same || is == relation::overlap;
+      const bool has_conflict = std::any_of(added.begin(), added.end(), [&](const auto& other) {
+        const auto result = compare(p, other);
+        return result == relation::same || result == relation::overlap;
       });
-      require(conflict, "refused for a conflict alone");
+      require(has_conflict, "a pattern is rejected only for a conflict");
     }
   }
   return t;
@@ -99,22 +101,23 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const auto& b : patterns) check_pair(a, b);
   }
 
-  std::vector<pattern> kept, turned;
-  const table t = built(patterns, kept);
-  const table u = built({kept.rbegin(), kept.rend()}, turned);
-  require(kept.size() == turned.size(), "conflicts do not depend on the order");
+  std::vector<pattern> added, added_reversed;
+  const table forward = build_table(patterns, added);
+  const table reversed = build_table({added.rbegin(), added.rend()}, added_reversed);
+  require(added.size() == added_reversed.size(), "conflicts do not depend on the order");
   std::string path(lines.back());
-  check_path(kept, t, path);
-  check_path(turned, u, path);
-  for (const auto& a : kept) {
-    for (const auto& b : kept) {
-      if (compare(a, b) != relation::disjoint) check_path(kept, t, common_path(a, b));
+  check_path(added, forward, path);
+  check_path(added_reversed, reversed, path);
+  for (const auto& a : added) {
+    for (const auto& b : added) {
+      if (compare(a, b) != relation::disjoint) check_path(added, forward, common_path(a, b));
     }
   }
 
-  // Any text is a segment once it is encoded.
-  const auto whole = decode_path('/' + percent_encode_segment(lines.back()));
-  const bool nul = lines.back().find('\0') != std::string_view::npos;
-  require(nul ? !whole : whole && whole->size() == 1 && whole->front() == lines.back(), "encoded and back");
+  // Each text without NUL is a segment after it is encoded.
+  const auto decoded = decode_path('/' + percent_encode_segment(lines.back()));
+  const bool has_nul = lines.back().find('\0') != std::string_view::npos;
+  require(has_nul ? !decoded : decoded && decoded->size() == 1 && decoded->front() == lines.back(),
+          "an encoded segment decodes to the same text");
   return 0;
 }

@@ -1,4 +1,5 @@
-// Lines of text: a program and its arguments. Whatever they are, a command line built of them is cut into them again.
+// Fuzz test of the quoting of command lines. The input has an argument in each line. A command line that is built from
+// arguments is split into the same arguments.
 #include "winsvc/base/quote.hpp"
 
 #include <cstdint>
@@ -9,28 +10,31 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  if (bytes.find('\0') != std::string_view::npos) return 0;  // the promise is for text without NUL
+  if (bytes.find('\0') != std::string_view::npos) return 0;  // an argument cannot contain NUL
 
   const auto lines = winsvc::strings::split(bytes, '\n');
   std::vector<std::string> arguments(lines.begin(), lines.end());
 
-  // A program is a path, and no path holds a quote; neither does one end in a backslash.
+  // The program is a path, which contains no quote and does not end with a backslash.
   const std::string program = "C:\\My tools\\app.exe";
   auto expected = arguments;
   expected.insert(expected.begin(), program);
-  require(winsvc::split_command_line(winsvc::command_line(program, arguments)) == expected, "quoted and cut again");
+  require(winsvc::split_command_line(winsvc::command_line(program, arguments)) == expected,
+          "a command line is split into its arguments");
 
   std::string always = "app";
   for (const auto& a : arguments) always += ' ' + winsvc::quote_argument(a, winsvc::quoting::always);
   expected[0] = "app";
-  require(winsvc::split_command_line(always) == expected, "quoted always and cut again");
+  require(winsvc::split_command_line(always) == expected,
+          "a command line with quotes around each argument is split into its arguments");
 
-  // Any line at all is cut into something, and what it is cut into can be written down.
-  auto pieces = winsvc::split_command_line(bytes);
-  require(pieces.empty() == bytes.empty(), "a line has a program");
-  if (pieces.empty()) return 0;
-  pieces[0] = program;
-  const std::vector<std::string> rest(pieces.begin() + 1, pieces.end());
-  require(winsvc::split_command_line(winsvc::command_line(program, rest)) == pieces, "cut, quoted and cut again");
+  // Each text can be split, and the result can be written as a command line.
+  auto parts = winsvc::split_command_line(bytes);
+  require(parts.empty() == bytes.empty(), "a command line has a program");
+  if (parts.empty()) return 0;
+  parts[0] = program;
+  const std::vector<std::string> split_arguments(parts.begin() + 1, parts.end());
+  require(winsvc::split_command_line(winsvc::command_line(program, split_arguments)) == parts,
+          "arguments do not change when they are quoted and split");
   return 0;
 }

@@ -1,5 +1,5 @@
-// Feeds every file of the given folders to a fuzzer's entry point, without a fuzzing engine: how corpora are replayed
-// in each run, by any compiler.
+// Runs a fuzz test with each file of the given folders, without a fuzzing engine, so that each test run replays the
+// corpora with any compiler.
 //
 //   replay_head tests/fuzz/corpus/head        // replayed 24 inputs
 #include <algorithm>
@@ -27,5 +27,5 @@ int main(int argc, char** argv) {
     }
   }
   std::printf("replayed %zu inputs\n", count);
-  return count == 0 ? 1 : 0;  // an empty corpus is a wrong folder
+  return count == 0 ? 1 : 0;  // an empty folder is probably a wrong path
 }

@@ -1,11 +1,11 @@
-// The one assertion of the fuzzers: active in every build, and a crash, which is what a fuzzer looks for.
+// Assertion of the fuzz tests. It is active in each build and aborts, which a fuzzing engine reports as a crash.
 #pragma once
 
 #include <cstdio>
 #include <cstdlib>
 
-inline void require(bool holds, const char* promise) {
-  if (holds) return;
-  std::fprintf(stderr, "broken promise: %s\n", promise);
+inline void require(bool condition, const char* property) {
+  if (condition) return;
+  std::fprintf(stderr, "property violated: %s\n", property);
   std::abort();
 }

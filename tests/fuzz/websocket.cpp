@@ -1,5 +1,5 @@
-// Whatever the bytes: what they say does not depend on how they were cut, no message is larger than allowed, text is UTF-8,
-// and nothing is read behind the end.
+// Fuzz test of the WebSocket frame decoder: the result does not depend on how the bytes are split, messages do not
+// exceed their limit, text is UTF-8, and no bytes are read after the end.
 #include "winsvc/wire/websocket.hpp"
 
 #include "require.hpp"
@@ -11,37 +11,37 @@ using event = frame_decoder::event;
 
 namespace {
 
-constexpr std::size_t most = 300;
+constexpr std::size_t max_message_bytes = 300;
 
-/// All that was said, one after the other.
-std::string told(std::string_view bytes, std::size_t chunk_size) {
-  frame_decoder frames(most);
+/// Decodes the bytes in pieces and returns all results as text.
+std::string decode(std::string_view bytes, std::size_t piece_size) {
+  frame_decoder frames(max_message_bytes);
   std::string out;
   for (std::size_t position = 0; position < bytes.size();) {
     std::size_t used = 0;
-    const auto now = bytes.substr(position, chunk_size);
-    const auto what = frames.feed(now, used);
-    require(used <= now.size(), "no more is taken than is there");
-    require(what != event::more || used == now.size(), "more means that all was taken");
-    require(frames.received() <= most, "the limit of a message holds");
+    const auto piece = bytes.substr(position, piece_size);
+    const auto result = frames.feed(piece, used);
+    require(used <= piece.size(), "only available bytes are consumed");
+    require(result != event::more || used == piece.size(), "if the result is more, all bytes are consumed");
+    require(frames.received() <= max_message_bytes, "a message does not exceed its limit");
     position += used;
-    if (what == event::more) continue;
-    out += std::to_string(static_cast<int>(what)) + ' ';
-    if (what == event::message) {
+    if (result == event::more) continue;
+    out += std::to_string(static_cast<int>(result)) + ' ';
+    if (result == event::message) {
       const std::string message = frames.move_message();
       require(frames.is_binary() || is_utf8(message), "text is UTF-8");
       out += message;
-    } else if (what != event::protocol_error) {
+    } else if (result != event::protocol_error) {
       require(frames.payload().size() <= 125, "control frames are short");
       out += frames.payload();
     }
-    if (what != event::close && what != event::protocol_error) continue;
-    require(what == event::close ? frames.code() == close_code::none || is_close_code(frames.code())
+    if (result != event::close && result != event::protocol_error) continue;
+    require(result == event::close ? frames.code() == close_code::none || is_close_code(frames.code())
                                  : is_close_code(frames.code()),
-            "a code can be answered with");
-    std::size_t more = 0;
-    static_cast<void>(frames.feed(bytes.substr(position), more));
-    require(more == 0, "behind the end nothing is read");
+            "the close code can be sent");
+    std::size_t used_after_end = 0;
+    static_cast<void>(frames.feed(bytes.substr(position), used_after_end));
+    require(used_after_end == 0, "no bytes are read after the end");
     return out + std::to_string(frames.code());
   }
   return out;
@@ -53,7 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
 
-  const std::string whole = told(bytes, bytes.size() + 1);
-  require(whole == told(bytes, 1 + data[0] % 9u), "what is said does not depend on packet borders");
+  const std::string unsplit = decode(bytes, bytes.size() + 1);
+  require(unsplit == decode(bytes, 1 + data[0] % 9u), "the result does not depend on how the bytes are split");
   return 0;
 }

@@ -1,5 +1,4 @@
-// The log of a service that runs, under the simulated SCM: its sinks, and what becomes of the service when the log cannot
-// be written.
+// Tests of the log of a running service under the simulated SCM: sinks, and failures to write the log.
 #include "support.hpp"
 
 #include <filesystem>
@@ -16,21 +15,21 @@ using winsvc::model::state;
 
 namespace {
 
-/// A sink that an app may have of its own.
-class kept final : public winsvc::log_sink {
+/// A custom sink that records the entries as text.
+class recording_sink final : public winsvc::log_sink {
  public:
   void write(const log_entry& e) noexcept override {
-    if (held) wait_until([this] { return !held; }, "the release of the sink");
+    if (blocked) wait_until([this] { return !blocked; }, "the release of the sink");
     d.note(std::string(name(e.level)) + ':' + e.text);
   }
-  std::atomic<bool> held{false};  ///< `write` does not return while it is true
+  std::atomic<bool> blocked{false};  ///< `write` does not return while it is true
   diary d;
 };
 
 }  // namespace
 
-TEST_CASE("a sink of the app's own gets the log from the start to the end, and no request waits for it") {
-  const auto sink = std::make_shared<kept>();
+TEST_CASE("a custom sink gets all log entries, and no request waits for it") {
+  const auto sink = std::make_shared<recording_sink>();
   auto app = [&](service& svc) {
     svc.log_to(sink);
     svc.on_start([&svc] { svc.log().warn("starting"); });
@@ -42,10 +41,10 @@ TEST_CASE("a sink of the app's own gets the log from the start to the end, and n
   simulated_scm scm;
   scm.start(app);
   CHECK(eventually([&] { return sink->d.text().find("info:listening on") != std::string::npos; }));
-  sink->held = true;
-  CHECK(get(scm, "/").body == "hello");  // while the sink holds the first of its lines
+  sink->blocked = true;
+  CHECK(get(scm, "/").body == "hello");  // while the sink is blocked in its first line
   CHECK(sink->d.text().find("info:line") == std::string::npos);
-  sink->held = false;
+  sink->blocked = false;
 
   CHECK(scm.stop() == 0);
   CHECK(scm.wait() == 0);
@@ -53,7 +52,7 @@ TEST_CASE("a sink of the app's own gets the log from the start to the end, and n
   CHECK(sink->d.text().rfind("info:stopped") == sink->d.text().size() - 12);
 }
 
-TEST_CASE("with log_to_event_log warnings and errors are events as well, with IDs of their own") {
+TEST_CASE("with log_to_event_log, warnings and errors are written to the event log with their own IDs") {
   folder data;
   auto app = [](service& svc) {
     svc.log_to_event_log();
@@ -75,10 +74,10 @@ TEST_CASE("with log_to_event_log warnings and errors are events as well, with ID
   CHECK(has(scm.events(), "1 simulated listens on "));
 }
 
-TEST_CASE("with a level the rest is as well; without the word nothing of the log is") {
-  auto wordy = [](service& svc) { svc.log_to_event_log(log_level::info); };
+TEST_CASE("log_to_event_log accepts a level; without it no log entry is written to the event log") {
+  auto verbose = [](service& svc) { svc.log_to_event_log(log_level::info); };
   simulated_scm scm;
-  scm.start(wordy);
+  scm.start(verbose);
   CHECK(scm.stop() == 0);
   CHECK(scm.wait() == 0);
   CHECK(has(scm.events(), "12 listening on "));
@@ -93,9 +92,9 @@ TEST_CASE("with a level the rest is as well; without the word nothing of the log
   CHECK_FALSE(has(other.events(), "the store is gone"));
 }
 
-TEST_CASE("a data folder that cannot be written to: the service goes on, and the event log says why it has no log") {
+TEST_CASE("if the data folder is not writable, the service runs and the event log has the reason") {
   folder data;
-  std::ofstream(data.path + "/file") << "in the way";
+  std::ofstream(data.path + "/file") << "not a folder";
   auto app = [](service& svc) {
     svc.get("/", [] { return "hello"; });
   };
@@ -111,11 +110,11 @@ TEST_CASE("a data folder that cannot be written to: the service goes on, and the
   CHECK(scm.violations().empty());
 }
 
-TEST_CASE("a log file that is taken away while the service runs is made anew, and one that cannot be is told of in the event log") {
+TEST_CASE("a log file that was moved is created again, and a failure is reported in the event log") {
   folder data;
   auto app = [](service& svc) {
-    svc.get("/{what}", [&svc](std::string what) {
-      svc.log().info(what);
+    svc.get("/{text}", [&svc](std::string text) {
+      svc.log().info(text);
       return "hello";
     });
   };
@@ -127,12 +126,13 @@ TEST_CASE("a log file that is taken away while the service runs is made anew, an
   const std::string log = data.path + "/logs/simulated.log";
   std::filesystem::rename(log, data.path + "/taken.log");
   CHECK(eventually([&] {
-    return get(scm, "/after").body == "hello" && data.log().find("moved or deleted by somebody else") != std::string::npos;
+    return get(scm, "/after").body == "hello" &&
+           data.log().find("moved or deleted by somebody else") != std::string::npos;
   }));
 
-#ifndef _WIN32  // where nobody moves a folder with an open file in it
+#ifndef _WIN32  // Windows does not allow moving a folder that contains an open file
   std::filesystem::rename(data.path + "/logs", data.path + "/logs.away");
-  std::ofstream(data.path + "/logs") << "in the way";
+  std::ofstream(data.path + "/logs") << "not a folder";
   CHECK(eventually([&] {
     return get(scm, "/later").body == "hello" && has(scm.events(), "4 the log file cannot be written: ");
   }));
@@ -146,20 +146,20 @@ TEST_CASE("a log file that is taken away while the service runs is made anew, an
   CHECK(scm.wait() == 0);
 }
 
-TEST_CASE("a sink that does not come back does not keep the service from stopping; the stop says so") {
-  struct stuck final : winsvc::log_sink {
-    std::atomic<bool> go{false};
+TEST_CASE("a blocked sink does not prevent the stop of the service; the failure is reported") {
+  struct blocked_sink final : winsvc::log_sink {
+    std::atomic<bool> released{false};
     void write(const log_entry& e) noexcept override {
-      if (e.level == log_level::error) wait_until([this] { return go.load(); }, "the release of the sink");
+      if (e.level == log_level::error) wait_until([this] { return released.load(); }, "the release of the sink");
     }
   };
-  const auto sink = std::make_shared<stuck>();
+  const auto sink = std::make_shared<blocked_sink>();
   folder data;
   {
     auto app = [&](service& svc) {
       svc.log_to(sink);
       svc.get("/", [&svc] {
-        svc.log().error("it hangs");
+        svc.log().error("sink blocks");
         return "hello";
       });
     };
@@ -167,22 +167,22 @@ TEST_CASE("a sink that does not come back does not keep the service from stoppin
     scm.data_folder = data.path;
     scm.start(app);
     CHECK(get(scm, "/").body == "hello");
-    const auto requested = std::chrono::steady_clock::now();
+    const auto stop_time = std::chrono::steady_clock::now();
 
     CHECK(scm.stop() == 0);
     static_cast<void>(scm.wait());
 
-    CHECK(std::chrono::steady_clock::now() - requested < 8s);
+    CHECK(std::chrono::steady_clock::now() - stop_time < 8s);
     CHECK(scm.state() == state::stopped);
     CHECK(scm.violations() == std::vector<std::string>{
                                 "a hook, handler or worker did not return; the host would end the process"});
     CHECK(data.left().failure.find("a sink of the log did not take its last lines") != std::string::npos);
-    CHECK(data.log().find("it hangs") != std::string::npos);  // the file has it
-    sink->go = true;
+    CHECK(data.log().find("sink blocks") != std::string::npos);  // the file sink is not affected
+    sink->released = true;
   }
 }
 
-TEST_CASE("what an earlier run left of its log is not cut to the default before the app has said how much it keeps") {
+TEST_CASE("log files of an earlier run are not deleted before the app has set max_files") {
   folder data;
   std::filesystem::create_directories(data.path + "/logs");
   for (int age = 0; age < 12; ++age)
@@ -191,7 +191,7 @@ TEST_CASE("what an earlier run left of its log is not cut to the default before 
   std::ofstream(data.path + "/hello.ini") << "nothing = known\n";
   auto app = [](service& svc) {
     svc.log_file().max_files = 20;
-    svc.log().info("said in App");
+    svc.log().info("written in the app");
   };
   simulated_scm scm;
   scm.data_folder = data.path;
@@ -204,12 +204,12 @@ TEST_CASE("what an earlier run left of its log is not cut to the default before 
   CHECK(files == 13);
 }
 
-TEST_CASE("a log of objects is one from its first line on, and the app's own sink hears why a start failed") {
+TEST_CASE("a JSON log is JSON from its first line, and a custom sink gets the reason of a failed start") {
   folder data;
   std::ofstream(data.path + "/hello.ini") << "log_format = json\nnothing = known\n";
-  const auto sink = std::make_shared<kept>();
+  const auto sink = std::make_shared<recording_sink>();
   auto app = [&](service& svc) {
-    svc.log().info("said in App");
+    svc.log().info("written in the app");
     svc.log_to(sink);
   };
   simulated_scm scm;
@@ -223,7 +223,7 @@ TEST_CASE("a log of objects is one from its first line on, and the app's own sin
   CHECK(sink->d.text().find("there is no setting 'nothing'") != std::string::npos);
 }
 
-TEST_CASE("a setting that was installed and is none any more fails the start with a code of its own and a way out") {
+TEST_CASE("an installed setting that no longer exists fails the start with code 13 and a remedy") {
   folder data;
   auto app = [](service&) {};
   simulated_scm scm;
@@ -231,7 +231,7 @@ TEST_CASE("a setting that was installed and is none any more fails the start wit
   scm.launch.settings.push_back({"gone", "1"});
   scm.start(app);
   CHECK(scm.wait() != 0);
-  CHECK(data.log().find("there is no setting 'gone' (13); 'config' lists the settings; 'update --unset NAME' takes out what was installed") !=
-        std::string::npos);
+  CHECK(data.log().find("there is no setting 'gone' (13); 'config' lists the settings; 'update --unset NAME' takes out what "
+                        "was installed") != std::string::npos);
   CHECK(scm.history().back().status.exit.code() == 13);
 }

@@ -1,4 +1,4 @@
-// Settings of a service that runs, under the simulated SCM: from the file to a handler, and through a reload.
+// Tests of the settings of a running service under the simulated SCM: settings file, sources, reload.
 #include "support.hpp"
 
 #include <chrono>
@@ -13,11 +13,11 @@ using winsvc::setup_error;
 
 namespace {
 
-void put(const folder& data, const std::string& content) {
+void write_file(const folder& data, const std::string& content) {
   std::ofstream(data.path + "/hello.ini", std::ios::binary) << content;
 }
 
-/// Replaces the file in one step. std::ofstream empties it first, and on a slow machine the service reads it then.
+/// Replaces the file in one step. std::ofstream empties the file first, and the service may read it at that time.
 void replace(const folder& data, const std::string& content) {
   REQUIRE(winsvc::os::replace_file(data.path + "/hello.ini", content));
 }
@@ -34,27 +34,27 @@ struct configured {
     scm.data_folder = data.path;
     scm.launch.config = data.path + "/hello.ini";
   }
-  bool logged(std::string_view what) {
-    return eventually([&] { return data.log().find(what) != std::string::npos; });
+  bool logged(std::string_view text) {
+    return eventually([&] { return data.log().find(text) != std::string::npos; });
   }
 };
 
 const auto app = [](service& svc) {
-  auto greeting = svc.setting("greeting", "hello", "what to say");
+  auto greeting = svc.setting("greeting", "hello", "text of the greeting");
   auto workers = svc.setting<int>("workers", 4, "threads", winsvc::between(1, 64), winsvc::at_start);
-  auto token = svc.setting("store.token", "", "of the store", winsvc::secret);
+  auto token = svc.setting("store.token", "", "token of the store", winsvc::secret);
   svc.get("/", [=] { return *greeting + ' ' + std::to_string(*workers) + ' ' + *token; });
 };
 
 }  // namespace
 
-TEST_CASE("a handler reads what the file says, and after a reload what it says now; the log has what changed") {
+TEST_CASE("a handler reads the values of the file, and after a reload the new values; the log has the changes") {
   configured c;
-  put(c.data, "greeting = hi\n[store]\ntoken = s3cret\n");
+  write_file(c.data, "greeting = hi\n[store]\ntoken = s3cret\n");
   c.scm.start(app);
   CHECK(get(c.scm, "/").body == "hi 4 s3cret");
 
-  put(c.data, "greeting = good day\nworkers = 8\n[store]\ntoken = n3w\n");
+  write_file(c.data, "greeting = good day\nworkers = 8\n[store]\ntoken = n3w\n");
   CHECK(c.scm.reload() == 0);
 
   CHECK(c.logged("setting greeting: 'good day', was 'hi' (hello.ini:1)"));
@@ -68,9 +68,9 @@ TEST_CASE("a handler reads what the file says, and after a reload what it says n
   CHECK(c.scm.violations().empty());
 }
 
-TEST_CASE("a torn settings file changes nothing: the service goes on, and says so") {
+TEST_CASE("a damaged settings file changes no setting, and the error is logged") {
   configured c;
-  put(c.data, "greeting = hi\n");
+  write_file(c.data, "greeting = hi\n");
   diary d;
   auto hooked = [&](service& svc) {
     app(svc);
@@ -78,26 +78,26 @@ TEST_CASE("a torn settings file changes nothing: the service goes on, and says s
   };
   c.scm.start(hooked);
 
-  put(c.data, std::string("greeting = good day\nwork\0\0\0\0", 28));
+  write_file(c.data, std::string("greeting = good day\nwork\0\0\0\0", 28));
   CHECK(c.scm.reload() == 0);
 
   CHECK(c.logged("reload: read 'hello.ini:2': it contains a zero byte; the file is damaged or not a text file (13); "
                  "save it as UTF-8; no setting was changed"));
   CHECK(get(c.scm, "/").body == "hi 4 ");
-  CHECK(d.text().empty());  // there is nothing new to be read
+  CHECK(d.text().empty());  // no reload hook runs after an error
   std::filesystem::remove(c.data.path + "/hello.ini");
   CHECK(c.scm.reload() == 0);
   CHECK(c.logged("the file was not found (2); check the path; no setting was changed"));
   CHECK(get(c.scm, "/").body == "hi 4 ");
-  put(c.data, "greeting = good day\n");
+  write_file(c.data, "greeting = good day\n");
   CHECK(c.scm.reload() == 0);
   CHECK(eventually([&] { return d.text() == "reload"; }));
   CHECK(get(c.scm, "/").body == "good day 4 ");
 }
 
-TEST_CASE("a value that cannot be taken fails the start, with all that is wrong and where it stands") {
+TEST_CASE("invalid settings fail the start, and the message has all errors with their lines") {
   configured c;
-  put(c.data, "workers = 100\ngreting = hi\n");
+  write_file(c.data, "workers = 100\ngreting = hi\n");
 
   c.scm.start(app);
 
@@ -111,7 +111,7 @@ TEST_CASE("a value that cannot be taken fails the start, with all that is wrong 
   CHECK(c.scm.violations().empty());
 }
 
-TEST_CASE("a settings file that was named and is not there fails the start; the usual one need not be there") {
+TEST_CASE("a missing settings file fails the start if it was named; the default file is optional") {
   configured c;
   c.scm.start(app);
   CHECK(c.scm.wait() == 2);
@@ -122,9 +122,9 @@ TEST_CASE("a settings file that was named and is not there fails the start; the 
   CHECK(get(without, "/").body == "hello 4 ");
 }
 
-TEST_CASE("host and port are settings, and what the command line says of them is stronger") {
+TEST_CASE("host and port are settings, and the command line has precedence") {
   configured c;
-  put(c.data, "host = 127.0.0.1\nport = 0\n");
+  write_file(c.data, "host = 127.0.0.1\nport = 0\n");
   c.scm.launch.host.reset();
   c.scm.launch.port.reset();
   auto elsewhere = [](service& svc) { svc.listen("192.0.2.1", 1); };
@@ -134,25 +134,25 @@ TEST_CASE("host and port are settings, and what the command line says of them is
   CHECK(c.scm.wait() == 0);
 
   configured other;
-  put(other.data, "host = 192.0.2.1\nport = 1\n");
+  write_file(other.data, "host = 192.0.2.1\nport = 1\n");
   other.scm.start(app);
   CHECK(get(other.scm, "/livez").status == 200);
 }
 
-TEST_CASE("how much the log keeps is a setting, also while the service runs") {
+TEST_CASE("the log level is a setting that a reload can change") {
   configured c;
-  put(c.data, "log_level = warn\n");
-  auto talks = [](service& svc) {
-    svc.get("/{word}", [&svc](const std::string& word) {
-      svc.log().debug("debug " + word);
-      svc.log().info("info " + word);
-      svc.log().warn("warn " + word);
+  write_file(c.data, "log_level = warn\n");
+  auto logging = [](service& svc) {
+    svc.get("/{text}", [&svc](const std::string& text) {
+      svc.log().debug("debug " + text);
+      svc.log().info("info " + text);
+      svc.log().warn("warn " + text);
       return "";
     });
   };
-  c.scm.start(talks);
+  c.scm.start(logging);
   get(c.scm, "/one");
-  put(c.data, "log_level = debug\n");
+  write_file(c.data, "log_level = debug\n");
   CHECK(c.scm.reload() == 0);
   CHECK(c.logged("setting log_level: 'debug', was 'warn' (hello.ini:1)"));
   get(c.scm, "/two");
@@ -164,66 +164,66 @@ TEST_CASE("how much the log keeps is a setting, also while the service runs") {
   CHECK(log.find("debug two") != std::string::npos);
 }
 
-TEST_CASE("a setting can be read where it is declared") {
+TEST_CASE("the app can read a setting after its declaration") {
   configured c;
-  put(c.data, "route = /there\n");
+  write_file(c.data, "route = /there\n");
   auto reads = [](service& svc) {
-    const auto route = svc.setting("route", "/here", "where it answers", winsvc::at_start);
+    const auto route = svc.setting("route", "/here", "path of the route", winsvc::at_start);
     svc.get(*route, [] { return "yes"; });
   };
   c.scm.start(reads);
   CHECK(get(c.scm, "/there").body == "yes");
 }
 
-TEST_CASE("variables have the service's name for all its instances, whether or not the app says it") {
+TEST_CASE("the prefix of environment variables is the service name without the instance") {
   for (const auto* name : {"hello", "hello$blue"}) {
-    winsvc::host::service_definition plan;
-    plan.spec.name = name;
+    winsvc::host::service_definition definition;
+    definition.spec.name = name;
     winsvc::model::launch_options launch;
     launch.instance = "blue";
-    winsvc::host::load_setting_sources(plan, launch, "/apps/hello");
-    CHECK(plan.settings.sources().prefix == "HELLO");
-    CHECK(plan.settings.sources().file_name == "hello-blue.ini");
+    winsvc::host::load_setting_sources(definition, launch, "/apps/hello");
+    CHECK(definition.settings.sources().prefix == "HELLO");
+    CHECK(definition.settings.sources().file_name == "hello-blue.ini");
   }
 }
 
-TEST_CASE("a setting that cannot be is told where it is declared") {
-  const auto says = [](void (*describe)(service&)) -> std::string {
-    winsvc::host::service_definition plan;
-    service svc(plan);
+TEST_CASE("an invalid declaration of a setting throws setup_error") {
+  const auto error_of = [](void (*describe)(service&)) -> std::string {
+    winsvc::host::service_definition definition;
+    service svc(definition);
     try {
       describe(svc);
     } catch (const setup_error& e) {
       return e.what();
     }
-    return "nothing";
+    return "no error";
   };
-  CHECK(says([](service& svc) { svc.setting("a", 1); svc.setting("A", 2); }).find("already declared at settings.cpp:") !=
-        std::string::npos);
-  CHECK(says([](service& svc) { svc.setting("port", 1); }).find("every service has it") != std::string::npos);
-  CHECK(says([](service& svc) { svc.setting("a b", 1); }).find("a name consists of letters") != std::string::npos);
-  CHECK(says([](service& svc) { svc.setting("a", 0, "", winsvc::between(1, 2)); })
+  CHECK(error_of([](service& svc) { svc.setting("a", 1); svc.setting("A", 2); })
+            .find("already declared at app_settings.cpp:") != std::string::npos);
+  CHECK(error_of([](service& svc) { svc.setting("port", 1); }).find("built-in setting") != std::string::npos);
+  CHECK(error_of([](service& svc) { svc.setting("a b", 1); }).find("a name consists of letters") != std::string::npos);
+  CHECK(error_of([](service& svc) { svc.setting("a", 0, "", winsvc::between(1, 2)); })
             .find("its default must lie between 1 and 2") != std::string::npos);
-  CHECK(says([](service& svc) {
+  CHECK(error_of([](service& svc) {
           svc.setting("a", 3, "", winsvc::satisfies([](int n) { return n % 2 == 0; }, "be even"));
         }).find("its default must be even") != std::string::npos);
-  CHECK(says([](service& svc) { svc.setting("a", 1); svc.name("x"); }).find("say it before the first setting") !=
+  CHECK(error_of([](service& svc) { svc.setting("a", 1); svc.name("x"); }).find("call name() before setting()") !=
         std::string::npos);
-  CHECK(says([](service& svc) { svc.name("x"); svc.setting("a", 1); }) == "nothing");
+  CHECK(error_of([](service& svc) { svc.name("x"); svc.setting("a", 1); }) == "no error");
 }
 
-TEST_CASE("a rule that throws at a reload is a fault of the file like any other, and the service goes on") {
+TEST_CASE("an exception of a validation function during a reload is an error of the file") {
   configured c;
-  put(c.data, "pattern = a\n");
-  auto ruled = [](service& svc) {
-    auto pattern = svc.setting("pattern", "x", "what to look for", winsvc::satisfies([](const std::string& s) {
+  write_file(c.data, "pattern = a\n");
+  auto validated = [](service& svc) {
+    auto pattern = svc.setting("pattern", "x", "pattern of the search", winsvc::satisfies([](const std::string& s) {
       if (s[0] == '(') throw std::runtime_error("mismatched '('");
       return true;
     }, "be a regular expression"));
     svc.get("/", [=] { return *pattern; });
   };
-  c.scm.start(ruled);
-  put(c.data, "pattern = (a\n");
+  c.scm.start(validated);
+  write_file(c.data, "pattern = (a\n");
   CHECK(c.scm.reload() == 0);
 
   CHECK(c.logged("hello.ini:1': 'pattern' must be a regular expression (mismatched '('), and '(a' does not"));
@@ -232,20 +232,20 @@ TEST_CASE("a rule that throws at a reload is a fault of the file like any other,
   CHECK(c.scm.wait() == 0);
 }
 
-TEST_CASE("what a reload changed is in the log whatever the log keeps") {
+TEST_CASE("changes by a reload are logged at each log level") {
   configured c;
-  put(c.data, "greeting = hi\nlog_level = error\n");
+  write_file(c.data, "greeting = hi\nlog_level = error\n");
   c.scm.start(app);
-  put(c.data, "greeting = good day\nlog_level = error\n");
+  write_file(c.data, "greeting = good day\nlog_level = error\n");
   CHECK(c.scm.reload() == 0);
   CHECK(c.logged("setting greeting: 'good day', was 'hi'"));
   CHECK(c.scm.stop() == 0);
   CHECK(c.scm.wait() == 0);
 }
 
-TEST_CASE("with reload_on_change a saved file is read without being asked to; what is beside it is not, nor a save of the same") {
+TEST_CASE("with reload_on_change a changed file is reloaded; other files and unchanged content are ignored") {
   configured c;
-  put(c.data, "greeting = hi\n");
+  write_file(c.data, "greeting = hi\n");
   diary d;
   auto watched = [&](service& svc) {
     app(svc);
@@ -272,9 +272,9 @@ TEST_CASE("with reload_on_change a saved file is read without being asked to; wh
   CHECK(c.scm.violations().empty());
 }
 
-TEST_CASE("what was changed while the start hooks ran is seen as well, and half a file changes nothing until the rest is there") {
+TEST_CASE("a change during the start hooks is detected, and an incomplete file changes no setting") {
   configured c;
-  put(c.data, "greeting = hi\n");
+  write_file(c.data, "greeting = hi\n");
   auto watched = [&](service& svc) {
     app(svc);
     svc.reload_on_change().on_start([&] { replace(c.data, "greeting = late\n"); });
@@ -292,8 +292,8 @@ TEST_CASE("what was changed while the start hooks ran is seen as well, and half 
   CHECK(c.scm.wait() == 0);
 }
 
-#ifndef _WIN32  // where the folder of a file that is watched cannot go
-TEST_CASE("when the folder of the settings file has gone the log says that changes are not seen any more") {
+#ifndef _WIN32  // Windows does not allow deleting a folder that is watched
+TEST_CASE("if the folder of the settings file is deleted, the log reports that changes are not detected") {
   configured c;
   const std::string folder = c.data.path + "/settings";
   std::filesystem::create_directories(folder);

@@ -276,8 +276,8 @@ TEST_CASE("controls are 128 to 255, and have one hook each") {
   auto high = [](service& svc) { svc.on_control(256, [] {}); };
   auto twice = [](service& svc) { svc.on_control(200, [] {}).on_control(200, [] {}); };
 
-  CHECK(has(refused(low), "controls of your own are 128 to 255"));
-  CHECK(has(refused(high), "controls of your own are 128 to 255"));
+  CHECK(has(refused(low), "not a custom control; use a code from 128 to 255"));
+  CHECK(has(refused(high), "not a custom control; use a code from 128 to 255"));
   CHECK(has(refused(twice), "on_control 200 (controls.cpp:"));
 }
 

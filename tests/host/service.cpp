@@ -1,4 +1,4 @@
-// The service under a simulated SCM: the order of its life, and every way to end it.
+// Tests of a service under the simulated SCM: lifecycle, hooks, workers, stop, failures.
 #include <winsvc/testing.hpp>
 
 #include "support.hpp"
@@ -23,7 +23,7 @@ using winsvc::testing::parse_response;
 
 using steady = std::chrono::steady_clock;
 
-TEST_CASE("a service starts, serves, stops, and the SCM has nothing to say against it") {
+TEST_CASE("a service starts, serves and stops without a violation of the SCM rules") {
   auto app = [](service& svc) { svc.get("/", [] { return "hello"; }); };
   simulated_scm scm;
 
@@ -41,7 +41,7 @@ TEST_CASE("a service starts, serves, stops, and the SCM has nothing to say again
   CHECK(has(scm.events(), "2 simulated stopped"));
 }
 
-TEST_CASE("the port answers at the very moment of RUNNING") {
+TEST_CASE("the port accepts connections when the service reports RUNNING") {
   auto app = [](service& svc) { svc.get("/", [] { return "hello"; }); };
   folder data;
   simulated_scm scm;
@@ -58,7 +58,7 @@ TEST_CASE("the port answers at the very moment of RUNNING") {
   CHECK(hear(*client).body == "hello");
 }
 
-TEST_CASE("progress in a start hook raises the checkpoint, and only progress does") {
+TEST_CASE("only progress in a start hook increases the checkpoint") {
   diary d;
   auto app = [&](service& svc) {
     svc.on_start([&](start_context& start) {
@@ -77,8 +77,9 @@ TEST_CASE("progress in a start hook raises the checkpoint, and only progress doe
   CHECK(scm.wait() == 0);
 
   REQUIRE(history.size() == 5);
-  for (std::uint32_t i = 0; i < 4; ++i) CHECK(history[i].status.checkpoint == i + 1);  // begun, described, one, two
-  CHECK(history[1].status.wait_hint == 35s);  // from the description on the app's start limit counts, and a margin
+  // The start, the end of the description, two calls of progress.
+  for (std::uint32_t i = 0; i < 4; ++i) CHECK(history[i].status.checkpoint == i + 1);
+  CHECK(history[1].status.wait_hint == 35s);  // the start limit of the app plus a margin
   CHECK(history[4].status.current == state::running);
   CHECK(history[4].status.checkpoint == 0);
   CHECK(scm.violations().empty());
@@ -87,7 +88,7 @@ TEST_CASE("progress in a start hook raises the checkpoint, and only progress doe
   CHECK(log.find("starting: reading it\n") != std::string::npos);
 }
 
-TEST_CASE("what start hooks returned and stop hooks run in reverse, as they were registered among each other") {
+TEST_CASE("cleanup functions and stop hooks run in the reverse order of their registration") {
   diary d;
   auto app = [&](service& svc) {
     svc.on_start([&] { d.note("a"); return [&] { d.note("-a"); }; });
@@ -106,7 +107,7 @@ TEST_CASE("what start hooks returned and stop hooks run in reverse, as they were
   CHECK(scm.violations().empty());
 }
 
-TEST_CASE("a stop hook that throws is logged, the others run, and the stop is no failure") {
+TEST_CASE("an exception in a stop hook is logged, the other hooks run, and the stop succeeds") {
   diary d;
   auto app = [&](service& svc) {
     svc.on_stop([&] { d.note("first"); });
@@ -125,7 +126,7 @@ TEST_CASE("a stop hook that throws is logged, the others run, and the stop is no
   CHECK(data.read("logs/simulated.log").find("threw: store is stuck") != std::string::npos);
 }
 
-TEST_CASE("a start hook that throws undoes those before it, and the service fails with its words") {
+TEST_CASE("an exception in a start hook runs the earlier cleanup functions, and the service fails with its message") {
   diary d;
   auto app = [&](service& svc) {
     svc.on_start([&] { d.note("a"); return [&] { d.note("-a"); }; });
@@ -151,7 +152,7 @@ TEST_CASE("a start hook that throws undoes those before it, and the service fail
   CHECK(data.read("logs/simulated.log").find("threw: the store is locked") != std::string::npos);
 }
 
-TEST_CASE("a taken port fails the start with 10048, and what had started is undone") {
+TEST_CASE("a port in use fails the start with 10048, and the cleanup functions run") {
   auto taken = winsvc::os::tcp_socket::listen("127.0.0.1", 0);
   REQUIRE(taken);
   diary d;
@@ -170,14 +171,14 @@ TEST_CASE("a taken port fails the start with 10048, and what had started is undo
   CHECK(states(scm) == "start pending, stop pending, stopped");
   CHECK(d.text() == "a -b -a");
   CHECK(scm.violations().empty());
-  const std::string sentence = "listen on '127.0.0.1:" + std::to_string(*scm.launch.port) + "': the port is taken";
-  CHECK(has(scm.events(), "3 " + sentence));
-  CHECK(data.left().failure.find(sentence) == 0);
+  const std::string message = "listen on '127.0.0.1:" + std::to_string(*scm.launch.port) + "': the port is taken";
+  CHECK(has(scm.events(), "3 " + message));
+  CHECK(data.left().failure.find(message) == 0);
   CHECK(data.left().url.empty());
-  CHECK(data.read("logs/simulated.log").find(sentence) != std::string::npos);
+  CHECK(data.read("logs/simulated.log").find(message) != std::string::npos);
 }
 
-TEST_CASE("an app that throws while it describes the service fails the start with its words") {
+TEST_CASE("an exception of the app fails the start with its message") {
   folder data;
   auto throws_std = [](service&) { throw std::runtime_error("no such device"); };
   auto throws_int = [](service&) { throw 42; };
@@ -186,21 +187,21 @@ TEST_CASE("an app that throws while it describes the service fails the start wit
     svc.get("/", [] { return ""; });
   };
 
-  struct { std::function<void(service&)> app; const char* words; } cases[] = {
+  struct { std::function<void(service&)> app; const char* message; } cases[] = {
       {throws_std, "no such device"}, {throws_int, "no std::exception"}, {twice, "conflicts with"}};
-  for (auto& one : cases) {
-    CAPTURE(one.words);
+  for (auto& c : cases) {
+    CAPTURE(c.message);
     simulated_scm scm;
     scm.data_folder = data.path;
-    scm.start(one.app);
+    scm.start(c.app);
     CHECK(scm.wait() == 1064);
     CHECK(states(scm) == "start pending, stopped");
-    CHECK(has(scm.events(), one.words));
+    CHECK(has(scm.events(), c.message));
     CHECK(scm.violations().empty());
   }
 }
 
-TEST_CASE("the start verb finds what an app threw in the state that was left") {
+TEST_CASE("the saved state has the exception of an app for the start verb") {
   folder data;
   auto app = [](service&) { throw std::runtime_error("no such device"); };
   simulated_scm scm;
@@ -212,7 +213,7 @@ TEST_CASE("the start verb finds what an app threw in the state that was left") {
   CHECK(data.left().failure.find("no such device") != std::string::npos);
 }
 
-TEST_CASE("a worker that throws stops the service as failed, with its words") {
+TEST_CASE("an exception in a worker stops the service as failed, with its message") {
   auto app = [](service& svc) {
     svc.worker("poller", [](stop_token) { throw std::runtime_error("the device is gone"); });
     svc.worker("other", [](stop_token stop) { wait_for_stop(stop, "the stop"); });
@@ -230,21 +231,21 @@ TEST_CASE("a worker that throws stops the service as failed, with its words") {
   CHECK(data.left().failure.find("it threw: the device is gone") != std::string::npos);
 }
 
-TEST_CASE("a worker that throws something that is no std::exception, and one that simply returns") {
-  auto odd = [](service& svc) { svc.worker("odd", [](stop_token) { throw 7; }); };
-  auto done = [](service& svc) { svc.worker("done", [](stop_token) {}); };
-  simulated_scm failed, fine;
+TEST_CASE("a worker that throws an int fails the service, and a worker that returns does not") {
+  auto throwing = [](service& svc) { svc.worker("throwing", [](stop_token) { throw 7; }); };
+  auto returning = [](service& svc) { svc.worker("returning", [](stop_token) {}); };
+  simulated_scm failed, running;
 
-  failed.start(odd);
-  fine.start(done);
+  failed.start(throwing);
+  running.start(returning);
 
   CHECK(failed.wait() == 1064);
-  CHECK(fine.state() == state::running);
-  static_cast<void>(fine.control(control::stop));
-  CHECK(fine.wait() == 0);
+  CHECK(running.state() == state::running);
+  static_cast<void>(running.control(control::stop));
+  CHECK(running.wait() == 0);
 }
 
-TEST_CASE("workers are joined before the stop hooks run, and start after the start hooks") {
+TEST_CASE("workers start after the start hooks and are joined before the stop hooks") {
   diary d;
   auto app = [&](service& svc) {
     svc.on_start([&] { d.note("start"); });
@@ -253,7 +254,7 @@ TEST_CASE("workers are joined before the stop hooks run, and start after the sta
       d.note("work");
       wait_for_stop(stop, "the stop");
       std::this_thread::sleep_for(20ms);
-      d.note("rest");
+      d.note("end");
     });
   };
   simulated_scm scm;
@@ -263,10 +264,10 @@ TEST_CASE("workers are joined before the stop hooks run, and start after the sta
   static_cast<void>(scm.control(control::stop));
 
   CHECK(scm.wait() == 0);
-  CHECK(d.text() == "start work rest stop");
+  CHECK(d.text() == "start work end stop");
 }
 
-TEST_CASE("a stop that comes while the service starts is remembered, cancels the start, and is no failure") {
+TEST_CASE("a stop during the start cancels the start and is not a failure") {
   diary d;
   winsvc::stop_source begun;
   auto app = [&](service& svc) {
@@ -274,7 +275,7 @@ TEST_CASE("a stop that comes while the service starts is remembered, cancels the
     svc.on_start([&](start_context& start) {
       begun.request_stop();
       wait_for_stop(start.stop(), "the stop");
-      d.note(start.stop_requested() ? "cancelled" : "not");
+      d.note(start.stop_requested() ? "canceled" : "not");
       start.progress("too late");
       return [&] { d.note("-b"); };
     });
@@ -284,21 +285,21 @@ TEST_CASE("a stop that comes while the service starts is remembered, cancels the
 
   scm.start_async(app);
   wait_for_stop(begun, "the hook to start");
-  CHECK(scm.control(control::stop) == 1061);  // Windows does not deliver it; a shutdown it does
+  CHECK(scm.control(control::stop) == 1061);  // Windows delivers only a shutdown in this state
   CHECK(scm.deliver_always(control::shutdown) == 0);
 
   CHECK(scm.wait() == 0);
-  CHECK(d.text() == "cancelled -b -a");
+  CHECK(d.text() == "canceled -b -a");
   CHECK(states(scm) == "start pending, stop pending, stopped");
   CHECK(scm.violations().empty());
 }
 
-TEST_CASE("a stop that comes while the app is still described is remembered") {
-  winsvc::stop_source begun, go;
+TEST_CASE("a stop while the app describes the service is not lost") {
+  winsvc::stop_source begun, release;
   diary d;
   auto app = [&](service& svc) {
     begun.request_stop();
-    wait_for_stop(go, "the release of the hook");
+    wait_for_stop(release, "the release of the hook");
     svc.on_start([&] { d.note("started"); return [&] { d.note("undone"); }; });
   };
   simulated_scm scm;
@@ -306,77 +307,81 @@ TEST_CASE("a stop that comes while the app is still described is remembered") {
   scm.start_async(app);
   wait_for_stop(begun, "the hook to start");
   CHECK(scm.deliver_always(control::stop) == 0);
-  go.request_stop();
+  release.request_stop();
 
   CHECK(scm.wait() == 0);
   CHECK(count_of(scm, state::running) == 0);
   CHECK(scm.violations().empty());
 }
 
-TEST_CASE("a request in flight is answered before STOPPED, each answer a checkpoint, and readiness says stopping") {
-  winsvc::stop_source begun, go;
+TEST_CASE("a request in flight completes before STOPPED, and the drain increases the checkpoint") {
+  winsvc::stop_source begun, release;
   auto app = [&](service& svc) {
-    svc.get("/slow", [&] { begun.request_stop(); wait_for_stop(go, "the release of the hook"); return "slow"; });
+    svc.get("/slow", [&] {
+      begun.request_stop();
+      wait_for_stop(release, "the release of the handler");
+      return "slow";
+    });
   };
   simulated_scm scm;
   scm.start(app);
   auto slow = connected(scm);
   ask(slow, "/slow");
-  wait_for_stop(begun, "the hook to start");
+  wait_for_stop(begun, "the handler to start");
 
   CHECK(scm.control(control::stop) == 0);
   CHECK(scm.state() == state::stop_pending);
   CHECK(scm.control(control::stop) == 1061);
-  CHECK(scm.deliver_always(control::stop) == 0);  // a second one is harmless
+  CHECK(scm.deliver_always(control::stop) == 0);  // a second stop has no effect
   CHECK(scm.control(control::interrogate) == 0);
   CHECK(scm.state() == state::stop_pending);
   until_drain(scm);
-  go.request_stop();
-  const auto a = hear(slow);
+  release.request_stop();
+  const auto response = hear(slow);
 
   CHECK(scm.wait() == 0);
-  CHECK(a.body == "slow");
-  CHECK(a.header("Connection") == "close");
+  CHECK(response.body == "slow");
+  CHECK(response.header("Connection") == "close");
   CHECK(count_of(scm, state::stop_pending) >= 2);
   CHECK(count_of(scm, state::stopped) == 1);
   CHECK(scm.violations().empty());
 }
 
-TEST_CASE("readiness is 503 as soon as the service stops, liveness stays, both for whoever is still served") {
-  std::atomic<winsvc::host::run_phase> now{winsvc::host::run_phase::serving};
-  winsvc::host::service_definition plan;
-  winsvc::host::add_health_routes(plan, now);
-  plan.router.freeze();
-  winsvc::http::engine e(plan.router, plan.limits, plan.log);
-  const auto requested = [&](const char* target) {
+TEST_CASE("the readiness check is 503 while the service stops, and the liveness check stays 200") {
+  std::atomic<winsvc::host::run_phase> phase{winsvc::host::run_phase::serving};
+  winsvc::host::service_definition definition;
+  winsvc::host::add_health_routes(definition, phase);
+  definition.router.freeze();
+  winsvc::http::engine engine(definition.router, definition.limits, definition.log);
+  const auto get_target = [&](const char* target) {
     winsvc::testing::memory_transport transport("GET " + std::string(target) + " HTTP/1.1\r\nHost: t\r\n\r\n");
-    e.serve(transport);
+    engine.serve(transport);
     return parse_response(transport.output);
   };
 
-  CHECK(requested("/readyz").status == 200);
-  now = winsvc::host::run_phase::stopping;
-  CHECK(requested("/readyz").status == 503);
-  CHECK(requested("/readyz").body == "stopping\n");
-  CHECK(requested("/livez").body == "live\n");
+  CHECK(get_target("/readyz").status == 200);
+  phase = winsvc::host::run_phase::stopping;
+  CHECK(get_target("/readyz").status == 503);
+  CHECK(get_target("/readyz").body == "stopping\n");
+  CHECK(get_target("/livez").body == "live\n");
 }
 
-TEST_CASE("a service that stops answers /readyz with 503 and /livez with 200") {
+TEST_CASE("during the drain, /readyz responds with 503 and /livez with 200") {
   auto app = [](service&) {};
   simulated_scm scm;
   scm.start(app);
   // The heads of the requests arrive before the stop. The last byte of each body arrives after it.
-  const auto begun = [&scm](const std::string& target) {
+  const auto send_head = [&scm](const std::string& target) {
     auto socket = connected(scm);
     const std::string head = "GET " + target + " HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\n\r\n";
     CHECK(socket.send(head.data(), head.size(), waiting::limit()) == winsvc::os::transfer::done);
     return socket;
   };
-  auto ready = begun("/readyz"), live = begun("/livez");
+  auto ready = send_head("/readyz"), live = send_head("/livez");
 
   CHECK(scm.stop() == 0);
   until_drain(scm);
-  for (auto* one : {&ready, &live}) CHECK(one->send("x", 1, waiting::limit()) == winsvc::os::transfer::done);
+  for (auto* socket : {&ready, &live}) CHECK(socket->send("x", 1, waiting::limit()) == winsvc::os::transfer::done);
   const auto readiness = hear(ready), liveness = hear(live);
 
   CHECK(scm.wait() == 0);
@@ -386,46 +391,45 @@ TEST_CASE("a service that stops answers /readyz with 503 and /livez with 200") {
   CHECK(scm.violations().empty());
 }
 
-TEST_CASE("a request that waits in the backlog when the stop comes is served") {
+TEST_CASE("a connection in the backlog is served when the service is stopped") {
   winsvc::stop_source begun;
   auto app = [&](service& svc) {
     svc.worker("w", [&](stop_token stop) { begun.request_stop(); wait_for_stop(stop, "the stop"); });
   };
   simulated_scm scm;
   scm.start(app);
-  wait_for_stop(begun, "the hook to start");
+  wait_for_stop(begun, "the worker to start");
   auto early = connected(scm);
   ask(early, "/livez");
 
   CHECK(scm.control(control::stop) == 0);
-  const auto a = hear(early);
-  CHECK(a.body == "live\n");
+  CHECK(hear(early).body == "live\n");
   CHECK(scm.wait() == 0);
 }
 
-TEST_CASE("a ready check that says no, or throws, makes readiness 503 and names itself") {
-  std::atomic<int> mood{0};
+TEST_CASE("a readiness check that returns false or throws makes /readyz 503 with its name") {
+  std::atomic<int> mode{0};
   auto app = [&](service& svc) {
     svc.ready("store", [] { return true; });
     svc.ready("device", [&] {
-      if (mood == 1) throw std::runtime_error("unplugged");
-      if (mood == 2) throw 7;
-      return mood == 3;
+      if (mode == 1) throw std::runtime_error("unplugged");
+      if (mode == 2) throw 7;
+      return mode == 3;
     });
   };
   winsvc::testing::client c(app);
 
-  for (mood = 0; mood < 3; ++mood) {
+  for (mode = 0; mode < 3; ++mode) {
     CHECK(c.get("/readyz").status == 503);
     CHECK(c.get("/readyz").body == "not ready: device\n");
   }
-  mood = 3;
+  mode = 3;
   CHECK(c.get("/readyz").status == 200);
   REQUIRE(!c.log().empty());
   CHECK(c.log()[0].text == "ready check 'device' threw: unplugged");
 }
 
-TEST_CASE("a shutdown of the machine drains in three seconds, a stop in what the app says") {
+TEST_CASE("the drain limit is three seconds at a system shutdown, and the app's stop limit at a stop") {
   auto app = [](service& svc) { svc.stop_limit(7s); };
   simulated_scm stopped, shut;
 
@@ -442,11 +446,11 @@ TEST_CASE("a shutdown of the machine drains in three seconds, a stop in what the
     }
     return 0ms;
   };
-  CHECK(hint(stopped) == 12s);  // the limit, and some for the hooks
+  CHECK(hint(stopped) == 12s);  // the limit plus a margin for the hooks
   CHECK(hint(shut) == 8s);
 }
 
-TEST_CASE("controls that nothing is hooked to are refused: by the SCM, and by the service if they come") {
+TEST_CASE("controls without a hook are rejected by the SCM and by the control handler") {
   auto app = [](service&) {};
   simulated_scm scm;
   scm.start(app);
@@ -465,10 +469,10 @@ TEST_CASE("controls that nothing is hooked to are refused: by the SCM, and by th
   CHECK(scm.control(control::stop) == 1062);
 }
 
-TEST_CASE("the service has the name that the SCM gave it, and the arguments of the start reach its hooks") {
+TEST_CASE("the service uses its name in the SCM, and start hooks get the start arguments") {
   std::vector<std::string> arguments;
   auto app = [&](service& svc) {
-    svc.name("otherwise");
+    svc.name("other");
     svc.on_start([&](start_context& start) { arguments = start.arguments(); });
   };
   folder data;
@@ -484,7 +488,7 @@ TEST_CASE("the service has the name that the SCM gave it, and the arguments of t
   CHECK(!data.read("logs/simulated.log").empty());
 }
 
-TEST_CASE("the state file tells the address while the service runs, and nothing of it after") {
+TEST_CASE("the saved state has the address only while the service runs") {
   auto app = [](service&) {};
   folder data;
   simulated_scm scm;
@@ -504,7 +508,7 @@ TEST_CASE("the state file tells the address while the service runs, and nothing 
   CHECK(data.left().failure.empty());
 }
 
-TEST_CASE("a service without a data folder runs, and says in the event log that it has no log") {
+TEST_CASE("a service without a data folder runs, and the event log reports the missing log") {
   auto app = [](service&) {};
   simulated_scm scm;
 
@@ -514,10 +518,10 @@ TEST_CASE("a service without a data folder runs, and says in the event log that 
   CHECK(has(scm.events(), "4 the log file cannot be written: "));
 }
 
-TEST_CASE("what a run failed of is known to those after it, and so is that one ended without a word") {
+TEST_CASE("the saved state has the failure of the previous run, including a run that was killed") {
   folder data;
   auto failing = [](service& svc) { svc.on_start([] { throw std::runtime_error("the store is gone"); }); };
-  auto well = [](service&) {};
+  auto succeeding = [](service&) {};
   const auto run = [&](auto& app) {
     simulated_scm scm;
     scm.data_folder = data.path;
@@ -528,17 +532,18 @@ TEST_CASE("what a run failed of is known to those after it, and so is that one e
   run(failing);
   CHECK(data.left().failure.find("the store is gone") != std::string::npos);
   CHECK(data.left().previous_failure.empty());
-  run(well);
-  run(well);
+  run(succeeding);
+  run(succeeding);
   CHECK(data.left().failure.empty());
   CHECK(data.left().previous_failure.find("the store is gone") != std::string::npos);
 
-  std::ofstream(data.path + "/state.json") << format_saved_state(winsvc::model::saved_state{7, "http://x", "yesterday", ""});
-  run(well);
+  const winsvc::model::saved_state killed{7, "http://x", "yesterday", ""};
+  std::ofstream(data.path + "/state.json") << format_saved_state(killed);
+  run(succeeding);
   CHECK(data.left().previous_failure == "the run that began at yesterday (pid 7) ended without an exit code");
 }
 
-TEST_CASE("one app can be started again in the same process") {
+TEST_CASE("an app can be started several times in one process") {
   std::atomic<int> starts{0};
   auto app = [&](service& svc) {
     svc.get("/", [] { return "hello"; });
@@ -555,7 +560,7 @@ TEST_CASE("one app can be started again in the same process") {
   CHECK(starts == 3);
 }
 
-TEST_CASE("an app that registers a route from a hook is told so") {
+TEST_CASE("a route that is registered in a hook fails the start") {
   auto app = [](service& svc) {
     svc.on_start([&svc] { svc.get("/late", [] { return ""; }); });
   };
@@ -569,19 +574,19 @@ TEST_CASE("an app that registers a route from a hook is told so") {
 
 TEST_CASE("start to RUNNING and stop to STOPPED take less than 300 ms each") {
   auto app = [](service& svc) { svc.worker("w", [](stop_token stop) { wait_for_stop(stop, "the stop"); }); };
-  auto start = 10'000ms, stop = 10'000ms;  // the best of a few: a busy machine can be late
+  auto start = 10'000ms, stop = 10'000ms;  // the best of up to five attempts, because a busy machine may be slow
   for (int attempt = 0; attempt < 5 && (start >= 300ms || stop >= 300ms); ++attempt) {
     simulated_scm scm;
     const auto since = [](steady::time_point time) {
       return std::chrono::duration_cast<std::chrono::milliseconds>(steady::now() - time);
     };
-    auto began = steady::now();
+    auto begin = steady::now();
     scm.start(app);
-    start = (std::min)(start, since(began));
-    began = steady::now();
+    start = (std::min)(start, since(begin));
+    begin = steady::now();
     static_cast<void>(scm.control(control::stop));
     CHECK(scm.wait() == 0);
-    stop = (std::min)(stop, since(began));
+    stop = (std::min)(stop, since(begin));
   }
   CHECK(start.count() < 300);
   CHECK(stop.count() < 300);

@@ -1,12 +1,12 @@
-// Conditions of requests, by RFC 9110's own words.
+// Tests of conditional requests (RFC 9110 section 13).
 #include <winsvc/wire/conditional.hpp>
 
 #include <doctest/doctest.h>
 
 using namespace winsvc::wire;
 
-TEST_CASE("a date has three forms, and all of them are taken") {
-  // RFC 9110 §5.6.7's examples: one moment.
+TEST_CASE("the three forms of an HTTP date are parsed") {
+  // The examples of RFC 9110 section 5.6.7: the same time in three forms.
   CHECK(parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT") == 784111777);
   CHECK(parse_http_date("Sunday, 06-Nov-94 08:49:37 GMT") == 784111777);
   CHECK(parse_http_date("Sun Nov  6 08:49:37 1994") == 784111777);
@@ -15,7 +15,7 @@ TEST_CASE("a date has three forms, and all of them are taken") {
   CHECK(parse_http_date("Saturday, 01-Jan-00 00:00:00 GMT") == 946684800);
 }
 
-TEST_CASE("what is no date is none") {
+TEST_CASE("an invalid date is rejected") {
   for (const char* text : {"", "yesterday", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 CET",
                            "Sun, 06 Nov 1994 08:49:37 GMT and more", "Sun, 00 Nov 1994 08:49:37 GMT",
                            "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 06 anF 1994 08:49:37 GMT",
@@ -25,7 +25,7 @@ TEST_CASE("what is no date is none") {
   }
 }
 
-TEST_CASE("a list of entity tags names one, weakly or strongly") {
+TEST_CASE("an entity tag is found in a list with the weak or the strong comparison") {
   CHECK(matches_etag("\"a\"", "\"a\"", true));
   CHECK(matches_etag("\"x\", \"a\" ,\"y\"", "\"a\"", true));
   CHECK(matches_etag("*", "\"a\"", true));
@@ -39,12 +39,12 @@ TEST_CASE("a list of entity tags names one, weakly or strongly") {
   CHECK(matches_etag("\"with, comma\"", "\"with, comma\"", true));
 }
 
-TEST_CASE("conditions are looked at in the order of section 13.2.2") {
+TEST_CASE("conditions are evaluated in the order of section 13.2.2") {
   const validators validators{"\"v2\"", 1000};
   const auto at_1000 = "Thu, 01 Jan 1970 00:16:40 GMT", at_999 = "Thu, 01 Jan 1970 00:16:39 GMT";
   struct {
-    conditions asked;
-    condition_result reading, changing;
+    conditions request;
+    condition_result read, write;
   } const cases[] = {
       {{"", "", "", ""}, condition_result::serve, condition_result::serve},
       {{"\"v2\"", "", "", ""}, condition_result::serve, condition_result::serve},
@@ -56,19 +56,19 @@ TEST_CASE("conditions are looked at in the order of section 13.2.2") {
       {{"", "", at_999, ""}, condition_result::serve, condition_result::serve},
       {{"", "", "", at_1000}, condition_result::serve, condition_result::serve},
       {{"", "", "", at_999}, condition_result::failed, condition_result::failed},
-      {{"", "\"v1\"", at_1000, ""}, condition_result::serve, condition_result::serve},     // If-Modified-Since is not looked at
-      {{"\"v2\"", "", "", at_999}, condition_result::serve, condition_result::serve},     // nor is If-Unmodified-Since
-      {{"\"v1\"", "\"v2\"", "", ""}, condition_result::failed, condition_result::failed},  // the first that fails decides
+      {{"", "\"v1\"", at_1000, ""}, condition_result::serve, condition_result::serve},  // ignores If-Modified-Since
+      {{"\"v2\"", "", "", at_999}, condition_result::serve, condition_result::serve},  // ignores If-Unmodified-Since
+      {{"\"v1\"", "\"v2\"", "", ""}, condition_result::failed, condition_result::failed},  // If-Match is first
       {{"", "", "nonsense", "nonsense"}, condition_result::serve, condition_result::serve},
   };
   for (const auto& c : cases) {
     CAPTURE(&c - cases);
-    CHECK(evaluate(c.asked, validators, true) == c.reading);
-    CHECK(evaluate(c.asked, validators, false) == c.changing);
+    CHECK(evaluate(c.request, validators, true) == c.read);
+    CHECK(evaluate(c.request, validators, false) == c.write);
   }
 }
 
-TEST_CASE("a range is served where the client's part is of the same file") {
+TEST_CASE("a range is served only if If-Range matches the current file") {
   const validators validators{"\"v2\"", 1000};
   CHECK(range_applies("", validators));
   CHECK(range_applies("\"v2\"", validators));

@@ -1,4 +1,4 @@
-// Cookies as text, and their signatures.
+// Tests of cookies and signed values.
 #include "winsvc/wire/cookie.hpp"
 
 #include <doctest/doctest.h>
@@ -15,7 +15,7 @@ using winsvc::wire::same_cookie;
 
 namespace {
 
-struct wall_clock final : winsvc::clock {
+struct manual_clock final : winsvc::clock {
   std::chrono::seconds since_1970{1'700'000'000};
   [[nodiscard]] system_time system_now() const noexcept override { return system_time(since_1970); }
 };
@@ -23,10 +23,11 @@ const std::string key = "sixteen bytes ok";
 
 }  // namespace
 
-TEST_CASE("a cookie is written with its attributes, and refused when it could not be read again") {
+TEST_CASE("a cookie is written with its attributes, and an invalid name, value or attribute is rejected") {
   CHECK(cookie("theme", "dark").to_string() == "theme=dark; Path=/; HttpOnly; SameSite=Lax");
-  CHECK(cookie("all", "1").path("/x").domain("a.example").max_age(24h).secure().http_only(false).same_site("None").to_string() ==
-        "all=1; Path=/x; Domain=a.example; Max-Age=86400; Secure; SameSite=None");
+  cookie all("all", "1");
+  all.path("/x").domain("a.example").max_age(24h).secure().http_only(false).same_site("None");
+  CHECK(all.to_string() == "all=1; Path=/x; Domain=a.example; Max-Age=86400; Secure; SameSite=None");
   for (const char* bad : {"a b", "a;b", "a,b", "a\"b", "a\\b", "\xc3\xbc", "a\r\nb"}) {
     CAPTURE(bad);
     CHECK_THROWS_AS(cookie("n", bad), setup_error);
@@ -37,18 +38,18 @@ TEST_CASE("a cookie is written with its attributes, and refused when it could no
   CHECK_THROWS_AS(cookie("a", "x").same_site("none"), setup_error);
 }
 
-TEST_CASE("a header of cookies is searched by name, and the first one counts") {
+TEST_CASE("the first cookie of a name is found in a Cookie header") {
   CHECK(cookie_in("a=b; theme=dark; c=d", "theme") == "dark");
   CHECK(cookie_in("theme=dark; theme=light", "theme") == "dark");
   CHECK(cookie_in("theme=\"quoted\"", "theme") == "quoted");
   CHECK(cookie_in("theme=a=b", "theme") == "a=b");
-  for (const char* none : {"", "xtheme=no", "theme", "Theme=no", "a=theme=no", ";;"}) {
-    CAPTURE(none);
-    CHECK(!cookie_in(none, "theme"));
+  for (const char* header : {"", "xtheme=no", "theme", "Theme=no", "a=theme=no", ";;"}) {
+    CAPTURE(header);
+    CHECK(!cookie_in(header, "theme"));
   }
 }
 
-TEST_CASE("name, path and domain say which cookie it is") {
+TEST_CASE("a cookie is identified by name, path and domain") {
   CHECK(same_cookie("a=1; Path=/", "a=2; Path=/; Max-Age=0"));
   CHECK(same_cookie("a=1; path=/; domain=H.example", "a=2; Domain=h.example; Path=/"));
   CHECK(!same_cookie("a=1; Path=/", "b=1; Path=/"));
@@ -56,7 +57,7 @@ TEST_CASE("name, path and domain say which cookie it is") {
   CHECK(!same_cookie("a=1; Path=/; Domain=h.example", "a=1; Path=/"));
 }
 
-TEST_CASE("a signed value comes back whole, and one that was changed does not") {
+TEST_CASE("a signed value is returned unchanged, and a modified one is rejected") {
   const std::string text = sign("user", "anna \xc3\xbc;", key, 8h);
 
   CHECK(unsign("user", text, key) == "anna \xc3\xbc;");
@@ -73,11 +74,12 @@ TEST_CASE("a signed value comes back whole, and one that was changed does not") 
   CHECK(cookie("user", text).to_string().find(text) != std::string::npos);
 }
 
-TEST_CASE("what is no signed value is none, without an exception: no cookie, no key, any bytes") {
+TEST_CASE("a missing cookie, a short key and arbitrary bytes are rejected without an exception") {
   const std::string text = sign("user", "anna", key, 8h);
 
   CHECK(!unsign("user", std::nullopt, key));
-  for (const char* bad : {"", ".", "..", "...", "abc", "abc..", ".1.", "YQ.1.", "YQ.99999999999999999999999.x", "\xff.\xff.\xff"}) {
+  for (const char* bad : {"", ".", "..", "...", "abc", "abc..", ".1.", "YQ.1.", "YQ.99999999999999999999999.x",
+                          "\xff.\xff.\xff"}) {
     CAPTURE(bad);
     CHECK(!unsign("user", bad, key));
   }
@@ -86,19 +88,19 @@ TEST_CASE("what is no signed value is none, without an exception: no cookie, no 
   CHECK_THROWS_AS(static_cast<void>(sign("user", "x", "short", 8h)), setup_error);
 }
 
-TEST_CASE("a signature holds for one name: no cookie can be passed off as another") {
+TEST_CASE("a signature is valid for one cookie name only") {
   const std::string text = sign("draft", "admin", key, 8h);
 
   CHECK(unsign("draft", text, key) == "admin");
   CHECK(!unsign("user", text, key));
   CHECK(!unsign("", text, key));
-  // Nor can a piece of the name be moved into the value.
+  // A part of the name cannot be moved to the value.
   const std::string value = winsvc::strings::to_base64url("tadmin");
   CHECK(!unsign("draf", value + text.substr(text.find('.')), key));
 }
 
-TEST_CASE("a signature holds for its lifetime, whatever the browser does with its cookie") {
-  wall_clock time;
+TEST_CASE("a signature expires after its lifetime") {
+  manual_clock time;
   const std::string text = sign("user", "anna", key, 8h, time);
 
   CHECK(unsign("user", text, key, time) == "anna");

@@ -1,4 +1,4 @@
-// Fields of queries and forms.
+// Tests of the parser for queries and URL-encoded forms.
 #include "winsvc/wire/fields.hpp"
 
 #include <doctest/doctest.h>
@@ -9,7 +9,7 @@
 using namespace winsvc::wire;
 using std::string;
 
-TEST_CASE("a field is found by its name and decoded, as browsers encode it") {
+TEST_CASE("a field is found by its name and its value is decoded") {
   struct { const char* fields; const char* name; const char* value; } const cases[] = {
       {"a=1", "a", "1"},
       {"a=1&b=x+y", "b", "x y"},
@@ -32,26 +32,26 @@ TEST_CASE("a field is found by its name and decoded, as browsers encode it") {
   CHECK(find_field("a=x%00y", "a") == string("x\0y", 3));
 }
 
-TEST_CASE("a name that is not there is not found, however like it others are") {
-  for (const char* none : {"", "&", "=", "ab=1", "b=a", "A=1", "b=1&c=a=2", "%2561=1", "a%00=1"}) {
-    CAPTURE(none);
-    CHECK(!find_field(none, "a"));
-    CHECK(find_fields(none, "a").empty());
+TEST_CASE("a similar name is not found") {
+  for (const char* fields : {"", "&", "=", "ab=1", "b=a", "A=1", "b=1&c=a=2", "%2561=1", "a%00=1"}) {
+    CAPTURE(fields);
+    CHECK(!find_field(fields, "a"));
+    CHECK(find_fields(fields, "a").empty());
   }
   CHECK(!find_field("a+b=1", "a+b"));
 }
 
-TEST_CASE("fields of one name are all there, equal ones too") {
+TEST_CASE("all fields of a name are returned, including equal values") {
   CHECK(find_fields("a=1&b=2&a=1&a=3&%61", "a") == std::vector<string>{"1", "1", "3", ""});
 }
 
-TEST_CASE("fields are counted without taking them apart") {
+TEST_CASE("field_count also counts empty fields") {
   CHECK(field_count("") == 0);
   CHECK(field_count("a=1") == 1);
   CHECK(field_count("a=1&b&") == 3);
 }
 
-TEST_CASE("the query of a target is what is behind its first question mark") {
+TEST_CASE("the query of a target starts after the first question mark") {
   CHECK(query_component("/a?b=c?d") == "b=c?d");
   CHECK(query_component("/a?") == "");
   CHECK(query_component("/a") == "");

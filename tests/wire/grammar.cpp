@@ -1,11 +1,11 @@
-// The words of the grammar, alone.
+// Tests of the HTTP grammar rules.
 #include "winsvc/wire/grammar.hpp"
 
 #include <doctest/doctest.h>
 
 using namespace winsvc::wire;
 
-TEST_CASE("a token is one or more tchar (RFC 9110 §5.6.2)") {
+TEST_CASE("a token is one or more tchar (RFC 9110 section 5.6.2)") {
   CHECK(is_token("a"));
   CHECK(is_token("!#$%&'*+-.^_`|~09AZaz"));
   CHECK_FALSE(is_token(""));
@@ -13,7 +13,7 @@ TEST_CASE("a token is one or more tchar (RFC 9110 §5.6.2)") {
   CHECK_FALSE(is_token_char('\0'));
 }
 
-TEST_CASE("an authority is a host and perhaps a port (RFC 9110 §7.2)") {
+TEST_CASE("an authority is a host and an optional port (RFC 9110 section 7.2)") {
   for (const char* good :
        {"h", "a.b-c_d~e", "1.2.3.4:5", "[::1]", "[::1]:80", "h:", "h:0", "h:65535", "%41", "a;b=c"}) {
     CAPTURE(good);
@@ -26,7 +26,7 @@ TEST_CASE("an authority is a host and perhaps a port (RFC 9110 §7.2)") {
   }
 }
 
-TEST_CASE("authorities are the same in any case and with port 80 or without") {
+TEST_CASE("authorities are compared without case and without the default port 80") {
   CHECK(same_authority("h", "H"));
   CHECK(same_authority("h:80", "h"));
   CHECK(same_authority("h:", "h:80"));

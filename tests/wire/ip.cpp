@@ -1,4 +1,4 @@
-// Addresses, ranges, and the client behind proxies.
+// Tests of IP addresses, ranges, and the client behind proxies.
 #include "winsvc/wire/ip.hpp"
 
 #include <doctest/doctest.h>
@@ -10,7 +10,7 @@ using winsvc::ip_range;
 using winsvc::wire::client_behind_proxies;
 using winsvc::wire::rate_limit_key;
 
-TEST_CASE("addresses and ranges are read as they are written everywhere") {
+TEST_CASE("IPv4 and IPv6 addresses and ranges are parsed") {
   const auto in = [](const char* range, const char* address) {
     const auto r = winsvc::ip_range::parse(range);
     const auto a = winsvc::parse_ip(address);
@@ -35,15 +35,17 @@ TEST_CASE("addresses and ranges are read as they are written everywhere") {
   CHECK(!in("fd00::/8", "fe80::1"));
   CHECK(in("2001:db8::/33", "2001:db8:7fff::"));
   CHECK(!in("2001:db8::/33", "2001:db8:8000::"));
-  for (const char* bad : {"", "10", "10.0.0", "10.0.0.256", "10.0.0.01", "10.0.0.0.0", "a.b.c.d", ":", ":::", "1:2:3:4:5:6:7",
-                          "1:2:3:4:5:6:7:8:9", "1::2::3", "12345::", "g::", "::1.2.3", "fe80::1%eth0", "1:2:3:4:5:6:7::8"}) {
+  for (const char* bad : {"", "10", "10.0.0", "10.0.0.256", "10.0.0.01", "10.0.0.0.0", "a.b.c.d", ":", ":::",
+                          "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1::2::3", "12345::", "g::", "::1.2.3", "fe80::1%eth0",
+                          "1:2:3:4:5:6:7::8"}) {
     CAPTURE(bad);
     CHECK(!winsvc::parse_ip(bad));
   }
-  for (const char* bad : {"10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/x", "/8"}) CHECK(!winsvc::ip_range::parse(bad));
+  for (const char* bad : {"10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/x", "/8"})
+    CHECK(!winsvc::ip_range::parse(bad));
 }
 
-TEST_CASE("a range of IPv6 has no IPv4 address in it by accident, although IPv4 is a part of IPv6 here") {
+TEST_CASE("an IPv6 range with a prefix below 96 bits contains no IPv4 address") {
   for (const char* range : {"::/0", "::/64", "::/80", "::/95"}) {
     CAPTURE(range);
     CHECK(!ip_range::parse(range)->contains(*winsvc::parse_ip("8.8.8.8")));
@@ -51,7 +53,7 @@ TEST_CASE("a range of IPv6 has no IPv4 address in it by accident, although IPv4 
   }
 }
 
-TEST_CASE("a range with bits behind its length is none") {
+TEST_CASE("a range with host bits is rejected") {
   for (const char* bad : {"10.0.0.1/8", "10.0.0.0/6", "192.168.1.0/22", "::1/64", "fd00::/7", "2001:db8:8000::/32"}) {
     CAPTURE(bad);
     CHECK(!ip_range::parse(bad));
@@ -62,7 +64,7 @@ TEST_CASE("a range with bits behind its length is none") {
   }
 }
 
-TEST_CASE("the client is the rightmost address that no trusted proxy has") {
+TEST_CASE("the client is the rightmost address that is not a trusted proxy") {
   const std::vector<ip_range> trusted{*ip_range::parse("127.0.0.0/8"), *ip_range::parse("10.0.0.0/8"),
                                       *ip_range::parse("fd00::/8")};
   struct { const char* peer; const char* hops; const char* client; } const cases[] = {
@@ -95,7 +97,7 @@ TEST_CASE("the client is the rightmost address that no trusted proxy has") {
   }
 }
 
-TEST_CASE("a subscriber is an IPv4 address, or the /64 of an IPv6 one, however it is written") {
+TEST_CASE("the key of the rate limit is the IPv4 address or the /64 prefix of an IPv6 address") {
   CHECK(rate_limit_key("10.0.0.1") == rate_limit_key("::ffff:10.0.0.1"));
   CHECK(rate_limit_key("10.0.0.1") == rate_limit_key("::ffff:a00:1"));
   CHECK(rate_limit_key("::ffff:10.0.0.1") != rate_limit_key("::ffff:10.0.0.2"));

@@ -1,4 +1,4 @@
-// Forms with files, whole and in pieces.
+// Tests of the decoder for forms with files, in one piece and in small pieces.
 #include "winsvc/wire/multipart.hpp"
 
 #include <doctest/doctest.h>
@@ -13,9 +13,9 @@ using step = multipart_decoder::step;
 
 namespace {
 
-/// "name=content;" of every part, with "(file)" behind the name of a file; "!" at the end when it is malformed, "…" when
-/// it is not over. Fed `piece` bytes at a time.
-std::string decoded(std::string_view body, std::size_t chunk_size) {
+/// Decodes the body in pieces of `piece_size` bytes. Returns "name=content;" for each part, "name(file name)=content;"
+/// for a file, "!" at the end if the form is malformed, and "..." if it is incomplete.
+std::string decode(std::string_view body, std::size_t piece_size) {
   multipart_decoder decoder("B");
   std::string out;
   bool first = true;
@@ -30,22 +30,22 @@ std::string decoded(std::string_view body, std::size_t chunk_size) {
       case step::done: return out + ';';
       case step::bad: return out + '!';
       case step::more:
-        if (body.empty()) return out + "…";
-        decoder.feed(body.substr(0, chunk_size));
-        body.remove_prefix((std::min)(chunk_size, body.size()));
+        if (body.empty()) return out + "...";
+        decoder.feed(body.substr(0, piece_size));
+        body.remove_prefix((std::min)(piece_size, body.size()));
     }
   }
 }
 
 void check(std::string_view body, const std::string& expected) {
   CAPTURE(body);
-  for (std::size_t chunk_size : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{7}, body.size() + 1}) {
-    CAPTURE(chunk_size);
-    CHECK(decoded(body, chunk_size) == expected);
+  for (std::size_t piece_size : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{7}, body.size() + 1}) {
+    CAPTURE(piece_size);
+    CHECK(decode(body, piece_size) == expected);
   }
 }
 
-std::string field(const std::string& name, const std::string& value) {
+std::string form_field(const std::string& name, const std::string& value) {
   return "--B\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value + "\r\n";
 }
 
@@ -56,36 +56,36 @@ std::string file_name_of(const std::string& parameters) {
 
 }  // namespace
 
-TEST_CASE("the parts of a form arrive in whatever pieces the body is cut into") {
-  check(field("a", "1") + field("b", "two\r\nlines") + "--B--\r\n", "a=1;b=two\r\nlines;");
-  check(field("empty", "") + "--B--", "empty=;");
+TEST_CASE("the result does not depend on how the body is split") {
+  check(form_field("a", "1") + form_field("b", "two\r\nlines") + "--B--\r\n", "a=1;b=two\r\nlines;");
+  check(form_field("empty", "") + "--B--", "empty=;");
   check("--B--\r\n", ";");
-  check("before\r\n" + field("a", "1") + "--B--\r\nbehind\r\n--B\r\n", "a=1;");
+  check("before\r\n" + form_field("a", "1") + "--B--\r\nafter\r\n--B\r\n", "a=1;");
 }
 
-TEST_CASE("what looks like a delimiter and is none belongs to the content") {
-  check(field("a", "--B\r\n-\r\n--A\r\n\r\n--") + "--B--\r\n", "a=--B\r\n-\r\n--A\r\n\r\n--;");
-  check(field("a", "\r\n\r") + "--B--\r\n", "a=\r\n\r;");
+TEST_CASE("text similar to a delimiter belongs to the content") {
+  check(form_field("a", "--B\r\n-\r\n--A\r\n\r\n--") + "--B--\r\n", "a=--B\r\n-\r\n--A\r\n\r\n--;");
+  check(form_field("a", "\r\n\r") + "--B--\r\n", "a=\r\n\r;");
 }
 
-TEST_CASE("a form that ends before its last delimiter is not over") {
-  check(field("a", "1"), "a=…");  // "1" and its CR LF may still be followed by anything
-  check("--B\r\nContent-Disposition: form-data; name=a\r\n", "…");
-  check("no parts at all", "…");
-  check("", "…");
+TEST_CASE("a form without its last delimiter is incomplete") {
+  check(form_field("a", "1"), "a=...");  // more content may follow "1" CR LF
+  check("--B\r\nContent-Disposition: form-data; name=a\r\n", "...");
+  check("no parts at all", "...");
+  check("", "...");
 }
 
-TEST_CASE("a form that is malformed is so at once") {
+TEST_CASE("a malformed form is rejected") {
   check("--B\r\n\r\nno head\r\n--B--", "!");
   check("--B\r\nContent-Type: text/plain\r\n\r\nno name\r\n--B--", "!");
   check("--B\r\nContent-Disposition: attachment; name=a\r\n\r\nx\r\n--B--", "!");
   check("--B\r\nContent-Disposition: form-data; name=\"a\r\n\r\nx\r\n--B--", "!");
   check("--B\r\nno colon\r\n\r\nx\r\n--B--", "!");
   check("--BX\r\nContent-Disposition: form-data; name=a\r\n\r\nx\r\n--B--", "!");
-  check(field("a", "1") + "--B-\r\n", "a=1!");
+  check(form_field("a", "1") + "--B-\r\n", "a=1!");
 }
 
-TEST_CASE("a head that does not end, and padding that does not, are refused and not collected") {
+TEST_CASE("an endless head and endless padding are rejected at their limits") {
   multipart_decoder heads("B");
   heads.feed("--B\r\n");
   std::size_t fed = 0;
@@ -96,7 +96,7 @@ TEST_CASE("a head that does not end, and padding that does not, are refused and 
   CHECK(padding.next() == step::bad);
 }
 
-TEST_CASE("a file that was not chosen is a file without a name") {
+TEST_CASE("a file field without a selected file has an empty file name") {
   const auto head = parse_part_head("Content-Disposition: form-data; name=\"f\"; filename=\"\"\r\nContent-Type: a/b");
   REQUIRE(head);
   CHECK(head->is_file);
@@ -104,11 +104,11 @@ TEST_CASE("a file that was not chosen is a file without a name") {
   CHECK(head->content_type == "a/b");
 }
 
-TEST_CASE("a file's name is read as the clients write it") {
+TEST_CASE("file names are decoded in the forms that clients use") {
   CHECK(file_name_of("filename=\"a b.txt\"") == "a b.txt");
   CHECK(file_name_of("filename=a.txt") == "a.txt");
-  CHECK(file_name_of("filename=\"say %22hi%22%0D%0A\"") == "say \"hi\"\r\n");  // browsers
-  CHECK(file_name_of("filename=\"say \\\"hi\\\"\"") == "say \"hi\"");           // curl before 7.81
+  CHECK(file_name_of("filename=\"a %22b%22%0D%0A\"") == "a \"b\"\r\n");        // browsers
+  CHECK(file_name_of("filename=\"a \\\"b\\\"\"") == "a \"b\"");                 // curl before 7.81
   CHECK(file_name_of("filename=\"C:\\new\\a.txt\"") == "C:\\new\\a.txt");       // very old browsers
   CHECK(file_name_of("filename=\"100%25.txt\"") == "100%25.txt");
   CHECK(file_name_of("filename=x; filename*=UTF-8''gr%C3%BC%C3%9Fe.txt") == "gr\xC3\xBC\xC3\x9F" "e.txt");

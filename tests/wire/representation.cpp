@@ -1,4 +1,4 @@
-// Types, codings, ranges.
+// Tests of media types, content codings and byte ranges.
 #include <winsvc/wire/representation.hpp>
 
 #include <doctest/doctest.h>
@@ -7,7 +7,7 @@
 
 using namespace winsvc::wire;
 
-TEST_CASE("the ending of a name says what it is") {
+TEST_CASE("the extension of a file name determines the media type") {
   CHECK(media_type("index.html") == "text/html; charset=utf-8");
   CHECK(media_type("Site.CSS") == "text/css; charset=utf-8");
   CHECK(media_type("app.min.js") == "text/javascript; charset=utf-8");
@@ -17,7 +17,7 @@ TEST_CASE("the ending of a name says what it is") {
   CHECK(media_type("") == "application/octet-stream");
 }
 
-TEST_CASE("a coding is accepted when it is named, or all are, and has some weight") {
+TEST_CASE("a coding is accepted if it is listed, or '*' is, with a weight above 0") {
   for (const char* yes : {"gzip", "GZIP", "deflate, gzip", "gzip;q=0.5", "gzip; q=0.001", "*", "br, *;q=0.1",
                           "gzip;q=1.000, *;q=0"}) {
     CAPTURE(yes);
@@ -29,12 +29,12 @@ TEST_CASE("a coding is accepted when it is named, or all are, and has some weigh
   }
 }
 
-TEST_CASE("ranges are cut to the file, and those outside of it are dropped") {
+TEST_CASE("ranges are limited to the file, and ranges outside the file are dropped") {
   using ranges = byte_ranges<std::int64_t>;
   CHECK(satisfiable_ranges<std::int64_t>({{0, 4}}, 10) == ranges{{0, 4}});
   CHECK(satisfiable_ranges<std::int64_t>({{5, -1}}, 10) == ranges{{5, 9}});
   CHECK(satisfiable_ranges<std::int64_t>({{-1, 3}}, 10) == ranges{{7, 9}});
-  CHECK(satisfiable_ranges<std::int64_t>({{-1, 500}}, 10) == ranges{{0, 9}});  // longer than the file: all of it
+  CHECK(satisfiable_ranges<std::int64_t>({{-1, 500}}, 10) == ranges{{0, 9}});  // longer than the file: the whole file
   CHECK(satisfiable_ranges<std::int64_t>({{8, 500}}, 10) == ranges{{8, 9}});
   CHECK(satisfiable_ranges<std::int64_t>({{10, 12}}, 10).empty());
   CHECK(satisfiable_ranges<std::int64_t>({{-1, 0}}, 10).empty());

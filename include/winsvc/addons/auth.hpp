@@ -1,10 +1,10 @@
-// Who asks: HTTP basic and bearer authentication as middleware.
+// Authentication middleware: HTTP basic and bearer authentication.
 //
 //   svc.use(winsvc::basic_auth("hello", {{"anna", "secret"}}));
 //   svc.use(winsvc::bearer_auth("hello", [&](std::string_view token) { return user_of(token); }));
-//   winsvc::context(req).get<winsvc::identity>()->name                  // in the handler
+//   winsvc::context(req).get<winsvc::authenticated_user>()->name        // in the handler
 //
-// Without TLS both send the secret in the clear: on a loopback address, or behind a proxy that has TLS.
+// Both schemes send the secret without encryption: use them only with TLS, on a loopback address or behind a TLS proxy.
 // Source: RFC 9110 section 11, RFC 7617 (basic), RFC 6750 (bearer).
 #pragma once
 
@@ -27,18 +27,20 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// Whoever has been authenticated; middleware leaves it in the request's context.
+/// The authenticated user. The middleware stores it in the context of the request.
 struct authenticated_user {
   std::string name;
 };
 
-/// `check(user, password)`; on the request's thread. Compare with `equal_secret`.
+/// Basic authentication. `authenticate(user, password)` returns true if the password is correct; compare with
+/// `equal_secret`. It is called on the thread of the request.
 [[nodiscard]] middleware basic_auth(std::string realm,
                                     std::function<bool(std::string_view, std::string_view)> authenticate);
-/// Users and their passwords, compared in constant time. Throws setup_error for a password that is empty: it comes from
-/// a setting that is not there, and would let everybody in.
+/// Basic authentication with a map of users to passwords, compared in constant time. Throws setup_error for an empty
+/// password, which usually comes from a missing setting and would accept any client.
 [[nodiscard]] middleware basic_auth(std::string realm, std::map<std::string, std::string> users);
-/// `check(token)`: the name it belongs to, or nothing.
+/// Bearer authentication. `authenticate(token)` returns the name of the user, or nullopt if the token is invalid. It is
+/// called on the thread of the request.
 [[nodiscard]] middleware bearer_auth(std::string realm,
                                      std::function<std::optional<std::string>(std::string_view token)> authenticate);
 
@@ -53,7 +55,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// What comes behind the scheme in Authorization; nothing when it is another scheme, or not there.
+/// Returns the credentials in Authorization; nullopt if the field is missing or has another scheme.
 WINSVC_INLINE std::optional<std::string> credentials(const request& req, std::string_view scheme) {
   const std::string header = header_text(req, "Authorization");
   const auto blank = header.find(' ');
@@ -62,8 +64,8 @@ WINSVC_INLINE std::optional<std::string> credentials(const request& req, std::st
   return std::string(strings::trim(std::string_view(header).substr(blank)));
 }
 
-[[noreturn]] WINSVC_INLINE void challenge(response& res, const std::string& what, std::string_view detail) {
-  replace_header(res, "WWW-Authenticate", what);
+[[noreturn]] WINSVC_INLINE void challenge(response& res, const std::string& value, std::string_view detail) {
+  replace_header(res, "WWW-Authenticate", value);
   winsvc::abort(401, std::string(detail));
 }
 
@@ -78,43 +80,45 @@ WINSVC_INLINE std::string quoted_realm(std::string_view realm) {
 
 }  // namespace http
 
-WINSVC_INLINE middleware basic_auth(std::string realm, std::function<bool(std::string_view, std::string_view)> authenticate) {
-  const std::string ask = "Basic realm=" + http::quoted_realm(realm) + ", charset=\"UTF-8\"";
-  return [ask, authenticate = std::move(authenticate)](const request& req, response& res, const next_handler& go_on) {
-    const auto given = http::credentials(req, "Basic");
-    const auto plain = given ? strings::from_base64(*given) : std::nullopt;
-    const auto colon = plain ? plain->find(':') : std::string::npos;
-    if (colon == std::string::npos) return http::challenge(res, ask, "a user and a password are needed");
-    const auto user = std::string_view(*plain).substr(0, colon);
-    if (!authenticate(user, std::string_view(*plain).substr(colon + 1)))
-      return http::challenge(res, ask, "the user or the password is wrong");
+WINSVC_INLINE middleware basic_auth(std::string realm,
+                                    std::function<bool(std::string_view, std::string_view)> authenticate) {
+  const std::string scheme = "Basic realm=" + http::quoted_realm(realm) + ", charset=\"UTF-8\"";
+  return [scheme, authenticate = std::move(authenticate)](const request& req, response& res, const next_handler& next) {
+    const auto encoded = http::credentials(req, "Basic");
+    const auto decoded = encoded ? strings::from_base64(*encoded) : std::nullopt;
+    const auto colon = decoded ? decoded->find(':') : std::string::npos;
+    if (colon == std::string::npos) return http::challenge(res, scheme, "a user name and a password are required");
+    const auto user = std::string_view(*decoded).substr(0, colon);
+    if (!authenticate(user, std::string_view(*decoded).substr(colon + 1)))
+      return http::challenge(res, scheme, "the user name or the password is wrong");
     context(req).set(authenticated_user{std::string(user)});
-    go_on();
+    next();
   };
 }
 
 WINSVC_INLINE middleware basic_auth(std::string realm, std::map<std::string, std::string> users) {
   for (const auto& [user, password] : users) {
-    if (password.empty()) throw setup_error("basic_auth: the password of '" + user + "' is empty");
+    if (password.empty())
+      throw setup_error("basic_auth: the password of '" + user + "' is empty; check the setting that provides it");
   }
   return basic_auth(std::move(realm), [users = std::move(users)](std::string_view user, std::string_view password) {
     const auto found = users.find(std::string(user));
-    // The same work for a user that there is not, so that the time does not tell.
-    const bool right = equal_secret(password, found == users.end() ? std::string_view("no such user") : found->second);
-    return right && found != users.end();
+    // An unknown user causes the same work, so that the response time does not reveal which users exist.
+    const bool equal = equal_secret(password, found == users.end() ? std::string_view("no such user") : found->second);
+    return equal && found != users.end();
   });
 }
 
 WINSVC_INLINE middleware bearer_auth(std::string realm,
-                              std::function<std::optional<std::string>(std::string_view)> authenticate) {
-  const std::string ask = "Bearer realm=" + http::quoted_realm(realm);
-  return [ask, authenticate = std::move(authenticate)](const request& req, response& res, const next_handler& go_on) {
+                                     std::function<std::optional<std::string>(std::string_view)> authenticate) {
+  const std::string scheme = "Bearer realm=" + http::quoted_realm(realm);
+  return [scheme, authenticate = std::move(authenticate)](const request& req, response& res, const next_handler& next) {
     const auto token = http::credentials(req, "Bearer");
-    if (!token || token->empty()) return http::challenge(res, ask, "a token is needed");
+    if (!token || token->empty()) return http::challenge(res, scheme, "a token is required");
     auto name = authenticate(*token);
-    if (!name) return http::challenge(res, ask + ", error=\"invalid_token\"", "the token is not valid");
+    if (!name) return http::challenge(res, scheme + ", error=\"invalid_token\"", "the token is invalid");
     context(req).set(authenticated_user{std::move(*name)});
-    go_on();
+    next();
   };
 }
 

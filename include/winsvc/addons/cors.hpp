@@ -1,12 +1,12 @@
-// Cross-origin requests: which pages of other sites a browser lets read the answers.
+// CORS middleware (cross-origin resource sharing): selects the sites whose pages may read the responses.
 //
 //   svc.use(winsvc::cors({"https://app.example"}));
 //   winsvc::cors_policy policy{{"*"}};
 //   policy.headers = {"Content-Type", "X-Token"};
 //   svc.use(winsvc::cors(policy));
 //
-// Preflights are answered here; put it before authentication, which they carry none of. An origin that is not allowed
-// gets its answer without the headers: it is the browser that refuses.
+// The middleware responds to preflight requests. Add it before authentication, because a preflight has no credentials.
+// A request from another origin gets its response without the CORS headers, and the browser then blocks the page.
 // Source: the Fetch standard, section "CORS protocol".
 #pragma once
 
@@ -31,14 +31,14 @@ inline namespace WINSVC_ABI {
 struct cors_policy {
   std::vector<std::string> origins{};  ///< `https://host[:port]` each, as browsers write it, or one "*"
   std::vector<std::string> methods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
-  std::vector<std::string> headers{};  ///< of requests, beyond what needs no permission; empty: any that are asked
-  std::vector<std::string> exposed{};  ///< of answers, for scripts to read
-  bool credentials = false;          ///< cookies and Authorization; not with "*"
-  std::chrono::seconds max_age{600}; ///< how long a browser remembers a preflight
+  std::vector<std::string> headers{};  ///< allowed request headers; empty: all headers that a preflight lists
+  std::vector<std::string> exposed{};  ///< response headers that scripts may read
+  bool credentials = false;            ///< allow cookies and Authorization; not possible with "*"
+  std::chrono::seconds max_age{600};   ///< time for which a browser caches a preflight
 };
 
-/// Throws setup_error for "*" with credentials, which browsers refuse, and for an origin that no browser sends: with a
-/// path, or with the port that its scheme has anyway.
+/// Throws setup_error for "*" with credentials, which browsers reject, and for an origin that no browser sends: an
+/// origin with a path or with the default port of its scheme.
 [[nodiscard]] middleware cors(cors_policy policy);
 [[nodiscard]] middleware cors(std::vector<std::string> origins);
 
@@ -60,7 +60,7 @@ WINSVC_INLINE middleware cors(std::vector<std::string> origins) {
 
 namespace http {
 
-/// RFC 6454 section 6.2: the port that a scheme has anyway is no part of an origin's text.
+/// True if an origin contains the default port of its scheme, which browsers omit (RFC 6454 section 6.2).
 WINSVC_INLINE bool has_default_port(std::string_view origin) noexcept {
   const auto port = origin.substr(origin.find_last_of(":]"));  // "]" ends an IPv6 address
   const auto scheme = origin.substr(0, origin.find(':'));
@@ -71,30 +71,32 @@ WINSVC_INLINE bool has_default_port(std::string_view origin) noexcept {
 }  // namespace http
 
 WINSVC_INLINE middleware cors(cors_policy policy) {
-  const bool any = policy.origins.size() == 1 && policy.origins[0] == "*";
-  if (any && policy.credentials)
-    throw setup_error("cors: \"*\" with credentials is refused by browsers; name the origins");
-  for (const auto& o : policy.origins) {
-    if (any) break;
-    const auto scheme = o.find("://");
-    const bool is_one = scheme != std::string::npos && wire::is_token(o.substr(0, scheme)) &&
-                        wire::is_authority(o.substr(scheme + 3));
-    if (!is_one)
-      throw setup_error("cors: '" + o + "' is no origin; write https://host or https://host:port");
-    if (http::has_default_port(o)) throw setup_error("cors: browsers send '" + o + "' without its port");
+  const bool any_origin = policy.origins.size() == 1 && policy.origins[0] == "*";
+  if (any_origin && policy.credentials)
+    throw setup_error("cors: browsers reject \"*\" with credentials; list the origins");
+  for (const auto& origin : policy.origins) {
+    if (any_origin) break;
+    const auto scheme = origin.find("://");
+    const bool is_valid = scheme != std::string::npos && wire::is_token(origin.substr(0, scheme)) &&
+                          wire::is_authority(origin.substr(scheme + 3));
+    if (!is_valid)
+      throw setup_error("cors: '" + origin + "' is not an origin; write https://host or https://host:port");
+    if (http::has_default_port(origin))
+      throw setup_error("cors: browsers send '" + origin + "' without the default port; remove the port");
   }
-  return [policy = std::move(policy), any](const request& req, response& res, const next_handler& go_on) {
+  return [policy = std::move(policy), any_origin](const request& req, response& res, const next_handler& next) {
     const std::string origin = header_text(req, "Origin");
-    bool allowed = any;
+    bool allowed = any_origin;
     for (const auto& o : policy.origins) allowed = allowed || strings::equal_nocase(o, origin);
-    if (!any) http::add_header(res, "Vary", "Origin");  // a cache must not give one origin's answer to another
-    if (origin.empty() || !allowed) return go_on();
+    if (!any_origin) http::add_header(res, "Vary", "Origin");  // a cache must keep one response per origin
+    if (origin.empty() || !allowed) return next();
 
-    http::replace_header(res, "Access-Control-Allow-Origin", any ? "*" : origin);
+    http::replace_header(res, "Access-Control-Allow-Origin", any_origin ? "*" : origin);
     if (policy.credentials) http::replace_header(res, "Access-Control-Allow-Credentials", "true");
     if (request_method(req) != "OPTIONS" || !has_header(req, "Access-Control-Request-Method")) {
-      if (!policy.exposed.empty()) http::replace_header(res, "Access-Control-Expose-Headers", strings::join(policy.exposed, ", "));
-      return go_on();
+      if (!policy.exposed.empty())
+        http::replace_header(res, "Access-Control-Expose-Headers", strings::join(policy.exposed, ", "));
+      return next();
     }
     http::set_status(res, 204);
     http::replace_header(res, "Access-Control-Allow-Methods", strings::join(policy.methods, ", "));

@@ -1,8 +1,9 @@
-// What fills the dashboard (addons/dashboard_page.hpp).
+// Script of the dashboard (addons/dashboard_page.hpp).
 //
-// It asks `data.json` beside itself once a second, `?after=` the newest second and `&log=` the newest line it has, and
-// puts everything that comes into the page as text. A page that is hidden asks nothing; one whose service is gone says
-// so, greys what it shows, and asks on. After a restart (another `since`) it begins anew.
+// It requests `data.json`, next to the script, once per second: `?after=` is the newest second and `&log=` the newest
+// log line that the page has. All data is inserted as text. While the page is hidden, it sends no requests. If the
+// service is unreachable, the page shows a message and the last data in gray, and tries again. After a restart of the
+// service (another `since`) it discards its data.
 #pragma once
 
 #include <string_view>
@@ -14,157 +15,159 @@ inline namespace WINSVC_ABI {
 namespace web {
 
 inline constexpr std::string_view dashboard_js = R"js("use strict";
-const data = new URL("data.json", document.currentScript.src);
+const data_url = new URL("data.json", document.currentScript.src);
 const $ = id => document.getElementById(id);
-const none = "\u2013";
+const dash = "\u2013";
 
-// Every text of the page is put here, as text. One that is there already is not touched, so that a selection survives.
-// Control characters become visible, and those that turn the order of writing around are taken out: a line of the log
-// or the target of a request may hold anything, and should look like what it is.
-function put(element, text) {
-  text = String(text ?? none);
-  if (text.length > 4000) text = `${text.slice(0, 4000)} \u2026 (${count(text.length)} characters)`;
+// All texts of the page are set here, as text. An unchanged element is not touched, so that a selection survives.
+// Log lines and request targets may contain any characters: control characters are shown as symbols, and characters
+// that change the direction of text are replaced.
+function set_text(element, text) {
+  text = String(text ?? dash);
+  if (text.length > 4000) text = `${text.slice(0, 4000)} \u2026 (${format_count(text.length)} characters)`;
   text = text.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
                       c => c < " " ? String.fromCharCode(0x2400 + c.charCodeAt(0)) : "\ufffd");
   if (element.textContent !== text) element.textContent = text;
 }
-function make(name, attributes = {}, text = "", space = "http://www.w3.org/1999/xhtml") {
-  const element = document.createElementNS(space, name);
+function create(name, attributes = {}, text = "", namespace = "http://www.w3.org/1999/xhtml") {
+  const element = document.createElementNS(namespace, name);
   for (const key in attributes) element.setAttribute(key, attributes[key]);
-  if (text !== "") put(element, text);
+  if (text !== "") set_text(element, text);
   return element;
 }
-const draw = (name, attributes, text) => make(name, attributes, text, "http://www.w3.org/2000/svg");
+const create_svg = (name, attributes, text) => create(name, attributes, text, "http://www.w3.org/2000/svg");
 
-const short = new Intl.NumberFormat("en", {notation: "compact", maximumFractionDigits: 1}).format;
-const count = (n, most = 1e6) => n < most ? n.toLocaleString("en") : short(n);
+const format_compact = new Intl.NumberFormat("en", {notation: "compact", maximumFractionDigits: 1}).format;
+const format_count = (n, limit = 1e6) => n < limit ? n.toLocaleString("en") : format_compact(n);
 
-// Microseconds in three digits: 88 us, 1.23 ms, 12.3 s.
-function took(us) {
-  if (us === undefined) return none;
+// Microseconds with three digits: 88 us, 1.23 ms, 12.3 s.
+function format_duration(us) {
+  if (us === undefined) return dash;
   if (us < 1000) return `${us} \u00b5s`;
   if (us < 999.5e3) return `${(us / 1e3).toPrecision(3)} ms`;
-  return us < 59.95e6 ? `${(us / 1e6).toPrecision(3)} s` : lasting(us / 1e3);
+  return us < 59.95e6 ? `${(us / 1e6).toPrecision(3)} s` : format_uptime(us / 1e3);
 }
-// Milliseconds in their two largest units: 4 h 12 min.
-function lasting(ms) {
+// Milliseconds in the two largest units: 4 h 12 min.
+function format_uptime(ms) {
   const s = Math.max(0, Math.floor(ms / 1000));
   const parts = [[Math.floor(s / 86400), "d"], [Math.floor(s / 3600) % 24, "h"], [Math.floor(s / 60) % 60, "min"],
                  [s % 60, "s"]];
-  const first = parts.findIndex(([n]) => n > 0);  // -1, when all are 0, leaves the seconds
+  const first = parts.findIndex(([n]) => n > 0);  // -1 if all parts are 0: the last part remains, the seconds
   return parts.slice(first).slice(0, 2).map(([n, unit]) => `${n} ${unit}`).join(" ");
 }
-// The way Swedes write it is ISO 8601's: 2026-09-21 10:02:48.
-const stamp = t => new Date(t).toLocaleString("sv");
-const clock = t => stamp(t).slice(-8);
+// The Swedish format is that of ISO 8601: 2026-09-21 10:02:48.
+const format_time = t => new Date(t).toLocaleString("sv");
+const format_clock = t => format_time(t).slice(-8);
 
-// A table of columns {title, of: row => text, look, key: what it is sorted by}. The roles say again what a table's
-// parts are: a narrow window lays them out as grids, and browsers forget it then.
+// A table. Columns: {title, text: row => cell text, style: classes, key: row => sort key, is_alarm: row => boolean}.
+// The roles repeat the meaning of the elements: in a narrow window the rows are grids, and browsers then ignore the
+// meaning of table elements.
 class Table {
-  constructor(id, columns, empty) {
+  constructor(id, columns, empty_text) {
     this.columns = columns;
-    this.empty = empty;
-    const row = make("tr", {role: "row"});
+    this.empty_text = empty_text;
+    const row = create("tr", {role: "row"});
     for (const c of columns) {
-      const th = make("th", {role: "columnheader", scope: "col", class: c.look}, c.key ? "" : c.title);
+      const th = create("th", {role: "columnheader", scope: "col", class: c.style}, c.key ? "" : c.title);
       if (c.key) {
-        th.append(make("button", {type: "button"}, c.title));
+        th.append(create("button", {type: "button"}, c.title));
         th.firstChild.onclick = () => this.sort(c);
       }
       row.append(th);
     }
     this.titles = row.cells;
-    $(id).append(make("thead", {role: "rowgroup"}), make("tbody", {role: "rowgroup"}));
+    $(id).append(create("thead", {role: "rowgroup"}), create("tbody", {role: "rowgroup"}));
     $(id).tHead.append(row);
     this.body = $(id).tBodies[0];
   }
   sort(column) {
-    this.up = this.by === column ? !this.up : !!column.up;
-    this.by = column;
+    this.ascending = this.sort_column === column ? !this.ascending : !!column.ascending;
+    this.sort_column = column;
     this.columns.forEach((c, i) => {
       if (c !== column) this.titles[i].removeAttribute("aria-sort");
-      else this.titles[i].setAttribute("aria-sort", this.up ? "ascending" : "descending");
+      else this.titles[i].setAttribute("aria-sort", this.ascending ? "ascending" : "descending");
     });
     if (this.rows) this.show(this.rows);
   }
-  show(rows, most = this.most) {
+  show(rows, max_rows = this.max_rows) {
     this.rows = rows;
-    this.most = most;
-    if (this.by) {
-      const of = this.by.key, sign = this.up ? 1 : -1;
-      rows = [...rows].sort((a, b) => sign * (of(a) < of(b) ? -1 : of(a) > of(b) ? 1 : 0));
+    this.max_rows = max_rows;
+    if (this.sort_column) {
+      const key = this.sort_column.key, sign = this.ascending ? 1 : -1;
+      rows = [...rows].sort((a, b) => sign * (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0));
     }
-    rows = rows.slice(0, most);
+    rows = rows.slice(0, max_rows);
     const body = this.body;
     if (body.firstChild && body.firstChild.className) body.firstChild.remove();
     while (body.rows.length > rows.length) body.lastChild.remove();
-    rows.forEach((row, at) => {
-      if (at === body.rows.length) {
-        body.append(make("tr", {role: "row"}));
-        for (const c of this.columns) body.lastChild.append(make("td", {role: "cell"}));
+    rows.forEach((row, index) => {
+      if (index === body.rows.length) {
+        body.append(create("tr", {role: "row"}));
+        for (const c of this.columns) body.lastChild.append(create("td", {role: "cell"}));
       }
       this.columns.forEach((c, i) => {
-        const cell = body.rows[at].cells[i];
-        put(cell, c.of(row));
-        cell.className = c.look + (c.alarm && c.alarm(row) ? " red" : "");
+        const cell = body.rows[index].cells[i];
+        set_text(cell, c.text(row));
+        cell.className = c.style + (c.is_alarm && c.is_alarm(row) ? " red" : "");
       });
     });
     if (rows.length) return;
-    body.append(make("tr", {role: "row", class: "empty"}));
-    body.firstChild.append(make("td", {role: "cell", class: "quiet", colspan: this.columns.length}, this.empty));
+    body.append(create("tr", {role: "row", class: "empty"}));
+    body.firstChild.append(create("td", {role: "cell", class: "quiet", colspan: this.columns.length}, this.empty_text));
   }
 }
 const routes = new Table("routes", [
-  {title: "Method", of: r => r.method, look: "code narrow"},
-  {title: "Pattern", of: r => r.pattern, look: "code", key: r => r.pattern, up: true},
-  {title: "Requests", of: r => count(r.n), look: "number", key: r => r.n},
-  {title: "p50", of: r => took(r.p50), look: "number", key: r => r.p50},
-  {title: "p99", of: r => took(r.p99), look: "number", key: r => r.p99},
-  {title: "Max", of: r => took(r.max), look: "number", key: r => r.max},
-  {title: "Errors", of: r => count(r.e), look: "number", key: r => r.e, alarm: r => r.e > 0},
-], "No route has been asked yet.");
+  {title: "Method", text: r => r.method, style: "code narrow"},
+  {title: "Pattern", text: r => r.pattern, style: "code", key: r => r.pattern, ascending: true},
+  {title: "Requests", text: r => format_count(r.n), style: "number", key: r => r.n},
+  {title: "p50", text: r => format_duration(r.p50), style: "number", key: r => r.p50},
+  {title: "p99", text: r => format_duration(r.p99), style: "number", key: r => r.p99},
+  {title: "Max", text: r => format_duration(r.max), style: "number", key: r => r.max},
+  {title: "Errors", text: r => format_count(r.e), style: "number", key: r => r.e, is_alarm: r => r.e > 0},
+], "No requests yet.");
 routes.sort(routes.columns[4]);
 const work = new Table("work", [
-  {title: "Method", of: r => r.method, look: "code narrow"},
-  {title: "Target", of: r => r.target, look: "code"},
-  {title: "For", of: r => took(r.us), look: "number"},
-], "Nothing at the moment.");
+  {title: "Method", text: r => r.method, style: "code narrow"},
+  {title: "Target", text: r => r.target, style: "code"},
+  {title: "Duration", text: r => format_duration(r.us), style: "number"},
+], "No requests in progress.");
 const settings = new Table("settings", [
-  {title: "Name", of: r => r.name, look: "code"},
-  {title: "Value", of: r => r.value, look: "code"},
-  {title: "From", of: r => r.source, look: "quiet"},
-  {title: "What it is", of: r => r.help, look: ""},
+  {title: "Name", text: r => r.name, style: "code"},
+  {title: "Value", text: r => r.value, style: "code"},
+  {title: "Source", text: r => r.source, style: "quiet"},
+  {title: "Description", text: r => r.help, style: ""},
 ], "This service has no settings.");
 
-const few = 10;
-let all = false;
+const max_collapsed_routes = 10;
+let shows_all_routes = false;
 function show_routes(rows) {
   const button = $("all_routes");
-  button.hidden = rows.length <= few;
-  put(button, all ? `Show the first ${few}` : `Show all ${count(rows.length)}`);
-  button.setAttribute("aria-expanded", all);
-  routes.show(rows, all ? Infinity : few);
+  button.hidden = rows.length <= max_collapsed_routes;
+  set_text(button,
+           shows_all_routes ? `Show the first ${max_collapsed_routes}` : `Show all ${format_count(rows.length)}`);
+  button.setAttribute("aria-expanded", shows_all_routes);
+  routes.show(rows, shows_all_routes ? Infinity : max_collapsed_routes);
 }
 $("all_routes").onclick = () => {
-  all = !all;
+  shows_all_routes = !shows_all_routes;
   show_routes(routes.rows);
 };
 )js"
 
 R"js(
-// --- curves: 300 finished seconds; the scale is linear where sums matter, logarithmic where factors do
-const width = 300;
+// --- charts of the last 300 complete seconds; the scale is linear for counts and logarithmic for durations
+const second_count = 300;
 let by_second = new Map();    // t: {n, e, p50, p99}
-let seconds = [];             // of the curves, the newest last; nothing where the service was not there
-let pointed;                  // at which of them, when somebody does
+let seconds = [];             // of the charts, the newest last; undefined before the service started
+let selected;                 // index of the second under the pointer or selected by a key; else undefined
 
-function linear(values) {
+function linear_scale(values) {
   const raw = Math.max(4, ...values) / 4, power = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 5, 10].find(n => n * power >= raw) * power;
   const ticks = [0, 1, 2, 3, 4].map(n => n * step);
   return {ticks, place: v => v / ticks[4]};
 }
-function logarithmic(values) {
+function logarithmic_scale(values) {
   const log = v => Math.log10(Math.max(1, v));
   const low = Math.floor(log(Math.min(...values, 1e3)));
   const high = Math.max(low + 2, Math.ceil(log(Math.max(...values, 1))));
@@ -172,222 +175,235 @@ function logarithmic(values) {
   for (let n = low; n <= high; ++n) ticks.push(10 ** n);
   return {ticks, place: v => (log(v) - low) / (high - low)};
 }
-const power_of_ten = us => us < 1e3 ? `${us} \u00b5s` : us < 1e6 ? `${us / 1e3} ms` : `${us / 1e6} s`;
+const format_power = us => us < 1e3 ? `${us} \u00b5s` : us < 1e6 ? `${us / 1e3} ms` : `${us / 1e6} s`;
 
-const curves = [
-  {id: "rate", what: "Requests a second", scale: linear, say: n => n === undefined ? none : count(n), mark: short,
-   lines: [{name: "answered", look: "blue", of: s => s.n, area: true},
-           {name: "errors", look: "red", of: s => s.e, sparse: true}]},
-  {id: "latency", what: "Latency", scale: logarithmic, say: took, mark: power_of_ten,
-   lines: [{name: "p99", look: "orange", of: s => s.n ? s.p99 : undefined, patient: true},
-           {name: "p50", look: "blue", of: s => s.n ? s.p50 : undefined, patient: true}]},
+const charts = [
+  {id: "rate", title: "Requests per second", scale: linear_scale, format_tick: format_compact,
+   format: n => n === undefined ? dash : format_count(n),
+   lines: [{name: "responses", style: "blue", value: s => s.n, has_area: true},
+           {name: "errors", style: "red", value: s => s.e, skips_zero: true}]},
+  {id: "latency", title: "Latency", scale: logarithmic_scale, format_tick: format_power, format: format_duration,
+   lines: [{name: "p99", style: "orange", value: s => s.n ? s.p99 : undefined, keeps_last: true},
+           {name: "p50", style: "blue", value: s => s.n ? s.p50 : undefined, keeps_last: true}]},
 ];
-for (const c of curves) {
+for (const c of charts) {
   const figure = $(c.id);
-  c.when = make("span", {class: "quiet"}, "now");
-  figure.firstElementChild.append(c.when);
+  c.time = create("span", {class: "quiet"}, "now");
+  figure.firstElementChild.append(c.time);
   for (const line of c.lines) {
-    const key = make("span", {class: `key ${line.look}`});
-    line.value = make("b", {}, none);
-    key.append(make("span", {class: "quiet"}, line.name), line.value);
+    const key = create("span", {class: `key ${line.style}`});
+    line.output = create("b", {}, dash);
+    key.append(create("span", {class: "quiet"}, line.name), line.output);
     figure.firstElementChild.append(key);
   }
-  c.svg = draw("svg", {role: "img", tabindex: 0});
+  c.svg = create_svg("svg", {role: "img", tabindex: 0});
   figure.append(c.svg);
-  const point = at => {
-    pointed = at === undefined ? at : Math.min(width - 1, Math.max(0, at));
-    show_curves();
+  const select = index => {
+    selected = index === undefined ? index : Math.min(second_count - 1, Math.max(0, index));
+    show_charts();
   };
-  c.svg.onpointermove = event => point(Math.round((event.offsetX - c.left) / (c.right - c.left) * (width - 1)));
-  c.svg.onpointerleave = c.svg.onblur = () => point();
+  c.svg.onpointermove = event =>
+    select(Math.round((event.offsetX - c.left) / (c.right - c.left) * (second_count - 1)));
+  c.svg.onpointerleave = c.svg.onblur = () => select();
   c.svg.onkeydown = event => {
-    const by = {ArrowLeft: -1, ArrowRight: 1, PageUp: -30, PageDown: 30}[event.key];
-    if (event.key === "Escape") point();
-    if (!by) return;
+    const step = {ArrowLeft: -1, ArrowRight: 1, PageUp: -30, PageDown: 30}[event.key];
+    if (event.key === "Escape") select();
+    if (!step) return;
     event.preventDefault();
-    point((pointed ?? width - 1) + by);
+    select((selected ?? second_count - 1) + step);
   };
-  new ResizeObserver(() => show_curve(c)).observe(c.svg);
+  new ResizeObserver(() => show_chart(c)).observe(c.svg);
 }
-const show_curves = () => curves.forEach(show_curve);
+const show_charts = () => charts.forEach(show_chart);
 
-// What a line was at a second. "Now" is the last one that had requests, up to ten seconds ago: a percentile of a quiet
-// service would flicker.
-function value_of(line, at) {
-  const of = n => seconds[n] && line.of(seconds[n]);
-  if (at !== undefined) return of(at);
-  for (let back = 1; line.patient && back < 10; ++back) if (of(width - back) !== undefined) return of(width - back);
-  return of(width - 1);
+// Value of a line at a second. Without an index: the newest value. For percentiles that is the newest of the last ten
+// seconds that had requests, because the value of a service with few requests would flicker.
+function value_at(line, index) {
+  const value = i => seconds[i] && line.value(seconds[i]);
+  if (index !== undefined) return value(index);
+  for (let age = 1; line.keeps_last && age < 10; ++age) {
+    if (value(second_count - age) !== undefined) return value(second_count - age);
+  }
+  return value(second_count - 1);
 }
 
-function show_curve(c) {
-  const w = c.svg.clientWidth, h = c.svg.clientHeight, top = 8, bottom = h - 24;
-  const left = c.left = 56, right = c.right = w - 6;
-  const x = at => +(left + (right - left) * at / (width - 1)).toFixed(1);
-  const values = c.lines.map(line => seconds.map(s => s && line.of(s)));
+function show_chart(c) {
+  const width = c.svg.clientWidth, height = c.svg.clientHeight, top = 8, bottom = height - 24;
+  const left = c.left = 56, right = c.right = width - 6;
+  const x = index => +(left + (right - left) * index / (second_count - 1)).toFixed(1);
+  const values = c.lines.map(line => seconds.map(s => s && line.value(s)));
   const known = values.flat().filter(v => v !== undefined);
   const {ticks, place} = c.scale(known);
   const y = v => +(bottom - (bottom - top) * place(v)).toFixed(1);
   const parts = [];
 
   for (const tick of ticks) {
-    parts.push(draw("path", {class: "rule", d: `M${left} ${Math.round(y(tick)) + 0.5}H${right}`}),
-               draw("text", {x: left - 8, y: y(tick) + 4, "text-anchor": "end"}, c.mark(tick)));
+    parts.push(create_svg("path", {class: "rule", d: `M${left} ${Math.round(y(tick)) + 0.5}H${right}`}),
+               create_svg("text", {x: left - 8, y: y(tick) + 4, "text-anchor": "end"}, c.format_tick(tick)));
   }
   for (let minute = 0; minute <= 5; ++minute) {
-    parts.push(draw("text", {x: left + (right - left) * minute / 5, y: h - 4,
-                             "text-anchor": minute === 0 ? "start" : minute === 5 ? "end" : "middle"},
-                    ["5 min", 4, 3, 2, 1, "now"][minute]));
+    parts.push(create_svg("text", {x: left + (right - left) * minute / 5, y: height - 4,
+                                   "text-anchor": minute === 0 ? "start" : minute === 5 ? "end" : "middle"},
+                          ["5 min", 4, 3, 2, 1, "now"][minute]));
   }
   c.lines.forEach((line, i) => {
-    let d = "", from, pen = false;
-    values[i].forEach((v, at) => {
-      if (v === undefined || line.sparse && v === 0) return void (pen = false);
-      d += (pen ? "L" : "M") + x(at) + " " + y(v) + (pen ? "" : "h0");  // of a single second there is a dot
-      from = from ?? at;
-      pen = true;
+    let d = "", begin, pen_down = false;
+    values[i].forEach((v, index) => {
+      if (v === undefined || line.skips_zero && v === 0) return void (pen_down = false);
+      d += (pen_down ? "L" : "M") + x(index) + " " + y(v) + (pen_down ? "" : "h0");  // "h0": a single value is a dot
+      begin = begin ?? index;
+      pen_down = true;
     });
     if (!d) return;
-    if (line.area) {
-      parts.push(draw("path", {class: `area ${line.look}`, d: `${d}L${x(width - 1)} ${bottom}L${x(from)} ${bottom}Z`}));
+    if (line.has_area) {
+      const area = `${d}L${x(second_count - 1)} ${bottom}L${x(begin)} ${bottom}Z`;
+      parts.push(create_svg("path", {class: `area ${line.style}`, d: area}));
     }
-    parts.push(draw("path", {class: line.look, d}));
+    parts.push(create_svg("path", {class: line.style, d}));
   });
-  if (pointed !== undefined) parts.push(draw("path", {class: "cursor", d: `M${x(pointed)} ${top}V${bottom}`}));
+  if (selected !== undefined) {
+    parts.push(create_svg("path", {class: "cursor", d: `M${x(selected)} ${top}V${bottom}`}));
+  }
   if (!known.some(v => v > 0)) {
-    parts.push(draw("text", {x: (left + right) / 2, y: top + (bottom - top) * 0.4, "text-anchor": "middle"},
-                    "No request in five minutes"));
+    parts.push(create_svg("text", {x: (left + right) / 2, y: top + (bottom - top) * 0.4, "text-anchor": "middle"},
+                          "No requests in the last five minutes"));
   }
   c.svg.replaceChildren(...parts);
 
-  put(c.when, pointed === undefined ? "now" : clock((newest - width + 1 + pointed) * 1000));
-  for (const line of c.lines) put(line.value, c.say(value_of(line, pointed)));
-  const told = c.lines.map((line, i) => `${line.name} ${line.value.textContent}, at most ` +
-                                        c.say(Math.max(...values[i].filter(v => v !== undefined), 0)));
-  c.svg.setAttribute("aria-label", `${c.what}, ${c.when.textContent}, of five minutes: ${told.join("; ")}`);
+  set_text(c.time, selected === undefined ? "now" : format_clock((newest - second_count + 1 + selected) * 1000));
+  for (const line of c.lines) set_text(line.output, c.format(value_at(line, selected)));
+  const summary = c.lines.map((line, i) => `${line.name} ${line.output.textContent}, at most ` +
+                                           c.format(Math.max(...values[i].filter(v => v !== undefined), 0)));
+  c.svg.setAttribute("aria-label", `${c.title}, ${c.time.textContent}, of five minutes: ${summary.join("; ")}`);
 }
 
-// --- the log: follows its end while the end is in sight; paused, it keeps what comes
+// --- log: scrolls with new lines if its end is visible; while it is paused, new lines are kept in `pending`
 const levels = ["debug", "info", "warn", "error"];
-const most_lines = 500;
-let last_line, held = [];
-const paused = () => $("pause").getAttribute("aria-pressed") === "true";
+const max_lines = 500;
+let last_line, pending = [];
+const is_paused = () => $("pause").getAttribute("aria-pressed") === "true";
 
 function show_lines(entries) {
-  for (const one of entries) last_line = Math.max(last_line ?? one.n, one.n);
-  held = held.concat(entries).slice(-most_lines);
-  if (paused()) return put($("pause"), `Paused (${held.length} new)`);
-  put($("pause"), "Pause");
+  for (const entry of entries) last_line = Math.max(last_line ?? entry.n, entry.n);
+  pending = pending.concat(entries).slice(-max_lines);
+  if (is_paused()) return set_text($("pause"), `Paused (${pending.length} new)`);
+  set_text($("pause"), "Pause");
   const box = $("log"), list = $("lines");
-  const at_end = box.scrollHeight - box.scrollTop - box.clientHeight < 32;
-  for (const one of held) {
-    const line = make("li", {class: levels.includes(one.level) ? one.level : "info"});
-    line.append(make("time", {title: stamp(one.t)}, `${clock(one.t)}.${String(one.t % 1000).padStart(3, "0")}`),
-                make("span", {}, one.level), make("p", {}, one.text));
+  const is_at_end = box.scrollHeight - box.scrollTop - box.clientHeight < 32;
+  for (const entry of pending) {
+    const line = create("li", {class: levels.includes(entry.level) ? entry.level : "info"});
+    const milliseconds = String(entry.t % 1000).padStart(3, "0");
+    line.append(create("time", {title: format_time(entry.t)}, `${format_clock(entry.t)}.${milliseconds}`),
+                create("span", {}, entry.level), create("p", {}, entry.text));
     list.append(line);
   }
-  held = [];
-  while (list.children.length > most_lines) list.firstChild.remove();
-  filter();
-  if (at_end) box.scrollTop = box.scrollHeight;
+  pending = [];
+  while (list.children.length > max_lines) list.firstChild.remove();
+  filter_lines();
+  if (is_at_end) box.scrollTop = box.scrollHeight;
 }
-function filter() {
-  let some = false;
+function filter_lines() {
+  let has_visible = false;
   for (const line of $("lines").children) {
-    line.hidden = levels.indexOf(line.className) < $("least").value;
-    some ||= !line.hidden;
+    line.hidden = levels.indexOf(line.className) < $("min_level").value;
+    has_visible ||= !line.hidden;
   }
-  $("no_lines").hidden = some;
+  $("no_lines").hidden = has_visible;
 }
-$("least").onchange = () => {
-  filter();
+$("min_level").onchange = () => {
+  filter_lines();
   $("log").scrollTop = $("log").scrollHeight;
 };
 $("pause").onclick = () => {
-  $("pause").setAttribute("aria-pressed", !paused());
+  $("pause").setAttribute("aria-pressed", !is_paused());
   show_lines([]);
 };
 
-// --- the asking: once a second, while somebody can see it
-let since, newest = 0, heard, asking = false, timer;
+// --- requests for data: once per second, while the page is visible
+let since, newest = 0, last_response, is_requesting = false, timer;
 
-function show_state(word) {
-  const state = ["running", "paused", "stopping", "starting", "gone"].includes(word) ? word : "other";
-  const said = word === "gone" ? "No answer" : word.charAt(0).toUpperCase() + word.slice(1);
-  if ($("state").dataset.state === state && $("state").textContent === said) return;
+function show_state(name) {
+  const state = ["running", "paused", "stopping", "starting", "unreachable"].includes(name) ? name : "other";
+  const label = name.charAt(0).toUpperCase() + name.slice(1);
+  if ($("state").dataset.state === state && $("state").textContent === label) return;
   $("state").dataset.state = state;
-  put($("state"), said);
-  document.title = `${$("title").textContent} \u2013 ${said.toLowerCase()}`;
-  const colour = {running: "1a8a56", gone: "d0342c", other: "778391"}[state] || "d08a00";
+  set_text($("state"), label);
+  document.title = `${$("title").textContent} \u2013 ${label.toLowerCase()}`;
+  const color = {running: "1a8a56", unreachable: "d0342c", other: "778391"}[state] || "d08a00";
   $("icon").href = "data:image/svg+xml," + encodeURIComponent(
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><circle cx="4" cy="4" r="3" fill="#${colour}"/></svg>`);
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><circle cx="4" cy="4" r="3" fill="#${color}"/></svg>`);
 }
-function show_gone(why) {
-  put($("news"), `No answer ${heard ? "since " + clock(heard) : "yet"}: ${why}. This page keeps asking` +
-                 (heard ? "; until the service is back, it shows what came last." : "."));
+function show_unreachable(reason) {
+  const time = last_response ? "since " + format_clock(last_response) : "yet";
+  set_text($("news"), `No response ${time}: ${reason}. This page tries again every 2 s` +
+                      (last_response ? " and shows the last data until then." : "."));
   $("news").hidden = false;
-  document.documentElement.className = "gone";
-  show_state("gone");
+  document.documentElement.className = "unreachable";
+  show_state("unreachable");
 }
 
-function show(now) {
-  heard = Date.now();
+function show(data) {
+  last_response = Date.now();
   $("news").hidden = true;
-  put($("news"), "");
+  set_text($("news"), "");
   document.documentElement.className = "";
 
-  put($("title"), now.display_name || now.name);
-  show_state(now.state);
-  for (const id of ["name", "pid", "address"]) put($(id), now[id]);
-  put($("version"), now.version || none);
-  put($("uptime"), lasting(now.now - now.since));
-  put($("since"), `since ${stamp(now.since)}`);
-  for (const id of ["in_flight", "connections", "websockets", "threads", "answered"]) put($(id), count(now[id], 1e9));
+  set_text($("title"), data.display_name || data.name);
+  show_state(data.state);
+  for (const id of ["name", "pid", "address"]) set_text($(id), data[id]);
+  set_text($("version"), data.version || dash);
+  set_text($("uptime"), format_uptime(data.now - data.since));
+  set_text($("since"), `since ${format_time(data.since)}`);
+  for (const id of ["in_flight", "connections", "websockets", "threads", "answered"]) {
+    set_text($(id), format_count(data[id], 1e9));
+  }
 
-  newest = Math.floor(now.now / 1000) - 1;
-  for (const s of now.seconds) by_second.set(s.t, s);
-  for (const t of by_second.keys()) if (t <= newest - width || t > newest + 9) by_second.delete(t);
-  const begin = Math.floor(now.since / 1000);
-  seconds = Array.from({length: width}, (_, at) => {
-    const t = newest - width + 1 + at;
+  newest = Math.floor(data.now / 1000) - 1;
+  for (const s of data.seconds) by_second.set(s.t, s);
+  for (const t of by_second.keys()) if (t <= newest - second_count || t > newest + 9) by_second.delete(t);
+  const begin = Math.floor(data.since / 1000);
+  seconds = Array.from({length: second_count}, (_, index) => {
+    const t = newest - second_count + 1 + index;
     return by_second.get(t) || (t < begin ? undefined : {n: 0, e: 0});
   });
-  show_curves();
-  show_routes(now.routes);
-  work.show([...now.active_requests].sort((a, b) => b.us - a.us), 100);
-  settings.show(now.settings);
-  show_lines(now.log);
+  show_charts();
+  show_routes(data.routes);
+  work.show([...data.active_requests].sort((a, b) => b.us - a.us), 100);
+  settings.show(data.settings);
+  show_lines(data.log);
 }
 
-async function ask() {
-  if (asking || document.hidden) return;
+async function request_data() {
+  if (is_requesting || document.hidden) return;
   clearTimeout(timer);
-  asking = true;
-  const began = performance.now();
-  let now, why;
+  is_requesting = true;
+  const start_time = performance.now();
+  let data, reason;
   try {
     const query = new URLSearchParams();
     if (by_second.size) query.set("after", Math.max(...by_second.keys()));
     if (last_line !== undefined) query.set("log", last_line);
-    const answer = await fetch(`${data}?${query}`, {cache: "no-store", signal: AbortSignal.timeout(5000)});
-    if (answer.ok) now = await answer.json();
-    else why = `the service answered ${answer.status}`;
+    const response = await fetch(`${data_url}?${query}`, {cache: "no-store", signal: AbortSignal.timeout(5000)});
+    if (response.ok) data = await response.json();
+    else reason = `the service responded with status ${response.status}`;
   } catch (error) {
-    why = {TimeoutError: "nothing came within five seconds", SyntaxError: "what came was something else"}[error.name];
+    reason = {TimeoutError: "the request timed out after 5 s",
+              SyntaxError: "the response is not valid dashboard data"}[error.name];
   }
-  asking = false;
-  const again = !!now && since !== undefined && since !== now.since;
-  timer = setTimeout(ask, again ? 0 : Math.max(250, (now ? 1000 : 2000) - (performance.now() - began)));
-  if (!now) return show_gone(why || "the service cannot be reached");
-  since = now.since;
-  if (!again) return show(now);
-  by_second = new Map();  // started again: its seconds and lines are others
+  is_requesting = false;
+  const restarted = !!data && since !== undefined && since !== data.since;
+  const interval = data ? 1000 : 2000;
+  timer = setTimeout(request_data, restarted ? 0 : Math.max(250, interval - (performance.now() - start_time)));
+  if (!data) return show_unreachable(reason || "the service cannot be reached");
+  since = data.since;
+  if (!restarted) return show(data);
+  by_second = new Map();  // the seconds and log lines of the previous run
   last_line = undefined;
-  held = [];
+  pending = [];
   $("lines").replaceChildren();
 }
-document.addEventListener("visibilitychange", ask);
-ask();
+document.addEventListener("visibilitychange", request_data);
+request_data();
 )js";
 
 }  // namespace web

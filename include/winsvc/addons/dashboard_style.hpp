@@ -1,4 +1,4 @@
-// The looks of the dashboard (addons/dashboard_page.hpp): colours by what they mean, once for light and once for dark.
+// Style sheet of the dashboard (addons/dashboard_page.hpp). Colors have names, and values for the light and dark schemes.
 #pragma once
 
 #include <string_view>
@@ -41,7 +41,7 @@ dt, th, figcaption span { font-size: 0.8125rem; font-weight: 400; }
 }
 [data-state=running] { background: var(--green); }
 [data-state=paused], [data-state=stopping], [data-state=starting] { background: var(--amber); }
-[data-state=gone] { background: var(--red); }
+[data-state=unreachable] { background: var(--red); }
 .facts { flex-basis: 100%; display: flex; flex-wrap: wrap; gap: 0.375rem 2rem; }
 .facts div { display: flex; gap: 0.5rem; align-items: baseline; }
 .facts dd span { display: inline-block; }
@@ -49,7 +49,7 @@ dt, th, figcaption span { font-size: 0.8125rem; font-weight: 400; }
   margin-top: 1.25rem; padding: 0.75rem 1rem; border-radius: 0.5rem;
   border: 1px solid var(--red); border-left-width: 0.375rem; background: var(--panel);
 }
-.gone main { filter: grayscale(0.75); }
+.unreachable main { filter: grayscale(0.75); }
 
 main { display: grid; gap: 1.25rem; margin-top: 1.5rem; }
 .panel, .tiles div { background: var(--panel); border: 1px solid var(--line); border-radius: 0.625rem; min-width: 0; }

@@ -1,8 +1,8 @@
-// Small middleware for headers and sizes.
+// Middleware for response headers and body size: request id, security headers, body limit.
 //
-//   svc.use(winsvc::request_id());            // X-Request-Id, the id that the log has
-//   svc.use(winsvc::security_headers());      // what browsers should be told
-//   g.use(winsvc::body_limit(64 * 1024));     // less than the app's limit, for this group
+//   svc.use(winsvc::request_id());            // X-Request-Id, the id that the log shows
+//   svc.use(winsvc::security_headers());      // X-Content-Type-Options, Content-Security-Policy, ...
+//   g.use(winsvc::body_limit(64 * 1024));     // a lower limit than the app's, for this group
 #pragma once
 
 #include <cstdint>
@@ -18,14 +18,14 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// Puts the request's id into the answer.
+/// Adds the id of the request to the response.
 [[nodiscard]] middleware request_id(std::string header = "X-Request-Id");
 
-/// nosniff, no frames, no referrer, and a Content-Security-Policy of one's own pages alone. A header that the handler
-/// sets itself stays as it set it.
+/// Adds `X-Content-Type-Options: nosniff`, `X-Frame-Options: DENY`, `Referrer-Policy: no-referrer` and the
+/// Content-Security-Policy (default: content of this site only; "" adds none). Headers that the handler sets are kept.
 [[nodiscard]] middleware security_headers(std::string content_security_policy = "default-src 'self'");
 
-/// 413 for a body that announces more, or turns out to be more. It cannot raise the app's own limit
+/// Responds with 413 if the Content-Length or the body exceeds `bytes`. It cannot exceed the limit of the app
 /// (`svc.limits().body_bytes`).
 [[nodiscard]] middleware body_limit(std::uint64_t bytes);
 
@@ -40,14 +40,14 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE middleware request_id(std::string header) {
-  return [header = std::move(header)](const request& req, response& res, const next_handler& go_on) {
+  return [header = std::move(header)](const request& req, response& res, const next_handler& next) {
     http::replace_header(res, header, context(req).id());
-    go_on();
+    next();
   };
 }
 WINSVC_INLINE middleware security_headers(std::string content_security_policy) {
-  return [csp = std::move(content_security_policy)](const request&, response& res, const next_handler& go_on) {
-    go_on();
+  return [csp = std::move(content_security_policy)](const request&, response& res, const next_handler& next) {
+    next();
     const auto unless_set = [&res](const char* name, const std::string& value) {
       if (!http::find_header(res, name)) http::replace_header(res, name, value);
     };
@@ -58,11 +58,11 @@ WINSVC_INLINE middleware security_headers(std::string content_security_policy) {
   };
 }
 WINSVC_INLINE middleware body_limit(std::uint64_t bytes) {
-  return [bytes](const request& req, response&, const next_handler& go_on) {
+  return [bytes](const request& req, response&, const next_handler& next) {
     if (find_header<std::uint64_t>(req, "Content-Length").value_or(0) > bytes)
       abort(413, "the body is larger than " + std::to_string(bytes) + " bytes");
     context(req).limit_body(bytes);
-    go_on();
+    next();
   };
 }
 

@@ -1,15 +1,15 @@
-// What the service has answered, and what it costs, in Prometheus' text format 0.0.4.
+// Metrics in the Prometheus text format 0.0.4: requests by route and status, durations, connections, process usage.
 //
-//   svc.metrics("/metrics");                                       // off unless asked for
+//   svc.metrics("/metrics");                                       // not available by default
 //
 //   http_requests_total{method="GET",route="/users/{id}",status="200"} 12
 //   http_request_duration_seconds_bucket{route="/users/{id}",le="0.005"} 11
 //
-// A route's label is its pattern, "none" where no route matched, so that no client can make series. What was refused
-// before it was a request has method "none" too, and no duration. A series begins with its first request. An answer
-// that streams lasts until it ends; a WebSocket until it is open.
+// The label of a route is its pattern, or "none" if no route matched, so that clients cannot create series. A message
+// that was rejected before it became a request has the method "none" and no duration. A series starts with its first
+// request. The duration of a stream ends with the stream, that of a WebSocket ends with the handshake.
 //
-// Counting is four additions to atomics of the route's own, without lock or allocation; off, it is nothing.
+// Counting a request takes three atomic additions, without a lock or an allocation.
 #pragma once
 
 #include <array>
@@ -34,28 +34,28 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace web {
 
-/// What is measured when it is asked for, and not counted.
+/// Values that are measured when the page is requested.
 struct gauges {
   std::size_t in_flight = 0, connections = 0, websockets = 0;
   os::process_usage process;
   std::vector<std::pair<std::string, std::string>> build;  ///< labels of winsvc_build_info
 };
 
-/// Requests by route, method and status, and how long they took. `count` from any thread.
+/// Counters of requests by route, method and status, and a histogram of durations. `count` is thread-safe.
 class request_counts {
  public:
   explicit request_counts(const route::table& routes);
 
-  /// One that was answered. `id`: of the route, nothing where none matched. `verb`: nothing where there was no request
-  /// either; it has no duration.
-  void count(std::optional<std::size_t> id, std::optional<route::method> verb, int status,
+  /// Counts a response. `route_id`: nullopt if no route matched. `method`: nullopt if the message was rejected before
+  /// it became a request; its duration is not counted.
+  void count(std::optional<std::size_t> route_id, std::optional<route::method> method, int status,
              std::chrono::microseconds elapsed) noexcept;
 
-  /// The whole page.
+  /// Returns the text of the page.
   [[nodiscard]] std::string text(const gauges& now) const;
 
  private:
-  /// Upper bounds of the histogram: a service on this machine answers in microseconds, one that asks a database in
+  /// Upper bounds of the histogram. A local service responds within microseconds, a service with a database within
   /// milliseconds.
   struct bucket_limit {
     std::int64_t microseconds;
@@ -67,24 +67,24 @@ class request_counts {
       {1000000, "1"},   {2500000, "2.5"}, {5000000, "5"},   {10000000, "10"},
   }};
 
-  // All of it relaxed: a page that is read while requests are counted is one of many possible moments. A slot's key is
-  // written once, and its count means nothing to anyone before that.
+  // Memory order relaxed: a page that is written while requests are counted need not be consistent. The key of a slot
+  // is written once; the count of a slot is 0 before that.
   using counter = std::atomic<std::uint64_t>;
   struct counter_slot {
-    std::atomic<std::uint32_t> key{0};  ///< method and status; 0 is free
+    std::atomic<std::uint32_t> key{0};  ///< method and status; 0 means that the slot is free
     counter responses{0};
   };
-  /// Of one pattern. A handler that answers with more than this many different statuses gets the rest in one sum.
+  /// Counters of one pattern. Responses with further combinations of method and status are counted in `overflow`.
   struct route_counts {
     std::array<counter_slot, 48> status_counts;
     counter overflow{0};
-    std::array<counter, bucket_limits.size() + 1> buckets{};  ///< by the first bound it is not above; the last is for the rest
+    std::array<counter, bucket_limits.size() + 1> buckets{};  ///< by the first limit that is not exceeded; last: +Inf
     counter microseconds{0};
   };
 
-  std::vector<std::string> labels_;               // [0] is "none"
-  std::vector<std::size_t> by_id_;                // into labels_: routes of one pattern share theirs
-  std::unique_ptr<route_counts[]> counts_;        // one for each label
+  std::vector<std::string> labels_;         // [0] is "none"
+  std::vector<std::size_t> label_by_id_;    // index into labels_; routes with one pattern share a label
+  std::unique_ptr<route_counts[]> counts_;  // one per label
 };
 
 }  // namespace web
@@ -100,40 +100,40 @@ inline namespace WINSVC_ABI {
 namespace web {
 
 WINSVC_INLINE request_counts::request_counts(const route::table& routes) : labels_{"none"} {
-  std::map<std::string, std::size_t> known;
+  std::map<std::string, std::size_t> label_by_pattern;
   for (const auto& e : routes.entries()) {
-    const auto [at, fresh] = known.emplace(e.path.text, labels_.size());
-    if (fresh) labels_.push_back(e.path.text);
-    by_id_.push_back(at->second);
+    const auto [position, is_new] = label_by_pattern.emplace(e.path.text, labels_.size());
+    if (is_new) labels_.push_back(e.path.text);
+    label_by_id_.push_back(position->second);
   }
   counts_ = std::make_unique<route_counts[]>(labels_.size());
 }
 
-WINSVC_INLINE void request_counts::count(std::optional<std::size_t> id, std::optional<route::method> verb, int status,
-                                  std::chrono::microseconds elapsed) noexcept {
+WINSVC_INLINE void request_counts::count(std::optional<std::size_t> route_id, std::optional<route::method> method,
+                                         int status, std::chrono::microseconds elapsed) noexcept {
   constexpr auto relaxed = std::memory_order_relaxed;
-  route_counts& to = counts_[id && *id < by_id_.size() ? by_id_[*id] : 0];
+  route_counts& counts = counts_[route_id && *route_id < label_by_id_.size() ? label_by_id_[*route_id] : 0];
 
-  const std::uint32_t method = verb ? static_cast<std::uint32_t>(*verb) + 1 : 0;
-  const std::uint32_t key = method << 16 | (static_cast<std::uint32_t>(status) & 0xFFFFu) | 1u << 31;
-  counter* answered = &to.overflow;
-  for (auto& s : to.status_counts) {
-    std::uint32_t existing = s.key.load(relaxed);
-    if (existing == 0 && s.key.compare_exchange_strong(existing, key, relaxed)) existing = key;
-    if (existing != key) continue;  // somebody else's, perhaps since a moment ago
-    answered = &s.responses;
+  const std::uint32_t method_key = method ? static_cast<std::uint32_t>(*method) + 1 : 0;
+  const std::uint32_t key = method_key << 16 | (static_cast<std::uint32_t>(status) & 0xFFFFu) | 1u << 31;
+  counter* responses = &counts.overflow;
+  for (auto& slot : counts.status_counts) {
+    std::uint32_t existing = slot.key.load(relaxed);
+    if (existing == 0 && slot.key.compare_exchange_strong(existing, key, relaxed)) existing = key;
+    if (existing != key) continue;  // used for another key, which another thread may have written just now
+    responses = &slot.responses;
     break;
   }
-  answered->fetch_add(1, relaxed);
-  if (!verb) return;
+  responses->fetch_add(1, relaxed);
+  if (!method) return;
 
   std::size_t bucket = 0;
   while (bucket < bucket_limits.size() && elapsed.count() > bucket_limits[bucket].microseconds) ++bucket;
-  to.buckets[bucket].fetch_add(1, relaxed);
-  to.microseconds.fetch_add(static_cast<std::uint64_t>(elapsed.count() < 0 ? 0 : elapsed.count()), relaxed);
+  counts.buckets[bucket].fetch_add(1, relaxed);
+  counts.microseconds.fetch_add(static_cast<std::uint64_t>(elapsed.count() < 0 ? 0 : elapsed.count()), relaxed);
 }
 
-/// The text format, line by line.
+/// Writer of the Prometheus text format.
 class prometheus_text {
  public:
   using labels = std::vector<std::pair<std::string_view, std::string>>;
@@ -142,23 +142,23 @@ class prometheus_text {
     out += "# HELP " + std::string(name) + ' ' + std::string(help) + "\n# TYPE " + std::string(name) + ' ' +
            std::string(type) + '\n';
   }
-  void sample(std::string_view name, const labels& labels, std::string_view value) {
+  void sample(std::string_view name, const labels& sample_labels, std::string_view value) {
     out += name;
-    char before = '{';
-    for (const auto& [label, text] : labels) {
-      out += before + std::string(label) + "=\"" + escaped(text) + '"';
-      before = ',';
+    char separator = '{';
+    for (const auto& [label, text] : sample_labels) {
+      out += separator + std::string(label) + "=\"" + escaped(text) + '"';
+      separator = ',';
     }
-    if (!labels.empty()) out += '}';
+    if (!sample_labels.empty()) out += '}';
     out += ' ' + std::string(value) + '\n';
   }
-  /// A family of one sample without labels.
+  /// Writes a family with one sample without labels.
   void gauge(std::string_view name, std::string_view type, std::string_view help, std::string_view value) {
     family(name, type, help);
     sample(name, {}, value);
   }
 
-  /// A label's value: backslash, quote and line feed escaped, malformed UTF-8 replaced.
+  /// Returns the value of a label: escapes backslash, quote and line feed, and replaces malformed UTF-8.
   static std::string escaped(std::string_view value) {
     std::string text;
     for (std::size_t position = 0; position < value.size();) {
@@ -169,7 +169,7 @@ class prometheus_text {
     }
     return text;
   }
-  /// A count of microseconds as seconds, without a locale's idea of a decimal point.
+  /// Converts microseconds to seconds with a decimal point, regardless of the locale.
   static std::string seconds(std::uint64_t microseconds) {
     std::string fraction = std::to_string(microseconds % 1'000'000);
     fraction.insert(0, 6 - fraction.size(), '0');
@@ -183,7 +183,7 @@ WINSVC_INLINE std::string request_counts::text(const gauges& now) const {
   constexpr auto relaxed = std::memory_order_relaxed;
   prometheus_text page;
 
-  page.family("http_requests_total", "counter", "Answers, by method, pattern of the route, and status.");
+  page.family("http_requests_total", "counter", "Responses by method, pattern of the route, and status.");
   for (std::size_t i = 0; i < labels_.size(); ++i) {
     const auto put = [&](const std::string& method, const std::string& status, std::uint64_t value) {
       if (value == 0) return;
@@ -198,12 +198,13 @@ WINSVC_INLINE std::string request_counts::text(const gauges& now) const {
     put("other", "other", counts_[i].overflow.load(relaxed));
   }
 
-  page.family("http_request_duration_seconds", "histogram", "From a request's head to its answer's end, by route.");
+  page.family("http_request_duration_seconds", "histogram",
+              "Time from the head of a request to the end of its response, by route.");
   for (std::size_t i = 0; i < labels_.size(); ++i) {
-    const route_counts& of = counts_[i];
+    const route_counts& counts = counts_[i];
     std::array<std::uint64_t, bucket_limits.size() + 1> up_to{};
     std::uint64_t sum = 0;
-    for (std::size_t b = 0; b < up_to.size(); ++b) up_to[b] = sum += of.buckets[b].load(relaxed);
+    for (std::size_t b = 0; b < up_to.size(); ++b) up_to[b] = sum += counts.buckets[b].load(relaxed);
     if (sum == 0) continue;
     for (std::size_t b = 0; b < up_to.size(); ++b) {
       page.sample("http_request_duration_seconds_bucket",
@@ -211,26 +212,26 @@ WINSVC_INLINE std::string request_counts::text(const gauges& now) const {
                   std::to_string(up_to[b]));
     }
     page.sample("http_request_duration_seconds_sum", {{"route", labels_[i]}},
-                prometheus_text::seconds(of.microseconds.load(relaxed)));
+                prometheus_text::seconds(counts.microseconds.load(relaxed)));
     page.sample("http_request_duration_seconds_count", {{"route", labels_[i]}}, std::to_string(sum));
   }
 
-  page.gauge("http_requests_in_flight", "gauge", "Requests that are being answered, this one too.",
+  page.gauge("http_requests_in_flight", "gauge", "Requests in flight, including this one.",
               std::to_string(now.in_flight));
   page.gauge("http_connections", "gauge", "Open connections.", std::to_string(now.connections));
   page.gauge("http_websockets", "gauge", "Open WebSockets.", std::to_string(now.websockets));
   const auto number = [](auto d) { return static_cast<std::uint64_t>(d.count() < 0 ? 0 : d.count()); };
   if (now.process.started.count() != 0) {
-    page.gauge("process_start_time_seconds", "gauge", "When the process was started, since 1970.",
+    page.gauge("process_start_time_seconds", "gauge", "Start time of the process in seconds since 1970.",
                 prometheus_text::seconds(number(now.process.started) * 1000));
   }
-  page.gauge("process_cpu_seconds_total", "counter", "Time of processors that the process has used.",
+  page.gauge("process_cpu_seconds_total", "counter", "Processor time used by the process.",
               prometheus_text::seconds(number(now.process.cpu)));
   if (now.process.resident != 0) {
-    page.gauge("process_resident_memory_bytes", "gauge", "Memory of the process that is in RAM.",
+    page.gauge("process_resident_memory_bytes", "gauge", "Resident memory of the process.",
                 std::to_string(now.process.resident));
   }
-  page.family("winsvc_build_info", "gauge", "What this is; always 1.");
+  page.family("winsvc_build_info", "gauge", "Versions of the service and of its libraries; always 1.");
   page.sample("winsvc_build_info", {now.build.begin(), now.build.end()}, "1");
   return std::move(page.out);
 }

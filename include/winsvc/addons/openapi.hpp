@@ -1,13 +1,13 @@
-// The app's routes as an OpenAPI 3.1 document: what a client generator, a tester or a person with a browser reads.
+// OpenAPI 3.1 document of the app's routes, for client generators, test tools and documentation viewers.
 //
-//   svc.openapi("/openapi.json");                                  // off unless asked for
+//   svc.openapi("/openapi.json");                                  // not available by default
 //   svc.get("/users/{id}", show).name("user").summary("One user").returns(200, "The user");
 //
-// Paths, parameters with their types, and whether a body is taken follow from the handlers; words, schemas and examples
-// are what was said of a route (api/route_builder.hpp). Names become operation ids. `{path...}` is written `{path}`,
-// because OpenAPI has no tails; a route for `any` method stands under GET, POST, PUT, PATCH and DELETE; HEAD and
-// OPTIONS are not listed, since every path has them. Errors of winsvc's own are described once, as problem+json.
-// Routes that no client asks for by hand (health, metrics, this document) are left out, as `hidden` ones are.
+// The handlers determine paths, parameter types and whether there is a request body. Descriptions, schemas and examples
+// come from the route metadata (api/route_builder.hpp); names become operation ids. `{path...}` is written as `{path}`,
+// because OpenAPI has no tail parameters. A route for `any` method is listed under GET, POST, PUT, PATCH and DELETE;
+// HEAD and OPTIONS are not listed, because each path supports them. Error responses of winsvc are described once, as
+// problem details. Hidden routes are omitted: health checks, metrics, this document, and routes marked `hidden`.
 #pragma once
 
 #include <algorithm>
@@ -33,16 +33,16 @@ struct api_info {
   std::string title, version, description;
 };
 
-/// The document, JSON in UTF-8 (OpenAPI Specification 3.1, schemas in JSON Schema 2020-12). Pure: the same routes give
-/// the same bytes.
+/// Returns the document as JSON in UTF-8 (OpenAPI Specification 3.1, JSON Schema 2020-12). Equal routes give equal
+/// bytes.
 [[nodiscard]] std::string openapi_document(const route::table& routes, const api_info& info);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-/// One method of one path.
+/// An operation in the sense of OpenAPI: one method of one path.
 struct operation {
   const route::route_entry* route;
-  route::method verb;  ///< the route's own, or one of those that `any` stands for
+  route::method method;  ///< the method of the route, or one of the methods that `any` includes
   std::string id;
 };
 
@@ -59,7 +59,7 @@ namespace web {
 using strings::json_array;
 using strings::json_object_writer;
 
-WINSVC_INLINE std::string schema_of(route::value_kind kind, std::string_view otherwise = {}) {
+WINSVC_INLINE std::string schema_of(route::value_kind kind, std::string_view default_json = {}) {
   using route::value_kind;
   json_object_writer s;
   switch (kind) {
@@ -71,20 +71,21 @@ WINSVC_INLINE std::string schema_of(route::value_kind kind, std::string_view oth
     case value_kind::boolean: s.put_text("type", "boolean"); break;
     case value_kind::text: s.put_text("type", "string"); break;
   }
-  if (!otherwise.empty()) s.put("default", otherwise);
+  if (!default_json.empty()) s.put("default", default_json);
   return s.text();
 }
 
 /// One path with its operations.
 struct path_item {
-  const route::route_entry* first;           ///< whose parameter names the path has
-  std::vector<operation> operations;   ///< in the order of the methods
+  const route::route_entry* first;    ///< the route that provides the parameter names of the path
+  std::vector<operation> operations;  ///< in the order of the methods
 };
 
 inline constexpr std::array listed_methods = {route::method::get, route::method::post, route::method::put,
                                               route::method::patch, route::method::del};
 
-/// What paths have in common that OpenAPI takes for one: `{id}` is as good as `{name}`, and as a tail.
+/// Returns a text that is equal for paths that OpenAPI does not distinguish: the names of parameters are ignored, and a
+/// tail parameter is treated as a parameter.
 WINSVC_INLINE std::string shape_of(const route::pattern& path) {
   std::string shape;
   for (const auto& segment : path.segments) {
@@ -94,89 +95,93 @@ WINSVC_INLINE std::string shape_of(const route::pattern& path) {
   return shape;
 }
 
-/// Groups the routes into paths. Where two have one shape and method, the one that is served first is listed.
+/// Groups the routes into paths. If several routes have the same shape and method, the one with precedence is listed.
 WINSVC_INLINE std::vector<path_item> path_items(const route::table& routes) {
   std::vector<path_item> items;
   std::map<std::string, std::size_t> by_shape;
   std::vector<const route::route_entry*> order;
   for (const auto& e : routes.entries()) {
-    const bool listed = std::find(listed_methods.begin(), listed_methods.end(), e.method_id) != listed_methods.end();
-    if (e.metadata.hidden || (!listed && e.method_id != route::method::any)) continue;
+    const bool is_listed = std::find(listed_methods.begin(), listed_methods.end(), e.method_id) != listed_methods.end();
+    if (e.metadata.hidden || (!is_listed && e.method_id != route::method::any)) continue;
     order.push_back(&e);
     if (by_shape.emplace(shape_of(e.path), items.size()).second) items.push_back({&e, {}});
   }
-  const auto rank = [](const route::route_entry* e) {  // as the table tries them
+  const auto rank = [](const route::route_entry* e) {  // the order in which the route table tries them
     return (e->path.segments.back().kind == route::segment::segment_kind::tail ? 2 : 0) +
            (e->method_id == route::method::any ? 1 : 0);
   };
   std::stable_sort(order.begin(), order.end(), [&](auto* a, auto* b) { return rank(a) < rank(b); });
 
   for (const auto* e : order) {
-    auto& existing = items[by_shape.at(shape_of(e->path))].operations;
-    for (const auto verb : listed_methods) {
-      if (e->method_id != verb && e->method_id != route::method::any) continue;
-      const auto at = std::find_if(existing.begin(), existing.end(), [&](const operation& o) { return o.verb >= verb; });
-      if (at == existing.end() || at->verb != verb) existing.insert(at, {e, verb, {}});
+    auto& operations = items[by_shape.at(shape_of(e->path))].operations;
+    for (const auto method : listed_methods) {
+      if (e->method_id != method && e->method_id != route::method::any) continue;
+      const auto position = std::find_if(operations.begin(), operations.end(),
+                                         [&](const operation& o) { return o.method >= method; });
+      if (position == operations.end() || position->method != method) operations.insert(position, {e, method, {}});
     }
   }
   return items;
 }
 
-WINSVC_INLINE std::string method_word(route::method verb) { return strings::to_lower(route::name(verb)); }
+WINSVC_INLINE std::string method_key(route::method method) { return strings::to_lower(route::name(method)); }
 
-/// `get_users_id` of GET /users/{id}.
+/// Returns `get_users_id` for GET /users/{id}.
 WINSVC_INLINE std::string default_operation_id(const operation& o) {
-  std::string id = method_word(o.verb);
+  std::string id = method_key(o.method);
   for (const auto& segment : o.route->path.segments) {
     if (!segment.text.empty()) id += '_';
     for (const char c : segment.text) {
-      const bool word = strings::is_digit(c) || (strings::to_lower(c) >= 'a' && strings::to_lower(c) <= 'z');
-      id += word ? c : '_';
+      const bool is_word = strings::is_digit(c) || (strings::to_lower(c) >= 'a' && strings::to_lower(c) <= 'z');
+      id += is_word ? c : '_';
     }
   }
   return id;
 }
 
-/// The name where it is one operation's, with the method before it where it is several', and else made of the path.
-/// Those with a name get theirs before the others do.
+/// Assigns unique ids: the name of the route, with the method in front if several operations have this name, or an id
+/// from the path. Operations with a name get their ids first.
 WINSVC_INLINE void assign_operation_ids(std::vector<path_item>& items) {
-  std::map<std::string_view, int> bearers;
+  std::map<std::string_view, int> uses;
   for (const auto& item : items) {
-    for (const auto& o : item.operations) ++bearers[o.route->metadata.name];
+    for (const auto& o : item.operations) ++uses[o.route->metadata.name];
   }
-  std::set<std::string> taken;
+  std::set<std::string> assigned;
   for (const bool named : {true, false}) {
     for (auto& item : items) {
       for (auto& o : item.operations) {
         const std::string& name = o.route->metadata.name;
         if (name.empty() == named) continue;
-        const std::string wish = !named ? default_operation_id(o) : bearers[name] == 1 ? name : method_word(o.verb) + '_' + name;
-        o.id = wish;
-        for (int n = 2; !taken.insert(o.id).second; ++n) o.id = wish + '_' + std::to_string(n);
+        const std::string base = !named            ? default_operation_id(o)
+                                 : uses[name] == 1 ? name
+                                                   : method_key(o.method) + '_' + name;
+        o.id = base;
+        for (int n = 2; !assigned.insert(o.id).second; ++n) o.id = base + '_' + std::to_string(n);
       }
     }
   }
 }
 
 WINSVC_INLINE std::string content_of(const route::body_metadata& b, const std::string& media_type) {
-  json_object_writer inner;
-  if (!b.schema.empty()) inner.put("schema", b.schema);
-  if (!b.example.empty()) inner.put("example", b.example);
-  return json_object_writer().put(media_type, inner.text()).text();
+  json_object_writer content;
+  if (!b.schema.empty()) content.put("schema", b.schema);
+  if (!b.example.empty()) content.put("example", b.example);
+  return json_object_writer().put(media_type, content.text()).text();
 }
 
 WINSVC_INLINE std::string parameters_of(const operation& o, const route::pattern& names) {
-  const route::route_metadata& about = o.route->metadata;
+  const route::route_metadata& metadata = o.route->metadata;
   std::vector<std::string> items;
-  const bool tail = o.route->path.segments.back().kind == route::segment::segment_kind::tail;
+  const bool has_tail = o.route->path.segments.back().kind == route::segment::segment_kind::tail;
   for (std::size_t i = 0; i < names.names.size(); ++i) {
     json_object_writer p;
     p.put_text("name", names.names[i]).put_text("in", "path").put("required", "true");
-    if (tail && i + 1 == names.names.size()) p.put_text("description", "The rest of the path; it may hold slashes.");
-    p.put("schema", schema_of(i < about.parameters.size() ? about.parameters[i] : route::value_kind::text));
+    if (has_tail && i + 1 == names.names.size())
+      p.put_text("description", "The rest of the path, which may contain slashes.");
+    p.put("schema", schema_of(i < metadata.parameters.size() ? metadata.parameters[i] : route::value_kind::text));
     items.push_back(p.text());
   }
-  for (const auto& q : about.query) {
+  for (const auto& q : metadata.query) {
     json_object_writer p;
     p.put_text("name", q.name).put_text("in", "query").put_text_if_set("description", q.description);
     p.put("required", q.required ? "true" : "false").put("schema", schema_of(q.kind, q.default_json));
@@ -186,64 +191,67 @@ WINSVC_INLINE std::string parameters_of(const operation& o, const route::pattern
 }
 
 WINSVC_INLINE std::string request_body_of(const operation& o) {
-  const route::route_metadata& about = o.route->metadata;
-  // A body has no meaning in a GET (RFC 9110 section 9.3.1): a route for any method reads one where there is one.
-  const bool none = o.route->method_id == route::method::any && o.verb == route::method::get;
-  if (none || (!about.request_body && !about.accepts_json && !about.accepts_upload)) return {};
-  const char* const type = about.accepts_upload ? "multipart/form-data" : "application/json";
-  const route::body_metadata b = about.request_body.value_or(route::body_metadata{{}, type, {}, {}});
+  const route::route_metadata& metadata = o.route->metadata;
+  // A body has no meaning in a GET (RFC 9110 section 9.3.1), so a route for any method lists it for the other methods.
+  const bool is_any_get = o.route->method_id == route::method::any && o.method == route::method::get;
+  if (is_any_get || (!metadata.request_body && !metadata.accepts_json && !metadata.accepts_upload)) return {};
+  const char* const type = metadata.accepts_upload ? "multipart/form-data" : "application/json";
+  const route::body_metadata b = metadata.request_body.value_or(route::body_metadata{{}, type, {}, {}});
   json_object_writer body;
   body.put_text_if_set("description", b.description).put("required", "true");
   return body.put("content", content_of(b, b.media_type)).text();
 }
 
-WINSVC_INLINE std::string responses_of(const route::route_metadata& about) {
+WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata) {
   using route::response_kind;
-  std::map<std::string, std::string> all;  // by status, which sorts them, "default" last
-  const auto media_type = [&about](const route::body_metadata& b) -> std::string {
+  std::map<std::string, std::string> responses;  // by status; "default" is last
+  const auto media_type = [&metadata](const route::body_metadata& b) -> std::string {
     if (!b.media_type.empty()) return b.media_type;
-    if (about.response == response_kind::text) return "text/plain";
-    return about.response == response_kind::json || !b.schema.empty() || !b.example.empty() ? "application/json" : "";
+    if (metadata.response == response_kind::text) return "text/plain";
+    const bool is_json = metadata.response == response_kind::json || !b.schema.empty() || !b.example.empty();
+    return is_json ? "application/json" : "";
   };
   const auto add = [&](const std::string& status, const route::body_metadata& b) {
     json_object_writer r;
     r.put_text("description", b.description.empty() ? "Success" : b.description);
     const bool empty = status == "204" || status == "304" || status[0] == '1';
     if (const auto type = media_type(b); !empty && !type.empty()) r.put("content", content_of(b, type));
-    all.emplace(status, r.text());
+    responses.emplace(status, r.text());
   };
-  bool success = false;
-  for (const auto& [status, body] : about.responses) {
+  bool has_success = false;
+  for (const auto& [status, body] : metadata.responses) {
     add(std::to_string(status), body);
-    success = success || status < 400;
+    has_success = has_success || status < 400;
   }
-  if (!success) add(about.sets_status ? "2XX" : "200", {});
+  if (!has_success) add(metadata.sets_status ? "2XX" : "200", {});
 
   const std::string problem = R"({"$ref":"#/components/responses/problem"})";
-  const auto kinds = about.parameters;
+  const auto kinds = metadata.parameters;
   const bool converts = std::any_of(kinds.begin(), kinds.end(), [](auto k) { return k != route::value_kind::text; });
-  if (!about.query.empty() || about.accepts_json || about.accepts_upload) all.emplace("400", problem);
-  if (about.returns_optional || converts) all.emplace("404", problem);
-  if (about.accepts_json) all.emplace("422", problem);
-  all.emplace("default", problem);
+  if (!metadata.query.empty() || metadata.accepts_json || metadata.accepts_upload) responses.emplace("400", problem);
+  if (metadata.returns_optional || converts) responses.emplace("404", problem);
+  if (metadata.accepts_json) responses.emplace("422", problem);
+  responses.emplace("default", problem);
 
   json_object_writer out;
-  for (const auto& [status, r] : all) out.put(status, r);
+  for (const auto& [status, r] : responses) out.put(status, r);
   return out.text();
 }
 
 WINSVC_INLINE std::string operation_text(const operation& o, const route::pattern& names) {
-  const route::route_metadata& about = o.route->metadata;
+  const route::route_metadata& metadata = o.route->metadata;
   json_object_writer out;
-  out.put_text("operationId", o.id).put_text_if_set("summary", about.summary).put_text_if_set("description", about.description);
-  if (!about.tags.empty()) out.put("tags", json_array(about.tags, [](auto& tag) { return strings::json_quoted(tag); }));
-  if (about.deprecated) out.put("deprecated", "true");
+  out.put_text("operationId", o.id).put_text_if_set("summary", metadata.summary);
+  out.put_text_if_set("description", metadata.description);
+  if (!metadata.tags.empty())
+    out.put("tags", json_array(metadata.tags, [](auto& tag) { return strings::json_quoted(tag); }));
+  if (metadata.deprecated) out.put("deprecated", "true");
   if (const auto parameters = parameters_of(o, names); !parameters.empty()) out.put("parameters", parameters);
   if (const auto body = request_body_of(o); !body.empty()) out.put("requestBody", body);
-  return out.put("responses", responses_of(about)).text();
+  return out.put("responses", responses_of(metadata)).text();
 }
 
-/// `/users/{id}`, a tail without its dots.
+/// Returns the path template: `/users/{id}`; a tail parameter has no dots.
 WINSVC_INLINE std::string template_of(const route::pattern& path) {
   std::string out;
   for (const auto& segment : path.segments) {
@@ -253,11 +261,11 @@ WINSVC_INLINE std::string template_of(const route::pattern& path) {
   return out;
 }
 
-/// http::write_problem writes what this describes.
+/// Schema and response of problem details, as http::write_problem writes them.
 inline constexpr std::string_view problem_components =
     R"({"schemas":{"problem":{"type":"object","description":"RFC 9457","properties":{"title":{"type":"string"},)"
     R"("status":{"type":"integer"},"detail":{"type":"string"},"request_id":{"type":"string",)"
-    R"("description":"What the log of the service has about it."}},"required":["title","status"]}},)"
+    R"("description":"Id of the request in the log of the service."}},"required":["title","status"]}},)"
     R"("responses":{"problem":{"description":"An error","content":{"application/problem+json":)"
     R"({"schema":{"$ref":"#/components/schemas/problem"}}}}}})";
 
@@ -270,7 +278,7 @@ WINSVC_INLINE std::string openapi_document(const route::table& routes, const api
   for (const auto& item : items) {
     json_object_writer path;
     for (const auto& o : item.operations) {
-      path.put(method_word(o.verb), operation_text(o, item.first->path));
+      path.put(method_key(o.method), operation_text(o, item.first->path));
       for (const auto& tag : o.route->metadata.tags) {
         if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
       }
@@ -278,11 +286,11 @@ WINSVC_INLINE std::string openapi_document(const route::table& routes, const api
     paths.put(template_of(item.first->path), path.text());
   }
 
-  json_object_writer about;
-  about.put_text("title", info.title).put_text("version", info.version.empty() ? "0" : info.version);
-  about.put_text_if_set("description", info.description);
+  json_object_writer info_object;
+  info_object.put_text("title", info.title).put_text("version", info.version.empty() ? "0" : info.version);
+  info_object.put_text_if_set("description", info.description);
   json_object_writer out;
-  out.put_text("openapi", "3.1.0").put("info", about.text());
+  out.put_text("openapi", "3.1.0").put("info", info_object.text());
   if (!tags.empty()) {
     out.put("tags", json_array(tags, [](auto& tag) { return json_object_writer().put_text("name", tag).text(); }));
   }

@@ -1,11 +1,10 @@
-// The client behind a proxy: who asked, as far as proxies that we trust can say.
+// Trusted proxies: middleware that takes the client's address from X-Forwarded-For.
 //
 //   svc.use(winsvc::trusted_proxies({"127.0.0.1", "10.0.0.0/8", "fd00::/8"}));
-//   req.remote_addr                           // from here on the client's address, for the rate limit and for handlers
+//   req.remote_addr                           // the client's address, in the following middleware and handlers
 //
-// X-Forwarded-For is read from the right, and only while the one who wrote it is trusted: what stands further left
-// anybody can write. From a peer that is not trusted it is ignored. Ports that proxies write behind addresses are
-// taken off.
+// X-Forwarded-For is read from the right, and an entry is believed only if a trusted proxy wrote it, because any client
+// can send this field. It is ignored if the peer is not a trusted proxy. Ports in the entries are removed.
 #pragma once
 
 #include <string>
@@ -22,7 +21,8 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// Throws setup_error for a range that is none (`ip_range::parse` in wire/ip.hpp).
+/// `ranges`: addresses and ranges of the trusted proxies. Throws setup_error for an invalid range (`ip_range::parse` in
+/// wire/ip.hpp).
 [[nodiscard]] middleware trusted_proxies(const std::vector<std::string>& ranges);
 
 }  // inline namespace WINSVC_ABI
@@ -37,20 +37,20 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE middleware trusted_proxies(const std::vector<std::string>& ranges) {
   std::vector<ip_range> trusted;
-  for (const auto& r : ranges) {
-    const auto range = ip_range::parse(r);
+  for (const auto& text : ranges) {
+    const auto range = ip_range::parse(text);
     if (!range) {
-      throw setup_error("trusted_proxies: '" + r +
-                        "' is no address, and no range such as 10.0.0.0/8 with zeros behind its first bits");
+      throw setup_error("trusted_proxies: '" + text +
+                        "' is not an IP address or a range; write a range like 10.0.0.0/8, without host bits");
     }
     trusted.push_back(*range);
   }
-  return [trusted = std::move(trusted)](const request& req, response&, const next_handler& go_on) {
-    // One header, however many lines there were: write_normalized_head has put them together in their order.
+  return [trusted = std::move(trusted)](const request& req, response&, const next_handler& next) {
+    // A single field: write_normalized_head has joined all lines in their order.
     const std::string hops = header_text(req, "X-Forwarded-For");
-    std::string named(wire::client_behind_proxies(client_address(req), hops, trusted));
-    if (named != client_address(req)) http::set_client(req, std::move(named));
-    go_on();
+    std::string client(wire::client_behind_proxies(client_address(req), hops, trusted));
+    if (client != client_address(req)) http::set_client(req, std::move(client));
+    next();
   };
 }
 

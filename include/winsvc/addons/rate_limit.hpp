@@ -1,9 +1,9 @@
-// How often one client may ask: a bucket of tokens for each address, one token a request, refilled steadily.
+// Rate limit per client: middleware with one token bucket per address.
 //
-//   svc.use(winsvc::rate_limit(10, 20));     // ten requests a second, twenty at once
+//   svc.use(winsvc::rate_limit(10, 20));     // 10 requests per second, bursts of 20
 //
-// More get 429 with Retry-After. An IPv6 client is its /64, which is what one subscriber has. Behind a proxy put
-// `trusted_proxies` before it, or all clients are one.
+// Further requests get 429 with Retry-After. All IPv6 addresses of a /64 count as one client, because one subscriber
+// usually has a /64. Behind a proxy, add `trusted_proxies` first; otherwise all clients share one bucket.
 #pragma once
 
 #include <algorithm>
@@ -26,24 +26,25 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// The buckets by themselves. Safe to use from any thread.
+/// Token buckets, one per client. Thread-safe.
 class token_buckets {
  public:
-  /// `most`: so many clients have a bucket of their own; one that is full again is forgotten, and costs its client
-  /// nothing by it. Whoever comes when all are in use shares one bucket with the others who do, so that an attack from
-  /// many addresses frees nobody.
-  token_buckets(double per_second, double burst, std::size_t limit = 10'000, const clock& time = clock::system())
-      : per_second_(per_second), burst_(burst), max_buckets_(limit), time_(time), shared_bucket_{burst, time.now()} {
+  /// `max_buckets`: number of clients that have their own bucket. Full buckets are removed, which does not affect their
+  /// clients. If all buckets are in use, further clients share one bucket, so that an attack from many addresses cannot
+  /// remove the bucket of another client.
+  token_buckets(double per_second, double burst, std::size_t max_buckets = 10'000, const clock& time = clock::system())
+      : per_second_(per_second), burst_(burst), max_buckets_(max_buckets), time_(time),
+        shared_bucket_{burst, time.now()} {
     if (!(per_second > 0) || !(burst >= 1))
-      throw setup_error("rate_limit: it needs a rate above 0 and a burst of 1 or more");
+      throw setup_error("rate_limit: invalid rate or burst; the rate must be above 0, the burst at least 1");
   }
 
-  /// Takes a token: 0, or how long until there is one.
+  /// Takes a token. Returns 0, or the time until the next token is available.
   std::chrono::milliseconds try_take(const ip_bytes& client);
-  /// How many clients have a bucket.
+  /// Number of clients that have a bucket.
   [[nodiscard]] std::size_t size() const {
     const std::lock_guard lock(mutex_);
-    return all_.size();
+    return buckets_.size();
   }
 
  private:
@@ -61,12 +62,13 @@ class token_buckets {
   std::size_t max_buckets_;
   const clock& time_;
   mutable std::mutex mutex_;
-  std::map<ip_bytes, bucket> all_;
+  std::map<ip_bytes, bucket> buckets_;
   bucket shared_bucket_;
   clock::time_point next_cleanup_{};
 };
 
-/// `per_second` requests a second from one client, up to `burst` at once.
+/// Allows each client `per_second` requests per second and bursts of `burst` requests. Throws setup_error if
+/// `per_second` is not above 0 or `burst` is below 1.
 [[nodiscard]] middleware rate_limit(double per_second, double burst);
 
 }  // inline namespace WINSVC_ABI
@@ -93,25 +95,25 @@ WINSVC_INLINE std::chrono::milliseconds token_buckets::try_take(const ip_bytes& 
 }
 
 WINSVC_INLINE token_buckets::bucket& token_buckets::bucket_of(const ip_bytes& client, clock::time_point now) {
-  if (const auto known = all_.find(client); known != all_.end()) return known->second;
-  if (all_.size() >= max_buckets_) remove_full_buckets(now);
-  if (all_.size() >= max_buckets_) return shared_bucket_;
-  return all_.try_emplace(client, bucket{burst_, now}).first->second;
+  if (const auto known = buckets_.find(client); known != buckets_.end()) return known->second;
+  if (buckets_.size() >= max_buckets_) remove_full_buckets(now);
+  if (buckets_.size() >= max_buckets_) return shared_bucket_;
+  return buckets_.try_emplace(client, bucket{burst_, now}).first->second;
 }
 
-/// Once a second at the most: a look at all of them for each newcomer would be an attack by itself.
+/// Runs at most once per second, because a scan of all buckets for each new client would make an attack cheaper.
 WINSVC_INLINE void token_buckets::remove_full_buckets(clock::time_point now) {
   if (now < next_cleanup_) return;
   next_cleanup_ = now + std::chrono::seconds(1);
-  for (auto it = all_.begin(); it != all_.end();)
-    it = tokens_in(it->second, now) >= burst_ ? all_.erase(it) : std::next(it);
+  for (auto it = buckets_.begin(); it != buckets_.end();)
+    it = tokens_in(it->second, now) >= burst_ ? buckets_.erase(it) : std::next(it);
 }
 
 WINSVC_INLINE middleware rate_limit(double per_second, double burst) {
   const auto buckets = std::make_shared<token_buckets>(per_second, burst);
-  return [buckets](const request& req, response& res, const next_handler& go_on) {
+  return [buckets](const request& req, response& res, const next_handler& next) {
     const auto wait = buckets->try_take(wire::rate_limit_key(client_address(req)));
-    if (wait.count() == 0) return go_on();
+    if (wait.count() == 0) return next();
     http::replace_header(res, "Retry-After", std::to_string((wait.count() + 999) / 1000));
     abort(429, "too many requests from this address");
   };

@@ -1,11 +1,11 @@
-// Requests that change something, from pages of this service alone.
+// CSRF protection (cross-site request forgery): middleware that rejects unsafe requests from pages of other sites.
 //
 //   svc.use(winsvc::same_origin());
 //
-// A page of any site can make a browser send a form to a service on this machine or in this network, with the cookies
-// and the passwords that the browser keeps for it: cross-site request forgery. Browsers say where such a request comes
-// from (`Sec-Fetch-Site`, Fetch Metadata; `Origin`, RFC 6454), pages cannot forge that. What says nothing is no
-// browser's and is let through, as are GET, HEAD and OPTIONS, which should change nothing.
+// A page of any site can make a browser send a form to this service, with the cookies and passwords that the browser
+// stores for it. Browsers report where a request comes from (`Sec-Fetch-Site`, Fetch Metadata; `Origin`, RFC 6454), and
+// pages cannot forge these fields. A request without them does not come from a browser and is accepted. GET, HEAD and
+// OPTIONS are accepted too, because they must not change data.
 #pragma once
 
 #include <string>
@@ -21,8 +21,8 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// 403 for the others. `origins`: pages of which other sites may send as well, `https://host[:port]` each. Behind a
-/// proxy that changes Host, the service's own origin has to be among them.
+/// Responds with 403 to unsafe requests from other origins. `origins`: further origins that are allowed,
+/// `https://host[:port]` each. Behind a proxy that changes Host, they must contain the origin of the service itself.
 [[nodiscard]] middleware same_origin(std::vector<std::string> origins = {});
 
 }  // inline namespace WINSVC_ABI
@@ -36,14 +36,15 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE middleware same_origin(std::vector<std::string> origins) {
-  return [origins = std::move(origins)](const request& req, response&, const next_handler& go_on) {
-    if (request_method(req) == "GET" || request_method(req) == "HEAD" || request_method(req) == "OPTIONS") return go_on();
+  return [origins = std::move(origins)](const request& req, response&, const next_handler& next) {
+    const std::string_view method = request_method(req);
+    if (method == "GET" || method == "HEAD" || method == "OPTIONS") return next();
     const std::string origin = header_text(req, "Origin"), site = header_text(req, "Sec-Fetch-Site");
-    // "none": the person did it, by a bookmark or the address bar.
-    const bool own = site == "same-origin" || site == "none" || (site.empty() && origin.empty());
-    if (!own && !wire::origin_is_allowed(origin, site.empty() ? header_text(req, "Host") : std::string(), origins))
-      abort(403, "a page of another site may not send this");
-    go_on();
+    // "none": the user started the request, with a bookmark or the address bar.
+    const bool is_own = site == "same-origin" || site == "none" || (site.empty() && origin.empty());
+    if (!is_own && !wire::origin_is_allowed(origin, site.empty() ? header_text(req, "Host") : std::string(), origins))
+      abort(403, "a page of another site may not send this request");
+    next();
   };
 }
 

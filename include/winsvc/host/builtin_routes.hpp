@@ -1,5 +1,4 @@
-// What a service can tell of itself, where the app asks for it: the description of its routes, its counts, and a line
-// for each request.
+// Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` (api/service.hpp).
 #pragma once
 
 #include <memory>
@@ -31,14 +30,15 @@ WINSVC_INLINE service& service::openapi(std::string_view path, source_location l
     std::once_flag generated;
     std::string text;
   };
-  // Made when it is first asked for: the app says its version and the last of its routes when it likes.
-  get(path, [&plan = plan_, one = std::make_shared<document>()] {
-    std::call_once(one->generated, [&] {
-      const auto& spec = plan.spec;
-      one->text = web::openapi_document(plan.router.routes(), {spec.display_name.value_or(spec.name), plan.version,
-                                                               spec.description.value_or(std::string())});
+  // Generated at the first request, because the app may set the version and add routes after this call.
+  get(path, [&definition = plan_, cache = std::make_shared<document>()] {
+    std::call_once(cache->generated, [&] {
+      const auto& spec = definition.spec;
+      const web::api_info info{spec.display_name.value_or(spec.name), definition.version,
+                               spec.description.value_or(std::string())};
+      cache->text = web::openapi_document(definition.router.routes(), info);
     });
-    return reply::with(one->text, "application/json");
+    return reply::with(cache->text, "application/json");
   }, location).hidden();
   return *this;
 }
@@ -48,19 +48,22 @@ WINSVC_INLINE service& service::metrics(std::string_view path, source_location l
     std::optional<web::request_counts> counts;
     const http::engine* engine = nullptr;
   };
-  const auto m = std::make_shared<metrics_state>();
-  plan_.on_engine_created.push_back([&plan = plan_, m](http::engine& e) {  // now that all routes are known
-    m->counts.emplace(plan.router.routes());
-    m->engine = &e;
-    e.on_response([m](const http::access_record& a) { m->counts->count(a.route_id, a.method_id, a.status, a.duration); });
+  const auto state = std::make_shared<metrics_state>();
+  plan_.on_engine_created.push_back([&definition = plan_, state](http::engine& engine) {  // the routes are complete now
+    state->counts.emplace(definition.router.routes());
+    state->engine = &engine;
+    engine.on_response([state](const http::access_record& record) {
+      state->counts->count(record.route_id, record.method_id, record.status, record.duration);
+    });
   });
-  get(path, [&plan = plan_, m] {
-    const web::gauges now{m->engine->in_flight(), m->engine->connections(), m->engine->websockets(), os::query_process_usage(),
-                          {{"service", plan.spec.name},
-                           {"version", plan.version},
+  get(path, [&definition = plan_, state] {
+    const http::engine& engine = *state->engine;
+    const web::gauges now{engine.in_flight(), engine.connections(), engine.websockets(), os::query_process_usage(),
+                          {{"service", definition.spec.name},
+                           {"version", definition.version},
                            {"winsvc", WINSVC_VERSION_STRING},
                            {"httplib", std::string(http::httplib_version_text())}}};
-    return reply::with(m->counts->text(now), "text/plain; version=0.0.4; charset=utf-8");
+    return reply::with(state->counts->text(now), "text/plain; version=0.0.4; charset=utf-8");
   }, location);
   plan_.router.serve_while_paused();
   return *this;
@@ -68,15 +71,15 @@ WINSVC_INLINE service& service::metrics(std::string_view path, source_location l
 WINSVC_INLINE service& service::access_log() {
   check_not_frozen("access_log");
   if (std::exchange(plan_.access_log, true)) return *this;
-  plan_.on_engine_created.push_back([&plan = plan_](http::engine& e) {
-    e.on_response([&plan](const http::access_record& a) {
-      if (plan.is_dashboard_route(a.pattern)) return;
-      std::string line = a.peer.host + ' ';
-      if (!a.id.empty()) line += std::string(a.id) + ' ';
-      line += a.to_text();
-      if (!a.pattern.empty()) line += "  " + std::string(a.pattern);
-      const bool as_json = plan.log_file.format == log_format::json;
-      plan.log.write(log_level::info, std::move(line), as_json ? a.to_json_fields() : std::string());
+  plan_.on_engine_created.push_back([&definition = plan_](http::engine& engine) {
+    engine.on_response([&definition](const http::access_record& record) {
+      if (definition.is_dashboard_route(record.pattern)) return;
+      std::string line = record.peer.host + ' ';
+      if (!record.id.empty()) line += std::string(record.id) + ' ';
+      line += record.to_text();
+      if (!record.pattern.empty()) line += "  " + std::string(record.pattern);
+      const bool as_json = definition.log_file.format == log_format::json;
+      definition.log.write(log_level::info, std::move(line), as_json ? record.to_json_fields() : std::string());
     });
   });
   return *this;

@@ -1,4 +1,5 @@
-// Everything App said, as a value: what the runtime and the verbs read. `service` (api/service.hpp) fills it.
+// Service definition: the names, settings, routes, hooks and limits of a service, as a value. `service`
+// (api/service.hpp) fills it; the runtime and the verbs read it.
 #pragma once
 
 #include <algorithm>
@@ -43,9 +44,9 @@ struct readiness_check {
 
 struct service_definition {
   model::service_spec spec;
-  std::optional<std::string> instance;  ///< of this run; set before App is called
+  std::optional<std::string> instance;  ///< instance of this run; set before the app is called
   std::string version;
-  std::string data_folder;              ///< of this run, where its host knows; see folder()
+  std::string data_folder;              ///< data folder of this run, if the host sets it; see resolve_data_folder()
   std::string host = "127.0.0.1";
   std::uint16_t port = 8080;
   std::chrono::milliseconds start_limit = std::chrono::seconds(30), stop_limit = std::chrono::seconds(20);
@@ -53,9 +54,9 @@ struct service_definition {
   wire::limits limits;
   std::optional<http::tls_files> tls;
   http::router router;
-  bool access_log = false;                                     ///< every request has a line
-  std::string dashboard_path = {};                                   ///< the dashboard's path; what it asks for has none
-  std::vector<std::function<void(http::engine&)>> on_engine_created;  ///< when the engine has been made, before it accepts
+  bool access_log = false;          ///< write a log line for each response
+  std::string dashboard_path = {};  ///< path of the dashboard; its requests are not in the access log
+  std::vector<std::function<void(http::engine&)>> on_engine_created;  ///< called before the engine accepts connections
   std::vector<hook> hooks;
   std::vector<named_hook> pause_hooks, continue_hooks, reload_hooks, time_hooks;
   std::vector<event_hook<session_change>> session_hooks;
@@ -65,27 +66,28 @@ struct service_definition {
   std::vector<readiness_check> ready_checks;
   logger log;
   log_file_options log_file;
-  std::optional<winsvc::log_level> event_log_level;   ///< lines of this level and above are events as well
-  std::vector<std::shared_ptr<log_sink>> log_sinks;  ///< of the app's own
-  std::vector<std::shared_ptr<async_sink>> async_sinks;  ///< before these, since attach_log_sinks
+  std::optional<winsvc::log_level> event_log_level;      ///< entries of this level and above are also events
+  std::vector<std::shared_ptr<log_sink>> log_sinks;      ///< sinks of the app, until attach_log_sinks
+  std::vector<std::shared_ptr<async_sink>> async_sinks;  ///< in front of the sinks of the app, after attach_log_sinks
   model::setting_registry settings;
-  bool reload_on_change = false;                    ///< when the settings file changes
-  std::shared_ptr<model::typed_setting<winsvc::log_level>> log_level;  ///< once it is declared
-  std::shared_ptr<ring_sink> recent_entries = std::make_shared<ring_sink>();  ///< gets the log as soon as it has a first sink
+  bool reload_on_change = false;  ///< reload when the settings file changes
+  std::shared_ptr<model::typed_setting<winsvc::log_level>> log_level;  ///< null until it is declared
+  /// The newest log entries. Added to the log together with the first sink.
+  std::shared_ptr<ring_sink> recent_entries = std::make_shared<ring_sink>();
   bool frozen = false;
 
-  /// Where it keeps its data. Nobody has made it yet, perhaps. "" where the system does not say.
+  /// Returns the path of the data folder, which may not exist yet; "" if the system does not provide one.
   [[nodiscard]] std::string resolve_data_folder() const {
     if (!data_folder.empty()) return data_folder;
-    const auto usual = os::data_folder(instance ? model::instance_name(spec.name, *instance) : spec.name);
-    return usual ? *usual : std::string();
+    const auto default_folder = os::data_folder(instance ? model::instance_name(spec.name, *instance) : spec.name);
+    return default_folder ? *default_folder : std::string();
   }
-  /// Is this pattern the dashboard's, which asks once a second?
+  /// True if the pattern belongs to the dashboard, which sends a request per second.
   [[nodiscard]] bool is_dashboard_route(std::string_view pattern) const noexcept {
     return !dashboard_path.empty() && strings::starts_with(pattern, dashboard_path) &&
            (pattern.size() == dashboard_path.size() || pattern[dashboard_path.size()] == '/');
   }
-  /// Hands the log to the app's own sinks, each with a queue of its own: none waits for another.
+  /// Adds the sinks of the app to the log, each with its own queue, so that a slow sink does not delay the others.
   void attach_log_sinks() {
     async_sink::async_sink_options options;
     options.flush_timeout = std::chrono::seconds(1);
@@ -95,21 +97,21 @@ struct service_definition {
       log.add_sink(async_sinks.back());
     }
   }
-  /// Is one of them still at work on lines after a flush that was given up? It must not be waited for.
+  /// True if an async sink is still writing after a flush that timed out. The caller must not wait for it.
   [[nodiscard]] bool is_flush_overdue() const {
     return std::any_of(async_sinks.begin(), async_sinks.end(), [](const auto& q) { return q->is_flush_overdue(); });
   }
-  /// What the SCM may send: exactly what there is a hook for.
+  /// Returns the controls that the SCM may send: those that have a hook or another effect.
   [[nodiscard]] model::handled_controls handled_controls() const {
-    model::handled_controls h;
-    h.pause_continue = !pause_hooks.empty() || !continue_hooks.empty();
-    h.param_change = !reload_hooks.empty() || tls.has_value() || !settings.empty();
-    h.power_event = !power_hooks.empty();
-    h.session_change = !session_hooks.empty();
-    h.time_change = !time_hooks.empty();
-    h.preshutdown = spec.preshutdown.has_value();
-    for (const auto& c : control_hooks) h.custom.set(c.code - 128);
-    return h;
+    model::handled_controls controls;
+    controls.pause_continue = !pause_hooks.empty() || !continue_hooks.empty();
+    controls.param_change = !reload_hooks.empty() || tls.has_value() || !settings.empty();
+    controls.power_event = !power_hooks.empty();
+    controls.session_change = !session_hooks.empty();
+    controls.time_change = !time_hooks.empty();
+    controls.preshutdown = spec.preshutdown.has_value();
+    for (const auto& hook : control_hooks) controls.custom.set(hook.code - 128);
+    return controls;
   }
 };
 

@@ -1,4 +1,4 @@
-// The bodies of api/service.hpp: what App says goes into the blueprint.
+// Bodies of `service` (api/service.hpp): each call checks its arguments and stores them in the service definition.
 #pragma once
 
 #include <algorithm>
@@ -26,7 +26,8 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE service::service(host::service_definition& plan) : route_registrar(plan.router, {}, std::make_shared<http::middleware_chain>()), plan_(plan) {}
+WINSVC_INLINE service::service(host::service_definition& definition)
+    : route_registrar(definition.router, {}, std::make_shared<http::middleware_chain>()), plan_(definition) {}
 
 WINSVC_INLINE std::string service::instance() const { return plan_.instance.value_or(std::string()); }
 WINSVC_INLINE wire::limits& service::limits() noexcept { return plan_.limits; }
@@ -38,24 +39,25 @@ WINSVC_INLINE void service::add_exception_page(http::exception_handler page) {
 }
 WINSVC_INLINE void service::add_hook(host::hook h) { plan_.hooks.push_back(std::move(h)); }
 WINSVC_INLINE void service::add_named(hook_list list, host::named_hook h) {
-  auto& to = list == hook_list::on_pause      ? plan_.pause_hooks
-             : list == hook_list::on_continue ? plan_.continue_hooks
-             : list == hook_list::on_reload   ? plan_.reload_hooks
-                                              : plan_.time_hooks;
-  to.push_back(std::move(h));
+  auto& hooks = list == hook_list::on_pause      ? plan_.pause_hooks
+                : list == hook_list::on_continue ? plan_.continue_hooks
+                : list == hook_list::on_reload   ? plan_.reload_hooks
+                                                 : plan_.time_hooks;
+  hooks.push_back(std::move(h));
 }
 
-WINSVC_INLINE void service::check_not_frozen(std::string_view what) const {
+WINSVC_INLINE void service::check_not_frozen(std::string_view function_name) const {
   if (plan_.frozen) {
-    throw setup_error(std::string(what) +
+    throw setup_error(std::string(function_name) +
                       ": the service has started; describe it in the app, not in a handler or hook");
   }
 }
 
 WINSVC_INLINE void service::set_tls(http::tls_files files) {
   check_not_frozen("tls");
-  if (files.certificate.empty() || files.key.empty()) throw setup_error("tls: it takes two files, certificate and key");
-  const auto folder = os::folder_of(os::executable_path());  // not the current one: a hook may change that
+  if (files.certificate.empty() || files.key.empty())
+    throw setup_error("tls: the certificate or the key file is missing; give both");
+  const auto folder = os::folder_of(os::executable_path());  // a hook may change the current folder
   for (auto* path : {&files.certificate, &files.key, &files.client_authorities}) {
     if (!path->empty() && !os::is_absolute(*path)) *path = os::path_join(folder, *path);
   }
@@ -63,16 +65,18 @@ WINSVC_INLINE void service::set_tls(http::tls_files files) {
 }
 WINSVC_INLINE std::string service::data_folder() const {
   const std::string folder = plan_.resolve_data_folder();
-  if (const auto made = os::make_folders(folder); !made)
+  if (const auto created = os::make_folders(folder); !created) {
+    const auto code = created.error();
     throw std::runtime_error(
-        error{made.error(), "make the data folder", folder, os::system_error_message(made.error()), {}}.to_string());
+        error{code, "create the data folder", folder, os::system_error_message(code), {}}.to_string());
+  }
   return folder;
 }
 WINSVC_INLINE void service::declare(std::shared_ptr<model::setting_base> setting) {
-  for (const std::string_view own : {"host", "port", "log_level", "log_format"}) {
-    if (setting->name() == own)
+  for (const std::string_view builtin : {"host", "port", "log_level", "log_format"}) {
+    if (setting->name() == builtin)
       throw setup_error("setting '" + setting->name() + "' (" + setting->location.to_string() +
-                        "): every service has it; listen, log() and log_file() give its default");
+                        "): built-in setting; set its default with listen(), log() or log_file()");
   }
   plan_.settings.declare(std::move(setting));
 }
@@ -94,16 +98,16 @@ WINSVC_INLINE service& service::log_to(std::shared_ptr<log_sink> sink) {
 WINSVC_INLINE service& service::name(std::string text) {
   check_not_frozen("name");
   if (!plan_.settings.empty())
-    throw setup_error("name '" + text + "': say it before the first setting, whose variable in the environment is "
-                      "called by it");
-  if (const auto good = model::check_name(text); !good) throw setup_error(good.error().to_string());
+    throw setup_error("name '" + text + "': a setting was declared before, whose environment variable contains the "
+                      "name of the service; call name() before setting()");
+  if (const auto valid = model::check_name(text); !valid) throw setup_error(valid.error().to_string());
   plan_.spec.name = std::move(text);
   plan_.settings.set_service_name(plan_.spec.name);
   return *this;
 }
 WINSVC_INLINE service& service::display_name(std::string text) {
   check_not_frozen("display_name");
-  if (const auto good = model::check_display_name(text); !good) throw setup_error(good.error().to_string());
+  if (const auto valid = model::check_display_name(text); !valid) throw setup_error(valid.error().to_string());
   plan_.spec.display_name = std::move(text);
   return *this;
 }
@@ -117,9 +121,9 @@ WINSVC_INLINE service& service::version(std::string text) {
   plan_.version = std::move(text);
   return *this;
 }
-WINSVC_INLINE service& service::startup(winsvc::startup when) {
+WINSVC_INLINE service& service::startup(winsvc::startup type) {
   check_not_frozen("startup");
-  plan_.spec.startup = when;
+  plan_.spec.startup = type;
   return *this;
 }
 WINSVC_INLINE service& service::listen(std::string host, std::uint16_t port) {
@@ -143,7 +147,8 @@ WINSVC_INLINE service& service::stop_limit(std::chrono::milliseconds limit) {
 }
 WINSVC_INLINE service& service::account(std::string text) {
   check_not_frozen("account");
-  if (const auto good = model::parse_account(text, plan_.spec.name); !good) throw setup_error(good.error().to_string());
+  const auto valid = model::parse_account(text, plan_.spec.name);
+  if (!valid) throw setup_error(valid.error().to_string());
   plan_.spec.account = std::move(text);
   return *this;
 }
@@ -167,7 +172,8 @@ WINSVC_INLINE service& service::privileges(std::vector<std::string> names) {
   plan_.spec.privileges = std::move(names);
   return *this;
 }
-WINSVC_INLINE service& service::on_session_change(std::function<void(const session_change&)> f, source_location location) {
+WINSVC_INLINE service& service::on_session_change(std::function<void(const session_change&)> f,
+                                                  source_location location) {
   check_not_frozen("on_session_change");
   plan_.session_hooks.push_back({location, std::move(f)});
   return *this;
@@ -179,20 +185,21 @@ WINSVC_INLINE service& service::on_power(std::function<void(const power_event&)>
 }
 WINSVC_INLINE void service::add_control(host::control_hook h) {
   check_not_frozen("on_control");
-  const std::string what = "on_control " + std::to_string(h.code) + " (" + h.location.to_string() + "): ";
-  if (h.code < 128 || h.code > 255) throw setup_error(what + "controls of your own are 128 to 255");
+  const std::string call = "on_control " + std::to_string(h.code) + " (" + h.location.to_string() + "): ";
+  if (h.code < 128 || h.code > 255) throw setup_error(call + "not a custom control; use a code from 128 to 255");
   for (const auto& other : plan_.control_hooks) {
     if (other.code == h.code)
-      throw setup_error(what + "it is hooked at " + other.location.to_string() + ", and has one result only");
+      throw setup_error(call + "a hook exists (" + other.location.to_string() + "); a control can have only one hook");
   }
   plan_.control_hooks.push_back(std::move(h));
 }
-WINSVC_INLINE service& service::worker(std::string name, std::function<void(stop_token)> body, source_location location) {
+WINSVC_INLINE service& service::worker(std::string name, std::function<void(stop_token)> body,
+                                       source_location location) {
   check_not_frozen("worker");
   for (const auto& w : plan_.workers) {
     if (w.name == name)
       throw setup_error("worker '" + name + "' (" + location.to_string() +
-                        "): there is one of that name; the log could not tell them apart");
+                        "): a worker of this name exists; use a different name for each worker");
   }
   plan_.workers.push_back({std::move(name), std::move(body)});
   return *this;
@@ -200,7 +207,8 @@ WINSVC_INLINE service& service::worker(std::string name, std::function<void(stop
 WINSVC_INLINE service& service::on_error(int status, http::error_handler page, source_location location) {
   check_not_frozen("on_error");
   if (!plan_.router.error_handlers.by_status.emplace(status, std::move(page)).second)
-    throw setup_error("on_error " + std::to_string(status) + " (" + location.to_string() + "): it is said already");
+    throw setup_error("on_error " + std::to_string(status) + " (" + location.to_string() +
+                      "): this status has a handler; remove one of the calls");
   return *this;
 }
 WINSVC_INLINE service& service::ready(std::string name, std::function<bool()> is_ready) {
@@ -213,7 +221,7 @@ WINSVC_INLINE service& service::health_paths(std::string live, std::string ready
   for (const auto& path : {live, ready}) {
     if (!path.empty() && !route::parse_pattern(path).names.empty()) {
       throw setup_error("health path " + path + " (" + location.to_string() +
-                        "): it has a parameter, which nothing would read");
+                        "): health paths have no parameters; remove the braces");
     }
   }
   plan_.live_path = std::move(live);

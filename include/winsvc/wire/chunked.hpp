@@ -1,13 +1,13 @@
-// Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly: what two parsers could read in two ways ends
-// it.
+// Strict, incremental decoder for chunked bodies (Transfer-Encoding: chunked, RFC 9112 section 7.1). It rejects input
+// that two parsers could interpret differently.
 //
-//   chunked_decoder decoder(bounds, bounds.body_bytes);
+//   chunked_decoder decoder(limits, limits.body_bytes);
 //   std::size_t consumed = 0;
-//   switch (decoder.feed(received, consumed, body)) {...}   // more; done: behind `consumed` is the next request
+//   switch (decoder.feed(received, consumed, body)) {...}   // done: the next request starts after `consumed`
 //
-// Sizes are hex digits and nothing else, line ends are CRLF and nothing else. Extensions and the trailer section are
-// checked, counted and dropped: nothing in a trailer may change a request that is already being handled (RFC 9112
-// section 7.1.2). It keeps no copy of what it was given.
+// A size consists of hex digits only; a line ends with CRLF only. Extensions and the trailer section are checked,
+// counted and discarded: a trailer must not change a request that is already being handled (RFC 9112 section 7.1.2).
+// The decoder does not copy or keep its input.
 #pragma once
 
 #include <algorithm>
@@ -27,27 +27,28 @@ namespace wire {
 
 class chunked_decoder {
  public:
-  /// more: feed on; done: the last empty line was read; bad: 400; too_large: 413. The last three are final.
+  /// more: needs more input; done: the last empty line was read; bad: 400; too_large: 413. The last three are final.
   enum class step { more, done, bad, too_large };
 
-  /// `body_bytes`: the most that the whole decoded body may be.
-  chunked_decoder(const limits& bounds, std::uint64_t body_bytes) noexcept : limits_(bounds), chunk_bytes_left_(body_bytes) {}
+  /// `max_body_bytes`: maximum size of the decoded body.
+  chunked_decoder(const limits& limits, std::uint64_t max_body_bytes) noexcept
+      : limits_(limits), body_bytes_left_(max_body_bytes) {}
 
-  /// Decodes from the front of `in` onto the end of `out`, and sets `consumed` to the bytes it took: all of them while
-  /// it says more. A size that would exceed the limit is refused when it is announced, before its data arrives.
-  [[nodiscard]] step feed(std::string_view in, std::size_t& consumed, std::string& out);
+  /// Decodes `input`, appends the data to `output` and sets `consumed` to the number of bytes read, which are all bytes
+  /// if the result is `more`. A chunk that exceeds the limit is rejected at its size line, before its data arrives.
+  [[nodiscard]] step feed(std::string_view input, std::size_t& consumed, std::string& output);
 
  private:
   enum class state {
     size,           // the first hex digit of a size
-    size_more,      // the others, then CR, ';' or a blank
-    blank,          // bad whitespace before ';', to be accepted (RFC 9112 section 7.1.1)
+    size_more,      // further hex digits, then CR, ';' or a blank
+    blank,          // whitespace before ';', which must be accepted (RFC 9112 section 7.1.1)
     extension,      // up to CR
     size_lf,
     data,
     data_cr,
     data_lf,
-    trailer,        // the first byte of a trailer line, or the CR of the last empty one
+    trailer,        // the first byte of a trailer line, or the CR of the last empty line
     trailer_name,
     trailer_value,
     trailer_lf,
@@ -62,14 +63,14 @@ class chunked_decoder {
     state_ = next;
     return step::more;
   }
-  [[nodiscard]] step expect(bool is, state next) noexcept { return is ? set_state(next) : step::bad; }
+  [[nodiscard]] step expect(bool matches, state next) noexcept { return matches ? set_state(next) : step::bad; }
 
   limits limits_;
-  std::uint64_t chunk_bytes_left_;          // of the whole body
-  std::uint64_t chunk_ = 0;     // its size while that is read; then what is still to come of it
-  std::size_t digits_ = 0;
-  std::size_t extensions_ = 0;  // bytes of all extensions so far
-  std::size_t trailers_ = 0;    // bytes of the trailer section so far
+  std::uint64_t body_bytes_left_;        // until the limit of the body
+  std::uint64_t chunk_bytes_left_ = 0;   // while the size is read: the size so far
+  std::size_t digit_count_ = 0;
+  std::size_t extension_bytes_ = 0;      // of all extensions so far
+  std::size_t trailer_bytes_ = 0;        // of the trailer section so far
   state state_ = state::size;
   step result_ = step::more;
 };
@@ -86,26 +87,28 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace wire {
 
-WINSVC_INLINE chunked_decoder::step chunked_decoder::feed(std::string_view in, std::size_t& consumed, std::string& out) {
+WINSVC_INLINE chunked_decoder::step chunked_decoder::feed(std::string_view input, std::size_t& consumed,
+                                                          std::string& output) {
   consumed = 0;
-  while (result_ == step::more && consumed < in.size()) {
+  while (result_ == step::more && consumed < input.size()) {
     if (state_ == state::data) {
-      const auto here = static_cast<std::size_t>((std::min)(chunk_, std::uint64_t{in.size() - consumed}));
-      out.append(in.substr(consumed, here));
-      consumed += here;
-      chunk_ -= here;
-      if (chunk_ == 0) state_ = state::data_cr;
+      const std::uint64_t available = input.size() - consumed;
+      const auto count = static_cast<std::size_t>((std::min)(chunk_bytes_left_, available));
+      output.append(input.substr(consumed, count));
+      consumed += count;
+      chunk_bytes_left_ -= count;
+      if (chunk_bytes_left_ == 0) state_ = state::data_cr;
     } else {
-      result_ = consume_byte(in[consumed++]);
+      result_ = consume_byte(input[consumed++]);
     }
   }
   return result_;
 }
 
-/// One byte that is not data.
+/// Handles a byte that is not chunk data.
 WINSVC_INLINE chunked_decoder::step chunked_decoder::consume_byte(char c) noexcept {
   switch (state_) {
-    case state::size: chunk_ = 0; digits_ = 0; return size_digit(c);
+    case state::size: chunk_bytes_left_ = 0; digit_count_ = 0; return size_digit(c);
     case state::size_more:
       if (c == '\r') return set_state(state::size_lf);
       if (c == ';' || c == ' ' || c == '\t') return extension_byte(c);
@@ -114,16 +117,16 @@ WINSVC_INLINE chunked_decoder::step chunked_decoder::consume_byte(char c) noexce
     case state::extension: return extension_byte(c);
     case state::size_lf:
       if (c != '\n') return step::bad;
-      if (chunk_ == 0) return set_state(state::trailer);
-      if (chunk_ > chunk_bytes_left_) return step::too_large;
-      chunk_bytes_left_ -= chunk_;
+      if (chunk_bytes_left_ == 0) return set_state(state::trailer);
+      if (chunk_bytes_left_ > body_bytes_left_) return step::too_large;
+      body_bytes_left_ -= chunk_bytes_left_;
       return set_state(state::data);
-    case state::data: break;  // feed takes it whole
+    case state::data: break;  // handled in feed()
     case state::data_cr: return expect(c == '\r', state::data_lf);
     case state::data_lf: return expect(c == '\n', state::size);
     case state::trailer:
       if (c == '\r') return set_state(state::last_lf);
-      return trailer_byte(is_token_char(c), state::trailer_name);  // a blank here would be a folded line
+      return trailer_byte(is_token_char(c), state::trailer_name);  // a blank would start a folded line
     case state::trailer_name:
       if (c == ':') return trailer_byte(true, state::trailer_value);
       return trailer_byte(is_token_char(c), state::trailer_name);
@@ -136,23 +139,23 @@ WINSVC_INLINE chunked_decoder::step chunked_decoder::consume_byte(char c) noexce
   return step::bad;
 }
 
-/// No sign, no "0x", no blank, no more digits than fit: each of them has been a way to smuggle a request.
+/// Rejects signs, "0x", blanks and excess digits: each has been used for request smuggling.
 WINSVC_INLINE chunked_decoder::step chunked_decoder::size_digit(char c) noexcept {
   const int value = route::hex_value(c);
-  if (value < 0 || ++digits_ > (std::min)(limits_.chunk_digits, std::size_t{15})) return step::bad;
-  chunk_ = chunk_ * 16 + static_cast<std::uint64_t>(value);
+  if (value < 0 || ++digit_count_ > (std::min)(limits_.chunk_digits, std::size_t{15})) return step::bad;
+  chunk_bytes_left_ = chunk_bytes_left_ * 16 + static_cast<std::uint64_t>(value);
   return set_state(state::size_more);
 }
 
 WINSVC_INLINE chunked_decoder::step chunked_decoder::extension_byte(char c) noexcept {
   if (state_ == state::extension && c == '\r') return set_state(state::size_lf);
-  if (is_control(c) || ++extensions_ > limits_.chunk_extension_bytes) return step::bad;
+  if (is_control(c) || ++extension_bytes_ > limits_.chunk_extension_bytes) return step::bad;
   if (state_ == state::extension || c == ';') return set_state(state::extension);
   return expect(c == ' ' || c == '\t', state::blank);
 }
 
 WINSVC_INLINE chunked_decoder::step chunked_decoder::trailer_byte(bool allowed, state next) noexcept {
-  return expect(allowed && ++trailers_ <= limits_.trailer_bytes, next);
+  return expect(allowed && ++trailer_bytes_ <= limits_.trailer_bytes, next);
 }
 
 }  // namespace wire

@@ -1,11 +1,11 @@
-// A cookie as text: with all its attributes, and signed so that a client cannot change what it keeps for us.
+// Cookies: the value of Set-Cookie with all attributes, and signed values that a client cannot change.
 //
-//   cookie("theme", "dark").max_age(24h * 30).text()        // the value of Set-Cookie
+//   cookie("theme", "dark").max_age(24h * 30).to_string()   // the value of Set-Cookie
 //   const auto text = sign("user", "anna", key, 8h);
 //   unsign("user", text, key)                               // "anna", for eight hours
 //
-// By default a cookie is `Path=/; HttpOnly; SameSite=Lax`; `secure()` adds Secure, and should where there is TLS.
-// A signature hides nothing: the client can read the value. api/cookies.hpp reads and sets cookies of requests.
+// The default attributes are `Path=/; HttpOnly; SameSite=Lax`. Call `secure()` if the site uses TLS. A signed value is
+// not encrypted: the client can read it. api/cookies.hpp reads and sets the cookies of requests.
 // Source: RFC 6265 and its successor draft for SameSite.
 #pragma once
 
@@ -29,14 +29,17 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// A cookie to set. A name or value that RFC 6265 does not allow throws setup_error: encode it (`text::to_base64url`).
+/// A cookie to set. Throws setup_error for a name or value that RFC 6265 does not allow: encode such a value
+/// (`text::to_base64url`).
 class cookie {
  public:
   cookie(std::string name, std::string value);
 
-  cookie& path(std::string p) { return keep(path_, std::move(p)); }
-  cookie& domain(std::string d) { return keep(domain_, std::move(d)); }
-  /// How long the browser keeps it. Without: until it is closed. 0: it is deleted.
+  /// Default "/".
+  cookie& path(std::string value) { return set_attribute(path_, std::move(value)); }
+  /// Default: none; the browser then returns the cookie to this host only.
+  cookie& domain(std::string value) { return set_attribute(domain_, std::move(value)); }
+  /// Lifetime in the browser. Default: until the browser is closed. 0 deletes the cookie.
   cookie& max_age(std::chrono::seconds age) {
     max_age_ = age;
     return *this;
@@ -45,40 +48,40 @@ class cookie {
     secure_ = on;
     return *this;
   }
-  /// Scripts of the page see it when this is off.
+  /// Default true: scripts of the page cannot read the cookie.
   cookie& http_only(bool on) {
     http_only_ = on;
     return *this;
   }
-  /// "Strict", "Lax" or "None"; with "None" browsers want `secure` too.
+  /// "Strict", "Lax" (default) or "None"; else throws setup_error. For "None", browsers require `secure()` too.
   cookie& same_site(std::string value);
 
-  /// The value of Set-Cookie.
+  /// Returns the value of Set-Cookie.
   [[nodiscard]] std::string to_string() const;
 
  private:
-  cookie& keep(std::string& output, std::string value);
+  cookie& set_attribute(std::string& attribute, std::string value);
   std::string name_, value_, path_ = "/", domain_, same_site_ = "Lax";
   std::optional<std::chrono::seconds> max_age_;
   bool secure_ = false, http_only_ = true;
 };
 
-/// `value` with its end and a signature behind it, fit for a cookie. It holds for this name alone, so that no cookie is
-/// passed off as another, and for `lifetime` from now on. `key`: at least 16 bytes that nobody else knows, else
-/// setup_error.
+/// Returns `value` with its expiry time and a signature (HMAC-SHA256), valid as the value of a cookie. The signature
+/// includes `name`, so that a client cannot use the value for another cookie, and expires after `lifetime`. `key` is a
+/// secret of at least 16 bytes; a shorter key throws setup_error.
 [[nodiscard]] std::string sign(std::string_view name, std::string_view value, std::string_view key,
                                std::chrono::seconds lifetime, const clock& time = clock::system());
-/// The value again; nothing when there is none, when its time is over, or when it is not what `sign` made with this
-/// name and key. Never throws but for memory.
+/// Returns the value that was signed; nullopt if the argument is nullopt, is expired, or was not made by `sign` with
+/// this name and key. Throws only if memory is exhausted.
 [[nodiscard]] std::optional<std::string> unsign(std::string_view name, std::optional<std::string_view> signed_value,
                                                 std::string_view key, const clock& time = clock::system());
 
 namespace wire {
 
-/// The value of the first cookie of this name in a Cookie header, without quotes around it.
+/// Returns the value of the first cookie of this name in a Cookie header, without quotes around it.
 [[nodiscard]] std::optional<std::string_view> cookie_in(std::string_view header, std::string_view name);
-/// Would the second value of Set-Cookie replace the first in a browser? Name, Domain and Path are a cookie's identity.
-[[nodiscard]] bool same_cookie(std::string_view one, std::string_view other);
+/// True if a browser replaces the cookie of one Set-Cookie value with the other: Name, Domain and Path are equal.
+[[nodiscard]] bool same_cookie(std::string_view first, std::string_view second);
 
 }  // namespace wire
 
@@ -103,9 +106,9 @@ WINSVC_INLINE bool is_valid_cookie_value(std::string_view s) noexcept {
 
 inline constexpr std::size_t min_key_bytes = 16;
 
-/// What is signed: no two triples give the same text.
+/// Signs a text that is unique for each name, value and deadline: the length of the name comes first.
 WINSVC_INLINE std::string cookie_signature(std::string_view name, std::string_view value, std::string_view deadline,
-                                                  std::string_view key) {
+                                           std::string_view key) {
   std::string text = std::to_string(name.size()) + ' ' + std::string(deadline) + ' ';
   text += name;
   text += value;
@@ -118,24 +121,25 @@ WINSVC_INLINE std::int64_t unix_seconds(const clock& time) {
 }  // namespace wire
 
 WINSVC_INLINE cookie::cookie(std::string name, std::string value) : name_(std::move(name)), value_(std::move(value)) {
-  if (!wire::is_token(name_)) throw setup_error("cookie '" + name_ + "': the name is no token (RFC 6265)");
+  if (!wire::is_token(name_))
+    throw setup_error("cookie '" + name_ + "': the name is not a token (RFC 6265); use letters, digits and '-'");
   if (!wire::is_valid_cookie_value(value_)) {
     throw setup_error("cookie '" + name_ +
-                      "': its value has a blank, quote, comma, semicolon, backslash or a byte that is "
-                      "not ASCII; encode it, with text::to_base64url say");
+                      "': the value contains a blank, quote, comma, semicolon, backslash, control character or "
+                      "non-ASCII byte; encode it, for example with text::to_base64url");
   }
 }
-WINSVC_INLINE cookie& cookie::keep(std::string& output, std::string value) {
+WINSVC_INLINE cookie& cookie::set_attribute(std::string& attribute, std::string value) {
   for (const char c : value) {
     if (static_cast<unsigned char>(c) < 0x20 || c == ';' || c == 0x7F)
-      throw setup_error("cookie '" + name_ + "': an attribute has a semicolon or a control character");
+      throw setup_error("cookie '" + name_ + "': an attribute contains a semicolon or a control character; remove it");
   }
-  output = std::move(value);
+  attribute = std::move(value);
   return *this;
 }
 WINSVC_INLINE cookie& cookie::same_site(std::string value) {
   if (value != "Strict" && value != "Lax" && value != "None")
-    throw setup_error("cookie '" + name_ + "': SameSite is Strict, Lax or None");
+    throw setup_error("cookie '" + name_ + "': invalid SameSite '" + value + "'; use Strict, Lax or None");
   same_site_ = std::move(value);
   return *this;
 }
@@ -150,24 +154,24 @@ WINSVC_INLINE std::string cookie::to_string() const {
 }
 
 WINSVC_INLINE std::string sign(std::string_view name, std::string_view value, std::string_view key,
-                        std::chrono::seconds lifetime, const clock& time) {
+                               std::chrono::seconds lifetime, const clock& time) {
   if (key.size() < wire::min_key_bytes)
-    throw setup_error("sign: the key is shorter than 16 bytes; anybody could guess it");
-  constexpr std::int64_t longest = std::int64_t{1} << 40;  // 34,000 years: no sum overflows
+    throw setup_error("sign: the key has fewer than 16 bytes and can be guessed; use a longer random key");
+  constexpr std::int64_t max_lifetime = std::int64_t{1} << 40;  // 34,000 years in seconds: the sum cannot overflow
   const auto now = (std::max)(std::int64_t{0}, wire::unix_seconds(time));
-  const auto deadline = std::to_string(now + (std::clamp)(std::int64_t{lifetime.count()}, -now, longest));
+  const auto deadline = std::to_string(now + (std::clamp)(std::int64_t{lifetime.count()}, -now, max_lifetime));
   return strings::to_base64url(value) + '.' + deadline + '.' + wire::cookie_signature(name, value, deadline, key);
 }
 
 WINSVC_INLINE std::optional<std::string> unsign(std::string_view name, std::optional<std::string_view> signed_value,
-                                         std::string_view key, const clock& time) {
+                                                std::string_view key, const clock& time) {
   if (!signed_value || key.size() < wire::min_key_bytes) return std::nullopt;
   const auto parts = strings::split(*signed_value, '.');
   if (parts.size() != 3) return std::nullopt;
   auto value = strings::from_base64(parts[0]);
-  if (!value || strings::to_base64url(*value) != parts[0]) return std::nullopt;  // one text a value
+  if (!value || strings::to_base64url(*value) != parts[0]) return std::nullopt;  // a second encoding of the value
   if (!equal_secret(parts[2], wire::cookie_signature(name, *value, parts[1], key))) return std::nullopt;
-  std::uint64_t deadline = 0;  // ours from here on, as it was signed
+  std::uint64_t deadline = 0;  // can be trusted: the signature is valid
   if (!strings::parse_number(parts[1], UINT64_MAX, deadline)) return std::nullopt;
   if (wire::unix_seconds(time) >= static_cast<std::int64_t>(deadline)) return std::nullopt;
   return value;
@@ -187,19 +191,19 @@ WINSVC_INLINE std::optional<std::string_view> cookie_in(std::string_view header,
   return std::nullopt;
 }
 
-WINSVC_INLINE bool same_cookie(std::string_view one, std::string_view other) {
-  const auto attribute = [](std::string_view of, std::string_view name) {
+WINSVC_INLINE bool same_cookie(std::string_view first, std::string_view second) {
+  const auto attribute = [](std::string_view cookie, std::string_view name) {
     std::string_view found;
-    for (const auto part : strings::split(of, ';')) {
+    for (const auto part : strings::split(cookie, ';')) {
       const auto pair = strings::trim(part);
       if (strings::equal_nocase(pair.substr(0, pair.find('=')), name))
         found = pair.substr((std::min)(name.size() + 1, pair.size()));
     }
     return found;
   };
-  const auto name = [](std::string_view of) { return strings::trim(of.substr(0, of.find_first_of("=;"))); };
-  return name(one) == name(other) && attribute(one, "Path") == attribute(other, "Path") &&
-         strings::equal_nocase(attribute(one, "Domain"), attribute(other, "Domain"));
+  const auto name = [](std::string_view cookie) { return strings::trim(cookie.substr(0, cookie.find_first_of("=;"))); };
+  return name(first) == name(second) && attribute(first, "Path") == attribute(second, "Path") &&
+         strings::equal_nocase(attribute(first, "Domain"), attribute(second, "Domain"));
 }
 
 }  // namespace wire

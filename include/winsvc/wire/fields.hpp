@@ -1,11 +1,11 @@
-// Names and values as queries and forms have them, application/x-www-form-urlencoded: `a=1&b=x+y`.
+// Parser for query strings and URL-encoded forms (application/x-www-form-urlencoded): `a=1&b=x+y`.
 //
-//   find_field("a=1&b=x+y", "b")          // "x y"; nothing when there is none of this name
-//   find_fields("a=1&b=2&a=1", "a")       // "1", "1": each as often as it is there
-//   field_count("a=1&b=x+y")              // 2 at the most
+//   find_field("a=1&b=x+y", "b")          // "x y"; nullopt if the name is not present
+//   find_fields("a=1&b=2&a=1", "a")       // "1", "1": one value for each occurrence
+//   field_count("a=1&b=x+y")              // 2
 //
-// A name is looked for where it is, and nothing is kept of the others: many fields cost no memory. What is no escape
-// means itself, as browsers have it: "100%" is "100%".
+// The functions search the text and store no other fields, so that many fields use no memory. An invalid escape is kept
+// as text, as in browsers: "100%" is "100%".
 // Source: the URL standard, section "application/x-www-form-urlencoded parsing".
 #pragma once
 
@@ -23,14 +23,14 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace wire {
 
-/// The value of the first field of this name, decoded.
+/// Returns the decoded value of the first field of this name; nullopt if there is no such field.
 [[nodiscard]] std::optional<std::string> find_field(std::string_view fields, std::string_view name);
-/// Those of all of them, in their order.
+/// Returns the decoded values of all fields of this name, in their order.
 [[nodiscard]] std::vector<std::string> find_fields(std::string_view fields, std::string_view name);
-/// No more fields than this are there; the empty ones between two '&' count.
+/// Returns the number of fields. Empty fields, as between two adjacent '&', are counted too.
 [[nodiscard]] std::size_t field_count(std::string_view fields) noexcept;
 
-/// What is behind the '?' of a target.
+/// Returns the query of a request target: the text after the first '?' (RFC 3986 section 3.4).
 [[nodiscard]] std::string_view query_component(std::string_view target) noexcept;
 
 }  // namespace wire
@@ -56,7 +56,7 @@ WINSVC_INLINE std::string decode_field(std::string_view raw) {
   return out;
 }
 
-/// Calls `f(raw value)` for each field of the name, until it returns false.
+/// Calls `f(raw value)` for each field of this name, until it returns false.
 template <class F>
 void for_each_field(std::string_view fields, std::string_view name, F&& f) {
   while (!fields.empty()) {
@@ -64,8 +64,8 @@ void for_each_field(std::string_view fields, std::string_view name, F&& f) {
     fields.remove_prefix((std::min)(pair.size() + 1, fields.size()));
     if (pair.empty()) continue;
     const auto key = pair.substr(0, pair.find('='));
-    const bool plain = key.find_first_of("%+") == std::string_view::npos;
-    if (!(plain ? key == name : decode_field(key) == name)) continue;
+    const bool is_encoded = key.find_first_of("%+") != std::string_view::npos;
+    if (!(is_encoded ? decode_field(key) == name : key == name)) continue;
     if (!f(pair.substr((std::min)(key.size() + 1, pair.size())))) return;
   }
 }

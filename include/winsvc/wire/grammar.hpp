@@ -1,8 +1,8 @@
-// The few words of HTTP's grammar that the gate and the chunked decoder are written in.
+// Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share: token, authority, control character.
 //
 //   is_token("Content-Type")          is_authority("[::1]:8080")          same_authority("H:80", "h")
 //
-// Each is a question about characters; none of them knows a request.
+// The functions test text only; they do not depend on a request.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace wire {
 
-/// Letters, digits and some marks of ASCII: whether one is among them is a look at a bit.
+/// A set of ASCII characters: letters, digits and `marks`. The test reads one bit.
 class character_set {
  public:
   explicit constexpr character_set(std::string_view marks) noexcept {
@@ -39,23 +39,24 @@ class character_set {
   std::uint64_t bits_[2] = {0, 0};
 };
 
-/// tchar of RFC 9110 section 5.6.2.
+/// True for tchar (RFC 9110 section 5.6.2).
 [[nodiscard]] constexpr bool is_token_char(char c) noexcept {
   constexpr character_set token("!#$%&'*+-.^_`|~");
   return token.has(c);
 }
 [[nodiscard]] bool is_token(std::string_view s) noexcept;
-/// CTL but HTAB: in no line of a head (RFC 9110 section 5.5). CR and LF are looked at before.
+/// True for control characters other than HTAB, which are not allowed in a field (RFC 9110 section 5.5). Parsers handle
+/// CR and LF first.
 [[nodiscard]] constexpr bool is_control(char c) noexcept {
   const auto byte = static_cast<unsigned char>(c);
   return (byte < 0x20 && byte != '\t') || byte == 0x7F;
 }
 
-/// `uri-host [ ":" port ]` (RFC 9110 section 7.2, RFC 3986 section 3.2.2), not empty and without a comma, which RFC
-/// 3986 would allow: it is how a proxy joins two Host fields.
+/// True for `uri-host [ ":" port ]` (RFC 9110 section 7.2, RFC 3986 section 3.2.2). Rejects an empty host, and a comma,
+/// which RFC 3986 allows, because a proxy may join two Host fields with a comma.
 [[nodiscard]] bool is_authority(std::string_view s) noexcept;
 
-/// Equal hosts, in any case and with the port 80 of "http" spelled out or not.
+/// Compares hosts without regard to case; the default port 80 may be omitted.
 [[nodiscard]] bool same_authority(std::string_view a, std::string_view b) noexcept;
 
 }  // namespace wire
@@ -83,13 +84,13 @@ WINSVC_INLINE bool is_authority(std::string_view s) noexcept {
     }
     ++end;
   } else {
-    constexpr character_set name("-._~!$&'()*+;=");
+    constexpr character_set host_marks("-._~!$&'()*+;=");
     for (; end < s.size() && s[end] != ':'; ++end) {
       const char c = s[end];
       if (c == '%') {
         if (route::escaped_byte(s, end) <= 0) return false;
         end += 2;
-      } else if (!name.has(c)) {
+      } else if (!host_marks.has(c)) {
         return false;
       }
     }
@@ -100,12 +101,12 @@ WINSVC_INLINE bool is_authority(std::string_view s) noexcept {
   return s[end] == ':' && (end + 1 == s.size() || strings::parse_number(s.substr(end + 1), 65535, port));
 }
 WINSVC_INLINE bool same_authority(std::string_view a, std::string_view b) noexcept {
-  const auto bare = [](std::string_view s) {
+  const auto without_port = [](std::string_view s) {
     if (s.size() >= 3 && s.substr(s.size() - 3) == ":80") return s.substr(0, s.size() - 3);
     if (!s.empty() && s.back() == ':') return s.substr(0, s.size() - 1);
     return s;
   };
-  return strings::equal_nocase(bare(a), bare(b));
+  return strings::equal_nocase(without_port(a), without_port(b));
 }
 
 }  // namespace wire

@@ -1,16 +1,16 @@
-// The gate: decides whether the bytes a client sent are one valid HTTP/1.1 request head, before cpp-httplib sees any.
+// Head parser: strict parser of an HTTP/1.1 request head (RFC 9112), which runs before cpp-httplib reads any byte.
 //
 //   std::size_t scanned = 0;
-//   auto got = parse_head(buffer, bounds, &scanned);       // again with a longer buffer while got.step is more
-//   if (got.step == head_parse_result::reject) answer(got.status, got.reason), close();
-//   if (got.step == head_parse_result::complete) hand_over(write_normalized_head(got.value, escape_percent));
+//   auto result = parse_head(buffer, limits, &scanned);    // call again with more bytes while result.kind is more
+//   if (result.kind == head_parse_result::reject) respond(result.status, result.reason), close();
+//   if (result.kind == head_parse_result::complete) process(write_normalized_head(result.value, escape_percent));
 //
-// What is malformed or can be read in two ways is rejected, at the first byte that proves it, with the status to
-// answer; the connection is closed after that. The verdict on some bytes is the same whether they came at once or
-// singly. A head as browsers send it costs one allocation, for its fields.
+// Malformed and ambiguous heads are rejected at the first byte that proves the error, with the status of the response;
+// the caller then closes the connection. The result does not depend on how the bytes were split into packets. A typical
+// browser head needs one allocation, for its fields.
 //
-// It does not read bodies (wire/chunked.hpp), does not decode the path (route/path.hpp), and does not hold a body's
-// length against `limits::body_bytes`: a 404 or 401 comes before the 413, so that is the caller's next question.
+// The parser does not read bodies (wire/chunked.hpp) and does not decode the path (route/path.hpp). It does not check
+// `limits::body_bytes` either: a 404 or 401 has precedence over the 413, so the caller checks the length later.
 #pragma once
 
 #include <algorithm>
@@ -31,23 +31,24 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace wire {
 
-/// What the bytes so far are.
+/// The result of parse_head.
 struct head_parse_result {
   enum status_kind { more, complete, reject };
   status_kind kind = more;
-  std::size_t consumed = 0;  ///< complete: bytes of the head, empty lines before it included
-  int status = 0;            ///< reject: what to answer
-  std::string_view reason;   ///< reject: why, for the log and the answer
+  std::size_t consumed = 0;  ///< complete: bytes of the head, including empty lines before it
+  int status = 0;            ///< reject: status code of the response
+  std::string_view reason;   ///< reject: message for the log and the response
   head value;                ///< complete
 };
 
-/// Judges the buffer from its first byte. `scanned`, zero for a new head and kept by the caller while the buffer grows,
-/// spares what was looked at before.
-[[nodiscard]] head_parse_result parse_head(std::string_view buffer, const limits& bounds, std::size_t* scanned = nullptr);
+/// Parses the buffer from its first byte. `scanned` is the number of bytes that were already checked, so that they are
+/// not checked again: the caller sets it to 0 for a new head and keeps it while the buffer grows.
+[[nodiscard]] head_parse_result parse_head(std::string_view buffer, const limits& limits,
+                                           std::size_t* scanned = nullptr);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-/// Why a head is refused; status 0 is none.
+/// The reason why a head is rejected; status 0 means no error.
 struct head_error {
   int status = 0;
   std::string_view reason;
@@ -64,14 +65,14 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace wire {
 
-/// Takes the lines of one head in their order. Every function returns the first fault it finds.
+/// Parses the lines of one head in their order. Each function returns the first error it finds.
 class head_parser {
  public:
-  head_parser(const limits& bounds, head& out) noexcept : limits_(bounds), head_(out) {}
+  head_parser(const limits& limits, head& output) noexcept : limits_(limits), head_(output) {}
 
-  /// What is wrong with a line already, however it goes on. Asked for each line that is not complete, and before
-  /// anything else of each that is: this keeps the verdict independent of how the bytes were cut into packets.
-  [[nodiscard]] head_error check_partial_line(std::string_view line, bool first) const noexcept;
+  /// Returns an error that further bytes of the line cannot correct. It is called for each incomplete line, and first
+  /// for each complete line, so that the result does not depend on how the bytes were split into packets.
+  [[nodiscard]] head_error check_partial_line(std::string_view line, bool is_first) const noexcept;
   [[nodiscard]] head_error request_line(std::string_view line);
   [[nodiscard]] head_error field_line(std::string_view line);
   [[nodiscard]] head_error check_complete();
@@ -86,27 +87,28 @@ class head_parser {
   const limits& limits_;
   head& head_;
   std::string_view authority_;  // of an absolute-form target
-  std::uint64_t names_ = 0;     // a bit for each that was met, shared by some
-  bool has_host_ = false, has_content_length_ = false, has_transfer_encoding_ = false, has_expect_ = false, has_upgrade_field_ = false;
-  bool has_close_ = false, has_keep_alive_ = false, has_upgrade_ = false;
+  std::uint64_t names_ = 0;     // Bloom filter of the field names: one bit per name
+  bool has_host_ = false, has_content_length_ = false, has_transfer_encoding_ = false, has_expect_ = false;
+  bool has_upgrade_field_ = false;
+  bool has_close_ = false, has_keep_alive_ = false, has_upgrade_ = false;  // options of Connection
 };
 
-WINSVC_INLINE head_error head_parser::check_partial_line(std::string_view line, bool first) const noexcept {
-  constexpr auto none = std::string_view::npos;
-  if (!first) {
+WINSVC_INLINE head_error head_parser::check_partial_line(std::string_view line, bool is_first) const noexcept {
+  constexpr auto npos = std::string_view::npos;
+  if (!is_first) {
     if (!line.empty() && (line[0] == ' ' || line[0] == '\t')) return {400, "folded or indented field line"};
     if (line.size() > limits_.field_bytes) return {431, "field line too long"};
     return {};
   }
   const auto method_end = line.find(' ');
-  if ((method_end == none ? line.size() : method_end) > limits_.method_bytes) return {501, "method too long"};
-  if (method_end == none) return {};
-  const auto rest = line.substr(method_end + 1);
-  const auto target_end = rest.find(' ');
-  if ((target_end == none ? rest.size() : target_end) > limits_.target_bytes) return {414, "target too long"};
-  if (target_end == none) return {};
+  if ((method_end == npos ? line.size() : method_end) > limits_.method_bytes) return {501, "method too long"};
+  if (method_end == npos) return {};
+  const auto remaining = line.substr(method_end + 1);
+  const auto target_end = remaining.find(' ');
+  if ((target_end == npos ? remaining.size() : target_end) > limits_.target_bytes) return {414, "target too long"};
+  if (target_end == npos) return {};
   constexpr std::string_view version = "HTTP/1.1";
-  if (rest.size() - target_end - 1 > version.size()) return {400, "malformed request line"};
+  if (remaining.size() - target_end - 1 > version.size()) return {400, "malformed request line"};
   return {};
 }
 
@@ -114,30 +116,31 @@ WINSVC_INLINE head_error head_parser::request_line(std::string_view line) {
   const auto method_end = line.find(' ');
   const auto target_end = method_end == line.npos ? line.npos : line.find(' ', method_end + 1);
   if (target_end == line.npos) return {400, "malformed request line"};
-  const auto method = line.substr(0, method_end), target_text = line.substr(method_end + 1, target_end - method_end - 1),
-             version = line.substr(target_end + 1);
+  const auto method = line.substr(0, method_end);
+  const auto target_text = line.substr(method_end + 1, target_end - method_end - 1);
+  const auto version = line.substr(target_end + 1);
   if (!is_token(method) || target_text.empty() || version.find(' ') != version.npos)
     return {400, "malformed request line"};
 
-  const bool shaped = version.size() == 8 && strings::starts_with(version, "HTTP/") && strings::is_digit(version[5]) &&
-                      version[6] == '.' && strings::is_digit(version[7]);
-  if (!shaped) return {400, "malformed HTTP version"};
+  const bool is_well_formed = version.size() == 8 && strings::starts_with(version, "HTTP/") &&
+                              strings::is_digit(version[5]) && version[6] == '.' && strings::is_digit(version[7]);
+  if (!is_well_formed) return {400, "malformed HTTP version"};
   if (version != "HTTP/1.1" && version != "HTTP/1.0") return {505, "HTTP version not supported"};
   head_.minor_version = version[7] - '0';
 
-  const auto verb = route::parse_method(method);
-  if (!verb) return {501, "method not implemented"};
-  head_.method_id = *verb;
+  const auto method_id = route::parse_method(method);
+  if (!method_id) return {501, "method not implemented"};
+  head_.method_id = *method_id;
   head_.method = method;
-  head_.fields.reserve(16);  // what a browser sends
+  head_.fields.reserve(16);  // enough for a typical browser
   return target(target_text);
 }
 
-/// The three forms of RFC 9112 section 3.2 that an origin server can be sent; the fourth belongs to CONNECT.
+/// Accepts origin-form, absolute-form and asterisk-form (RFC 9112 section 3.2). The fourth form is for CONNECT only.
 WINSVC_INLINE head_error head_parser::target(std::string_view text) {
   head_.target = text;
-  // RFC 3986 section 2 knows no bytes beyond ASCII. The few ASCII marks it lacks ("{", "|", ...) come from browsers,
-  // and pass.
+  // RFC 3986 section 2 allows ASCII only. Some ASCII characters that it does not allow ("{", "|", ...) are accepted,
+  // because browsers send them.
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte <= 0x20 || byte >= 0x7F) return {400, "invalid character in target"};
@@ -145,28 +148,29 @@ WINSVC_INLINE head_error head_parser::target(std::string_view text) {
   }
   if (text == "*") {
     head_.path = text;
-    return head_.method_id == route::method::options ? head_error{} : head_error{400, "'*' is for OPTIONS"};
+    return head_.method_id == route::method::options ? head_error{} : head_error{400, "target '*' requires OPTIONS"};
   }
 
-  std::string_view rest = text;
+  std::string_view remaining = text;
   if (text[0] != '/') {
     const auto scheme_end = text.find("://");
     if (scheme_end == std::string_view::npos) return {400, "target is neither a path nor a URL"};
     const auto scheme = text.substr(0, scheme_end);
-    if (!strings::equal_nocase(scheme, "http") && !strings::equal_nocase(scheme, "https")) return {400, "scheme not served"};
-    rest.remove_prefix(scheme_end + 3);
-    authority_ = rest.substr(0, rest.find_first_of("/?"));
+    if (!strings::equal_nocase(scheme, "http") && !strings::equal_nocase(scheme, "https"))
+      return {400, "unsupported scheme"};
+    remaining.remove_prefix(scheme_end + 3);
+    authority_ = remaining.substr(0, remaining.find_first_of("/?"));
     if (!is_authority(authority_)) return {400, "invalid authority in target"};
-    rest.remove_prefix(authority_.size());
-    if (rest.empty() && head_.method_id == route::method::options) {  // RFC 9112 section 3.2.4
+    remaining.remove_prefix(authority_.size());
+    if (remaining.empty() && head_.method_id == route::method::options) {  // RFC 9112 section 3.2.4
       head_.path = "*";
       return {};
     }
   }
-  const auto mark = rest.find('?');
-  head_.path = rest.substr(0, mark);
+  const auto mark = remaining.find('?');
+  head_.path = remaining.substr(0, mark);
   if (head_.path.empty()) head_.path = "/";  // RFC 9112 section 3.2.1
-  if (mark != std::string_view::npos) head_.query = rest.substr(mark + 1);
+  if (mark != std::string_view::npos) head_.query = remaining.substr(mark + 1);
   return {};
 }
 
@@ -175,7 +179,7 @@ WINSVC_INLINE head_error head_parser::field_line(std::string_view line) {
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return {400, "field line without a colon"};
   const field f{line.substr(0, colon), strings::trim(line.substr(colon + 1))};
-  // RFC 9112 section 5.1 names the blank before the colon: two parsers that disagree on it see two requests.
+  // RFC 9112 section 5.1 forbids a blank before the colon: parsers that treat it differently see different requests.
   if (!f.name.empty() && (f.name.back() == ' ' || f.name.back() == '\t')) return {400, "blank before the colon"};
   if (!is_token(f.name)) return {400, "invalid field name"};
   record_field_name(f.name);
@@ -183,7 +187,7 @@ WINSVC_INLINE head_error head_parser::field_line(std::string_view line) {
   return parse_known_field(f);
 }
 
-/// Names that differ in length, first or last letter need no comparing.
+/// Compares a name with the others only if the bit of its length, first and last letter is set.
 WINSVC_INLINE void head_parser::record_field_name(std::string_view name) noexcept {
   const auto letter = [](char c) { return static_cast<unsigned>(strings::to_lower(c)); };
   const auto bit = std::uint64_t{1} << ((name.size() * 7 + letter(name.front()) * 5 + letter(name.back())) % 64);
@@ -202,10 +206,10 @@ WINSVC_INLINE head_error head_parser::parse_known_field(const field& f) {
   if (is("Content-Length")) return content_length(f.value);
   if (is("Transfer-Encoding")) return transfer_encoding(f.value);
   if (is("Connection")) {
-    for (auto rest = f.value; !rest.empty();) {
-      const auto end = (std::min)(rest.find(','), rest.size());
-      const auto option = strings::trim(rest.substr(0, end));
-      rest.remove_prefix((std::min)(end + 1, rest.size()));
+    for (auto remaining = f.value; !remaining.empty();) {
+      const auto end = (std::min)(remaining.find(','), remaining.size());
+      const auto option = strings::trim(remaining.substr(0, end));
+      remaining.remove_prefix((std::min)(end + 1, remaining.size()));
       if (strings::equal_nocase(option, "close")) has_close_ = true;
       if (strings::equal_nocase(option, "keep-alive")) has_keep_alive_ = true;
       if (strings::equal_nocase(option, "upgrade")) has_upgrade_ = true;
@@ -213,27 +217,27 @@ WINSVC_INLINE head_error head_parser::parse_known_field(const field& f) {
     return {};
   }
   if (is("Upgrade")) has_upgrade_field_ = true;
-  if (is("Expect") && head_.minor_version == 1) {  // in 1.0 it is to be ignored (RFC 9110 section 10.1.1)
+  if (is("Expect") && head_.minor_version == 1) {  // must be ignored in HTTP/1.0 (RFC 9110 section 10.1.1)
     if (!strings::equal_nocase(f.value, "100-continue")) return {417, "unknown expectation"};
     has_expect_ = true;
   }
   return {};
 }
 
-/// RFC 9112 section 6.3: a length that is no number is an unrecoverable error. Two equal ones might be folded into one;
-/// nobody honest sends them, so they are refused with the others.
+/// An invalid length is an unrecoverable error (RFC 9112 section 6.3). Two equal lengths are allowed there but rejected
+/// here, because regular clients do not send them.
 WINSVC_INLINE head_error head_parser::content_length(std::string_view value) {
   if (has_content_length_) return {400, "Content-Length twice"};
   has_content_length_ = true;
-  constexpr std::size_t most_digits = 15;  // a petabyte; stays exact wherever a length is counted in a double
-  if (value.size() > most_digits) return {400, "invalid Content-Length"};
+  constexpr std::size_t max_digits = 15;  // below 1 PB; exact even in a double
+  if (value.size() > max_digits) return {400, "invalid Content-Length"};
   if (!strings::parse_number(value, UINT64_MAX, head_.content_length)) return {400, "invalid Content-Length"};
   if (has_transfer_encoding_) return {400, "Content-Length with Transfer-Encoding"};
   head_.framing = framing::length;
   return {};
 }
 
-/// RFC 9112 section 6.1: 400 for what cannot be framed, 501 for a coding that we do not know.
+/// 400 if the end of the body cannot be determined, 501 if the coding is unknown (RFC 9112 section 6.1).
 WINSVC_INLINE head_error head_parser::transfer_encoding(std::string_view value) {
   if (head_.minor_version == 0) return {400, "Transfer-Encoding in HTTP/1.0"};
   if (has_transfer_encoding_) return {400, "Transfer-Encoding twice"};
@@ -255,41 +259,42 @@ WINSVC_INLINE head_error head_parser::check_complete() {
   head_.keep_alive = !has_close_ && (head_.minor_version == 1 || has_keep_alive_);
   const bool content = head_.framing == framing::chunked || head_.content_length > 0;
   head_.expect_continue = has_expect_ && content;
-  // Granted only where nothing else is going on: RFC 9110 section 7.8 lets a server ignore any Upgrade, and 1.0 has
-  // none.
+  // Accepted only without a body and without close. A server may ignore Upgrade, and must ignore it in HTTP/1.0
+  // (RFC 9110 section 7.8).
   head_.upgrade = has_upgrade_field_ && has_upgrade_ && head_.minor_version == 1 && head_.keep_alive && !content;
 
-  // What write_normalized_head writes is counted by cpp-httplib again: the lines, and the bytes of each.
-  constexpr std::size_t most_added = 3;
-  if (!head_.has_repeated_names && head_.fields.size() + most_added <= limits_.fields) return {};
-  bool short_enough = true;
+  // cpp-httplib checks the normalized head again: the number of lines and the bytes of each line.
+  constexpr std::size_t max_added_lines = 3;
+  if (!head_.has_repeated_names && head_.fields.size() + max_added_lines <= limits_.fields) return {};
+  bool line_too_long = false;
   for_each_name(head_, [&](std::string_view name, const std::vector<std::string_view>& values) {
-    if (values.size() == 1) return;  // was measured when it came
+    if (values.size() == 1) return;  // was checked in check_partial_line
     std::size_t bytes = name.size();
     for (const auto value : values) bytes += value.size() + 2;
-    if (bytes > limits_.field_bytes) short_enough = false;
+    if (bytes > limits_.field_bytes) line_too_long = true;
   });
-  if (!short_enough) return {431, "fields of one name too long"};
-  const auto kept = std::count_if(head_.fields.begin(), head_.fields.end(), [&](const field& f) {
+  if (line_too_long) return {431, "fields of one name too long"};
+  const auto forwarded = std::count_if(head_.fields.begin(), head_.fields.end(), [&](const field& f) {
     return is_forwarded_field(head_, f);
   });
   const bool host_added = !has_host_ && !head_.host.empty();
   const int added = (head_.framing != framing::none || implies_no_body(head_) ? 1 : 0) +
                     (is_connection_field(head_) ? 1 : 0) + (host_added ? 1 : 0);
-  const bool fit = static_cast<std::size_t>(kept + added) <= limits_.fields;
-  return fit ? head_error{} : head_error{431, "too many fields"};
+  const bool too_many = static_cast<std::size_t>(forwarded + added) > limits_.fields;
+  return too_many ? head_error{431, "too many fields"} : head_error{};
 }
 
-/// The bytes of the lines, before their meaning: where lines and head end, which byte is wrong.
+/// Result of scan_head: the ends of the lines and of the head, and the first invalid byte.
 struct head_scan {
-  std::size_t line = 0;  ///< where the first incomplete line begins
-  std::size_t end = 0;   ///< behind the empty line, when it is there
-  std::size_t limit = 0;  ///< where the look ended: at the wrong byte, or behind the last one that needs no second look
-  bool has_new_bytes = false;    ///< a line was completed beyond what had been scanned before
+  std::size_t line = 0;        ///< start of the first incomplete line
+  std::size_t end = 0;         ///< position after the empty line; 0 if it was not received yet
+  std::size_t limit = 0;       ///< position of the invalid byte, or the end of the bytes that need no second scan
+  bool has_new_bytes = false;  ///< this scan completed at least one line
   head_error error;
 };
 
-/// `begin` is where the request line begins, `from` what was scanned before (at least `begin`).
+/// Finds line ends and invalid bytes. `begin` is the start of the request line; the bytes before `from` (at least
+/// `begin`) were scanned before.
 WINSVC_INLINE head_scan scan_head(std::string_view bytes, std::size_t begin, std::size_t from) noexcept {
   head_scan s;
   const auto newline = from == 0 ? std::string_view::npos : bytes.rfind('\n', from - 1);
@@ -297,7 +302,7 @@ WINSVC_INLINE head_scan scan_head(std::string_view bytes, std::size_t begin, std
   for (s.limit = from; s.limit < bytes.size(); ++s.limit) {
     const char c = bytes[s.limit];
     if (c == '\r') {
-      if (s.limit + 1 == bytes.size()) return s;  // its LF is still to come
+      if (s.limit + 1 == bytes.size()) return s;  // the LF was not received yet
       if (bytes[s.limit + 1] != '\n') {
         s.error = {400, "bare CR"};
         return s;
@@ -321,7 +326,7 @@ WINSVC_INLINE head_scan scan_head(std::string_view bytes, std::size_t begin, std
   return s;
 }
 
-WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits& bounds, std::size_t* scanned) {
+WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits& limits, std::size_t* scanned) {
   head_parse_result result;
   const auto rejected = [&](head_error error) {
     result.kind = head_parse_result::reject;
@@ -331,38 +336,39 @@ WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits
     return std::move(result);
   };
 
-  const std::string_view bytes = buffer.substr(0, bounds.head_bytes);
-  // RFC 9112 section 2.2: skip "at least one" empty line before a request. Some clients send one after a body; sixteen
-  // is an endless stream of them.
+  const std::string_view bytes = buffer.substr(0, limits.head_bytes);
+  // Skip empty lines before the request line (RFC 9112 section 2.2: "at least one"), because some clients send one
+  // after a body. The maximum of 16 prevents an endless stream of them.
   std::size_t begin = 0;
   while (begin < 32 && bytes.substr(begin, 2) == "\r\n") begin += 2;
 
-  const head_scan seen = scan_head(bytes, begin, (std::max)(begin, scanned != nullptr ? *scanned : 0));
-  if (scanned != nullptr) *scanned = seen.limit;
+  const head_scan scan = scan_head(bytes, begin, (std::max)(begin, scanned != nullptr ? *scanned : 0));
+  if (scanned != nullptr) *scanned = scan.limit;
 
-  // The lines come before the wrong byte, because they are before it on the wire.
-  head_parser reader(bounds, result.value);
-  if (seen.has_new_bytes || seen.error || buffer.size() > bytes.size()) {
-    for (std::size_t position = begin; position < seen.line;) {
+  // Errors in complete lines are reported before an invalid byte that follows them.
+  head_parser parser(limits, result.value);
+  if (scan.has_new_bytes || scan.error || buffer.size() > bytes.size()) {
+    for (std::size_t position = begin; position < scan.line;) {
       const auto line_end = bytes.find('\r', position);
       const auto line = bytes.substr(position, line_end - position);
-      const bool first = position == begin;
+      const bool is_first = position == begin;
       position = line_end + 2;
-      if (line.empty() && !first) break;
-      if (const head_error error = reader.check_partial_line(line, first)) return rejected(error);
-      if (const head_error error = first ? reader.request_line(line) : reader.field_line(line)) return rejected(error);
+      if (line.empty() && !is_first) break;
+      if (const head_error error = parser.check_partial_line(line, is_first)) return rejected(error);
+      if (const head_error error = is_first ? parser.request_line(line) : parser.field_line(line))
+        return rejected(error);
     }
   }
-  if (seen.end != 0) {
-    if (const head_error error = reader.check_complete()) return rejected(error);
+  if (scan.end != 0) {
+    if (const head_error error = parser.check_complete()) return rejected(error);
     result.kind = head_parse_result::complete;
-    result.consumed = seen.end;
+    result.consumed = scan.end;
     return result;
   }
 
-  const auto partial = bytes.substr(seen.line, seen.limit - seen.line);
-  if (const head_error error = reader.check_partial_line(partial, seen.line == begin)) return rejected(error);
-  if (seen.error) return rejected(seen.error);
+  const auto partial = bytes.substr(scan.line, scan.limit - scan.line);
+  if (const head_error error = parser.check_partial_line(partial, scan.line == begin)) return rejected(error);
+  if (scan.error) return rejected(scan.error);
   if (buffer.size() > bytes.size()) return rejected({431, "head too large"});
   result.value = {};
   return result;

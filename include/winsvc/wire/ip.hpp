@@ -1,10 +1,10 @@
-// IP addresses as bytes, ranges of them, and which of those that proxies name is the client's.
+// IP addresses and ranges, and the address of a client behind trusted proxies (X-Forwarded-For).
 //
 //   parse_ip("::ffff:10.0.0.1") == parse_ip("10.0.0.1")
 //   ip_range::parse("10.0.0.0/8")->contains(*parse_ip("10.1.2.3"))
 //   client_behind_proxies("127.0.0.1", "1.1.1.1, 203.0.113.9", {*ip_range::parse("127.0.0.1")})      // "203.0.113.9"
 //
-// Zones ("fe80::1%eth0") are no part of an address here.
+// Zone identifiers ("fe80::1%eth0") are not supported.
 // Source: RFC 4291 section 2.2, RFC 4632 section 3.1.
 #pragma once
 
@@ -24,13 +24,15 @@ inline namespace WINSVC_ABI {
 
 /// An IP address as 16 bytes; IPv4 as ::ffff:a.b.c.d.
 using ip_bytes = std::array<unsigned char, 16>;
+/// Parses an IPv4 or IPv6 address; nullopt if the text is not an address.
 [[nodiscard]] std::optional<ip_bytes> parse_ip(std::string_view s);
 
-/// A range of addresses: `10.0.0.0/8`, `fd00::/8`, or one address. One of IPv6 has IPv4 addresses in it only when it
-/// says so, with 96 bits or more: "::/0" is not everybody.
+/// A range of addresses: `10.0.0.0/8`, `fd00::/8`, or one address. An IPv6 range contains IPv4 addresses only if its
+/// prefix has 96 bits or more, so that "::/0" does not contain them.
 class ip_range {
  public:
-  /// Nothing for what is none, and for one with bits behind its length: is `10.0.0.1/8` one address or a network?
+  /// Parses a range; nullopt if the text is not a range, or if host bits are set (`10.0.0.1/8`), because it is then
+  /// unclear whether an address or a network is meant.
   [[nodiscard]] static std::optional<ip_range> parse(std::string_view s);
   [[nodiscard]] bool contains(const ip_bytes& a) const noexcept;
 
@@ -41,13 +43,14 @@ class ip_range {
 
 namespace wire {
 
-/// The client's address behind trusted proxies: `forwarded_for` (the values of X-Forwarded-For in their order) is read
-/// from the right while whoever wrote it is trusted, beginning with the peer. Ports and brackets are taken off; at what
-/// is no address it ends.
+/// Returns the client's address behind trusted proxies. It reads `forwarded_for` (the values of X-Forwarded-For in
+/// their order) from the right and believes an entry if the hop that wrote it is trusted. The peer wrote the last
+/// entry. Ports and brackets are removed. Reading stops at an entry that is not an address.
 [[nodiscard]] std::string_view client_behind_proxies(std::string_view peer, std::string_view forwarded_for,
-                                             const std::vector<ip_range>& trusted);
+                                                     const std::vector<ip_range>& trusted);
 
-/// What one subscriber has: the address itself, and of IPv6 its /64. What is no address is "::".
+/// Returns the part of an address that identifies one client: the IPv4 address, or the /64 prefix of an IPv6 address.
+/// Returns "::" if the text is not an address.
 [[nodiscard]] ip_bytes rate_limit_key(std::string_view address);
 
 }  // namespace wire
@@ -71,8 +74,8 @@ WINSVC_INLINE std::optional<ip_bytes> parse_ip(std::string_view s) {
   const auto number = [](std::string_view digits, std::uint64_t limit, std::uint64_t& value) {
     return digits.size() <= 3 && (digits.size() < 2 || digits[0] != '0') && strings::parse_number(digits, limit, value);
   };
-  const auto dotted = [&](std::string_view four, std::size_t position) {
-    const auto parts = strings::split(four, '.');
+  const auto dotted = [&](std::string_view text, std::size_t position) {
+    const auto parts = strings::split(text, '.');
     if (parts.size() != 4) return false;
     for (std::size_t i = 0; i < 4; ++i) {
       std::uint64_t value = 0;
@@ -86,7 +89,7 @@ WINSVC_INLINE std::optional<ip_bytes> parse_ip(std::string_view s) {
     return dotted(s, 12) ? std::optional(out) : std::nullopt;
   }
 
-  // Groups before and behind "::", which stands for as many zeros as are missing.
+  // The groups before and after "::", which replaces the missing groups of zeros.
   std::vector<std::uint16_t> head, tail;
   const auto gap = s.find("::");
   const auto groups = [&](std::string_view part, std::vector<std::uint16_t>& output) {
@@ -113,8 +116,8 @@ WINSVC_INLINE std::optional<ip_bytes> parse_ip(std::string_view s) {
   };
   if (!groups(s.substr(0, gap), head)) return std::nullopt;
   if (gap != s.npos && !groups(s.substr(gap + 2), tail)) return std::nullopt;
-  const std::size_t have = head.size() + tail.size();
-  if (gap == s.npos ? have != 8 : have > 7) return std::nullopt;
+  const std::size_t count = head.size() + tail.size();
+  if (gap == s.npos ? count != 8 : count > 7) return std::nullopt;
   out = {};
   for (std::size_t i = 0; i < head.size(); ++i)
     out[2 * i] = static_cast<unsigned char>(head[i] >> 8), out[2 * i + 1] = static_cast<unsigned char>(head[i] & 0xFF);
@@ -126,10 +129,10 @@ WINSVC_INLINE std::optional<ip_bytes> parse_ip(std::string_view s) {
   return out;
 }
 
-/// Of the byte that the bit is in, the bits of a network of so many bits.
+/// Returns byte number `byte` of the mask of a network whose prefix has `bits` bits.
 WINSVC_INLINE unsigned network_mask(unsigned byte, unsigned bits) noexcept {
-  const unsigned left = bits <= 8 * byte ? 0 : (std::min)(bits - 8 * byte, 8u);
-  return 0xFF00u >> left & 0xFFu;
+  const unsigned bits_in_byte = bits <= 8 * byte ? 0 : (std::min)(bits - 8 * byte, 8u);
+  return 0xFF00u >> bits_in_byte & 0xFFu;
 }
 
 WINSVC_INLINE std::optional<ip_range> ip_range::parse(std::string_view s) {
@@ -159,27 +162,28 @@ WINSVC_INLINE bool ip_range::contains(const ip_bytes& a) const noexcept {
 
 namespace wire {
 
-/// `203.0.113.9:4711`, `[2001:db8::1]:4711`, `[2001:db8::1]`: the address in it. Nothing when there is none.
+/// Returns the address of `203.0.113.9:4711`, `[2001:db8::1]:4711` or `[2001:db8::1]`; empty if it is invalid.
 WINSVC_INLINE std::string_view address_in(std::string_view hop) {
   auto address = hop;
-  std::string_view behind;
+  std::string_view port_text;
   if (!hop.empty() && hop.front() == '[') {
     const auto end = hop.find(']');
     if (end == hop.npos) return {};
     address = hop.substr(1, end - 1);
-    behind = hop.substr(end + 1);
+    port_text = hop.substr(end + 1);
     if (address.find(':') == address.npos) return {};
-  } else if (std::count(hop.begin(), hop.end(), ':') == 1) {  // an IPv6 address has two at least
+  } else if (std::count(hop.begin(), hop.end(), ':') == 1) {  // an IPv6 address has at least two colons
     address = hop.substr(0, hop.find(':'));
-    behind = hop.substr(address.size());
+    port_text = hop.substr(address.size());
   }
   std::uint64_t port = 0;
-  if (!behind.empty() && !(behind.front() == ':' && strings::parse_number(behind.substr(1), 65535, port))) return {};
+  if (!port_text.empty() && !(port_text.front() == ':' && strings::parse_number(port_text.substr(1), 65535, port)))
+    return {};
   return parse_ip(address) ? address : std::string_view();
 }
 
 WINSVC_INLINE std::string_view client_behind_proxies(std::string_view peer, std::string_view forwarded_for,
-                                      const std::vector<ip_range>& trusted) {
+                                                     const std::vector<ip_range>& trusted) {
   const auto is_trusted = [&trusted](std::string_view address) {
     const auto bytes = parse_ip(address);
     return bytes && std::any_of(trusted.begin(), trusted.end(), [&](const auto& r) { return r.contains(*bytes); });
@@ -188,7 +192,7 @@ WINSVC_INLINE std::string_view client_behind_proxies(std::string_view peer, std:
   auto client = peer;
   for (; !hops.empty() && is_trusted(client); hops.pop_back()) {
     const auto hop = strings::trim(hops.back());
-    if (hop.empty()) continue;  // no member of the list (RFC 9110, section 5.6.1)
+    if (hop.empty()) continue;  // a list ignores empty elements (RFC 9110 section 5.6.1)
     const auto address = address_in(hop);
     if (address.empty()) break;
     client = address;

@@ -1,10 +1,10 @@
-// From the tail of a route to the path of a file below a folder, or a refusal: nothing that a client writes may lead
-// out of the folder, to a device, to another stream of a file, or to a file that is hidden.
+// Safe mapping of a URL path to a file below a static folder. It rejects paths that leave the folder (path traversal)
+// or name a device, an NTFS stream or a hidden file.
 //
-//   file_path("css/site.css")     // "css/site.css"
-//   file_path("../secret")        // nothing
+//   map_to_file("css/site.css")     // "css/site.css"
+//   map_to_file("../secret")        // nullopt
 //
-// The rules are Windows' on every system, so that a folder that works on one works on all.
+// The rules of Windows apply on every system, so that a folder can be moved between systems.
 #pragma once
 
 #include <optional>
@@ -19,10 +19,11 @@ inline namespace WINSVC_ABI {
 namespace wire {
 
 struct path_mapping_rules {
-  bool hidden = false;  ///< are names that begin with a dot served?
+  bool hidden = false;  ///< serve names that begin with a dot
 };
 
-/// `tail` is decoded. The path has '/' between its names, and none at its end; "" is the folder itself.
+/// Returns the path relative to the folder, with '/' between the names and no '/' at the end; "" is the folder itself.
+/// nullopt if the path is rejected. `tail` is the decoded tail parameter of the route.
 [[nodiscard]] std::optional<std::string> map_to_file(std::string_view tail, path_mapping_rules rules = {});
 
 }  // namespace wire
@@ -37,8 +38,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace wire {
 
-/// May this be a name in the path? (Naming Files, Paths, and Namespaces: reserved characters and names, and that a dot
-/// or a blank at the end is dropped, so that two names are one file.)
+/// True if `name` is allowed in a path. Windows reserves characters and names, and removes a dot or a blank at the end,
+/// so that two names denote one file (Win32: "Naming Files, Paths, and Namespaces").
 WINSVC_INLINE bool is_file_name(std::string_view name, path_mapping_rules rules) {
   if (name.empty() || name == "." || name == "..") return false;
   if (name.front() == '.' && !rules.hidden) return false;
@@ -53,11 +54,11 @@ WINSVC_INLINE bool is_file_name(std::string_view name, path_mapping_rules rules)
 WINSVC_INLINE std::optional<std::string> map_to_file(std::string_view tail, path_mapping_rules rules) {
   if (tail.empty()) return std::string();
   if (tail.back() == '/') tail.remove_suffix(1);
-  for (std::string_view rest = tail;;) {
-    const auto slash = rest.find('/');
-    if (!is_file_name(rest.substr(0, slash), rules)) return std::nullopt;
-    if (slash == rest.npos) return std::string(tail);
-    rest.remove_prefix(slash + 1);
+  for (std::string_view remaining = tail;;) {
+    const auto slash = remaining.find('/');
+    if (!is_file_name(remaining.substr(0, slash), rules)) return std::nullopt;
+    if (slash == remaining.npos) return std::string(tail);
+    remaining.remove_prefix(slash + 1);
   }
 }
 

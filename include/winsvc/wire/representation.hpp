@@ -1,5 +1,8 @@
-// Which form of a file a client gets: its media type, by the ending of its name; compressed, if it accepts that; the
-// parts of it that it asked for.
+// Representation of a file in a response: media type by file name extension, Accept-Encoding, byte ranges.
+//
+//   media_type("index.html")                              // "text/html; charset=utf-8"
+//   accepts_coding("gzip, br;q=0", "gzip")                // true
+//   satisfiable_ranges<std::int64_t>({{5, -1}}, 10)       // {5, 9}
 #pragma once
 
 #include <cstddef>
@@ -16,19 +19,19 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace wire {
 
-/// "text/html; charset=utf-8" for "index.html"; "application/octet-stream" for an ending that is not known.
+/// Returns the media type of a file; "application/octet-stream" if the extension is unknown.
 [[nodiscard]] std::string_view media_type(std::string_view file_name);
 
-/// Does this Accept-Encoding take the coding? (RFC 9110, section 12.5.3) What it does not name and has no `*` for it
-/// does not, and neither does one with a weight of 0.
+/// True if an Accept-Encoding field accepts `coding` (RFC 9110 section 12.5.3): it lists the coding or `*`, and the
+/// weight is not 0.
 [[nodiscard]] bool accepts_coding(std::string_view accept_encoding, std::string_view coding);
 
-/// First and last byte each, counted from 0; -1 for what was not said (`bytes=5-`: 5, -1; `bytes=-5`: -1, 5).
+/// First and last byte of each range, counted from 0; -1 if omitted (`bytes=5-`: 5, -1; `bytes=-5`: -1, 5).
 template <class Number>
 using byte_ranges = std::vector<std::pair<Number, Number>>;
 
-/// Those that lie in a file of this size, cut to it, with both ends (RFC 9110, section 14.1.2): none where no byte of
-/// them does, and the answer is 416.
+/// Returns the ranges that overlap a file of this size, limited to the file, with both ends (RFC 9110 section 14.1.2).
+/// If the result is empty, the response is 416.
 template <class Number>
 [[nodiscard]] byte_ranges<Number> satisfiable_ranges(const byte_ranges<Number>& ranges, Number size);
 
@@ -38,7 +41,7 @@ template <class Number>
 byte_ranges<Number> satisfiable_ranges(const byte_ranges<Number>& ranges, Number size) {
   byte_ranges<Number> out;
   for (auto [first, last] : ranges) {
-    if (first < 0) {  // so many from the end
+    if (first < 0) {  // the last `last` bytes
       if (last <= 0) continue;
       first = last < size ? size - last : 0;
       last = size - 1;
@@ -61,7 +64,7 @@ namespace wire {
 
 WINSVC_INLINE std::string_view media_type(std::string_view file_name) {
   struct row {
-    std::string_view ending, type;
+    std::string_view extension, type;
   };
   constexpr row rows[] = {
       {"html", "text/html; charset=utf-8"},        {"htm", "text/html; charset=utf-8"},
@@ -86,16 +89,16 @@ WINSVC_INLINE std::string_view media_type(std::string_view file_name) {
   };
   const auto dot = file_name.rfind('.');
   if (dot != file_name.npos) {
-    const std::string ending = strings::to_lower(file_name.substr(dot + 1));
+    const std::string extension = strings::to_lower(file_name.substr(dot + 1));
     for (const auto& r : rows) {
-      if (r.ending == ending) return r.type;
+      if (r.extension == extension) return r.type;
     }
   }
   return "application/octet-stream";
 }
 
 WINSVC_INLINE bool accepts_coding(std::string_view accept_encoding, std::string_view coding) {
-  bool any = false;
+  bool wildcard_accepted = false;
   while (!accept_encoding.empty()) {
     const auto comma = accept_encoding.find(',');
     const auto element = accept_encoding.substr(0, comma);
@@ -103,15 +106,15 @@ WINSVC_INLINE bool accepts_coding(std::string_view accept_encoding, std::string_
 
     const auto semicolon = element.find(';');
     const auto name = strings::trim(element.substr(0, semicolon));
-    bool taken = true;
+    bool accepted = true;
     if (semicolon != element.npos) {
       const auto weight = strings::trim(element.substr(semicolon + 1));
-      taken = weight.substr(0, 2) != "q=" || weight.find_first_of("123456789") != weight.npos;
+      accepted = weight.substr(0, 2) != "q=" || weight.find_first_of("123456789") != weight.npos;
     }
-    if (strings::equal_nocase(name, coding)) return taken;
-    if (name == "*") any = taken;
+    if (strings::equal_nocase(name, coding)) return accepted;
+    if (name == "*") wildcard_accepted = accepted;
   }
-  return any;
+  return wildcard_accepted;
 }
 
 }  // namespace wire
