@@ -41,7 +41,7 @@ def check_keys(program):
                     break
         return expected in output
 
-    steps = [("", "q stop"), ("", " a second, "), ("l", "warn and above"), ("l", "error and above"),
+    steps = [("", "q stop"), ("", " responses/s, "), ("l", "warn and above"), ("l", "error and above"),
              ("l", "debug and above"), ("s", "in the last minute"),
              ("p", "it needs a hook"), ("q", "stopping: q"), ("", "stopped")]
     missing = ""

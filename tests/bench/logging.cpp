@@ -27,24 +27,24 @@ using steady = std::chrono::steady_clock;
 
 namespace {
 
-/// Logs lines at intervals of `between`. Returns the duration of each call in nanoseconds.
-std::vector<std::uint32_t> log_lines(winsvc::logger& log, int thread, std::uint64_t lines, steady::duration between) {
-  std::vector<std::uint32_t> costs;
-  costs.reserve(lines);
-  auto due = steady::now();
-  for (std::uint64_t i = 0; i < lines; ++i, due += between) {
-    // A sleep lasts at least a millisecond, which is longer than the interval. All lines that are due follow at once.
-    while (steady::now() < due) std::this_thread::sleep_for(1ms);
+/// Logs lines at the given interval. Returns the duration of each call in nanoseconds.
+std::vector<std::uint32_t> log_lines(winsvc::logger& log, int thread, std::uint64_t lines, steady::duration interval) {
+  std::vector<std::uint32_t> durations;
+  durations.reserve(lines);
+  auto next_time = steady::now();
+  for (std::uint64_t i = 0; i < lines; ++i, next_time += interval) {
+    // A sleep lasts at least a millisecond, which is longer than the interval. Late lines follow without a pause.
+    while (steady::now() < next_time) std::this_thread::sleep_for(1ms);
     std::string text = "GET /users/" + std::to_string(i) + " 200 12 us of thread " + std::to_string(thread);
     const auto before = steady::now();
     log.info(std::move(text));
-    costs.push_back(static_cast<std::uint32_t>((steady::now() - before).count()));
+    durations.push_back(static_cast<std::uint32_t>((steady::now() - before).count()));
   }
-  return costs;
+  return durations;
 }
 
-std::uint64_t number(int argc, char** argv, int at, std::uint64_t otherwise) {
-  return argc > at ? std::strtoull(argv[at], nullptr, 10) : otherwise;
+std::uint64_t number(int argc, char** argv, int index, std::uint64_t default_value) {
+  return argc > index ? std::strtoull(argv[index], nullptr, 10) : default_value;
 }
 
 }  // namespace
@@ -52,8 +52,8 @@ std::uint64_t number(int argc, char** argv, int at, std::uint64_t otherwise) {
 int main(int argc, char** argv) {
   const std::uint64_t rate = number(argc, argv, 1, 100'000), seconds = number(argc, argv, 2, 5);
   const auto threads = static_cast<std::size_t>(number(argc, argv, 3, 4));
-  const std::uint64_t each = (rate != 0 ? rate : 500'000) * seconds / threads;
-  const auto between = rate != 0 ? steady::duration(std::chrono::nanoseconds(1'000'000'000ull * threads / rate)) : 0ns;
+  const std::uint64_t lines_per_thread = (rate != 0 ? rate : 500'000) * seconds / threads;
+  const auto interval = rate != 0 ? steady::duration(std::chrono::nanoseconds(1'000'000'000ull * threads / rate)) : 0ns;
   namespace fs = std::filesystem;
   const fs::path folder = fs::temp_directory_path() / ("winsvc-logging-" + std::to_string(winsvc::os::process_id()));
   fs::create_directories(folder);
@@ -61,25 +61,27 @@ int main(int argc, char** argv) {
   const std::string path = (folder / "bench").string();
   winsvc::log_file_options limits;
   limits.max_files = 1000;
-  std::vector<std::vector<std::uint32_t>> costs(threads);
+  std::vector<std::vector<std::uint32_t>> durations(threads);
   std::uint64_t dropped = 0, unwritten = 0;
-  const auto begin = steady::now();
+  const auto start = steady::now();
   {
     winsvc::logger log;
     const auto file = std::make_shared<winsvc::host::rotating_file_sink>(path, limits);
     const auto queue = std::make_shared<winsvc::async_sink>();
     queue->add_sink(file);
     log.add_sink(queue);
-    std::vector<std::thread> crew;
-    for (std::size_t t = 0; t < threads; ++t) {
-      crew.emplace_back([&, t] { costs[t] = log_lines(log, static_cast<int>(t), each, between); });
+    std::vector<std::thread> writers;
+    for (std::size_t thread = 0; thread < threads; ++thread) {
+      writers.emplace_back([&, thread] {
+        durations[thread] = log_lines(log, static_cast<int>(thread), lines_per_thread, interval);
+      });
     }
-    for (auto& t : crew) t.join();
+    for (auto& writer : writers) writer.join();
     log.flush();
     dropped = queue->dropped_count();
     unwritten = file->lost_count();
   }
-  const double elapsed = std::chrono::duration<double>(steady::now() - begin).count();
+  const double elapsed = std::chrono::duration<double>(steady::now() - start).count();
 
   std::uint64_t lines = 0, reported = 0, files = 0;
   winsvc::host::print_log(path, {}, [&](std::string_view text) {
@@ -93,20 +95,20 @@ int main(int argc, char** argv) {
   for ([[maybe_unused]] const auto& f : fs::directory_iterator(folder)) ++files;
   fs::remove_all(folder);
 
-  std::vector<std::uint32_t> all;
-  for (const auto& c : costs) all.insert(all.end(), c.begin(), c.end());
-  std::sort(all.begin(), all.end());
-  const auto at = [&](double part) {
-    return all[static_cast<std::size_t>(static_cast<double>(all.size() - 1) * part)];
+  std::vector<std::uint32_t> sorted;
+  for (const auto& calls : durations) sorted.insert(sorted.end(), calls.begin(), calls.end());
+  std::sort(sorted.begin(), sorted.end());
+  const auto percentile =  [&](double part) {
+    return sorted[static_cast<std::size_t>(static_cast<double>(sorted.size() - 1) * part)];
   };
-  const std::uint64_t logged = each * threads;
+  const std::uint64_t logged = lines_per_thread * threads;
   std::printf("%llu lines in %.2f s: %llu written to %llu files, %llu dropped and %llu unwritten, %llu reported\n",
               static_cast<unsigned long long>(logged), elapsed, static_cast<unsigned long long>(lines),
               static_cast<unsigned long long>(files), static_cast<unsigned long long>(dropped),
               static_cast<unsigned long long>(unwritten), static_cast<unsigned long long>(reported));
-  std::printf("duration of a call: median %u ns, p99 %u ns, p99.9 %u ns, maximum %u ns\n", at(0.5), at(0.99), at(0.999),
-              all.back());
-  const bool whole = lines + reported == logged && reported == dropped + unwritten;
-  std::printf("%s\n", whole ? "no line is lost without a report" : "LINES ARE LOST WITHOUT A REPORT");
-  return whole ? 0 : 1;
+  std::printf("duration of a call: median %u ns, p99 %u ns, p99.9 %u ns, maximum %u ns\n", percentile(0.5),
+              percentile(0.99), percentile(0.999), sorted.back());
+  const bool complete = lines + reported == logged && reported == dropped + unwritten;
+  std::printf("%s\n", complete ? "no line is lost without a report" : "LINES ARE LOST WITHOUT A REPORT");
+  return complete ? 0 : 1;
 }

@@ -1,38 +1,38 @@
-// From words to what is printed and the exit code. What goes to the standard streams is caught by descriptor, which is
-// POSIX; what a Windows program says is tested end to end.
+// Command line of a program: output and exit code of each verb. The standard streams are captured by descriptor, which
+// requires POSIX; the output of Windows programs is tested end to end.
 #include <winsvc/testing.hpp>
 
 #include <doctest/doctest.h>
 
 #ifndef _WIN32
 
-#include <fcntl.h>
-#include <unistd.h>
+  #include <fcntl.h>
+  #include <unistd.h>
 
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
-#include <functional>
-#include <memory>
-#include <optional>
-#include <stdexcept>
-#include <string>
-#include <thread>
-#include <vector>
+  #include <csignal>
+  #include <cstdio>
+  #include <cstdlib>
+  #include <functional>
+  #include <memory>
+  #include <optional>
+  #include <stdexcept>
+  #include <string>
+  #include <thread>
+  #include <vector>
 
 using winsvc::service;
 
 namespace {
 
-/// What the process writes to a descriptor while this lives.
-class caught {
+/// Captures the output of the process to a descriptor while it exists.
+class captured_output {
  public:
-  explicit caught(int fd) : fd_(fd), file_(std::tmpfile()) {
+  explicit captured_output(int fd) : fd_(fd), file_(std::tmpfile()) {
     REQUIRE(file_ != nullptr);
     saved_ = ::dup(fd_);
     ::dup2(::fileno(file_), fd_);
   }
-  ~caught() {
+  ~captured_output() {
     release();
     std::fclose(file_);
   }
@@ -43,13 +43,13 @@ class caught {
     saved_ = -1;
   }
   std::string text() const {
-    std::string all;
+    std::string text;
     char buffer[4096];
-    for (off_t at = 0;;) {
-      const auto n = ::pread(::fileno(file_), buffer, sizeof buffer, at);
-      if (n <= 0) return all;
-      all.append(buffer, static_cast<std::size_t>(n));
-      at += n;
+    for (off_t offset = 0;;) {
+      const auto count = ::pread(::fileno(file_), buffer, sizeof buffer, offset);
+      if (count <= 0) return text;
+      text.append(buffer, static_cast<std::size_t>(count));
+      offset += count;
     }
   }
 
@@ -59,21 +59,21 @@ class caught {
   int saved_ = -1;
 };
 
-struct outcome {
+struct run_result {
   int code = 0;
   std::string out, err;
 };
 
 template <class App>
-outcome run(App& app, const std::vector<std::string>& arguments) {
-  outcome o;
-  caught out(1), err(2);
-  o.code = winsvc::host::run(winsvc::host::app_of_callable(app), arguments);
+run_result run(App& app, const std::vector<std::string>& arguments) {
+  run_result result;
+  captured_output out(1), err(2);
+  result.code = winsvc::host::run(winsvc::host::app_of_callable(app), arguments);
   out.release();
   err.release();
-  o.out = out.text();
-  o.err = err.text();
-  return o;
+  result.out = out.text();
+  result.err = err.text();
+  return result;
 }
 
 bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
@@ -87,40 +87,40 @@ void app(service& svc) {
 
 }  // namespace
 
-TEST_CASE("help is printed for no words, for help, and for every spelling of it, with exit code 0") {
+TEST_CASE("help is printed without arguments and for each spelling of help, with exit code 0") {
   for (const std::vector<std::string>& arguments :
        {std::vector<std::string>{}, {"help"}, {"--help"}, {"-h"}, {"HELP"}, {"/?"}}) {
-    const auto o = run(app, arguments);
-    CHECK(o.code == 0);
-    CHECK(o.err.empty());
-    CHECK(o.out.find("Hello service: says hello\n\nusage: " + program() + " VERB [options]\n") == 0);
-    CHECK(has(o.out, "install"));
-    CHECK(!has(o.out, "run-service"));
+    const auto result = run(app, arguments);
+    CHECK(result.code == 0);
+    CHECK(result.err.empty());
+    CHECK(result.out.find("Hello service: says hello\n\nusage: " + program() + " VERB [options]\n") == 0);
+    CHECK(has(result.out, "install"));
+    CHECK(!has(result.out, "run-service"));
   }
   CHECK(has(run(app, {"help", "install"}).out, "--startup auto|delayed|manual|disabled"));
   CHECK(has(run(app, {"install", "--help"}).out, "--startup auto|delayed|manual|disabled"));
 }
 
 TEST_CASE("version names the program, winsvc and cpp-httplib") {
-  const auto o = run(app, {"version"});
+  const auto result = run(app, {"version"});
 
-  CHECK(o.code == 0);
-  CHECK(o.out == "hello 1.2.3, winsvc " WINSVC_VERSION_STRING ", cpp-httplib " CPPHTTPLIB_VERSION "\n");
+  CHECK(result.code == 0);
+  CHECK(result.out == "hello 1.2.3, winsvc " WINSVC_VERSION_STRING ", cpp-httplib " CPPHTTPLIB_VERSION "\n");
 }
 
 TEST_CASE("routes are listed with method, pattern and source line, and as JSON") {
-  const auto o = run(app, {"routes"});
-  const auto j = run(app, {"routes", "--json"});
+  const auto text = run(app, {"routes"});
+  const auto json = run(app, {"routes", "--json"});
 
-  CHECK(o.code == 0);
-  CHECK(o.out == "GET     /            app.cpp:7\nPOST    /users/{id}  app.cpp:8\n");
-  CHECK(j.out ==
+  CHECK(text.code == 0);
+  CHECK(text.out == "GET     /            app.cpp:7\nPOST    /users/{id}  app.cpp:8\n");
+  CHECK(json.out ==
         "[{\"method\":\"GET\",\"pattern\":\"/\",\"name\":null,\"source\":\"app.cpp:7\"},\n "
         "{\"method\":\"POST\",\"pattern\":\"/users/{id}\",\"name\":null,\"source\":\"app.cpp:8\"}]\n");
-  CHECK(winsvc::json::parse(j.out).size() == 2);
+  CHECK(winsvc::json::parse(json.out).size() == 2);
 }
 
-TEST_CASE("routes shows the names of those that have one") {
+TEST_CASE("routes shows the names of routes") {
   auto named = [](service& svc) {
     svc.get("/", [] { return ""; }, {"app.cpp", 7});
     svc.get("/users/{id}", [](int) { return ""; }, {"app.cpp", 8}).name("user");
@@ -131,7 +131,7 @@ TEST_CASE("routes shows the names of those that have one") {
 }
 
 TEST_CASE("a usage error is one line with a suggestion, and exit code 2") {
-  struct { std::vector<std::string> words; const char* said; } const cases[] = {
+  struct { std::vector<std::string> arguments; const char* message; } const cases[] = {
       {{"instal"}, "unknown verb 'instal'; did you mean 'install'?"},
       {{"start", "--prot", "1"}, "--prot"},
       {{"install", "--port", "70000"}, "a port is a number from 0 to 65535"},
@@ -139,61 +139,63 @@ TEST_CASE("a usage error is one line with a suggestion, and exit code 2") {
       {{"status", "now"}, "'status' does not accept the argument 'now'"},
       {{"help", "fly"}, "unknown verb 'fly'"},
   };
-  for (const auto& one : cases) {
-    CAPTURE(one.said);
-    const auto o = run(app, one.words);
-    CHECK(o.code == 2);
-    CHECK(o.out.empty());
-    CHECK(o.err.find(program() + ": ") == 0);
-    CHECK(has(o.err, one.said));
-    CHECK(o.err.find('\n') == o.err.size() - 1);
+  for (const auto& row : cases) {
+    CAPTURE(row.message);
+    const auto result = run(app, row.arguments);
+    CHECK(result.code == 2);
+    CHECK(result.out.empty());
+    CHECK(result.err.find(program() + ": ") == 0);
+    CHECK(has(result.err, row.message));
+    CHECK(result.err.find('\n') == result.err.size() - 1);
   }
 }
 
-TEST_CASE("a mistake in the app is shown for every verb, and so is what the app throws") {
+TEST_CASE("a setup error or an exception of the app is shown for each verb") {
   auto twice = [](service& svc) {
     svc.get("/", [] { return ""; }, {"a.cpp", 1});
     svc.get("/", [] { return ""; }, {"a.cpp", 2});
   };
   auto throws = [](service&) { throw std::runtime_error("no device"); };
 
-  const auto t = run(twice, {"routes"});
-  CHECK(t.code == 2);
-  CHECK(has(t.err, "a.cpp:1"));
-  CHECK(has(t.err, "a.cpp:2"));
-  const auto x = run(throws, {"help"});
-  CHECK(x.code == winsvc::os::exit_code(1064));
-  CHECK(has(x.err, "no device (1064); open things in on_start: the app is described for every verb"));
+  const auto setup = run(twice, {"routes"});
+  CHECK(setup.code == 2);
+  CHECK(has(setup.err, "a.cpp:1"));
+  CHECK(has(setup.err, "a.cpp:2"));
+  const auto exception = run(throws, {"help"});
+  CHECK(exception.code == winsvc::os::exit_code(1064));
+  CHECK(
+      has(exception.err, "no device (1064); open resources in on_start, because the app function runs for every verb"));
 }
 
-TEST_CASE("the verbs of the SCM say where there is none what there is instead") {
+TEST_CASE("without an SCM the service verbs fail and name the alternative") {
   for (const std::vector<std::string>& arguments :
        std::vector<std::vector<std::string>>{{"install"}, {"update"}, {"remove"}, {"start"}, {"stop"}, {"restart"},
                                              {"pause"}, {"continue"}, {"reload"}, {"control", "200"}, {"status"}}) {
     CAPTURE(arguments[0]);
-    const auto o = run(app, arguments);
-    CHECK(o.code == 50);
-    CHECK(o.out.empty());
-    CHECK(has(o.err, "'hello': services are a thing of Windows (50); 'debug' serves in the terminal on every system"));
+    const auto result = run(app, arguments);
+    CHECK(result.code == 50);
+    CHECK(result.out.empty());
+    CHECK(has(result.err,
+              "'hello': Windows services are not available on this system (50); use 'debug' to run in the terminal"));
   }
   CHECK(has(run(app, {"run-service"}).err, "was not started by the service control manager"));
 }
 
 namespace {
 
-/// A machine of one's own: its services, what is printed, and what an elevated process would be told.
-struct machine {
+/// A simulated machine: its services, the output, and the input of an elevated process.
+struct test_machine {
   std::shared_ptr<winsvc::testing::service_database> scm = std::make_shared<winsvc::testing::service_database>();
   winsvc::testing::manual_clock time;
   std::string out, err;
-  std::vector<std::string> elevated_with;  // the words
-  std::string given;                       // and the input
+  std::vector<std::string> elevated_with;  // the arguments
+  std::string elevated_input;                       // the input
   int elevations = 0, prompts = 0;
   winsvc::os::sys_result<std::uint32_t> elevation = std::uint32_t{0};
   std::optional<std::string> typed, piped;
   std::string from_parent;
 
-  machine() { scm->folders["C:\\apps"] = "D:AI(A;OICIID;FA;;;BA)"; }
+  test_machine() { scm->folders["C:\\apps"] = "D:AI(A;OICIID;FA;;;BA)"; }
 
   int run(const std::vector<std::string>& arguments) { return run(app, arguments); }
   template <class App>
@@ -215,12 +217,12 @@ struct machine {
       return *typed;
     };
     dependencies.read_input_line = [this] { return piped; };
-    dependencies.run_elevated = [this](std::vector<std::string> w, const std::string& input,
-                                 const std::function<void(std::string_view)>& on_output) {
+    dependencies.run_elevated = [this](std::vector<std::string> command_line, const std::string& input,
+                                       const std::function<void(std::string_view)>& on_output) {
       ++elevations;
-      elevated_with = std::move(w);
-      given = input;
-      on_output("said by the child\n");
+      elevated_with = std::move(command_line);
+      elevated_input = input;
+      on_output("output of the child\n");
       return elevation;
     };
     dependencies.join_parent = [this](const std::string& pipe) -> winsvc::os::sys_result<std::string> {
@@ -232,15 +234,15 @@ struct machine {
 };
 
 const std::vector<std::string> as_anna{"install", "--username", "CORP\\anna"};
-std::vector<std::string> with(std::vector<std::string> arguments, std::vector<std::string> more) {
+std::vector<std::string> append(std::vector<std::string> arguments, std::vector<std::string> more) {
   arguments.insert(arguments.end(), more.begin(), more.end());
   return arguments;
 }
 
 }  // namespace
 
-TEST_CASE("the verbs manage the service that App names, and exit with 0 or the system's code") {
-  machine m;
+TEST_CASE("the verbs manage the service of the app, and the exit code is 0 or the system's code") {
+  test_machine m;
   m.scm->after_start = {winsvc::testing::service_database::at(winsvc::model::state::running)};
   m.scm->after_stop = {winsvc::testing::service_database::at(winsvc::model::state::stopped)};
 
@@ -260,9 +262,9 @@ TEST_CASE("the verbs manage the service that App names, and exit with 0 or the s
   CHECK(m.elevations == 0);
 }
 
-TEST_CASE("settings that are given at install stay with the service, and config shows what it has") {
-  machine m;
-  auto greets = [](service& svc) {
+TEST_CASE("settings that are set at install stay with the service, and config shows them") {
+  test_machine m;
+  auto greeter = [](service& svc) {
     svc.name("hello");
     svc.setting("greeting", "hello", "what to say");
     svc.setting("count", 1, "how often");
@@ -271,43 +273,43 @@ TEST_CASE("settings that are given at install stay with the service, and config 
   const auto binary = [&m] { return m.scm->services.at("hello").config.binary; };
   const std::string exe = "\"C:\\apps\\hello.exe\" run-service";
 
-  CHECK(m.run(greets, {"install", "--set", "greeting=hi you", "--set", "count=2", "--port", "5001"}) == 0);
+  CHECK(m.run(greeter, {"install", "--set", "greeting=hi you", "--set", "count=2", "--port", "5001"}) == 0);
   CHECK(binary() == exe + " --port 5001 --set \"greeting=hi you\" --set count=2");
-  CHECK(m.run(greets, {"update", "--set", "COUNT=3"}) == 0);
+  CHECK(m.run(greeter, {"update", "--set", "COUNT=3"}) == 0);
   CHECK(binary() == exe + " --port 5001 --set \"greeting=hi you\" --set COUNT=3");
   m.scm->services.at("hello").environment = {"HELLO_TOKEN=s3cret", "HELLO_COUNT=9"};
 
-  CHECK(m.run(greets, {"config"}) == 0);
+  CHECK(m.run(greeter, {"config"}) == 0);
   CHECK(has(m.out, "greeting = hi you   --set greeting\n    what to say: a text; default: hello\n"));
   CHECK(has(m.out, "count = 3           --set COUNT\n"));
   CHECK(has(m.out, "HELLO_TOKEN\n"));
   CHECK(has(m.out, "port = 5001         --port\n"));
   CHECK_FALSE(has(m.out, "s3cret"));
-  CHECK(m.run(greets, {"config", "--json", "--set", "count=7"}) == 0);
-  const auto all = winsvc::json::parse(m.out);
-  CHECK(all[1]["value"] == "7");
-  CHECK(all[2]["value"] == nullptr);
-  CHECK(all[2]["source"] == "HELLO_TOKEN");
+  CHECK(m.run(greeter, {"config", "--json", "--set", "count=7"}) == 0);
+  const auto settings = winsvc::json::parse(m.out);
+  CHECK(settings[1]["value"] == "7");
+  CHECK(settings[2]["value"] == nullptr);
+  CHECK(settings[2]["source"] == "HELLO_TOKEN");
   CHECK_FALSE(has(m.out, "s3cret"));
 
-  CHECK(m.run(greets, {"update", "--unset", "greeting", "--unset", "count"}) == 0);
+  CHECK(m.run(greeter, {"update", "--unset", "greeting", "--unset", "count"}) == 0);
   CHECK(binary() == exe + " --port 5001");
-  m.scm->socket_api.clear();
-  CHECK(m.run(greets, {"install", "--set", "greting=hi"}) == 2);
+  m.scm->calls.clear();
+  CHECK(m.run(greeter, {"install", "--set", "greting=hi"}) == 2);
   CHECK(m.err == "hello: --set greting: there is no setting 'greting'; did you mean 'greeting'?\n");
-  CHECK(m.run(greets, {"install", "--set", "count=many"}) == 2);
-  CHECK(m.run(greets, {"install", "--set", "token=s3cret"}) == 2);
+  CHECK(m.run(greeter, {"install", "--set", "count=many"}) == 2);
+  CHECK(m.run(greeter, {"install", "--set", "token=s3cret"}) == 2);
   CHECK(has(m.err, "is a secret and is not accepted on a command line"));
-  CHECK(m.run(greets, {"install", "--env", "hello_token=s3cret"}) == 2);
+  CHECK(m.run(greeter, {"install", "--env", "hello_token=s3cret"}) == 2);
   CHECK(has(m.err, "--env HELLO_TOKEN: 'token' is a secret"));
   CHECK_FALSE(has(m.err, "s3cret"));
-  CHECK(m.run(greets, {"install", "--set", "count"}) == 2);
+  CHECK(m.run(greeter, {"install", "--set", "count"}) == 2);
   CHECK(has(m.err, "write NAME=VALUE"));
-  CHECK(m.scm->socket_api.empty());
+  CHECK(m.scm->calls.empty());
 }
 
-TEST_CASE("reload looks at the settings file first, and does not send the service what it would refuse") {
-  machine m;
+TEST_CASE("reload checks the settings file first, and is not sent if the file is invalid") {
+  test_machine m;
   auto counts = [](service& svc) { svc.name("hello"); svc.setting("count", 1, "how often"); };
   const std::string path = winsvc::os::path_join(winsvc::os::temporary_folder(),
                                                  "winsvc-reload-" + std::to_string(winsvc::os::process_id()) + ".ini");
@@ -315,21 +317,21 @@ TEST_CASE("reload looks at the settings file first, and does not send the servic
   CHECK(winsvc::os::replace_file(path, "count = 2\n"));
   CHECK(m.run(counts, {"install", "--config", path, "--start"}) == 0);
   CHECK(m.run(counts, {"reload"}) == 0);
-  CHECK(m.out == "told 'hello' to reload\n");
+  CHECK(m.out == "sent 'reload' to 'hello'\n");
 
   CHECK(winsvc::os::replace_file(path, "count = many\n"));
   CHECK(m.run(counts, {"reload"}) == 13);
   winsvc::os::remove_file(path);
   CHECK(m.out.empty());
-  CHECK(has(m.err, ".ini:1': 'count' must be a whole number, but is 'many' (13); the service was not told to reload\n"));
+  CHECK(has(m.err, ".ini:1': 'count' must be a whole number, but is 'many' (13); the service was not reloaded\n"));
 }
 
 TEST_CASE("config --init writes the settings file, once") {
-  auto greets = [](service& svc) { svc.setting("greeting", "hello", "what to say"); };
+  auto greeter = [](service& svc) { svc.setting("greeting", "hello", "what to say"); };
   const std::string path = winsvc::os::path_join(winsvc::os::temporary_folder(),
                                                  "winsvc-init-" + std::to_string(winsvc::os::process_id()) + ".ini");
-  const auto first = run(greets, {"config", "--init", "--config", path});
-  const auto second = run(greets, {"config", "--init", "--config", path});
+  const auto first = run(greeter, {"config", "--init", "--config", path});
+  const auto second = run(greeter, {"config", "--init", "--config", path});
   const std::string written = winsvc::os::read_file(path).value_or("");
   winsvc::os::remove_file(path);
 
@@ -337,17 +339,17 @@ TEST_CASE("config --init writes the settings file, once") {
   CHECK(first.out == "wrote " + path + '\n');
   CHECK(has(written, "\n# what to say (a text)\n#greeting = hello\n"));
   CHECK(second.code != 0);
-  CHECK(has(second.err, "it is there already: move it away, or name another with --config"));
+  CHECK(has(second.err, "the file exists; move it, or choose another file with --config"));
 }
 
-TEST_CASE("the preshutdown time-out is the app's, or its stop limit and 5 s") {
-  machine m;
+TEST_CASE("the preshutdown timeout is the stop limit of the app plus 5 s") {
+  test_machine m;
   CHECK(m.run({"install"}) == 0);
   CHECK(winsvc::model::format_config_level(m.scm->services.at("hello").levels.at(7)) == "25s");
 }
 
-TEST_CASE("an instance is another service, with a name and a data folder of its own, for every verb") {
-  machine m;
+TEST_CASE("for each verb an instance is a separate service with its own name and data folder") {
+  test_machine m;
   m.scm->after_start = {winsvc::testing::service_database::at(winsvc::model::state::running)};
 
   CHECK(m.run({"install", "--instance", "blue", "--port", "5002"}) == 0);
@@ -355,26 +357,26 @@ TEST_CASE("an instance is another service, with a name and a data folder of its 
   CHECK(m.run({"status", "--instance", "blue"}) == 0);
   CHECK(m.run({"status"}) == 4);
 
-  const auto& e = m.scm->services.at("hello$blue");
-  CHECK(e.config.display_name == "Hello service (blue)");
-  CHECK(e.config.binary == "\"C:\\apps\\hello.exe\" run-service --instance blue --port 5002");
+  const auto& installed = m.scm->services.at("hello$blue");
+  CHECK(installed.config.display_name == "Hello service (blue)");
+  CHECK(installed.config.binary == "\"C:\\apps\\hello.exe\" run-service --instance blue --port 5002");
   CHECK(m.scm->folders.count("C:\\ProgramData\\hello$blue") == 1);
   CHECK(m.run({"remove", "--instance", "green"}) == 0);
   CHECK(m.out == "'hello$green' is not installed\n");
   CHECK(m.run({"start", "--instance", "a/b"}) == 2);
 }
 
-TEST_CASE("App knows which instance it describes") {
-  std::string seen = "none";
-  auto tells = [&seen](service& svc) { seen = svc.instance(); };
-  CHECK(run(tells, {"status", "--instance", "blue"}).code == 50);
-  CHECK(seen == "blue");
-  run(tells, {"status"});
-  CHECK(seen.empty());
+TEST_CASE("the app can read the name of its instance") {
+  std::string instance = "none";
+  auto reads_instance = [&instance](service& svc) { instance = svc.instance(); };
+  CHECK(run(reads_instance, {"status", "--instance", "blue"}).code == 50);
+  CHECK(instance == "blue");
+  run(reads_instance, {"status"});
+  CHECK(instance.empty());
 }
 
-TEST_CASE("where Windows says no, the same is done elevated: output and exit code are the child's") {
-  machine m;
+TEST_CASE("if access is denied, the verb runs elevated, with the output and exit code of the child") {
+  test_machine m;
   m.scm->fail_with["open_manager"] = 5;
   m.elevation = std::uint32_t{77};
 
@@ -382,13 +384,13 @@ TEST_CASE("where Windows says no, the same is done elevated: output and exit cod
 
   CHECK(m.elevations == 1);
   CHECK(m.elevated_with == std::vector<std::string>{"install", "--port", "80", "--start"});
-  CHECK(m.given.empty());
-  CHECK(m.out == "said by the child\n");
+  CHECK(m.elevated_input.empty());
+  CHECK(m.out == "output of the child\n");
   CHECK(m.err.empty());
 }
 
-TEST_CASE("every verb that manages is done elevated once, and neither a plan nor a status ever is") {
-  machine m;
+TEST_CASE("each verb that changes a service is elevated once, --plan and status never") {
+  test_machine m;
   m.scm->fail_with["open_manager"] = 5;
   for (const auto& arguments :
        std::vector<std::vector<std::string>>{{"install"}, {"update"}, {"remove"}, {"start"}, {"stop"}, {"restart"},
@@ -397,9 +399,9 @@ TEST_CASE("every verb that manages is done elevated once, and neither a plan nor
     m.elevations = 0;
     CHECK(m.run(arguments) == 0);
     CHECK(m.elevations == 1);
-    CHECK(m.run(with(arguments, {"--no-elevate"})) == 5);
+    CHECK(m.run(append(arguments, {"--no-elevate"})) == 5);
     CHECK(has(m.err, "access denied (5); run from an elevated prompt\n"));
-    CHECK(m.run(with(arguments, {"--elevated", "pipe"})) == 5);  // it is elevated, and Windows says no all the same
+    CHECK(m.run(append(arguments, {"--elevated", "pipe"})) == 5);  // it is already elevated, and access is denied again
     CHECK(m.elevations == 1);
   }
   CHECK(m.run({"install", "--plan"}) == 5);
@@ -408,20 +410,20 @@ TEST_CASE("every verb that manages is done elevated once, and neither a plan nor
 }
 
 TEST_CASE("start arguments reach the elevated process") {
-  machine m;
+  test_machine m;
   m.scm->fail_with["open_service"] = 5;
   CHECK(m.run({"start", "--", "--fast", "a b"}) == 0);
   CHECK(m.elevated_with == std::vector<std::string>{"start", "--argument=--fast", "--argument=a b"});
   m.scm->fail_with.clear();
   m.scm->add("hello", "\"C:\\apps\\hello.exe\" run-service");
   m.scm->after_start = {winsvc::testing::service_database::at(winsvc::model::state::running)};
-  m.scm->socket_api.clear();
-  CHECK(m.run(with(m.elevated_with, {"--elevated", "pipe"})) == 0);
-  CHECK(m.scm->socket_api[2] == "start_service(--fast a b)");
+  m.scm->calls.clear();
+  CHECK(m.run(append(m.elevated_with, {"--elevated", "pipe"})) == 0);
+  CHECK(m.scm->calls[2] == "start_service(--fast a b)");
 }
 
-TEST_CASE("who refuses the elevation is told so, and one that cannot be had leaves the first error") {
-  machine m;
+TEST_CASE("a refused elevation has its own error; if elevation is not available, the first error is shown") {
+  test_machine m;
   m.scm->fail_with["open_manager"] = 5;
   m.elevation = winsvc::os::sys_failure(1223);
   CHECK(m.run({"install"}) == winsvc::os::exit_code(1223));
@@ -433,9 +435,10 @@ TEST_CASE("who refuses the elevation is told so, and one that cannot be had leav
   CHECK(m.err == "hello: install 'hello': access denied (5); run from an elevated prompt\n");
 }
 
-TEST_CASE("a 5 that is not Windows' is no reason to elevate") {
-  machine m;
-  m.scm->add("hello", "\"C:\\apps\\hello.exe\" run-service", winsvc::model::state::running).replies_to_controls[200] = 5;
+TEST_CASE("error 5 of a service does not cause an elevation") {
+  test_machine m;
+  m.scm->add("hello", "\"C:\\apps\\hello.exe\" run-service", winsvc::model::state::running).replies_to_controls[200] =
+      5;
   CHECK(m.run({"control", "200"}) == 5);
   m.scm->services.at("hello").process = winsvc::testing::service_database::at(winsvc::model::state::stopped);
   m.scm->after_start = {winsvc::testing::service_database::at(winsvc::model::state::stopped, 0, 0, {5, 0})};
@@ -443,8 +446,8 @@ TEST_CASE("a 5 that is not Windows' is no reason to elevate") {
   CHECK(m.elevations == 0);
 }
 
-TEST_CASE("a password is typed at a prompt, or piped in, and never shown") {
-  machine m;
+TEST_CASE("a password is typed at a prompt or piped, and never shown") {
+  test_machine m;
   m.scm->accounts["CORP\\anna"] = "S-1-5-21-7";
   m.typed = "se cret";
   CHECK(m.run(as_anna) == 0);
@@ -452,91 +455,91 @@ TEST_CASE("a password is typed at a prompt, or piped in, and never shown") {
   CHECK(m.scm->services.at("hello").password == "se cret");
   CHECK(!has(m.out, "se cret"));
 
-  machine p;
-  p.scm->accounts["CORP\\anna"] = "S-1-5-21-7";
-  p.piped = "piped";
-  CHECK(p.run(with(as_anna, {"--password-stdin"})) == 0);
-  CHECK(p.scm->services.at("hello").password == "piped");
-  CHECK(p.prompts == 0);
+  test_machine piped_machine;
+  piped_machine.scm->accounts["CORP\\anna"] = "S-1-5-21-7";
+  piped_machine.piped = "piped";
+  CHECK(piped_machine.run(append(as_anna, {"--password-stdin"})) == 0);
+  CHECK(piped_machine.scm->services.at("hello").password == "piped");
+  CHECK(piped_machine.prompts == 0);
 }
 
-TEST_CASE("a password that nobody gives is one sentence, and nothing is installed") {
-  machine m;
+TEST_CASE("a missing password is an error, and nothing is installed") {
+  test_machine m;
   m.scm->accounts["CORP\\anna"] = "S-1-5-21-7";
   CHECK(m.run(as_anna) == winsvc::os::exit_code(1223));
-  CHECK(has(m.err, "hello: ask for the password of 'CORP\\anna': there is nobody who gives it: "));
-  CHECK(has(m.err, "type it, or pipe it in with --password-stdin\n"));
-  CHECK(m.run(with(as_anna, {"--password-stdin"})) == 2);
-  CHECK(has(m.err, "read the password of 'CORP\\anna': standard input is at its end; pipe it in, as a line\n"));
+  CHECK(has(m.err, "hello: read the password of 'CORP\\anna': it cannot be read from the terminal: "));
+  CHECK(has(m.err, "type it, or pipe it with --password-stdin\n"));
+  CHECK(m.run(append(as_anna, {"--password-stdin"})) == 2);
+  CHECK(has(m.err, "read the password of 'CORP\\anna': standard input has ended; pipe it as one line\n"));
   CHECK(m.scm->services.empty());
   CHECK(m.run({"install", "--password", "secret"}) == 2);
-  CHECK(has(m.err, "there is no --password: "));
+  CHECK(has(m.err, "--password is not supported: "));
 }
 
-TEST_CASE("the parent asks for the password, once, and hands it to the elevated process") {
-  machine m;
+TEST_CASE("the parent reads the password once and passes it to the elevated process") {
+  test_machine m;
   m.scm->accounts["CORP\\anna"] = "S-1-5-21-7";
   m.typed = "secret";
-  m.scm->fail_call_with = {{2, 5}};  // to look is allowed, to create is not
+  m.scm->fail_call_with = {{2, 5}};  // queries are allowed, create is not
   CHECK(m.run(as_anna) == 0);
   CHECK(m.elevations == 1);
   CHECK(m.prompts == 1);
-  CHECK(m.given == "secret");
+  CHECK(m.elevated_input == "secret");
   CHECK(m.elevated_with == as_anna);
 
-  machine blind;  // it may not even look
-  blind.typed = "secret";
-  blind.scm->fail_with["open_manager"] = 5;
-  CHECK(blind.run(as_anna) == 0);
-  CHECK(blind.given == "secret");
+  test_machine restricted;  // queries are denied too
+  restricted.typed = "secret";
+  restricted.scm->fail_with["open_manager"] = 5;
+  CHECK(restricted.run(as_anna) == 0);
+  CHECK(restricted.elevated_input == "secret");
 
   m.scm->fail_call_with.clear();
-  CHECK(m.run(with(as_anna, {"--elevated", "pipe"})) == winsvc::os::exit_code(1223));
-  CHECK(has(m.err, "the elevated process was given none"));
+  CHECK(m.run(append(as_anna, {"--elevated", "pipe"})) == winsvc::os::exit_code(1223));
+  CHECK(has(m.err, "the elevated process did not receive it"));
   m.from_parent = "secret";
-  CHECK(m.run(with(as_anna, {"--elevated", "pipe"})) == 0);
+  CHECK(m.run(append(as_anna, {"--elevated", "pipe"})) == 0);
   CHECK(m.prompts == 1);
   CHECK(m.scm->services.at("hello").password == "secret");
 }
 
-TEST_CASE("an elevated process that cannot join its parent does nothing") {
-  machine m;
+TEST_CASE("an elevated process that cannot connect to its parent does nothing") {
+  test_machine m;
   CHECK(m.run({"install", "--elevated", "\\\\elsewhere\\pipe"}) == 123);
-  CHECK(m.scm->socket_api.empty());
+  CHECK(m.scm->calls.empty());
 }
 
-TEST_CASE("debug serves until it is interrupted, shows routes, requests and log, and drains") {
+TEST_CASE("debug shows routes, requests and log, serves until it is interrupted, and drains") {
   char before[4096];
   REQUIRE(::getcwd(before, sizeof before) != nullptr);
-  int answered = 0;
-  auto served = [&](service& svc) {
+  int stopped_workers = 0;
+  auto with_worker = [&](service& svc) {
     app(svc);
     svc.worker("client", [&](winsvc::stop_token stop) {
       std::raise(SIGINT);
-      if (stop.wait_for(std::chrono::seconds(5))) ++answered;
+      if (stop.wait_for(std::chrono::seconds(5))) ++stopped_workers;
     });
   };
 
-  const auto o = run(served, {"debug", "--port", "0"});
+  const auto result = run(with_worker, {"debug", "--port", "0"});
 
-  CHECK(o.code == 0);
-  CHECK(answered == 1);
-  CHECK(has(o.err, "GET     /            app.cpp:7\n"));
-  CHECK(has(o.err, "hello: http://127.0.0.1:"));
-  CHECK(has(o.err, "stopping: Ctrl-C"));
-  CHECK(has(o.err, "stopped\n"));
+  CHECK(result.code == 0);
+  CHECK(stopped_workers == 1);
+  CHECK(has(result.err, "GET     /            app.cpp:7\n"));
+  CHECK(has(result.err, "hello: http://127.0.0.1:"));
+  CHECK(has(result.err, "stopping: Ctrl-C"));
+  CHECK(has(result.err, "stopped\n"));
   CHECK(::chdir(before) == 0);
 }
 
 TEST_CASE("debug on a taken port ends with its code and a sentence") {
-  auto taken = winsvc::os::tcp_socket::listen("127.0.0.1", 0);
-  REQUIRE(taken);
-  const auto port = std::to_string(taken->local().port);
+  auto listener = winsvc::os::tcp_socket::listen("127.0.0.1", 0);
+  REQUIRE(listener);
+  const auto port = std::to_string(listener->local().port);
 
-  const auto o = run(app, {"debug", "--port", port});
+  const auto result = run(app, {"debug", "--port", port});
 
-  CHECK(o.code == 10048);
-  CHECK(has(o.err, "listen on '127.0.0.1:" + port + "': the port is taken"));
+  CHECK(result.code == 10048);
+  CHECK(has(result.err, "listen on '127.0.0.1:" + port + "': the port is taken"));
 }
 
 #endif

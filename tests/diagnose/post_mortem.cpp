@@ -1,4 +1,4 @@
-// What became of a service, told from what it left.
+// Post-mortem of `why`: the text, and the data that it collects.
 #include "../host/support.hpp"
 
 #include <filesystem>
@@ -12,36 +12,37 @@ using winsvc::model::state;
 
 namespace {
 
-service_report report(state now, std::uint32_t code = 0, const std::string& failure = {}) {
-  service_report r;
-  r.name = "hello";
-  r.installed = true;
-  r.process.status.current = now;
-  r.process.status.exit.win32 = code;
-  r.saved_state.failure = failure;
-  return r;
+service_report report(state current, std::uint32_t code = 0, const std::string& failure = {}) {
+  service_report report;
+  report.name = "hello";
+  report.installed = true;
+  report.process.status.current = current;
+  report.process.status.exit.win32 = code;
+  report.saved_state.failure = failure;
+  return report;
 }
-std::string told(service_report r) {
-  post_mortem of;
-  of.report = std::move(r);
-  return format_post_mortem(of);
+std::string text_of(service_report report) {
+  post_mortem data;
+  data.report = std::move(report);
+  return format_post_mortem(data);
 }
 
 }  // namespace
 
-TEST_CASE("what became of it is said in sentences, with its own words where it left some") {
-  CHECK(told({}).find("is not installed.") != std::string::npos);
-  CHECK(told(report(state::running)) == "'hello' is running.\n");
-  CHECK(told(report(state::stopped)) ==
-        "'hello' is stopped. It was stopped, or was not started since the machine was; it did not fail.\n");
-  CHECK(told(report(state::stopped, 10048, "listen on '127.0.0.1:80': the port is taken")) ==
-        "'hello' is stopped. It ended with 10048: the port is taken.\nIt said: listen on '127.0.0.1:80': the port is taken\n");
-  CHECK(told(report(state::stopped, 1067)) ==
+TEST_CASE("the state is explained in sentences, with the failure that the service saved") {
+  CHECK(text_of({}).find("is not installed.") != std::string::npos);
+  CHECK(text_of(report(state::running)) == "'hello' is running.\n");
+  CHECK(text_of(report(state::stopped)) ==
+        "'hello' is stopped. It was stopped on request, or it has not been started since boot. It did not fail.\n");
+  CHECK(text_of(report(state::stopped, 10048, "listen on '127.0.0.1:80': the port is taken")) ==
+        "'hello' is stopped. It ended with 10048: the port is taken.\nIt reported: listen on '127.0.0.1:80': the port "
+        "is taken\n");
+  CHECK(text_of(report(state::stopped, 1067)) ==
         "'hello' is stopped. It ended with 1067: the process ended unexpectedly. Try this: read its log and the event "
         "log.\n");
 }
 
-TEST_CASE("the end of the log, its last trouble and the newest minidump are gathered from the data folder") {
+TEST_CASE("the last log lines, the last problems and the newest minidump are read from the data folder") {
   folder data;
   std::filesystem::create_directories(data.path + "/logs");
   std::string log;
@@ -54,22 +55,24 @@ TEST_CASE("the end of the log, its last trouble and the newest minidump are gath
   for (const auto name : {"hello-20260131-080509-7.dmp", "hello-20260201-080509-8.dmp", "hello2-20270101-000000-1.dmp"})
     std::ofstream(data.path + "/logs/" + name) << "x";
 
-  const auto of = winsvc::host::collect_post_mortem(report(state::stopped, 1067), data.path);
+  const auto result =  winsvc::host::collect_post_mortem(report(state::stopped, 1067), data.path);
 
-  CHECK(of.dump.find("hello-20260201-080509-8.dmp") != std::string::npos);
-  CHECK(of.last_problems.find("the store is gone") != std::string::npos);
-  CHECK(of.last_log_lines.find("line 3") != std::string::npos);
-  CHECK(of.last_log_lines.find("line 2") == std::string::npos);
-  CHECK(format_post_mortem(of).find("The last trouble in its log:\n  2026-01-31T08:05:09.250+00:00 ERROR the store is gone\n") !=
+  CHECK(result.dump.find("hello-20260201-080509-8.dmp") != std::string::npos);
+  CHECK(result.last_problems.find("the store is gone") != std::string::npos);
+  CHECK(result.last_log_lines.find("line 3") != std::string::npos);
+  CHECK(result.last_log_lines.find("line 2") == std::string::npos);
+  CHECK(format_post_mortem(result).find(
+            "Last warnings and errors in its log:\n  2026-01-31T08:05:09.250+00:00 ERROR the store is gone\n") !=
         std::string::npos);
   CHECK(winsvc::host::collect_post_mortem(report(state::running), data.path + "/none").last_log_lines.empty());
 }
 
-TEST_CASE("a warning at the end of the log is told once, and what is of an earlier run is not told of this one") {
+TEST_CASE("a warning in the last log lines is shown once, and the failure of an earlier run is not shown") {
   folder data;
   std::filesystem::create_directories(data.path + "/logs");
   std::string log;
-  for (const char* text : {"WARN  one", "INFO  two", "WARN  three"}) log += "2026-01-31T08:05:09.250+00:00 " + std::string(text) + '\n';
+  for (const char* text : {"WARN  one", "INFO  two", "WARN  three"})
+    log += "2026-01-31T08:05:09.250+00:00 " + std::string(text) + '\n';
   std::ofstream(data.path + "/logs/hello.log", std::ios::binary) << log;
   std::ofstream(data.path + "/logs/hello-20260131-080509-7.dmp") << "x";
   auto running = report(state::running, 0, "the port was taken");
@@ -78,39 +81,39 @@ TEST_CASE("a warning at the end of the log is told once, and what is of an earli
 
   const std::string reported = format_post_mortem(winsvc::host::collect_post_mortem(running, data.path));
 
-  CHECK(reported.find("last trouble") == std::string::npos);
+  CHECK(reported.find("Last warnings") == std::string::npos);
   CHECK(reported.find("the port was taken") == std::string::npos);
-  CHECK(reported.find("An earlier crash left a minidump: ") != std::string::npos);
+  CHECK(reported.find("An earlier crash wrote a minidump: ") != std::string::npos);
 }
 
-TEST_CASE("what the service control manager wrote into the event log is told, the newest three, oldest first") {
+TEST_CASE("the newest three events of the service control manager are shown, oldest first") {
   winsvc::host::system_probe probe;
   probe.system_events = [] {
-    std::vector<winsvc::model::event_record> all;
+    std::vector<winsvc::model::event_record> events;
     for (int i = 5; i > 0; --i) {
-      winsvc::model::event_record one;
-      one.id = 7034;
-      one.source = "Service Control Manager";
-      one.insertion_strings = {i == 4 ? "Other service" : "Hello service", std::to_string(i)};
-      all.push_back(one);
+      winsvc::model::event_record event;
+      event.id = 7034;
+      event.source = "Service Control Manager";
+      event.insertion_strings = {i == 4 ? "Other service" : "Hello service", std::to_string(i)};
+      events.push_back(event);
     }
-    return winsvc::os::sys_result<std::vector<winsvc::model::event_record>>(all);
+    return winsvc::os::sys_result<std::vector<winsvc::model::event_record>>(events);
   };
   auto stopped = report(state::stopped, 1067);
   stopped.config.display_name = "Hello service";
 
-  const auto of = winsvc::host::collect_post_mortem(stopped, "/nowhere", probe);
+  const auto data =  winsvc::host::collect_post_mortem(stopped, "/nowhere", probe);
 
-  REQUIRE(of.scm_events.size() == 3);
-  CHECK(of.scm_events[0].find("it ended unexpectedly, 2 time(s) so far") != std::string::npos);
-  CHECK(of.scm_events[2].find("it ended unexpectedly, 5 time(s) so far") != std::string::npos);
-  CHECK(format_post_mortem(of).find("The service control manager wrote:\n  1970-01-01T") != std::string::npos);
+  REQUIRE(data.scm_events.size() == 3);
+  CHECK(data.scm_events[0].find("it ended unexpectedly, 2 time(s) so far") != std::string::npos);
+  CHECK(data.scm_events[2].find("it ended unexpectedly, 5 time(s) so far") != std::string::npos);
+  CHECK(format_post_mortem(data).find("Events of the service control manager:\n  1970-01-01T") != std::string::npos);
 }
 
 #ifndef _WIN32
-TEST_CASE("a log that is there and cannot be read is no reason to say nothing of it") {
+TEST_CASE("a log that exists but cannot be read is reported") {
   folder data;
-  std::filesystem::create_directories(data.path + "/logs/hello.log");  // a folder in its place
+  std::filesystem::create_directories(data.path + "/logs/hello.log");  // a folder with the name of the file
   const std::string reported = format_post_mortem(winsvc::host::collect_post_mortem(report(state::stopped), data.path));
   CHECK(reported.find("Its log cannot be read: ") != std::string::npos);
 }

@@ -127,7 +127,7 @@ TEST_CASE("a log file that was moved is created again, and a failure is reported
   std::filesystem::rename(log, data.path + "/taken.log");
   CHECK(eventually([&] {
     return get(scm, "/after").body == "hello" &&
-           data.log().find("moved or deleted by somebody else") != std::string::npos;
+           data.log().find("moved or deleted by another program") != std::string::npos;
   }));
 
 #ifndef _WIN32  // Windows does not allow moving a folder that contains an open file
@@ -176,7 +176,7 @@ TEST_CASE("a blocked sink does not prevent the stop of the service; the failure 
     CHECK(scm.state() == state::stopped);
     CHECK(scm.violations() == std::vector<std::string>{
                                 "a hook, handler or worker did not return; the host would end the process"});
-    CHECK(data.left().failure.find("a sink of the log did not take its last lines") != std::string::npos);
+    CHECK(data.left().failure.find("a log sink did not write its last lines in time") != std::string::npos);
     CHECK(data.log().find("sink blocks") != std::string::npos);  // the file sink is not affected
     sink->released = true;
   }
@@ -231,7 +231,8 @@ TEST_CASE("an installed setting that no longer exists fails the start with code 
   scm.launch.settings.push_back({"gone", "1"});
   scm.start(app);
   CHECK(scm.wait() != 0);
-  CHECK(data.log().find("there is no setting 'gone' (13); 'config' lists the settings; 'update --unset NAME' takes out what "
-                        "was installed") != std::string::npos);
+  CHECK(data.log().find(
+            "there is no setting 'gone' (13); 'config' lists the settings; use 'update --unset NAME' to remove it "
+            "from the installed service") != std::string::npos);
   CHECK(scm.history().back().status.exit.code() == 13);
 }

@@ -59,7 +59,7 @@ TEST_CASE("a handler reads the values of the file, and after a reload the new va
 
   CHECK(c.logged("setting greeting: 'good day', was 'hi' (hello.ini:1)"));
   CHECK(c.logged("setting store.token (hello.ini:4)"));
-  CHECK(c.logged("setting workers: '8', was '4' (hello.ini:2) holds from the next start on"));
+  CHECK(c.logged("setting workers: '8', was '4' (hello.ini:2) takes effect at the next start"));
   CHECK(eventually([&] { return has(c.scm.events(), "7 simulated reloaded"); }));
   CHECK(get(c.scm, "/").body == "good day 4 n3w");
   CHECK(c.scm.stop() == 0);
@@ -309,7 +309,7 @@ TEST_CASE("if the folder of the settings file is deleted, the log reports that c
   REQUIRE(eventually([&] { return get(c.scm, "/").body == "hello 4 "; }));  // it is watched
   std::filesystem::remove_all(folder);
 
-  CHECK(c.logged("hello.ini are not seen any more; 'reload' still reads it"));
+  CHECK(c.logged("hello.ini are not detected any more; use 'reload' to apply them"));
   CHECK(get(c.scm, "/").body == "hello 4 ");
   CHECK(c.scm.stop() == 0);
   CHECK(c.scm.wait() == 0);

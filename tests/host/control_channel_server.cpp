@@ -1,4 +1,4 @@
-// What a running service tells its operator, by the channel that only the operator can reach.
+// Control channel of a running service: status, log level, log lines and the reason of a stop.
 #include "support.hpp"
 
 #include <chrono>
@@ -15,16 +15,16 @@ namespace os = winsvc::os;
 
 namespace {
 
-struct asked {
+struct channel_test {
   folder data;
   simulated_scm scm;
   std::string address = os::control_channel_address("simulated", data.path);
-  asked() { scm.data_folder = data.path; }
+  channel_test() { scm.data_folder = data.path; }
 
-  std::string ask(const std::string& question) {
-    return winsvc::host::query_service(address, question, os::process_id()).value_or("(no answer)");
+  std::string query(const std::string& request) {
+    return winsvc::host::query_service(address, request, os::process_id()).value_or("(no response)");
   }
-  model::flat_object status() { return model::parse_flat_object(ask("status")).value_or(model::flat_object()); }
+  model::flat_object status() { return model::parse_flat_object(query("status")).value_or(model::flat_object()); }
 };
 
 const auto app = [](service& svc) {
@@ -40,110 +40,110 @@ const auto app = [](service& svc) {
 
 }  // namespace
 
-TEST_CASE("a running service says what it is, and how it has fared") {
-  asked s;
-  s.scm.start(app);
-  for (int i = 0; i < 9; ++i) CHECK(get(s.scm, "/").status == 200);
-  CHECK(get(s.scm, "/broken").status == 500);
-  std::this_thread::sleep_for(1100ms);  // a second counts when it is over
+TEST_CASE("a running service returns its name, version, state and request counters") {
+  channel_test test;
+  test.scm.start(app);
+  for (int i = 0; i < 9; ++i) CHECK(get(test.scm, "/").status == 200);
+  CHECK(get(test.scm, "/broken").status == 500);
+  std::this_thread::sleep_for(1100ms);  // the counters have complete seconds only
 
-  const auto now = s.status();
+  const auto now = test.status();
   CHECK(model::number_of(now, "pid") == os::process_id());
   CHECK(model::text_of(now, "name") == "simulated");
   CHECK(model::text_of(now, "version") == "1.2");
   CHECK(model::text_of(now, "state") == "running");
-  CHECK(model::text_of(now, "url") == s.scm.url());
+  CHECK(model::text_of(now, "url") == test.scm.url());
   CHECK(model::number_of(now, "answered") == 10);
   CHECK(model::number_of(now, "answered_in_minute") == 10);
   CHECK(model::number_of(now, "failed_in_minute") == 1);
   CHECK(model::number_of(now, "p99_us") >= model::number_of(now, "p50_us"));
   CHECK(model::number_of(now, "threads") >= 1);
-  CHECK(s.scm.pause() == 0);
-  REQUIRE(s.scm.wait_for(model::state::paused));
-  CHECK(model::text_of(s.status(), "state") == "paused");
-  CHECK(s.ask("what?") == "not understood");
-  CHECK(s.scm.stop() == 0);
-  CHECK(s.scm.wait() == 0);
-  CHECK(s.ask("status") == "(no answer)");
-  CHECK(s.scm.violations().empty());
+  CHECK(test.scm.pause() == 0);
+  REQUIRE(test.scm.wait_for(model::state::paused));
+  CHECK(model::text_of(test.status(), "state") == "paused");
+  CHECK(test.query("what?") == "unknown request");
+  CHECK(test.scm.stop() == 0);
+  CHECK(test.scm.wait() == 0);
+  CHECK(test.query("status") == "(no response)");
+  CHECK(test.scm.violations().empty());
 }
 
-TEST_CASE("the operator changes how much is logged, and the log says so") {
-  asked s;
-  s.scm.start(app);
-  get(s.scm, "/log/one");
-  CHECK(s.ask("level debug") == "ok");
-  get(s.scm, "/log/two");
-  CHECK(s.ask("level error") == "ok");
-  get(s.scm, "/log/three");
-  CHECK(s.ask("level loud") == "not understood");
-  CHECK(model::text_of(s.status(), "log_level") == "error");
-  CHECK(s.scm.stop() == 0);
-  CHECK(s.scm.wait() == 0);
+TEST_CASE("the operator changes the log level, and the log records it") {
+  channel_test test;
+  test.scm.start(app);
+  get(test.scm, "/log/one");
+  CHECK(test.query("level debug") == "ok");
+  get(test.scm, "/log/two");
+  CHECK(test.query("level error") == "ok");
+  get(test.scm, "/log/three");
+  CHECK(test.query("level loud") == "unknown request");
+  CHECK(model::text_of(test.status(), "log_level") == "error");
+  CHECK(test.scm.stop() == 0);
+  CHECK(test.scm.wait() == 0);
 
-  const std::string log = s.data.log();
+  const std::string log = test.data.log();
   CHECK(log.find("debug one") == log.npos);
   CHECK(log.find("debug two") != log.npos);
   CHECK(log.find("warn three") == log.npos);
-  CHECK(log.find("the log keeps error and above: the operator asked for it") != log.npos);
+  CHECK(log.find("log level set to error by the operator") != log.npos);
 }
 
-TEST_CASE("whoever asks for the log gets what is logged from then on, until the service ends") {
-  asked s;
-  s.scm.start(app);
+TEST_CASE("a log follower receives new log lines until the service ends") {
+  channel_test test;
+  test.scm.start(app);
   std::string result;
   std::mutex mutex;
-  const auto has = [&](std::string_view what) {
+  const auto has = [&](std::string_view text) {
     const std::lock_guard lock(mutex);
-    return result.find(what) != result.npos;
+    return result.find(text) != result.npos;
   };
   scoped_thread reader("the client that follows the log", [&] {
-    static_cast<void>(os::send_channel_request(s.address, "log warn", os::process_id(), [&](std::string_view chunk) {
+    static_cast<void>(os::send_channel_request(test.address, "log warn", os::process_id(), [&](std::string_view chunk) {
       const std::lock_guard lock(mutex);
       result += chunk;
       return true;
     }));
   });
   CHECK(eventually([&] {
-    get(s.scm, "/log/again");
+    get(test.scm, "/log/again");
     return has("warn again");
   }));
   CHECK_FALSE(has("debug again"));
-  CHECK(s.scm.stop() == 0);
-  CHECK(s.scm.wait() == 0);
-  reader.join();  // its answer has ended
+  CHECK(test.scm.stop() == 0);
+  CHECK(test.scm.wait() == 0);
+  reader.join();  // its response has ended
 }
 
-TEST_CASE("the reason that the operator gives for a stop is in the log") {
-  asked s;
-  s.scm.start(app);
-  CHECK(s.ask("why a new disk") == "ok");
-  CHECK(s.scm.stop() == 0);
-  CHECK(s.scm.wait() == 0);
-  CHECK(s.data.log().find("stopping: the service control manager asked for it: a new disk") != std::string::npos);
+TEST_CASE("the log has the reason that the operator gave for a stop") {
+  channel_test test;
+  test.scm.start(app);
+  CHECK(test.query("why a new disk") == "ok");
+  CHECK(test.scm.stop() == 0);
+  CHECK(test.scm.wait() == 0);
+  CHECK(test.data.log().find("stopping: requested by the service control manager: a new disk") != std::string::npos);
 }
 
-TEST_CASE("a reason whose stop did not come is not that of a failure") {
-  asked s;
-  winsvc::stop_source now;
+TEST_CASE("the reason of a stop that did not happen is not logged for a failure") {
+  channel_test test;
+  winsvc::stop_source fault;
   auto failing = [&](service& svc) {
-    svc.worker("w", [&now](const winsvc::stop_token& stop) {
+    svc.worker("w", [&fault](const winsvc::stop_token& stop) {
       while (!stop.wait_for(5ms)) {
-        if (now.token().stop_requested()) throw std::runtime_error("it broke");
+        if (fault.token().stop_requested()) throw std::runtime_error("it broke");
       }
     });
   };
-  s.scm.start(failing);
-  CHECK(s.ask("why maintenance") == "ok");
-  now.request_stop();
-  CHECK(s.scm.wait() != 0);
-  CHECK(s.data.log().find("maintenance") == std::string::npos);
+  test.scm.start(failing);
+  CHECK(test.query("why maintenance") == "ok");
+  fault.request_stop();
+  CHECK(test.scm.wait() != 0);
+  CHECK(test.data.log().find("maintenance") == std::string::npos);
 }
 
-TEST_CASE("of lines that come faster than they can be sent the follower is told how many he does not see") {
-  asked s;
+TEST_CASE("a log follower that is too slow receives the number of lines that it misses") {
+  channel_test test;
   constexpr int lines = 5000;
-  auto wordy = [](service& svc) {
+  auto verbose = [](service& svc) {
     svc.get("/one", [&svc] { svc.log().warn("first"); return ""; });
     svc.get("/many", [&svc] {  // 5 MB: more than the buffers of the channel hold
       for (int i = 0; i < lines; ++i) svc.log().warn("line " + std::to_string(i) + ' ' + std::string(1000, 'x'));
@@ -151,85 +151,89 @@ TEST_CASE("of lines that come faster than they can be sent the follower is told 
       return "";
     });
   };
-  s.scm.start(wordy);
-  std::string result;  // of the reader until it has ended
+  test.scm.start(verbose);
+  std::string result;  // used by the reader until it has ended
   std::atomic<bool> follows{false};
   winsvc::stop_source logged;
   scoped_thread reader("the client that follows the log", [&] {
-    static_cast<void>(os::send_channel_request(s.address, "log warn", os::process_id(), [&](std::string_view chunk) {
+    static_cast<void>(os::send_channel_request(test.address, "log warn", os::process_id(), [&](std::string_view chunk) {
       result += chunk;
       if (!follows.exchange(true)) wait_for_stop(logged, "all lines to be logged");
       return result.find("last\n", result.size() < 8192 ? 0 : result.size() - 8192) == result.npos;
     }));
   });
   wait_until([&] {
-    get(s.scm, "/one");
-    return follows.load();
+        get(test.scm, "/one");
+        return follows.load();
   }, "the client to follow the log");
-  CHECK(get(s.scm, "/many").status == 200);
+  CHECK(get(test.scm, "/many").status == 200);
   logged.request_stop();
   reader.join();
-  CHECK(s.scm.stop() == 0);
-  CHECK(s.scm.wait() == 0);
+  CHECK(test.scm.stop() == 0);
+  CHECK(test.scm.wait() == 0);
 
-  const std::string message = " lines are not shown: the log file has them";
+  const std::string message = " lines are not shown; see the log file";
   int missed = 0, shown = 0;
   for (auto position = result.find("... "); position != result.npos; position = result.find("... ", position + 1)) {
     const int count = std::stoi(result.substr(position + 4));
     CHECK(result.compare(position + 4 + std::to_string(count).size(), message.size(), message) == 0);
     missed += count;
   }
-  for (auto position = result.find(" line "); position != result.npos; position = result.find(" line ", position + 1)) ++shown;
+  for (auto position = result.find(" line "); position != result.npos; position = result.find(" line ", position + 1))
+    ++shown;
   CHECK(missed > 0);
   CHECK(missed + shown >= lines);
 }
 
-TEST_CASE("those who follow the log leave room for questions") {
-  asked s;
-  s.scm.start(app);
+TEST_CASE("log followers leave connections free for other requests") {
+  channel_test test;
+  test.scm.start(app);
   std::vector<scoped_thread> followers;
   std::atomic<int> refused{0};
   for (std::size_t i = 0; i < os::control_channel::max_connections; ++i) {
     followers.emplace_back("a client that follows the log", [&] {
       std::string result;
-      static_cast<void>(os::send_channel_request(s.address, "log warn", os::process_id(), [&](std::string_view chunk) {
-        result += chunk;
-        return true;
-      }));
-      if (result.find("so many follow the log already: 4") == 0) ++refused;
+      static_cast<void>(
+          os::send_channel_request(test.address, "log warn", os::process_id(), [&](std::string_view chunk) {
+            result += chunk;
+            return true;
+          }));
+      if (result.find("too many log followers (limit 4)") == 0) ++refused;
     });
   }
   CHECK(eventually([&] { return refused == 4; }));
-  CHECK(model::number_of(s.status(), "pid") == os::process_id());
-  CHECK(s.scm.stop() == 0);
-  CHECK(s.scm.wait() == 0);
-  for (auto& one : followers) one.join();
+  CHECK(model::number_of(test.status(), "pid") == os::process_id());
+  CHECK(test.scm.stop() == 0);
+  CHECK(test.scm.wait() == 0);
+  for (auto& follower : followers) follower.join();
   CHECK(refused == 4);
 }
 
-TEST_CASE("a service that does not answer, or something else than is asked, is not waited for and not believed") {
-  asked s;
-  const auto held = os::control_channel::open(s.address, [](const std::string& requested, const os::control_channel::response_writer& write) {
-    if (requested == "level debug") return static_cast<void>(write("not understood\n"));
-    if (requested == "status" && !write("half an ans")) return;
-    wait_until([&] { return !write({}); }, "the client to leave");
-  });
-  REQUIRE(held);
-  CHECK_FALSE(winsvc::host::command_service(s.address, "level debug", os::process_id()));
-  const auto began = std::chrono::steady_clock::now();
-  CHECK(winsvc::host::query_live_status(s.address, os::process_id()).empty());
-  CHECK(std::chrono::steady_clock::now() - began < os::control_channel::io_timeout + 3s);
+TEST_CASE("a query times out if the service does not respond, and an invalid response is rejected") {
+  channel_test test;
+  const auto channel = os::control_channel::open(
+      test.address, [](const std::string& request, const os::control_channel::response_writer& write) {
+        if (request == "level debug") return static_cast<void>(write("unknown request\n"));
+        if (request == "status" && !write("half a res")) return;
+        wait_until([&] { return !write({}); }, "the client to disconnect");
+      });
+  REQUIRE(channel);
+  CHECK_FALSE(winsvc::host::command_service(test.address, "level debug", os::process_id()));
+  const auto start = std::chrono::steady_clock::now();
+  CHECK(winsvc::host::query_live_status(test.address, os::process_id()).empty());
+  CHECK(std::chrono::steady_clock::now() - start < os::control_channel::io_timeout + 3s);
 }
 
-TEST_CASE("a service that cannot have its channel serves without") {
-  asked s;
-  const auto taken = os::control_channel::open(s.address, [](const std::string&, const os::control_channel::response_writer& write) { write("mine"); });
-  REQUIRE(taken);
-  s.scm.start(app);
-  CHECK(get(s.scm, "/").status == 200);
-  CHECK(s.scm.stop() == 0);
-  CHECK(s.scm.wait() == 0);
+TEST_CASE("a service that cannot open its channel serves without it") {
+  channel_test test;
+  const auto channel = os::control_channel::open(
+      test.address, [](const std::string&, const os::control_channel::response_writer& write) { write("other"); });
+  REQUIRE(channel);
+  test.scm.start(app);
+  CHECK(get(test.scm, "/").status == 200);
+  CHECK(test.scm.stop() == 0);
+  CHECK(test.scm.wait() == 0);
 #ifndef _WIN32
-  CHECK(s.data.log().find("the operator's channel " + s.address + " cannot be opened: ") != std::string::npos);
+  CHECK(test.data.log().find("the control channel " + test.address + " cannot be opened: ") != std::string::npos);
 #endif
 }

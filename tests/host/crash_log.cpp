@@ -1,4 +1,4 @@
-// The last lines of a process that crashes: they are in the file, whatever the thread was doing that crashed.
+// The last log lines of a process that crashes are in the file, even if the crashed thread held a lock of the log.
 #include "winsvc/log/async_sink.hpp"
 #include "winsvc/log/rotating_file_sink.hpp"
 #include "winsvc/log/log_reader.hpp"
@@ -25,7 +25,7 @@ std::string log_path(const std::string& id) {
   return (std::filesystem::temp_directory_path() / ("winsvc-crash-log-" + id)).string();
 }
 
-/// A sink that the crash happens in, while the logger's lock is held.
+/// A sink that crashes while the lock of the logger is held.
 struct trap final : log_sink {
   void write(const log_entry& entry) noexcept override {
     if (entry.text == "and the trap") std::abort();
@@ -33,7 +33,7 @@ struct trap final : log_sink {
 };
 
 int crash(bool in_the_log) {
-  logger log(clock::system(), 500ms);  // which the queue has to write, twice
+  logger log(clock::system(), 500ms);  // time limit of the queue for each flush
   const auto queue = std::make_shared<async_sink>();
   queue->add_sink(std::make_shared<host::rotating_file_sink>(log_path(program_arguments().at(2))));
   log.add_sink(queue);
@@ -43,7 +43,7 @@ int crash(bool in_the_log) {
     log.error("crashed");
     log.flush();
   };
-  const os::crash_handler guard(std::move(options));
+  const os::crash_handler handler(std::move(options));
   std::thread([&] {
     for (int i = 0; i < 5000; ++i) log.info("line");
     if (in_the_log) log.info("and the trap");
@@ -55,17 +55,17 @@ int crash(bool in_the_log) {
 const part crashing("crashing", [] { return crash(false); });
 const part crashing_in_the_log("crashing in the log", [] { return crash(true); });
 
-/// What a crashed process left: its lines, and whether the last word is among them.
-struct legacy {
+/// Log file of a crashed process: number of lines, and whether the crash message is one of them.
+struct crashed_log {
   std::size_t lines = 0;
-  bool last_word = false;
-  explicit legacy(const std::string& part) {
+  bool has_crash_line = false;
+  explicit crashed_log(const std::string& part) {
     const std::string id = std::to_string(os::process_id());
     os::remove_file(log_path(id) + ".log");
     CHECK(run_part(part, {id}) != 0);
     host::print_log(log_path(id), {}, [&](std::string_view text) {
       for (const char c : text) lines += c == '\n' ? 1u : 0u;
-      last_word = last_word || text.find("ERROR crashed\n") != text.npos;
+      has_crash_line = has_crash_line || text.find("ERROR crashed\n") != text.npos;
     });
     os::remove_file(log_path(id) + ".log");
   }
@@ -73,16 +73,16 @@ struct legacy {
 
 }  // namespace
 
-TEST_CASE("a crash loses no line that was queued, and its last word is the last line") {
-  const legacy left("crashing");
+TEST_CASE("a crash loses no queued line, and the crash message is the last line") {
+  const crashed_log log("crashing");
 
-  CHECK(left.lines == 5001);
-  CHECK(left.last_word);
+  CHECK(log.lines == 5001);
+  CHECK(log.has_crash_line);
 }
 
-TEST_CASE("a crash of a thread that holds the log ends the process all the same, and what was queued is written") {
-  const legacy left("crashing in the log");
+TEST_CASE("if a thread crashes while it holds the log's lock, the process ends and the queued lines are written") {
+  const crashed_log log("crashing in the log");
 
-  CHECK(left.lines == 5001);  // with the one on which it crashed, which the queue had before
-  CHECK_FALSE(left.last_word);
+  CHECK(log.lines == 5001);  // includes the line that caused the crash, which was in the queue
+  CHECK_FALSE(log.has_crash_line);
 }

@@ -1,8 +1,8 @@
-// Any control at any moment: services of random shape are played random sequences of controls by the simulated SCM, with
-// failures thrown in, and no verdict may come of it.
+// Random sequences of controls: the simulated SCM sends them to services of random shape with random failures, and must
+// not report a violation.
 //
-// A sequence is its seed. WINSVC_SEQUENCES says how many are played (default 500), WINSVC_SEED with which to begin; a
-// complaint names the seed, and WINSVC_SEED=that WINSVC_SEQUENCES=1 plays it again (the threads may interleave anew).
+// A sequence is its seed. WINSVC_SEQUENCES is the number of sequences (default 500), WINSVC_SEED the first seed. A
+// failure names its seed; WINSVC_SEED=seed WINSVC_SEQUENCES=1 repeats it (the threads may interleave differently).
 #include <winsvc/testing.hpp>
 
 #include "../support/wait.hpp"
@@ -33,92 +33,98 @@ using winsvc::testing::simulated_scm;
 
 namespace {
 
-/// Random numbers that are the same everywhere: the standard's distributions are not.
-class dice {
+/// Random numbers that are the same on each platform, unlike the distributions of the standard library.
+class random_source {
  public:
-  explicit dice(std::uint64_t seed) : engine_(seed) {}
+  explicit random_source(std::uint64_t seed) : engine_(seed) {}
   unsigned below(unsigned n) { return static_cast<unsigned>(engine_() % n); }
-  bool in(unsigned n) { return below(n) == 0; }  // once in n times
+  bool one_in(unsigned n) { return below(n) == 0; }  // true once in n calls
 
  private:
   std::mt19937_64 engine_;
 };
 
-/// What a hook does when it is called.
-enum class deed { nothing, progress, throws, dawdles };
+/// Action of a hook when it is called.
+enum class hook_action { nothing, progress, throws, yields };
 
-struct shape {
-  std::vector<deed> start, stop, pause, resume, reload;
+struct service_shape {
+  std::vector<hook_action> start, stop, pause, resume, reload;
   bool custom = false, session = false, power = false, time = false, preshutdown = false;
   bool waits_for_stop = false, port_taken = false, app_throws = false, worker = false, worker_throws = false;
 
   bool may_fail() const {
     if (port_taken || app_throws || worker_throws) return true;
-    for (const deed d : start) {
-      if (d == deed::throws) return true;
+    for (const hook_action action : start) {
+      if (action == hook_action::throws) return true;
     }
     return false;
   }
 };
 
-std::vector<deed> some(dice& d, unsigned limit, unsigned throws_once_in) {
-  std::vector<deed> out(d.below(limit + 1));
-  for (deed& one : out) {
-    one = d.in(throws_once_in) ? deed::throws : d.in(3) ? deed::progress : d.in(4) ? deed::dawdles : deed::nothing;
+std::vector<hook_action> random_actions(random_source& random, unsigned max_count, unsigned throws_once_in) {
+  std::vector<hook_action> actions(random.below(max_count + 1));
+  for (hook_action& action : actions) {
+    action = random.one_in(throws_once_in) ? hook_action::throws
+             : random.one_in(3)            ? hook_action::progress
+             : random.one_in(4)            ? hook_action::yields
+                                           : hook_action::nothing;
   }
-  return out;
+  return actions;
 }
 
-shape random_shape(dice& d) {
-  shape s;
-  s.start = some(d, 3, 30);
-  s.stop = some(d, 3, 6);
-  s.pause = some(d, 2, 5);
-  s.resume = some(d, 2, 5);
-  s.reload = some(d, 2, 5);
-  s.custom = d.in(2);
-  s.session = d.in(2);
-  s.power = d.in(3);
-  s.time = d.in(3);
-  s.preshutdown = d.in(3);
-  s.waits_for_stop = d.in(25);
-  s.port_taken = d.in(50);
-  s.app_throws = d.in(100);
-  s.worker = d.in(3);
-  s.worker_throws = s.worker && d.in(10);
+service_shape random_shape(random_source& random) {
+  service_shape s;
+  s.start = random_actions(random, 3, 30);
+  s.stop = random_actions(random, 3, 6);
+  s.pause = random_actions(random, 2, 5);
+  s.resume = random_actions(random, 2, 5);
+  s.reload = random_actions(random, 2, 5);
+  s.custom = random.one_in(2);
+  s.session = random.one_in(2);
+  s.power = random.one_in(3);
+  s.time = random.one_in(3);
+  s.preshutdown = random.one_in(3);
+  s.waits_for_stop = random.one_in(25);
+  s.port_taken = random.one_in(50);
+  s.app_throws = random.one_in(100);
+  s.worker = random.one_in(3);
+  s.worker_throws = s.worker && random.one_in(10);
   return s;
 }
 
 template <class Context>
-void act(deed what, Context* context) {
-  if (what == deed::throws) throw std::runtime_error("thrown by the dice");
-  if (what == deed::dawdles) std::this_thread::yield();
-  if (what == deed::progress && context) context->progress("a step");
+void run_action(hook_action action, Context* context) {
+  if (action == hook_action::throws) throw std::runtime_error("random failure");
+  if (action == hook_action::yields) std::this_thread::yield();
+  if (action == hook_action::progress && context) context->progress("a step");
 }
 
-struct counts {
+struct hook_counts {
   std::atomic<int> opened{0}, closed{0};
 };
 
-std::function<void(service&)> app_of(const shape& s, counts& c) {
-  return [&s, &c](service& svc) {
-    if (s.app_throws) throw std::runtime_error("thrown by the dice");
+std::function<void(service&)> app_of(const service_shape& s, hook_counts& counts) {
+  return [&s, &counts](service& svc) {
+    if (s.app_throws) throw std::runtime_error("random failure");
     svc.get("/", [] { return "hello"; });
-    for (const deed d : s.start) {
-      svc.on_start([d, &c](start_context& context) {
-        act(d, &context);
-        ++c.opened;
-        return [&c] { ++c.closed; };
+    for (const hook_action action : s.start) {
+      svc.on_start([action, &counts](start_context& context) {
+        run_action(action, &context);
+        ++counts.opened;
+        return [&counts] { ++counts.closed; };
       });
     }
-    for (const deed d : s.stop) svc.on_stop([d](stop_context& context) { act(d, &context); });
-    for (const deed d : s.pause) svc.on_pause([d](stop_context& context) { act(d, &context); });
-    for (const deed d : s.resume) svc.on_continue([d](stop_context& context) { act(d, &context); });
-    for (const deed d : s.reload) svc.on_reload([d] { act<stop_context>(d, nullptr); });
+    for (const hook_action action : s.stop)
+      svc.on_stop([action](stop_context& context) { run_action(action, &context); });
+    for (const hook_action action : s.pause)
+      svc.on_pause([action](stop_context& context) { run_action(action, &context); });
+    for (const hook_action action : s.resume)
+      svc.on_continue([action](stop_context& context) { run_action(action, &context); });
+    for (const hook_action action : s.reload) svc.on_reload([action] { run_action<stop_context>(action, nullptr); });
     if (s.waits_for_stop) svc.on_start([](start_context& context) { wait_for_stop(context.stop(), "the stop"); });
     if (s.custom) {
       svc.on_control(128, [] { return 7; });
-      svc.on_control(255, []() -> int { throw std::runtime_error("thrown by the dice"); });
+      svc.on_control(255, []() -> int { throw std::runtime_error("random failure"); });
     }
     if (s.session) svc.on_session_change([](const auto&) {});
     if (s.power) svc.on_power([](const auto&) { throw 7; });
@@ -126,24 +132,24 @@ std::function<void(service&)> app_of(const shape& s, counts& c) {
     if (s.preshutdown) svc.preshutdown(10s);
     if (s.worker) {
       svc.worker("w", [fails = s.worker_throws](stop_token stop) {
-        if (fails) throw std::runtime_error("thrown by the dice");
+        if (fails) throw std::runtime_error("random failure");
         wait_for_stop(stop, "the stop");
       });
     }
   };
 }
 
-/// One control, any of them, as the SCM would send it or as it never would.
-void send_one(simulated_scm& scm, dice& d) {
+/// Sends one random control, in a legal state or not.
+void send_random_control(simulated_scm& scm, random_source& random) {
   constexpr std::uint32_t known[] = {1, 2, 2, 2, 3, 3, 3, 4, 5, 6, 6, 13, 14, 15, 16, 128, 200, 255, 7, 99, 0, 256};
-  const std::uint32_t code = known[d.below(static_cast<unsigned>(std::size(known)))];
-  // Most stops are kept for the end, or there would be little before it.
+  const std::uint32_t code = known[random.below(static_cast<unsigned>(std::size(known)))];
+  // Most stops are skipped here, so that a sequence has other controls before its end.
   const auto sent = static_cast<control>(code);
-  if ((sent == control::stop || sent == control::shutdown || sent == control::preshutdown) && !d.in(5)) return;
-  const winsvc::model::control_event event{code, d.below(12), d.below(3), {}, {}};
-  static_cast<void>(d.in(4) ? scm.deliver_always(event) : scm.control(event));
-  if (d.in(3)) std::this_thread::yield();
-  if (d.in(12)) std::this_thread::sleep_for(std::chrono::microseconds(d.below(200)));
+  if ((sent == control::stop || sent == control::shutdown || sent == control::preshutdown) && !random.one_in(5)) return;
+  const winsvc::model::control_event event{code, random.below(12), random.below(3), {}, {}};
+  static_cast<void>(random.one_in(4) ? scm.deliver_always(event) : scm.control(event));
+  if (random.one_in(3)) std::this_thread::yield();
+  if (random.one_in(12)) std::this_thread::sleep_for(std::chrono::microseconds(random.below(200)));
 }
 
 /// True if a service may report this transition to the SCM. Independent of the table in scm/lifecycle.hpp, which is
@@ -167,92 +173,94 @@ bool is_allowed(state from, state to) {
 
 /// Returns the first problem, or "".
 std::string play(std::uint64_t seed) {
-  const auto began = waiting::steady::now();
-  dice d(seed);
-  const shape s = random_shape(d);
-  counts c;
-  const auto app = app_of(s, c);
-  const auto taken = winsvc::os::tcp_socket::listen("127.0.0.1", 0);
+  const auto start = waiting::steady::now();
+  random_source random(seed);
+  const service_shape s = random_shape(random);
+  hook_counts counts;
+  const auto app = app_of(s, counts);
+  const auto listener = winsvc::os::tcp_socket::listen("127.0.0.1", 0);
   simulated_scm scm;
-  if (s.port_taken && taken) scm.launch.port = taken->local().port;
-  if (d.in(100)) scm.delay["set_status"] = std::chrono::milliseconds(1);
+  if (s.port_taken && listener) scm.launch.port = listener->local().port;
+  if (random.one_in(100)) scm.delay["set_status"] = std::chrono::milliseconds(1);
 
-  // Controls from the first moment on, or once it runs; from one thread, or from two.
-  const bool max_connections = s.waits_for_stop || d.in(4);
-  if (max_connections) scm.start_async(app);
+  // Send controls from the first moment on, or after the service runs, from one thread or from two.
+  const bool starts_async = s.waits_for_stop || random.one_in(4);
+  if (starts_async) scm.start_async(app);
   else scm.start(app);
-  const unsigned how_many = d.below(14);
-  dice other_dice(seed ^ 0x9E3779B97F4A7C15u);
+  const unsigned control_count = random.below(14);
+  random_source other_random(seed ^ 0x9E3779B97F4A7C15u);
   {
     std::optional<waiting::scoped_thread> other;
-    if (d.in(4)) {
+    if (random.one_in(4)) {
       other.emplace("the second sender of controls", [&] {
-        for (unsigned i = 0; i < 6; ++i) send_one(scm, other_dice);
+        for (unsigned i = 0; i < 6; ++i) send_random_control(scm, other_random);
       });
     }
-    for (unsigned i = 0; i < how_many; ++i) send_one(scm, d);
+    for (unsigned i = 0; i < control_count; ++i) send_random_control(scm, random);
   }
-  constexpr control ends[] = {control::stop, control::shutdown, control::preshutdown};
-  const control last = ends[d.below(3)];
+  constexpr control stops[] = {control::stop, control::shutdown, control::preshutdown};
+  const control last = stops[random.below(3)];
   const auto deadline = waiting::steady::now() + waiting::limit();
   while (scm.state() != state::stopped && scm.deliver_always(last) == 1061) {
-    if (waiting::steady::now() >= deadline) return "no control handler took the last control";
+    if (waiting::steady::now() >= deadline) return "the control handler did not accept the last control";
     std::this_thread::yield();
   }
   const std::uint32_t code = scm.wait();
 
-  // The hooks here are fast. A longer sequence has waited for the limit of a stop (20 s) or of a start (30 s).
-  if (waiting::steady::now() - began > waiting::scaled(15s)) return "the service took more than 15 s";
-  const auto verdicts = scm.violations();
-  if (!verdicts.empty()) return "verdict: " + verdicts[0];
-  state now = state::none;
-  for (const auto& h : scm.history()) {
-    if (!is_allowed(now, h.status.current))
-      return std::string(name(now)) + " to " + std::string(name(h.status.current)) + " is not a legal transition";
-    now = h.status.current;
+  // The hooks here are fast. A longer sequence has reached the limit of a stop (20 s) or of a start (30 s).
+  if (waiting::steady::now() - start > waiting::scaled(15s)) return "the service took more than 15 s";
+  const auto violations = scm.violations();
+  if (!violations.empty()) return "violation: " + violations[0];
+  state current = state::none;
+  for (const auto& entry : scm.history()) {
+    if (!is_allowed(current, entry.status.current))
+      return std::string(name(current)) + " to " + std::string(name(entry.status.current)) +
+             " is not a legal transition";
+    current = entry.status.current;
   }
   if (code != 0 && !s.may_fail()) return "exit code " + std::to_string(code) + " without a failure";
-  if (c.opened != c.closed) return "opened " + std::to_string(c.opened) + ", closed " + std::to_string(c.closed);
+  if (counts.opened != counts.closed)
+    return "opened " + std::to_string(counts.opened) + ", closed " + std::to_string(counts.closed);
   return {};
 }
 
-std::uint64_t number_in(const char* variable, std::uint64_t otherwise) {
-  const char* message = std::getenv(variable);
-  return message ? std::strtoull(message, nullptr, 10) : otherwise;
+std::uint64_t number_in(const char* variable, std::uint64_t default_value) {
+  const char* text = std::getenv(variable);
+  return text ? std::strtoull(text, nullptr, 10) : default_value;
 }
 
 }  // namespace
 
-TEST_CASE("no sequence of controls, at no moment, earns a verdict") {
+TEST_CASE("no sequence of controls causes a violation") {
   const std::uint64_t first = number_in("WINSVC_SEED", 1), count = number_in("WINSVC_SEQUENCES", 500);
   std::atomic<std::uint64_t> next{first}, finished{0};
   std::mutex mutex;
-  std::vector<std::string> complaints;
-  const auto began = std::chrono::steady_clock::now();
+  std::vector<std::string> failures;
+  const auto start = std::chrono::steady_clock::now();
 
-  std::vector<waiting::scoped_thread> players;
-  for (int i = 0; i < 8; ++i) {  // most of them wait for threads of their own
-    players.emplace_back("a thread that plays sequences", [&] {
+  std::vector<waiting::scoped_thread> threads;
+  for (int i = 0; i < 8; ++i) {  // most of them wait for their own threads
+    threads.emplace_back("a thread that plays sequences", [&] {
       for (std::uint64_t seed = next++; seed < first + count; seed = next++) {
-        std::string complaint = play(seed);
-        if (!complaint.empty()) {
+        std::string failure = play(seed);
+        if (!failure.empty()) {
           const std::lock_guard lock(mutex);
-          complaints.push_back("seed " + std::to_string(seed) + ": " + std::move(complaint));
+          failures.push_back("seed " + std::to_string(seed) + ": " + std::move(failure));
         }
         ++finished;
       }
     });
   }
-  // The deadline belongs to one sequence. All of them together take as long as the machine needs.
+  // The deadline applies to one sequence. All sequences together take as long as the machine needs.
   for (std::uint64_t before = 0; before < count;) {
     waiting::wait_until([&] { return finished != before; },
                         "a sequence to end, after " + std::to_string(before) + " of " + std::to_string(count));
     before = finished;
   }
-  for (auto& p : players) p.join();
+  for (auto& thread : threads) thread.join();
 
-  const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
+  const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
   MESSAGE(count << " sequences from seed " << first << " in " << elapsed.count() << " ms");
-  CHECK(complaints.size() == 0);
-  for (std::size_t i = 0; i < complaints.size() && i < 10; ++i) FAIL_CHECK(complaints[i]);
+  CHECK(failures.size() == 0);
+  for (std::size_t i = 0; i < failures.size() && i < 10; ++i) FAIL_CHECK(failures[i]);
 }

@@ -1,4 +1,4 @@
-// What the tests of the host share: a diary of what happened, a data folder, requests to a service that runs.
+// Support for the tests of the host: a record of calls, a data folder, and requests to a running service.
 #pragma once
 
 #include <winsvc/testing.hpp>
@@ -27,13 +27,13 @@ using waiting::wait_until;
 using winsvc::testing::client_response;
 using winsvc::testing::simulated_scm;
 
-/// What happened, in its order, from any thread.
+/// Records calls in order. Safe to call from any thread.
 class diary {
  public:
-  void note(std::string what) {
+  void note(std::string call) {
     const std::lock_guard lock(mutex_);
     if (!text_.empty()) text_ += ' ';
-    text_ += what;
+    text_ += call;
   }
   std::string text() {
     const std::lock_guard lock(mutex_);
@@ -45,49 +45,50 @@ class diary {
   std::string text_;
 };
 
-/// The states that were reported, one after the other, without repetitions.
+/// The reported states in order, without repetitions.
 inline std::string states(const simulated_scm& scm) {
-  std::string out;
+  std::string text;
   auto last = winsvc::model::state::none;
-  for (const auto& h : scm.history()) {
-    if (h.status.current == last) continue;
-    last = h.status.current;
-    if (!out.empty()) out += ", ";
-    out += name(last);
+  for (const auto& entry : scm.history()) {
+    if (entry.status.current == last) continue;
+    last = entry.status.current;
+    if (!text.empty()) text += ", ";
+    text += name(last);
   }
-  return out;
+  return text;
 }
 
-inline int count_of(const simulated_scm& scm, winsvc::model::state s) {
-  int n = 0;
-  for (const auto& h : scm.history()) n += h.status.current == s ? 1 : 0;
-  return n;
+inline int count_of(const simulated_scm& scm, winsvc::model::state state) {
+  int count = 0;
+  for (const auto& entry : scm.history()) count += entry.status.current == state ? 1 : 0;
+  return count;
 }
 
 inline winsvc::os::tcp_socket connected(const simulated_scm& scm) {
   const std::string url = scm.url();
   REQUIRE(url.find("http://127.0.0.1:") == 0);
   const auto port = static_cast<std::uint16_t>(std::stoi(url.substr(17)));
-  auto made = winsvc::os::tcp_socket::connect({"127.0.0.1", port}, waiting::limit());
-  REQUIRE(made);
-  return std::move(*made);
+  auto socket = winsvc::os::tcp_socket::connect({"127.0.0.1", port}, waiting::limit());
+  REQUIRE(socket);
+  return std::move(*socket);
 }
-inline void ask(winsvc::os::tcp_socket& to, std::string_view target) {
+inline void ask(winsvc::os::tcp_socket& socket, std::string_view target) {
   const std::string bytes = "GET " + std::string(target) + " HTTP/1.1\r\nHost: t\r\n\r\n";
-  CHECK(to.send(bytes.data(), bytes.size(), waiting::limit()) == winsvc::os::transfer::done);
+  CHECK(socket.send(bytes.data(), bytes.size(), waiting::limit()) == winsvc::os::transfer::done);
 }
-inline client_response hear(winsvc::os::tcp_socket& from) {
+inline client_response hear(winsvc::os::tcp_socket& socket) {
   std::string result;
   for (;;) {
     const auto end = result.find("\r\n\r\n");
     if (end != std::string::npos) {
       std::string head = result.substr(0, end + 4);
-      if (result.size() >= end + 4 + std::stoul("0" + winsvc::testing::parse_response(head, true).header("Content-Length")))
+      if (result.size() >=
+          end + 4 + std::stoul("0" + winsvc::testing::parse_response(head, true).header("Content-Length")))
         return winsvc::testing::parse_response(result);
     }
     char buffer[4096];
     std::size_t count = 0;
-    if (from.receive(buffer, sizeof buffer, count, waiting::limit()) != winsvc::os::transfer::done) return {};
+    if (socket.receive(buffer, sizeof buffer, count, waiting::limit()) != winsvc::os::transfer::done) return {};
     result.append(buffer, count);
   }
 }
@@ -104,10 +105,11 @@ inline void until_drain(const simulated_scm& scm) {
 }
 
 inline bool has(const std::vector<std::string>& lines, std::string_view part) {
-  return std::any_of(lines.begin(), lines.end(), [&](const auto& l) { return l.find(part) != std::string::npos; });
+  return std::any_of(lines.begin(), lines.end(),
+                     [&](const auto& line) { return line.find(part) != std::string::npos; });
 }
 
-/// A data folder of its own, gone at the end.
+/// A temporary data folder.
 struct folder {
   std::string path;
   folder() {
@@ -117,12 +119,12 @@ struct folder {
                .string();
     std::filesystem::create_directories(path);
   }
-  /// What a service that was given up still holds open stays on Windows; libstdc++'s remove_all would try it for ever.
+  /// On Windows a file that an abandoned service has open is not deleted; remove_all of libstdc++ would retry forever.
   ~folder() {
     std::error_code ignored;
-    std::vector<std::filesystem::path> inside{path};
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(path, ignored)) inside.push_back(entry);
-    for (auto each = inside.rbegin(); each != inside.rend(); ++each) std::filesystem::remove(*each, ignored);
+    std::vector<std::filesystem::path> paths{path};
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(path, ignored)) paths.push_back(entry);
+    for (auto entry = paths.rbegin(); entry != paths.rend(); ++entry) std::filesystem::remove(*entry, ignored);
   }
   std::string read(const char* name) const {
     return winsvc::os::read_file(winsvc::os::path_join(path, name)).value_or("");
@@ -135,9 +137,10 @@ struct folder {
 
 /// Waits until the predicate is true. Returns false if it is still false at the limit of a wait.
 template <class F>
-bool eventually(F holds) {
-  for (const auto deadline = waiting::steady::now() + waiting::limit(); !holds(); std::this_thread::sleep_for(1ms)) {
-    if (waiting::steady::now() >= deadline) return holds();
+bool eventually(F predicate) {
+  for (const auto deadline = waiting::steady::now() + waiting::limit(); !predicate();
+       std::this_thread::sleep_for(1ms)) {
+    if (waiting::steady::now() >= deadline) return predicate();
   }
   return true;
 }

@@ -244,7 +244,7 @@ TEST_CASE("a missing folder is reported at start, and its paths are 404 until it
   CHECK(scm.wait() == 0);
   const auto log = winsvc::os::read_file(scm.data_folder + "/logs/simulated.log").value_or("");
   CHECK(log.find("files '/later' (") != std::string::npos);
-  CHECK(log.find("is not there; its paths are 404 until it is") != std::string::npos);
+  CHECK(log.find("does not exist; its paths return 404 until it exists") != std::string::npos);
 
   client c(app);
   CHECK(c.get("/later/a.txt").status == 404);

@@ -1,4 +1,4 @@
-// A service 'hello' in a database in memory, and all that the verbs stand on.
+// Test bench of the verbs: a service 'hello' in an in-memory service database, with the dependencies of a verb.
 #pragma once
 
 #include <winsvc/testing.hpp>
@@ -17,13 +17,13 @@ struct bench {
 
   winsvc::testing::service_database scm;
   winsvc::testing::manual_clock time;
-  std::string said;
-  std::optional<winsvc::model::saved_state> left;           // what the service left in its data folder
-  std::optional<winsvc::model::saved_state> left_by_start;  // there as soon as a start was asked for
-  std::optional<winsvc::model::saved_state> left_by_stop;
+  std::string output;
+  std::optional<winsvc::model::saved_state> saved;           // the state file of the service
+  std::optional<winsvc::model::saved_state> saved_by_start;  // replaces `saved` after start_service was called
+  std::optional<winsvc::model::saved_state> saved_by_stop;
   winsvc::model::service_spec spec;
-  winsvc::model::install_defaults ours{"C:\\apps\\hello.exe", "C:\\apps", "C:\\ProgramData\\hello",
-                                       std::chrono::seconds(25)};
+  winsvc::model::install_defaults defaults{"C:\\apps\\hello.exe", "C:\\apps", "C:\\ProgramData\\hello",
+                                           std::chrono::seconds(25)};
   std::optional<std::string> password;
   bool denied = false;
 
@@ -32,19 +32,20 @@ struct bench {
     scm.folders["C:\\apps"] = "D:AI(A;OICIID;FA;;;BA)";
   }
 
-  winsvc::testing::service_database::entry& installed(winsvc::model::state s = winsvc::model::state::stopped) {
-    return scm.add("hello", "\"C:\\apps\\hello.exe\" run-service --port 5001", s);
+  winsvc::testing::service_database::entry& installed(winsvc::model::state state = winsvc::model::state::stopped) {
+    return scm.add("hello", "\"C:\\apps\\hello.exe\" run-service --port 5001", state);
   }
   bool called(const std::string& function) const {
-    return std::any_of(scm.calls.begin(), scm.calls.end(),
-                       [&](const std::string& c) { return c.compare(0, function.size() + 1, function + '(') == 0; });
+    return std::any_of(scm.calls.begin(), scm.calls.end(), [&](const std::string& call) {
+      return call.compare(0, function.size() + 1, function + '(') == 0;
+    });
   }
 
-  /// Does something at a desk of this bench.
+  /// Runs a verb with this bench as its context.
   template <class Verb>
   auto run(Verb verb) {
-    winsvc::host::verb_context context(spec, {scm, time, [this](const std::string& line) { said += line + '\n'; },
-                                 [this] { return state(); }, ours, [this] { return ask(); }});
+    winsvc::host::verb_context context(spec, {scm, time, [this](const std::string& line) { output += line + '\n'; },
+                                 [this] { return state(); }, defaults, [this] { return read_password(); }});
     auto done = verb(context);
     denied = context.denied();
     return done;
@@ -67,7 +68,8 @@ struct bench {
     return run([&](winsvc::host::verb_context& context) { return winsvc::host::service_controller(context).stop(c); });
   }
   winsvc::result<void> restart(const winsvc::model::command& c = {}) {
-    return run([&](winsvc::host::verb_context& context) { return winsvc::host::service_controller(context).restart(c); });
+    return run(
+        [&](winsvc::host::verb_context& context) { return winsvc::host::service_controller(context).restart(c); });
   }
   winsvc::result<winsvc::host::service_report> status() {
     return run([&](winsvc::host::verb_context& context) { return winsvc::host::service_controller(context).status(); });
@@ -75,18 +77,18 @@ struct bench {
 
  private:
   std::optional<winsvc::model::saved_state> state() const {
-    if (left_by_start && called("start_service")) return left_by_start;
-    if (left_by_stop && called("control_service")) return left_by_stop;
-    return left;
+    if (saved_by_start && called("start_service")) return saved_by_start;
+    if (saved_by_stop && called("control_service")) return saved_by_stop;
+    return saved;
   }
-  winsvc::result<std::string> ask() const {
+  winsvc::result<std::string> read_password() const {
     if (password) return *password;
-    return winsvc::failure{winsvc::error{1223, "ask", {}, "nobody answers", {}}};
+    return winsvc::failure{winsvc::error{1223, "read the password", {}, "no password", {}}};
   }
 };
 
-/// A command with this patience.
-inline winsvc::model::command patient(std::chrono::milliseconds wait) {
+/// A command with this --wait.
+inline winsvc::model::command with_wait(std::chrono::milliseconds wait) {
   winsvc::model::command c;
   c.wait = wait;
   return c;

@@ -1,5 +1,5 @@
-// install and update over a database of services in memory: the exact arguments of every call, what is undone when one
-// is refused, and what is said.
+// `install` and `update` with an in-memory service database: the arguments of each call, the rollback after a failed
+// call, and the output.
 #include <winsvc/testing.hpp>
 
 #include <doctest/doctest.h>
@@ -20,7 +20,7 @@ namespace level = winsvc::model::config_level_id;
 
 namespace {
 
-command asked(std::vector<std::string> options) {
+command options_of(std::vector<std::string> options) {
   options.insert(options.begin(), "install");
   const auto parsed = winsvc::model::parse_command(options);
   REQUIRE(parsed);
@@ -32,31 +32,54 @@ std::string level_of(const bench& b, std::uint32_t number, const std::string& se
 }
 bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
-/// All that can be asked for.
+/// All options of `install`.
 command everything() {
-  return asked({"--startup", "delayed", "--display-name", "Hello service", "--description", "says hello", "--username",
-                "CORP\\anna", "--depends", "tcpip,+net", "--recovery", "restart/5s,none", "--recovery-reset", "2h",
-                "--preshutdown", "45s", "--env", "A=1", "--env", "B=2", "--allow-control", "CORP\\ops", "--host",
-                "0.0.0.0", "--port", "5002"});
+  return options_of({"--startup",
+                     "delayed",
+                     "--display-name",
+                     "Hello service",
+                     "--description",
+                     "says hello",
+                     "--username",
+                     "CORP\\anna",
+                     "--depends",
+                     "tcpip,+net",
+                     "--recovery",
+                     "restart/5s,none",
+                     "--recovery-reset",
+                     "2h",
+                     "--preshutdown",
+                     "45s",
+                     "--env",
+                     "A=1",
+                     "--env",
+                     "B=2",
+                     "--allow-control",
+                     "CORP\\ops",
+                     "--host",
+                     "0.0.0.0",
+                     "--port",
+                     "5002"});
 }
-void with_people(bench& b) {
+void add_accounts(bench& b) {
   b.password = "secret";
   b.scm.accounts = {{"CORP\\anna", "S-1-5-21-7"}, {"CORP\\ops", "S-1-5-21-8"}};
 }
 
 const std::string data_sddl =
-    "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1301bf;;;S-1-5-80-hello)(A;;0x1200a9;;;BU)(A;OINPIO;0x120089;;;BU)";
+    "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1301bf;;;S-1-5-80-hello)(A;;0x1200a9;;;BU)(A;OINPIO;0x120089;;;"
+    "BU)";
 const std::string apps_sddl = "D:AI(A;OICI;0x1200a9;;;S-1-5-80-hello)(A;OICIID;FA;;;BA)";
 
 }  // namespace
 
-TEST_CASE("install of a new service without a word: these calls, these rights, these arguments") {
+TEST_CASE("install without options makes these calls with these rights and arguments") {
   bench b;
 
   CHECK(sentence(b.install()) == "done");
 
   CHECK(b.scm.calls ==
-        calls{"open_manager(0x1)", "open_service(hello, 0x1)",  // is it there?
+        calls{"open_manager(0x1)", "open_service(hello, 0x1)",  // is it installed?
               "open_manager(0x3)",
               "create_service(hello, 0x10012, startup auto, binary \"C:\\apps\\hello.exe\" run-service, display name "
               "hello, account NT SERVICE\\hello, password NULL, depends on none)",
@@ -65,39 +88,54 @@ TEST_CASE("install of a new service without a word: these calls, these rights, t
               "add_event_source(hello)", "account_sid(NT SERVICE\\hello)", "query_folder_security(C:\\apps)",
               "change_folder_security(C:\\apps, " + apps_sddl + ")", "query_folder_security(C:\\ProgramData\\hello)",
               "change_folder_security(C:\\ProgramData\\hello, " + data_sddl + ")"});
-  CHECK(b.said == "installed 'hello' (auto): \"C:\\apps\\hello.exe\" run-service\n");
+  CHECK(b.output == "installed 'hello' (auto): \"C:\\apps\\hello.exe\" run-service\n");
   CHECK(b.scm.open_handles() == 0);
 }
 
-TEST_CASE("install of a new service with everything: these calls, these rights, these arguments") {
+TEST_CASE("install with all options makes these calls with these rights and arguments") {
   bench b;
-  with_people(b);
+  add_accounts(b);
 
   CHECK(sentence(b.install(everything())) == "done");
 
   const std::string security = b.scm.add("other", "x").security;
-  CHECK(b.scm.calls ==
-        calls{"account_sid(CORP\\ops)", "open_manager(0x1)", "open_service(hello, 0x20001)", "open_manager(0x3)",
-              "create_service(hello, 0x70012, startup delayed, binary \"C:\\apps\\hello.exe\" run-service --host 0.0.0.0 "
-              "--port 5002 --preshutdown 45s, display name Hello service, account CORP\\anna, password given, depends on "
-              "tcpip +net)",
-              "change_level(3, yes)", "change_level(1, says hello)", "change_level(2, restart/5s,none, reset 2h)",
-              "change_level(4, yes)", "change_level(5, unrestricted)", "change_level(6, SeChangeNotifyPrivilege)",
-              "change_level(7, 45s)", "change_environment(hello, A=1 B=2)", "query_security()",
-              "change_security(" + security + "(A;;CCLCSWRPWPDTLOCRRC;;;S-1-5-21-8))", "add_event_source(hello)",
-              "account_sid(CORP\\anna)", "add_logon_right(S-1-5-21-7)", "account_sid(NT SERVICE\\hello)",
-              "query_folder_security(C:\\apps)", "change_folder_security(C:\\apps, " + apps_sddl + ")",
-              "query_folder_security(C:\\ProgramData\\hello)",
-              "change_folder_security(C:\\ProgramData\\hello, " + data_sddl + ")"});
-  const auto& e = b.scm.services.at("hello");
-  CHECK(e.password == "secret");
-  CHECK(e.config.dependencies == calls{"tcpip", "+net"});
-  CHECK(b.said ==
-        "installed 'hello' (delayed): \"C:\\apps\\hello.exe\" run-service --host 0.0.0.0 --port 5002 --preshutdown 45s\n"
-        "note: a user account has a password; if it changes, set the new one with update --username ACCOUNT\n");
+  CHECK(
+      b.scm.calls ==
+      calls{"account_sid(CORP\\ops)",
+            "open_manager(0x1)",
+            "open_service(hello, 0x20001)",
+            "open_manager(0x3)",
+            "create_service(hello, 0x70012, startup delayed, binary \"C:\\apps\\hello.exe\" run-service --host 0.0.0.0 "
+            "--port 5002 --preshutdown 45s, display name Hello service, account CORP\\anna, password given, depends on "
+            "tcpip +net)",
+            "change_level(3, yes)",
+            "change_level(1, says hello)",
+            "change_level(2, restart/5s,none, reset 2h)",
+            "change_level(4, yes)",
+            "change_level(5, unrestricted)",
+            "change_level(6, SeChangeNotifyPrivilege)",
+            "change_level(7, 45s)",
+            "change_environment(hello, A=1 B=2)",
+            "query_security()",
+            "change_security(" + security + "(A;;CCLCSWRPWPDTLOCRRC;;;S-1-5-21-8))",
+            "add_event_source(hello)",
+            "account_sid(CORP\\anna)",
+            "add_logon_right(S-1-5-21-7)",
+            "account_sid(NT SERVICE\\hello)",
+            "query_folder_security(C:\\apps)",
+            "change_folder_security(C:\\apps, " + apps_sddl + ")",
+            "query_folder_security(C:\\ProgramData\\hello)",
+            "change_folder_security(C:\\ProgramData\\hello, " + data_sddl + ")"});
+  const auto& installed = b.scm.services.at("hello");
+  CHECK(installed.password == "secret");
+  CHECK(installed.config.dependencies == calls{"tcpip", "+net"});
+  CHECK(
+      b.output ==
+      "installed 'hello' (delayed): \"C:\\apps\\hello.exe\" run-service --host 0.0.0.0 --port 5002 --preshutdown 45s\n"
+      "note: a user account has a password; if it changes, set the new one with update --username ACCOUNT\n");
 }
 
-TEST_CASE("passwords: NULL for virtual and managed accounts, \"\" for the built-in ones, the asked one for a person") {
+TEST_CASE("the password is NULL for virtual and managed accounts, \"\" for built-in accounts, else the given one") {
   struct { const char* account; const char* name; std::optional<std::string> password; bool right; const char* note;
   } const rows[] = {
       {"virtual", "NT SERVICE\\hello", std::nullopt, false, ""},
@@ -107,34 +145,34 @@ TEST_CASE("passwords: NULL for virtual and managed accounts, \"\" for the built-
       {"network-service", "NT AUTHORITY\\NetworkService", "", false, "note: other services use this account"},
       {"CORP\\anna", "CORP\\anna", "secret", true, "note: a user account has a password"},
   };
-  for (const auto& r : rows) {
-    CAPTURE(r.account);
+  for (const auto& row : rows) {
+    CAPTURE(row.account);
     bench b;
-    with_people(b);
+    add_accounts(b);
     b.scm.accounts["CORP\\web$"] = "S-1-5-21-9";
-    CHECK(sentence(b.install(asked({"--username", r.account}))) == "done");
-    CHECK(b.scm.services.at("hello").config.account == r.name);
-    CHECK(b.scm.services.at("hello").password == r.password);
-    CHECK(b.scm.logon_rights.empty() != r.right);
-    CHECK(has(b.said, "note: ") == (*r.note != 0));
-    CHECK(has(b.said, r.note));
+    CHECK(sentence(b.install(options_of({"--username", row.account}))) == "done");
+    CHECK(b.scm.services.at("hello").config.account == row.name);
+    CHECK(b.scm.services.at("hello").password == row.password);
+    CHECK(b.scm.logon_rights.empty() != row.right);
+    CHECK(has(b.output, "note: ") == (*row.note != 0));
+    CHECK(has(b.output, row.note));
   }
 }
 
-TEST_CASE("nobody is asked for a password before Windows has let us in") {
+TEST_CASE("no password is requested before Windows has granted access") {
   bench b;
-  with_people(b);
-  b.password.reset();  // asking fails
+  add_accounts(b);
+  b.password.reset();  // the prompt fails
   b.scm.fail_with["open_manager"] = 5;
-  CHECK(b.install(asked({"--username", "CORP\\anna"})).error().code == 5);
+  CHECK(b.install(options_of({"--username", "CORP\\anna"})).error().code == 5);
   CHECK(b.denied);
   b.scm.fail_with.clear();
-  CHECK(b.install(asked({"--username", "CORP\\anna"})).error().message == "nobody answers");
+  CHECK(b.install(options_of({"--username", "CORP\\anna"})).error().message == "no password");
   CHECK(b.scm.services.empty());
   CHECK(!b.called("create_service"));
 }
 
-TEST_CASE("what is asked at install goes before what the app says, which goes before the defaults") {
+TEST_CASE("options override the values of the app, which override the defaults") {
   bench b;
   b.spec.display_name = "Hello service";
   b.spec.description = "says hello";
@@ -143,57 +181,57 @@ TEST_CASE("what is asked at install goes before what the app says, which goes be
   b.spec.depends_on = calls{"tcpip"};
   b.spec.privileges = {"SeImpersonatePrivilege"};
   CHECK(sentence(b.install()) == "done");
-  const auto& e = b.scm.services.at("hello");
-  CHECK(e.config.display_name == "Hello service");
-  CHECK(e.config.startup == startup::manual);
-  CHECK(e.config.account == "NT AUTHORITY\\LocalService");
-  CHECK(e.config.dependencies == calls{"tcpip"});
+  const auto& installed = b.scm.services.at("hello");
+  CHECK(installed.config.display_name == "Hello service");
+  CHECK(installed.config.startup == startup::manual);
+  CHECK(installed.config.account == "NT AUTHORITY\\LocalService");
+  CHECK(installed.config.dependencies == calls{"tcpip"});
   CHECK(level_of(b, level::description) == "says hello");
   CHECK(level_of(b, level::required_privileges) == "SeChangeNotifyPrivilege, SeImpersonatePrivilege");
   CHECK(level_of(b, level::delayed_start) == "not set");
 
   bench other;
   other.spec = b.spec;
-  CHECK(sentence(other.install(asked({"--startup", "delayed", "--display-name", "Other", "--description", "else",
-                                      "--port", "5002"}))) == "done");
+  CHECK(sentence(other.install(options_of({"--startup", "delayed", "--display-name", "Other", "--description", "else",
+                                           "--port", "5002"}))) == "done");
   CHECK(other.scm.services.at("hello").config.display_name == "Other");
   CHECK(level_of(other, level::delayed_start) == "yes");
   CHECK(level_of(other, level::description) == "else");
   CHECK(other.scm.services.at("hello").config.binary == "\"C:\\apps\\hello.exe\" run-service --port 5002");
 }
 
-TEST_CASE("an install of what is there is an update: only what differs is called, with the rights for that") {
+TEST_CASE("install of an installed service changes only the differences, with the rights for them") {
   bench b;
   CHECK(sentence(b.install()) == "done");
   b.scm.calls.clear();
-  b.said.clear();
+  b.output.clear();
 
-  CHECK(sentence(b.install(asked({"--host", "0.0.0.0"}))) == "done");
+  CHECK(sentence(b.install(options_of({"--host", "0.0.0.0"}))) == "done");
 
-  const calls look{"open_manager(0x1)", "open_service(hello, 0x1)", "query_config()", "query_level(1)",
+  const calls queries{"open_manager(0x1)", "open_service(hello, 0x1)", "query_config()", "query_level(1)",
                    "query_level(2)", "query_level(4)", "query_level(5)", "query_level(6)", "query_level(7)",
                    "query_event_source(hello)", "account_sid(NT SERVICE\\hello)", "query_folder_security(C:\\apps)",
-                   "query_folder_security(C:\\ProgramData\\hello)"};
-  calls all = look;
-  all.insert(all.end(), {"open_manager(0x1)", "open_service(hello, 0x2)",
-                         "change_config(binary \"C:\\apps\\hello.exe\" run-service --host 0.0.0.0, depends on none)",
-                         "add_event_source(hello)"});
-  CHECK(b.scm.calls == all);
-  CHECK(b.said ==
+                      "query_folder_security(C:\\ProgramData\\hello)"};
+  calls expected = queries;
+  expected.insert(expected.end(), {"open_manager(0x1)", "open_service(hello, 0x2)",
+                   "change_config(binary \"C:\\apps\\hello.exe\" run-service --host 0.0.0.0, depends on none)",
+                   "add_event_source(hello)"});
+  CHECK(b.scm.calls == expected);
+  CHECK(b.output ==
         "updated 'hello':\n"
         "  binary        \"C:\\apps\\hello.exe\" run-service -> \"C:\\apps\\hello.exe\" run-service --host 0.0.0.0\n");
 
   b.scm.calls.clear();
-  b.said.clear();
+  b.output.clear();
   CHECK(sentence(b.install()) == "done");
-  CHECK(b.scm.calls == look);
-  CHECK(b.said == "'hello' is installed as it is asked for\n");
+  CHECK(b.scm.calls == queries);
+  CHECK(b.output == "'hello' is up to date\n");
   CHECK(b.scm.open_handles() == 0);
 }
 
-TEST_CASE("an update of everything: these calls, these rights, these arguments") {
+TEST_CASE("update with all options makes these calls with these rights and arguments") {
   bench b;
-  with_people(b);
+  add_accounts(b);
   CHECK(sentence(b.install()) == "done");
   const std::string security = b.scm.services.at("hello").security;
   b.scm.calls.clear();
@@ -205,9 +243,10 @@ TEST_CASE("an update of everything: these calls, these rights, these arguments")
       "query_level(2)", "query_level(4)", "query_level(5)", "query_level(6)", "query_level(7)",
       "query_environment(hello)", "query_security()", "query_event_source(hello)", "account_sid(NT SERVICE\\hello)",
       "query_folder_security(C:\\apps)", "query_folder_security(C:\\ProgramData\\hello)",
-      // and now with rights
+      // the changes, with their rights
       "open_manager(0x1)", "open_service(hello, 0x60012)",
-      "change_config(startup delayed, binary \"C:\\apps\\hello.exe\" run-service --host 0.0.0.0 --port 5002 --preshutdown "
+      "change_config(startup delayed, binary \"C:\\apps\\hello.exe\" run-service --host 0.0.0.0 --port 5002 "
+      "--preshutdown "
       "45s, display name Hello service, depends on tcpip +net)",
       "change_level(3, yes)", "change_level(1, says hello)", "change_level(2, restart/5s,none, reset 2h)",
       "change_level(7, 45s)", "change_environment(hello, A=1 B=2)", "query_security()",
@@ -218,39 +257,40 @@ TEST_CASE("an update of everything: these calls, these rights, these arguments")
   CHECK(b.scm.services.at("hello").password == "secret");
 }
 
-TEST_CASE("a second install keeps what is not asked anew, also what an administrator set") {
+TEST_CASE("a second install keeps the values that it does not set, also those of an administrator") {
   bench b;
-  auto& e = b.installed();
-  e.config.startup = startup::manual;
-  e.config.display_name = "Theirs";
-  e.config.dependencies = {"tcpip"};
-  e.levels[level::description] = winsvc::model::description_text{"old"};
-  e.levels[level::failure_actions] = winsvc::model::recovery_plan{{}, 1h};
+  auto& existing = b.installed();
+  existing.config.startup = startup::manual;
+  existing.config.display_name = "Theirs";
+  existing.config.dependencies = {"tcpip"};
+  existing.levels[level::description] = winsvc::model::description_text{"old"};
+  existing.levels[level::failure_actions] = winsvc::model::recovery_plan{{}, 1h};
 
-  CHECK(sentence(b.install(asked({"--host", "::1"}))) == "done");
+  CHECK(sentence(b.install(options_of({"--host", "::1"}))) == "done");
 
-  CHECK(e.config.binary == "\"C:\\apps\\hello.exe\" run-service --host ::1 --port 5001");
-  CHECK(e.config.startup == startup::manual);
-  CHECK(e.config.display_name == "Theirs");
-  CHECK(e.config.dependencies == calls{"tcpip"});  // given whole, because Wine reads NULL as none
-  CHECK(e.config.account == "LocalSystem");
+  CHECK(existing.config.binary == "\"C:\\apps\\hello.exe\" run-service --host ::1 --port 5001");
+  CHECK(existing.config.startup == startup::manual);
+  CHECK(existing.config.display_name == "Theirs");
+  // Passed as a complete list, because Wine treats NULL as an empty list.
+  CHECK(existing.config.dependencies == calls{"tcpip"});
+  CHECK(existing.config.account == "LocalSystem");
   CHECK(level_of(b, level::description) == "old");
   CHECK(level_of(b, level::failure_actions) == "none, reset 1h");
   CHECK(level_of(b, level::failure_flag) == "yes");
-  CHECK(has(b.said, "note: LocalSystem can do anything"));
+  CHECK(has(b.output, "note: LocalSystem can do anything"));
 }
 
-TEST_CASE("a delay is set behind an automatic start and taken away before it") {
+TEST_CASE("delayed start is set after the start type becomes automatic, and removed before it changes") {
   bench b;
   CHECK(sentence(b.install()) == "done");
   const auto changes_of = [&b](const char* to) {
     b.scm.calls.clear();
-    CHECK(sentence(b.update(asked({"--startup", to}))) == "done");
-    std::string out;
-    for (const auto& c : b.scm.calls) {
-      if (c.rfind("change_config", 0) == 0 || c.rfind("change_level(3", 0) == 0) out += c + '\n';
+    CHECK(sentence(b.update(options_of({"--startup", to}))) == "done");
+    std::string changes;
+    for (const auto& call : b.scm.calls) {
+      if (call.rfind("change_config", 0) == 0 || call.rfind("change_level(3", 0) == 0) changes += call + '\n';
     }
-    return out;
+    return changes;
   };
   CHECK(changes_of("delayed") == "change_config(startup delayed, depends on none)\nchange_level(3, yes)\n");
   CHECK(changes_of("manual") == "change_level(3, no)\nchange_config(startup manual, depends on none)\n");
@@ -259,20 +299,20 @@ TEST_CASE("a delay is set behind an automatic start and taken away before it") {
   CHECK(changes_of("auto") == "change_level(3, no)\nchange_config(startup auto, depends on none)\n");
 }
 
-TEST_CASE("--plan shows what would be changed, with query rights, and changes nothing") {
+TEST_CASE("--plan shows the changes, needs only query rights, and changes nothing") {
   bench b;
-  with_people(b);
-  b.password.reset();  // it asks nobody
+  add_accounts(b);
+  b.password.reset();  // --plan requests no password
   command c = everything();
   c.plan = true;
   CHECK(sentence(b.install(c)) == "done");
   CHECK(b.scm.calls == calls{"account_sid(CORP\\ops)", "open_manager(0x1)", "open_service(hello, 0x20001)"});
-  CHECK(b.said.rfind("'hello' is not installed; install creates it:\n  startup       delayed\n", 0) == 0);
-  CHECK(has(b.said, "  account       CORP\\anna\n  password      the given password\n"));
+  CHECK(b.output.rfind("'hello' is not installed; install creates it:\n  startup       delayed\n", 0) == 0);
+  CHECK(has(b.output, "  account       CORP\\anna\n  password      the given password\n"));
 
   b.installed();
   b.scm.calls.clear();
-  b.said.clear();
+  b.output.clear();
   const std::string before = b.scm.snapshot();
   c.start_after = true;
   CHECK(sentence(b.update(c)) == "done");
@@ -282,13 +322,13 @@ TEST_CASE("--plan shows what would be changed, with query rights, and changes no
     CHECK(call.rfind("add", 0) != 0);
     CHECK(call.rfind("start", 0) != 0);
   }
-  CHECK(b.said.rfind("'hello' is installed; these values change:\n  startup       auto -> delayed\n", 0) == 0);
-  CHECK(has(b.said, "  account       LocalSystem -> CORP\\anna\n"));
-  CHECK(has(b.said, "  rights of CORP\\ops none -> start and stop the service\n"));
+  CHECK(b.output.rfind("'hello' is installed; these values change:\n  startup       auto -> delayed\n", 0) == 0);
+  CHECK(has(b.output, "  account       LocalSystem -> CORP\\anna\n"));
+  CHECK(has(b.output, "  rights of CORP\\ops none -> start and stop the service\n"));
   CHECK(b.scm.open_handles() == 0);
 }
 
-TEST_CASE("update of what is not installed says so") {
+TEST_CASE("update of a service that is not installed fails") {
   bench b;
   CHECK(sentence(b.update()) == "update 'hello': it is not installed (1060); install it first");
   command c;
@@ -297,18 +337,18 @@ TEST_CASE("update of what is not installed says so") {
   CHECK(b.scm.services.empty());
 }
 
-TEST_CASE("--start starts it afterwards, also when nothing had to be changed") {
+TEST_CASE("--start starts the service afterwards, even if nothing changed") {
   bench b;
   b.scm.after_start = {service_database::at(state::running)};
   command c;
   c.start_after = true;
   CHECK(sentence(b.install(c)) == "done");
-  CHECK(b.said == "installed 'hello' (auto): \"C:\\apps\\hello.exe\" run-service\nstarted 'hello'\n");
+  CHECK(b.output == "installed 'hello' (auto): \"C:\\apps\\hello.exe\" run-service\nstarted 'hello'\n");
   CHECK(sentence(b.install(c)) == "done");
-  CHECK(has(b.said, "'hello' is installed as it is asked for\n'hello' is running already\n"));
+  CHECK(has(b.output, "'hello' is up to date\n'hello' is already running\n"));
 }
 
-TEST_CASE("a start that fails is told, and the service stays installed") {
+TEST_CASE("if --start fails, the service stays installed") {
   bench b;
   b.scm.fail_with["start_service"] = 1069;
   command c;
@@ -317,76 +357,77 @@ TEST_CASE("a start that fails is told, and the service stays installed") {
   CHECK(b.scm.services.count("hello") == 1);
 }
 
-TEST_CASE("whichever call of an install is refused, nothing is left behind") {
-  bench whole;
-  with_people(whole);
-  REQUIRE(whole.install(everything()));
-  const std::size_t count = whole.scm.calls.size();
+TEST_CASE("if any call of an install fails, everything is rolled back") {
+  bench reference;
+  add_accounts(reference);
+  REQUIRE(reference.install(everything()));
+  const std::size_t count = reference.scm.calls.size();
 
-  std::size_t refusals = 0;
-  for (std::size_t k = 0; k < count; ++k) {
+  std::size_t failures = 0;
+  for (std::size_t failing_call = 0; failing_call < count; ++failing_call) {
     bench b;
-    with_people(b);
+    add_accounts(b);
     const std::string before = b.scm.snapshot();
-    b.scm.fail_call_with[k] = 87;
+    b.scm.fail_call_with[failing_call] = 87;
     const auto done = b.install(everything());
-    CAPTURE(whole.scm.calls[k]);
+    CAPTURE(reference.scm.calls[failing_call]);
     CHECK(b.scm.open_handles() == 0);
     if (done) {
-      CHECK(has(b.said, "warning: "));  // a folder: the service is there
+      CHECK(has(b.output, "warning: "));  // a folder: the service is installed
       continue;
     }
-    ++refusals;
+    ++failures;
     CHECK(b.scm.snapshot() == before);
     CHECK(done.error().code == 87);
     CHECK(!done.error().operation.empty());
-    CHECK(b.said.empty());
+    CHECK(b.output.empty());
   }
-  CHECK(refusals == count - 5);  // the service's SID, and two calls for each of two folders
+  CHECK(failures == count - 5);  // the service SID, and two calls for each of the two folders
 }
 
-TEST_CASE("whichever call of an update is refused, all is as it was") {
-  const auto existing = [](bench& b) {
-    with_people(b);
-    auto& e = b.installed();
-    e.config.startup = startup::manual;
-    e.config.account = "NT SERVICE\\hello";
-    e.environment = {"OLD=1"};
-    e.levels[level::description] = winsvc::model::description_text{"old"};
-    e.levels[level::failure_actions] = winsvc::model::recovery_plan{{winsvc::restart_after(1s)}, 1h};
-    e.levels[level::failure_flag] = winsvc::model::failure_flag{false};
-    e.levels[level::sid_type] = winsvc::model::sid_type{};
-    e.levels[level::delayed_start] = winsvc::model::delayed_start{false};
-    e.levels[level::required_privileges] = winsvc::model::required_privileges{};
-    e.levels[level::preshutdown] = winsvc::model::preshutdown_timeout{10s};
+TEST_CASE("if any call of an update fails, all changes are rolled back") {
+  const auto add_existing = [](bench& b) {
+    add_accounts(b);
+    auto& existing = b.installed();
+    existing.config.startup = startup::manual;
+    existing.config.account = "NT SERVICE\\hello";
+    existing.environment = {"OLD=1"};
+    existing.levels[level::description] = winsvc::model::description_text{"old"};
+    existing.levels[level::failure_actions] = winsvc::model::recovery_plan{{winsvc::restart_after(1s)}, 1h};
+    existing.levels[level::failure_flag] = winsvc::model::failure_flag{false};
+    existing.levels[level::sid_type] = winsvc::model::sid_type{};
+    existing.levels[level::delayed_start] = winsvc::model::delayed_start{false};
+    existing.levels[level::required_privileges] = winsvc::model::required_privileges{};
+    existing.levels[level::preshutdown] = winsvc::model::preshutdown_timeout{10s};
     b.scm.event_sources = {"hello"};
   };
   for (const bool from_delayed : {false, true}) {
     command c = everything();
     if (from_delayed) c.startup = startup::manual;
     const auto prepare = [&](bench& b) {
-      existing(b);
+      add_existing(b);
       if (!from_delayed) return;
       b.scm.services.at("hello").config.startup = startup::automatic;
       b.scm.services.at("hello").levels[level::delayed_start] = winsvc::model::delayed_start{true};
     };
-    bench whole;
-    prepare(whole);
-    REQUIRE(whole.update(c));
-    const std::size_t count = whole.scm.calls.size();
+    bench reference;
+    prepare(reference);
+    REQUIRE(reference.update(c));
+    const std::size_t count = reference.scm.calls.size();
 
-    for (std::size_t k = 0; k < count; ++k) {
+    for (std::size_t failing_call = 0; failing_call < count; ++failing_call) {
       bench b;
       prepare(b);
       const std::string before = b.scm.snapshot();
-      b.scm.fail_call_with[k] = 87;
+      b.scm.fail_call_with[failing_call] = 87;
       const auto done = b.update(c);
-      CAPTURE(whole.scm.calls[k]);
+      CAPTURE(reference.scm.calls[failing_call]);
       CHECK(b.scm.open_handles() == 0);
       if (done) {
-        // What could not be read is unknown, and set; what could not be done for a folder is said.
-        const bool read = whole.scm.calls[k].rfind("query_", 0) == 0 || whole.scm.calls[k].rfind("account_sid(NT", 0) == 0;
-        CHECK((read || has(b.said, "warning: ")));
+        // A value that cannot be read is unknown and is set; a folder change that fails is a warning.
+        const bool is_query = reference.scm.calls[failing_call].rfind("query_", 0) == 0 ||
+                              reference.scm.calls[failing_call].rfind("account_sid(NT", 0) == 0;
+        CHECK((is_query || has(b.output, "warning: ")));
         continue;
       }
       CHECK(b.scm.snapshot() == before);
@@ -395,118 +436,119 @@ TEST_CASE("whichever call of an update is refused, all is as it was") {
   }
 }
 
-TEST_CASE("whichever call of a remove is refused, it either says so or is done") {
-  bench whole;
-  REQUIRE(whole.install());
-  whole.scm.calls.clear();
-  REQUIRE(whole.remove());
-  const std::size_t count = whole.scm.calls.size();
-  for (std::size_t k = 0; k < count; ++k) {
+TEST_CASE("if any call of a remove fails, the remove fails or the service is removed") {
+  bench reference;
+  REQUIRE(reference.install());
+  reference.scm.calls.clear();
+  REQUIRE(reference.remove());
+  const std::size_t count = reference.scm.calls.size();
+  for (std::size_t failing_call = 0; failing_call < count; ++failing_call) {
     bench b;
     REQUIRE(b.install());
     b.scm.calls.clear();
-    b.scm.fail_call_with[k] = 87;
+    b.scm.fail_call_with[failing_call] = 87;
     const auto done = b.remove();
-    CAPTURE(whole.scm.calls[k]);
+    CAPTURE(reference.scm.calls[failing_call]);
     CHECK(b.scm.open_handles() == 0);
     if (done) CHECK(b.scm.services.empty());
     else CHECK(done.error().code == 87);
     b.scm.fail_call_with.clear();
-    CHECK(sentence(b.remove()) == "done");  // and a second one ends it
+    CHECK(sentence(b.remove()) == "done");  // a second remove completes it
     CHECK(b.scm.services.empty());
     CHECK(b.scm.event_sources.empty());
   }
 }
 
-TEST_CASE("an account that has to be put back is, unless its password is not known") {
+TEST_CASE("the rollback restores an account that has no password") {
   bench b;
-  with_people(b);
+  add_accounts(b);
   b.installed().config.account = "NT AUTHORITY\\LocalService";
   b.scm.fail_with["add_logon_right"] = 5;
-  CHECK(sentence(b.update(asked({"--username", "CORP\\anna"}))) ==
-        "give the right to log on as a service to 'CORP\\anna': access denied (5); run from an elevated prompt");
+  CHECK(sentence(b.update(options_of({"--username", "CORP\\anna"}))) ==
+        "grant the right to log on as a service to 'CORP\\anna': access denied (5); run from an elevated prompt");
   CHECK(b.scm.services.at("hello").config.account == "NT AUTHORITY\\LocalService");
   CHECK(b.scm.services.at("hello").password == "");
 }
 
-TEST_CASE("a level that the system does not know is a warning that says what is lost, and all others are set") {
+TEST_CASE("an unsupported configuration level is a warning with its consequence, and the others are set") {
   for (const std::uint32_t code : {120u, 124u, 1733u}) {
     bench b;
-    for (std::uint32_t l = 1; l <= 7; ++l) b.scm.fail_level_with[l] = code;
-    CHECK(sentence(b.install(asked({"--startup", "delayed", "--description", "x"}))) == "done");
-    for (std::uint32_t l = 1; l <= 7; ++l) {
-      CHECK(has(b.said, "warning: this system does not know setting " + std::to_string(l) + " (" + std::to_string(code) +
-                            "): " + std::string(winsvc::model::consequence_of_missing(l)) + "\n"));
+    for (std::uint32_t number = 1; number <= 7; ++number) b.scm.fail_level_with[number] = code;
+    CHECK(sentence(b.install(options_of({"--startup", "delayed", "--description", "x"}))) == "done");
+    for (std::uint32_t number = 1; number <= 7; ++number) {
+      CHECK(has(b.output, "warning: this system does not support configuration level " + std::to_string(number) + " (" +
+                              std::to_string(code) +
+                              "): " + std::string(winsvc::model::consequence_of_missing(number)) + "\n"));
     }
-    CHECK(has(b.said, "installed 'hello' (delayed)"));
+    CHECK(has(b.output, "installed 'hello' (delayed)"));
   }
-  for (std::uint32_t l = 1; l <= 7; ++l) {
-    CAPTURE(l);
+  for (std::uint32_t number = 1; number <= 7; ++number) {
+    CAPTURE(number);
     bench b;
-    b.scm.fail_level_with[l] = 5;
-    const auto done = b.install(asked({"--startup", "delayed", "--description", "x"}));
+    b.scm.fail_level_with[number] = 5;
+    const auto done = b.install(options_of({"--startup", "delayed", "--description", "x"}));
     REQUIRE(!done);
     CHECK(done.error().to_string() == "configure 'hello': access denied (5); run from an elevated prompt");
     CHECK(b.scm.services.empty());
   }
 }
 
-TEST_CASE("a system that knows no levels is asked for them at every update, because what it has is unknown") {
-  bench b;  // as Wine is
-  for (const std::uint32_t l : {3u, 4u, 5u, 6u}) b.scm.fail_level_with[l] = 124;
+TEST_CASE("each update sets unsupported configuration levels again, because their state is unknown") {
+  bench b;  // as on Wine
+  for (const std::uint32_t number : {3u, 4u, 5u, 6u}) b.scm.fail_level_with[number] = 124;
   CHECK(sentence(b.install()) == "done");
-  b.said.clear();
+  b.output.clear();
   CHECK(sentence(b.install()) == "done");
-  CHECK(has(b.said, "warning: this system does not know setting 5 (124)"));
-  CHECK(has(b.said, "'hello' is installed as far as this system can have it\n"));
-  b.said.clear();
-  CHECK(sentence(b.install(asked({"--port", "1"}))) == "done");
-  CHECK(has(b.said, "updated 'hello':\n  binary        "));
-  CHECK(!has(b.said, "unknown ->"));  // what was refused is not told as done
+  CHECK(has(b.output, "warning: this system does not support configuration level 5 (124)"));
+  CHECK(has(b.output, "'hello' is installed; this system does not support the remaining changes\n"));
+  b.output.clear();
+  CHECK(sentence(b.install(options_of({"--port", "1"}))) == "done");
+  CHECK(has(b.output, "updated 'hello':\n  binary        "));
+  CHECK(!has(b.output, "unknown ->"));  // a change that failed is not shown as done
 }
 
-TEST_CASE("folders that cannot be opened to the service are warnings with a remedy") {
+TEST_CASE("folder access that cannot be granted is a warning with a remedy") {
   bench unknown;
   unknown.scm.fail_with["account_sid"] = 1332;
   CHECK(sentence(unknown.install()) == "done");
-  CHECK(has(unknown.said, "warning: the service's own SID is not to be had: "));
-  CHECK(has(unknown.said, "(1332); give 'NT SERVICE\\hello' the right to read 'C:\\apps' and modify "
-                          "'C:\\ProgramData\\hello' by hand\n"));
+  CHECK(has(unknown.output, "warning: the service SID cannot be read: "));
+  CHECK(has(unknown.output, "(1332); grant 'NT SERVICE\\hello' read access to 'C:\\apps' and modify access to "
+            "'C:\\ProgramData\\hello' manually\n"));
   CHECK(!unknown.called("change_folder_security"));
 
   bench refused;
   refused.scm.fail_with["change_folder_security"] = 5;
   CHECK(sentence(refused.install()) == "done");
-  CHECK(has(refused.said, "warning: the right to read 'C:\\apps' is not set: "));
-  CHECK(has(refused.said, "warning: the right to modify 'C:\\ProgramData\\hello' is not set: "));
-  CHECK(has(refused.said, "(5); give it to 'NT SERVICE\\hello' by hand\n"));
+  CHECK(has(refused.output, "warning: read access to 'C:\\apps' cannot be granted: "));
+  CHECK(has(refused.output, "warning: modify access to 'C:\\ProgramData\\hello' cannot be granted: "));
+  CHECK(has(refused.output, "(5); grant it to 'NT SERVICE\\hello' manually\n"));
 
-  bench blind;
-  blind.scm.fail_with["query_folder_security"] = 5;
-  CHECK(sentence(blind.install()) == "done");
-  CHECK(has(blind.said, "warning: the rights to 'C:\\apps' cannot be read: "));
-  CHECK(has(blind.said, "warning: the rights to 'C:\\ProgramData\\hello' cannot be read: "));
-  CHECK(!blind.called("change_folder_security"));  // what cannot be read is not overwritten
+  bench unreadable;
+  unreadable.scm.fail_with["query_folder_security"] = 5;
+  CHECK(sentence(unreadable.install()) == "done");
+  CHECK(has(unreadable.output, "warning: the permissions of 'C:\\apps' cannot be read: "));
+  CHECK(has(unreadable.output, "warning: the permissions of 'C:\\ProgramData\\hello' cannot be read: "));
+  CHECK(!unreadable.called("change_folder_security"));  // permissions that cannot be read are not overwritten
 }
 
-TEST_CASE("no rights are written to a drive's root, to Windows or to a folder of everybody's") {
+TEST_CASE("no access is granted to the root of a drive, to Windows or to a shared folder") {
   for (const char* folder : {"C:\\", "C:\\Windows\\System32", "C:\\Program Files", "\\\\server\\share"}) {
     CAPTURE(folder);
     bench b;
-    b.ours.program_folder = folder;
-    b.ours.executable = std::string(folder) + "\\hello.exe";
+    b.defaults.program_folder = folder;
+    b.defaults.executable = std::string(folder) + "\\hello.exe";
     CHECK(sentence(b.install()) == "done");
-    CHECK(has(b.said, "warning: the service gets no right to '" + std::string(folder) + "', because "));
-    CHECK(has(b.said, "; put the program into a folder of its own\n"));
+    CHECK(has(b.output, "warning: no access to '" + std::string(folder) + "' is granted, because "));
+    CHECK(has(b.output, "; move the program to a separate folder\n"));
     CHECK(b.scm.folders.count(folder) == 0);
     CHECK(b.scm.folders.count("C:\\ProgramData\\hello") == 1);
-    b.said.clear();
+    b.output.clear();
     CHECK(sentence(b.install()) == "done");
-    CHECK(!has(b.said, "warning"));  // once is enough
+    CHECK(!has(b.output, "warning"));  // only the first install warns
   }
 }
 
-TEST_CASE("a data folder of an administrator's making keeps its entries") {
+TEST_CASE("a data folder that an administrator created keeps its entries") {
   bench b;
   b.scm.folders["C:\\ProgramData\\hello"] = "O:BAD:PAI(A;OICI;FA;;;BA)(A;OICI;FR;;;IU)";
   CHECK(sentence(b.install()) == "done");
@@ -514,61 +556,61 @@ TEST_CASE("a data folder of an administrator's making keeps its entries") {
         "O:BAD:PAI(A;OICI;FA;;;BA)(A;OICI;FR;;;IU)(A;OICI;0x1301bf;;;S-1-5-80-hello)");
 }
 
-TEST_CASE("a program that has moved takes its rights along") {
+TEST_CASE("if the program has moved, the folder access moves too") {
   bench b;
   CHECK(sentence(b.install()) == "done");
-  b.ours.executable = "D:\\new\\hello.exe";
-  b.ours.program_folder = "D:\\new";
+  b.defaults.executable = "D:\\new\\hello.exe";
+  b.defaults.program_folder = "D:\\new";
   b.scm.folders["D:\\new"] = "D:AI";
   CHECK(sentence(b.install()) == "done");
   CHECK(b.scm.folders.at("D:\\new") == "D:AI(A;OICI;0x1200a9;;;S-1-5-80-hello)");
   CHECK(b.scm.folders.at("C:\\apps") == "D:AI(A;OICIID;FA;;;BA)");
-  CHECK(has(b.said, "C:\\apps\\hello.exe\" run-service -> \"D:\\new\\hello.exe\" run-service\n"));
+  CHECK(has(b.output, "C:\\apps\\hello.exe\" run-service -> \"D:\\new\\hello.exe\" run-service\n"));
 }
 
-TEST_CASE("a user who is not known is told before anything is done") {
+TEST_CASE("an unknown user is an error before any change") {
   bench b;
-  CHECK(sentence(b.install(asked({"--allow-control", "nobody"}))) ==
+  CHECK(sentence(b.install(options_of({"--allow-control", "nobody"}))) ==
         "find the account 'nobody': there is no account with that name (1332); check the name, with its domain");
   CHECK(b.scm.calls.size() == 1);
 }
 
-TEST_CASE("a right to control is given once, and well-known groups as Windows writes them") {
+TEST_CASE("a control right is granted once, and a well-known group is written like Windows does") {
   bench b;
   b.scm.accounts["Users"] = "S-1-5-32-545";
-  CHECK(sentence(b.install(asked({"--allow-control", "Users"}))) == "done");
+  CHECK(sentence(b.install(options_of({"--allow-control", "Users"}))) == "done");
   CHECK(has(b.scm.services.at("hello").security, "(A;;CCLCSWRPWPDTLOCRRC;;;BU)"));
   const std::string before = b.scm.snapshot();
-  b.said.clear();
-  CHECK(sentence(b.install(asked({"--allow-control", "Users"}))) == "done");
+  b.output.clear();
+  CHECK(sentence(b.install(options_of({"--allow-control", "Users"}))) == "done");
   CHECK(b.scm.snapshot() == before);
-  CHECK(b.said == "'hello' is installed as it is asked for\n");
+  CHECK(b.output == "'hello' is up to date\n");
 }
 
-TEST_CASE("the environment of a service is merged with what is asked") {
+TEST_CASE("--env is merged into the environment of the service") {
   bench b;
   b.installed().environment = {"A=1", "B=2"};
-  CHECK(sentence(b.install(asked({"--env", "b=", "--env", "C=3"}))) == "done");
+  CHECK(sentence(b.install(options_of({"--env", "b=", "--env", "C=3"}))) == "done");
   CHECK(b.scm.services.at("hello").environment == calls{"A=1", "C=3"});
   b.scm.fail_with["query_environment"] = 5;
-  CHECK(sentence(b.install(asked({"--env", "D=4"}))) ==
+  CHECK(sentence(b.install(options_of({"--env", "D=4"}))) ==
         "read the environment of 'hello': access denied (5); run from an elevated prompt");
   CHECK(b.scm.services.at("hello").environment == calls{"A=1", "C=3"});
 }
 
-TEST_CASE("two instances of one executable are two services, side by side") {
+TEST_CASE("two instances of one executable are two services") {
   bench plain, blue;
   blue.spec.display_name = "Hello service";
   blue.spec = winsvc::model::spec_of_instance(blue.spec, "blue");
-  blue.ours.data_folder = "C:\\ProgramData\\hello$blue";
+  blue.defaults.data_folder = "C:\\ProgramData\\hello$blue";
   CHECK(sentence(plain.install()) == "done");
   blue.scm = plain.scm;
-  CHECK(sentence(blue.install(asked({"--instance", "blue", "--port", "5002"}))) == "done");
+  CHECK(sentence(blue.install(options_of({"--instance", "blue", "--port", "5002"}))) == "done");
 
-  const auto& e = blue.scm.services.at("hello$blue");
-  CHECK(e.config.display_name == "Hello service (blue)");
-  CHECK(e.config.binary == "\"C:\\apps\\hello.exe\" run-service --instance blue --port 5002");
-  CHECK(e.config.account == "NT SERVICE\\hello$blue");
+  const auto& installed = blue.scm.services.at("hello$blue");
+  CHECK(installed.config.display_name == "Hello service (blue)");
+  CHECK(installed.config.binary == "\"C:\\apps\\hello.exe\" run-service --instance blue --port 5002");
+  CHECK(installed.config.account == "NT SERVICE\\hello$blue");
   CHECK(blue.scm.event_sources.count("hello$blue") == 1);
   CHECK(blue.scm.folders.count("C:\\ProgramData\\hello$blue") == 1);
   CHECK(has(blue.scm.folders.at("C:\\apps"), "S-1-5-80-hello)"));
@@ -580,8 +622,9 @@ TEST_CASE("two instances of one executable are two services, side by side") {
   CHECK(!has(blue.scm.folders.at("C:\\apps"), "blue"));
 }
 
-TEST_CASE("every refusal is one sentence: what, to what, why, what to try") {
-  struct { const char* function; std::uint32_t code; bool there; const char* said; } const cases[] = {
+TEST_CASE("each error is one sentence: operation, object, reason, remedy") {
+  struct { const char* function; std::uint32_t code; bool exists; const char* message;
+  } const cases[] = {
       {"open_manager", 5, false, "install 'hello': access denied (5); run from an elevated prompt"},
       {"open_service", 5, true, "install 'hello': access denied (5); run from an elevated prompt"},
       {"create_service", 5, false, "install 'hello': access denied (5); run from an elevated prompt"},
@@ -599,44 +642,47 @@ TEST_CASE("every refusal is one sentence: what, to what, why, what to try") {
        "install 'hello': the service is marked for deletion (1072); close the Services window and Task Manager, which "
        "hold it open, then try again"},
       {"query_config", 5, true, "install 'hello': access denied (5); run from an elevated prompt"},
-      {"add_event_source", 5, true, "register the event source 'hello': access denied (5); run from an elevated prompt"},
-      {"add_event_source", 5, false, "register the event source 'hello': access denied (5); run from an elevated prompt"},
+      {"add_event_source", 5, true,
+       "register the event source 'hello': access denied (5); run from an elevated prompt"},
+      {"add_event_source", 5, false,
+       "register the event source 'hello': access denied (5); run from an elevated prompt"},
       {"open_manager", 50, false,
-       "install 'hello': services are a thing of Windows (50); 'debug' serves in the terminal on every system"},
+       "install 'hello': Windows services are not available on this system (50); use 'debug' to run in the terminal"},
   };
-  for (const auto& one : cases) {
-    CAPTURE(one.function);
+  for (const auto& row : cases) {
+    CAPTURE(row.function);
     bench b;
-    if (one.there) b.installed();
+    if (row.exists) b.installed();
     const std::string before = b.scm.snapshot();
-    b.scm.fail_with[one.function] = one.code;
-    CHECK(sentence(b.install(asked({"--port", "1"}))) == one.said);
-    CHECK(b.denied == (one.code == 5));
+    b.scm.fail_with[row.function] = row.code;
+    CHECK(sentence(b.install(options_of({"--port", "1"}))) == row.message);
+    CHECK(b.denied == (row.code == 5));
     CHECK(b.scm.snapshot() == before);
     CHECK(b.scm.open_handles() == 0);
   }
 }
 
-TEST_CASE("a display name that another service has is refused, and the service is not left behind") {
+TEST_CASE("a display name of another service is rejected, and the service is rolled back") {
   bench b;
   b.scm.add("other", "C:\\other.exe").config.display_name = "Taken";
-  CHECK(b.install(asked({"--display-name", "taken"})).error().code == 1078);
+  CHECK(b.install(options_of({"--display-name", "taken"})).error().code == 1078);
   CHECK(b.scm.services.count("hello") == 0);
 }
 
-TEST_CASE("install and update do not take over a service that is another program's") {
+TEST_CASE("install and update leave a service of another program alone") {
   bench b;
   b.scm.add("hello", "C:\\Windows\\system32\\spoolsv.exe");
   for (const bool update : {false, true}) {
     const auto done = update ? b.update() : b.install();
     REQUIRE(!done);
     CHECK(done.error().code == 1073);
-    CHECK(has(done.error().to_string(), "another program's service has that name: C:\\Windows\\system32\\spoolsv.exe"));
+    CHECK(has(done.error().to_string(),
+              "a service of another program has this name: C:\\Windows\\system32\\spoolsv.exe"));
   }
   CHECK(!b.called("change_config"));
 }
 
-TEST_CASE("a service of this executable that was registered by hand is ours") {
+TEST_CASE("a service of this executable that was registered manually belongs to the program") {
   bench b;
   b.scm.add("hello", "c:\\APPS\\hello.exe");
   CHECK(sentence(b.install()) == "done");
@@ -644,17 +690,18 @@ TEST_CASE("a service of this executable that was registered by hand is ours") {
   CHECK(sentence(b.remove()) == "done");
 }
 
-TEST_CASE("who would be asked for a password is known without rights") {
+TEST_CASE("needs_password works without rights") {
   bench b;
-  with_people(b);
-  const auto needs = [&b](const command& c) {
-    return b.run([&](winsvc::host::verb_context& context) { return winsvc::host::installer(context).needs_password(c); });
+  add_accounts(b);
+  const auto needs = [&b](const command& command) {
+    return b.run(
+        [&](winsvc::host::verb_context& context) { return winsvc::host::installer(context).needs_password(command); });
   };
-  CHECK(needs(asked({"--username", "CORP\\anna"})));
-  CHECK(!needs(asked({"--username", "system"})));
+  CHECK(needs(options_of({"--username", "CORP\\anna"})));
+  CHECK(!needs(options_of({"--username", "system"})));
   CHECK(!needs({}));
   b.installed().config.account = "CORP\\anna";
   CHECK(!needs({}));
-  CHECK(needs(asked({"--password-stdin"})));
+  CHECK(needs(options_of({"--password-stdin"})));
   CHECK(!b.called("change_config"));
 }

@@ -204,7 +204,7 @@ class Shutdown(ControlPipeTest):
         states = [status.state for status in self.statuses(service)]
         self.assertEqual(list(dict.fromkeys(states)),
                          [wine.START_PENDING, wine.RUNNING, wine.STOP_PENDING, wine.STOPPED])
-        self.assertIn("the machine shuts down", service.log())
+        self.assertIn("Windows is shutting down", service.log())
         self.assertEqual(service.log().count("hook undone"), 2)
 
     def test_shutdown_completes_requests_in_flight(self):

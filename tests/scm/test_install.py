@@ -49,7 +49,7 @@ class Installed(wine.ServiceTest):
         service = self.service("warned")
         output = self.assert_succeeds(service.run("install", "--username", "system")).out
         for level in (4, 5, 6):
-            self.assertIn(f"warning: this system does not know setting {level} (124)", output)
+            self.assertIn(f"warning: this system does not support configuration level {level} (124)", output)
         self.assertIn("note: LocalSystem can do anything on this machine", output)
 
     def test_plan_prints_the_changes_and_makes_none(self):

@@ -168,7 +168,7 @@ class RepeatedVerbs(wine.ServiceTest):
     def test_a_second_start_succeeds_and_changes_nothing(self):
         service = self.install_and_start("twice")
         pid = service.status()["pid"]
-        self.assertIn("running already", self.assert_succeeds(service.run("start")).out)
+        self.assertIn("already running", self.assert_succeeds(service.run("start")).out)
         self.assertEqual(service.status()["pid"], pid)
 
     def test_a_second_stop_succeeds(self):

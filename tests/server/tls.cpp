@@ -482,7 +482,7 @@ TEST_CASE("a reload uses new certificates for new connections, and keeps the old
 
   m.write("now.key", m.read("two.key"));  // does not match the certificate
   CHECK(scm.reload() == 0);
-  CHECK(wait_for_log("the certificate from before is used on"));
+  CHECK(wait_for_log("the previous certificate stays in use"));
   tls_client second(address);
   REQUIRE(second.handshake());
   CHECK(second.peer_name() == "one");

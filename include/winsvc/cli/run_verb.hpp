@@ -1,8 +1,8 @@
-// The verbs that manage, by their words: what each prints, what it exits with, where a password comes from, and once
-// more elevated where Windows says no.
+// Service verbs: runs a verb that manages the service, prints its result, reads the password, and repeats the verb
+// elevated if Windows denies access.
 //
-// An error 5 begins the same program anew, elevated and hidden (os/elevation.hpp): the person is asked once, by
-// Windows, and what it prints and its exit code are this program's. `--no-elevate` leaves it at the error.
+// After error 5 the same program runs again, elevated and hidden (os/elevation.hpp). Windows prompts the user once;
+// output and exit code of the elevated process become those of this process. `--no-elevate` disables this.
 #pragma once
 
 #include <algorithm>
@@ -39,7 +39,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// What a program needs from outside, so that a test can stand in for it.
+/// Dependencies of a program, which tests replace.
 struct program_dependencies {
   std::shared_ptr<os::service_manager> scm = std::make_shared<os::native_service_manager>();
   clock& time = clock::system();
@@ -56,18 +56,18 @@ struct program_dependencies {
   winsvc::host::system_probe machine{};
 
   [[nodiscard]] std::string program() const { return os::program_name(executable); }
-  /// Prints an error as `program: sentence` and gives the exit code for it: the system's; 2 for a usage error, which
-  /// has none.
+  /// Prints an error as `program: message` and returns its exit code: the system's code, or 2 for a usage error.
   [[nodiscard]] int print_error(const error& error) const {
     err(program() + ": " + error.to_string() + '\n');
     return error.code == 0 ? model::exit_codes::usage : os::exit_code(error.code);
   }
 };
 
-/// Runs a verb that manages. `words` is what the command line said, `from_parent` what the parent of this elevated
-/// process gave it. The exit code.
-[[nodiscard]] int manage(const service_definition& plan, const model::command& command, const std::vector<std::string>& arguments,
-                         const program_dependencies& dependencies, const std::optional<std::string>& from_parent = {});
+/// Runs a service verb. `arguments` is the command line; `from_parent` is the input from the parent of an elevated
+/// process. Returns the exit code.
+[[nodiscard]] int manage(const service_definition& definition, const model::command& command,
+                         const std::vector<std::string>& arguments, const program_dependencies& dependencies,
+                         const std::optional<std::string>& from_parent = {});
 
 }  // namespace host
 }  // inline namespace WINSVC_ABI
@@ -81,34 +81,34 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// Asked once, however often it is wanted.
+/// Reads the password when it is first needed and keeps it.
 WINSVC_INLINE std::function<result<std::string>()> password_source(const model::command& command,
-                                                            const program_dependencies& dependencies,
-                                                            const std::optional<std::string>& from_parent) {
-  return [&command, &dependencies, &from_parent, given = from_parent]() mutable -> result<std::string> {
-    const std::string recipient = command.username.value_or("the service's account");
+                                                                   const program_dependencies& dependencies,
+                                                                   const std::optional<std::string>& from_parent) {
+  return [&command, &dependencies, &from_parent, password = from_parent]() mutable -> result<std::string> {
+    const std::string account = command.username.value_or("the service's account");
     if (from_parent && from_parent->empty()) {
-      return failure{error{model::win32_error::cancelled, "get the password of", recipient, "the elevated process was given none",
-                           "run from an elevated prompt"}};
+      return failure{error{model::win32_error::cancelled, "get the password of", account,
+                           "the elevated process did not receive it", "run from an elevated prompt"}};
     }
-    if (given) return *given;
+    if (password) return *password;
     if (command.password_stdin) {
-      given = dependencies.read_input_line();
-      if (given) return *given;
-      return failure{error{0, "read the password of", recipient, "standard input is at its end", "pipe it in, as a line"}};
+      password = dependencies.read_input_line();
+      if (password) return *password;
+      return failure{error{0, "read the password of", account, "standard input has ended", "pipe it as one line"}};
     }
-    const auto typed = dependencies.read_secret("password of " + recipient + ": ");
+    const auto typed = dependencies.read_secret("password of " + account + ": ");
     if (!typed) {
-      return failure{error{model::win32_error::cancelled, "ask for the password of", recipient,
-                           "there is nobody who gives it: " + os::system_error_message(typed.error()),
-                           "type it, or pipe it in with --password-stdin"}};
+      return failure{error{model::win32_error::cancelled, "read the password of", account,
+                           "it cannot be read from the terminal: " + os::system_error_message(typed.error()),
+                           "type it, or pipe it with --password-stdin"}};
     }
-    given = *typed;
-    return *given;
+    password = *typed;
+    return *password;
   };
 }
 
-/// What the verb does, but for status, which has exit codes of its own.
+/// Runs the verb, except `status`, which has its own exit codes.
 WINSVC_INLINE result<void> run_verb(verb_context& context, const model::command& command) {
   switch (command.verb) {
     case model::verb::install:
@@ -121,19 +121,20 @@ WINSVC_INLINE result<void> run_verb(verb_context& context, const model::command&
     case model::verb::resume: return resume(context, command);
     case model::verb::reload: return reload(context);
     case model::verb::control: return send_control(context, command);
-    default: return failure{error{model::win32_error::not_supported, "manage", context.name(), "there is no such verb", {}}};
+    default: return failure{error{model::win32_error::not_supported, "manage", context.name(), "unknown verb", {}}};
   }
 }
 
-/// The same words in an elevated process. `denied`: why.
-WINSVC_INLINE int elevate(verb_context& context, const model::command& command, const std::vector<std::string>& arguments,
-                   const program_dependencies& dependencies, const error& denied) {
+/// Runs the verb again in an elevated process. `denied` is the error that caused it.
+WINSVC_INLINE int elevate(verb_context& context, const model::command& command,
+                          const std::vector<std::string>& arguments, const program_dependencies& dependencies,
+                          const error& denied) {
   std::string input;
-  const bool installs = (model::verb_bit(command.verb) & model::verbs_that_install) != 0;
-  if (installs && installer(context).needs_password(command)) {  // the hidden window is no place to type it
-    auto given = context.read_password();
-    if (!given) return dependencies.print_error(given.error());
-    input = *std::move(given);
+  const bool is_install = (model::verb_bit(command.verb) & model::verbs_that_install) != 0;
+  if (is_install && installer(context).needs_password(command)) {  // the hidden window cannot show a prompt
+    auto password = context.read_password();
+    if (!password) return dependencies.print_error(password.error());
+    input = *std::move(password);
   }
   const auto code = dependencies.run_elevated(model::elevated_arguments(arguments), input, dependencies.out);
   if (code) return static_cast<int>(*code);
@@ -147,39 +148,46 @@ WINSVC_INLINE std::string format_single_line(std::string text) {
 }
 
 WINSVC_INLINE int set_level(const std::string& name, const std::string& channel, std::uint32_t pid,
-                     const model::command& command, const program_dependencies& dependencies) {
+                            const model::command& command, const program_dependencies& dependencies) {
   const std::string level(winsvc::name(command.level));
   if (!command_service(channel, "level " + level, pid)) {
-    return dependencies.print_error({model::win32_error::service_not_active, "change the log level of", name, "it cannot be asked",
-                            "start it first, or run from an elevated prompt"});
+    return dependencies.print_error({model::win32_error::service_not_active, "change the log level of", name,
+                                     "the service does not respond",
+                                     "start the service, or run from an elevated prompt"});
   }
-  dependencies.out("the log of '" + name + "' keeps " + level + " and above, until it ends\n");
+  dependencies.out("the log level of '" + name + "' is " + level + " until the service stops\n");
   return model::exit_codes::ok;
 }
 
-/// `doctor`: 1 where there is a problem.
-WINSVC_INLINE int run_doctor(verb_context& context, const service_definition& plan, const std::string& channel, const model::command& command,
-                   const program_dependencies& dependencies) {
-  const auto look = [&] {
-    return diagnostics(context, plan, query_live_status(channel, pid_of(context.scm(), context.name())), dependencies.machine).run_checks();
+/// `doctor`: the exit code is 1 if there is a problem.
+WINSVC_INLINE int run_doctor(verb_context& context, const service_definition& definition, const std::string& channel,
+                             const model::command& command, const program_dependencies& dependencies) {
+  const auto run_checks = [&] {
+    return diagnostics(context, definition, query_live_status(channel, pid_of(context.scm(), context.name())),
+                       dependencies.machine)
+        .run_checks();
   };
-  auto found = look();
-  std::optional<error> wrong;
-  if (command.fix && std::any_of(found.begin(), found.end(), [](const model::finding& f) { return f.fixable; })) {
-    // What it does is said beside the findings, which a machine may read.
-    const auto print = [&](const std::string& line) { (command.json ? dependencies.err : dependencies.out)(line + '\n'); };
-    if (auto done = apply_fixes(context, print); !done) wrong = done.error();
-    found = look();
+  auto findings = run_checks();
+  std::optional<error> fix_error;
+  if (command.fix &&
+      std::any_of(findings.begin(), findings.end(), [](const model::finding& finding) { return finding.fixable; })) {
+    // With --json the messages go to standard error, so that standard output is valid JSON.
+    const auto print = [&](const std::string& line) {
+      (command.json ? dependencies.err : dependencies.out)(line + '\n');
+    };
+    if (auto done = apply_fixes(context, print); !done) fix_error = done.error();
+    findings = run_checks();
   }
-  dependencies.out(command.json ? model::findings_json(found) : model::findings_text(found));
-  if (wrong) return dependencies.print_error(*wrong);
-  return model::count(found, model::severity::problem) == 0 ? model::exit_codes::ok : 1;
+  dependencies.out(command.json ? model::findings_json(findings) : model::findings_text(findings));
+  if (fix_error) return dependencies.print_error(*fix_error);
+  return model::count(findings, model::severity::problem) == 0 ? model::exit_codes::ok : 1;
 }
 
-WINSVC_INLINE int manage(const service_definition& plan, const model::command& command, const std::vector<std::string>& arguments,
-                  const program_dependencies& dependencies, const std::optional<std::string>& from_parent) {
-  const model::service_spec spec = model::spec_of_instance(plan.spec, command.launch.instance);
-  if (const auto good = model::check_name(spec.name); !good) return dependencies.print_error(good.error());
+WINSVC_INLINE int manage(const service_definition& definition, const model::command& command,
+                         const std::vector<std::string>& arguments, const program_dependencies& dependencies,
+                         const std::optional<std::string>& from_parent) {
+  const model::service_spec spec = model::spec_of_instance(definition.spec, command.launch.instance);
+  if (const auto valid = model::check_name(spec.name); !valid) return dependencies.print_error(valid.error());
   const auto folder = dependencies.data_folder(spec.name);
   const auto state = [&folder]() -> std::optional<model::saved_state> {
     const auto content = folder ? os::read_file(os::path_join(*folder, "state.json")) : std::nullopt;
@@ -190,23 +198,26 @@ WINSVC_INLINE int manage(const service_definition& plan, const model::command& c
   defaults.executable = dependencies.executable;
   defaults.program_folder = os::folder_of(dependencies.executable);
   defaults.data_folder = folder ? *folder : std::string();
-  defaults.preshutdown = plan.stop_limit + std::chrono::seconds(5);
-  verb_context context(spec, {*dependencies.scm, dependencies.time, print, state, defaults, password_source(command, dependencies, from_parent)});
+  defaults.preshutdown = definition.stop_limit + std::chrono::seconds(5);
+  verb_context context(spec, {*dependencies.scm, dependencies.time, print, state, defaults,
+                              password_source(command, dependencies, from_parent)});
 
   const std::string channel = folder ? os::control_channel_address(spec.name, *folder) : std::string();
   const auto pid = [&] { return pid_of(*dependencies.scm, spec.name); };
   if (command.verb == model::verb::level) return set_level(spec.name, channel, pid(), command, dependencies);
-  if (command.verb == model::verb::doctor) return run_doctor(context, plan, channel, command, dependencies);
+  if (command.verb == model::verb::doctor) return run_doctor(context, definition, channel, command, dependencies);
   if (command.verb == model::verb::status || command.verb == model::verb::why) {
     auto report = service_controller(context).status();
     if (!report || report->process.pid != 0) {
       std::string live = query_live_status(channel, report ? report->process.pid : 0);
       if (report) report->live_status = std::move(live);
-      else if (!live.empty() && report.error().code == model::win32_error::not_supported) report = query_status_report(spec.name, live);
+      else if (!live.empty() && report.error().code == model::win32_error::not_supported)
+        report = query_status_report(spec.name, live);
     }
     if (!report) return dependencies.print_error(report.error());
     if (command.verb == model::verb::why) {
-      dependencies.out(format_post_mortem(collect_post_mortem(*std::move(report), folder ? *folder : std::string(), dependencies.machine)));
+      dependencies.out(format_post_mortem(
+          collect_post_mortem(*std::move(report), folder ? *folder : std::string(), dependencies.machine)));
       return model::exit_codes::ok;
     }
     if (report->installed) report->drift = drift_lines(context);
@@ -214,7 +225,7 @@ WINSVC_INLINE int manage(const service_definition& plan, const model::command& c
     return status_exit(*report);
   }
   if (command.stop_reason && !command_service(channel, "why " + format_single_line(*command.stop_reason), pid()))
-    context.warn("the reason did not reach the service: it cannot be asked, or it is not running");
+    context.warn("the stop reason was not delivered: the service is not running or does not respond");
   const auto done = run_verb(context, command);
   if (done) return model::exit_codes::ok;
   const bool may_elevate = !command.no_elevate && !command.elevated && !command.plan;

@@ -1,8 +1,8 @@
-// `diagnostics`: looks at all that makes services fail, before it does: the folder of the executable, the settings, the port, the
-// disk, what the service depends on, and whether what is installed is what the program would install.
+// Diagnostics: `doctor` finds problems that prevent the service from starting or serving: the folder of the executable,
+// the settings, the port, the disk, the dependencies, and drift.
 //
-// It changes nothing, and needs no rights that a look needs not; what it may not see it says. Each check is a function that
-// adds its findings.
+// The checks change nothing and need no rights beyond reading; a part that cannot be read becomes a finding. Each check
+// is a function that adds its findings.
 #pragma once
 
 #include <chrono>
@@ -36,18 +36,23 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
+/// Runs the checks of `doctor`.
 class diagnostics {
  public:
-  /// `live`: what the running service answers when it is asked for its status; empty: nothing.
-  diagnostics(verb_context& context, const service_definition& plan, std::string live, system_probe probe = {})
-      : context_(context), plan_(plan), live_status_(std::move(live)), system_probe_(std::move(probe)) {}
+  /// `live_status` is the response of the running service, or empty. `probe` reads the system.
+  diagnostics(verb_context& context, const service_definition& definition, std::string live_status,
+              system_probe probe = {})
+      : context_(context),
+        definition_(definition),
+        live_status_(std::move(live_status)),
+        system_probe_(std::move(probe)) {}
 
   [[nodiscard]] std::vector<model::finding> run_checks();
 
  private:
-  using weight = model::severity;
-  void add(weight w, std::string about, std::string seen, std::string remedy = {}, bool fixable = false) {
-    findings_.push_back({w, std::move(about), std::move(seen), std::move(remedy), fixable});
+  void add(model::severity severity, std::string topic, std::string evidence, std::string remedy = {},
+           bool fixable = false) {
+    findings_.push_back({severity, std::move(topic), std::move(evidence), std::move(remedy), fixable});
   }
   void program();
   void service();
@@ -63,14 +68,15 @@ class diagnostics {
   void check_last_run();
 
   verb_context& context_;
-  const service_definition& plan_;
+  const service_definition& definition_;
   std::string live_status_;
   system_probe system_probe_;
   std::vector<model::finding> findings_;
 };
 
-/// `doctor --fix`: what update does, but for the program that runs: a copy of it that was started from somewhere else must
-/// not take its place. Only where that program is gone is it this one, and not out of a folder that others may change.
+/// `doctor --fix`: runs `update`, but keeps the installed executable, so that a copy of the program that runs in
+/// another folder does not replace it. If the installed executable does not exist, this program replaces it, unless
+/// other users can change its folder.
 result<void> apply_fixes(verb_context& context, const std::function<void(const std::string&)>& print);
 
 }  // namespace host
@@ -99,157 +105,172 @@ WINSVC_INLINE std::vector<model::finding> diagnostics::run_checks() {
 WINSVC_INLINE void diagnostics::program() {
   const std::string& path = context_.defaults().executable;
   if (system_probe_.is_on_network(path)) {
-    add(weight::problem, "program", path + " is on another machine: a service starts before anybody has logged on there",
-        "copy it to a disk of this machine, below Program Files, and install it from there");
+    add(model::severity::problem, "program",
+        path + " is on a network drive; a service starts before a user has logged on",
+        "copy it to a local disk, below Program Files, and install it from there");
   } else {
-    add(weight::ok, "program", path);
+    add(model::severity::ok, "program", path);
   }
   if (system_probe_.is_emulated()) {
-    add(weight::note, "32-bit",
-        "the program has 32 bits and Windows 64: what it finds in System32 and in HKLM\\Software is not what others find",
+    add(model::severity::note, "32-bit",
+        "32-bit program on 64-bit Windows: System32 and HKLM\\Software are redirected",
         "compile it for 64 bits");
   }
 }
 
-/// What is installed, and whether it is what would be.
+/// Checks the installed service.
 WINSVC_INLINE void diagnostics::service() {
-  const auto seen = query_installed(context_, {}, "look at");
-  if (!seen && check_unquoted_path()) return;
-  if (!seen) {
-    const auto& error = seen.error();
-    const bool elsewhere = error.code == model::win32_error::not_supported;
-    add(elsewhere ? weight::note : error.code == model::win32_error::service_exists ? weight::problem : weight::warning, "service",
-        elsewhere ? "there are no services on this system" : error.to_string(),
-        elsewhere ? "'debug' serves in the terminal" : "");
+  const auto service = query_installed(context_, {}, "query");
+  if (!service && check_unquoted_path()) return;
+  if (!service) {
+    const auto& error = service.error();
+    const bool unsupported = error.code == model::win32_error::not_supported;
+    add(unsupported                                        ? model::severity::note
+        : error.code == model::win32_error::service_exists ? model::severity::problem
+                                                           : model::severity::warning,
+        "service", unsupported ? "Windows services are not available on this system" : error.to_string(),
+        unsupported ? "use 'debug' to run in the terminal" : "");
     return;
   }
-  if (!seen->installation) return add(weight::note, "service", "it is not installed", "install --start");
-  const auto& installed = *seen->installation;
+  if (!service->installation) return add(model::severity::note, "service", "it is not installed", "install --start");
+  const auto& installed = *service->installation;
   if (installed.startup == startup::disabled)
-    add(weight::problem, "service", "it is disabled, and cannot be started", "update --startup auto");
+    add(model::severity::problem, "service", "the service is disabled and cannot be started", "update --startup auto");
   else
-    add(weight::ok, "service", "installed, startup " + std::string(name(installed.startup.value_or(startup::automatic))));
+    add(model::severity::ok, "service",
+        "installed, startup " + std::string(name(installed.startup.value_or(startup::automatic))));
   if (installed.binary) binary(*installed.binary);
   if (installed.dependencies) dependencies(*installed.dependencies);
   if (const auto marked = context_.scm().query_delete_mark(context_.name()); marked && *marked) {
-    add(weight::problem, "service", "it was deleted, and goes when the last program that has it open closes it",
-        "close the Services window and what else shows services, or restart the machine");
+    add(model::severity::problem, "service",
+        "the service is marked for deletion; Windows deletes it when the last program closes its handle",
+        "close the Services window and other programs that show services, or restart the machine");
   }
   check_drift(installed);
 }
 
-/// Registered by hand, perhaps: our program's path, without the quotes that it needs.
+/// Detects a service that was registered by hand with the path of this program, but without the required quotes.
 WINSVC_INLINE bool diagnostics::check_unquoted_path() {
-  const auto service = context_.open("look at", os::access_rights::query_config);
+  const auto service = context_.open("query", os::access_rights::query_config);
   if (!service) return false;
   const auto config = context_.scm().query_config(service->get());
   if (!config || !strings::starts_with_nocase(config->binary, context_.defaults().executable)) return false;
-  add(weight::problem, "path",
-      "its path is not quoted, and another program may be started in its place: " + config->binary,
+  add(model::severity::problem, "path",
+      "the path is not quoted, so Windows may start another program instead: " + config->binary,
       "remove it with 'sc delete " + context_.name() + "', then install");
   return true;
 }
 
 WINSVC_INLINE void diagnostics::check_drift(const model::installation& installed) {
   const auto found = find_drift(context_, installed);
-  if (!found) return add(weight::problem, "account", found.error().to_string());
-  for (const auto& c : found->differences) {
-    // Without the right the start fails (1069); the rest of it works, and otherwise than the program says.
-    const bool stops = c.item == model::config_item::logon_right, other_program = c.item == model::config_item::binary;
-    add(stops ? weight::problem : weight::warning, "drift", model::format_drift(c),
-        other_program ? "update, by the program that is to run" : "update", !other_program);
+  if (!found) return add(model::severity::problem, "account", found.error().to_string());
+  for (const auto& change : found->differences) {
+    // Without the logon right the start fails (1069); all other drift only changes how the service runs.
+    const bool prevents_start = change.item == model::config_item::logon_right,
+               other_program = change.item == model::config_item::binary;
+    add(prevents_start ? model::severity::problem : model::severity::warning, "drift", model::format_drift(change),
+        other_program ? "update, run from the program to install" : "update", !other_program);
   }
-  if (found->differences.empty()) add(weight::ok, "drift", "installed as the program would install it");
+  if (found->differences.empty()) add(model::severity::ok, "drift", "installed as the program would install it");
   if (!found->unreadable.empty())
-    add(weight::note, "not seen", strings::join(found->unreadable, ", "), "run from an elevated prompt, if this is not one");
+    add(model::severity::note, "not readable", strings::join(found->unreadable, ", "),
+        "run from an elevated prompt, if this is not one");
 }
 
 WINSVC_INLINE void diagnostics::binary(const std::string& image_path) {
   const auto arguments = split_command_line(image_path);
-  if (arguments.empty()) return add(weight::problem, "path", "the service has no program", "update", true);
+  if (arguments.empty()) return add(model::severity::problem, "path", "the service has no executable", "update", true);
   const auto existing = os::input_file::open(arguments[0]);
   if (existing) return;
   if (os::is_missing(existing.error())) {
-    add(weight::problem, "path", "its program is not there: " + arguments[0], "update, from where the program is now", true);
+    add(model::severity::problem, "path", "the executable does not exist: " + arguments[0],
+        "update, run from the current location of the program", true);
   } else {
-    add(weight::note, "path", "its program cannot be looked at from here: " + arguments[0] + ": " +
-                                  os::system_error_message(existing.error()), "run from an elevated prompt, if this is not one");
+    add(model::severity::note, "path",
+        "the executable cannot be opened: " + arguments[0] + ": " + os::system_error_message(existing.error()),
+        "run from an elevated prompt, if this is not one");
   }
 }
 
-/// Who may put another executable, or a library beside it, into the folder becomes what the service runs as.
+/// A user who can replace the executable, or add a library next to it, can run code with the account of the service.
 WINSVC_INLINE void diagnostics::program_folder() {
   const std::string& folder = context_.defaults().program_folder;
   const auto security = context_.scm().query_folder_security(folder);
   if (!security) {
     if (security.error() != model::win32_error::not_supported)
-      add(weight::note, "folder", "who may change " + folder + " cannot be seen: " + os::system_error_message(security.error()));
+      add(model::severity::note, "folder",
+          "the permissions of " + folder + " cannot be read: " + os::system_error_message(security.error()));
     return;
   }
-  const auto user = model::untrusted_writers(*security);
-  if (user.empty()) return add(weight::ok, "folder", "only administrators may change " + folder);
-  add(weight::problem, "folder",
-      strings::join(user, " and ") + " may change what is in " + folder + ", and so what the service runs",
+  const auto writers = model::untrusted_writers(*security);
+  if (writers.empty()) return add(model::severity::ok, "folder", "only administrators can change files in " + folder);
+  add(model::severity::problem, "folder",
+      strings::join(writers, " and ") + " can change files in " + folder + " and so replace the program of the service",
       model::restrict_folder_hint(folder));
 }
 
 WINSVC_INLINE void diagnostics::data_folder() {
   const std::string& folder = context_.defaults().data_folder;
-  if (folder.empty()) return add(weight::warning, "data folder", "the system does not say where it belongs");
+  if (folder.empty()) return add(model::severity::warning, "data folder", "the system reports no data folder");
   const auto free = system_probe_.free_space(folder);
   if (!free) return;
-  constexpr std::uint64_t mib = 1024 * 1024, little = 500 * mib, none = 20 * mib;
-  const std::string seen = std::to_string(*free / mib) + " MiB free for " + folder;
-  if (*free < none) add(weight::problem, "disk", seen, "make room, or the log and what the service keeps are lost");
-  else if (*free < little) add(weight::warning, "disk", seen, "make room");
-  else add(weight::ok, "disk", seen);
+  constexpr std::uint64_t mib = 1024 * 1024, warning_bytes = 500 * mib, problem_bytes = 20 * mib;
+  const std::string evidence = std::to_string(*free / mib) + " MiB free for " + folder;
+  if (*free < problem_bytes)
+    add(model::severity::problem, "disk", evidence, "free disk space, or log lines and data of the service are lost");
+  else if (*free < warning_bytes) add(model::severity::warning, "disk", evidence, "free disk space");
+  else add(model::severity::ok, "disk", evidence);
 }
 
 WINSVC_INLINE void diagnostics::dependencies(const std::vector<std::string>& names) {
-  for (const auto& one : names) {
-    if (one.empty() || one[0] == '+') continue;  // a group
-    const auto service = context_.open("look at", one, os::access_rights::query_status);
+  for (const auto& name : names) {
+    if (name.empty() || name[0] == '+') continue;  // a group of services
+    const auto service = context_.open("query", name, os::access_rights::query_status);
     if (!service && service.error().code == model::win32_error::service_does_not_exist)
-      add(weight::problem, "depends on", "'" + one + "' is not installed, and the service does not start without it",
-          "install that, or update --depends without it");
+      add(model::severity::problem, "depends on",
+          "'" + name + "' is not installed; the service cannot start without it",
+          "install it, or remove it with update --depends");
   }
 }
 
 WINSVC_INLINE void diagnostics::settings() {
-  const auto wrong = plan_.settings.errors();
-  for (const auto& one : wrong) add(weight::problem, "settings", one.to_string());
-  const auto& sources = plan_.settings.sources();
-  if (wrong.empty()) add(weight::ok, "settings", sources.file ? sources.path : "no file; " + sources.path + " would be it");
+  const auto errors = definition_.settings.errors();
+  for (const auto& error : errors) add(model::severity::problem, "settings", error.to_string());
+  const auto& sources = definition_.settings.sources();
+  if (errors.empty())
+    add(model::severity::ok, "settings", sources.file ? sources.path : "no settings file; it would be " + sources.path);
 }
 
-/// Can it be listened on? While the service runs, it is it who does; and while it starts, an attempt of ours would take
-/// the port from it.
+/// Checks that the port is free. Does not try to listen while the service runs or starts, which would take the port
+/// from the service.
 WINSVC_INLINE void diagnostics::port() {
-  const auto* host = plan_.settings.find("host");
-  const auto* number = plan_.settings.find("port");
+  const auto* host = definition_.settings.find("host");
+  const auto* number = definition_.settings.find("port");
   if (!host || !number) return;
   std::uint64_t port = 0;
   static_cast<void>(strings::parse_number(number->text(), 65'535, port));
   const os::endpoint address{host->text(), static_cast<std::uint16_t>(port)};
   if (port != 0) firewall(address);
   if (!live_status_.empty()) {
-    const auto message = model::parse_flat_object(live_status_).value_or(model::flat_object());
-    return add(weight::ok, "port", "the service answers: " + model::text_of(message, "url"));
+    const auto status = model::parse_flat_object(live_status_).value_or(model::flat_object());
+    return add(model::severity::ok, "port", "the service listens on " + model::text_of(status, "url"));
   }
   if (const auto pid = pid_of(context_.scm(), context_.name()); pid != 0) {
-    return add(weight::note, "port", "the service runs, as pid " + std::to_string(pid) + ", and cannot be asked from here",
+    return add(model::severity::note, "port",
+               "the service runs (pid " + std::to_string(pid) + ") but does not return its status",
                "run from an elevated prompt, if this is not one");
   }
-  if (port == 0) return add(weight::ok, "port", "a free one is picked at each start");
+  if (port == 0) return add(model::severity::ok, "port", "each start selects a free port");
   const auto listening = os::tcp_socket::listen(address.host, address.port);
-  if (listening) return add(weight::ok, "port", address.text() + " is free");
+  if (listening) return add(model::severity::ok, "port", address.text() + " is free");
   const auto code = listening.error();
   const error error = model::error_with_explanation(code, "listen on", address.text(), os::system_error_message(code));
   const std::string owner = os::port_owner(address);
-  add(weight::problem, "port", address.text() + ": " + error.message + (owner.empty() ? "" : ", by " + owner), error.hint);
+  add(model::severity::problem, "port",
+      address.text() + ": " + error.message + (owner.empty() ? "" : ", used by " + owner), error.hint);
 }
 
-/// Of an address that others can reach: do they?
+/// Checks the firewall for an address that other machines can reach.
 WINSVC_INLINE void diagnostics::firewall(const os::endpoint& address) {
   if (address.host == "::1" || address.host == "localhost" || strings::starts_with(address.host, "127.")) return;
   const std::string& program = context_.defaults().executable;
@@ -257,55 +278,68 @@ WINSVC_INLINE void diagnostics::firewall(const os::endpoint& address) {
                            "\" dir=in action=allow protocol=TCP localport=" + std::to_string(address.port) +
                            " program=\"" + program + '"';
   const auto rules = system_probe_.firewall_rules();
-  if (!rules) return add(weight::note, "firewall", "others reach " + address.text() + " where the firewall lets them", open);
+  if (!rules)
+    return add(model::severity::note, "firewall",
+               "the firewall rules cannot be read; other machines need a rule to reach " + address.text(), open);
   const auto found = model::check_firewall(*rules, program, address.port);
   if (!found.block.empty()) {
-    add(weight::problem, "firewall", "the rule '" + found.block.front() + "' keeps others away from " + address.text(),
+    add(model::severity::problem, "firewall",
+        "the rule '" + found.block.front() + "' blocks other machines from " + address.text(),
         "netsh advfirewall firewall delete rule name=\"" + found.block.front() + "\" program=\"" + program + '"');
   } else if (!found.allow.empty()) {
-    add(weight::ok, "firewall", "the rule '" + found.allow.front() + "' lets others reach " + address.text());
+    add(model::severity::ok, "firewall",
+        "the rule '" + found.allow.front() + "' allows other machines to reach " + address.text());
   } else {
-    add(weight::warning, "firewall", "no rule of its own lets others reach " + address.text(), open);
+    add(model::severity::warning, "firewall", "no rule allows other machines to reach " + address.text(), open);
   }
 }
 
 WINSVC_INLINE void diagnostics::check_last_run() {
   const auto saved = context_.state();
   if (!saved) return;
-  if (!saved->failure.empty()) add(weight::warning, "last run", saved->failure, "logs --since 1d --level warn");
-  else if (!saved->previous_failure.empty()) add(weight::note, "last failure", saved->previous_failure, "why");
+  if (!saved->failure.empty())
+    add(model::severity::warning, "last run", saved->failure, "logs --since 1d --level warn");
+  else if (!saved->previous_failure.empty()) add(model::severity::note, "last failure", saved->previous_failure, "why");
   const auto elapsed = std::chrono::milliseconds(saved->start_ms);
   if (elapsed.count() != 0) {
-    const std::string seen = "took " + duration_text(elapsed) + ", each of its hooks may take " + duration_text(plan_.start_limit);
-    if (elapsed < plan_.start_limit / 2) add(weight::ok, "last start", seen);
-    else add(weight::warning, "last start", seen, "do less in on_start, or raise start_limit");
+    const std::string evidence =
+        "took " + duration_text(elapsed) + " (limit of each hook: " + duration_text(definition_.start_limit) + ")";
+    if (elapsed < definition_.start_limit / 2) add(model::severity::ok, "last start", evidence);
+    else add(model::severity::warning, "last start", evidence, "do less in on_start, or increase start_limit");
   }
-  if (const auto since = parse_time(saved->since); since && *since > context_.time().system_now() + std::chrono::minutes(1)) {
-    add(weight::warning, "clock", "it started at " + saved->since + ", which is yet to come: the clock was set back",
-        "look at the machine's time service; times in the log do not follow one another");
+  if (const auto since = parse_time(saved->since);
+      since && *since > context_.time().system_now() + std::chrono::minutes(1)) {
+    add(model::severity::warning, "clock",
+        "the start time " + saved->since + " is in the future; the clock was set back",
+        "check the time service; entries of the log are not in order of time");
   }
 }
 
 WINSVC_INLINE result<void> apply_fixes(verb_context& context, const std::function<void(const std::string&)>& print) {
-  const auto seen = query_installed(context, {}, "repair");
-  if (!seen) return failure{seen.error()};
-  model::install_defaults as = context.defaults();
-  const auto arguments = seen->installation && seen->installation->binary ? split_command_line(*seen->installation->binary)
-                                                        : std::vector<std::string>();
+  const auto service = query_installed(context, {}, "repair");
+  if (!service) return failure{service.error()};
+  model::install_defaults defaults = context.defaults();
+  const auto arguments = service->installation && service->installation->binary
+                             ? split_command_line(*service->installation->binary)
+                             : std::vector<std::string>();
   const auto program = arguments.empty() ? os::sys_failure(2) : os::input_file::open(arguments[0]);
   if (program || !os::is_missing(program.error())) {
-    as.executable = arguments[0];
-    as.program_folder = os::folder_of(arguments[0]);
-  } else if (const auto security = context.scm().query_folder_security(as.program_folder);
+    defaults.executable = arguments[0];
+    defaults.program_folder = os::folder_of(arguments[0]);
+  } else if (const auto security = context.scm().query_folder_security(defaults.program_folder);
              security && !model::untrusted_writers(*security).empty()) {
-    return failure{error{model::win32_error::access_denied, "repair", context.name(),
-                         "its program is gone, and this one lies in a folder that others may change: " + as.program_folder,
-                         "move it to a folder below Program Files, and say update there"}};
+    return failure{
+        error{model::win32_error::access_denied, "repair", context.name(),
+              "the installed executable does not exist, and other users can change the folder of this program: " +
+                  defaults.program_folder,
+              "move it to a folder below Program Files and run 'update' there"}};
   }
-  verb_context repairing(context.spec(), {context.scm(), context.time(), print, [&context] { return context.state(); }, as, [&context] { return context.read_password(); }});
+  verb_context fix_context(context.spec(),
+                           {context.scm(), context.time(), print, [&context] { return context.state(); }, defaults,
+                            [&context] { return context.read_password(); }});
   model::command update;
   update.verb = model::verb::update;
-  return installer(repairing).run(update);
+  return installer(fix_context).run(update);
 }
 
 }  // namespace host

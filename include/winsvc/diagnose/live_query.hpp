@@ -1,6 +1,7 @@
-// The questions that verbs ask a running service on its channel (os/channel.hpp, host/inquiries.hpp).
+// Live queries: requests of a verb to a running service on its control channel (os/control_channel.hpp,
+// host/control_channel_server.hpp).
 //
-//   command_service(channel, "level debug", pid_of(scm, "hello"))    // false: nobody did it
+//   command_service(channel, "level debug", pid_of(scm, "hello"))    // false: the service did not execute it
 #pragma once
 
 #include <chrono>
@@ -20,17 +21,17 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// The process of a service, whom it must be who answers: on Windows anybody may have made a pipe of that name while the
-/// service did not run. 0: it does not run, or there are no services.
+/// Process ID of a service; 0 if it does not run or services are not available. A query checks that this process
+/// responds, because on Windows any process may create a pipe with that name while the service does not run.
 std::uint32_t pid_of(os::service_manager& scm, const std::string& name);
 
-/// What a running service answers, without its last line end; nothing where there is none, it is not for us to ask, or it
-/// does not answer in time (a debugger holds it, say).
-std::optional<std::string> query_service(const std::string& channel, const std::string& question,
+/// Response of a running service without its last line end. nullopt if there is no service, if access is denied, or if
+/// it does not respond in time (for example because a debugger stopped it).
+std::optional<std::string> query_service(const std::string& channel, const std::string& request,
                                               std::uint32_t pid);
-/// The same, of what it is to do. False: it has not done it.
-bool command_service(const std::string& channel, const std::string& what, std::uint32_t pid);
-/// What it says of itself: a flat object, or "" where it says something else.
+/// Sends a command. False if the service did not execute it.
+bool command_service(const std::string& channel, const std::string& request, std::uint32_t pid);
+/// Live status, a flat JSON object; "" if the response is anything else.
 std::string query_live_status(const std::string& channel, std::uint32_t pid);
 
 }  // namespace host
@@ -48,34 +49,34 @@ namespace host {
 WINSVC_INLINE std::uint32_t pid_of(os::service_manager& scm, const std::string& name) {
   const auto manager = scm.open_manager(os::access_rights::manager_connect);
   if (!manager) return 0;
-  const os::service_handle held(scm, *manager);
+  const os::service_handle manager_handle(scm, *manager);
   const auto opened = scm.open_service(*manager, name, os::access_rights::query_status);
   if (!opened) return 0;
   const os::service_handle service(scm, *opened);
   const auto process = scm.query_status(service.get());
   return process ? process->pid : 0;
 }
-WINSVC_INLINE std::optional<std::string> query_service(const std::string& channel, const std::string& question,
-                                              std::uint32_t pid) {
-  std::string answer;
-  constexpr std::size_t limit = 1024 * 1024;
+WINSVC_INLINE std::optional<std::string> query_service(const std::string& channel, const std::string& request,
+                                                       std::uint32_t pid) {
+  std::string response;
+  constexpr std::size_t max_bytes = 1024 * 1024;
   const auto deadline = std::chrono::steady_clock::now() + os::control_channel::io_timeout;
   bool in_time = true;
-  const auto done = os::send_channel_request(channel, question, pid, [&](std::string_view chunk) {
-    answer += chunk;
-    in_time = answer.size() < limit && std::chrono::steady_clock::now() < deadline;
+  const auto done = os::send_channel_request(channel, request, pid, [&](std::string_view chunk) {
+    response += chunk;
+    in_time = response.size() < max_bytes && std::chrono::steady_clock::now() < deadline;
     return in_time;
   });
-  if (!done || !in_time || answer.empty() || answer.back() != '\n') return std::nullopt;
-  answer.pop_back();
-  return answer;
+  if (!done || !in_time || response.empty() || response.back() != '\n') return std::nullopt;
+  response.pop_back();
+  return response;
 }
-WINSVC_INLINE bool command_service(const std::string& channel, const std::string& what, std::uint32_t pid) {
-  return query_service(channel, what, pid) == "ok";
+WINSVC_INLINE bool command_service(const std::string& channel, const std::string& request, std::uint32_t pid) {
+  return query_service(channel, request, pid) == "ok";
 }
 WINSVC_INLINE std::string query_live_status(const std::string& channel, std::uint32_t pid) {
-  auto message = query_service(channel, "status", pid);
-  return message && model::parse_flat_object(*message) ? *std::move(message) : std::string();
+  auto response = query_service(channel, "status", pid);
+  return response && model::parse_flat_object(*response) ? *std::move(response) : std::string();
 }
 
 }  // namespace host

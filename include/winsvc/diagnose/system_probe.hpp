@@ -1,4 +1,4 @@
-// The machine beside its services, as verbs ask it; a test answers in its place.
+// System probe: the queries of the verbs to the system, other than its services. Tests replace it.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// os/probe.hpp says what each is.
+/// os/probe.hpp describes each function.
 struct system_probe {
   std::function<os::sys_result<std::vector<std::string>>()> firewall_rules = os::firewall_rules;
   std::function<os::sys_result<std::vector<model::event_record>>()> system_events = os::system_events;

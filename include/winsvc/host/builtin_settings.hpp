@@ -1,8 +1,7 @@
-// The settings of a run: where their values are looked for, those that every app has, and what a reload does with all.
+// Built-in settings (`host`, `port`, `log_level`, `log_format`), the sources of all settings, and the reload.
 //
-// Sources, strongest first: the command line (at install it is kept in the ImagePath), the environment (HELLO_GREETING),
-// the file (`hello.ini` beside the executable, or --config), the default. Every app has `host`, `port`,
-// `log_level` and `log_format`.
+// Sources, in order of precedence: the command line (install stores it in the ImagePath), the environment
+// (HELLO_GREETING), the settings file (`hello.ini` next to the executable, or --config), the default.
 #pragma once
 
 #include <algorithm>
@@ -26,24 +25,26 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// Where the settings file is: what was asked for, or `<program>.ini` beside the executable; an instance has its own,
+/// Path of the settings file: --config, or `<program>.ini` next to the executable. An instance has its own file,
 /// `<program>-<instance>.ini`.
 [[nodiscard]] std::string settings_path(const std::string& executable, const model::launch_options& launch);
 
-/// Reads what there is to read, before App declares its first. `plan` knows the name so far, and the instance.
-void load_setting_sources(service_definition& plan, const model::launch_options& launch, const std::string& executable);
+/// Reads all sources. Call it before the app declares its first setting; `definition` has the name and the instance.
+void load_setting_sources(service_definition& definition, const model::launch_options& launch,
+                          const std::string& executable);
 
-/// How a line of the log file looks, before App has said what there is: a setting as well.
-[[nodiscard]] log_format initial_log_format(const service_definition& plan);
+/// Format of the log file before the app has run. It is a setting too, so it is read from the sources.
+[[nodiscard]] log_format initial_log_format(const service_definition& definition);
 
-/// After App: declares our own, and takes their values. What is wrong with any is in plan.settings.faults().
-void declare_builtin_settings(service_definition& plan);
+/// Declares the built-in settings and applies their values. Call it after the app; settings.errors() has the errors.
+void declare_builtin_settings(service_definition& definition);
 
-/// All faults in one error; nothing where there are none.
+/// All errors of the settings as one error; nullopt if there are no errors.
 [[nodiscard]] std::optional<error> settings_error(const model::setting_registry& registry);
 
-/// Reads the file anew. All new values are good, and taken, or none is; the log has what changed. False: none.
-bool reload_settings(service_definition& plan);
+/// Reads the settings file again. All new values are applied, or no value; the log lists the changes. False: no value
+/// was applied.
+bool reload_settings(service_definition& definition);
 
 }  // namespace host
 }  // inline namespace WINSVC_ABI
@@ -59,98 +60,105 @@ namespace host {
 
 WINSVC_INLINE std::string settings_path(const std::string& executable, const model::launch_options& launch) {
   if (launch.config) return *launch.config;
-  const std::string which = launch.instance ? '-' + *launch.instance : std::string();
-  return os::path_join(os::folder_of(executable), os::program_name(executable) + which + ".ini");
+  const std::string suffix = launch.instance ? '-' + *launch.instance : std::string();
+  return os::path_join(os::folder_of(executable), os::program_name(executable) + suffix + ".ini");
 }
 
-/// The file as it is now. One that is not there is no fault, unless somebody said that there is one.
-WINSVC_INLINE void read_settings_file(model::setting_sources& output, bool expected) {
-  output.content = os::read_file(output.path);
-  output.file_error.reset();
-  if (output.content) {
-    output.file = model::parse_settings_file(*output.content);
+/// Reads the file into `sources`. A missing file is an error only if it is `expected`.
+WINSVC_INLINE void read_settings_file(model::setting_sources& sources, bool is_expected) {
+  sources.content = os::read_file(sources.path);
+  sources.file_error.reset();
+  if (sources.content) {
+    sources.file = model::parse_settings_file(*sources.content);
     return;
   }
-  const auto why = os::input_file::open(output.path);
-  const std::uint32_t code = why ? model::win32_error::invalid_data : why.error();
-  output.file.reset();
-  if (!why && os::is_missing(code) && !expected) return;
-  output.file_error = model::error_with_explanation(code, "read the settings", output.path, os::system_error_message(code));
+  const auto opened = os::input_file::open(sources.path);
+  const std::uint32_t code = opened ? model::win32_error::invalid_data : opened.error();
+  sources.file.reset();
+  if (!opened && os::is_missing(code) && !is_expected) return;
+  sources.file_error =
+      model::error_with_explanation(code, "read the settings", sources.path, os::system_error_message(code));
 }
 
-WINSVC_INLINE void load_setting_sources(service_definition& plan, const model::launch_options& launch, const std::string& executable) {
-  model::setting_sources from;
-  if (launch.host) from.command_line.push_back({"host", *launch.host, "--host"});
-  if (launch.port) from.command_line.push_back({"port", std::to_string(*launch.port), "--port"});
-  for (const auto& [name, value] : launch.settings) from.command_line.push_back({name, value, "--set " + name});
-  from.environment = os::environment_variable;
-  // The SCM knows an instance by its own name (`hello$blue`); variables have the service's, for all instances.
-  std::string service = plan.spec.name;
+WINSVC_INLINE void load_setting_sources(service_definition& definition, const model::launch_options& launch,
+                                        const std::string& executable) {
+  model::setting_sources sources;
+  if (launch.host) sources.command_line.push_back({"host", *launch.host, "--host"});
+  if (launch.port) sources.command_line.push_back({"port", std::to_string(*launch.port), "--port"});
+  for (const auto& [name, value] : launch.settings) sources.command_line.push_back({name, value, "--set " + name});
+  sources.environment = os::environment_variable;
+  // The SCM has the name of the instance (`hello$blue`); variables have the name of the service, for all instances.
+  std::string service = definition.spec.name;
   const std::string tail = launch.instance ? '$' + *launch.instance : std::string();
   if (!tail.empty() && service.size() > tail.size() &&
       service.compare(service.size() - tail.size(), tail.size(), tail) == 0) {
     service.resize(service.size() - tail.size());
   }
-  from.prefix = model::variable_prefix(service);
-  from.path = settings_path(executable, launch);
-  from.file_name = from.path.substr(from.path.find_last_of("/\\") + 1);
-  read_settings_file(from, launch.config.has_value());
-  plan.settings.set_sources(std::move(from));
+  sources.prefix = model::variable_prefix(service);
+  sources.path = settings_path(executable, launch);
+  sources.file_name = sources.path.substr(sources.path.find_last_of("/\\") + 1);
+  read_settings_file(sources, launch.config.has_value());
+  definition.settings.set_sources(std::move(sources));
 }
 
-WINSVC_INLINE std::shared_ptr<model::typed_setting<log_format>> log_format_setting(const service_definition& plan) {
-  return make_setting<log_format>({"log_format"}, plan.log_file.format, "how a line of the log file looks", at_start,
+WINSVC_INLINE std::shared_ptr<model::typed_setting<log_format>> log_format_setting(
+    const service_definition& definition) {
+  return make_setting<log_format>({"log_format"}, definition.log_file.format, "format of the lines in the log file",
+                                  at_start,
                                   enum_names<log_format>{{"text", log_format::text}, {"json", log_format::json}});
 }
 
-WINSVC_INLINE log_format initial_log_format(const service_definition& plan) {
-  const auto setting = log_format_setting(plan);
-  plan.settings.load_early(*setting);
+WINSVC_INLINE log_format initial_log_format(const service_definition& definition) {
+  const auto setting = log_format_setting(definition);
+  definition.settings.load_early(*setting);
   return setting->get();
 }
 
-WINSVC_INLINE void declare_builtin_settings(service_definition& plan) {
-  const auto own = [&plan](auto one) {
-    one->location = {"winsvc", 0};
-    plan.settings.declare(one);
-    return one;
+WINSVC_INLINE void declare_builtin_settings(service_definition& definition) {
+  const auto declare = [&definition](auto setting) {
+    setting->location = {"winsvc", 0};
+    definition.settings.declare(setting);
+    return setting;
   };
-  const auto host = own(make_setting<std::string>({"host"}, plan.host, "the address to listen on", at_start));
-  const auto port = own(make_setting<std::uint16_t>({"port"}, plan.port, "the port to listen on; 0 picks a free one",
-                                                    at_start));
-  plan.log_level = own(make_setting<log_level>(
-      {"log_level"}, plan.log.threshold(), "the least that the log keeps",
+  const auto host = declare(make_setting<std::string>({"host"}, definition.host, "address to listen on", at_start));
+  const auto port = declare(
+      make_setting<std::uint16_t>({"port"}, definition.port, "port to listen on; 0 selects a free port", at_start));
+  definition.log_level = declare(make_setting<log_level>(
+      {"log_level"}, definition.log.threshold(), "minimum level of the log",
       enum_names<log_level>{{"debug", log_level::debug}, {"info", log_level::info}, {"warn", log_level::warn},
-                       {"error", log_level::error}}));
-  const auto format = own(log_format_setting(plan));
-  plan.log_file.format = format->get();
-  plan.host = host->get();
-  plan.port = port->get();
-  plan.log.threshold(plan.log_level->get());
+                                                            {"error", log_level::error}}));
+  const auto format = declare(log_format_setting(definition));
+  definition.log_file.format = format->get();
+  definition.host = host->get();
+  definition.port = port->get();
+  definition.log.threshold(definition.log_level->get());
 }
 
 WINSVC_INLINE std::optional<error> settings_error(const model::setting_registry& registry) {
-  constexpr std::size_t enough = 10;
-  const auto faults = registry.errors();
-  if (faults.empty()) return std::nullopt;
-  error all_in_one = faults.front();
-  for (std::size_t i = 1; i < (std::min)(faults.size(), enough); ++i)
-    all_in_one.hint += (all_in_one.hint.empty() ? "" : "; ") + faults[i].to_string();
-  if (faults.size() > enough) all_in_one.hint += "; and " + std::to_string(faults.size() - enough) + " more";
-  return all_in_one;
+  constexpr std::size_t max_listed = 10;
+  const auto errors = registry.errors();
+  if (errors.empty()) return std::nullopt;
+  error combined = errors.front();
+  for (std::size_t i = 1; i < (std::min)(errors.size(), max_listed); ++i)
+    combined.hint += (combined.hint.empty() ? "" : "; ") + errors[i].to_string();
+  if (errors.size() > max_listed) combined.hint += "; and " + std::to_string(errors.size() - max_listed) + " more";
+  return combined;
 }
 
-WINSVC_INLINE bool reload_settings(service_definition& plan) {
-  auto sources = plan.settings.sources();
+WINSVC_INLINE bool reload_settings(service_definition& definition) {
+  auto sources = definition.settings.sources();
   const bool existed = sources.file.has_value();
   read_settings_file(sources, existed);
-  const auto before = plan.log_level ? plan.log_level->get() : plan.log.threshold();
-  const auto report = plan.settings.reload(std::move(sources.file), std::move(sources.file_error));
-  // What the operator has changed meanwhile stays, until the setting itself is another.
-  if (const auto after = plan.log_level ? plan.log_level->get() : before; after != before) plan.log.threshold(after);
-  for (const auto& wrong : report.faults) plan.log.error("reload: " + wrong.to_string() + "; no setting was changed");
-  for (const auto& line : report.changes) plan.log.write_always(log_level::info, "setting " + line);
-  for (const auto& line : report.changes_after_restart) plan.log.write_always(log_level::warn, "setting " + line + " holds from the next start on");
+  const auto before = definition.log_level ? definition.log_level->get() : definition.log.threshold();
+  const auto report = definition.settings.reload(std::move(sources.file), std::move(sources.file_error));
+  // A log level that the operator set at run time stays until the setting changes.
+  if (const auto after = definition.log_level ? definition.log_level->get() : before; after != before)
+    definition.log.threshold(after);
+  for (const auto& fault : report.faults)
+    definition.log.error("reload: " + fault.to_string() + "; no setting was changed");
+  for (const auto& line : report.changes) definition.log.write_always(log_level::info, "setting " + line);
+  for (const auto& line : report.changes_after_restart)
+    definition.log.write_always(log_level::warn, "setting " + line + " takes effect at the next start");
   return report.faults.empty();
 }
 

@@ -1,5 +1,5 @@
-// `debug`: the service in a terminal. The same runtime in the same order as under the SCM; a stop is a Ctrl-C, the log
-// is the screen, and what was answered is shown.
+// Console host: `debug` runs the service in a terminal, with the same runtime and the same order as under the SCM.
+// Ctrl-C stops it, the terminal shows the log and each response.
 #pragma once
 
 #include <algorithm>
@@ -19,12 +19,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// `GET    /users/{id}   user   main.cpp:12`, a line a route; the names are there where a route has one.
+/// Formats one line for each route: `GET    /users/{id}   user   main.cpp:12`. The name column is present if a route
+/// has a name.
 [[nodiscard]] std::string format_routes(const route::table& routes);
 
-/// Serves until Ctrl-C, and drains; `app` is the app's object, which ends before this returns. The exit code of the
-/// process.
-int run_in_console(service_definition& plan, std::shared_ptr<void> app);
+/// Runs the service until Ctrl-C, then drains. `app` is the app's object; it is destroyed before the return. Returns
+/// the exit code of the process.
+int run_in_console(service_definition& definition, std::shared_ptr<void> app);
 
 }  // namespace host
 }  // inline namespace WINSVC_ABI
@@ -39,59 +40,61 @@ inline namespace WINSVC_ABI {
 namespace host {
 
 WINSVC_INLINE std::string format_routes(const route::table& routes) {
-  std::size_t path = 0, name = 0;
-  for (const auto& e : routes.entries()) {
-    path = (std::max)(path, e.path.text.size());
-    name = (std::max)(name, e.metadata.name.size());
+  std::size_t path_width = 0, name_width = 0;
+  for (const auto& entry : routes.entries()) {
+    path_width = (std::max)(path_width, entry.path.text.size());
+    name_width = (std::max)(name_width, entry.metadata.name.size());
   }
-  std::string out;
-  for (const auto& e : routes.entries()) {
-    out += model::pad_right(route::name(e.method_id), 8) + model::pad_right(e.path.text, path + 2) +
-           (name != 0 ? model::pad_right(e.metadata.name, name + 2) : std::string()) + e.location.to_string() + '\n';
+  std::string lines;
+  for (const auto& entry : routes.entries()) {
+    lines += model::pad_right(route::name(entry.method_id), 8) + model::pad_right(entry.path.text, path_width + 2) +
+             (name_width != 0 ? model::pad_right(entry.metadata.name, name_width + 2) : std::string()) +
+             entry.location.to_string() + '\n';
   }
-  return out;
+  return lines;
 }
-WINSVC_INLINE int run_in_console(service_definition& plan, std::shared_ptr<void> app) {
-  auto screen = std::make_shared<async_sink>();  // a person who selects text in a console holds up who writes there
+WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr<void> app) {
+  auto console_queue = std::make_shared<async_sink>();  // a user who selects text in a console blocks its writer
   const auto terminal = std::make_shared<console_sink>();
-  screen->add_sink(terminal);
-  plan.log.add_sink(screen);
-  plan.log.add_sink(plan.recent_entries);
-  plan.attach_log_sinks();
-  os::write_stderr(format_routes(plan.router.routes()));
+  console_queue->add_sink(terminal);
+  definition.log.add_sink(console_queue);
+  definition.log.add_sink(definition.recent_entries);
+  definition.attach_log_sinks();
+  os::write_stderr(format_routes(definition.router.routes()));
 
-  run_options settings;
+  run_options options;
   std::unique_ptr<runtime> service;
   std::unique_ptr<console_keys> keys;
-  settings.on_running = [&](const os::endpoint& address) {
-    plan.log.flush();
-    keys = std::make_unique<console_keys>(plan, *service, terminal);
-    terminal->write_lines(plan.spec.name + ": " + address.url() + "   Ctrl-C stops\n" +
-                  (keys->is_active() ? std::string(keys_help) + '\n' : ""));
+  options.on_running = [&](const os::endpoint& address) {
+    definition.log.flush();
+    keys = std::make_unique<console_keys>(definition, *service, terminal);
+    terminal->write_lines(definition.spec.name + ": " + address.url() + "   Ctrl-C stops\n" +
+                          (keys->is_active() ? std::string(keys_help) + '\n' : ""));
   };
-  const std::string folder = plan.resolve_data_folder();
-  if (os::make_private_folder(folder)) settings.control_channel = os::control_channel_address(plan.spec.name, folder);
-  if (!plan.access_log) settings.on_response = [&plan](const http::access_record& a) {
-    if (!plan.is_dashboard_route(a.pattern)) plan.log.info(a.to_text());
-  };
-  status_reporter report({});
-  report.apply(model::lifecycle_event::start);
-  service = std::make_unique<runtime>(plan, report, std::move(settings));
+  const std::string folder = definition.resolve_data_folder();
+  if (os::make_private_folder(folder))
+    options.control_channel = os::control_channel_address(definition.spec.name, folder);
+  if (!definition.access_log) options.on_response = [&definition](const http::access_record& record) {
+      if (!definition.is_dashboard_route(record.pattern)) definition.log.info(record.to_text());
+    };
+  status_reporter reporter({});
+  reporter.apply(model::lifecycle_event::start);
+  service = std::make_unique<runtime>(definition, reporter, std::move(options));
   int code = 0;
   {
-    // A closing console is held until this scope ends, so everything that must be undone is undone in it.
-    const os::interrupts interrupts([&service](os::interruption why) {
-      if (why == os::interruption::stop_requested) service->request_stop("Ctrl-C");
-      else service->request_stop("the terminal is closed", model::shutdown_limit, model::shutdown_total);
+    // A console that closes waits until this scope ends, so all cleanup is done in the scope.
+    const os::interrupts interrupts([&service](os::interruption reason) {
+      if (reason == os::interruption::stop_requested) service->request_stop("Ctrl-C");
+      else service->request_stop("the terminal was closed", model::shutdown_limit, model::shutdown_total);
     });
-    const run_result ended = service->run();
+    const run_result result = service->run();
     keys.reset();
-    report.apply(model::lifecycle_event::finished, {}, ended.exit);
-    code = os::exit_code(ended.exit.code());
-    if (code == 0 && ended.incomplete_stop) code = os::exit_code(ended.incomplete_stop->code);
-    if (ended.has_stuck_thread) os::end_process(code);  // a thread still runs user code: nothing may be pulled from under it
+    reporter.apply(model::lifecycle_event::finished, {}, result.exit);
+    code = os::exit_code(result.exit.code());
+    if (code == 0 && result.incomplete_stop) code = os::exit_code(result.incomplete_stop->code);
+    if (result.has_stuck_thread) os::end_process(code);  // it still runs user code, which uses these objects
     app.reset();
-    if (screen->is_flush_overdue()) os::end_process(code);  // nobody reads the terminal, and its thread waits for somebody
+    if (console_queue->is_flush_overdue()) os::end_process(code);  // a paused terminal blocks the sink's thread
   }
   return code;
 }

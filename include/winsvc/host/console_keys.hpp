@@ -1,5 +1,5 @@
-// The keys of `debug`: what a control of the SCM's would do, at a keypress, and a line at the bottom of the terminal that
-// says how it goes.
+// Keys of `debug`: a key sends a control, as the SCM would, and a status line at the bottom of the terminal shows the
+// load.
 //
 //   p pause   c continue   r reload   d preshutdown   l log level   s status   q stop
 #pragma once
@@ -27,11 +27,14 @@ namespace host {
 
 inline constexpr const char* keys_help = "p pause  c continue  r reload  d preshutdown  l log level  s status  q stop";
 
-/// While it lives, keys work and the line is there; where nobody sits at a terminal, nothing happens.
+/// Reads keys and updates the status line while it exists. Does nothing if there is no terminal.
 class console_keys {
  public:
-  console_keys(service_definition& plan, runtime& service, std::shared_ptr<console_sink> screen)
-      : plan_(plan), service_(service), console_(std::move(screen)), keys_([this](char key) { on_key(key); }) {
+  console_keys(service_definition& definition, runtime& service, std::shared_ptr<console_sink> screen)
+      : definition_(definition),
+        service_(service),
+        console_(std::move(screen)),
+        keys_([this](char key) { on_key(key); }) {
     if (keys_.is_active()) status_thread_ = std::thread([this] { update_status_line(); });
   }
   ~console_keys() {
@@ -52,14 +55,14 @@ class console_keys {
   void send_control(model::control control, const char* hook);
   void update_status_line();
 
-  service_definition& plan_;
+  service_definition& definition_;
   runtime& service_;
   std::shared_ptr<console_sink> console_;
   std::mutex mutex_;
   std::condition_variable stop_signal_;
   bool stopping_ = false;
   std::thread status_thread_;
-  os::key_reader keys_;  // the last: its thread ends before what it uses
+  os::key_reader keys_;  // last: its thread ends before the members that it uses
 };
 
 }  // namespace host
@@ -77,9 +80,10 @@ namespace host {
 WINSVC_INLINE void console_keys::send_control(model::control control, const char* hook) {
   const std::uint32_t code = service_.control({static_cast<std::uint32_t>(control), 0, 0, {}, {}});
   if (code == 0) return;
-  const auto* row = model::explain(code);
-  plan_.log.warn(std::string(hook) + ": " + (row ? std::string(row->message) : os::system_error_message(code)) + " (" +
-                 std::to_string(code) + "); it needs a hook of the app");
+  const auto* explanation = model::explain(code);
+  definition_.log.warn(std::string(hook) + ": " +
+                       (explanation ? std::string(explanation->message) : os::system_error_message(code)) + " (" +
+                       std::to_string(code) + "); register a hook for it in the app");
 }
 
 WINSVC_INLINE void console_keys::on_key(char key) {
@@ -91,9 +95,10 @@ WINSVC_INLINE void console_keys::on_key(char key) {
     case 'q': return service_.request_stop("q");
     case 's': return console_->write_lines(format_live_status(service_.status()));
     case 'l': {
-      const auto now = plan_.log.threshold();
-      const auto next = now == log_level::error ? log_level::debug : static_cast<log_level>(static_cast<int>(now) + 1);
-      plan_.log.threshold(next);
+      const auto current = definition_.log.threshold();
+      const auto next =
+          current == log_level::error ? log_level::debug : static_cast<log_level>(static_cast<int>(current) + 1);
+      definition_.log.threshold(next);
       return console_->write_lines("  log      " + std::string(name(next)) + " and above\n");
     }
     case '?':
@@ -102,14 +107,15 @@ WINSVC_INLINE void console_keys::on_key(char key) {
   }
 }
 
-/// Once a second, where somebody looks.
+/// Updates the status line once per second.
 WINSVC_INLINE void console_keys::update_status_line() {
   std::unique_lock lock(mutex_);
   while (!stop_signal_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_; })) {
     lock.unlock();
-    if (const auto now = service_.counters())
-      console_->set_status_line(std::to_string(now->responses) + " a second, " + std::to_string(now->in_flight) + " in flight, " +
-                      std::to_string(now->connections) + " connections");
+    if (const auto counters = service_.counters())
+      console_->set_status_line(std::to_string(counters->responses) + " responses/s, " +
+                                std::to_string(counters->in_flight) + " in flight, " +
+                                std::to_string(counters->connections) + " connections");
     lock.lock();
   }
 }

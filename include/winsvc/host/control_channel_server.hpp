@@ -1,9 +1,10 @@
-// What the operator asks a running service, by its channel (os/channel.hpp), and what it answers. A question is a line:
+// Control channel server: executes the requests that an operator sends to a running service on its control channel
+// (os/control_channel.hpp). A request is one line:
 //
-//   status            what it is doing, as a flat JSON object
-//   level debug       how much the log keeps, until the service ends; "ok", or what is wrong
-//   log warn          the lines of the log that come, of that level and above, until whoever asks has gone
-//   why new disk      why the stop that follows is asked for
+//   status            returns the live status, a flat JSON object
+//   level debug       sets the log level until the service ends; returns "ok"
+//   log warn          returns new log lines of this level and above until the client closes the connection
+//   why new disk      sets the reason of the stop that follows; returns "ok"
 #pragma once
 
 #include <atomic>
@@ -29,46 +30,48 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// Serves them while it lives. Made when the engine listens, gone before it goes.
+/// Serves requests while it exists. Create it after the engine listens and destroy it before the engine.
 class control_channel_server {
  public:
-  control_channel_server(service_definition& plan, http::engine& engine, const std::atomic<run_phase>& now)
-      : plan_(plan), engine_(engine), phase_(now), started_at_(clock::system().system_now()) {}
+  control_channel_server(service_definition& definition, http::engine& engine, const std::atomic<run_phase>& phase)
+      : definition_(definition), engine_(engine), phase_(phase), started_at_(clock::system().system_now()) {}
 
-  /// False, with a code: there is no channel. The service does without.
+  /// Opens the channel. On an error the service runs without a channel.
   os::sys_result<void> open(const std::string& address) {
-    auto made = os::control_channel::open(address, [this](const std::string& requested, const os::control_channel::response_writer& write) {
-      handle_request(requested, write);
-    });
-    if (!made) return os::sys_failure(made.error());
-    channel_ = *std::move(made);
+    auto opened = os::control_channel::open(
+        address, [this](const std::string& request, const os::control_channel::response_writer& write) {
+          handle_request(request, write);
+        });
+    if (!opened) return os::sys_failure(opened.error());
+    channel_ = *std::move(opened);
     return {};
   }
-  /// Answers no more.
+  /// Stops accepting requests.
   void close() { channel_.reset(); }
 
-  /// What the operator said of the stop that comes, within the last minute; empty: nothing. An older word is of a stop that
-  /// was refused.
+  /// Reason that the operator gave within the last minute; empty if none. An older reason belongs to a stop that was
+  /// rejected.
   [[nodiscard]] std::string recent_stop_reason() const {
     const std::lock_guard lock(mutex_);
-    return std::chrono::steady_clock::now() - stop_reason_time_ < std::chrono::minutes(1) ? stop_reason_ : std::string();
+    const bool is_recent = std::chrono::steady_clock::now() - stop_reason_time_ < std::chrono::minutes(1);
+    return is_recent ? stop_reason_ : std::string();
   }
 
-  void handle_request(const std::string& requested, const os::control_channel::response_writer& write);
+  void handle_request(const std::string& request, const os::control_channel::response_writer& write);
   [[nodiscard]] std::string status() const;
 
  private:
   void send_log(log_level min_level, const os::control_channel::response_writer& write);
 
-  /// The others of those who can be answered at once are for questions.
+  /// The other connections remain free for other requests.
   static constexpr int max_followers = static_cast<int>(os::control_channel::max_connections) / 2;
 
-  service_definition& plan_;
+  service_definition& definition_;
   http::engine& engine_;
   const std::atomic<run_phase>& phase_;
   clock::system_time started_at_;
   mutable std::mutex mutex_;
-  std::string stop_reason_;                                // under mutex_
+  std::string stop_reason_;                                 // under mutex_
   std::chrono::steady_clock::time_point stop_reason_time_;  // under mutex_
   std::atomic<int> followers_{0};
   std::unique_ptr<os::control_channel> channel_;
@@ -88,11 +91,13 @@ namespace host {
 
 WINSVC_INLINE std::string control_channel_server::status() const {
   const auto minute = engine_.statistics().last_minute(std::chrono::steady_clock::now());
-  strings::json_object_writer o;
-  const auto put = [&o](std::string_view name, std::uint64_t value) { o.put(name, std::to_string(value)); };
+  strings::json_object_writer json;
+  const auto put = [&json](std::string_view name, std::uint64_t value) { json.put(name, std::to_string(value)); };
   put("pid", os::process_id());
-  o.put_text("name", plan_.spec.name).put_text("version", plan_.version).put_text("state", name(phase_.load()));
-  o.put_text("url", engine_.address().url()).put_text("since", iso_time(started_at_));
+  json.put_text("name", definition_.spec.name)
+      .put_text("version", definition_.version)
+      .put_text("state", name(phase_.load()));
+  json.put_text("url", engine_.address().url()).put_text("since", iso_time(started_at_));
   put("answered", engine_.response_count());
   put("answered_in_minute", minute.count);
   put("failed_in_minute", minute.failed);
@@ -105,47 +110,50 @@ WINSVC_INLINE std::string control_channel_server::status() const {
   const auto usage = os::query_process_usage();
   put("resident_bytes", usage.resident);
   put("cpu_ms", static_cast<std::uint64_t>(usage.cpu.count() / 1000));
-  o.put_text("log_level", name(plan_.log.threshold()));
-  return o.text() + '\n';
+  json.put_text("log_level", name(definition_.log.threshold()));
+  return json.text() + '\n';
 }
 
-WINSVC_INLINE void control_channel_server::send_log(log_level min_level, const os::control_channel::response_writer& write) {
-  const scope_exit gone([this] { --followers_; });
+WINSVC_INLINE void control_channel_server::send_log(log_level min_level,
+                                                    const os::control_channel::response_writer& write) {
+  const scope_exit remove_follower([this] { --followers_; });
   if (++followers_ > max_followers) {
-    write("so many follow the log already: " + std::to_string(max_followers) + '\n');
+    write("too many log followers (limit " + std::to_string(max_followers) + "); close one and try again\n");
     return;
   }
-  const ring_sink& lines = *plan_.recent_entries;
-  for (std::uint64_t seen = lines.last_number(); write({});) {
-    lines.wait_after(seen, std::chrono::milliseconds(250));
-    for (const auto& line : lines.after(seen)) {
-      const std::uint64_t missed = line.number - seen - 1;  // they came faster than they were sent
-      if (missed != 0 && !write("... " + std::to_string(missed) + " lines are not shown: the log file has them\n")) return;
-      seen = line.number;
+  const ring_sink& buffer = *definition_.recent_entries;
+  for (std::uint64_t last = buffer.last_number(); write({});) {
+    buffer.wait_after(last, std::chrono::milliseconds(250));
+    for (const auto& line : buffer.after(last)) {
+      const std::uint64_t missed = line.number - last - 1;  // lines were added faster than they were sent
+      if (missed != 0 && !write("... " + std::to_string(missed) + " lines are not shown; see the log file\n")) return;
+      last = line.number;
       if (line.entry.level >= min_level && !write(line.entry.line(os::utc_offset(line.entry.time)) + '\n')) return;
     }
   }
 }
 
-WINSVC_INLINE void control_channel_server::handle_request(const std::string& requested, const os::control_channel::response_writer& write) {
-  const auto blank = requested.find(' ');
-  const std::string word = requested.substr(0, blank), rest = blank == requested.npos ? std::string() : requested.substr(blank + 1);
-  const auto level = parse_log_level(rest);
+WINSVC_INLINE void control_channel_server::handle_request(const std::string& request,
+                                                          const os::control_channel::response_writer& write) {
+  const auto blank = request.find(' ');
+  const std::string word = request.substr(0, blank);
+  const std::string argument = blank == request.npos ? std::string() : request.substr(blank + 1);
+  const auto level = parse_log_level(argument);
   if (word == "status") {
     write(status());
   } else if (word == "level" && level) {
-    plan_.log.threshold(*level);
-    plan_.log.write_always(log_level::info, "the log keeps " + std::string(name(*level)) + " and above: the operator asked for it");
+    definition_.log.threshold(*level);
+    definition_.log.write_always(log_level::info, "log level set to " + std::string(name(*level)) + " by the operator");
     write("ok\n");
   } else if (word == "log" && level) {
     send_log(*level, write);
   } else if (word == "why") {
     const std::lock_guard lock(mutex_);
-    stop_reason_ = rest;
+    stop_reason_ = argument;
     stop_reason_time_ = std::chrono::steady_clock::now();
     write("ok\n");
   } else {
-    write("not understood\n");  // of another version of the program, say
+    write("unknown request\n");  // a client of another version may send it
   }
 }
 

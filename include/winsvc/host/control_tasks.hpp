@@ -1,7 +1,8 @@
-// What controls ask for, beside a stop: pause, continue, reload, events, and controls of the app's own. The control
-// handler queues it, the service's thread does it, one after the other.
+// Control tasks: the work that a control other than stop causes (pause, continue, reload, events, custom controls). The
+// control handler queues a task; the thread of the service runs the tasks one after the other.
 //
-// A hook that throws here is logged and ends nothing. One that hangs ends the service (host/hook_runner.hpp tells it).
+// A hook that throws here is logged, and the service continues. A hook that times out ends the service
+// (host/hook_runner.hpp).
 #pragma once
 
 #include <atomic>
@@ -30,7 +31,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// The result of a control of the app's own, on its way from the hook to the sender.
+/// Result of a custom control: the hook sets it, the control handler waits for it.
 class pending_result {
  public:
   void set(std::uint32_t code) {
@@ -38,11 +39,11 @@ class pending_result {
     code_ = code;
     ready_.notify_all();
   }
-  /// The code; `otherwise` when it does not come in time.
-  std::uint32_t wait(std::chrono::milliseconds limit, std::uint32_t otherwise) {
+  /// Returns the code, or `default_code` if the hook does not set it within `limit`.
+  std::uint32_t wait(std::chrono::milliseconds limit, std::uint32_t default_code) {
     std::unique_lock lock(mutex_);
     ready_.wait_for(lock, limit, [this] { return code_.has_value(); });
-    return code_.value_or(otherwise);
+    return code_.value_or(default_code);
   }
 
  private:
@@ -51,45 +52,46 @@ class pending_result {
   std::optional<std::uint32_t> code_;
 };
 
-/// One control on its way.
+/// One queued control.
 struct control_task {
   model::control_action kind = model::control_action::nothing;
   model::control_event event;
-  std::shared_ptr<pending_result> result;  ///< of a control of the app's own
+  std::shared_ptr<pending_result> result;  ///< set for a custom control
 };
 
+/// Runs control tasks on the thread of the service.
 class control_task_runner {
  public:
   using event_function = std::function<void(model::service_event, const std::string&)>;
 
-  /// `now` and the engine follow a pause.
-  control_task_runner(service_definition& plan, logger& log, status_reporter& report, hook_runner& hooks, http::engine& engine,
-         std::atomic<run_phase>& now, event_function on_event)
-      : plan_(plan),
+  /// Pause and continue change `phase` and the engine.
+  control_task_runner(service_definition& definition, logger& log, status_reporter& reporter, hook_runner& hooks,
+                      http::engine& engine, std::atomic<run_phase>& phase, event_function on_event)
+      : definition_(definition),
         log_(log),
-        status_reporter_(report),
+        status_reporter_(reporter),
         hooks_(hooks),
         engine_(engine),
-        phase_(now),
+        phase_(phase),
         on_event_(std::move(on_event)) {}
 
-  void run_task(control_task& next);
+  void run_task(control_task& task);
 
-  /// How long a pending state may be silent before the SCM should worry, beyond what the app allows.
+  /// Added to the time limit of the app to get the wait hint of a pending state.
   static constexpr std::chrono::milliseconds wait_hint_margin{5'000};
 
  private:
   void pause();
   void resume();
-  void run_custom_control(control_task& next);
+  void run_custom_control(control_task& task);
   bool run(const char* operation, const std::vector<named_hook>& hooks);
   bool reload_certificates();
   template <class Event>
   void run(const char* operation, const std::vector<event_hook<Event>>& hooks, Event event);
-  void log_failure(model::service_event what, const char* message);
-  [[nodiscard]] std::chrono::milliseconds wait_hint() const { return plan_.stop_limit + wait_hint_margin; }
+  void report_completed(model::service_event event, const char* message);
+  [[nodiscard]] std::chrono::milliseconds wait_hint() const { return definition_.stop_limit + wait_hint_margin; }
 
-  service_definition& plan_;
+  service_definition& definition_;
   logger& log_;
   status_reporter& status_reporter_;
   hook_runner& hooks_;
@@ -104,9 +106,11 @@ template <class Event>
 void control_task_runner::run(const char* operation, const std::vector<event_hook<Event>>& hooks, Event event) {
   const auto shared = std::make_shared<const Event>(std::move(event));
   for (const auto& hook : hooks) {
-    const std::string name = "hook at " + hook.location.to_string();
-    const hook_result result = hooks_.run_hook(operation, name, [&hook, shared] { hook.run(*shared); }, plan_.stop_limit);
-    if (result.outcome == hook_result::threw) log_.error(std::string(operation) + ": " + name + " threw: " + result.message);
+    const std::string hook_name = "hook at " + hook.location.to_string();
+    const hook_result result = hooks_.run_hook(
+        operation, hook_name, [&hook, shared] { hook.run(*shared); }, definition_.stop_limit);
+    if (result.outcome == hook_result::threw)
+      log_.error(std::string(operation) + ": " + hook_name + " threw: " + result.message);
     if (result.outcome == hook_result::timed_out) return;
   }
 }
@@ -121,89 +125,96 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-WINSVC_INLINE void control_task_runner::run_task(control_task& next) {
-  switch (next.kind) {
+WINSVC_INLINE void control_task_runner::run_task(control_task& task) {
+  switch (task.kind) {
     case model::control_action::pause: return pause();
     case model::control_action::resume: return resume();
     case model::control_action::reload:
-      if (reload_settings(plan_) && run("reload", plan_.reload_hooks) && reload_certificates())
-        log_failure(model::service_event::reloaded, "reloaded");
+      if (reload_settings(definition_) && run("reload", definition_.reload_hooks) && reload_certificates())
+        report_completed(model::service_event::reloaded, "reloaded");
       return;
-    case model::control_action::time: run("time change", plan_.time_hooks); return;
+    case model::control_action::time: run("time change", definition_.time_hooks); return;
     case model::control_action::session:
-      return run("session change", plan_.session_hooks,
-                 session_change{static_cast<session_change::kind>(next.event.type), next.event.session});
+      return run("session change", definition_.session_hooks,
+                 session_change{static_cast<session_change::kind>(task.event.type), task.event.session});
     case model::control_action::power:
-      return run("power event", plan_.power_hooks,
-                 power_event{static_cast<power_event::kind>(next.event.type), next.event.setting, next.event.data});
-    case model::control_action::custom: return run_custom_control(next);
+      return run("power event", definition_.power_hooks,
+                 power_event{static_cast<power_event::kind>(task.event.type), task.event.setting, task.event.data});
+    case model::control_action::custom: return run_custom_control(task);
     case model::control_action::stop:
     case model::control_action::nothing: return;
   }
 }
 
 WINSVC_INLINE void control_task_runner::pause() {
-  status_reporter_.apply(model::lifecycle_event::progress, wait_hint());  // what stood before it in the queue is done
+  status_reporter_.apply(model::lifecycle_event::progress, wait_hint());  // the tasks before it are complete
   engine_.pause(true);
   phase_.store(run_phase::paused);
-  const bool good = run("pause", plan_.pause_hooks);
-  if (!good) {
+  const bool succeeded = run("pause", definition_.pause_hooks);
+  if (!succeeded) {
     phase_.store(run_phase::serving);
     engine_.pause(false);
   }
-  // Not legal any more when a stop came meanwhile: it has the word then.
-  if (status_reporter_.apply(good ? model::lifecycle_event::paused : model::lifecycle_event::hook_failed) && good) log_failure(model::service_event::paused, "paused");
+  // Illegal if a stop was requested in the meantime; the stop then continues.
+  if (status_reporter_.apply(succeeded ? model::lifecycle_event::paused : model::lifecycle_event::hook_failed) &&
+      succeeded)
+    report_completed(model::service_event::paused, "paused");
 }
 
 WINSVC_INLINE void control_task_runner::resume() {
   status_reporter_.apply(model::lifecycle_event::progress, wait_hint());
-  if (!run("continue", plan_.continue_hooks)) {
+  if (!run("continue", definition_.continue_hooks)) {
     status_reporter_.apply(model::lifecycle_event::hook_failed);
     return;
   }
   phase_.store(run_phase::serving);
   engine_.pause(false);
-  if (status_reporter_.apply(model::lifecycle_event::resumed)) log_failure(model::service_event::continued, "continued");
+  if (status_reporter_.apply(model::lifecycle_event::resumed))
+    report_completed(model::service_event::continued, "continued");
 }
 
-WINSVC_INLINE void control_task_runner::run_custom_control(control_task& next) {
+WINSVC_INLINE void control_task_runner::run_custom_control(control_task& task) {
   std::uint32_t code = model::win32_error::exception_in_service;
-  for (const auto& hook : plan_.control_hooks) {
-    if (hook.code != next.event.control) continue;
-    const auto result = std::make_shared<std::uint32_t>(0);  // shared: a hook that was given up may still write it
-    const std::string name = "on_control " + std::to_string(hook.code) + " at " + hook.location.to_string();
-    const hook_result outcome = hooks_.run_hook("control", name, [&hook, result] { *result = hook.run(hook.code); }, plan_.stop_limit);
+  for (const auto& hook : definition_.control_hooks) {
+    if (hook.code != task.event.control) continue;
+    const auto result = std::make_shared<std::uint32_t>(0);  // shared: a hook that timed out may still write it
+    const std::string hook_name = "on_control " + std::to_string(hook.code) + " at " + hook.location.to_string();
+    const hook_result outcome = hooks_.run_hook(
+        "control", hook_name, [&hook, result] { *result = hook.run(hook.code); }, definition_.stop_limit);
     if (outcome.outcome == hook_result::completed) code = *result;
-    if (outcome.outcome == hook_result::threw) log_.error(name + " threw: " + outcome.message);
+    if (outcome.outcome == hook_result::threw) log_.error(hook_name + " threw: " + outcome.message);
   }
-  next.result->set(code);
+  task.result->set(code);
 }
 
-/// In the order of registration. False: one threw, or hung; those behind it are not run.
+/// Runs the hooks in the order of registration. False if a hook threw or timed out; the hooks after it are not run.
 WINSVC_INLINE bool control_task_runner::run(const char* operation, const std::vector<named_hook>& hooks) {
-  hooks_.set_progress_context(operation, [h = wait_hint()] { return h; });  // by value: a hook that was given up may outlive us
+  // By value: a hook that timed out may outlive this object.
+  hooks_.set_progress_context(operation, [h = wait_hint()] { return h; });
   bool first = true;
   for (const auto& hook : hooks) {
-    if (!std::exchange(first, false)) status_reporter_.apply(model::lifecycle_event::progress, wait_hint());  // the one before is done
-    const hook_result result = hooks_.run_hook(operation, hook, plan_.stop_limit);
-    if (result.outcome == hook_result::threw) log_.error(std::string(operation) + ": " + hook.description() + " threw: " + result.message);
+    // The previous hook returned.
+    if (!std::exchange(first, false)) status_reporter_.apply(model::lifecycle_event::progress, wait_hint());
+    const hook_result result = hooks_.run_hook(operation, hook, definition_.stop_limit);
+    if (result.outcome == hook_result::threw)
+      log_.error(std::string(operation) + ": " + hook.description() + " threw: " + result.message);
     if (result.outcome != hook_result::completed) return false;
   }
   return true;
 }
 
-/// Anew, for connections from now on. False: they cannot be used, and those that could be stay.
+/// Loads the certificates again; new connections use them. False if they cannot be used; the old ones stay in use then.
 WINSVC_INLINE bool control_task_runner::reload_certificates() {
-  if (!plan_.tls) return true;
-  auto identity = http::tls_identity::load(*plan_.tls);
+  if (!definition_.tls) return true;
+  auto identity = http::tls_identity::load(*definition_.tls);
   if (identity) engine_.tls(*identity);
-  else log_.error("reload: " + identity.error().to_string() + "; the certificate from before is used on");
+  else log_.error("reload: " + identity.error().to_string() + "; the previous certificate stays in use");
   return static_cast<bool>(identity);
 }
 
-WINSVC_INLINE void control_task_runner::log_failure(model::service_event what, const char* message) {
+WINSVC_INLINE void control_task_runner::report_completed(model::service_event event, const char* message) {
   log_.info(message);
-  if (on_event_) on_event_(what, plan_.spec.name + ' ' + message);
+  if (on_event_) on_event_(event, definition_.spec.name + ' ' + message);
 }
 
 }  // namespace host

@@ -1,8 +1,9 @@
-// Liveness and readiness: `/livez` says that requests are answered, `/readyz` that they should be sent.
+// Liveness and readiness routes: `/livez` returns 200 while the service responds, `/readyz` returns 200 while clients
+// should send requests to it.
 //
-//   svc.ready("store", [] { return store.is_open(); });     // 503 "not ready: store" until it is
+//   svc.ready("store", [] { return store.is_open(); });     // 503 "not ready: store" until it returns true
 //
-// Both are routes like any other; an app that has routes of its own at these paths keeps them.
+// An app that has routes with these paths keeps its own.
 #pragma once
 
 #include <atomic>
@@ -18,15 +19,17 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// What readiness depends on beside the checks.
+/// Phase of a run. The readiness route returns 503 in each phase except `serving`.
 enum class run_phase { starting, serving, paused, stopping };
-[[nodiscard]] constexpr std::string_view name(run_phase p) noexcept {
-  constexpr std::string_view names[] = {"start pending", "running", "paused", "stop pending"};  // as the SCM's are called
-  return names[static_cast<int>(p)];
+[[nodiscard]] constexpr std::string_view name(run_phase phase) noexcept {
+  // Names of the SCM's states.
+  constexpr std::string_view names[] = {"start pending", "running", "paused", "stop pending"};
+  return names[static_cast<int>(phase)];
 }
 
-/// `now` changes with the first moment of a pause and of a stop. It and the plan outlive the router's last call.
-void add_health_routes(service_definition& plan, const std::atomic<run_phase>& now);
+/// Adds both routes. `phase` changes at the start of a pause and of a stop. `phase` and `definition` must outlive the
+/// router.
+void add_health_routes(service_definition& definition, const std::atomic<run_phase>& phase);
 
 }  // namespace host
 }  // inline namespace WINSVC_ABI
@@ -40,36 +43,39 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-WINSVC_INLINE void add_health_routes(service_definition& plan, const std::atomic<run_phase>& now) {
+WINSVC_INLINE void add_health_routes(service_definition& definition, const std::atomic<run_phase>& phase) {
   const source_location location = source_location::current();
-  const auto free = [&plan](const std::string& path) { return !path.empty() && !plan.router.has_pattern(path); };
-  if (free(plan.live_path)) {
-    plan.router.add(route::method::get, plan.live_path, [] { return "live\n"; }, location);
-    plan.router.serve_while_paused();
+  const auto is_free = [&definition](const std::string& path) {
+    return !path.empty() && !definition.router.has_pattern(path);
+  };
+  if (is_free(definition.live_path)) {
+    definition.router.add(route::method::get, definition.live_path, [] { return "live\n"; }, location);
+    definition.router.serve_while_paused();
   }
-  if (!free(plan.ready_path)) return;
+  if (!is_free(definition.ready_path)) return;
 
-  plan.router.add(route::method::get, plan.ready_path, [&plan, &now]() -> reply {
-    switch (now.load()) {
+  definition.router.add(route::method::get, definition.ready_path, [&definition, &phase]() -> reply {
+        switch (phase.load()) {
       case run_phase::starting: return reply::text("starting\n", 503);
       case run_phase::paused: return reply::text("paused\n", 503);
       case run_phase::stopping: return reply::text("stopping\n", 503);
       case run_phase::serving: break;
-    }
-    for (const auto& r : plan.ready_checks) {
-      bool good = false;
-      try {
-        good = r.is_ready();
-      } catch (const std::exception& e) {
-        plan.log.warn("ready check '" + r.name + "' threw: " + e.what());
-      } catch (...) {
-        plan.log.warn("ready check '" + r.name + "' threw something that is no std::exception");
-      }
-      if (!good) return reply::text("not ready: " + r.name + "\n", 503);
-    }
-    return reply::text("ready\n");
+        }
+        for (const auto& check : definition.ready_checks) {
+          bool is_ready = false;
+          try {
+            is_ready = check.is_ready();
+          } catch (const std::exception& e) {
+            definition.log.warn("readiness check '" + check.name + "' threw: " + e.what());
+          } catch (...) {
+            definition.log.warn("readiness check '" + check.name +
+                                "' threw: unknown exception (not derived from std::exception)");
+          }
+          if (!is_ready) return reply::text("not ready: " + check.name + "\n", 503);
+        }
+        return reply::text("ready\n");
   }, location);
-  plan.router.serve_while_paused();
+  definition.router.serve_while_paused();
 }
 
 }  // namespace host

@@ -1,5 +1,5 @@
-// Runs the app's hooks on their thread and waits beside it: with the limits of the app, with a way for a hook to say
-// that it gets on, and with one place that hears of a hook that hangs.
+// Hook runner: runs the app's hooks on the hook thread and waits for them, with time limits, progress reports and one
+// callback for a hook that times out.
 #pragma once
 
 #include <chrono>
@@ -24,37 +24,41 @@ namespace host {
 class hook_runner {
  public:
   using milliseconds = std::chrono::milliseconds;
-  /// `doing` what, which hook, and how long it had been silent.
-  using timeout_callback = std::function<void(const std::string& operation, const std::string& hook, milliseconds limit)>;
+  /// Receives the operation, the description of the hook, and the time without progress.
+  using timeout_callback =
+      std::function<void(const std::string& operation, const std::string& hook, milliseconds limit)>;
 
-  hook_runner(service_definition& plan, status_reporter& report, timeout_callback hung)
-      : plan_(plan), status_reporter_(report), on_timeout_(std::move(hung)) {}
+  hook_runner(service_definition& definition, status_reporter& reporter, timeout_callback on_timeout)
+      : definition_(definition), status_reporter_(reporter), on_timeout_(std::move(on_timeout)) {}
 
-  /// From any thread: whatever runs has this long from here on, and what is run after it too.
-  void shorten_deadline(milliseconds limit, hook_thread::time_point total_deadline) noexcept { thread_.shorten_deadline(limit, total_deadline); }
+  /// From any thread: limits the running hook and all later hooks to `limit`, and all of them to `total_deadline`.
+  void shorten_deadline(milliseconds limit, hook_thread::time_point total_deadline) noexcept {
+    thread_.shorten_deadline(limit, total_deadline);
+  }
 
-  /// What the hooks that are run next may say progress with, and the wait hint that the SCM is given then.
-  void set_progress_context(const char* operation, std::function<milliseconds()> hint);
+  /// Sets the operation that the progress of the next hooks is logged with, and the wait hint for the SCM.
+  void set_progress_context(const char* operation, std::function<milliseconds()> wait_hint);
   /// The same for start hooks.
-  void set_start_context(std::function<milliseconds()> hint, stop_token stop, std::vector<std::string> arguments);
+  void set_start_context(std::function<milliseconds()> wait_hint, stop_token stop, std::vector<std::string> arguments);
 
-  /// Runs one hook. `silent` was told to `hung` when this returns.
-  hook_result run_hook(const std::string& operation, const std::string& hook, std::function<void()> body, milliseconds limit);
+  /// Runs one hook. If it times out, the timeout callback has run when this returns.
+  hook_result run_hook(const std::string& operation, const std::string& hook, std::function<void()> callback,
+                       milliseconds limit);
   hook_result run_hook(const std::string& operation, const named_hook& hook, milliseconds limit) {
     return run_hook(operation, hook.description(), [this, &hook] { hook.run(*stop_context_); }, limit);
   }
-  /// Runs a start hook; `back` becomes what undoes it.
-  hook_result run_hook(const hook& h, cleanup_function& back, milliseconds limit);
+  /// Runs a start hook; `cleanup` receives its cleanup function.
+  hook_result run_hook(const hook& lifecycle_hook, cleanup_function& cleanup, milliseconds limit);
 
  private:
-  start_context::progress_function progress(const char* operation, std::function<milliseconds()> hint);
+  start_context::progress_function progress(const char* operation, std::function<milliseconds()> wait_hint);
 
-  service_definition& plan_;
+  service_definition& definition_;
   status_reporter& status_reporter_;
   timeout_callback on_timeout_;
-  std::optional<start_context> start_context_;   // here and not in a frame: a hook that was given up still uses it
+  std::optional<start_context> start_context_;  // not on the stack: a hook that timed out still uses it
   std::optional<stop_context> stop_context_;
-  hook_thread thread_;                   // last: it ends before what hooks use
+  hook_thread thread_;  // last: it ends before the members that hooks use
 };
 
 }  // namespace host
@@ -69,36 +73,40 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-WINSVC_INLINE start_context::progress_function hook_runner::progress(const char* operation, std::function<milliseconds()> hint) {
-  return [this, operation, hint = std::move(hint)](std::string_view what, unsigned step, unsigned of) {
-    std::string line = std::string(operation) + ": " + std::string(what);
-    if (of != 0) line += " (" + std::to_string(step) + " of " + std::to_string(of) + ")";
-    plan_.log.info(std::move(line));
+WINSVC_INLINE start_context::progress_function hook_runner::progress(const char* operation,
+                                                                     std::function<milliseconds()> wait_hint) {
+  return [this, operation, wait_hint = std::move(wait_hint)](std::string_view item, unsigned step, unsigned steps) {
+    std::string line = std::string(operation) + ": " + std::string(item);
+    if (steps != 0) line += " (" + std::to_string(step) + " of " + std::to_string(steps) + ")";
+    definition_.log.info(std::move(line));
     thread_.progress();
-    status_reporter_.apply(model::lifecycle_event::progress, hint());
+    status_reporter_.apply(model::lifecycle_event::progress, wait_hint());
   };
 }
 
-WINSVC_INLINE void hook_runner::set_progress_context(const char* operation, std::function<milliseconds()> hint) {
-  stop_context_.emplace(progress(operation, std::move(hint)));
+WINSVC_INLINE void hook_runner::set_progress_context(const char* operation, std::function<milliseconds()> wait_hint) {
+  stop_context_.emplace(progress(operation, std::move(wait_hint)));
 }
 
-WINSVC_INLINE void hook_runner::set_start_context(std::function<milliseconds()> hint, stop_token stop,
-                                        std::vector<std::string> arguments) {
-  start_context_.emplace(progress("starting", std::move(hint)), std::move(stop), std::move(arguments));
+WINSVC_INLINE void hook_runner::set_start_context(std::function<milliseconds()> wait_hint, stop_token stop,
+                                                  std::vector<std::string> arguments) {
+  start_context_.emplace(progress("starting", std::move(wait_hint)), std::move(stop), std::move(arguments));
 }
 
-WINSVC_INLINE hook_result hook_runner::run_hook(const std::string& operation, const std::string& hook, std::function<void()> body,
-                                milliseconds limit) {
-  hook_result result = thread_.run(std::move(body), limit);
+WINSVC_INLINE hook_result hook_runner::run_hook(const std::string& operation, const std::string& hook,
+                                                std::function<void()> callback, milliseconds limit) {
+  hook_result result = thread_.run(std::move(callback), limit);
   if (result.outcome == hook_result::timed_out) on_timeout_(operation, hook, limit);
   return result;
 }
 
-WINSVC_INLINE hook_result hook_runner::run_hook(const hook& h, cleanup_function& back, milliseconds limit) {
-  const auto made = std::make_shared<cleanup_function>();  // shared: see start_
-  hook_result result = run_hook("start", h.stop.description(), [this, &h, made] { *made = h.start(*start_context_); }, limit);
-  if (result.outcome == hook_result::completed) back = std::move(*made);
+WINSVC_INLINE hook_result hook_runner::run_hook(const hook& lifecycle_hook, cleanup_function& cleanup,
+                                                milliseconds limit) {
+  const auto cleanup_result = std::make_shared<cleanup_function>();  // shared: a hook that timed out may still write it
+  hook_result result = run_hook(
+      "start", lifecycle_hook.stop.description(),
+      [this, &lifecycle_hook, cleanup_result] { *cleanup_result = lifecycle_hook.start(*start_context_); }, limit);
+  if (result.outcome == hook_result::completed) cleanup = std::move(*cleanup_result);
   return result;
 }
 

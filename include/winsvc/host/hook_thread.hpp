@@ -1,12 +1,12 @@
-// The thread that hooks run on, one after the other, and the patience with them. Whoever runs a hook waits beside it,
-// so that one that hangs can be named and given up.
+// Hook thread: runs the app's hooks one after the other, with a timeout. The caller waits, so that a hook that hangs
+// can be named and abandoned.
 //
 //   hook_thread hooks;
-//   auto how = hooks.run([&] { open_store(); }, 30s);
-//   if (how.what == ending::silent) ...          // no progress() for 30 s: the thread is left to itself
+//   auto result = hooks.run([&] { open_store(); }, 30s);
+//   if (result.outcome == hook_result::timed_out) ...      // no progress() for 30 s; the thread was abandoned
 //
-// All hooks of a service run on this one thread, because what one opens (a COM apartment, a window) another may have to
-// close on the same. It begins with the first hook.
+// All hooks of a service run on this thread, because a resource (a COM apartment, a window) may have to be closed by
+// the thread that opened it. The thread starts with the first hook.
 #pragma once
 
 #include <algorithm>
@@ -27,11 +27,11 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// How a hook ended, for the one who waited.
+/// How a hook ended.
 struct hook_result {
   enum kind { completed, threw, timed_out };
   kind outcome = completed;
-  std::string message;  ///< of the exception
+  std::string message;  ///< text of the exception
 };
 
 class hook_thread {
@@ -45,30 +45,31 @@ class hook_thread {
   hook_thread(const hook_thread&) = delete;
   hook_thread& operator=(const hook_thread&) = delete;
 
-  /// Runs `callback` on the thread and waits: until it ends, or has made no progress for `timeout`. After `timed_out`
-  /// nothing more can be run, and what the body uses must stay until the process ends. Under a debugger nothing is
-  /// silent: somebody may be at a breakpoint.
-  hook_result run(std::function<void()> body, milliseconds allowance);
-  /// From any thread: the hook that runs now is alive; its time begins anew.
+  /// Runs `callback` on the thread and waits until it returns, or until it has made no progress for `timeout`. After
+  /// `timed_out` no other callback can run, and the objects that the callback uses must exist until the process ends.
+  /// Nothing times out under a debugger, which may have stopped the process at a breakpoint.
+  hook_result run(std::function<void()> callback, milliseconds timeout);
+  /// From any thread: restarts the timeout of the running hook.
   void progress() noexcept;
-  /// From any thread: whatever runs now has this long from here on, if it had longer, and so has what is run later; and
-  /// nothing has longer than `total_deadline`, whatever progress it makes.
-  void shorten_deadline(milliseconds allowance, time_point total_deadline = (time_point::max)()) noexcept;
+  /// From any thread: reduces the timeout of the running hook and of all later hooks to `max_timeout`. No hook runs
+  /// past `total_deadline`, whatever progress it makes.
+  void shorten_deadline(milliseconds max_timeout, time_point total_deadline = (time_point::max)()) noexcept;
 
  private:
-  /// What both threads look at. It outlives a thread that was given up.
+  /// State of both threads. It outlives a thread that was abandoned.
   struct shared_state {
     std::mutex mutex;
     std::condition_variable changed;
-    std::function<void()> callback;  // to run, or running
+    std::function<void()> callback;  // the callback to run, or the running one
     bool running = false, stopping = false;
     hook_result result;
-    milliseconds max_timeout = std::chrono::hours(24 * 365);  // for ever; more would overflow where it is added to a time
+    // No limit; a larger value would overflow when it is added to a time.
+    milliseconds max_timeout = std::chrono::hours(24 * 365);
     milliseconds timeout{0};
     time_point deadline, total_deadline = (time_point::max)();
 
-    void set_timeout(milliseconds allowed) {
-      timeout = (std::min)(allowed, max_timeout);
+    void set_timeout(milliseconds new_timeout) {
+      timeout = (std::min)(new_timeout, max_timeout);
       deadline = (std::min)(std::chrono::steady_clock::now() + timeout, total_deadline);
     }
     void thread_main();
@@ -96,37 +97,37 @@ WINSVC_INLINE void hook_thread::shared_state::thread_main() {
     changed.wait(lock, [this] { return running || stopping; });
     if (!running) return;
     lock.unlock();
-    hook_result ended;
+    hook_result new_result;
     try {
       callback();
     } catch (const std::exception& e) {
-      ended = {hook_result::threw, e.what()};
+      new_result = {hook_result::threw, e.what()};
     } catch (...) {
-      ended = {hook_result::threw, "something that is no std::exception"};
+      new_result = {hook_result::threw, "unknown exception (not derived from std::exception)"};
     }
     lock.lock();
-    result = std::move(ended);
+    result = std::move(new_result);
     running = false;
     changed.notify_all();
   }
 }
 
-WINSVC_INLINE hook_result hook_thread::run(std::function<void()> body, milliseconds allowance) {
+WINSVC_INLINE hook_result hook_thread::run(std::function<void()> callback, milliseconds timeout) {
   if (!thread_.joinable()) thread_ = std::thread([shared = state_] { shared->thread_main(); });
   std::unique_lock lock(state_->mutex);
-  state_->callback = std::move(body);
+  state_->callback = std::move(callback);
   state_->running = true;
-  state_->set_timeout(allowance);
+  state_->set_timeout(timeout);
   state_->changed.notify_all();
   while (state_->running) {
-    const auto deadline = state_->deadline;  // progress and hurry move it
+    const auto deadline = state_->deadline;  // progress() and shorten_deadline() move it
     if (state_->changed.wait_until(lock, deadline) == std::cv_status::timeout && state_->running &&
         std::chrono::steady_clock::now() >= state_->deadline) {
       if (os::debugger_attached()) {
         state_->set_timeout(state_->timeout);
         continue;
       }
-      thread_.detach();  // it may come back or not; nobody waits for it any more
+      thread_.detach();  // the hook may never return; it is abandoned
       return {hook_result::timed_out, {}};
     }
   }
@@ -139,9 +140,9 @@ WINSVC_INLINE void hook_thread::progress() noexcept {
   state_->set_timeout(state_->timeout);
 }
 
-WINSVC_INLINE void hook_thread::shorten_deadline(milliseconds allowance, time_point total_deadline) noexcept {
+WINSVC_INLINE void hook_thread::shorten_deadline(milliseconds max_timeout, time_point total_deadline) noexcept {
   const std::lock_guard lock(state_->mutex);
-  state_->max_timeout = (std::min)(allowance, state_->max_timeout);
+  state_->max_timeout = (std::min)(max_timeout, state_->max_timeout);
   state_->total_deadline = (std::min)(total_deadline, state_->total_deadline);
   if (state_->timeout <= state_->max_timeout && state_->deadline <= state_->total_deadline) return;
   state_->set_timeout((std::min)(state_->max_timeout, state_->timeout));

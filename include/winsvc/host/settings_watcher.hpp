@@ -1,10 +1,10 @@
-// The settings file, watched: where App asks for it, a change of the file is a `reload` that nobody has to ask for.
+// Settings watcher: runs a reload when the content of the settings file changes, if the app requests it:
 //
 //   svc.reload_on_change();
 //
-// What counts is the file's content: a save that changes nothing, or a file beside it, is no change. Who saves may write
-// the file in several pieces, so it is read once its folder has been quiet for a moment; a file that is only half there
-// even then changes no setting, as with every reload, and the rest of it is the next change.
+// Only a change of the content counts, not a save without a change or a change of another file in the folder. An editor
+// may write the file in several steps, so it is read after the folder has had no change for 200 ms. If the file is
+// still incomplete then, the reload rejects it, and its completion is the next change.
 #pragma once
 
 #include <chrono>
@@ -22,20 +22,21 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// Watches while it lives, with a thread of its own.
+/// Watches the settings file on its own thread while it exists.
 class settings_watcher {
  public:
   using milliseconds = std::chrono::milliseconds;
-  static constexpr milliseconds settle_time{200};      ///< for so long nothing changes, then the file is read
-  static constexpr milliseconds max_settle_time{2000};  ///< and after so long in any case; a refused reload is tried again then
+  static constexpr milliseconds settle_time{200};  ///< time without a change before the file is read
+  /// Maximum delay of a read; also the pause before a rejected reload is repeated.
+  static constexpr milliseconds max_settle_time{2000};
 
   struct callbacks {
-    std::function<bool()> reload;  ///< false: not now; it is asked again
-    std::function<void()> watch_lost;    ///< nothing more will come: the folder has gone, perhaps
+    std::function<bool()> reload;      ///< false: rejected now; it is called again
+    std::function<void()> watch_lost;  ///< watching ended, for example because the folder was deleted
   };
-  /// `known`: the file as it was read at start; nothing: it was not there.
-  settings_watcher(std::string path, std::optional<std::string> known, callbacks then)
-      : path_(std::move(path)), known_content_(std::move(known)), callbacks_(std::move(then)) {}
+  /// `known` is the content that was read at start; nullopt if the file did not exist.
+  settings_watcher(std::string path, std::optional<std::string> known, callbacks functions)
+      : path_(std::move(path)), known_content_(std::move(known)), callbacks_(std::move(functions)) {}
   ~settings_watcher() {
     folder_.stop();
     if (thread_.joinable()) thread_.join();
@@ -43,13 +44,13 @@ class settings_watcher {
   settings_watcher(const settings_watcher&) = delete;
   settings_watcher& operator=(const settings_watcher&) = delete;
 
-  /// What has changed since the file was read at start counts as well. Fails where the folder cannot be watched.
+  /// Starts the thread. A change since the file was read at start also counts. Fails if the folder cannot be watched.
   os::sys_result<void> start() {
     if (auto opened = folder_.open(os::folder_of(path_)); !opened) return opened;
     thread_ = std::thread([this] {
       try {
         thread_main();
-      } catch (const std::exception&) {  // no memory
+      } catch (const std::exception&) {  // out of memory
         callbacks_.watch_lost();
       }
     });
@@ -57,9 +58,9 @@ class settings_watcher {
   }
 
  private:
-  using read_content = os::folder_watcher::watch_event;
+  using watch_event = os::folder_watcher::watch_event;
   void thread_main();
-  read_content wait_until_settled();
+  watch_event wait_until_settled();
 
   const std::string path_;
   std::optional<std::string> known_content_;
@@ -81,26 +82,26 @@ inline namespace WINSVC_ABI {
 namespace host {
 
 WINSVC_INLINE void settings_watcher::thread_main() {
-  for (read_content now = read_content::change;; now = folder_.wait()) {
-    if (now == read_content::change) now = wait_until_settled();
-    if (now == read_content::watch_lost) return callbacks_.watch_lost();
-    if (now == read_content::stopped) return;
+  for (watch_event event = watch_event::change;; event = folder_.wait()) {
+    if (event == watch_event::change) event = wait_until_settled();
+    if (event == watch_event::watch_lost) return callbacks_.watch_lost();
+    if (event == watch_event::stopped) return;
     auto content = os::read_file(path_);
     if (content == known_content_) continue;
     while (!callbacks_.reload()) {
-      if (folder_.wait(max_settle_time) == read_content::stopped) return;
+      if (folder_.wait(max_settle_time) == watch_event::stopped) return;
     }
     known_content_ = std::move(content);
   }
 }
 
-/// Until nothing has changed for a moment: `nothing`, or why there is no more to wait for.
-WINSVC_INLINE settings_watcher::read_content settings_watcher::wait_until_settled() {
+/// Waits until nothing has changed for `settle_time`: returns `timed_out` then, or the event that ends watching.
+WINSVC_INLINE settings_watcher::watch_event settings_watcher::wait_until_settled() {
   const auto deadline = std::chrono::steady_clock::now() + max_settle_time;
   for (;;) {
-    const read_content now = folder_.wait(settle_time);
-    if (now != read_content::change) return now;
-    if (std::chrono::steady_clock::now() >= deadline) return read_content::timed_out;
+    const watch_event event = folder_.wait(settle_time);
+    if (event != watch_event::change) return event;
+    if (std::chrono::steady_clock::now() >= deadline) return watch_event::timed_out;
   }
 }
 

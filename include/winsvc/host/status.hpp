@@ -1,5 +1,5 @@
-// What `status` shows: the SCM's view of the service and what the service left of itself, as a screen for a person and
-// as JSON for a machine. Pure; verbs/manager.hpp gathers it.
+// Text and JSON of `status`: formats the state in the SCM, the saved state and the live status of a service. Has no
+// side effects; manage/start_stop.hpp collects the data.
 #pragma once
 
 #include <algorithm>
@@ -23,23 +23,24 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// What `status` knows.
+/// Data of `status`.
 struct service_report {
   std::string name;
   bool installed = false;
   os::service_process_status process;
   os::service_config config;
-  model::saved_state saved_state;  ///< what the service itself left; its url only while it is the running process's
-  std::vector<std::string> drift;  ///< where what is installed is not what the program would install, a line each
-  std::string live_status;           ///< what it answered when it was asked just now: a flat JSON object, or nothing
+  model::saved_state saved_state;  ///< the state file; its url is set only if it belongs to the running process
+  std::vector<std::string> drift;  ///< differences between the installed and the desired configuration, one per line
+  /// Flat JSON object from the control channel; empty if the service did not return one.
+  std::string live_status;
 };
-/// Of a program that serves in a terminal, which no SCM knows: from what it answers.
+/// Report for a program that runs in a terminal and is not known to the SCM, from its live status.
 [[nodiscard]] service_report query_status_report(const std::string& name, const std::string& live);
 
-/// `status` for a person, and for a machine.
+/// Text and JSON of `status`.
 [[nodiscard]] std::string status_text(const service_report& r);
 [[nodiscard]] std::string status_json(const service_report& r);
-/// 0 running, 3 not running, 4 not installed.
+/// Exit code of `status`: 0 running, 3 not running, 4 not installed.
 [[nodiscard]] int status_exit(const service_report& r) noexcept;
 
 }  // namespace host
@@ -60,32 +61,34 @@ WINSVC_INLINE int status_exit(const service_report& r) noexcept {
 }
 
 WINSVC_INLINE service_report query_status_report(const std::string& name, const std::string& live) {
-  service_report r;
-  r.name = name;
-  r.live_status = live;
+  service_report report;
+  report.name = name;
+  report.live_status = live;
   const auto message = model::parse_flat_object(live).value_or(model::flat_object());
-  r.process.pid = static_cast<std::uint32_t>(model::number_of(message, "pid"));
-  r.saved_state.url = model::text_of(message, "url");
-  r.saved_state.since = model::text_of(message, "since");
-  for (const auto s : {model::state::start_pending, model::state::stop_pending, model::state::running, model::state::paused}) {
-    if (model::text_of(message, "state") == model::name(s)) r.process.status.current = s;
+  report.process.pid = static_cast<std::uint32_t>(model::number_of(message, "pid"));
+  report.saved_state.url = model::text_of(message, "url");
+  report.saved_state.since = model::text_of(message, "since");
+  for (const auto state :
+       {model::state::start_pending, model::state::stop_pending, model::state::running, model::state::paused}) {
+    if (model::text_of(message, "state") == model::name(state)) report.process.status.current = state;
   }
-  r.installed = true;
-  return r;
+  report.installed = true;
+  return report;
 }
 
-/// What the running service says of itself, in lines.
+/// Formats the live status, several lines.
 WINSVC_INLINE std::string format_live_status(const std::string& live) {
   const auto reply = model::parse_flat_object(live);
   if (!reply) return {};
   const auto number = [&reply](const char* name) { return model::number_of(*reply, name); };
   const auto text = [&number](const char* name) { return std::to_string(number(name)); };
   const auto in_minute = number("answered_in_minute");
-  std::string out = "  answered " + text("answered") + ", " + std::to_string(in_minute) + " in the last minute";
+  std::string out =
+      "  served   " + text("answered") + " responses, " + std::to_string(in_minute) + " in the last minute";
   if (number("failed_in_minute") != 0) out += " (" + text("failed_in_minute") + " of them 5xx)";
-  if (in_minute != 0) out += ", half within " + text("p50_us") + " us, 99 of 100 within " + text("p99_us") + " us";
+  if (in_minute != 0) out += ", median " + text("p50_us") + " us, 99th percentile " + text("p99_us") + " us";
   out += "\n  open     " + text("connections") + " connections, " + text("in_flight") + " requests in flight, " +
-         text("websockets") + " WebSockets\n  process  " + text("threads") + " threads to serve, " +
+         text("websockets") + " WebSockets\n  process  " + text("threads") + " pool threads, " +
          std::to_string(number("resident_bytes") / (1024 * 1024)) + " MiB, " +
          duration_text(std::chrono::milliseconds(static_cast<std::int64_t>(number("cpu_ms")))) + " of processor time\n";
   return out + "  log      " + model::text_of(*reply, "log_level") + " and above\n";
@@ -100,16 +103,17 @@ WINSVC_INLINE std::string status_text(const service_report& r) {
   out += '\n';
   if (!r.saved_state.url.empty()) out += "  url      " + escape_log_text(r.saved_state.url) + '\n';
   out += format_live_status(r.live_status);
-  if (r.config.binary.empty()) return out;  // it serves in a terminal
+  if (r.config.binary.empty()) return out;  // it runs in a terminal
   out += "  startup  " + std::string(name(r.config.startup)) + "\n  binary   " + r.config.binary + '\n';
   if (s.current == model::state::stopped && s.exit.failed()) {
     const auto* row = model::explain(s.exit.code());
     out += "  exit     " + std::to_string(s.exit.code()) + (row ? ", " + std::string(row->message) : "") + '\n';
   }
   if (!r.saved_state.failure.empty()) out += "  failure  " + escape_log_text(r.saved_state.failure) + '\n';
-  else if (!r.saved_state.previous_failure.empty()) out += "  failed   " + escape_log_text(r.saved_state.previous_failure) + '\n';
-  for (const auto& one : r.drift) out += "  drift    " + one + '\n';
-  if (!r.drift.empty()) out += "           update mends it\n";
+  else if (!r.saved_state.previous_failure.empty())
+    out += "  failed   " + escape_log_text(r.saved_state.previous_failure) + '\n';
+  for (const auto& line : r.drift) out += "  drift    " + line + '\n';
+  if (!r.drift.empty()) out += "           run 'update' to fix it\n";
   return out;
 }
 
@@ -135,7 +139,7 @@ WINSVC_INLINE std::string status_json(const service_report& r) {
   put_text("since", r.saved_state.since);
   put_text("failure", r.saved_state.failure);
   put_text("last_failure", r.saved_state.previous_failure);
-  put("drift", strings::json_array(r.drift, [](const std::string& one) { return strings::json_quoted(one); }));
+  put("drift", strings::json_array(r.drift, [](const std::string& line) { return strings::json_quoted(line); }));
   out.put("live", r.live_status.empty() ? "null" : r.live_status);
   return out.text() + '\n';
 }

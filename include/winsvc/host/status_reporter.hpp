@@ -1,5 +1,5 @@
-// Publishes what the lifecycle gives, in its order: one lock around the decision and the publishing, so that no late
-// status ever overtakes STOP_PENDING or follows STOPPED.
+// Status reporter: applies lifecycle events and publishes the resulting states in order. One lock covers the decision
+// and the publication, so that no late state overtakes STOP_PENDING or follows STOPPED.
 #pragma once
 
 #include <chrono>
@@ -17,29 +17,29 @@ namespace host {
 
 class status_reporter {
  public:
-  /// `publish` is called under the lock, from any thread; it must not call back.
+  /// `publish` is called with the lock held, on any thread; it must not call the reporter.
   explicit status_reporter(std::function<void(const model::service_status&)> publish)
       : lifecycle_({}), publish_(std::move(publish)) {}
 
-  /// What may be sent from RUNNING on; known when the app has been described.
+  /// Sets the controls that are accepted from RUNNING on. Call it after the app has run.
   void set_handled_controls(model::handled_controls hooks) {
     const std::lock_guard lock(mutex_);
     hooks_ = hooks;
     lifecycle_.hooks(hooks);
   }
 
-  /// Makes the move and publishes it; false where it is not legal from here, and nothing was published.
-  bool apply(model::lifecycle_event what, std::chrono::milliseconds wait_hint = {}, model::exit_status exit = {}) {
+  /// Applies the transition and publishes the state. False if the transition is illegal; nothing is published then.
+  bool apply(model::lifecycle_event event, std::chrono::milliseconds wait_hint = {}, model::exit_status exit = {}) {
     const std::lock_guard lock(mutex_);
-    return publish(what, wait_hint, exit);
+    return publish(event, wait_hint, exit);
   }
 
-  /// Decides what a control means now, and publishes what follows from it, in one step: no other status comes between.
+  /// Decides what a control means in this state and publishes the resulting state, in one step under the lock.
   model::control_decision handle_control(std::uint32_t control, std::chrono::milliseconds wait_hint) {
     const std::lock_guard lock(mutex_);
-    const auto decided = model::decide_control(lifecycle_.status().current, hooks_, control);
-    if (decided.event) publish(*decided.event, wait_hint, {});
-    return decided;
+    const auto decision = model::decide_control(lifecycle_.status().current, hooks_, control);
+    if (decision.event) publish(*decision.event, wait_hint, {});
+    return decision;
   }
 
   [[nodiscard]] model::service_status now() const {
@@ -48,8 +48,8 @@ class status_reporter {
   }
 
  private:
-  bool publish(model::lifecycle_event what, std::chrono::milliseconds wait_hint, model::exit_status exit) {
-    const auto status = lifecycle_.apply(what, wait_hint, exit);
+  bool publish(model::lifecycle_event event, std::chrono::milliseconds wait_hint, model::exit_status exit) {
+    const auto status = lifecycle_.apply(event, wait_hint, exit);
     if (status && publish_) publish_(*status);
     return status.has_value();
   }

@@ -1,4 +1,5 @@
-// The app's workers while they run: a thread each, asked to stop when the drain begins, joined before the stop hooks.
+// Worker pool: runs each worker of the app on its own thread. A stop is requested when the drain begins; the threads
+// are joined before the stop hooks.
 #pragma once
 
 #include <chrono>
@@ -22,23 +23,23 @@ namespace host {
 
 class worker_pool {
  public:
-  /// On the worker's thread, with the words of the exception that left it.
+  /// Called on the worker's thread with the text of the exception that ended it.
   using failure_callback = std::function<void(const worker&, const std::string& message)>;
 
-  explicit worker_pool(failure_callback failed) : on_failure_(std::move(failed)) {}
+  explicit worker_pool(failure_callback on_failure) : on_failure_(std::move(on_failure)) {}
   worker_pool(const worker_pool&) = delete;
   worker_pool& operator=(const worker_pool&) = delete;
 
-  /// Starts one thread; throws std::system_error when there is none to be had.
-  void start(const worker& w);
+  /// Starts one thread; throws std::system_error if the system cannot create one.
+  void start(const worker& definition);
   void request_stop() noexcept { stop_.request_stop(); }
-  /// Joins all that end until then, calling `finished` after each. The names of those that did not: their threads stay,
-  /// and so must all that they use, until the process ends.
-  std::vector<std::string> join(std::chrono::steady_clock::time_point deadline, const std::function<void()>& ended);
+  /// Joins each worker that returns before `deadline` and calls `on_joined` after each. Returns the names of the
+  /// others: their threads continue, so the objects that they use must exist until the process ends.
+  std::vector<std::string> join(std::chrono::steady_clock::time_point deadline, const std::function<void()>& on_joined);
 
  private:
   struct running_worker {
-    const worker* name = nullptr;
+    const worker* definition = nullptr;
     std::thread thread;
     bool finished = false;  // under mutex_
   };
@@ -62,44 +63,44 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-WINSVC_INLINE void worker_pool::start(const worker& w) {
-  auto& own = workers_.emplace_back();
-  own.name = &w;
+WINSVC_INLINE void worker_pool::start(const worker& definition) {
+  auto& running = workers_.emplace_back();
+  running.definition = &definition;
   try {
-    own.thread = std::thread([this, &own] {
+    running.thread = std::thread([this, &running] {
       try {
-        own.name->run(stop_.token());
+        running.definition->run(stop_.token());
       } catch (const std::exception& e) {
-        on_failure_(*own.name, e.what());
+        on_failure_(*running.definition, e.what());
       } catch (...) {
-        on_failure_(*own.name, "something that is no std::exception");
+        on_failure_(*running.definition, "unknown exception (not derived from std::exception)");
       }
       const std::lock_guard lock(mutex_);
-      own.finished = true;
+      running.finished = true;
       worker_finished_.notify_all();
     });
   } catch (...) {
-    workers_.pop_back();  // `join` waits for those that run, and for no other
+    workers_.pop_back();  // `join` waits only for workers that run
     throw;
   }
 }
 
 WINSVC_INLINE std::vector<std::string> worker_pool::join(std::chrono::steady_clock::time_point deadline,
-                                                  const std::function<void()>& ended) {
-  std::vector<std::string> left;
-  for (auto& one : workers_) {
+                                                         const std::function<void()>& on_joined) {
+  std::vector<std::string> unfinished;
+  for (auto& running : workers_) {
     std::unique_lock lock(mutex_);
-    const bool in_time = worker_finished_.wait_until(lock, deadline, [&one] { return one.finished; });
+    const bool in_time = worker_finished_.wait_until(lock, deadline, [&running] { return running.finished; });
     lock.unlock();
     if (in_time) {
-      one.thread.join();
-      ended();
+      running.thread.join();
+      on_joined();
     } else {
-      one.thread.detach();
-      left.push_back(one.name->name);
+      running.thread.detach();
+      unfinished.push_back(running.definition->name);
     }
   }
-  return left;
+  return unfinished;
 }
 
 }  // namespace host

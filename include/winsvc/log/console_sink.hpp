@@ -1,8 +1,8 @@
-// The log on the screen: for the one who looks on, so the time of day is enough, and what is wrong has a colour.
+// Console sink: writes the log to standard error for a user who watches it, with the time of day and colors.
 //
 //   09:05:09.250 WARN  the disk is nearly full
 //
-// Where standard error is no terminal it has the lines of the log file: it is a file then, or on its way to one.
+// If standard error is not a terminal, it writes the lines of the log file: they go to a file or a pipe.
 #pragma once
 
 #include <chrono>
@@ -20,7 +20,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// Without a line end. The text itself never brings a colour: escape_log_text sees to that.
+/// Formats a line without its line end. The text cannot set a color, because escape_log_text escapes it.
 [[nodiscard]] std::string format_console_line(const log_entry& entry, std::chrono::minutes offset, bool colors);
 
 class console_sink final : public log_sink {
@@ -28,7 +28,7 @@ class console_sink final : public log_sink {
   void write(const log_entry& entry) noexcept override {
     try {
       write_lines(line(entry));
-    } catch (...) {  // out of memory: the line is lost
+    } catch (...) {  // line_text of memory: the line is lost
     }
   }
   void write_batch(const std::vector<log_entry>& batch) noexcept override {
@@ -39,17 +39,17 @@ class console_sink final : public log_sink {
     } catch (...) {
     }
   }
-  /// Whole lines, above the one at the bottom. From any thread.
+  /// Writes complete lines above the status line. Safe to call from any thread.
   void write_lines(const std::string& lines) {
-    const timed_mutex::scoped_lock hold(mutex_, std::chrono::hours(24));
+    const timed_mutex::scoped_lock lock(mutex_, std::chrono::hours(24));
     os::write_stderr(status_line_.empty() ? lines : std::string(erase_line) + lines + status_line_);
   }
-  /// What stands at the bottom from here on, where this is a terminal that can take it away again; "": nothing. One that
-  /// takes nothing (Ctrl-S, or a window that hangs) is not waited for.
+  /// Sets the status line, the last line of the terminal; "" removes it. Does nothing if the terminal cannot erase a
+  /// line, or if it does not accept output (Ctrl-S, or a window that hangs).
   void set_status_line(const std::string& text) {
-    if (!colors_.on()) return;  // it knows the escapes that this takes
-    const timed_mutex::scoped_lock hold(mutex_, std::chrono::milliseconds(100));
-    if (!hold || text == status_line_ || !os::is_stderr_writable()) return;
+    if (!colors_.on()) return;  // a terminal with colors can also erase a line
+    const timed_mutex::scoped_lock lock(mutex_, std::chrono::milliseconds(100));
+    if (!lock || text == status_line_ || !os::is_stderr_writable()) return;
     os::write_stderr(std::string(erase_line) + text);
     status_line_ = text;
   }
@@ -60,7 +60,7 @@ class console_sink final : public log_sink {
     return (terminal_ ? format_console_line(entry, offset, colors_.on()) : entry.line(offset)) + '\n';
   }
 
-  static constexpr const char* erase_line = "\r\x1b[K";  // to its beginning, and nothing behind
+  static constexpr const char* erase_line = "\r\x1b[K";  // carriage return, then erase to the end of the line
   timed_mutex mutex_;
   std::string status_line_;
   bool terminal_ = os::is_stderr_terminal();
@@ -80,16 +80,16 @@ inline namespace WINSVC_ABI {
 namespace host {
 
 WINSVC_INLINE std::string format_console_line(const log_entry& entry, std::chrono::minutes offset, bool colors) {
-  // The default colour for info, because nobody knows what is readable on this screen; bright ones are not used.
-  constexpr std::string_view of_level[] = {"\x1b[2m", "", "\x1b[33m", "\x1b[31m"};
+  // Info has the default color, because the background is unknown; bright colors are not used.
+  constexpr std::string_view level_colors[] = {"\x1b[2m", "", "\x1b[33m", "\x1b[31m"};
   const std::string time = local_time(entry.time, offset).substr(11, 12);
-  const std::string rest = std::string(level_column(entry.level)) + ' ' + escape_log_text(entry.text);
-  if (!colors) return time + ' ' + rest;
-  const std::string_view color = of_level[static_cast<int>(entry.level)];
-  std::string out = "\x1b[2m" + time + "\x1b[0m ";
-  out += color;
-  out += rest;
-  return color.empty() ? out : out + "\x1b[0m";
+  const std::string content = std::string(level_column(entry.level)) + ' ' + escape_log_text(entry.text);
+  if (!colors) return time + ' ' + content;
+  const std::string_view color = level_colors[static_cast<int>(entry.level)];
+  std::string line_text = "\x1b[2m" + time + "\x1b[0m ";
+  line_text += color;
+  line_text += content;
+  return color.empty() ? line_text : line_text + "\x1b[0m";
 }
 
 }  // namespace host

@@ -1,5 +1,6 @@
-// Lines of the log in the Windows event log, where App asks for it: `svc.log_to_event_log(log_level::warn)`. What the
-// service has to say at its turns (scm/events.hpp) stands there in any case, and under IDs of its own.
+// Event log sink: writes log lines to the Windows event log if the app requests it with
+// `svc.log_to_event_log(log_level::warn)`. The events of the lifecycle (scm/events.hpp) have separate IDs and are
+// always reported.
 #pragma once
 
 #include <exception>
@@ -17,7 +18,7 @@ namespace host {
 
 class event_log_sink final : public log_sink {
  public:
-  /// Lines of `least` and above go to `report`, by the thread that writes.
+  /// Passes lines of `min_level` and above to `report`, on the thread that writes.
   event_log_sink(log_level min_level, std::function<void(model::service_event, std::string_view)> report)
       : min_level_(min_level), report_event_(std::move(report)) {}
 
@@ -25,7 +26,7 @@ class event_log_sink final : public log_sink {
     if (entry.level < min_level_) return;
     try {
       report_event_(event_id_of(entry.level), entry.text);
-    } catch (const std::exception&) {  // no memory: the log file has the line
+    } catch (const std::exception&) {  // out of memory; the line is in the log file
     }
   }
 

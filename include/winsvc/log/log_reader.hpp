@@ -1,13 +1,14 @@
-// What `logs` shows: entries of the log file and of those that were set aside before it, as they stand there.
+// Log reader: prints entries of the log file and of its rotated files, unchanged. The `logs` verb uses it.
 //
-//   model::log_query what;
-//   what.last = 20;
-//   print_log("/var/lib/hello/logs/hello", what, os::write_stdout);
+//   model::log_query query;
+//   query.max_entries = 20;
+//   print_log("/var/lib/hello/logs/hello", query, os::write_stdout);
 //
-// It reads from the end, so that the last lines of a big log cost no more than those of a small one. `follow_log`
-// stays, and shows what is appended, whatever becomes of the files: set aside, deleted, made anew, cut to nothing.
+// Files are read from the end, so that the last lines of a large log are as fast as those of a small one. `follow_log`
+// continues with new entries when files are rotated, deleted, created again or truncated.
 //
-// Times in a log do not go back but for a clock that was set: with `since`, the first older entry from the end ends it.
+// Times in a log decrease only if the clock was set back: with `since`, the search from the end stops at the first
+// older entry.
 #pragma once
 
 #include <algorithm>
@@ -33,11 +34,12 @@ namespace host {
 
 using log_output = std::function<void(std::string_view)>;
 
-/// `path` without its `.log`. Whole lines go to `out`, many at a time. How many entries that were.
-std::size_t print_log(const std::string& path, const model::log_query& query, const log_output& out);
+/// Prints the matching entries. `path` is without `.log`. `output` receives complete lines, many per call. Returns the
+/// number of entries.
+std::size_t print_log(const std::string& path, const model::log_query& query, const log_output& output);
 
-/// The same, and then what is appended, looked for every 250 ms, until `go_on` says no.
-void follow_log(const std::string& path, const model::log_query& query, const log_output& out,
+/// Prints the matching entries and then new entries, checked every 250 ms, until `go_on` returns false.
+void follow_log(const std::string& path, const model::log_query& query, const log_output& output,
                 const std::function<bool()>& go_on, clock& time = clock::system());
 
 }  // namespace host
@@ -52,58 +54,58 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// A log's files, the oldest first; those that are newer than `known` where it is among them.
+/// The files of a log, oldest first; only the files that are newer than `known` if it is one of them.
 struct log_files {
   std::vector<os::input_file> files;
-  bool found = false;  // `known`
+  bool found = false;  // `known` is one of the files
 
-  /// Opened from the newest on: whatever is set aside meanwhile is met again under its next name, and never missed.
+  /// Opens the files from the newest on: a file that is rotated meanwhile is found again under its next name.
   explicit log_files(const std::string& path, std::optional<os::file_id> known = std::nullopt) {
-    const auto look = [&](const std::string& name) {
+    const auto open = [&](const std::string& name) {
       auto file = os::input_file::open(name);
       if (!file) return false;
       found = known && file->id() == *known;
-      const bool twice = !files.empty() && files.back().id() == file->id();
-      if (!found && !twice) files.push_back(std::move(*file));
+      const bool is_duplicate = !files.empty() && files.back().id() == file->id();
+      if (!found && !is_duplicate) files.push_back(std::move(*file));
       return true;
     };
-    look(log_file_name(path, 0));
-    if (!found) look(pending_rotation_name(path));
-    for (int age = 1, missing = 0; missing < 2 && !found; ++age)  // one name is free while files are renamed
-      missing = look(log_file_name(path, age)) ? 0 : missing + 1;
+    open(log_file_name(path, 0));
+    if (!found) open(pending_rotation_name(path));
+    for (int age = 1, missing = 0; missing < 2 && !found; ++age)  // one name is missing while files are renamed
+      missing = open(log_file_name(path, age)) ? 0 : missing + 1;
     std::reverse(files.begin(), files.end());
   }
 };
 
-/// Where the wanted lines begin: a file, and a place in it.
+/// Position of the first matching entry: index of the file and offset in it.
 struct log_position {
   std::size_t file = 0;
   std::uint64_t offset = 0;
 };
 
 WINSVC_INLINE log_position find_first_match(const std::vector<os::input_file>& files, const model::log_query& query) {
-  constexpr std::uint64_t piece = 64 * 1024;
-  constexpr std::uint64_t mark_length = 80;  // of a line, whose time and level are in there
+  constexpr std::uint64_t chunk_size = 64 * 1024;
+  constexpr std::uint64_t mark_length = 80;  // the time and the level are in the first 80 bytes of a line
   if (query.max_entries == model::log_query::unlimited && !query.since) return {};
   log_position found{files.size(), 0};
   std::size_t count = 0;
   std::string buffer;
-  for (std::size_t f = files.size(); f-- > 0 && count < query.max_entries;) {
-    for (std::uint64_t end = files[f].size(), begin = 0; end > 0; end = begin) {
-      begin = end > piece ? end - piece : 0;
-      const std::uint64_t from = begin > 0 ? begin - 1 : 0;  // the line end before a line is what makes it one
+  for (std::size_t file =  files.size(); file-- > 0 && count < query.max_entries;) {
+    for (std::uint64_t end = files[file].size(), begin = 0; end > 0; end = begin) {
+      begin = end > chunk_size ? end - chunk_size : 0;
+      const std::uint64_t from = begin > 0 ? begin - 1 : 0;  // includes the line end before the first line
       buffer.resize(static_cast<std::size_t>(end - from + mark_length));
-      const auto received = files[f].read(from, &buffer[0], buffer.size());
+      const auto received = files[file].read(from, &buffer[0], buffer.size());
       if (!received) break;
-      const std::string_view seen(buffer.data(), *received);
-      for (auto position = (std::min)(static_cast<std::size_t>(end - from), seen.size()); position-- > begin - from;) {
-        if (from + position != 0 && seen[position - 1] != '\n') continue;
-        const std::string_view line = seen.substr(position, mark_length);
+      const std::string_view text(buffer.data(), *received);
+      for (auto position = (std::min)(static_cast<std::size_t>(end - from), text.size()); position-- > begin - from;) {
+        if (from + position != 0 && text[position - 1] != '\n') continue;
+        const std::string_view line = text.substr(position, mark_length);
         const auto mark = model::parse_log_line(line.substr(0, line.find('\n')));
         if (!mark) continue;
         if (query.since && mark->time < *query.since) return found;
         if (!matches(query, *mark)) continue;
-        found = {f, from + position};
+        found = {file, from + position};
         if (++count == query.max_entries) return found;
       }
     }
@@ -111,11 +113,11 @@ WINSVC_INLINE log_position find_first_match(const std::vector<os::input_file>& f
   return found;
 }
 
-/// Takes a log in pieces and lets the wanted entries through.
+/// Splits a log into lines and outputs the entries that match a query.
 class log_filter {
  public:
-  log_filter(const model::log_query& query, const log_output& out)
-      : query_(query), output_(out), entry_matches_(includes_continuation_lines(query)) {}
+  log_filter(const model::log_query& query, const log_output& output)
+      : query_(query), output_(output), entry_matches_(includes_continuation_lines(query)) {}
 
   void feed(std::string_view chunk) {
     std::string ready;
@@ -133,7 +135,7 @@ class log_filter {
     partial_line_ += chunk;
     if (!ready.empty()) output_(ready);
   }
-  /// There is no more in this file.
+  /// Ends the current file; a last line without a line end is complete then.
   void end() {
     if (!partial_line_.empty()) feed("\n");
   }
@@ -151,12 +153,12 @@ class log_filter {
 
   const model::log_query query_;
   const log_output& output_;
-  bool entry_matches_;        // the entry we are in
-  std::string partial_line_;  // of a line
+  bool entry_matches_;        // true if the current entry matches
+  std::string partial_line_;  // start of a line whose end was not read yet
   std::size_t entries_ = 0;
 };
 
-/// From `at` on to its end, which is the place returned.
+/// Filters a file from `position` to its end; returns the end.
 WINSVC_INLINE std::uint64_t filter_file(const os::input_file& file, std::uint64_t position, log_filter& filter) {
   std::string buffer(64 * 1024, '\0');
   for (;;) {
@@ -167,30 +169,30 @@ WINSVC_INLINE std::uint64_t filter_file(const os::input_file& file, std::uint64_
   }
 }
 
-/// All files but the end of the last, whose last line may not be whole yet. The place where that was.
+/// Filters all files. The last line of the last file may be incomplete; returns the offset of its end.
 WINSVC_INLINE std::uint64_t filter_files(const std::vector<os::input_file>& files, const model::log_query& query,
-                              log_filter& filter) {
+                                         log_filter& filter) {
   const log_position begin = find_first_match(files, query);
   if (begin.file >= files.size()) return files.empty() ? 0 : files.back().size();
   std::uint64_t position = begin.offset;
-  for (std::size_t f = begin.file;; ++f, position = 0) {
-    position = filter_file(files[f], position, filter);
-    if (f + 1 == files.size()) return position;
+  for (std::size_t file = begin.file;; ++file, position = 0) {
+    position = filter_file(files[file], position, filter);
+    if (file + 1 == files.size()) return position;
     filter.end();
   }
 }
 
-WINSVC_INLINE std::size_t print_log(const std::string& path, const model::log_query& query, const log_output& out) {
+WINSVC_INLINE std::size_t print_log(const std::string& path, const model::log_query& query, const log_output& output) {
   const log_files log(path);
-  log_filter filter(query, out);
+  log_filter filter(query, output);
   filter_files(log.files, query, filter);
   filter.end();
   return filter.entry_count();
 }
 
-WINSVC_INLINE void follow_log(const std::string& path, const model::log_query& query, const log_output& out,
-                       const std::function<bool()>& go_on, clock& time) {
-  log_filter filter(query, out);
+WINSVC_INLINE void follow_log(const std::string& path, const model::log_query& query, const log_output& output,
+                              const std::function<bool()>& go_on, clock& time) {
+  log_filter filter(query, output);
   std::optional<os::input_file> current;
   std::uint64_t position = 0;
   {
@@ -198,29 +200,30 @@ WINSVC_INLINE void follow_log(const std::string& path, const model::log_query& q
     position = filter_files(log.files, query, filter);
     if (!log.files.empty()) current = std::move(log.files.back());
   }
-  auto looked = time.system_now();
+  auto checked_at = time.system_now();
   while (go_on()) {
-    const auto before = std::exchange(looked, time.system_now());
+    const auto before = std::exchange(checked_at, time.system_now());
     time.sleep(std::chrono::milliseconds(250));
     const auto newest = os::file_id_of(log_file_name(path, 0));
-    const bool other = newest && (!current || current->id() != *newest);
-    if (current) {  // after the look at the name: what came before the change is read before what came after it
-      if (current->current_size().value_or(position) < position) {  // cut to nothing, by a tool that copies logs and empties them
+    const bool is_new_file = newest && (!current || current->id() != *newest);
+    if (current) {  // after the query of the name, so that old entries are read before those of the new file
+      if (current->current_size().value_or(position) < position) {  // truncated by a tool that copies logs
         filter.discard_partial_line();
         position = 0;
       }
       position = filter_file(*current, position, filter);
     }
-    if (!other) continue;
+    if (!is_new_file) continue;
     filter.end();
     log_files log(path, current ? std::optional(current->id()) : std::nullopt);
-    // Ours is not among them: it was deleted, or there were too many since. What was written to meanwhile is news.
+    // The current file is not found if it was deleted or there were too many rotations. Files changed since then are
+    // new.
     std::size_t first = 0;
     while (!log.found && first + 1 < log.files.size() && log.files[first].modified() < before) ++first;
-    for (std::size_t f = first; f < log.files.size(); ++f) {
-      current = std::move(log.files[f]);
+    for (std::size_t file = first; file < log.files.size(); ++file) {
+      current = std::move(log.files[file]);
       position = filter_file(*current, 0, filter);
-      if (f + 1 < log.files.size()) filter.end();
+      if (file + 1 < log.files.size()) filter.end();
     }
   }
 }

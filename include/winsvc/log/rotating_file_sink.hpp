@@ -1,12 +1,13 @@
-// The log file: appended to, set aside by size and by day, so many kept. `hello.log` is the newest, then `hello.1.log`,
-// `hello.2.log`.
+// Rotating file sink: appends to the log file, rotates it by size and by day, and keeps a fixed number of files.
+// `hello.log` is the newest, then `hello.1.log`, `hello.2.log`.
 //
-// Trouble with the file never reaches the service: it goes on, the lines are counted, and once a second the file is
-// tried again. When it takes lines again, the first says how many are missing, since when and why:
+// A write error never reaches the service: the sink counts the lost lines and tries the file again once per second. The
+// first line after a success reports how many lines were lost, since when and why:
 //
 //   2026-01-31T09:05:09.250+01:00 WARN  37 lines could not be written since 2026-01-31T09:04:51.002+01:00: No space ...
 //
-// Lines are handed to the system, not to the platter: a crash loses none that was written, a power cut may.
+// Lines are passed to the system without a flush to the disk: written lines survive a crash of the process, but may not
+// survive a power failure.
 #pragma once
 
 #include <algorithm>
@@ -35,45 +36,45 @@ inline namespace WINSVC_ABI {
 
 namespace host {
 
-/// Where a service's log is, without `.log`.
+/// Path of a service's log without `.log`.
 [[nodiscard]] std::string log_path(const std::string& data_folder, const std::string& service_name);
 
-/// Its files, the newest first: `hello.log`, `hello.1.log`, ...
+/// Name of a log file; age 0 is the newest: `hello.log`, `hello.1.log`, ...
 [[nodiscard]] std::string log_file_name(const std::string& path, int age);
 
-/// What was set aside and has no number yet, because somebody holds one of those that have.
+/// Name of a rotated file that has no number yet, because another program has a numbered file open.
 [[nodiscard]] std::string pending_rotation_name(const std::string& path);
 
-/// Until the app has said how much is kept: nothing is set aside, and nothing taken away.
+/// Options until the app has run: nothing is rotated or deleted.
 [[nodiscard]] log_file_options startup_log_options(log_format format);
 
 class rotating_file_sink final : public log_sink {
  public:
   using offset_of = std::function<std::chrono::minutes(clock::system_time)>;
 
-  /// `path` without its `.log`.
+  /// `path` is without `.log`.
   rotating_file_sink(std::string path, const log_file_options& options, const clock& time = clock::system(),
-           offset_of offset = &os::utc_offset);
+                     offset_of offset = &os::utc_offset);
   explicit rotating_file_sink(std::string path) : rotating_file_sink(std::move(path), log_file_options{}) {}
 
-  /// For lines from here on. From any thread.
-  void options(const log_file_options& now) {
+  /// Sets the options for later lines. Safe to call from any thread.
+  void options(const log_file_options& new_options) {
     const std::lock_guard lock(options_mutex_);
-    pending_options_ = now;
+    pending_options_ = new_options;
     has_pending_options_.store(true, std::memory_order_release);
   }
-  /// Called when trouble begins, once however long it lasts, with the system's code, by the thread that writes. Set it
-  /// before the first line.
+  /// Sets a callback for write errors: it receives the system's error code once when a failure begins, on the thread
+  /// that writes. Set it before the first line.
   void on_write_error(std::function<void(std::uint32_t)> notify) { on_write_error_ = std::move(notify); }
 
   void write(const log_entry& entry) noexcept override { write_entries(&entry, 1); }
-  /// As one write, where they go to one file.
+  /// Writes the entries in one call, unless they go to different files.
   void write_batch(const std::vector<log_entry>& batch) noexcept override { write_entries(batch.data(), batch.size()); }
 
-  /// Why nothing can be written, as the system's code; 0 where all is well. From any thread, like the next.
+  /// The system's error code of the current failure; 0 if writing works. Safe to call from any thread, as the next two.
   [[nodiscard]] std::uint32_t last_error() const noexcept { return last_error_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool is_open() const noexcept { return last_error() == 0; }
-  /// Lines that could not be written, since the beginning.
+  /// Number of lines that could not be written since the sink was created.
   [[nodiscard]] std::uint64_t lost_count() const noexcept { return lost_total_.load(std::memory_order_relaxed); }
 
  private:
@@ -100,36 +101,36 @@ class rotating_file_sink final : public log_sink {
 
   std::string path_;
   log_file_options options_;
-  std::mutex options_mutex_;  // of what the thread that writes takes when it comes to it
+  std::mutex options_mutex_;  // guards pending_options_, which the writing thread applies before its next write
   log_file_options pending_options_;
   std::atomic<bool> has_pending_options_{false};
   std::function<void(std::uint32_t)> on_write_error_;
   const clock* time_;
   offset_of offset_;
-  mutable std::int64_t offset_quarter_ = INT64_MIN;  // of an hour, since 1970: the last that was asked for
+  mutable std::int64_t offset_quarter_ = INT64_MIN;  // number of the quarter hour, since 1970, of cached_offset_
   mutable std::chrono::minutes cached_offset_{0};
 
   os::append_file file_;
   std::uint64_t rotate_at_bytes_ = max_bytes();
-  std::optional<std::int64_t> first_entry_day_;  // on which its first entry was written; none: it is empty
-  std::int64_t last_entry_day_ = 0;           // that of the last entry on its way
-  bool partial_line_ = false;                // it ends in the middle of a line
-  bool reopened_ = false;             // somebody took the one before it away, which is yet to be said
-  int blocked_rotations_ = 0;                     // how often it could not be set aside since it was full, and
-  bool blocked_rotation_reported_ = false;           // that was said
+  std::optional<std::int64_t> first_entry_day_;  // day of the first entry in the file; nullopt if it is empty
+  std::int64_t last_entry_day_ = 0;              // day of the last pending entry
+  bool partial_line_ = false;                    // the file ends in the middle of a line
+  bool reopened_ = false;                        // another program moved or deleted the file; not yet reported
+  int blocked_rotations_ = 0;                    // failed rotations since the file was full
+  bool blocked_rotation_reported_ = false;
   clock::time_point next_check_;
 
-  // Relaxed: numbers for `status`. Only the thread that writes changes them.
+  // Relaxed: statistics for `status`. Only the writing thread changes them.
   std::atomic<std::uint32_t> last_error_{0};
   std::atomic<std::uint64_t> lost_total_{0};
-  std::uint64_t unreported_lost_ = 0;  // of these, what is yet to be said
-  std::uint32_t lost_error_ = 0;  // 0: there was no memory for them
+  std::uint64_t unreported_lost_ = 0;  // lost lines that the log does not report yet
+  std::uint32_t lost_error_ = 0;       // 0: out of memory
   clock::system_time first_lost_time_;
   clock::time_point retry_at_;
 
-  std::string pending_text_;               // lines on their way
-  std::vector<std::size_t> entry_ends_;  // of entries in it
-  clock::system_time first_pending_time_;        // when the first of them was logged
+  std::string pending_text_;               // formatted entries that are not written yet
+  std::vector<std::size_t> entry_ends_;    // end offset of each entry in pending_text_
+  clock::system_time first_pending_time_;  // time of the first pending entry
 };
 
 }  // namespace host
@@ -152,21 +153,23 @@ WINSVC_INLINE std::string log_file_name(const std::string& path, int age) {
 }
 WINSVC_INLINE std::string pending_rotation_name(const std::string& path) { return path + ".aside.log"; }
 WINSVC_INLINE log_file_options startup_log_options(log_format format) {
-  log_file_options all;
-  all.max_file_bytes = (std::numeric_limits<std::uint64_t>::max)();
-  all.max_files = (std::numeric_limits<int>::max)();
-  all.format = format;
-  return all;
+  log_file_options options;
+  options.max_file_bytes = (std::numeric_limits<std::uint64_t>::max)();
+  options.max_files = (std::numeric_limits<int>::max)();
+  options.format = format;
+  return options;
 }
 
-WINSVC_INLINE rotating_file_sink::rotating_file_sink(std::string path, const log_file_options& options, const clock& time, offset_of offset) : path_(std::move(path)), options_(options), time_(&time), offset_(std::move(offset)) {
-  rotate_files();  // a run may have ended between the two renames
+WINSVC_INLINE rotating_file_sink::rotating_file_sink(std::string path, const log_file_options& options,
+                                                     const clock& time, offset_of offset)
+    : path_(std::move(path)), options_(options), time_(&time), offset_(std::move(offset)) {
+  rotate_files();  // the previous run may have ended between two renames
   open();
   next_check_ = time_->now() + std::chrono::seconds(1);
 }
 
 WINSVC_INLINE void rotating_file_sink::write_entries(const log_entry* first, std::size_t count) noexcept {
-  constexpr std::size_t enough = 256 * 1024;  // for one write: more saves nothing, and is memory
+  constexpr std::size_t max_write_bytes = 256 * 1024;  // a larger write is not faster and uses more memory
   std::size_t taken = 0;
   try {
     apply_pending_options();
@@ -176,7 +179,8 @@ WINSVC_INLINE void rotating_file_sink::write_entries(const log_entry* first, std
       const std::string written = format_entry(entry);
       const std::uint64_t size = file_.size() + pending_text_.size();
       const std::int64_t today = options_.daily ? day_of(entry.time) : 0;
-      const bool other_day = size > 0 && today != (entry_ends_.empty() ? first_entry_day_.value_or(today) : last_entry_day_);
+      const bool other_day =
+          size > 0 && today != (entry_ends_.empty() ? first_entry_day_.value_or(today) : last_entry_day_);
       if (file_.is_open() && size > 0 && (other_day || size + written.size() > rotate_at_bytes_)) {
         write_pending();
         if (last_error() == 0) rotate(today);
@@ -186,10 +190,10 @@ WINSVC_INLINE void rotating_file_sink::write_entries(const log_entry* first, std
       pending_text_ += written;
       entry_ends_.push_back(pending_text_.size());
       ++taken;
-      if (pending_text_.size() > enough) write_pending();
+      if (pending_text_.size() > max_write_bytes) write_pending();
     }
     write_pending();
-  } catch (...) {  // out of memory: the lines are lost, the service is not
+  } catch (...) {  // out of memory: the lines are lost, the service continues
     if (entry_ends_.empty() && taken < count) first_pending_time_ = first[taken].time;
     count_lost(entry_ends_.size() + (count - taken));
     pending_text_.clear();
@@ -203,10 +207,10 @@ WINSVC_INLINE void rotating_file_sink::apply_pending_options() {
   has_pending_options_.store(false, std::memory_order_relaxed);
   const bool was_daily = std::exchange(options_, pending_options_).daily;
   rotate_at_bytes_ = max_bytes();
-  if (options_.daily && !was_daily && file_.is_open()) open();  // of which day the file is was of no interest before
+  if (options_.daily && !was_daily && file_.is_open()) open();  // the day of the file was not needed before
 }
 
-/// Somebody may delete it or move it away (a cleaner, logrotate): what we wrote then would be read by nobody.
+/// Opens a new file if another program deleted or moved the current one (a cleaner, logrotate).
 WINSVC_INLINE void rotating_file_sink::detect_external_rename() {
   if (!file_.is_open() || last_error() != 0) return;
   const auto now = time_->now();
@@ -217,7 +221,8 @@ WINSVC_INLINE void rotating_file_sink::detect_external_rename() {
   open();
 }
 
-/// Opens it, maybe anew. The handle goes first: on Windows the name of a deleted file is not free while it is open.
+/// Opens the file, or opens it again. Closes the handle first: on Windows the name of a deleted file stays in use until
+/// then.
 WINSVC_INLINE bool rotating_file_sink::open() {
   file_.close();
   first_entry_day_.reset();
@@ -225,7 +230,7 @@ WINSVC_INLINE bool rotating_file_sink::open() {
   auto opened = os::append_file::open(name(0));
   const std::string folder = os::folder_of(path_);
   if (!opened && os::is_missing(opened.error()) && os::real_folder(os::folder_of(folder)) && os::make_folders(folder))
-    opened = os::append_file::open(name(0));  // somebody has taken the log's folder away, and not the one that it is in
+    opened = os::append_file::open(name(0));  // the folder of the log was deleted, but not its parent
   if (!opened) {
     handle_write_error(opened.error());
     return false;
@@ -234,26 +239,27 @@ WINSVC_INLINE bool rotating_file_sink::open() {
   rotate_at_bytes_ = max_bytes();
   if (file_.size() == 0) return true;
 
-  // What an earlier run left: its last line may be half a line, and its day another.
-  const auto left = os::input_file::open(name(0));
-  if (!left) return true;
+  // A file of a previous run may end in the middle of a line, and may be of another day.
+  const auto previous = os::input_file::open(name(0));
+  if (!previous) return true;
   char end = '\n', begin[80];
-  if (left->read(file_.size() - 1, &end, 1) == std::size_t{1}) partial_line_ = end != '\n';
-  const std::size_t received = left->read(0, begin, sizeof begin).value_or(0);
+  if (previous->read(file_.size() - 1, &end, 1) == std::size_t{1}) partial_line_ = end != '\n';
+  const std::size_t received = previous->read(0, begin, sizeof begin).value_or(0);
   const auto mark = model::parse_log_line(std::string_view(begin, received));
-  first_entry_day_ = options_.daily ? day_of(mark ? mark->time : left->modified()) : 0;
+  first_entry_day_ = options_.daily ? day_of(mark ? mark->time : previous->modified()) : 0;
   return true;
 }
 
-/// Gives the file that was set aside its name, and the older ones each the next: from the first name that is free, so
-/// that a second attempt after half a one takes nothing away. False while somebody holds one of them (on Windows).
+/// Renames the rotated file to number 1 and each older file to the next number. Starts at the first free number, so
+/// that a retry after a partial attempt deletes nothing. False if another program has a file open (on Windows).
 WINSVC_INLINE bool rotating_file_sink::rotate_files() {
   if (!os::file_id_of(pending_rotation_path())) return true;
   int free = 1;
   while (free < options_.max_files && os::file_id_of(name(free))) ++free;
   if (free >= options_.max_files) --free;
-  for (int age = (std::max)(options_.max_files, 1); os::remove_file(name(age)); ++age) {}  // of a time when more were kept
-  if (free < 1) return os::remove_file(pending_rotation_path());  // one file is kept, and that is another
+  // Left from a run that kept more files.
+  for (int age = (std::max)(options_.max_files, 1); os::remove_file(name(age)); ++age) {}
+  if (free < 1) return os::remove_file(pending_rotation_path());  // only the current file is kept
   if (free == options_.max_files - 1 && os::file_id_of(name(free)) && !os::remove_file(name(free))) return false;
   for (int age = free; age > 1; --age) {
     if (!os::rename_file(name(age - 1), name(age))) return false;
@@ -263,29 +269,29 @@ WINSVC_INLINE bool rotating_file_sink::rotate_files() {
 
 WINSVC_INLINE void rotating_file_sink::rotate(std::int64_t today) {
   file_.close();
-  // The current file first: if somebody holds it, the older ones stay where they are, and it grows a while longer. It
-  // does as well while what was set aside before has no name yet, because somebody holds one of those.
+  // Rename the current file first: if another program has it open, the older files keep their names and the current
+  // file grows. It also grows if the previous rotated file has no number yet.
   const bool moved = rotate_files() && os::rename_file(name(0), pending_rotation_path());
   if (moved) rotate_files();
   if (moved) blocked_rotations_ = 0, blocked_rotation_reported_ = false;
   if (!open() || moved) return;
-  if (file_.size() == 0) {  // there was nothing to move
+  if (file_.size() == 0) {  // the file did not exist
     reopened_ = true;
     return;
   }
   ++blocked_rotations_;
   rotate_at_bytes_ = file_.size() + options_.max_file_bytes / 10;
-  first_entry_day_ = today;  // or every line would try it again
+  first_entry_day_ = today;  // otherwise each line would start a rotation
 }
 
-/// Writes the lines that are on their way, or counts them.
+/// Writes the pending entries, or counts them as lost.
 WINSVC_INLINE void rotating_file_sink::write_pending() {
   if (entry_ends_.empty()) return;
-  const bool well = last_error() == 0;
+  const bool was_working = last_error() == 0;
   std::size_t done = 0;
-  if (well || time_->now() >= retry_at_) {
-    if (well) done = write_from(0);
-    // Once more on a file opened anew: a handle may have gone stale, on a share that was away for a while.
+  if (was_working || time_->now() >= retry_at_) {
+    if (was_working) done = write_from(0);
+    // Try again with a new handle: a handle to a network share may have become invalid.
     if (done < entry_ends_.size() && open()) done += write_from(done);
   }
   if (!first_entry_day_ && done != 0) first_entry_day_ = last_entry_day_;
@@ -295,20 +301,25 @@ WINSVC_INLINE void rotating_file_sink::write_pending() {
   entry_ends_.clear();
 }
 
-/// Writes the entries on their way from one on, and what there is to say before them. How many are in the file whole.
+/// Writes the pending entries from index `first` on, after the notices. Returns the number of entries written
+/// completely.
 WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
   std::string head = partial_line_ ? "\n" : "";
-  if (reopened_) head += notice_line(log_level::info, "the log file was moved or deleted by somebody else: this one is new");
-  const bool says_held = blocked_rotations_ > 1 && !blocked_rotation_reported_;  // once may be somebody who reads it
-  if (says_held) {
-    head += notice_line(log_level::warn, "the log file cannot be set aside: somebody holds it, or an older one, or its folder "
-                                   "cannot be changed; it grows until it can");
+  if (reopened_)
+    head += notice_line(log_level::info, "the log file was moved or deleted by another program; this is a new file");
+  // One failure may be caused by a reader.
+  const bool reports_blocked = blocked_rotations_ > 1 && !blocked_rotation_reported_;
+  if (reports_blocked) {
+    head += notice_line(log_level::warn,
+                        "the log file cannot be rotated: another program has it or an older log file open, "
+                        "or its folder is not writable; it grows until it can be rotated");
   }
   if (unreported_lost_ != 0) {
-    head += notice_line(log_level::warn, std::to_string(unreported_lost_) + (unreported_lost_ == 1 ? " line" : " lines") +
-                                       " could not be written since " +
-                                       local_time(first_lost_time_, utc_offset_at(first_lost_time_)) +
-                                       (lost_error_ != 0 ? ": " + os::system_error_message(lost_error_) : std::string()));
+    head +=
+        notice_line(log_level::warn,
+                    std::to_string(unreported_lost_) + (unreported_lost_ == 1 ? " line" : " lines") +
+                        " could not be written since " + local_time(first_lost_time_, utc_offset_at(first_lost_time_)) +
+                        (lost_error_ != 0 ? ": " + os::system_error_message(lost_error_) : std::string()));
   }
   const std::size_t begin = first == 0 ? 0 : entry_ends_[first - 1];
   const std::string joined = head.empty() ? std::string() : head + pending_text_.substr(begin);
@@ -322,11 +333,12 @@ WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
   if (written >= head.size()) {
     unreported_lost_ = 0;
     reopened_ = false;
-    blocked_rotation_reported_ = blocked_rotation_reported_ || says_held;
+    blocked_rotation_reported_ = blocked_rotation_reported_ || reports_blocked;
   }
-  std::size_t whole = 0;
-  while (first + whole < entry_ends_.size() && entry_ends_[first + whole] - begin + head.size() <= written) ++whole;
-  return whole;
+  std::size_t complete = 0;
+  while (first + complete < entry_ends_.size() && entry_ends_[first + complete] - begin + head.size() <= written)
+    ++complete;
+  return complete;
 }
 
 WINSVC_INLINE void rotating_file_sink::count_lost(std::uint64_t lines) noexcept {
@@ -344,7 +356,7 @@ WINSVC_INLINE void rotating_file_sink::handle_write_error(std::uint32_t code) no
   retry_at_ = time_->now() + std::chrono::seconds(1);
 }
 
-/// A line of our own among those on their way, at the time of the first.
+/// Formats a line of the sink itself with the time of the first pending entry.
 WINSVC_INLINE std::string rotating_file_sink::notice_line(log_level level, std::string text) const {
   return format_entry({first_pending_time_, level, std::move(text)});
 }
@@ -354,8 +366,8 @@ WINSVC_INLINE std::string rotating_file_sink::format_entry(const log_entry& entr
   return (options_.format == log_format::json ? entry.json_line(offset) : entry.line(offset)) + '\n';
 }
 
-/// Asked of the system once a quarter of an hour, between which it does not change: it takes as long as all the rest of
-/// a line.
+/// Queries the system once per quarter hour, because the offset changes only then and the query takes as long as the
+/// rest of a line.
 WINSVC_INLINE std::chrono::minutes rotating_file_sink::utc_offset_at(clock::system_time time) const {
   using quarters = std::chrono::duration<std::int64_t, std::ratio<900>>;
   const std::int64_t quarter = std::chrono::floor<quarters>(time.time_since_epoch()).count();

@@ -1,5 +1,5 @@
-// Drift: where what is installed is not what the program would install. `doctor` finds it, `status` shows it, `update`
-// ends it.
+// Drift: differences between the installed service and the configuration that the program would install. `doctor`
+// reports it, `status` shows it, `update` removes it.
 #pragma once
 
 #include <string>
@@ -17,13 +17,13 @@ namespace host {
 
 struct drift {
   std::vector<model::config_change> differences;
-  std::vector<std::string> unreadable;  ///< what Windows does not show to whoever asks, or does not know
+  std::vector<std::string> unreadable;  ///< settings that the caller may not read, or that Windows does not support
 };
 
-/// Fails where the account that the app names is none.
+/// Fails if the account that the app names is invalid.
 [[nodiscard]] result<drift> find_drift(const verb_context& context, const model::installation& installed);
 
-/// For a screen: nothing where there is none, or where it cannot be seen.
+/// One line for each difference; empty if there is no drift, or if it cannot be read.
 [[nodiscard]] std::vector<std::string> drift_lines(verb_context& context);
 
 }  // namespace host
@@ -42,18 +42,18 @@ WINSVC_INLINE result<drift> find_drift(const verb_context& context, const model:
   const auto desired = model::desired_installation({}, context.spec(), &installed, context.defaults());
   if (!desired) return failure{desired.error()};
   drift found;
-  for (auto& c : model::plan_install(&installed, *desired, context.defaults()).changes) {
-    if (c.from == "unknown") found.unreadable.push_back(std::move(c.name));
-    else found.differences.push_back(std::move(c));
+  for (auto& change : model::plan_install(&installed, *desired, context.defaults()).changes) {
+    if (change.from == "unknown") found.unreadable.push_back(std::move(change.name));
+    else found.differences.push_back(std::move(change));
   }
   return found;
 }
 WINSVC_INLINE std::vector<std::string> drift_lines(verb_context& context) {
   std::vector<std::string> lines;
-  const auto seen = query_installed(context, {}, "look at");
-  if (!seen || !seen->installation) return lines;
-  if (const auto found = find_drift(context, *seen->installation)) {
-    for (const auto& c : found->differences) lines.push_back(model::format_drift(c));
+  const auto service = query_installed(context, {}, "query");
+  if (!service || !service->installation) return lines;
+  if (const auto found = find_drift(context, *service->installation)) {
+    for (const auto& change : found->differences) lines.push_back(model::format_drift(change));
   }
   return lines;
 }

@@ -1,6 +1,6 @@
-// The folders that a service needs, opened to its own SID and to nothing else of it: read and execute where its
-// executable lies, modify where its data does. What fails here is a warning, with the command's words for a remedy: the
-// service is installed, and may well have these rights already by what it inherits.
+// Folder access: grants the service SID read and execute access to the folder of the executable and modify access to
+// the data folder. An error here is only a warning with a remedy: the service is installed, and it may already have
+// inherited the access.
 #pragma once
 
 #include <optional>
@@ -18,15 +18,16 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// What the service may do there now; left unknown where that cannot be seen.
+/// Reads the current access of the service; leaves it unknown if it cannot be read.
 void query_folder_access(verb_context& context, model::installation& installed);
-/// Does what is planned for the folders, and drops from the plan what cannot be done. `there`: as it was before, whose
-/// executable may have lain elsewhere.
-void grant_folder_access(verb_context& context, model::install_plan& plan, const std::optional<model::installation>& installed);
-/// Takes what belongs to that SID out of the rights to the folder of `binary`, an ImagePath.
+/// Executes the folder changes of the plan and removes failed changes from the plan. `installed` is the state before
+/// the change; its executable may be in another folder.
+void grant_folder_access(verb_context& context, model::install_plan& plan,
+                         const std::optional<model::installation>& installed);
+/// Removes the entries of `sid` from the permissions of the folder of `binary` (an ImagePath).
 void revoke_folder_access(verb_context& context, const std::string& sid, const std::string& binary);
 
-/// The SID of the service itself, whatever account it runs as. Known only while the service is installed.
+/// The service SID, which does not depend on the account. It exists only while the service is installed.
 [[nodiscard]] os::sys_result<std::string> service_sid(verb_context& context);
 
 }  // namespace host
@@ -55,44 +56,49 @@ WINSVC_INLINE std::string folder_of_binary(const std::string& binary) {
 WINSVC_INLINE void query_folder_access(verb_context& context, model::installation& installed) {
   const auto sid = service_sid(context);
   if (!sid) return;
-  const auto has = [&context](const std::string& folder, const std::string& entry, bool closed) -> std::optional<bool> {
+  const auto has = [&context](const std::string& folder, const std::string& ace, bool is_data) -> std::optional<bool> {
     const auto security = context.scm().query_folder_security(folder);
-    if (security) return model::has_ace(*security, entry) && (!closed || model::is_restricted(*security));
+    if (security) return model::has_ace(*security, ace) && (!is_data || model::is_restricted(*security));
     return is_not_found(security.error()) ? std::optional(false) : std::nullopt;
   };
   installed.can_read_program_folder = has(context.defaults().program_folder, model::read_ace(*sid), false);
   installed.can_modify_data_folder = has(context.defaults().data_folder, model::modify_ace(*sid), true);
 }
 
-WINSVC_INLINE std::string error_code_text(std::uint32_t code) { return os::system_error_message(code) + " (" + std::to_string(code) + ")"; }
+WINSVC_INLINE std::string error_code_text(std::uint32_t code) {
+  return os::system_error_message(code) + " (" + std::to_string(code) + ")";
+}
 
-/// Adds one entry to a folder's rights; the data folder is made where it is not there.
-WINSVC_INLINE bool open_folder(verb_context& context, model::config_item item, const std::string& folder, const std::string& sid) {
-  const bool data = item == model::config_item::data_folder;
-  const std::string right = data ? "modify" : "read", user = "'NT SERVICE\\" + context.name() + '\'';
-  const auto now = context.scm().query_folder_security(folder);
-  if (!now && !(data && is_not_found(now.error()))) {  // what cannot be read must not be overwritten
-    context.warn("the rights to '" + folder + "' cannot be read: " + error_code_text(now.error()) + "; give " + user +
-            " the right to " + right + " it by hand");
+/// Adds an entry for the service SID to the permissions of a folder; creates the data folder if it does not exist.
+WINSVC_INLINE bool open_folder(verb_context& context, model::config_item item, const std::string& folder,
+                               const std::string& sid) {
+  const bool is_data = item == model::config_item::data_folder;
+  const std::string access = is_data ? "modify" : "read", user = "'NT SERVICE\\" + context.name() + '\'';
+  const auto security = context.scm().query_folder_security(folder);
+  // Permissions that cannot be read must not be overwritten.
+  if (!security && !(is_data && is_not_found(security.error()))) {
+    context.warn("the permissions of '" + folder + "' cannot be read: " + error_code_text(security.error()) +
+                 "; grant " + user + ' ' + access + " access manually");
     return false;
   }
-  const std::string sddl = !data ? model::add_ace(model::without_owner(*now), model::read_ace(sid))
-                           : now ? model::data_folder_security(*now, sid)
-                                 : model::data_folder_security(sid);
+  const std::string sddl = !is_data   ? model::add_ace(model::without_owner(*security), model::read_ace(sid))
+                           : security ? model::data_folder_security(*security, sid)
+                                      : model::data_folder_security(sid);
   if (const auto done = context.scm().change_folder_security(folder, sddl); !done) {
-    context.warn("the right to " + right + " '" + folder + "' is not set: " + error_code_text(done.error()) + "; give it to " +
-            user + " by hand");
+    context.warn(access + " access to '" + folder + "' cannot be granted: " + error_code_text(done.error()) +
+                 "; grant it to " + user + " manually");
     return false;
   }
   return true;
 }
 
-WINSVC_INLINE void grant_folder_access(verb_context& context, model::install_plan& plan, const std::optional<model::installation>& installed) {
+WINSVC_INLINE void grant_folder_access(verb_context& context, model::install_plan& plan,
+                                       const std::optional<model::installation>& installed) {
   const auto& defaults = context.defaults();
   if (const auto reason = model::shared_folder_reason(defaults.program_folder);
       !reason.empty() && (plan.creates_service || plan.has(model::config_item::binary))) {
-    context.warn("the service gets no right to '" + defaults.program_folder + "', because " + std::string(reason) +
-            "; put the program into a folder of its own");
+    context.warn("no access to '" + defaults.program_folder + "' is granted, because " + std::string(reason) +
+                 "; move the program to a separate folder");
   }
   const bool program = plan.has(model::config_item::program_folder), data = plan.has(model::config_item::data_folder);
   const std::string old_folder = installed && installed->binary ? folder_of_binary(*installed->binary) : std::string();
@@ -101,9 +107,10 @@ WINSVC_INLINE void grant_folder_access(verb_context& context, model::install_pla
 
   const auto sid = service_sid(context);
   if (!sid && (program || data)) {
-    context.warn("the service's own SID is not to be had: " + error_code_text(sid.error()) + "; give 'NT SERVICE\\" + context.name() +
-            "' the right to" + (program ? " read '" + defaults.program_folder + '\'' : "") +
-            (program && data ? " and" : "") + (data ? " modify '" + defaults.data_folder + '\'' : "") + " by hand");
+    context.warn("the service SID cannot be read: " + error_code_text(sid.error()) + "; grant 'NT SERVICE\\" +
+                 context.name() + '\'' + (program ? " read access to '" + defaults.program_folder + '\'' : "") +
+                 (program && data ? " and" : "") + (data ? " modify access to '" + defaults.data_folder + '\'' : "") +
+                 " manually");
   }
   const auto open = [&](model::config_item item, const std::string& folder) {
     if (!sid || !open_folder(context, item, folder, *sid)) plan.remove_item(item);
@@ -116,13 +123,13 @@ WINSVC_INLINE void grant_folder_access(verb_context& context, model::install_pla
 WINSVC_INLINE void revoke_folder_access(verb_context& context, const std::string& sid, const std::string& binary) {
   const std::string folder = folder_of_binary(binary);
   if (folder.empty() || !model::shared_folder_reason(folder).empty()) return;
-  const auto now = context.scm().query_folder_security(folder);
-  if (!now) return;  // it is gone, perhaps with the program
-  const std::string before = model::without_owner(*now), without = model::remove_aces_of(before, sid);
-  if (without == before) return;
-  if (const auto done = context.scm().change_folder_security(folder, without); !done) {
-    context.warn("the rights of " + sid + " to '" + folder + "' are still there: " + error_code_text(done.error()) +
-            "; take them out by hand");
+  const auto security = context.scm().query_folder_security(folder);
+  if (!security) return;  // it was deleted, perhaps with the program
+  const std::string before = model::without_owner(*security), after = model::remove_aces_of(before, sid);
+  if (after == before) return;
+  if (const auto done = context.scm().change_folder_security(folder, after); !done) {
+    context.warn("the access of " + sid + " to '" + folder + "' cannot be removed: " + error_code_text(done.error()) +
+                 "; remove it manually");
   }
 }
 

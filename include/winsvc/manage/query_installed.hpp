@@ -1,4 +1,4 @@
-// What is installed, read with query rights alone: what install plans with, and all that `--plan` needs.
+// Query of the installed configuration, which needs only query rights: the base of the install plan and of `--plan`.
 #pragma once
 
 #include <cstdint>
@@ -22,12 +22,13 @@ inline namespace WINSVC_ABI {
 namespace host {
 
 struct installed_service {
-  std::optional<model::installation> installation;  ///< nothing: it is not installed
-  std::map<std::string, std::string> sids;   ///< of the users of --allow-control
+  std::optional<model::installation> installation;  ///< nullopt: not installed
+  std::map<std::string, std::string> sids;          ///< SIDs of the users of --allow-control
 };
 
-/// Fails where it cannot be seen, where another program's service has the name, and where a user is not known.
-[[nodiscard]] result<installed_service> query_installed(verb_context& context, const model::command& command, const std::string& operation);
+/// Fails if access is denied, if a service of another program has the name, or if a user is unknown.
+[[nodiscard]] result<installed_service> query_installed(verb_context& context, const model::command& command,
+                                                        const std::string& operation);
 
 }  // namespace host
 }  // inline namespace WINSVC_ABI
@@ -41,7 +42,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// What belongs to it and is not in the SCM's database. What cannot be seen stays unknown.
+/// Reads the event source and the logon right, which are not in the SCM's database. Values that cannot be read stay
+/// unknown.
 WINSVC_INLINE void query_related_objects(verb_context& context, model::installation& installed) {
   auto& scm = context.scm();
   if (const auto source = scm.query_event_source(context.name())) installed.event_source = *source;
@@ -51,26 +53,27 @@ WINSVC_INLINE void query_related_objects(verb_context& context, model::installat
   if (const auto right = scm.query_logon_right(*sid)) installed.logon_right = *right;
 }
 
-WINSVC_INLINE result<installed_service> query_installed(verb_context& context, const model::command& command, const std::string& operation) {
+WINSVC_INLINE result<installed_service> query_installed(verb_context& context, const model::command& command,
+                                                        const std::string& operation) {
   auto& scm = context.scm();
-  installed_service found;
+  installed_service queried;
   for (const auto& user : command.allow_control) {
     const auto sid = scm.account_sid(model::lookup_name(user));
     if (!sid) return context.make_error("find the account", user, sid.error());
-    found.sids[user] = *sid;
+    queried.sids[user] = *sid;
   }
 
-  const std::uint32_t security_right = found.sids.empty() ? 0 : os::access_rights::read_security;
+  const std::uint32_t security_right = queried.sids.empty() ? 0 : os::access_rights::read_security;
   const auto service = context.open(operation, os::access_rights::query_config | security_right);
   if (!service) {
-    if (service.error().code == model::win32_error::service_does_not_exist) return found;
+    if (service.error().code == model::win32_error::service_does_not_exist) return queried;
     return failure{service.error()};
   }
   const auto config = scm.query_config(service->get());
   if (!config) return context.make_error(operation, config.error());
   if (auto own = context.check_same_program(operation, config->binary); !own) return failure{own.error()};
 
-  model::installation& installed = found.installation.emplace();
+  model::installation& installed = queried.installation.emplace();
   installed.startup = config->startup;
   installed.binary = config->binary;
   installed.display_name = config->display_name;
@@ -80,20 +83,20 @@ WINSVC_INLINE result<installed_service> query_installed(verb_context& context, c
     auto value = scm.query_level(service->get(), row.number);
     if (value) installed.levels.insert_or_assign(row.number, *std::move(value));
   }
-  if (!command.environment.empty()) {  // or what is there and not asked for would be lost
+  if (!command.environment.empty()) {  // otherwise the update would delete the variables that it does not set
     auto items = scm.query_environment(context.name());
     if (!items) return context.make_error("read the environment of", items.error());
     installed.environment = *std::move(items);
   }
-  if (!found.sids.empty()) {
+  if (!queried.sids.empty()) {
     const auto security = scm.query_security(service->get());
-    if (!security) return context.make_error("read the rights of", security.error());
-    for (const auto& [user, sid] : found.sids)
+    if (!security) return context.make_error("read the permissions of", security.error());
+    for (const auto& [user, sid] : queried.sids)
       installed.control_users[user] = model::has_ace(*security, model::control_ace(sid));
   }
   query_related_objects(context, installed);
   query_folder_access(context, installed);
-  return found;
+  return queried;
 }
 
 }  // namespace host

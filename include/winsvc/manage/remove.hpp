@@ -1,7 +1,7 @@
-// remove: stop, wait, delete, close, wait until it is gone, and take back what an install left beside it. What is gone
-// already is a success.
+// `remove` verb: stops the service, deletes it, waits until it is deleted, and removes the event source and the folder
+// access. A service that is not installed is a success.
 //
-// An open handle keeps a deleted service alive (1072), the one of a Services window as well, so its end is waited for.
+// A deleted service exists until its last handle is closed (1072), including the handle of a Services window.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// The data folder stays: what is in it is the user's.
+/// Removes the service. The data folder is kept, because it contains data of the user.
 result<void> remove(verb_context& context, const model::command& command);
 
 }  // namespace host
@@ -42,9 +42,11 @@ WINSVC_INLINE result<void> wait_until_deleted(verb_context& context, std::chrono
     {
       const auto existing = context.open("remove", os::access_rights::query_status);
       if (!existing && existing.error().code == model::win32_error::service_does_not_exist) return {};
-      if (!existing && existing.error().code != model::win32_error::service_marked_for_delete) return failure{existing.error()};
-    }  // our handle would keep it there
-    if (context.time().now() >= deadline) return context.make_error("remove", model::win32_error::service_marked_for_delete);
+      if (!existing && existing.error().code != model::win32_error::service_marked_for_delete)
+        return failure{existing.error()};
+    }  // close our handle, which keeps the service
+    if (context.time().now() >= deadline)
+      return context.make_error("remove", model::win32_error::service_marked_for_delete);
     context.time().sleep(pause);
   }
 }
@@ -54,14 +56,15 @@ WINSVC_INLINE result<void> remove(verb_context& context, const model::command& c
   std::string binary;
   std::optional<std::string> sid;
   {
-    const auto service = context.open("remove", os::access_rights::query_config | os::access_rights::remove | service_controller::stop_rights);
+    const auto service = context.open(
+        "remove", os::access_rights::query_config | os::access_rights::remove | service_controller::stop_rights);
     if (service) {
       existed = true;
       const auto config = context.scm().query_config(service->get());
       if (!config) return context.make_error("remove", config.error());
       if (auto own = context.check_same_program("remove", config->binary); !own) return own;
       binary = config->binary;
-      if (const auto known = service_sid(context)) sid = *known;  // as long as there is a service of that name
+      if (const auto known = service_sid(context)) sid = *known;  // the SID exists only while the service does
 
       model::command waiting = command;
       waiting.no_wait = false;
@@ -73,13 +76,13 @@ WINSVC_INLINE result<void> remove(verb_context& context, const model::command& c
         return context.make_error("remove", deleted.error());
       }
     } else if (service.error().code == model::win32_error::service_marked_for_delete) {
-      existed = true;  // somebody has deleted it; it goes when the last handle does
+      existed = true;  // already deleted; Windows removes it when the last handle is closed
     } else if (service.error().code != model::win32_error::service_does_not_exist) {
       return failure{service.error()};
     }
-  }  // our handle goes before we wait: it would keep the service there
+  }  // close our handle before the wait: it keeps the service
   if (existed) {
-    if (auto gone = wait_until_deleted(context, command.wait); !gone) return gone;
+    if (auto deleted = wait_until_deleted(context, command.wait); !deleted) return deleted;
   }
   if (auto removed = context.scm().remove_event_source(context.name()); !removed)
     return context.make_error("remove the event source of", removed.error());

@@ -1,5 +1,5 @@
-// The verbs that send a running service a control: pause, continue, reload, control N. What they cannot do is told in
-// terms of the app's hooks, because that is where it is mended.
+// Control verbs: `pause`, `continue`, `reload` and `control N` send a control to a running service. Their errors name
+// the hook that the app lacks, because a new hook is the remedy.
 #pragma once
 
 #include <chrono>
@@ -17,12 +17,12 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// Both wait until it is there; a service that is there already is a success.
+/// Both wait until the state is reached; a service that already has the state is a success.
 result<void> pause(verb_context& context, const model::command& command);
 result<void> resume(verb_context& context, const model::command& command);
-/// PARAMCHANGE: asked, and not waited for.
+/// Sends PARAMCHANGE and does not wait for the reload.
 result<void> reload(verb_context& context);
-/// 128 to 255. The code of its error is the hook's answer, where the hook has one.
+/// Sends a custom control, 128 to 255. If the hook returns an error code, the error has this code.
 result<void> send_control(verb_context& context, const model::command& command);
 
 }  // namespace host
@@ -37,11 +37,12 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-WINSVC_INLINE failure<error> missing_hook_error(const verb_context& context, const char* operation, std::uint32_t code, const std::string& hook) {
+WINSVC_INLINE failure<error> missing_hook_error(const verb_context& context, const char* operation, std::uint32_t code,
+                                                const std::string& hook) {
   return {error{code, operation, context.name(), "the service has no " + hook + " hook", {}}};
 }
 
-/// Pause and continue, which mirror each other.
+/// Table row for pause and continue, which differ only in these values.
 struct pause_transition {
   const char* operation;
   model::control control;
@@ -50,48 +51,51 @@ struct pause_transition {
   const char* hook;
 };
 
-WINSVC_INLINE result<void> change_pause_state(verb_context& context, const model::command& command, const pause_transition& row) {
+WINSVC_INLINE result<void> change_pause_state(verb_context& context, const model::command& command,
+                                              const pause_transition& row) {
   const auto service = context.open(row.operation, os::access_rights::pause_continue | os::access_rights::query_status);
   if (!service) return failure{service.error()};
   const auto deadline = context.time().now() + command.wait;
   for (;;) {
-    const auto now = context.scm().query_status(service->get());
-    if (!now) return context.make_error(row.operation, now.error());
-    if (now->status.current == row.target) {
-      context.print(context.quoted_name() + " is " + row.result_text + " already");
+    const auto current = context.scm().query_status(service->get());
+    if (!current) return context.make_error(row.operation, current.error());
+    if (current->status.current == row.target) {
+      context.print(context.quoted_name() + " is already " + row.result_text);
       return {};
     }
     const auto done = context.scm().control_service(service->get(), static_cast<std::uint32_t>(row.control));
     if (done) break;
-    if (done.error() == model::win32_error::invalid_service_control && !model::is_pending(now->status.current))
+    if (done.error() == model::win32_error::invalid_service_control && !model::is_pending(current->status.current))
       return missing_hook_error(context, row.operation, done.error(), row.hook);
-    const bool between = done.error() == model::win32_error::service_cannot_accept_control ||
-                         done.error() == model::win32_error::invalid_service_control;
-    if (!between || context.time().now() >= deadline) return context.make_error(row.operation, done.error());
+    const bool is_retryable = done.error() == model::win32_error::service_cannot_accept_control ||
+                              done.error() == model::win32_error::invalid_service_control;
+    if (!is_retryable || context.time().now() >= deadline) return context.make_error(row.operation, done.error());
     context.time().sleep(std::chrono::milliseconds(50));
   }
 
-  // The handler has published the pending state before the control returned: where it is as it was, a hook has failed.
-  const auto settled =
-      wait_while_pending(context.scm(), service->get(), context.time(), {row.target, row.from}, command.wait, row.operation, context.name());
+  // The pending state was published before the control returned: if the state is unchanged, a hook has failed.
+  const auto settled = wait_while_pending(context.scm(), service->get(), context.time(), {row.target, row.from},
+                                          command.wait, row.operation, context.name());
   if (!settled) return failure{settled.error()};
   if (settled->status.current == row.target) {
     context.print(context.quoted_name() + " is " + row.result_text);
     return {};
   }
-  if (settled->status.current == model::state::stopped) return context.make_error(row.operation, model::win32_error::service_not_active);
+  if (settled->status.current == model::state::stopped)
+    return context.make_error(row.operation, model::win32_error::service_not_active);
   return failure{error{model::win32_error::exception_in_service, row.operation, context.name(),
-                       "its " + std::string(row.hook) + " hook failed; it is still '" +
+                       "the " + std::string(row.hook) + " hook failed; the service is still '" +
                            std::string(model::name(settled->status.current)) + '\'',
-                       "read its log"}};
+                       "read its log with 'logs'"}};
 }
 
 WINSVC_INLINE result<void> reload(verb_context& context) {
-  const auto service = context.open("reload", os::access_rights::pause_continue);  // PARAMCHANGE has no right of its own
+  const auto service = context.open("reload", os::access_rights::pause_continue);  // PARAMCHANGE has no separate right
   if (!service) return failure{service.error()};
-  const auto done = context.scm().control_service(service->get(), static_cast<std::uint32_t>(model::control::param_change));
+  const auto done =
+      context.scm().control_service(service->get(), static_cast<std::uint32_t>(model::control::param_change));
   if (!done) return context.make_error("reload", done.error());
-  context.print("told " + context.quoted_name() + " to reload");
+  context.print("sent 'reload' to " + context.quoted_name());
   return {};
 }
 
@@ -101,28 +105,29 @@ WINSVC_INLINE result<void> send_control(verb_context& context, const model::comm
   const std::string number = std::to_string(command.control);
   const auto done = context.scm().control_service(service->get(), command.control);
   if (done) {
-    context.print(context.quoted_name() + " has done control " + number);
+    context.print(context.quoted_name() + " completed control " + number);
     return {};
   }
   switch (done.error()) {
     case model::win32_error::io_pending:
-      context.print(context.quoted_name() + " has taken control " + number + " and is still at work");
+      context.print(context.quoted_name() + " accepted control " + number + " and is still processing it");
       return {};
     case model::win32_error::call_not_implemented:
-    case model::win32_error::invalid_service_control: return missing_hook_error(context, "control", done.error(), "on_control " + number);
+    case model::win32_error::invalid_service_control:
+      return missing_hook_error(context, "control", done.error(), "on_control " + number);
     case model::win32_error::service_request_timeout:
     case model::win32_error::service_cannot_accept_control:
     case model::win32_error::service_not_active: return context.make_error("control", done.error());
     default: break;
   }
-  // The handle was opened with the right to send it, so this is the hook's own answer, and not the system's.
+  // The handle has the right to send the control, so the code comes from the hook, not from the system.
   return failure{error{done.error(), "control", context.name(),
-                       "the hook for " + number + " answered: " + os::system_error_message(done.error()), {}}};
+                       "the hook for " + number + " returned: " + os::system_error_message(done.error()), {}}};
 }
 
 WINSVC_INLINE result<void> pause(verb_context& context, const model::command& command) {
   return change_pause_state(context, command,
-              {"pause", model::control::pause, model::state::paused, model::state::running, "paused", "on_pause"});
+      {"pause", model::control::pause, model::state::paused, model::state::running, "paused", "on_pause"});
 }
 
 WINSVC_INLINE result<void> resume(verb_context& context, const model::command& command) {

@@ -1,7 +1,7 @@
-// The verbs that bring an installed service up and down: start, stop, restart, and status, which looks. Each is a short
-// program over the seam in os/service_manager.hpp that asks for the least rights it needs; nothing here knows Windows.
+// `start`, `stop`, `restart` and `status` verbs. Each uses the interface in os/service_manager.hpp with the minimum
+// rights; nothing here depends on Windows.
 //
-// A verb that finds the work done already (stopped, running) has succeeded.
+// A verb whose target state is already reached (stopped, running) is a success.
 #pragma once
 
 #include <algorithm>
@@ -26,50 +26,46 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
+/// Starts, stops and queries one service.
 class service_controller {
  public:
   explicit service_controller(verb_context& context) noexcept : context_(context) {}
 
   result<void> start(const model::command& command);
-  /// Fails with 1460 when the service has stopped, and says that it cut something on its way.
+  /// Stops the service. Fails with 1460 if it stopped but did not complete a request, hook or worker.
   result<void> stop(const model::command& command);
   result<void> restart(const model::command& command);
   result<service_report> status();
 
-  /// How a stop ended. A service that is not running has stopped well.
+  /// How a stop ended. A service that was not running has code 0.
   struct stop_result {
-    bool was_running = false;             ///< and was waited for
-    std::uint32_t code = 0;               ///< 0: well
-    std::string sentence;                 ///< what the service says of it, where it was not well
-    std::vector<std::string> dependents;  ///< those that were stopped before it, in that order
+    bool was_running = false;             ///< the service was running, and the stop was waited for
+    std::uint32_t code = 0;               ///< 0: complete stop
+    std::string sentence;                 ///< the failure that the service reported, if the stop was not complete
+    std::vector<std::string> dependents;  ///< the services that were stopped before it, in this order
   };
-  /// What the handle for it has to allow.
+  /// Rights that the handle must have.
   static constexpr std::uint32_t stop_rights =
       os::access_rights::stop | os::access_rights::query_status | os::access_rights::enumerate_dependents;
-  /// Stops it, and with `asked.force` what depends on it before, and waits unless told not to.
-  result<stop_result> stop_and_wait(verb_context::raw_handle service, const model::command& command, const std::string& operation);
+  /// Stops the service, and with --force the services that depend on it first; waits unless --no-wait is given.
+  result<stop_result> stop_and_wait(verb_context::raw_handle service, const model::command& command,
+                                    const std::string& operation);
 
  private:
-  result<void> stop_one(verb_context::raw_handle service, const std::string& name, const model::command& command, bool wait,
-                        const std::string& operation, os::service_process_status* ended);
+  result<void> stop_one(verb_context::raw_handle service, const std::string& name, const model::command& command,
+                        bool wait, const std::string& operation, os::service_process_status* stopped);
   result<std::vector<std::string>> stop_dependents(verb_context::raw_handle service, const model::command& command,
                                                    const std::string& operation);
-  result<void> restart_dependents(const std::vector<std::string>& stopped_ones, const model::command& command);
+  result<void> restart_dependents(const std::vector<std::string>& stopped_names, const model::command& command);
   [[nodiscard]] stop_result describe_stop(const model::service_status& status,
-                                     const std::optional<model::saved_state>& before) const;
+                                          const std::optional<model::saved_state>& previous) const;
   [[nodiscard]] error start_error(const model::service_status& status,
-                                   const std::optional<model::saved_state>& before) const;
+                                  const std::optional<model::saved_state>& previous) const;
 
   verb_context& context_;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
-
-// -- start --
-
-// -- stop --
-
-// -- status --
 
 }  // namespace host
 }  // inline namespace WINSVC_ABI
@@ -84,19 +80,20 @@ namespace host {
 WINSVC_INLINE result<void> service_controller::start(const model::command& command) {
   const auto service = context_.open("start", os::access_rights::start | os::access_rights::query_status);
   if (!service) return failure{service.error()};
-  const auto before = context_.state();
+  const auto previous = context_.state();
   for (bool first = true;; first = false) {
     const auto started = context_.scm().start_service(service->get(), command.arguments);
     if (started) break;
-    if (started.error() != model::win32_error::service_already_running) return context_.make_error("start", started.error());
-    const auto now = context_.scm().query_status(service->get());
-    if (now && now->status.current == model::state::running) {
-      context_.print(context_.quoted_name() + " is running already");
-      if (!command.arguments.empty()) context_.warn("the arguments did not reach it: use restart");
+    if (started.error() != model::win32_error::service_already_running)
+      return context_.make_error("start", started.error());
+    const auto current = context_.scm().query_status(service->get());
+    if (current && current->status.current == model::state::running) {
+      context_.print(context_.quoted_name() + " is already running");
+      if (!command.arguments.empty()) context_.warn("the arguments were not delivered; use 'restart'");
       return {};
     }
-    if (!first || !now || now->status.current != model::state::stop_pending) break;
-    // It is on its way down from an earlier stop: let it get there, and start it then.
+    if (!first || !current || current->status.current != model::state::stop_pending) break;
+    // The service is stopping: wait until it has stopped, and start it then.
     const auto settled =
         wait_while_pending(context_.scm(), service->get(), context_.time(), {}, command.wait, "start", context_.name());
     if (!settled) return failure{settled.error()};
@@ -106,25 +103,26 @@ WINSVC_INLINE result<void> service_controller::start(const model::command& comma
   const auto settled = wait_while_pending(context_.scm(), service->get(), context_.time(), {model::state::running},
                                           command.wait, "start", context_.name());
   if (!settled) return failure{settled.error()};
-  if (settled->status.current != model::state::running) return failure{start_error(settled->status, before)};
+  if (settled->status.current != model::state::running) return failure{start_error(settled->status, previous)};
   const auto saved = context_.state();
   const bool known = saved && saved->pid == settled->pid && !saved->url.empty();
   context_.print("started " + context_.quoted_name() + (known ? ": " + saved->url : ""));
   return {};
 }
 
-/// The service's own sentence where it left one: "the port is taken by pid 7" helps, "10048" alone does not.
-/// `before`: what lay there before this start, which is no news of it.
+/// Error of a failed start, with the message of the service if it saved one, for example "the port is taken by pid 7"
+/// for 10048. `previous` is the state before this start, which does not count.
 WINSVC_INLINE error service_controller::start_error(const model::service_status& status,
-                                   const std::optional<model::saved_state>& before) const {
+                                                    const std::optional<model::saved_state>& previous) const {
   const std::uint32_t code = status.exit.failed() ? status.exit.code() : model::win32_error::service_request_timeout;
   error error = model::error_with_explanation(code, "start", context_.name(), os::system_error_message(code));
-  if (const auto saved = context_.state(); saved && !saved->failure.empty() && (!before || saved->pid != before->pid)) {
+  if (const auto saved = context_.state();
+      saved && !saved->failure.empty() && (!previous || saved->pid != previous->pid)) {
     error.message = saved->failure;
     error.hint.clear();
   } else if (!status.exit.failed()) {
-    error.message = "it stopped as soon as it had started";
-    error.hint = "read its log";
+    error.message = "it stopped immediately after its start";
+    error.hint = "read its log with 'logs'";
   }
   return error;
 }
@@ -132,83 +130,88 @@ WINSVC_INLINE error service_controller::start_error(const model::service_status&
 WINSVC_INLINE result<void> service_controller::stop(const model::command& command) {
   const auto service = context_.open("stop", stop_rights);
   if (!service) return failure{service.error()};
-  const auto now = context_.scm().query_status(service->get());
-  if (now && now->status.current == model::state::stopped) {
+  const auto current = context_.scm().query_status(service->get());
+  if (current && current->status.current == model::state::stopped) {
     context_.print(context_.quoted_name() + " is not running");
     return {};
   }
-  const auto ended = stop_and_wait(service->get(), command, "stop");
-  if (!ended) return failure{ended.error()};
+  const auto stopped = stop_and_wait(service->get(), command, "stop");
+  if (!stopped) return failure{stopped.error()};
   if (command.no_wait) {
-    context_.print("asked " + context_.quoted_name() + " to stop");
+    context_.print("sent 'stop' to " + context_.quoted_name());
     return {};
   }
-  if (ended->code != 0)
-    return failure{error{ended->code, {}, {}, "stopped " + context_.quoted_name() + ", but: " + ended->sentence, {}}};
+  if (stopped->code != 0)
+    return failure{
+        error{stopped->code, {}, {}, "stopped " + context_.quoted_name() + ", but: " + stopped->sentence, {}}};
   context_.print("stopped " + context_.quoted_name());
   return {};
 }
 
 WINSVC_INLINE result<void> service_controller::restart(const model::command& command) {
-  stop_result ended;
+  stop_result stopped;
   {
     const auto service = context_.open("restart", stop_rights);
     if (!service) return failure{service.error()};
-    auto stopping = stop_and_wait(service->get(), command, "restart");
-    if (!stopping) return failure{stopping.error()};
-    ended = *std::move(stopping);
+    auto stop = stop_and_wait(service->get(), command, "restart");
+    if (!stop) return failure{stop.error()};
+    stopped = *std::move(stop);
   }
-  if (ended.code != 0)
-    context_.warn("stopped " + context_.quoted_name() + ", but: " + ended.sentence);
+  if (stopped.code != 0)
+    context_.warn("stopped " + context_.quoted_name() + ", but: " + stopped.sentence);
   else
-    context_.print(ended.was_running ? "stopped " + context_.quoted_name() : context_.quoted_name() + " is not running");
+    context_.print(stopped.was_running ? "stopped " + context_.quoted_name()
+                                       : context_.quoted_name() + " is not running");
   if (auto started = start(command); !started) return started;
-  return restart_dependents(ended.dependents, command);
+  return restart_dependents(stopped.dependents, command);
 }
 
-WINSVC_INLINE result<service_controller::stop_result> service_controller::stop_and_wait(verb_context::raw_handle service, const model::command& command,
-                                                       const std::string& operation) {
-  const auto before = context_.state();
+WINSVC_INLINE result<service_controller::stop_result> service_controller::stop_and_wait(
+    verb_context::raw_handle service, const model::command& command, const std::string& operation) {
+  const auto previous = context_.state();
   const bool wait = !command.no_wait;
-  stop_result ended;
+  stop_result stopped;
   os::service_process_status last;
   auto done = stop_one(service, context_.name(), command, wait, operation, &last);
   if (!done && done.error().code == model::win32_error::dependent_services_running) {
     auto dependents = stop_dependents(service, command, operation);
     if (!dependents) return failure{dependents.error()};
-    ended.dependents = *std::move(dependents);
+    stopped.dependents = *std::move(dependents);
     done = stop_one(service, context_.name(), command, wait, operation, &last);
   }
   if (!done) return failure{done.error()};
-  if (last.status.current != model::state::stopped) return ended;  // it was not running, or is not waited for
-  auto how = describe_stop(last.status, before);
-  how.dependents = std::move(ended.dependents);
-  return how;
+  // It was not running, or the stop is not waited for.
+  if (last.status.current != model::state::stopped) return stopped;
+  auto result =  describe_stop(last.status, previous);
+  result.dependents = std::move(stopped.dependents);
+  return result;
 }
 
-/// One service, ours or a dependent. `ended` is what it was at last, where there was a stop to wait for.
-WINSVC_INLINE result<void> service_controller::stop_one(verb_context::raw_handle service, const std::string& name, const model::command& command,
-                                      bool wait, const std::string& operation, os::service_process_status* ended) {
-  const auto began = context_.time().now(), deadline = began + command.wait;
+/// Stops one service, ours or a dependent one. `stopped` receives its last state if the stop was waited for.
+WINSVC_INLINE result<void> service_controller::stop_one(verb_context::raw_handle service, const std::string& name,
+                                                        const model::command& command, bool wait,
+                                                        const std::string& operation,
+                                                        os::service_process_status* stopped) {
+  const auto start =  context_.time().now(), deadline = start + command.wait;
   for (;;) {
     const auto done = context_.scm().control_service(service, static_cast<std::uint32_t>(model::control::stop));
     if (done) break;
     if (done.error() == model::win32_error::service_not_active) return {};
-    const auto now = context_.scm().query_status(service);
-    // Windows says 1061 of a service between two states, Wine 1052, which is also what one says that never takes a
-    // stop. A state that has just changed is asked about once more; one that stays is no reason to wait.
+    const auto current = context_.scm().query_status(service);
+    // A service between two states returns 1061 on Windows and 1052 on Wine. A service that never accepts a stop also
+    // returns 1052, so a state that just changed is tried again for a second.
     const bool refused = done.error() == model::win32_error::service_cannot_accept_control ||
                          done.error() == model::win32_error::invalid_service_control;
     if (!refused) return context_.make_error(operation, name, done.error());
-    if (now && now->status.current == model::state::stop_pending) break;
+    if (current && current->status.current == model::state::stop_pending) break;
 
-    // It is starting, say. Let it get there; the stop is then asked for again.
-    const bool pending = now && model::is_pending(now->status.current);
-    if (!pending && context_.time().now() >= (std::min)(deadline, began + std::chrono::seconds(1)))
+    // The service may be starting: wait until it has started and try again.
+    const bool pending = current && model::is_pending(current->status.current);
+    if (!pending && context_.time().now() >= (std::min)(deadline, start + std::chrono::seconds(1)))
       return context_.make_error(operation, name, done.error());
     if (pending && context_.time().now() >= deadline) {
       error late = model::error_with_explanation(model::win32_error::timeout, operation, name);
-      late.message = "it is still '" + std::string(model::name(now->status.current)) + '\'';
+      late.message = "the service is still '" + std::string(model::name(current->status.current)) + '\'';
       return failure{std::move(late)};
     }
     context_.time().sleep(std::chrono::milliseconds(50));
@@ -216,12 +219,13 @@ WINSVC_INLINE result<void> service_controller::stop_one(verb_context::raw_handle
   if (!wait) return {};
   const auto settled = wait_while_pending(context_.scm(), service, context_.time(), {}, command.wait, operation, name);
   if (!settled) return failure{settled.error()};
-  if (ended) *ended = *settled;
+  if (stopped) *stopped = *settled;
   return {};
 }
 
-WINSVC_INLINE result<std::vector<std::string>> service_controller::stop_dependents(verb_context::raw_handle service, const model::command& command,
-                                                                 const std::string& operation) {
+WINSVC_INLINE result<std::vector<std::string>> service_controller::stop_dependents(verb_context::raw_handle service,
+                                                                                   const model::command& command,
+                                                                                   const std::string& operation) {
   auto dependents = context_.scm().active_dependents(service);
   if (!dependents) return context_.make_error(operation, dependents.error());
   if (!command.force) {
@@ -230,71 +234,78 @@ WINSVC_INLINE result<std::vector<std::string>> service_controller::stop_dependen
     return error;
   }
   for (const auto& name : *dependents) {
-    const auto one = context_.open(operation, name, os::access_rights::stop | os::access_rights::query_status);
-    if (!one) return failure{one.error()};
-    if (auto done = stop_one(one->get(), name, command, true, operation, nullptr); !done) return failure{done.error()};
+    const auto dependent = context_.open(operation, name, os::access_rights::stop | os::access_rights::query_status);
+    if (!dependent) return failure{dependent.error()};
+    if (auto done = stop_one(dependent->get(), name, command, true, operation, nullptr); !done)
+      return failure{done.error()};
     context_.print("stopped '" + name + "', which depends on it");
   }
   return *std::move(dependents);
 }
 
-/// What restart stopped before ours comes back after it, the last one first.
-WINSVC_INLINE result<void> service_controller::restart_dependents(const std::vector<std::string>& stopped_ones, const model::command& command) {
-  for (auto name = stopped_ones.rbegin(); name != stopped_ones.rend(); ++name) {
-    const auto one = context_.open("start", *name, os::access_rights::start | os::access_rights::query_status);
-    if (!one) return failure{one.error()};
-    const auto started = context_.scm().start_service(one->get(), {});
+/// Starts the dependent services that `restart` has stopped, in reverse order.
+WINSVC_INLINE result<void> service_controller::restart_dependents(const std::vector<std::string>& stopped_names,
+                                                                  const model::command& command) {
+  for (auto name = stopped_names.rbegin(); name != stopped_names.rend(); ++name) {
+    const auto dependent = context_.open("start", *name, os::access_rights::start | os::access_rights::query_status);
+    if (!dependent) return failure{dependent.error()};
+    const auto started = context_.scm().start_service(dependent->get(), {});
     if (!started && started.error() != model::win32_error::service_already_running)
       return context_.make_error("start", *name, started.error());
-    const auto settled =
-        wait_while_pending(context_.scm(), one->get(), context_.time(), {model::state::running}, command.wait, "start", *name);
+    const auto settled = wait_while_pending(context_.scm(), dependent->get(), context_.time(), {model::state::running},
+                                            command.wait, "start", *name);
     if (!settled) return failure{settled.error()};
     if (settled->status.current != model::state::running)
-      return failure{model::error_with_explanation(settled->status.exit.code(), "start", *name, "it did not stay")};
+      return failure{model::error_with_explanation(settled->status.exit.code(), "start", *name,
+                                                   "it stopped immediately after its start")};
     context_.print("started '" + *name + "' again");
   }
   return {};
 }
 
-/// A stop that had to cut a request or a hook ends with 0, because recovery must not follow it, and with a sentence.
+/// Describes a stop. A stop that aborted a request or a hook ends with code 0, because it must not cause a recovery;
+/// the message then comes from the state file.
 WINSVC_INLINE service_controller::stop_result service_controller::describe_stop(const model::service_status& status,
-                                              const std::optional<model::saved_state>& before) const {
-  stop_result how;
-  how.was_running = true;
+                                              const std::optional<model::saved_state>& previous) const {
+  stop_result result;
+  result.was_running = true;
   const auto saved = context_.state();
-  const bool news =
-      saved && !saved->failure.empty() && (!before || before->pid != saved->pid || before->failure != saved->failure);
+  const bool has_new_failure = saved && !saved->failure.empty() &&
+                               (!previous || previous->pid != saved->pid || previous->failure != saved->failure);
   if (status.exit.failed()) {
-    how.code = status.exit.code();
-    const auto* row = model::explain(how.code);
-    how.sentence = news ? saved->failure : row ? std::string(row->message) : os::system_error_message(how.code);
-  } else if (news) {
-    how.code = model::win32_error::timeout;
-    how.sentence = saved->failure;
+    result.code = status.exit.code();
+    const auto* explanation = model::explain(result.code);
+    result.sentence = has_new_failure ? saved->failure
+                      : explanation   ? std::string(explanation->message)
+                                      : os::system_error_message(result.code);
+  } else if (has_new_failure) {
+    result.code = model::win32_error::timeout;
+    result.sentence = saved->failure;
   }
-  return how;
+  return result;
 }
 
 WINSVC_INLINE result<service_report> service_controller::status() {
-  service_report r;
-  r.name = context_.name();
+  service_report report;
+  report.name = context_.name();
   const auto service = context_.open("query", os::access_rights::query_status | os::access_rights::query_config);
   if (!service) {
-    if (service.error().code == model::win32_error::service_does_not_exist) return r;
+    if (service.error().code == model::win32_error::service_does_not_exist) return report;
     return failure{service.error()};
   }
-  r.installed = true;
+  report.installed = true;
   const auto process = context_.scm().query_status(service->get());
   if (!process) return context_.make_error("query", process.error());
-  r.process = *process;
+  report.process = *process;
   const auto config = context_.scm().query_config(service->get());
   if (!config) return context_.make_error("query", config.error());
-  r.config = *config;
+  report.config = *config;
   if (auto saved = context_.state()) {
-    r.saved_state = *saved;
-    if (r.saved_state.pid != r.process.pid || r.process.pid == 0) r.saved_state.url.clear(), r.saved_state.since.clear();
+    report.saved_state = *saved;
+    if (report.saved_state.pid != report.process.pid || report.process.pid == 0)
+      report.saved_state.url.clear(), report.saved_state.since.clear();
   }
-  return r;
+  return report;
 }
 
 }  // namespace host

@@ -1,7 +1,6 @@
-// What every verb that manages the service stands on: the way to it with the rights that are needed, the sentence when
-// there is none, and the person who is told.
-//
-//   const auto service = desk.open("stop", os::access::stop | os::access::query_status);
+// Verb context: the parts that all service verbs share: opening the service with the required rights, error messages,
+// and the output.
+//   const auto service = context.open("stop", os::access_rights::stop | os::access_rights::query_status);
 //   if (!service) return failure{service.error()};      // stop 'hello': it is not installed (1060); install it first
 #pragma once
 
@@ -26,6 +25,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
+/// Service, system interfaces and output of one verb.
 class verb_context {
  public:
   using raw_handle = os::service_manager::raw_handle;
@@ -33,12 +33,13 @@ class verb_context {
   struct verb_dependencies {
     os::service_manager& scm;
     clock& time;
-    std::function<void(const std::string&)> print;                 ///< gets the lines for the person
-    std::function<std::optional<model::saved_state>()> read_saved_state;  ///< what the service left in its data folder
+    std::function<void(const std::string&)> print;                        ///< prints a line
+    std::function<std::optional<model::saved_state>()> read_saved_state;  ///< the state file of the service
     model::install_defaults defaults;
-    std::function<result<std::string>()> read_password = no_password_source;  ///< the account's
+    std::function<result<std::string>()> read_password = no_password_source;  ///< the password of the account
   };
-  verb_context(model::service_spec spec, verb_dependencies dependencies) : spec_(std::move(spec)), dependencies_(std::move(dependencies)) {}
+  verb_context(model::service_spec spec, verb_dependencies dependencies)
+      : spec_(std::move(spec)), dependencies_(std::move(dependencies)) {}
 
   [[nodiscard]] const model::service_spec& spec() const noexcept { return spec_; }
   [[nodiscard]] const std::string& name() const noexcept { return spec_.name; }
@@ -54,14 +55,14 @@ class verb_context {
   void print(const std::string& line) const {
     if (dependencies_.print) dependencies_.print(line);
   }
-  void warn(const std::string& what) const { print("warning: " + what); }
+  void warn(const std::string& message) const { print("warning: " + message); }
 
-  /// The error for a code that a call answered.
+  /// Builds the error of a failed call.
   [[nodiscard]] failure<error> make_error(std::string operation, std::uint32_t code) {
     return make_error(std::move(operation), name(), code);
   }
   [[nodiscard]] failure<error> make_error(std::string operation, std::string subject, std::uint32_t code);
-  /// Has Windows refused a call for want of rights? (A service that ends with 5 has not.)
+  /// True if Windows denied a call of this verb. (The exit code 5 of a service does not count.)
   [[nodiscard]] bool denied() const noexcept { return access_denied_; }
 
   result<os::service_handle> open_manager(const std::string& operation, std::uint32_t rights);
@@ -70,17 +71,17 @@ class verb_context {
   }
   result<os::service_handle> open(const std::string& operation, const std::string& service, std::uint32_t rights);
 
-  /// Ours is what has our word in its command line, wherever the executable was then, and what runs this executable.
-  /// Any other service that happens to have the name is left alone.
+  /// Fails if `binary` belongs to another program that has the same service name. The service is ours if its command
+  /// line has the `run-service` verb, at any path, or if it runs this executable.
   [[nodiscard]] result<void> check_same_program(const std::string& operation, const std::string& binary) const;
 
  private:
   static result<std::string> no_password_source() {
     return failure{error{model::win32_error::invalid_service_account,
-                         "ask for the password",
+                         "read the password",
                          {},
-                         "there is nobody to ask",
-                         "pipe it in, with --password-stdin"}};
+                         "no password was given",
+                         "pipe it with --password-stdin"}};
   }
   model::service_spec spec_;
   verb_dependencies dependencies_;
@@ -101,16 +102,18 @@ namespace host {
 
 WINSVC_INLINE failure<error> verb_context::make_error(std::string operation, std::string subject, std::uint32_t code) {
   if (code == model::win32_error::access_denied) access_denied_ = true;
-  return {model::error_with_explanation(code, std::move(operation), std::move(subject), os::system_error_message(code))};
+  return {
+      model::error_with_explanation(code, std::move(operation), std::move(subject), os::system_error_message(code))};
 }
 
-WINSVC_INLINE result<os::service_handle> verb_context::open_manager(const std::string& operation, std::uint32_t rights) {
+WINSVC_INLINE result<os::service_handle> verb_context::open_manager(const std::string& operation,
+                                                                    std::uint32_t rights) {
   const auto handle = dependencies_.scm.open_manager(rights);
   if (!handle) {
     auto error = make_error(operation, handle.error());
     if (handle.error() == model::win32_error::not_supported) {
-      error.error.message = "services are a thing of Windows";
-      error.error.hint = "'debug' serves in the terminal on every system";
+      error.error.message = "Windows services are not available on this system";
+      error.error.hint = "use 'debug' to run in the terminal";
     }
     return error;
   }
@@ -118,7 +121,7 @@ WINSVC_INLINE result<os::service_handle> verb_context::open_manager(const std::s
 }
 
 WINSVC_INLINE result<os::service_handle> verb_context::open(const std::string& operation, const std::string& service,
-                                             std::uint32_t rights) {
+                                                            std::uint32_t rights) {
   const auto manager = open_manager(operation, os::access_rights::manager_connect);
   if (!manager) return failure{manager.error()};
   const auto handle = dependencies_.scm.open_service(manager->get(), service, rights);
@@ -126,12 +129,14 @@ WINSVC_INLINE result<os::service_handle> verb_context::open(const std::string& o
   return os::service_handle(dependencies_.scm, *handle);
 }
 
-WINSVC_INLINE result<void> verb_context::check_same_program(const std::string& operation, const std::string& binary) const {
+WINSVC_INLINE result<void> verb_context::check_same_program(const std::string& operation,
+                                                            const std::string& binary) const {
   const auto arguments = split_command_line(binary);
-  const bool has_word = arguments.size() > 1 && arguments[1] == model::run_service_verb;
-  if (has_word || (!arguments.empty() && strings::equal_nocase(arguments[0], dependencies_.defaults.executable))) return {};
-  return failure{error{model::win32_error::service_exists, operation, name(), "another program's service has that name: " + binary,
-                       "give the app another name"}};
+  const bool has_verb = arguments.size() > 1 && arguments[1] == model::run_service_verb;
+  if (has_verb || (!arguments.empty() && strings::equal_nocase(arguments[0], dependencies_.defaults.executable)))
+    return {};
+  return failure{error{model::win32_error::service_exists, operation, name(),
+                       "a service of another program has this name: " + binary, "rename the app"}};
 }
 
 }  // namespace host

@@ -1,8 +1,8 @@
-// Waiting until the SCM says that a service has got where it was sent: quick looks at first, then ever fewer, and an
-// end to patience when it makes no progress.
+// Waits until a service reaches a state. The poll interval grows with the waiting time; the wait fails if the service
+// makes no progress.
 //
 // Source: "Starting a Service" in the Win32 documentation: poll at a tenth of the wait hint, at least 1 s, at most 10
-// s. Most services need milliseconds, so here a pause is also no more than a tenth of what has been waited, or 100 ms.
+// s. Most services need milliseconds, so the interval here is also at most a tenth of the elapsed time, or 100 ms.
 #pragma once
 
 #include <algorithm>
@@ -22,14 +22,12 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// Looks until the service is in one of the states `wanted`, of which `stopped` is always one. A stall of 30 s, or of
-/// the wait hint where that is longer, ends it before `limit` does: the SCM itself calls that hung.
-[[nodiscard]] result<os::service_process_status> wait_while_pending(os::service_manager& scm,
-                                                                    os::service_manager::raw_handle service,
-                                                                    clock& time,
-                                                                    std::initializer_list<model::state> expected,
-                                                                    std::chrono::milliseconds limit,
-                                                                    const std::string& operation, const std::string& name);
+/// Waits until the service is in one of the states `expected`, or stopped. Fails after `limit`, or after 30 s without
+/// progress (or the wait hint, if it is longer), when the SCM also treats the service as hung.
+[[nodiscard]] result<os::service_process_status> wait_while_pending(
+    os::service_manager& scm, os::service_manager::raw_handle service, clock& time,
+    std::initializer_list<model::state> expected, std::chrono::milliseconds limit, const std::string& operation,
+    const std::string& name);
 
 }  // namespace host
 }  // inline namespace WINSVC_ABI
@@ -43,40 +41,40 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-WINSVC_INLINE result<os::service_process_status> wait_while_pending(os::service_manager& scm,
-                                                                    os::service_manager::raw_handle service,
-                                                                    clock& time,
-                                                                    std::initializer_list<model::state> expected,
-                                                                    std::chrono::milliseconds limit,
-                                                                    const std::string& operation, const std::string& name) {
+WINSVC_INLINE result<os::service_process_status> wait_while_pending(
+    os::service_manager& scm, os::service_manager::raw_handle service, clock& time,
+    std::initializer_list<model::state> expected, std::chrono::milliseconds limit, const std::string& operation,
+    const std::string& name) {
   using namespace std::chrono;
-  const auto began = time.now();
-  auto progressed = began;
+  const auto start = time.now();
+  auto last_progress = start;
   std::uint32_t checkpoint = 0;
   milliseconds pause{10};
   for (;;) {
-    const auto seen = scm.query_status(service);
-    if (!seen) return failure{model::error_with_explanation(seen.error(), operation, name, os::system_error_message(seen.error()))};
-    const auto& status = seen->status;
-    const bool exists = std::find(expected.begin(), expected.end(), status.current) != expected.end();
-    if (exists || status.current == model::state::stopped) return *seen;
+    const auto process = scm.query_status(service);
+    if (!process)
+      return failure{
+          model::error_with_explanation(process.error(), operation, name, os::system_error_message(process.error()))};
+    const auto& status = process->status;
+    const bool reached = std::find(expected.begin(), expected.end(), status.current) != expected.end();
+    if (reached || status.current == model::state::stopped) return *process;
 
     const auto now = time.now();
     if (status.checkpoint != checkpoint) {
       checkpoint = status.checkpoint;
-      progressed = now;
+      last_progress = now;
     }
     const auto timeout = (std::max)(status.wait_hint, milliseconds(30'000));
-    if (now - began >= limit || now - progressed >= timeout) {
+    if (now - start >= limit || now - last_progress >= timeout) {
       error late = model::error_with_explanation(model::win32_error::timeout, operation, name);
-      late.message = "it is still '" + std::string(model::name(status.current)) + "' after " +
-                  duration_text(duration_cast<milliseconds>(now - began));
+      late.message = "the service is still '" + std::string(model::name(status.current)) + "' after " +
+                     duration_text(duration_cast<milliseconds>(now - start));
       return failure{std::move(late)};
     }
-    time.sleep((std::min)(pause, duration_cast<milliseconds>(limit - (now - began)) + milliseconds(1)));
-    const auto slowest = std::clamp(status.wait_hint / 10, milliseconds(1000), milliseconds(10'000));
-    const auto tenth = (std::max)(duration_cast<milliseconds>(time.now() - began) / 10, milliseconds(100));
-    pause = (std::min)({pause * 2, slowest, tenth});
+    time.sleep((std::min)(pause, duration_cast<milliseconds>(limit - (now - start)) + milliseconds(1)));
+    const auto max_pause = std::clamp(status.wait_hint / 10, milliseconds(1000), milliseconds(10'000));
+    const auto tenth = (std::max)(duration_cast<milliseconds>(time.now() - start) / 10, milliseconds(100));
+    pause = (std::min)({pause * 2, max_pause, tenth});
   }
 }
 

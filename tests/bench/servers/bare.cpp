@@ -17,7 +17,8 @@ int main(int, char** arguments) {
   server.set_keep_alive_max_count(1'000'000'000);
   const std::string large(1024 * 1024, 'x');
   server.Get("/", [](const Request&, Response& res) { res.set_content("hello world", "text/plain; charset=utf-8"); });
-  server.Get("/json", [](const Request&, Response& res) { res.set_content("{\"hello\":\"world\"}", "application/json"); });
+  server.Get("/json",
+             [](const Request&, Response& res) { res.set_content("{\"hello\":\"world\"}", "application/json"); });
   server.Post("/body", [](const Request& req, Response& res) {
     res.set_content(std::to_string(req.body.size()), "text/plain; charset=utf-8");
   });
@@ -27,12 +28,12 @@ int main(int, char** arguments) {
     res.set_content("slept", "text/plain; charset=utf-8");
   });
   server.Get("/compute", [](const Request&, Response& res) {
-    const auto used = [] {
-      timespec t{};
-      ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-      return t.tv_sec * 1'000'000'000L + t.tv_nsec;
+    const auto cpu_time = [] {
+      timespec time{};
+      ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+      return time.tv_sec * 1'000'000'000L + time.tv_nsec;
     };
-    for (const auto deadline = used() + 500'000; used() < deadline;) {}
+    for (const auto deadline = cpu_time() + 500'000; cpu_time() < deadline;) {}
     res.set_content("computed", "text/plain; charset=utf-8");
   });
   std::puts("ready");

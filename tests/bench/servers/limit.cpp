@@ -12,26 +12,27 @@
 #include <string_view>
 
 int main(int, char** arguments) {
-  constexpr std::string_view answer =
+  constexpr std::string_view response =
       "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 11\r\n"
       "Date: Mon, 23 Nov 2026 08:00:00 GMT\r\n\r\nhello world";
   const int on = 1;
   const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  sockaddr_in where{};
-  where.sin_family = AF_INET;
-  where.sin_port = htons(static_cast<unsigned short>(std::atoi(arguments[1])));
-  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::bind(listener, reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0 || ::listen(listener, 4096) != 0) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<unsigned short>(std::atoi(arguments[1])));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(listener, 4096) != 0) {
     std::perror("limit");
     return 1;
   }
   const int poller = ::epoll_create1(0);
   const auto add = [poller](int fd) {
-    epoll_event one{};
-    one.events = EPOLLIN;
-    one.data.fd = fd;
-    ::epoll_ctl(poller, EPOLL_CTL_ADD, fd, &one);
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.fd = fd;
+    ::epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event);
   };
   add(listener);
   std::puts("ready");
@@ -50,7 +51,7 @@ int main(int, char** arguments) {
       const auto received = ::recv(fd, bytes, sizeof bytes, 0);
       if (received <= 0) ::close(fd);
       else if (std::string_view(bytes, static_cast<std::size_t>(received)).find("\r\n\r\n") != std::string_view::npos)
-        static_cast<void>(::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL));
+        static_cast<void>(::send(fd, response.data(), response.size(), MSG_NOSIGNAL));
     }
   }
 }

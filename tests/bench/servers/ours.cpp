@@ -20,7 +20,8 @@ int main(int count, char** arguments) {
 
   const std::string large(1024 * 1024, 'x');
   routes.add(method::get, "/", [] { return "hello world"; }, here);
-  routes.add(method::get, "/json", [] { return winsvc::reply::with("{\"hello\":\"world\"}", "application/json"); }, here);
+  routes.add(
+      method::get, "/json", [] { return winsvc::reply::with("{\"hello\":\"world\"}", "application/json"); }, here);
   routes.add(method::post, "/body", [](const request& req) { return std::to_string(req.body.size()); }, here);
   routes.add(method::get, "/large", [&large] { return large; }, here);
   routes.add(method::get, "/sleep", [] {

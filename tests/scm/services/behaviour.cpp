@@ -1,5 +1,5 @@
-// One program for all of tests/scm: what it does beyond serving is in its own file name, because a service has no other
-// place that is known before it starts. Copied as `throws.exe` it is the service 'throws', and throws.
+// Test service for tests/scm: the name of the executable selects its behavior, because a service has no other input
+// before it starts. Copied as `throws.exe` it is the service 'throws', and its start hook throws.
 #include <winsvc.hpp>
 
 #include <chrono>
@@ -23,29 +23,30 @@ std::filesystem::path executable() {
 
 const std::string stem = executable().stem().u8string();
 
-bool is(const char* word) { return stem.find(word) != std::string::npos; }
+bool has_behavior(const char* word) { return stem.find(word) != std::string::npos; }
 
 std::string hexadecimal(const std::string& bytes) {
   constexpr char digits[] = "0123456789abcdef";
-  std::string out;
+  std::string text;
   for (const char c : bytes) {
     const auto byte = static_cast<unsigned char>(c);
-    out += {digits[byte / 16], digits[byte % 16]};
+    text += {digits[byte / 16], digits[byte % 16]};
   }
-  return out;
+  return text;
 }
 
-/// Everything that can be hooked says so in the log.
+/// Registers a hook for each control; each hook writes to the log.
 void hook_all_controls(winsvc::service& svc) {
   svc.on_pause([&svc] {
     svc.log().info("pause hook");
-    if (is("unwilling")) throw std::runtime_error("not now");
+    if (has_behavior("unwilling")) throw std::runtime_error("not now");
   });
   svc.on_continue([&svc] { svc.log().info("continue hook"); });
   svc.on_reload([&svc] { svc.log().info("reload hook"); });
   svc.on_time_change([&svc] { svc.log().info("time hook"); });
   svc.on_session_change([&svc](const winsvc::session_change& change) {
-    svc.log().info("session hook: " + std::string(winsvc::name(change.kind_of_change)) + " in " + std::to_string(change.session));
+    svc.log().info("session hook: " + std::string(winsvc::name(change.kind_of_change)) + " in " +
+                   std::to_string(change.session));
   });
   svc.on_power([&svc](const winsvc::power_event& power) {
     svc.log().info("power hook: " + std::string(winsvc::name(power.kind_of_event)) + ' ' + power.setting + ' ' +
@@ -79,7 +80,7 @@ void App(winsvc::service& svc) {
     std::this_thread::sleep_for(8s);
     return "much too late";
   });
-  svc.get("/crash", [] { __builtin_trap(); });  // no null pointer: Wine has memory at 0, for old programs
+  svc.get("/crash", [] { __builtin_trap(); });  // not a null pointer: Wine maps memory at address 0 for old programs
   svc.get("/terminate", [] { std::thread([] { throw std::runtime_error("the roof is down"); }).join(); });
 
   svc.on_start([&svc] {
@@ -88,26 +89,26 @@ void App(winsvc::service& svc) {
   });
   svc.on_stop([&svc] { svc.log().info("stop hook"); });
   svc.on_start([&svc](winsvc::start_context& start) {
-    std::string message;
-    for (const auto& word : start.arguments()) message += " [" + word + "]";
-    svc.log().info("second hook" + message);
-    if (is("steps")) {
+    std::string arguments;
+    for (const auto& argument : start.arguments()) arguments += " [" + argument + "]";
+    svc.log().info("second hook" + arguments);
+    if (has_behavior("steps")) {
       for (unsigned step = 1; step <= 4; ++step) {
         std::this_thread::sleep_for(250ms);
         start.progress("laying the table", step, 4);
       }
     }
-    if (is("throws")) throw std::runtime_error("the cupboard is bare");
+    if (has_behavior("throws")) throw std::runtime_error("the cupboard is bare");
     return [&svc] { svc.log().info("second hook undone"); };
   });
 
-  if (is("worker")) {
+  if (has_behavior("worker")) {
     svc.worker("cook", [](winsvc::stop_token stop) {
       if (!stop.wait_for(200ms)) throw std::runtime_error("the soup is cold");
     });
   }
-  if (is("hooked")) hook_all_controls(svc);
-  if (is("preshutdown")) svc.preshutdown(30s);
-  if (is("stuck")) svc.stop_limit(500ms);
+  if (has_behavior("hooked")) hook_all_controls(svc);
+  if (has_behavior("preshutdown")) svc.preshutdown(30s);
+  if (has_behavior("stuck")) svc.stop_limit(500ms);
 }
 WINSVC_MAIN(App)

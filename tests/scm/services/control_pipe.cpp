@@ -1,28 +1,28 @@
-// Plays the service manager to one installed service, so that a test can send what Wine's own never sends, and read
-// what the service's handler returned, which Wine's own tells nobody:
+// Simulates the service manager for one installed service. A test can send controls that Wine does not send, and read
+// the return value of the handler, which Wine does not report:
 //
-//   control_pipe.exe NAME LIMIT        LIMIT: after so many seconds everything is ended, come what may
+//   control_pipe.exe NAME LIMIT        LIMIT: seconds after which the process and this program end
 //
-// It takes the next control pipe as Wine's services.exe does, starts the installed command line, and then obeys what
-// comes on the standard input, a line at a time, with one line of answer each:
+// It creates the next control pipe like Wine's services.exe, starts the installed command line, and then executes the
+// lines of the standard input. Each line has one line of output:
 //
-//   0 WORD…                 start, with these start arguments (UTF-8)      its result
-//   CONTROL                 any control, as a number                       what the handler returned
-//   CONTROL HEX             with these bytes of event data                 what the handler returned
-//   (the end of the input)  wait for the process to end                    exit CODE
+//   0 WORD...               start, with these start arguments (UTF-8)      its result
+//   CONTROL                 any control, as a number                       the return value of the handler
+//   CONTROL HEX             with these bytes of event data                 the return value of the handler
+//   (end of the input)      wait for the process to end                    exit CODE
 //
-// or `broken CODE` when the service is not there to hear or answer, CODE being Windows' reason.
+// or `broken CODE` with the error code of Windows if the service does not receive the line or does not respond.
 //
-// The statuses of the service go to the real services.exe, which believes them: `status` shows the state, though with
-// pid 0, and the machine's trace has them. But it has no process to control: the verb `stop` fails with 1061.
+// The states of the service go to the real services.exe, which accepts them: `status` shows the state, though with
+// pid 0, and the trace contains them. But services.exe has no process to control: the verb `stop` fails with 1061.
 //
-// Wine has no place for an event type (SESSIONCHANGE's "logon", POWEREVENT's "suspend") in what it writes to the pipe:
-// the handler gets 0. The test program takes it from the first four bytes of the data instead (event_type.cpp), and
-// then what follows is the data proper. As an example, a log-on in session 3:
+// The messages of Wine's pipe have no field for an event type (SESSIONCHANGE's "logon", POWEREVENT's "suspend"): the
+// handler receives 0. The test program takes the type from the first four bytes of the data instead (event_type.cpp);
+// the event data follows them. Example, a logon in session 3:
 //
-//   14 05000000 0800000003000000        type WTS_SESSION_LOGON; WTSSESSION_NOTIFICATION is its own size and the session
+//   14 05000000 0800000003000000        type WTS_SESSION_LOGON; WTSSESSION_NOTIFICATION is its size and the session
 //
-// Blanks between the bytes are for the reader. It is for Wine alone: Windows' pipe has another name and language.
+// Blanks between the bytes are allowed. This works only on Wine: the pipe of Windows has another name and protocol.
 #include <windows.h>
 
 #include <atomic>
@@ -42,8 +42,8 @@ constexpr DWORD magic = 0x57494e45;
   ::ExitProcess(1);
 }
 
-void say(const char* word, DWORD number) {
-  std::printf("%s%lu\n", word, number);
+void print_number(const char* prefix, DWORD number) {
+  std::printf("%s%lu\n", prefix, number);
   std::fflush(stdout);
 }
 
@@ -68,13 +68,13 @@ std::wstring installed_command_line(const wchar_t* name) {
   return config->lpBinaryPathName;
 }
 
-/// The pipe that the next process to call StartServiceCtrlDispatcher connects to.
+/// Creates the pipe to which the next process connects that calls StartServiceCtrlDispatcher.
 HANDLE next_pipe() {
   HKEY key = nullptr;
   DWORD number = 0, size = sizeof number;
-  if (const LSTATUS refused = ::RegOpenKeyExW(HKEY_LOCAL_MACHINE, L"SYSTEM\\CurrentControlSet\\Control\\ServiceCurrent",
-                                              0, KEY_QUERY_VALUE | KEY_SET_VALUE, &key)) {
-    fail("open the pipe's number", static_cast<DWORD>(refused));
+  if (const LSTATUS error = ::RegOpenKeyExW(HKEY_LOCAL_MACHINE, L"SYSTEM\\CurrentControlSet\\Control\\ServiceCurrent",
+                                            0, KEY_QUERY_VALUE | KEY_SET_VALUE, &key)) {
+    fail("open the pipe's number", static_cast<DWORD>(error));
   }
   ::RegQueryValueExW(key, nullptr, nullptr, nullptr, reinterpret_cast<BYTE*>(&number), &size);
   ++number;
@@ -84,47 +84,47 @@ HANDLE next_pipe() {
   const std::wstring name = L"\\\\.\\pipe\\net\\NtControlPipe" + std::to_wstring(number);
   const HANDLE pipe = ::CreateNamedPipeW(name.c_str(), PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED,
                                          PIPE_TYPE_BYTE | PIPE_WAIT, 1, 4096, 4096, 10000, nullptr);
-  if (pipe == INVALID_HANDLE_VALUE) fail("make the pipe", ::GetLastError());
+  if (pipe == INVALID_HANDLE_VALUE) fail("create the pipe", ::GetLastError());
   return pipe;
 }
 
-/// As the service manager starts it: of nobody's console, without standard handles.
+/// Starts a process like the service manager: without a console and without standard handles.
 HANDLE start(std::wstring command_line) {
-  STARTUPINFOW how{};
-  how.cb = sizeof how;
-  PROCESS_INFORMATION made{};
+  STARTUPINFOW startup{};
+  startup.cb = sizeof startup;
+  PROCESS_INFORMATION created{};
   if (!::CreateProcessW(nullptr, &command_line[0], nullptr, nullptr, FALSE, DETACHED_PROCESS, nullptr, L"C:\\windows",
-                        &how, &made)) {
+                        &startup, &created)) {
     fail("start the process", ::GetLastError());
   }
-  ::CloseHandle(made.hThread);
-  return made.hProcess;
+  ::CloseHandle(created.hThread);
+  return created.hProcess;
 }
 
-struct ending {
+struct time_limit {
   HANDLE process;
   DWORD milliseconds;
-  std::atomic<bool> come = false;
+  std::atomic<bool> expired = false;
 };
 
-DWORD WINAPI end_in_time(void* user_data) {
-  ending& e = *static_cast<ending*>(user_data);
-  ::Sleep(e.milliseconds);
-  e.come = true;
-  ::TerminateProcess(e.process, 1460);
-  ::WaitForSingleObject(e.process, 2000);
+DWORD WINAPI end_process_at_limit(void* user_data) {
+  time_limit& limit = *static_cast<time_limit*>(user_data);
+  ::Sleep(limit.milliseconds);
+  limit.expired = true;
+  ::TerminateProcess(limit.process, 1460);
+  ::WaitForSingleObject(limit.process, 2000);
   fail("wait any longer", ERROR_TIMEOUT);
 }
 
-class conversation {
+class pipe_connection {
  public:
-  conversation(HANDLE pipe, HANDLE process) : pipe_(pipe), process_(process) {
+  pipe_connection(HANDLE pipe, HANDLE process) : pipe_(pipe), process_(process) {
     io_.hEvent = ::CreateEventW(nullptr, TRUE, FALSE, nullptr);
   }
 
   bool connect() { return finished(::ConnectNamedPipe(pipe_, &io_)); }
 
-  bool send(const std::wstring& name, DWORD control, const std::string& data, DWORD& answer) {
+  bool send(const std::wstring& name, DWORD control, const std::string& data, DWORD& response) {
     const auto bytes = static_cast<DWORD>((name.size() + 1) * sizeof(wchar_t));
     const DWORD head[] = {magic, static_cast<DWORD>(sizeof(DWORD) * 4 + bytes + data.size()),
                           static_cast<DWORD>(name.size() + 1), control};
@@ -132,7 +132,7 @@ class conversation {
     message.append(reinterpret_cast<const char*>(name.c_str()), bytes);
     message += data;
     return finished(::WriteFile(pipe_, message.data(), static_cast<DWORD>(message.size()), nullptr, &io_)) &&
-           finished(::ReadFile(pipe_, &answer, sizeof answer, nullptr, &io_)) && count_ == sizeof answer;
+           finished(::ReadFile(pipe_, &response, sizeof response, nullptr, &io_)) && count_ == sizeof response;
   }
 
   [[nodiscard]] DWORD reason() const { return reason_; }
@@ -142,8 +142,9 @@ class conversation {
     reason_ = succeeded ? ERROR_SUCCESS : ::GetLastError();
     if (reason_ == ERROR_PIPE_CONNECTED) return true;
     if (reason_ == ERROR_IO_PENDING) {
-      const HANDLE either[] = {io_.hEvent, process_};  // a process that ended before it connected breaks no pipe
-      if (::WaitForMultipleObjects(2, either, FALSE, INFINITE) != WAIT_OBJECT_0) {
+      // A process that ends before it connects does not break the pipe.
+      const HANDLE handles[] = {io_.hEvent, process_};
+      if (::WaitForMultipleObjects(2, handles, FALSE, INFINITE) != WAIT_OBJECT_0) {
         reason_ = ERROR_PROCESS_ABORTED;
         return false;
       }
@@ -159,7 +160,7 @@ class conversation {
   DWORD count_ = 0, reason_ = 0;
 };
 
-std::vector<std::string> words_of(const std::string& line) {
+std::vector<std::string> split_words(const std::string& line) {
   std::vector<std::string> words(1);
   for (const char c : line) {
     if (c == '\r') continue;
@@ -169,14 +170,14 @@ std::vector<std::string> words_of(const std::string& line) {
   return words;
 }
 
-/// What a line asks to send after the name: start arguments with a NUL after each and after all, or bytes.
+/// Data of a message after the name: start arguments, each and the list terminated by NUL, or bytes.
 std::string data_of(DWORD control, const std::wstring& name, const std::vector<std::string>& words) {
   std::string data;
   if (control == 0) {
-    std::wstring all = name + L'\0';
-    for (std::size_t i = 1; i < words.size(); ++i) all += wide(words[i]) + L'\0';
-    all += L'\0';
-    data.assign(reinterpret_cast<const char*>(all.data()), all.size() * sizeof(wchar_t));
+    std::wstring text = name + L'\0';
+    for (std::size_t i = 1; i < words.size(); ++i) text += wide(words[i]) + L'\0';
+    text += L'\0';
+    data.assign(reinterpret_cast<const char*>(text.data()), text.size() * sizeof(wchar_t));
     return data;
   }
   std::string digits;
@@ -188,29 +189,29 @@ std::string data_of(DWORD control, const std::wstring& name, const std::vector<s
 
 }  // namespace
 
-int wmain(int count, wchar_t** message) {
-  if (count != 3) fail("do without a name and a limit", ERROR_INVALID_PARAMETER);
-  const std::wstring name = message[1];
+int wmain(int count, wchar_t** arguments) {
+  if (count != 3) fail("run without a name and a limit", ERROR_INVALID_PARAMETER);
+  const std::wstring name = arguments[1];
 
   const HANDLE pipe = next_pipe();
-  const HANDLE process = start(installed_command_line(message[1]));
-  ending at_last{process, static_cast<DWORD>(std::wcstoul(message[2], nullptr, 10)) * 1000};
-  ::CloseHandle(::CreateThread(nullptr, 0, &end_in_time, &at_last, 0, nullptr));
+  const HANDLE process = start(installed_command_line(arguments[1]));
+  time_limit limit{process, static_cast<DWORD>(std::wcstoul(arguments[2], nullptr, 10)) * 1000};
+  ::CloseHandle(::CreateThread(nullptr, 0, &end_process_at_limit, &limit, 0, nullptr));
 
-  conversation conversation(pipe, process);
-  if (!conversation.connect()) fail("connect", conversation.reason());
+  pipe_connection connection(pipe, process);
+  if (!connection.connect()) fail("connect", connection.reason());
   for (std::string line; std::getline(std::cin, line);) {
-    const auto reply = words_of(line);
-    const auto control = static_cast<DWORD>(std::strtoul(reply[0].c_str(), nullptr, 10));
-    DWORD answer = 0;
-    if (conversation.send(name, control, data_of(control, name, reply), answer)) say("", answer);
-    else say("broken ", conversation.reason());
+    const auto words = split_words(line);
+    const auto control = static_cast<DWORD>(std::strtoul(words[0].c_str(), nullptr, 10));
+    DWORD response = 0;
+    if (connection.send(name, control, data_of(control, name, words), response)) print_number("", response);
+    else print_number("broken ", connection.reason());
   }
 
-  ::WaitForSingleObject(process, INFINITE);  // what never ends, end_in_time ends
-  if (at_last.come) ::Sleep(INFINITE);       // and says so
+  ::WaitForSingleObject(process, INFINITE);  // end_process_at_limit ends a process that hangs
+  if (limit.expired) ::Sleep(INFINITE);       // it prints the error
   DWORD code = 0;
   ::GetExitCodeProcess(process, &code);
-  say("exit ", code);
+  print_number("exit ", code);
   return 0;
 }
