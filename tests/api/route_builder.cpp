@@ -1,4 +1,4 @@
-// What is said of a route behind its registration: its name, its limit, the words for the description.
+// Route builder: name, limits and documentation of a route, which are set after its registration.
 #include <winsvc/testing.hpp>
 
 #include <doctest/doctest.h>
@@ -21,7 +21,7 @@ namespace {
 winsvc::source_location at(int line) { return {"src/app.cpp", line}; }
 
 template <class App>
-std::string complaint(App app) {
+std::string setup_error_text(App app) {
   try {
     client c(app);
   } catch (const setup_error& e) {
@@ -37,29 +37,29 @@ struct todos {
   reply put(const request& req, int) const { return reply::text(req.body); }
 };
 
-/// What the router knows of the first route after `app` has spoken.
+/// Metadata of the first route that `app` registers.
 template <class App>
-winsvc::route::route_metadata known(App app) {
-  winsvc::host::service_definition plan;
-  service svc(plan);
+winsvc::route::route_metadata first_route_metadata(App app) {
+  winsvc::host::service_definition definition;
+  service svc(definition);
   app(svc);
-  return plan.router.routes().entries().at(0).metadata;
+  return definition.router.routes().entries().at(0).metadata;
 }
 
 }  // namespace
 
-TEST_CASE("a route says what follows from its handler's type") {
+TEST_CASE("the metadata of a route contains what the type of its handler determines") {
   using winsvc::route::response_kind;
   using winsvc::route::value_kind;
-  const auto all = known([](service& svc) {
+  const auto all = first_route_metadata([](service& svc) {
     svc.get("/{a}/{b}/{c}/{d}/{e}/{f}", [](const request&, response&, int, long long, unsigned, unsigned long long,
                                            double, std::string) {});
   });
-  const auto maybe = known([](service& svc) {
+  const auto maybe = first_route_metadata([](service& svc) {
     svc.get("/{a}", [](short) -> std::optional<std::string> { return std::nullopt; });
   });
-  const auto raw = known([](service& svc) { svc.get("/{a}", [](const request&, response&) {}); });
-  const auto pair = known([](service& svc) { svc.get("/", [] { return std::pair(201, "x"); }); });
+  const auto raw = first_route_metadata([](service& svc) { svc.get("/{a}", [](const request&, response&) {}); });
+  const auto pair = first_route_metadata([](service& svc) { svc.get("/", [] { return std::pair(201, "x"); }); });
 
   CHECK(all.parameters == std::vector{value_kind::int32, value_kind::int64, value_kind::uint32, value_kind::uint64,
                                       value_kind::number, value_kind::text});
@@ -74,7 +74,7 @@ TEST_CASE("a route says what follows from its handler's type") {
   CHECK(pair.sets_status);
   CHECK(pair.response == response_kind::text);
 #if WINSVC_JSON
-  const auto json = known([](service& svc) {
+  const auto json = first_route_metadata([](service& svc) {
     svc.put("/{a}", [](int, body<winsvc::json>) -> std::optional<winsvc::json> { return std::nullopt; });
   });
   CHECK(json.accepts_json);
@@ -82,8 +82,8 @@ TEST_CASE("a route says what follows from its handler's type") {
 #endif
 }
 
-TEST_CASE("what is said of a route is kept with it") {
-  const auto f = known([](service& svc) {
+TEST_CASE("the metadata of a route contains what the route builder sets") {
+  const auto metadata = first_route_metadata([](service& svc) {
     const route_builder users = svc.get("/users", [] { return ""; });
     users.name("users").summary("All users").description("In *their* order.").tag("a").tag("b").deprecated().hidden();
     users.query<int>("page", "which").query("size", "how many", 20).query("sort", "by what", "name");
@@ -91,75 +91,78 @@ TEST_CASE("what is said of a route is kept with it") {
     users.takes("A filter", "text/plain").returns(200, "They").returns(429, "Later", "text/html").limit_body(99);
   });
 
-  CHECK(f.name == "users");
-  CHECK(f.summary == "All users");
-  CHECK(f.description == "In *their* order.");
-  CHECK(f.tags == std::vector<std::string>{"a", "b"});
-  CHECK(f.deprecated);
-  CHECK(f.hidden);
-  CHECK(f.body_limit == 99);
-  REQUIRE(f.query.size() == 5);
-  CHECK(f.query[0].required);
-  CHECK_FALSE(f.query[1].required);
-  CHECK(f.query[1].default_json == "20");
-  CHECK(f.query[2].default_json == "\"name\"");
-  CHECK_FALSE(f.query[3].required);
-  CHECK(f.query[4].default_json == "false");
-  CHECK(f.request_body->media_type == "text/plain");
-  REQUIRE(f.responses.size() == 2);
-  CHECK(f.responses[1].first == 429);
-  CHECK(f.responses[1].second.media_type == "text/html");
+  CHECK(metadata.name == "users");
+  CHECK(metadata.summary == "All users");
+  CHECK(metadata.description == "In *their* order.");
+  CHECK(metadata.tags == std::vector<std::string>{"a", "b"});
+  CHECK(metadata.deprecated);
+  CHECK(metadata.hidden);
+  CHECK(metadata.body_limit == 99);
+  REQUIRE(metadata.query.size() == 5);
+  CHECK(metadata.query[0].required);
+  CHECK_FALSE(metadata.query[1].required);
+  CHECK(metadata.query[1].default_json == "20");
+  CHECK(metadata.query[2].default_json == "\"name\"");
+  CHECK_FALSE(metadata.query[3].required);
+  CHECK(metadata.query[4].default_json == "false");
+  CHECK(metadata.request_body->media_type == "text/plain");
+  REQUIRE(metadata.responses.size() == 2);
+  CHECK(metadata.responses[1].first == 429);
+  CHECK(metadata.responses[1].second.media_type == "text/html");
 }
 
 #if WINSVC_JSON
-TEST_CASE("a schema and an example belong to the body that was named right before them") {
-  const auto f = known([](service& svc) {
+TEST_CASE("a schema and an example belong to the body that was declared directly before them") {
+  const auto metadata = first_route_metadata([](service& svc) {
     svc.put("/", [] { return ""; })
         .takes("A user").schema({{"type", "object"}}).example({{"id", 1}})
         .returns(200, "The user").returns(201, "New").example({{"id", 2}});
   });
 
-  CHECK(f.request_body->schema == R"({"type":"object"})");
-  CHECK(f.request_body->example == R"({"id":1})");
-  CHECK(f.responses[0].second.example.empty());
-  CHECK(f.responses[1].second.example == R"({"id":2})");
-  CHECK(has(complaint([](service& svc) { svc.get("/", [] { return ""; }, at(3)).summary("x").example({1}); }),
-            "GET / (app.cpp:3): example: of which body?"));
+  CHECK(metadata.request_body->schema == R"({"type":"object"})");
+  CHECK(metadata.request_body->example == R"({"id":1})");
+  CHECK(metadata.responses[0].second.example.empty());
+  CHECK(metadata.responses[1].second.example == R"({"id":2})");
+  CHECK(has(setup_error_text([](service& svc) { svc.get("/", [] { return ""; }, at(3)).summary("x").example({1}); }),
+            "GET / (app.cpp:3): example: call it directly after takes() or returns()"));
 }
 #endif
 
-TEST_CASE("what contradicts itself is refused, with the places") {
+TEST_CASE("contradictory metadata is rejected with the locations") {
   const auto hello = [] { return ""; };
   struct {
-    std::string said;
+    std::string message;
     const char* part;
   } rows[] = {
-      {complaint([&](service& svc) {
+      {setup_error_text([&](service& svc) {
          svc.get("/a", hello, at(1)).name("x");
          svc.group("/g", [&](route_group& g) { g.get("/b", hello, at(2)).name("x"); });
        }),
        "GET /g/b (app.cpp:2) and GET /a (app.cpp:1) are both named 'x'"},
-      {complaint([&](service& svc) { svc.get("/a", hello, at(1)).returns(99, ""); }), "99 is no status"},
-      {complaint([&](service& svc) { svc.get("/a", hello, at(1)).returns(200, "").returns(200, ""); }),
-       "GET /a (app.cpp:1): returns: 200 is said already"},
-      {complaint([&](service& svc) { svc.get("/a", hello, at(1)).query("p", "", 1).query<int>("p", ""); }),
-       "GET /a (app.cpp:1): query: 'p' is said already"},
-      {complaint([&](service& svc) { static_cast<void>(svc.resource<todos>("/t/{id}", at(4)).on(method::del)); }),
-       "GET /t/{id} (app.cpp:4): on DELETE: this resource has GET, PUT"},
-      {complaint([&](service& svc) { static_cast<void>(svc.url_for("user", 7)); }),
+      {setup_error_text([&](service& svc) { svc.get("/a", hello, at(1)).returns(99, ""); }),
+       "99 is not an HTTP status"},
+      {setup_error_text([&](service& svc) { svc.get("/a", hello, at(1)).returns(200, "").returns(200, ""); }),
+       "GET /a (app.cpp:1): returns: 200 is described already"},
+      {setup_error_text([&](service& svc) { svc.get("/a", hello, at(1)).query("p", "", 1).query<int>("p", ""); }),
+       "GET /a (app.cpp:1): query: 'p' is described already"},
+      {setup_error_text([&](service& svc) {
+         static_cast<void>(svc.resource<todos>("/t/{id}", at(4)).on(method::del));
+       }),
+       "GET /t/{id} (app.cpp:4): on DELETE: this resource has only GET, PUT"},
+      {setup_error_text([&](service& svc) { static_cast<void>(svc.url_for("user", 7)); }),
        "url_for 'user': no route has this name; no route has a name yet"},
   };
   for (const auto& r : rows) {
-    CAPTURE(r.said);
-    CHECK(has(r.said, r.part));
+    CAPTURE(r.message);
+    CHECK(has(r.message, r.part));
   }
 }
 
-TEST_CASE("a route cannot be described once the service has started") {
-  std::optional<route_builder> kept;
+TEST_CASE("a route cannot be described after the service has started") {
+  std::optional<route_builder> saved;
   auto app = [&](service& svc) {
-    kept = svc.get("/", [&] {
-      kept->summary("late");
+    saved = svc.get("/", [&] {
+      saved->summary("late");
       return "";
     }, at(5));
   };
@@ -171,23 +174,23 @@ TEST_CASE("a route cannot be described once the service has started") {
                                  "app, not in a handler or hook"));
 }
 
-TEST_CASE("what is said of a resource is said of all its methods, and with `on` of one") {
-  winsvc::host::service_definition plan;
-  service svc(plan);
-  const auto t = svc.resource<todos>("/todos/{id}").name("todo").tag("todos");
-  t.on(method::put).summary("Change");
+TEST_CASE("metadata of a resource applies to all its methods, with `on` to one") {
+  winsvc::host::service_definition definition;
+  service svc(definition);
+  const auto todo_routes = svc.resource<todos>("/todos/{id}").name("todo").tag("todos");
+  todo_routes.on(method::put).summary("Change");
 
-  const auto& routes = plan.router.routes().entries();
+  const auto& routes = definition.router.routes().entries();
   REQUIRE(routes.size() == 2);
-  for (const auto& r : routes) {
-    CHECK(r.metadata.name == "todo");
-    CHECK(r.metadata.tags.size() == 1);
-    CHECK(r.metadata.summary == (r.method_id == method::put ? "Change" : ""));
+  for (const auto& route : routes) {
+    CHECK(route.metadata.name == "todo");
+    CHECK(route.metadata.tags.size() == 1);
+    CHECK(route.metadata.summary == (route.method_id == method::put ? "Change" : ""));
   }
   CHECK(svc.url_for("todo", 3) == "/todos/3");
 }
 
-TEST_CASE("a handler builds the path of a named route, of one that was registered after it too") {
+TEST_CASE("a handler builds the path of a named route, also of one that is registered later") {
   auto app = [](service& svc) {
     svc.post("/users", [](const request& req) {
       return reply(201).header("Location", winsvc::url_for(req, "user", 7));
@@ -213,10 +216,10 @@ TEST_CASE("a handler builds the path of a named route, of one that was registere
   CHECK(c.get("/wrong").status == 500);
   CHECK(has(c.log().back().text, "did you mean 'user'?"));
   CHECK(c.get("/copied").status == 500);
-  CHECK(has(c.log().back().text, "the request belongs to the thread that handles it"));
+  CHECK(has(c.log().back().text, "url_for: use it only on the thread that handles the request"));
 }
 
-TEST_CASE("a route's own limit of the body holds in place of the app's, lower or higher, with a length or in chunks") {
+TEST_CASE("the body limit of a route replaces the app's, lower or higher, with a length or in chunks") {
   int called = 0;
   auto app = [&](service& svc) {
     svc.limits().body_bytes = 100;
@@ -233,35 +236,35 @@ TEST_CASE("a route's own limit of the body holds in place of the app's, lower or
   const auto chunked = [&c](const std::string& path, std::size_t size) {
     char head[32];
     std::snprintf(head, sizeof head, "%zx\r\n", size);
-    std::string out = c.raw("POST " + path + " HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n" + head +
+    std::string output = c.raw("POST " + path + " HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n" + head +
                             std::string(size, 'x') + "\r\n0\r\n\r\n");
-    return winsvc::testing::parse_response(out);
+    return winsvc::testing::parse_response(output);
   };
   struct {
     const char* path;
-    std::size_t most;
+    std::size_t limit;
   } rows[] = {{"/small", 10}, {"/large", 1000}, {"/app", 100}};
 
   for (const auto& r : rows) {
     CAPTURE(r.path);
     called = 0;
-    CHECK(c.post(r.path, std::string(r.most, 'x')).body == std::to_string(r.most));
-    CHECK(chunked(r.path, r.most).body == std::to_string(r.most));
+    CHECK(c.post(r.path, std::string(r.limit, 'x')).body == std::to_string(r.limit));
+    CHECK(chunked(r.path, r.limit).body == std::to_string(r.limit));
     CHECK(called == 2);
-    const auto more = c.post(r.path, std::string(r.most + 1, 'x'));
+    const auto more = c.post(r.path, std::string(r.limit + 1, 'x'));
     CHECK(more.status == 413);
-    CHECK(has(more.body, "the body is larger than " + std::to_string(r.most) + " bytes"));
-    CHECK(chunked(r.path, r.most + 1).status == 413);
+    CHECK(has(more.body, "the body is larger than " + std::to_string(r.limit) + " bytes"));
+    CHECK(chunked(r.path, r.limit + 1).status == 413);
     CHECK(called == 2);
   }
   CHECK(c.put("/todos/1", "123456").status == 413);
   CHECK(c.put("/todos/1", "12345").status == 200);
 }
 
-TEST_CASE("a body over a route's limit is refused before it is asked for") {
+TEST_CASE("a body over a route's limit is rejected before it is requested") {
   auto app = [](service& svc) { svc.post("/", [] { return ""; }).limit_body(10); };
   client c(app);
-  const auto out = c.raw("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 11\r\nExpect: 100-continue\r\n\r\n");
+  const auto output = c.raw("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 11\r\nExpect: 100-continue\r\n\r\n");
 
-  CHECK(out.rfind("HTTP/1.1 413 ", 0) == 0);
+  CHECK(output.rfind("HTTP/1.1 413 ", 0) == 0);
 }

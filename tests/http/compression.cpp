@@ -1,4 +1,4 @@
-// Compression, which cpp-httplib does where it is built with zlib: answers for who accepts it, bodies for who sends it.
+// Compression by cpp-httplib, if it is built with zlib: responses for clients that accept it, and compressed bodies.
 #include <winsvc/testing.hpp>
 
 #include <doctest/doctest.h>
@@ -16,31 +16,31 @@ using winsvc::testing::client;
 namespace {
 
 std::string gzipped(const std::string& plain) {
-  z_stream z{};
-  REQUIRE(deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-  std::string out(deflateBound(&z, static_cast<uLong>(plain.size())), '\0');
-  z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(plain.data()));
-  z.avail_in = static_cast<uInt>(plain.size());
-  z.next_out = reinterpret_cast<Bytef*>(&out[0]);
-  z.avail_out = static_cast<uInt>(out.size());
-  REQUIRE(deflate(&z, Z_FINISH) == Z_STREAM_END);
-  out.resize(z.total_out);
-  deflateEnd(&z);
-  return out;
+  z_stream stream{};
+  REQUIRE(deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+  std::string output(deflateBound(&stream, static_cast<uLong>(plain.size())), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(plain.data()));
+  stream.avail_in = static_cast<uInt>(plain.size());
+  stream.next_out = reinterpret_cast<Bytef*>(&output[0]);
+  stream.avail_out = static_cast<uInt>(output.size());
+  REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
+  output.resize(stream.total_out);
+  deflateEnd(&stream);
+  return output;
 }
 
 std::string gunzipped(const std::string& packed) {
-  z_stream z{};
-  REQUIRE(inflateInit2(&z, 15 + 16) == Z_OK);
-  std::string out(1 << 20, '\0');
-  z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
-  z.avail_in = static_cast<uInt>(packed.size());
-  z.next_out = reinterpret_cast<Bytef*>(&out[0]);
-  z.avail_out = static_cast<uInt>(out.size());
-  CHECK(inflate(&z, Z_FINISH) == Z_STREAM_END);
-  out.resize(z.total_out);
-  inflateEnd(&z);
-  return out;
+  z_stream stream{};
+  REQUIRE(inflateInit2(&stream, 15 + 16) == Z_OK);
+  std::string output(1 << 20, '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
+  stream.avail_in = static_cast<uInt>(packed.size());
+  stream.next_out = reinterpret_cast<Bytef*>(&output[0]);
+  stream.avail_out = static_cast<uInt>(output.size());
+  CHECK(inflate(&stream, Z_FINISH) == Z_STREAM_END);
+  output.resize(stream.total_out);
+  inflateEnd(&stream);
+  return output;
 }
 
 const std::string text(5000, 'a');
@@ -54,13 +54,13 @@ void app(service& svc) {
     });
   });
   svc.get("/png", [] { return reply::with(text, "image/png"); });
-  svc.get("/packed", [] { return reply::text("packed by its own means").header("Content-Encoding", "x-own"); });
+  svc.get("/packed", [] { return reply::text("already encoded").header("Content-Encoding", "x-own"); });
   svc.post("/size", [](const request& req) { return std::to_string(req.body.size()); });
 }
 
 }  // namespace
 
-TEST_CASE("text is compressed for a client that accepts it, and a cache is told so") {
+TEST_CASE("text is compressed for a client that accepts it, with a Vary header for caches") {
   client c(app);
   for (const char* path : {"/text", "/stream"}) {
     CAPTURE(path);
@@ -78,12 +78,12 @@ TEST_CASE("text is compressed for a client that accepts it, and a cache is told 
   CHECK(c.get("/text", {{"Accept-Encoding", "gzip;q=0"}}).body == text);
 }
 
-TEST_CASE("what is compressed already is left alone") {
+TEST_CASE("compressed content is not compressed again") {
   client c(app);
   CHECK(c.get("/png", {{"Accept-Encoding", "gzip"}}).body == text);
   const auto own = c.get("/packed", {{"Accept-Encoding", "gzip"}});
   CHECK(own.header("Content-Encoding") == "x-own");
-  CHECK(own.body == "packed by its own means");
+  CHECK(own.body == "already encoded");
 }
 
 TEST_CASE("a compressed form is parsed") {
@@ -93,14 +93,15 @@ TEST_CASE("a compressed form is parsed") {
   client c(app);
   const std::string form = gzipped("--B\r\nContent-Disposition: form-data; name=\"a=b\"\r\n\r\nvalue\r\n--B--\r\n");
 
-  const auto r = c.raw("POST /form HTTP/1.1\r\nHost: t\r\nContent-Type: multipart/form-data; boundary=B\r\n"
-                       "Content-Encoding: gzip\r\nContent-Length: " + std::to_string(form.size()) + "\r\n\r\n" + form);
+  const std::string head = "POST /form HTTP/1.1\r\nHost: t\r\nContent-Type: multipart/form-data; boundary=B\r\n"
+                           "Content-Encoding: gzip\r\nContent-Length: " + std::to_string(form.size()) + "\r\n\r\n";
+  const auto response = c.raw(head + form);
 
-  CHECK(r.find("200 OK") != std::string::npos);
-  CHECK(r.find("\r\n\r\nvalue") != std::string::npos);
+  CHECK(response.find("200 OK") != std::string::npos);
+  CHECK(response.find("\r\n\r\nvalue") != std::string::npos);
 }
 
-TEST_CASE("a compressed body is unpacked, and its limit is for what comes out of it") {
+TEST_CASE("a compressed body is decompressed, and the limit applies to the decompressed size") {
   client c(app);
   const auto send = [&](const std::string& plain) {
     return c.request("POST", "/size", {{"Content-Type", "text/plain"}, {"Content-Encoding", "gzip"}}, gzipped(plain));
@@ -109,7 +110,7 @@ TEST_CASE("a compressed body is unpacked, and its limit is for what comes out of
   const auto bomb = send(std::string(1'000'000, 'b'));
   CHECK(bomb.status == 413);
   CHECK(bomb.body.find("the body is larger than 10000 bytes") != std::string::npos);
-  const auto partial = c.request("POST", "/size", {{"Content-Encoding", "gzip"}}, "this is no gzip");
+  const auto partial = c.request("POST", "/size", {{"Content-Encoding", "gzip"}}, "not gzip data");
   CHECK(partial.status == 400);
 }
 #endif  // CPPHTTPLIB_ZLIB_SUPPORT

@@ -1,4 +1,4 @@
-// Bytes of a connection in, bytes of its answers out: what HTTP/1.1 promises, without a socket.
+// HTTP/1.1 over memory: bytes of requests in, bytes of responses out, without a socket.
 #include <winsvc/testing.hpp>
 
 #include <doctest/doctest.h>
@@ -57,13 +57,13 @@ void app(service& svc) {
   svc.get("/broken-stream", [](response& res) {
     res.set_chunked_content_provider("text/plain", [](std::size_t, httplib::DataSink& sink) -> bool {
       sink.write("one", 3);
-      throw std::runtime_error("the source dried up");
+      throw std::runtime_error("the source failed");
     });
   });
 }
 
-/// All answers in the bytes, until there is none.
-std::vector<client_response> answers(std::string bytes) {
+/// Parses all responses in `bytes`; the last one has status 0 if it is incomplete.
+std::vector<client_response> parse_responses(std::string bytes) {
   std::vector<client_response> responses;
   while (!bytes.empty()) {
     responses.push_back(parse_response(bytes));
@@ -72,7 +72,7 @@ std::vector<client_response> answers(std::string bytes) {
   return responses;
 }
 
-/// `target` by GET, with fields after Host.
+/// A GET request for `target`; `fields` follow the Host field.
 std::string get(std::string_view target, std::string_view fields = "", std::string_view version = "1.1") {
   return "GET " + std::string(target) + " HTTP/" + std::string(version) + "\r\nHost: t\r\n" + std::string(fields) +
          "\r\n";
@@ -88,17 +88,20 @@ std::string chunked(std::string_view body, std::string_view target = "/echo") {
 
 std::size_t count(const std::string& text, std::string_view part) {
   std::size_t n = 0;
-  for (auto position = text.find(part); position != std::string::npos; position = text.find(part, position + part.size())) ++n;
+  for (auto position = text.find(part); position != std::string::npos;
+       position = text.find(part, position + part.size()))
+    ++n;
   return n;
 }
 
 }  // namespace
 
-TEST_CASE("requests that arrive together are all answered, in their order") {
+TEST_CASE("requests that arrive together receive their responses in order") {
   client c(app);
 
-  const auto responses = answers(c.raw(get("/") + post("/echo", "one") + get("/nowhere") + chunked("3\r\ntwo\r\n0\r\n\r\n") +
-                                 post("/nowhere", "small") + "OPTIONS * HTTP/1.1\r\nHost: t\r\n\r\n" + get("/")));
+  const auto responses = parse_responses(c.raw(
+      get("/") + post("/echo", "one") + get("/nowhere") + chunked("3\r\ntwo\r\n0\r\n\r\n") +
+      post("/nowhere", "small") + "OPTIONS * HTTP/1.1\r\nHost: t\r\n\r\n" + get("/")));
 
   REQUIRE(responses.size() == 7);
   CHECK(responses[0].body == "hello");
@@ -110,7 +113,7 @@ TEST_CASE("requests that arrive together are all answered, in their order") {
   CHECK(responses[6].body == "hello");
 }
 
-TEST_CASE("a conversation cut into packets anywhere is the same conversation") {
+TEST_CASE("packet boundaries do not change the responses") {
   client c(app);
   const std::string bytes =
       get("/") + post("/echo", "body") + chunked("2;x=y\r\nch\r\n5\r\nunked\r\n0\r\nTrailer: t\r\n\r\n") + get("/");
@@ -119,7 +122,7 @@ TEST_CASE("a conversation cut into packets anywhere is the same conversation") {
     CAPTURE(chunk_size);
     memory_transport transport(bytes, chunk_size);
     c.engine().serve(transport);
-    const auto responses = answers(transport.output);
+    const auto responses = parse_responses(transport.output);
     REQUIRE(responses.size() == 4);
     CHECK(responses[1].body == "body");
     CHECK(responses[2].body == "chunked");
@@ -133,12 +136,12 @@ TEST_CASE("HEAD has the headers of GET and no body") {
   for (const char* target : {"/", "/big", "/stream", "/sized-stream", "/nowhere", "/not-modified", "/no-content"}) {
     CAPTURE(target);
     const auto result = c.get(target);
-    const std::string out = c.raw("HEAD " + std::string(target) + " HTTP/1.1\r\nHost: t\r\n\r\n" + get("/"));
-    const auto end = out.find("\r\n\r\n");
+    const std::string output = c.raw("HEAD " + std::string(target) + " HTTP/1.1\r\nHost: t\r\n\r\n" + get("/"));
+    const auto end = output.find("\r\n\r\n");
     REQUIRE(end != std::string::npos);
-    CHECK(out.compare(end + 4, 12, "HTTP/1.1 200") == 0);  // the next answer begins where the body would
+    CHECK(output.compare(end + 4, 12, "HTTP/1.1 200") == 0);  // the next response follows the head directly
 
-    std::string head_alone = out.substr(0, end + 4);
+    std::string head_alone = output.substr(0, end + 4);
     const auto head = parse_response(head_alone, true);
     CHECK(head.status == result.status);
     for (const char* name : {"Content-Length", "Content-Type", "Transfer-Encoding", "ETag"})
@@ -146,7 +149,7 @@ TEST_CASE("HEAD has the headers of GET and no body") {
   }
 }
 
-TEST_CASE("what is not there is 404, what cannot be asked is 405 with Allow, and OPTIONS says what can") {
+TEST_CASE("an unknown path is 404, a method without a route is 405 with Allow, and OPTIONS lists the methods") {
   client c(app);
 
   CHECK(c.get("/nowhere").status == 404);
@@ -163,7 +166,7 @@ TEST_CASE("what is not there is 404, what cannot be asked is 405 with Allow, and
   CHECK(c.options("/nowhere").status == 404);
 }
 
-TEST_CASE("a path with a trailing slash is its own, and an encoded one is the same as its letters") {
+TEST_CASE("a trailing slash is a different path, and a percent-encoded path equals the decoded one") {
   client c(app);
 
   CHECK(c.get("/agent/").status == 404);
@@ -172,8 +175,8 @@ TEST_CASE("a path with a trailing slash is its own, and an encoded one is the sa
   CHECK(c.get("http://test/query?q=1").body == "1");
 }
 
-TEST_CASE("a connection goes on or ends as the client's version and its Connection header say") {
-  struct { const char* version; const char* connection; bool goes_on; } const cases[] = {
+TEST_CASE("the HTTP version and the Connection header decide whether a connection is kept alive") {
+  struct { const char* version; const char* connection; bool keep_alive; } const cases[] = {
       {"1.1", "", true},
       {"1.1", "Connection: keep-alive\r\n", true},
       {"1.1", "Connection: close\r\n", false},
@@ -188,50 +191,51 @@ TEST_CASE("a connection goes on or ends as the client's version and its Connecti
       {"1.0", "Connection: x, keep-alive\r\n", true},
   };
   client c(app);
-  for (const auto& one : cases) {
-    CAPTURE(one.version);
-    CAPTURE(one.connection);
-    const std::string first = get("/", one.connection, one.version);
-    const auto responses = answers(c.raw(first + get("/", "Connection: close\r\n")));
-    REQUIRE(responses.size() == (one.goes_on ? 2 : 1));
+  for (const auto& test : cases) {
+    CAPTURE(test.version);
+    CAPTURE(test.connection);
+    const std::string first = get("/", test.connection, test.version);
+    const auto responses = parse_responses(c.raw(first + get("/", "Connection: close\r\n")));
+    REQUIRE(responses.size() == (test.keep_alive ? 2 : 1));
     CHECK(responses[0].status == 200);
-    const bool reply = std::string_view(one.version) == "1.0" && one.goes_on;
-    CHECK(responses[0].header("Connection") == (one.goes_on ? (reply ? "keep-alive" : "") : "close"));
+    const bool is_http_1_0 = std::string_view(test.version) == "1.0";
+    const char* const expected = test.keep_alive ? (is_http_1_0 ? "keep-alive" : "") : "close";
+    CHECK(responses[0].header("Connection") == expected);
     CHECK(responses[0].header("Keep-Alive").empty());
   }
 }
 
-TEST_CASE("every answer has a Date, once, and one that the handler set stays") {
+TEST_CASE("every response has one Date, and a Date that the handler set stays") {
   auto dated = [](service& svc) {
     svc.get("/", [] { return reply::text("x").header("Date", "Sat, 31 Jan 2026 08:05:09 GMT"); });
   };
   client c(app), d(dated);
 
   for (const std::string& bytes : {get("/"), get("/nowhere"), get("/no-content"), std::string("BAD\r\n\r\n")}) {
-    const std::string out = c.raw(bytes);
-    CAPTURE(out);
-    CHECK(count(out, "\r\nDate: ") == 1);
-    CHECK(count(out, " GMT\r\n") == 1);
+    const std::string output = c.raw(bytes);
+    CAPTURE(output);
+    CHECK(count(output, "\r\nDate: ") == 1);
+    CHECK(count(output, " GMT\r\n") == 1);
   }
   CHECK(count(d.raw(get("/")), "Date: Sat, 31 Jan 2026 08:05:09 GMT\r\n") == 1);
   CHECK(count(d.raw(get("/")), "Date: ") == 1);
 }
 
-TEST_CASE("204 and 304 have neither a body nor its length") {
+TEST_CASE("204 and 304 have neither a body nor a Content-Length") {
   client c(app);
 
   for (const char* target : {"/no-content", "/not-modified"}) {
     CAPTURE(target);
-    const std::string out = c.raw(get(target));
-    CHECK(out.find("Content-Length") == std::string::npos);
-    CHECK(out.find("Transfer-Encoding") == std::string::npos);
-    CHECK(out.substr(out.size() - 4) == "\r\n\r\n");
-    CHECK(count(out, "\r\n\r\n") == 1);
+    const std::string output = c.raw(get(target));
+    CHECK(output.find("Content-Length") == std::string::npos);
+    CHECK(output.find("Transfer-Encoding") == std::string::npos);
+    CHECK(output.substr(output.size() - 4) == "\r\n\r\n");
+    CHECK(count(output, "\r\n\r\n") == 1);
   }
   CHECK(c.get("/not-modified").header("ETag") == "\"1\"");
 }
 
-TEST_CASE("head and body of a plain answer leave in one send") {
+TEST_CASE("head and body of a response without a stream leave in one send") {
   client c(app);
 
   for (const char* target : {"/", "/nowhere", "/no-content"}) {
@@ -245,13 +249,13 @@ TEST_CASE("head and body of a plain answer leave in one send") {
   CHECK(streamed.sends > 2);
 }
 
-TEST_CASE("a large answer arrives whole") {
+TEST_CASE("a large response arrives complete") {
   client c(app);
 
   CHECK(c.get("/big").body == std::string(300'000, 'x'));
 }
 
-TEST_CASE("a chunked body is put together, wherever it was cut") {
+TEST_CASE("a chunked body is decoded, wherever packets divide it") {
   client c(app);
   const std::string bytes =
       chunked("5\r\nhello\r\n1;ext=\"v\"\r\n \r\nA\r\n0123456789\r\n00\r\nX-Trailer: 1\r\n\r\n") + get("/");
@@ -260,14 +264,14 @@ TEST_CASE("a chunked body is put together, wherever it was cut") {
     CAPTURE(chunk_size);
     memory_transport transport(bytes, chunk_size);
     c.engine().serve(transport);
-    const auto responses = answers(transport.output);
+    const auto responses = parse_responses(transport.output);
     REQUIRE(responses.size() == 2);
     CHECK(responses[0].body == "hello 0123456789");
     CHECK(responses[1].body == "hello");
   }
 }
 
-TEST_CASE("a body that is not framed as it says is 400, and the connection ends") {
+TEST_CASE("a body with invalid framing is 400, and the connection ends") {
   struct { const char* body; int status; } const cases[] = {
       {"x\r\nhello\r\n0\r\n\r\n", 400},
       {"-2\r\nhi\r\n0\r\n\r\n", 400},
@@ -280,71 +284,71 @@ TEST_CASE("a body that is not framed as it says is 400, and the connection ends"
       {"FFFFFFFF\r\n", 413},
   };
   client c(app);
-  for (const auto& one : cases) {
-    CAPTURE(one.body);
-    const std::string out = c.raw(chunked(one.body) + get("/"));
-    const auto responses = answers(out);
+  for (const auto& test : cases) {
+    CAPTURE(test.body);
+    const std::string output = c.raw(chunked(test.body) + get("/"));
+    const auto responses = parse_responses(output);
     REQUIRE(responses.size() == 1);
-    CHECK(responses[0].status == one.status);
+    CHECK(responses[0].status == test.status);
     CHECK(responses[0].header("Connection") == "close");
     CHECK(responses[0].header("Content-Type") == "application/problem+json");
   }
 }
 
-TEST_CASE("a body over the limit is 413 before a byte of it is read, one at the limit is served") {
+TEST_CASE("a body over the limit is 413 before a byte of it is read, a body at the limit is served") {
   client c(app);
 
-  const auto exact = answers(c.raw(post("/echo", std::string(1000, 'x')) + get("/")));
+  const auto exact = parse_responses(c.raw(post("/echo", std::string(1000, 'x')) + get("/")));
   const std::string over =
       c.raw("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 1001\r\n\r\n");
   const std::string over_waiting =
       c.raw("POST /echo HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n");
   const auto in_chunks =
-      answers(c.raw(chunked("3E8\r\n" + std::string(1000, 'x') + "\r\n1\r\ny\r\n0\r\n\r\n") + get("/")));
+      parse_responses(c.raw(chunked("3E8\r\n" + std::string(1000, 'x') + "\r\n1\r\ny\r\n0\r\n\r\n") + get("/")));
 
   CHECK(exact.size() == 2);
   CHECK(exact[0].body.size() == 1000);
-  CHECK(answers(over).size() == 1);
-  CHECK(answers(over)[0].status == 413);
-  CHECK(answers(over)[0].header("Connection") == "close");
+  CHECK(parse_responses(over).size() == 1);
+  CHECK(parse_responses(over)[0].status == 413);
+  CHECK(parse_responses(over)[0].header("Connection") == "close");
   CHECK(over_waiting.find("100 Continue") == std::string::npos);
-  CHECK(answers(over_waiting)[0].status == 413);
+  CHECK(parse_responses(over_waiting)[0].status == 413);
   REQUIRE(in_chunks.size() == 1);
   CHECK(in_chunks[0].status == 413);
 }
 
-TEST_CASE("100 Continue leaves only when a handler wants the body") {
+TEST_CASE("100 Continue is sent only when a handler reads the body") {
   client c(app);
-  const auto asking = [](const char* target) {
+  const auto post_expecting_continue = [](const char* target) {
     return "POST " + std::string(target) + " HTTP/1.1\r\nHost: t\r\nExpect: 100-Continue\r\nContent-Length: 4\r\n\r\n";
   };
 
-  // In one packet the body has come without being asked for, and 100 would only be noise.
-  memory_transport apart(asking("/echo") + "body" + get("/"), 1);
-  c.engine().serve(apart);
-  const std::string together = c.raw(asking("/echo") + "body");
-  const std::string nowhere = c.raw(asking("/nowhere"));
-  const std::string wrong = c.raw(asking("/big"));
+  // In one packet, the body arrives before it is requested, so 100 Continue is not necessary.
+  memory_transport separate(post_expecting_continue("/echo") + "body" + get("/"), 1);
+  c.engine().serve(separate);
+  const std::string together = c.raw(post_expecting_continue("/echo") + "body");
+  const std::string nowhere = c.raw(post_expecting_continue("/nowhere"));
+  const std::string wrong = c.raw(post_expecting_continue("/big"));
 
-  CHECK(apart.output.compare(0, 25, "HTTP/1.1 100 Continue\r\n\r\n") == 0);
-  CHECK(count(apart.output, "100 Continue") == 1);
-  REQUIRE(answers(apart.output).size() == 2);
-  CHECK(answers(apart.output)[0].body == "body");
+  CHECK(separate.output.compare(0, 25, "HTTP/1.1 100 Continue\r\n\r\n") == 0);
+  CHECK(count(separate.output, "100 Continue") == 1);
+  REQUIRE(parse_responses(separate.output).size() == 2);
+  CHECK(parse_responses(separate.output)[0].body == "body");
   CHECK(count(together, "100 Continue") == 0);
-  CHECK(answers(together)[0].body == "body");
+  CHECK(parse_responses(together)[0].body == "body");
   CHECK(count(nowhere, "100 Continue") == 0);
-  CHECK(answers(nowhere)[0].status == 404);
-  CHECK(answers(nowhere)[0].header("Connection") == "close");
+  CHECK(parse_responses(nowhere)[0].status == 404);
+  CHECK(parse_responses(nowhere)[0].header("Connection") == "close");
   CHECK(count(wrong, "100 Continue") == 0);
-  CHECK(answers(wrong)[0].status == 405);
+  CHECK(parse_responses(wrong)[0].status == 405);
 }
 
-TEST_CASE("a small body that nobody wants is read and dropped, a large one ends the connection") {
+TEST_CASE("a small body that no handler reads is dropped, a large one ends the connection") {
   client c(app);
 
-  const auto small = answers(c.raw(post("/nowhere", std::string(500, 'x')) + get("/")));
-  const auto small_wrong = answers(c.raw(post("/", std::string(500, 'x')) + get("/")));
-  const auto large = answers(c.raw(post("/nowhere", std::string(100'000, 'x')) + get("/")));
+  const auto small = parse_responses(c.raw(post("/nowhere", std::string(500, 'x')) + get("/")));
+  const auto small_wrong = parse_responses(c.raw(post("/", std::string(500, 'x')) + get("/")));
+  const auto large = parse_responses(c.raw(post("/nowhere", std::string(100'000, 'x')) + get("/")));
 
   REQUIRE(small.size() == 2);
   CHECK(small[0].status == 404);
@@ -366,7 +370,7 @@ TEST_CASE("percent signs in header values arrive as they were sent") {
   }
 }
 
-TEST_CASE("what the gate refuses is a problem+json, and the connection ends before the next request") {
+TEST_CASE("a head that the parser rejects is problem+json, and the connection ends before the next request") {
   struct { const char* bytes; int status; } const cases[] = {
       {"GET / HTTP/1.1\r\n\r\n", 400},
       {"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},
@@ -381,27 +385,27 @@ TEST_CASE("what the gate refuses is a problem+json, and the connection ends befo
       {"GET * HTTP/1.1\r\nHost: t\r\n\r\n", 400},
   };
   client c(app);
-  for (const auto& one : cases) {
-    CAPTURE(one.bytes);
-    const auto responses = answers(c.raw(one.bytes + get("/")));
+  for (const auto& test : cases) {
+    CAPTURE(test.bytes);
+    const auto responses = parse_responses(c.raw(test.bytes + get("/")));
     REQUIRE(responses.size() == 1);
-    CHECK(responses[0].status == one.status);
+    CHECK(responses[0].status == test.status);
     CHECK(responses[0].header("Connection") == "close");
     CHECK(responses[0].header("Content-Type") == "application/problem+json");
     CHECK(responses[0].body.find("\"detail\":\"") != std::string::npos);
   }
-  CHECK(answers(c.raw(get("/" + std::string(9000, 'x'))))[0].status == 414);
-  CHECK(answers(c.raw(get("/", "X: " + std::string(40'000, 'x') + "\r\n")))[0].status == 431);
+  CHECK(parse_responses(c.raw(get("/" + std::string(9000, 'x'))))[0].status == 414);
+  CHECK(parse_responses(c.raw(get("/", "X: " + std::string(40'000, 'x') + "\r\n")))[0].status == 431);
 }
 
-TEST_CASE("half a request and then the end is no request") {
+TEST_CASE("a request that ends early has no response or 400") {
   client c(app);
 
   CHECK(c.raw("").empty());
   CHECK(c.raw("GET / HT").empty());
-  CHECK(answers(c.raw(get("/") + "GET / HTTP/1.1\r\n")).size() == 1);
+  CHECK(parse_responses(c.raw(get("/") + "GET / HTTP/1.1\r\n")).size() == 1);
   for (const auto& bytes : {post("/echo", "whole").substr(0, post("/echo", "whole").size() - 1), chunked("5\r\nhel")}) {
-    const auto responses = answers(c.raw(bytes));
+    const auto responses = parse_responses(c.raw(bytes));
     CHECK(responses.size() <= 1);
     if (!responses.empty()) {
       CHECK(responses[0].status == 400);
@@ -410,10 +414,10 @@ TEST_CASE("half a request and then the end is no request") {
   }
 }
 
-TEST_CASE("a streamed answer is chunked to HTTP/1.1, and to 1.0 ends with the connection") {
+TEST_CASE("a streamed response is chunked for HTTP/1.1, and ends with the connection for HTTP/1.0") {
   client c(app);
 
-  const auto modern = answers(c.raw(get("/stream") + get("/")));
+  const auto modern = parse_responses(c.raw(get("/stream") + get("/")));
   const std::string old = c.raw(get("/stream", "Connection: keep-alive\r\n", "1.0") + get("/"));
 
   REQUIRE(modern.size() == 2);
@@ -426,19 +430,19 @@ TEST_CASE("a streamed answer is chunked to HTTP/1.1, and to 1.0 ends with the co
   CHECK(c.get("/sized-stream").header("Content-Length") == "6");
 }
 
-TEST_CASE("a stream whose source throws ends its connection, is logged, and costs nothing else") {
+TEST_CASE("a stream that throws ends its connection and is logged, and the service continues") {
   client c(app);
 
-  const std::string out = c.raw(get("/broken-stream") + get("/"));
+  const std::string output = c.raw(get("/broken-stream") + get("/"));
 
-  CHECK(count(out, "HTTP/1.1 ") == 1);
-  CHECK(out.find("0\r\n\r\n") == std::string::npos);  // the client must see that it is not whole
+  CHECK(count(output, "HTTP/1.1 ") == 1);
+  CHECK(output.find("0\r\n\r\n") == std::string::npos);  // the client must detect that the body is incomplete
   REQUIRE(!c.log().empty());
-  CHECK(c.log()[0].text.find("the source dried up") != std::string::npos);
+  CHECK(c.log()[0].text.find("the source failed") != std::string::npos);
   CHECK(c.get("/").body == "hello");
 }
 
-TEST_CASE("a range, even one past the end, makes a handler's 200 neither 206 nor 416") {
+TEST_CASE("a Range header does not change the 200 of a handler, even if the range is invalid") {
   client c(app);
 
   for (const char* range : {"bytes=0-1", "bytes=-1", "bytes=100-", "bytes=0-0,2-3"}) {
@@ -451,7 +455,7 @@ TEST_CASE("a range, even one past the end, makes a handler's 200 neither 206 nor
   }
 }
 
-TEST_CASE("forms reach the handler, urlencoded and multipart") {
+TEST_CASE("URL-encoded and multipart forms reach the handler") {
   client c(app);
   const std::string parts =
       "--B\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nhi\r\n"
@@ -462,43 +466,43 @@ TEST_CASE("forms reach the handler, urlencoded and multipart") {
   CHECK(c.post("/upload", parts, "multipart/form-data; boundary=B").body == "hi|a.txt|line");
 }
 
-TEST_CASE("any method may have a body") {
+TEST_CASE("any method can have a body") {
   client c(app);
 
   for (const char* method : {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}) {
     CAPTURE(method);
-    std::string out =
+    std::string output =
         c.raw(std::string(method) + " /body HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\nbody" + get("/"));
-    CHECK(parse_response(out).body == std::string(method) + " body");
-    CHECK(parse_response(out).body == "hello");
+    CHECK(parse_response(output).body == std::string(method) + " body");
+    CHECK(parse_response(output).body == "hello");
   }
 }
 
-TEST_CASE("a POST that says no length has no body, and swallows nothing that follows") {
+TEST_CASE("a request without a length has no body, and the next request is served") {
   client c(app);
 
   for (const char* method : {"POST", "PUT", "DELETE", "PATCH"}) {
     CAPTURE(method);
-    std::string out = c.raw(std::string(method) + " /body HTTP/1.1\r\nHost: t\r\n\r\n" + get("/"));
-    CHECK(parse_response(out).body == std::string(method) + " ");
-    CHECK(parse_response(out).body == "hello");
+    std::string output = c.raw(std::string(method) + " /body HTTP/1.1\r\nHost: t\r\n\r\n" + get("/"));
+    CHECK(parse_response(output).body == std::string(method) + " ");
+    CHECK(parse_response(output).body == "hello");
   }
 }
 
-TEST_CASE("a line break in a header value that a handler sets makes no header of its own") {
+TEST_CASE("a line break in a header value of a handler does not create another header") {
   client c(app);
 
   for (const char* target :
        {"/header/a%0D%0AX-Evil:%201", "/raw-header/a%0D%0AX-Evil:%201", "/header/a%0AX-Evil:%201"}) {
     CAPTURE(target);
-    const std::string out = c.raw(get(target) + get("/"));
-    std::string rest = out;
-    CHECK(parse_response(rest).header("X-Evil").empty());
-    CHECK(parse_response(rest).body == "hello");
+    const std::string output = c.raw(get(target) + get("/"));
+    std::string remaining = output;
+    CHECK(parse_response(remaining).header("X-Evil").empty());
+    CHECK(parse_response(remaining).body == "hello");
   }
 }
 
-TEST_CASE("the client of the tests drops interim answers and puts chunks together") {
+TEST_CASE("the response parser of the tests skips interim responses and joins chunks") {
   std::string bytes =
       "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: "
       "Chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n";
@@ -508,13 +512,13 @@ TEST_CASE("the client of the tests drops interim answers and puts chunks togethe
   CHECK(parse_response(bytes).status == 0);
 }
 
-TEST_CASE("a stream whose head has been read buffers nothing, or cpp-httplib's line reader would spin on it") {
+TEST_CASE("a stream whose head has been read has no buffered data, so that cpp-httplib's line reader ends") {
   winsvc::testing::memory_transport transport("");
   winsvc::http::receive_buffer buffer;
   const winsvc::wire::head head;
-  const winsvc::wire::limits bounds;
-  std::string out;
-  winsvc::http::exchange_stream stream(transport, buffer, out, head, bounds);
+  const winsvc::wire::limits limits;
+  std::string output;
+  winsvc::http::exchange_stream stream(transport, buffer, output, head, limits);
   stream.set_normalized_head("ab");
 
   std::size_t size = 0;

@@ -1,4 +1,4 @@
-// Folders of files, and files as answers: through the client, over a folder on the disk.
+// Static folders and file responses: through the test client, with a folder on the disk.
 #include <winsvc/testing.hpp>
 
 #include <doctest/doctest.h>
@@ -47,32 +47,32 @@ struct public_folder {
 
 }  // namespace
 
-TEST_CASE("a file of the folder is sent with its type, its length and what it is known by") {
+TEST_CASE("a file is sent with its type, its length and its validators") {
   public_folder folder;
   auto app = [&](service& svc) { svc.files("/", folder.text()); };
   client c(app);
 
-  const auto a = c.get("/digits.txt");
-  CHECK(a.status == 200);
-  CHECK(a.body == "0123456789");
-  CHECK(a.header("Content-Type") == "text/plain; charset=utf-8");
-  CHECK(a.header("Content-Length") == "10");
-  CHECK(a.header("ETag").front() == '"');
-  CHECK(!a.header("Last-Modified").empty());
-  CHECK(a.header("Accept-Ranges") == "bytes");
-  CHECK(a.header("X-Content-Type-Options") == "nosniff");
+  const auto response = c.get("/digits.txt");
+  CHECK(response.status == 200);
+  CHECK(response.body == "0123456789");
+  CHECK(response.header("Content-Type") == "text/plain; charset=utf-8");
+  CHECK(response.header("Content-Length") == "10");
+  CHECK(response.header("ETag").front() == '"');
+  CHECK(!response.header("Last-Modified").empty());
+  CHECK(response.header("Accept-Ranges") == "bytes");
+  CHECK(response.header("X-Content-Type-Options") == "nosniff");
 
-  const auto h = c.head("/digits.txt");
-  CHECK(h.status == 200);
-  CHECK(h.header("Content-Length") == "10");
-  CHECK(h.header("ETag") == a.header("ETag"));
+  const auto head = c.head("/digits.txt");
+  CHECK(head.status == 200);
+  CHECK(head.header("Content-Length") == "10");
+  CHECK(head.header("ETag") == response.header("ETag"));
 
   CHECK(c.get("/empty.txt").status == 200);
   CHECK(c.get("/empty.txt").header("Content-Length") == "0");
   CHECK(c.post("/digits.txt", "x").status == 405);
 }
 
-TEST_CASE("a folder has its index behind a slash, and the client is sent there") {
+TEST_CASE("a folder path without a slash is redirected, with a slash it serves the index") {
   public_folder folder;
   folder.write("docs/index.html", "docs");
   folder.write("\xC3\xBC" "ber/index.html", "umlaut");
@@ -92,22 +92,23 @@ TEST_CASE("a folder has its index behind a slash, and the client is sent there")
   CHECK(c.get("/site/digits.txt/").status == 404);
 }
 
-TEST_CASE("what is not there, hidden, or outside is 404, in the shape of every error") {
+TEST_CASE("a missing, hidden or outside file is 404 with problem details") {
   public_folder folder;
   auto app = [&](service& svc) { svc.files("/", folder.text()); };
   client c(app);
   for (const char* path : {"/nothing", "/.env", "/../x", "/%2e%2e/x", "/css/../digits.txt", "/css/%2e%2e/digits.txt",
-                           "/digits.txt::$DATA", "/digits.txt.", "/digits.txt%20", "/con", "/css%5Csite.css", "/c:/x", "//"}) {
+                           "/digits.txt::$DATA", "/digits.txt.", "/digits.txt%20", "/con", "/css%5Csite.css", "/c:/x",
+                           "//"}) {
     CAPTURE(path);
-    const auto a = c.get(path);
-    CHECK(a.status == 404);
-    CHECK(a.header("Content-Type") == "application/problem+json");
+    const auto response = c.get(path);
+    CHECK(response.status == 404);
+    CHECK(response.header("Content-Type") == "application/problem+json");
   }
-  CHECK(c.get("/css%2Fsite.css").status == 400);  // an encoded slash is no slash, and no name
+  CHECK(c.get("/css%2Fsite.css").status == 400);  // an encoded slash neither separates names nor is part of one
 }
 
-#ifndef _WIN32  // where a test may make links
-TEST_CASE("a link is followed within the folder, and not out of it") {
+#ifndef _WIN32  // on Windows, a test may not create links
+TEST_CASE("response link is followed within the folder, and not out of it") {
   public_folder folder, outside;
   outside.write("secret.txt", "secret");
   fs::create_symlink(folder.path / "digits.txt", folder.path / "inside.txt");
@@ -115,7 +116,7 @@ TEST_CASE("a link is followed within the folder, and not out of it") {
   fs::create_symlink(folder.path / ".env", folder.path / "env.txt");
   fs::create_directory_symlink(outside.path, folder.path / "out");
   fs::create_directory_symlink(folder.path, outside.path / "served");
-  auto app = [&](service& svc) { svc.files("/", (outside.path / "served").u8string()); };  // the folder itself may be one
+  auto app = [&](service& svc) { svc.files("/", (outside.path / "served").u8string()); };  // the folder is also a link
   client c(app);
   CHECK(c.get("/inside.txt").body == "0123456789");
   CHECK(c.get("/out.txt").status == 404);
@@ -125,50 +126,50 @@ TEST_CASE("a link is followed within the folder, and not out of it") {
 }
 #endif
 
-TEST_CASE("a client that has the file already gets 304, one whose file is another gets 412") {
+TEST_CASE("a request with a matching validator gets 304, one with a condition that fails gets 412") {
   public_folder folder;
   auto app = [&](service& svc) { svc.files("/", folder.text(), {"index.html", {}, "no-cache"}); };
   client c(app);
-  const auto a = c.get("/digits.txt");
+  const auto response = c.get("/digits.txt");
 
-  const auto same = c.get("/digits.txt", {{"If-None-Match", a.header("ETag")}});
+  const auto same = c.get("/digits.txt", {{"If-None-Match", response.header("ETag")}});
   CHECK(same.status == 304);
   CHECK(same.body.empty());
-  CHECK(same.header("ETag") == a.header("ETag"));
+  CHECK(same.header("ETag") == response.header("ETag"));
   CHECK(same.header("Cache-Control") == "no-cache");
   CHECK(same.header("Content-Length").empty());
-  CHECK(c.get("/digits.txt", {{"If-Modified-Since", a.header("Last-Modified")}}).status == 304);
+  CHECK(c.get("/digits.txt", {{"If-Modified-Since", response.header("Last-Modified")}}).status == 304);
   CHECK(c.get("/digits.txt", {{"If-None-Match", "\"other\""}}).status == 200);
   CHECK(c.get("/digits.txt", {{"If-Match", "\"other\""}}).status == 412);
   CHECK(c.get("/digits.txt", {{"If-Unmodified-Since", "Thu, 01 Jan 1970 00:00:00 GMT"}}).status == 412);
 
   folder.write("digits.txt", "0123456789A");
-  CHECK(c.get("/digits.txt", {{"If-None-Match", a.header("ETag")}}).status == 200);
+  CHECK(c.get("/digits.txt", {{"If-None-Match", response.header("ETag")}}).status == 200);
 }
 
-TEST_CASE("ranges are served as asked, one or many, of the same file only") {
+TEST_CASE("one range or several are served, unless If-Range names another file") {
   public_folder folder;
   auto app = [&](service& svc) { svc.files("/", folder.text()); };
   client c(app);
-  const auto part = [&](const std::string& range, const headers& more = {}) {
-    headers all{{"Range", range}};
-    all.insert(all.end(), more.begin(), more.end());
-    return c.get("/digits.txt", all);
+  const auto part = [&](const std::string& range, const headers& extra_fields = {}) {
+    headers fields{{"Range", range}};
+    fields.insert(fields.end(), extra_fields.begin(), extra_fields.end());
+    return c.get("/digits.txt", fields);
   };
-  const auto a = part("bytes=2-4");
-  CHECK(a.status == 206);
-  CHECK(a.body == "234");
-  CHECK(a.header("Content-Range") == "bytes 2-4/10");
-  CHECK(a.header("Content-Length") == "3");
+  const auto response = part("bytes=2-4");
+  CHECK(response.status == 206);
+  CHECK(response.body == "234");
+  CHECK(response.header("Content-Range") == "bytes 2-4/10");
+  CHECK(response.header("Content-Length") == "3");
   CHECK(part("bytes=7-").body == "789");
   CHECK(part("bytes=-3").body == "789");
   CHECK(part("bytes=-500").body == "0123456789");
   CHECK(part("bytes=8-500").header("Content-Range") == "bytes 8-9/10");
 
-  const auto none = part("bytes=10-");
-  CHECK(none.status == 416);
-  CHECK(none.header("Content-Range") == "bytes */10");
-  CHECK(none.body.find("the file has 10 bytes") != std::string::npos);
+  const auto unsatisfiable = part("bytes=10-");
+  CHECK(unsatisfiable.status == 416);
+  CHECK(unsatisfiable.header("Content-Range") == "bytes */10");
+  CHECK(unsatisfiable.body.find("the file has 10 bytes") != std::string::npos);
 
   const auto two = part("bytes=0-1,50-60,8-9");
   CHECK(two.status == 206);
@@ -176,29 +177,29 @@ TEST_CASE("ranges are served as asked, one or many, of the same file only") {
   CHECK(two.body.find("Content-Range: bytes 0-1/10\r\n\r\n01\r\n") != std::string::npos);
   CHECK(two.body.find("Content-Range: bytes 8-9/10\r\n\r\n89\r\n") != std::string::npos);
 
-  CHECK(part("bytes=2-4", {{"If-Range", a.header("ETag")}}).status == 206);
+  CHECK(part("bytes=2-4", {{"If-Range", response.header("ETag")}}).status == 206);
   CHECK(part("bytes=2-4", {{"If-Range", "\"other\""}}).body == "0123456789");
   CHECK(c.head("/digits.txt", {{"Range", "bytes=2-4"}}).status == 200);
   CHECK(c.get("/empty.txt", {{"Range", "bytes=0-"}}).status == 416);
 }
 
-TEST_CASE("a compressed form beside a file is sent to who accepts it, with a tag of its own") {
+TEST_CASE("a client that accepts gzip receives the .gz file, with a different ETag") {
   public_folder folder;
   auto app = [&](service& svc) { svc.files("/", folder.text()); };
   client c(app);
-  const auto packed = c.get("/css/site.css", {{"Accept-Encoding", "gzip"}});
+  const auto compressed = c.get("/css/site.css", {{"Accept-Encoding", "gzip"}});
   const auto plain = c.get("/css/site.css");
-  CHECK(packed.body == "packed");
-  CHECK(packed.header("Content-Encoding") == "gzip");
-  CHECK(packed.header("Content-Type") == "text/css; charset=utf-8");
+  CHECK(compressed.body == "packed");
+  CHECK(compressed.header("Content-Encoding") == "gzip");
+  CHECK(compressed.header("Content-Type") == "text/css; charset=utf-8");
   CHECK(plain.body == "body {}");
   CHECK(plain.header("Content-Encoding").empty());
-  CHECK(packed.header("Vary") == "Accept-Encoding");
+  CHECK(compressed.header("Vary") == "Accept-Encoding");
   CHECK(plain.header("Vary") == "Accept-Encoding");
-  CHECK(packed.header("ETag") != plain.header("ETag"));
+  CHECK(compressed.header("ETag") != plain.header("ETag"));
 }
 
-TEST_CASE("paths that a page routes itself are answered with the fall-back, those meant for a file are not") {
+TEST_CASE("a path without a file and without an extension serves the fallback") {
   public_folder folder;
   auto app = [&](service& svc) {
     svc.files("/", folder.text(), {"index.html", "index.html"});
@@ -213,13 +214,13 @@ TEST_CASE("paths that a page routes itself are answered with the fall-back, thos
   CHECK(c.get("/api/x").body == "api");
 }
 
-TEST_CASE("a group has folders below its prefix, with its middleware") {
+TEST_CASE("a group serves folders under its prefix, with its middleware") {
   public_folder folder;
   auto app = [&](service& svc) {
     svc.group("/in", [&](route_group& g) {
-      g.use([](const winsvc::request& req, winsvc::response&, const winsvc::next_handler& go_on) {
+      g.use([](const winsvc::request& req, winsvc::response&, const winsvc::next_handler& next) {
         if (!req.has_header("X-Key")) winsvc::abort(401);
-        go_on();
+        next();
       });
       g.files("/files", folder.text()).files("/", folder.text());
     });
@@ -231,7 +232,7 @@ TEST_CASE("a group has folders below its prefix, with its middleware") {
   CHECK(c.get("/in/", {{"X-Key", "k"}}).body == "<h1>here</h1>");
 }
 
-TEST_CASE("a folder that is not there is named at start, and its paths are 404 until it is") {
+TEST_CASE("a missing folder is reported at start, and its paths are 404 until it exists") {
   public_folder parent;
   const std::string later = (parent.path / "later").u8string();
   auto app = [&](service& svc) { svc.files("/later", later); };
@@ -251,11 +252,12 @@ TEST_CASE("a folder that is not there is named at start, and its paths are 404 u
   CHECK(c.get("/later/a.txt").body == "now");
 }
 
-TEST_CASE("a handler may answer with a file, and give it a name to be saved as") {
+TEST_CASE("a handler can respond with a file, and name it for the browser") {
   public_folder folder;
   auto app = [&](service& svc) {
     svc.get("/show", [&] { return reply::file((folder.path / "digits.txt").u8string()); });
-    svc.get("/save", [&] { return reply::file((folder.path / "digits.txt").u8string(), "r\xC3\xA9sum\xC3\xA9 \"1\".txt"); });
+    svc.get("/save",
+            [&] { return reply::file((folder.path / "digits.txt").u8string(), "r\xC3\xA9sum\xC3\xA9 \"1\".txt"); });
     svc.get("/none", [&] { return reply::file((folder.path / "none").u8string()); });
     svc.get("/folder", [&] { return reply::file(folder.text()); });
   };
@@ -269,20 +271,21 @@ TEST_CASE("a handler may answer with a file, and give it a name to be saved as")
   CHECK(c.get("/folder").status == 404);
 }
 
-TEST_CASE("a file that becomes shorter while it is sent ends the connection instead of telling a lie") {
+TEST_CASE("a file that becomes shorter while it is sent ends the connection") {
   public_folder folder;
   const std::string big(300'000, 'x');
   folder.write("big.bin", big);
   auto app = [&](service& svc) {
-    svc.use([&](const winsvc::request&, winsvc::response&, const winsvc::next_handler& go_on) {
-      go_on();
-      fs::resize_file(folder.path / "big.bin", 100'000);  // behind its opening, before its sending
+    svc.use([&](const winsvc::request&, winsvc::response&, const winsvc::next_handler& next) {
+      next();
+      fs::resize_file(folder.path / "big.bin", 100'000);  // after the file was opened, before it is sent
     });
     svc.files("/", folder.text());
   };
   client c(app);
-  const std::string out = c.raw("GET /big.bin HTTP/1.1\r\nHost: t\r\n\r\nGET /digits.txt HTTP/1.1\r\nHost: t\r\n\r\n");
-  CHECK(out.find("Content-Length: 300000\r\n") != std::string::npos);
-  CHECK(out.size() < 101'000);
-  CHECK(out.find("0123456789") == std::string::npos);  // nothing follows
+  const std::string output =
+      c.raw("GET /big.bin HTTP/1.1\r\nHost: t\r\n\r\nGET /digits.txt HTTP/1.1\r\nHost: t\r\n\r\n");
+  CHECK(output.find("Content-Length: 300000\r\n") != std::string::npos);
+  CHECK(output.size() < 101'000);
+  CHECK(output.find("0123456789") == std::string::npos);  // no second response
 }

@@ -1,4 +1,4 @@
-// Middleware, groups, resources, error pages, forms: through the client, as in production.
+// Middleware, groups, resources, error handlers and forms: through the test client.
 #include <winsvc/testing.hpp>
 
 #include <doctest/doctest.h>
@@ -21,12 +21,13 @@ using winsvc::testing::client;
 
 namespace {
 
-winsvc::middleware marks(const std::string& letter) {
-  return [letter](const request&, response& res, const next_handler& go_on) {
-    const auto so_far = [&res] { return res.get_header_value("Trace"); };
-    winsvc::http::replace_header(res, "Trace", so_far() + letter);
-    go_on();
-    winsvc::http::replace_header(res, "Trace", so_far() + "-" + letter);
+/// Middleware that adds `letter` to the header Trace before the handler and `-letter` after it.
+winsvc::middleware trace(const std::string& letter) {
+  return [letter](const request&, response& res, const next_handler& next) {
+    const auto current_trace = [&res] { return res.get_header_value("Trace"); };
+    winsvc::http::replace_header(res, "Trace", current_trace() + letter);
+    next();
+    winsvc::http::replace_header(res, "Trace", current_trace() + "-" + letter);
   };
 }
 
@@ -39,26 +40,26 @@ struct todos {
   reply del(int) const noexcept { return reply(204); }
   winsvc::reply put(const request& req, int id) const { return reply::text(std::to_string(id) + "=" + req.body, 201); }
 
-  int counter = 0;  // a member that is no handler
+  int counter = 0;  // a member that is not a handler
 };
 
 }  // namespace
 
-TEST_CASE("middleware wraps the handler in the order of registration, the app's around a group's around its group's") {
+TEST_CASE("middleware runs in the order of registration: the app's outermost, then a group's, then a nested group's") {
   auto app = [](service& svc) {
     svc.get("/before", [] { return "x"; });
-    svc.use(marks("a"));
+    svc.use(trace("a"));
     svc.get("/plain", [] { return "x"; });
     svc.group("/api", [](route_group& api) {
-      api.use(marks("b"));
+      api.use(trace("b"));
       api.get("/", [] { return "root"; });
       api.group("/v1", [](route_group& v1) {
-        v1.use(marks("c"));
+        v1.use(trace("c"));
         v1.get("/users/{id}", [](int id) { return "user " + std::to_string(id); });
       });
       api.get("/after", [] { return "x"; });
     });
-    svc.use(marks("d"));
+    svc.use(trace("d"));
     svc.get("/last", [] { return "x"; });
   };
   client c(app);
@@ -73,10 +74,10 @@ TEST_CASE("middleware wraps the handler in the order of registration, the app's 
   CHECK(c.get("/last").header("Trace") == "ad-d-a");
 }
 
-TEST_CASE("the app's middleware runs for what no route serves, with all that was added") {
+TEST_CASE("the app's complete middleware runs for requests without a route") {
   auto app = [](service& svc) {
     svc.get("/", [] { return "x"; });
-    svc.use(marks("a")).use(marks("b"));
+    svc.use(trace("a")).use(trace("b"));
   };
   client c(app);
 
@@ -87,49 +88,49 @@ TEST_CASE("the app's middleware runs for what no route serves, with all that was
   CHECK(c.post("/", "x").header("Allow") == "GET, HEAD, OPTIONS");
 }
 
-TEST_CASE("a middleware that does not go on has answered, and the handler is not called") {
-  std::atomic<int> called{0};
+TEST_CASE("a middleware that does not call next responds itself, and the handler is not called") {
+  std::atomic<int> handler_calls{0};
   auto app = [&](service& svc) {
-    svc.use([](const request& req, response& res, const next_handler& go_on) {
-      if (req.has_header("Key")) return go_on();
+    svc.use([](const request& req, response& res, const next_handler& next) {
+      if (req.has_header("Key")) return next();
       res.status = 401;
-      res.set_content("who are you?\n", "text/plain");
+      res.set_content("no key\n", "text/plain");
     });
-    svc.get("/", [&] { ++called; return "hello"; });
+    svc.get("/", [&] { ++handler_calls; return "hello"; });
   };
   client c(app);
 
   CHECK(c.get("/").status == 401);
-  CHECK(c.get("/").body == "who are you?\n");
-  CHECK(called == 0);
+  CHECK(c.get("/").body == "no key\n");
+  CHECK(handler_calls == 0);
   CHECK(c.get("/", {{"Key", "k"}}).body == "hello");
 }
 
-TEST_CASE("what a handler threw is a finished answer when the middleware goes on, and headers set before stay") {
-  int seen = 0;
+TEST_CASE("after an exception of the handler, the middleware sees the error response and its own headers") {
+  int status_after = 0;
   auto app = [&](service& svc) {
-    svc.use([&](const request&, response& res, const next_handler& go_on) {
+    svc.use([&](const request&, response& res, const next_handler& next) {
       res.set_header("Access-Control-Allow-Origin", "*");
-      go_on();
-      seen = res.status;
+      next();
+      status_after = res.status;
     });
     svc.get("/", []() -> std::string { throw std::runtime_error("secret"); });
   };
   client c(app);
-  const auto r = c.get("/");
+  const auto response = c.get("/");
 
-  CHECK(r.status == 500);
-  CHECK(seen == 500);
-  CHECK(r.header("Access-Control-Allow-Origin") == "*");
-  CHECK(r.body.find("secret") == std::string::npos);
+  CHECK(response.status == 500);
+  CHECK(status_after == 500);
+  CHECK(response.header("Access-Control-Allow-Origin") == "*");
+  CHECK(response.body.find("secret") == std::string::npos);
 }
 
-TEST_CASE("a middleware that throws is a logged 500, one that aborts is its status") {
+TEST_CASE("a middleware that throws is a logged 500, one that aborts sets its status") {
   auto app = [](service& svc) {
-    svc.use([](const request& req, response&, const next_handler& go_on) {
+    svc.use([](const request& req, response&, const next_handler& next) {
       if (req.has_param("abort")) winsvc::abort(429, "slower");
       if (req.has_param("throw")) throw std::runtime_error("no memory");
-      go_on();
+      next();
       if (req.has_param("late")) throw std::runtime_error("late");
     });
     svc.get("/", [] { return "hello"; });
@@ -143,10 +144,10 @@ TEST_CASE("a middleware that throws is a logged 500, one that aborts is its stat
   CHECK(c.get("/?late").body.find("hello") == std::string::npos);
   REQUIRE(!c.log().empty());
   CHECK(c.log()[0].text.find("middleware") != std::string::npos);
-  CHECK(c.log()[0].text.find("threw: no memory") != std::string::npos);
+  CHECK(c.log()[0].text.find("failed: no memory") != std::string::npos);
 }
 
-TEST_CASE("a refusal of a middleware leaves before the body is read") {
+TEST_CASE("a middleware can reject a request before its body is read") {
   auto app = [](service& svc) {
     svc.use([](const request& req, response& res, const next_handler&) {
       CHECK(req.body.empty());
@@ -155,17 +156,17 @@ TEST_CASE("a refusal of a middleware leaves before the body is read") {
     svc.post("/", [](const request& req) { return req.body; });
   };
   client c(app);
-  // A hundred bytes are announced, none is sent: whoever waits for them gets nothing before the time-out.
-  const std::string out = c.raw("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n");
+  // The body is announced and not sent: an engine that waits for it would respond only after its timeout.
+  const std::string output = c.raw("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n");
 
-  CHECK(out.find("HTTP/1.1 401") == 0);
-  CHECK(out.find("100 Continue") == std::string::npos);
-  CHECK(out.find("Connection: close") != std::string::npos);
+  CHECK(output.find("HTTP/1.1 401") == 0);
+  CHECK(output.find("100 Continue") == std::string::npos);
+  CHECK(output.find("Connection: close") != std::string::npos);
 }
 
-TEST_CASE("the body is there when the handler is, whatever stands before it") {
+TEST_CASE("the body is complete when the handler runs, also with middleware before it") {
   auto app = [](service& svc) {
-    svc.use(marks("a"));
+    svc.use(trace("a"));
     svc.post("/", [](const request& req) { return req.body; });
     svc.del("/", [](const request& req) { return "deleted " + req.body; });
   };
@@ -173,14 +174,14 @@ TEST_CASE("the body is there when the handler is, whatever stands before it") {
 
   CHECK(c.post("/", "text", "text/plain").body == "text");
   CHECK(c.request("DELETE", "/", {}, "it").body == "deleted it");
-  std::string out = c.raw(
+  std::string output = c.raw(
       "POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n2\r\nef\r\n0\r\n\r\n"
       "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n\r\ngh");
-  CHECK(winsvc::testing::parse_response(out).body == "abcdef");
-  CHECK(winsvc::testing::parse_response(out).body == "gh");
+  CHECK(winsvc::testing::parse_response(output).body == "abcdef");
+  CHECK(winsvc::testing::parse_response(output).body == "gh");
 }
 
-TEST_CASE("forms are read: fields of any size, parts and files") {
+TEST_CASE("forms with large fields, parts and files are read") {
   auto app = [](service& svc) {
     svc.post("/form", [](const request& req) { return req.get_param_value("a") + "," + req.get_param_value("b"); });
     svc.post("/size", [](const request& req) { return std::to_string(req.get_param_value("a").size()); });
@@ -196,18 +197,18 @@ TEST_CASE("forms are read: fields of any size, parts and files") {
   CHECK(c.post("/size", "a=" + std::string(100'000, 'x'), type).body == "100000");
   CHECK(c.post("/upload",
                "--B\r\nContent-Disposition: form-data; name=\"t\"\r\n\r\ntitle\r\n"
-               "--B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.txt\"\r\nContent-Type: text/plain\r\n\r\n"
-               "one\r\ntwo\r\n--B--\r\n",
+               "--B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.txt\"\r\n"
+               "Content-Type: text/plain\r\n\r\none\r\ntwo\r\n--B--\r\n",
                "multipart/form-data; boundary=B")
             .body == "title|a.txt|text/plain|one\r\ntwo");
 }
 
-TEST_CASE("a form without upload keeps odd names, the case of its media type does not matter, paths are cut") {
+TEST_CASE("a form without an upload accepts unusual field names and any case of its media type, and removes paths") {
   auto app = [](service& svc) {
     svc.post("/", [](const winsvc::request& req) {
       const auto& file = req.form.files.begin()->second;
-      return winsvc::form<std::string>(req, "report=v2;final.pdf") + "|" + winsvc::form<std::string>(req, "photo") + "|" +
-             file.filename + "|" + file.headers.find("X-Part")->second;
+      return winsvc::form<std::string>(req, "report=v2;final.pdf") + "|" + winsvc::form<std::string>(req, "photo") +
+             "|" + file.filename + "|" + file.headers.find("X-Part")->second;
     });
   };
   client c(app);
@@ -219,10 +220,10 @@ TEST_CASE("a form without upload keeps odd names, the case of its media type doe
   CHECK(c.post("/", parts, "Multipart/Form-Data; boundary=B").body == "yes||passwd|kept");
 }
 
-TEST_CASE("a multipart body that is none is 400, one that is too large 413") {
+TEST_CASE("an invalid multipart body is 400, one that is too large is 413") {
   auto app = [](service& svc) {
     svc.limits().body_bytes = 1000;
-    svc.post("/", [] { return "taken"; });
+    svc.post("/", [] { return "accepted"; });
   };
   client c(app);
 
@@ -231,7 +232,7 @@ TEST_CASE("a multipart body that is none is 400, one that is too large 413") {
   CHECK(c.post("/", std::string(2000, 'x'), "text/plain").status == 413);
 }
 
-TEST_CASE("a resource's members are handlers, the others are 405") {
+TEST_CASE("the members of a resource are handlers, other methods are 405") {
   auto app = [](service& svc) {
     svc.resource<todos>("/todos/{id}");
     svc.group("/v2", [](route_group& g) { g.resource("/todos/{id}", std::make_shared<todos>()); });
@@ -247,11 +248,12 @@ TEST_CASE("a resource's members are handlers, the others are 405") {
   CHECK(c.get("/v2/todos/7").body == "todo 7");
 }
 
-TEST_CASE("an error page by status is for winsvc's own answers, not for a handler's") {
+TEST_CASE("an error handler for a status handles errors of winsvc, not responses of a handler") {
   auto app = [](service& svc) {
-    svc.not_found([](const request& req, response& res) { res.set_content("no " + req.path + " here\n", "text/plain"); });
+    svc.not_found(
+        [](const request& req, response& res) { res.set_content("no " + req.path + " here\n", "text/plain"); });
     svc.on_error(500, [](const request&, response& res) { res.set_content("sorry\n", "text/plain"); });
-    svc.get("/own", [] { return std::pair(404, std::string("mine\n")); });
+    svc.get("/own", [] { return std::pair(404, std::string("own text\n")); });
     svc.get("/abort", []() -> std::string { winsvc::abort(404); });
     svc.get("/throw", []() -> std::string { throw 7; });
   };
@@ -260,12 +262,12 @@ TEST_CASE("an error page by status is for winsvc's own answers, not for a handle
   CHECK(c.get("/nowhere").body == "no /nowhere here\n");
   CHECK(c.get("/nowhere").status == 404);
   CHECK(c.get("/abort").body == "no /abort here\n");
-  CHECK(c.get("/own").body == "mine\n");
+  CHECK(c.get("/own").body == "own text\n");
   CHECK(c.get("/throw").body == "sorry\n");
   CHECK(c.get("/throw").status == 500);
 }
 
-TEST_CASE("an exception of a type that the app knows is answered by it, and is not logged") {
+TEST_CASE("an exception with an exception handler of the app is handled by it and not logged") {
   auto app = [](service& svc) {
     svc.on_exception<no_such_user>([](const no_such_user& e) { return reply::text(e.what(), 404); });
     svc.on_exception<std::invalid_argument>(
@@ -273,14 +275,14 @@ TEST_CASE("an exception of a type that the app knows is answered by it, and is n
           res.status = 422;
           res.set_content(req.path + ": " + e.what(), "text/plain");
         });
-    svc.get("/user", []() -> std::string { throw no_such_user("nobody"); });
+    svc.get("/user", []() -> std::string { throw no_such_user("no such user"); });
     svc.get("/bad", []() -> std::string { throw std::invalid_argument("too low"); });
     svc.get("/other", []() -> std::string { throw std::runtime_error("secret"); });
   };
   client c(app);
 
   CHECK(c.get("/user").status == 404);
-  CHECK(c.get("/user").body == "nobody");
+  CHECK(c.get("/user").body == "no such user");
   CHECK(c.get("/bad").status == 422);
   CHECK(c.get("/bad").body == "/bad: too low");
   CHECK(c.log().empty());
@@ -288,45 +290,45 @@ TEST_CASE("an exception of a type that the app knows is answered by it, and is n
   CHECK(c.log().size() == 1);
 }
 
-TEST_CASE("an error is JSON, or a line of text for who asks for text") {
+TEST_CASE("an error is JSON, or a line of text for a client that prefers text") {
   auto app = [](service& svc) { svc.get("/", []() -> std::string { winsvc::abort(409, "taken"); }); };
   client c(app);
 
   for (const char* accept : {"", "*/*", "application/json", "text/plain, */*", "text/html"}) {
-    const auto r = c.get("/", {{"Accept", accept}});
-    CHECK(r.header("Content-Type") == "application/problem+json");
+    const auto response = c.get("/", {{"Accept", accept}});
+    CHECK(response.header("Content-Type") == "application/problem+json");
   }
-  const auto r = c.get("/", {{"Accept", "text/plain"}});
-  CHECK(r.status == 409);
-  CHECK(r.header("Content-Type") == "text/plain; charset=utf-8");
-  CHECK(r.body == "409 Conflict: taken\n");
+  const auto response = c.get("/", {{"Accept", "text/plain"}});
+  CHECK(response.status == 409);
+  CHECK(response.header("Content-Type") == "text/plain; charset=utf-8");
+  CHECK(response.body == "409 Conflict: taken\n");
 }
 
-TEST_CASE("a group's prefix begins with a slash and does not end with one, and a late middleware is refused") {
+TEST_CASE("a group's prefix begins with a slash and does not end with one, and middleware after start is rejected") {
   for (const char* prefix : {"", "api", "/api/", "/"}) {
     auto app = [&](service& svc) { svc.group(prefix, [](route_group&) {}); };
     CHECK_THROWS_AS(client c(app), winsvc::setup_error);
   }
-  auto late = [&](service& svc) { svc.get("/", [&svc] { svc.use(marks("x")); return ""; }); };
-  client c(late);
+  auto late_app = [&](service& svc) { svc.get("/", [&svc] { svc.use(trace("x")); return ""; }); };
+  client c(late_app);
   CHECK(c.get("/").status == 500);
   CHECK(c.log()[0].text.find("add middleware in the app") != std::string::npos);
 }
 
-TEST_CASE("whoever called next sees a finished answer, whatever went wrong behind it") {
+TEST_CASE("a middleware sees a finished response after next, whatever the inner functions throw") {
   auto app = [](service& svc) {
-    svc.use([](const request&, response& res, const next_handler& go_on) {
+    svc.use([](const request&, response& res, const next_handler& next) {
       res.set_header("Before", "1");
-      go_on();
+      next();
       res.set_header("After", std::to_string(res.status));
     });
     svc.group("/in", [](route_group& g) {
-      g.use([](const request& req, response& res, const next_handler& go_on) {
+      g.use([](const request& req, response& res, const next_handler& next) {
         res.set_header("Inner", "begun");
-        if (req.has_param("abort")) winsvc::abort(401, "who are you?");
+        if (req.has_param("abort")) winsvc::abort(401, "a key is required");
         if (req.has_param("throw")) throw std::runtime_error("the store is locked");
-        go_on();
-        if (req.has_param("late")) winsvc::abort(403, "not for you");
+        next();
+        if (req.has_param("late")) winsvc::abort(403, "no permission");
       });
       g.get("/", [] { return "fine"; });
       g.get("/stream", [] {
@@ -340,18 +342,18 @@ TEST_CASE("whoever called next sees a finished answer, whatever went wrong behin
   CHECK(aborted.status == 401);
   CHECK(aborted.header("Before") == "1");
   CHECK(aborted.header("After") == "401");
-  CHECK(aborted.header("Inner") == "begun");  // as WWW-Authenticate would be
-  CHECK(aborted.body.find("who are you?") != std::string::npos);
+  CHECK(aborted.header("Inner") == "begun");  // headers set before an abort stay, for example WWW-Authenticate
+  CHECK(aborted.body.find("a key is required") != std::string::npos);
 
   const auto threw = c.get("/in?throw=1");
   CHECK(threw.status == 500);
   CHECK(threw.header("Before") == "1");
   CHECK(threw.header("After") == "500");
-  CHECK(threw.header("Inner").empty());  // what was begun goes
+  CHECK(threw.header("Inner").empty());  // other exceptions discard them
   CHECK(threw.body.find("locked") == std::string::npos);
   REQUIRE(c.log().size() == 1);
   CHECK(c.log()[0].text.find("middleware at ") != std::string::npos);
-  CHECK(c.log()[0].text.find("threw: the store is locked") != std::string::npos);
+  CHECK(c.log()[0].text.find("failed: the store is locked") != std::string::npos);
 
   const auto late = c.get("/in/stream?late=1");
   CHECK(late.status == 403);
@@ -359,10 +361,10 @@ TEST_CASE("whoever called next sees a finished answer, whatever went wrong behin
   CHECK(late.header("Transfer-Encoding").empty());
 }
 
-TEST_CASE("a stream that something else was put in the place of is not written") {
+TEST_CASE("a stream that a middleware has replaced is not sent") {
   auto app = [](service& svc) {
-    svc.use([](const request& req, response& res, const next_handler& go_on) {
-      go_on();
+    svc.use([](const request& req, response& res, const next_handler& next) {
+      next();
       if (req.has_param("text")) res.set_content("instead", "text/plain");
       if (req.has_param("not_modified")) res.status = 304;
     });
@@ -380,12 +382,12 @@ TEST_CASE("a stream that something else was put in the place of is not written")
   CHECK(c.get("/none").body.empty());
 }
 
-TEST_CASE("a middleware that calls next twice is found out, and the handler has run once") {
+TEST_CASE("a middleware that calls next twice is a logged 500, and the handler has run once") {
   std::atomic<int> runs{0};
   auto app = [&](service& svc) {
-    svc.use([](const request&, response&, const next_handler& go_on) {
-      go_on();
-      go_on();
+    svc.use([](const request&, response&, const next_handler& next) {
+      next();
+      next();
     });
     svc.get("/", [&] {
       ++runs;
@@ -399,7 +401,7 @@ TEST_CASE("a middleware that calls next twice is found out, and the handler has 
   CHECK(c.log()[0].text.find("a middleware called next() a second time") != std::string::npos);
 }
 
-TEST_CASE("every error has the app's page, wherever it comes from") {
+TEST_CASE("every error is handled by the app's error handler, wherever it comes from") {
   auto app = [](service& svc) {
     for (const int status : {400, 401, 404, 405, 413, 415, 422, 429, 500}) {
       svc.on_error(status, [](const request&, response& res) { res.set_content("page", "text/html"); });
@@ -423,7 +425,9 @@ TEST_CASE("every error has the app's page, wherever it comes from") {
     });
   };
   client c(app);
-  const auto page = [](const winsvc::testing::client_response& a) { return std::to_string(a.status) + ' ' + a.body; };
+  const auto page = [](const winsvc::testing::client_response& response) {
+    return std::to_string(response.status) + ' ' + response.body;
+  };
   CHECK(page(c.get("/users/bob")) == "404 page");
   CHECK(page(c.get("/maybe")) == "404 page");
   CHECK(page(c.get("/nowhere")) == "404 page");
@@ -438,37 +442,37 @@ TEST_CASE("every error has the app's page, wherever it comes from") {
   CHECK(page(c.post("/little", "12345")) == "413 page");
 }
 
-TEST_CASE("an error page that throws is logged, and the plain error is answered") {
+TEST_CASE("an error handler that throws is logged, and the default error is sent") {
   auto app = [](service& svc) {
     svc.on_error(404, [](const request&, response&) { throw std::runtime_error("no template"); });
     svc.get("/", [] { return "here"; });
   };
   client c(app);
-  const auto a = c.get("/nowhere");
-  CHECK(a.status == 404);
-  CHECK(a.body.find("Not Found") != std::string::npos);
-  CHECK(!a.header("Content-Length").empty());
+  const auto response = c.get("/nowhere");
+  CHECK(response.status == 404);
+  CHECK(response.body.find("Not Found") != std::string::npos);
+  CHECK(!response.header("Content-Length").empty());
   REQUIRE(c.log().size() == 1);
-  CHECK(c.log()[0].text.find("page for an error threw: no template") != std::string::npos);
+  CHECK(c.log()[0].text.find("error handler failed: no template") != std::string::npos);
 }
 
-TEST_CASE("the page of a type of exception may abort, and need not say anything") {
+TEST_CASE("an exception handler may abort, or set nothing") {
   struct lost {};
   struct silent {};
   auto app = [](service& svc) {
-    svc.on_exception<lost>([](const lost&) -> reply { winsvc::abort(410, "gone for good"); });
+    svc.on_exception<lost>([](const lost&) -> reply { winsvc::abort(410, "no longer available"); });
     svc.on_exception<silent>([](const silent&) {});
     svc.get("/lost", []() -> std::string { throw lost(); });
     svc.get("/silent", []() -> std::string { throw silent(); });
   };
   client c(app);
   CHECK(c.get("/lost").status == 410);
-  CHECK(c.get("/lost").body.find("gone for good") != std::string::npos);
+  CHECK(c.get("/lost").body.find("no longer available") != std::string::npos);
   CHECK(c.get("/silent").status == 500);
   CHECK(c.get("/silent").body.find("Internal Server Error") != std::string::npos);
 }
 
-TEST_CASE("a status that no answer can have is a logged 500") {
+TEST_CASE("a status that a response cannot have is a logged 500") {
   auto app = [](service& svc) {
     svc.get("/{status}", [](int status) { return std::pair(status, "text"); });
   };
@@ -480,10 +484,10 @@ TEST_CASE("a status that no answer can have is a logged 500") {
   CHECK(c.get("/299").status == 299);
   CHECK(c.get("/599").status == 599);
   REQUIRE(c.log().size() == 5);
-  CHECK(c.log()[0].text.find("it answered with status 0, which is none") != std::string::npos);
+  CHECK(c.log()[0].text.find("failed: status 0 is not a valid status of a response") != std::string::npos);
 }
 
-TEST_CASE("a group's CORS answers what a browser asks before it sends") {
+TEST_CASE("CORS of a group handles the preflight request of a browser") {
   auto app = [](service& svc) {
     svc.group("/api", [](route_group& g) {
       winsvc::cors_policy policy;
@@ -493,19 +497,20 @@ TEST_CASE("a group's CORS answers what a browser asks before it sends") {
     });
   };
   client c(app);
-  const auto a = c.request("OPTIONS", "/api/x", {{"Origin", "https://app.example"},
+  const auto response = c.request("OPTIONS", "/api/x", {{"Origin", "https://app.example"},
                                                  {"Access-Control-Request-Method", "PUT"}});
-  CHECK(a.status == 204);
-  CHECK(a.header("Access-Control-Allow-Origin") == "https://app.example");
+  CHECK(response.status == 204);
+  CHECK(response.header("Access-Control-Allow-Origin") == "https://app.example");
 }
 
-TEST_CASE("a refusal by a middleware costs no upload, whatever the method is") {
+TEST_CASE("a middleware that rejects a request saves the upload, with any method") {
   auto app = [](service& svc) {
     svc.use([](const request&, response&, const next_handler&) { winsvc::abort(401); });
     svc.get("/in", [] { return "in"; });
   };
   client c(app);
-  const std::string out = c.raw("GET /in HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n");
-  CHECK(out.find("100 Continue") == std::string::npos);
-  CHECK(out.find("HTTP/1.1 401 ") == 0);
+  const std::string output =
+      c.raw("GET /in HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n");
+  CHECK(output.find("100 Continue") == std::string::npos);
+  CHECK(output.find("HTTP/1.1 401 ") == 0);
 }

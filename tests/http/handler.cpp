@@ -1,4 +1,4 @@
-// What a lambda may take and return, seen from the client; and what becomes of what it throws.
+// Handlers: the parameters and results that a lambda may have, and the responses to its exceptions.
 #include <winsvc/testing.hpp>
 
 #include <doctest/doctest.h>
@@ -37,15 +37,15 @@ struct callable {
   std::string operator()(const std::string& name) const { return prefix + name; }
 };
 
-std::string logged(const client& c) {
-  std::string all;
-  for (const auto& entry : c.log()) all += entry.text + '\n';
-  return all;
+std::string joined_log(const client& c) {
+  std::string text;
+  for (const auto& entry : c.log()) text += entry.text + '\n';
+  return text;
 }
 
 }  // namespace
 
-TEST_CASE("a handler takes request, response, path parameters and body, each of them optional, in this order") {
+TEST_CASE("a handler takes request, response, path parameters and body; each is optional, the order is fixed") {
   auto app = [](service& svc) {
     svc.post("/none", [] { return "none"; });
     svc.post("/req", [](const request& req) { return req.method; });
@@ -68,9 +68,9 @@ TEST_CASE("a handler takes request, response, path parameters and body, each of 
     svc.post("/list", [](winsvc::body<std::vector<int>> v) { return std::to_string(v->size()); });
   };
   client c(app);
-  const std::string body = R"({"task":"sweep","rank":2})";
+  const std::string request_body = R"({"task":"sweep","rank":2})";
 
-  struct { const char* target; int status; const char* answer; } const cases[] = {
+  struct { const char* target; int status; const char* body; } const cases[] = {
       {"/none", 200, "none"},
       {"/req", 200, "POST"},
       {"/res", 200, "res"},
@@ -86,17 +86,17 @@ TEST_CASE("a handler takes request, response, path parameters and body, each of 
       {"/raw-body", 200, R"({"task":"sweep","rank":2})"},
       {"/any-json", 200, "2"},
   };
-  for (const auto& one : cases) {
-    CAPTURE(one.target);
-    const auto a = c.post(one.target, body);
-    CHECK(a.status == one.status);
-    CHECK(a.body == one.answer);
+  for (const auto& test : cases) {
+    CAPTURE(test.target);
+    const auto response = c.post(test.target, request_body);
+    CHECK(response.status == test.status);
+    CHECK(response.body == test.body);
   }
-  CHECK(c.post("/all/1/b", body).header("X-Seen") == "POST");
+  CHECK(c.post("/all/1/b", request_body).header("X-Seen") == "POST");
   CHECK(c.post("/list", "[1,2,3]").body == "3");
 }
 
-TEST_CASE("a handler with a body sees the path it was asked for, its query and its content type") {
+TEST_CASE("a handler with a body sees the requested path, the query and the content type") {
   auto app = [](service& svc) {
     svc.put("/a/{x}", [](const request& req, std::string) {
       return req.method + ' ' + req.path + ' ' + req.target + ' ' + req.get_param_value("q") + ' ' +
@@ -108,7 +108,7 @@ TEST_CASE("a handler with a body sees the path it was asked for, its query and i
   CHECK(c.put("/a/b?q=1", "{}").body == "PUT /a/b /a/b?q=1 1 application/json");
 }
 
-TEST_CASE("what a handler returns becomes the answer") {
+TEST_CASE("the result of a handler becomes the response") {
   auto app = [](service& svc) {
     svc.get("/void", [] {});
     svc.get("/void-status", [](response& res) { res.status = 202; });
@@ -153,34 +153,34 @@ TEST_CASE("what a handler returns becomes the answer") {
       {"/status-and-text", 418, "text/plain; charset=utf-8", "teapot"},
       {"/status-and-json", 418, "application/json", "null"},
   };
-  for (const auto& one : cases) {
-    CAPTURE(one.target);
-    const auto a = c.get(one.target);
-    CHECK(a.status == one.status);
-    CHECK(a.header("Content-Type") == one.type);
-    CHECK(a.body == one.body);
+  for (const auto& test : cases) {
+    CAPTURE(test.target);
+    const auto response = c.get(test.target);
+    CHECK(response.status == test.status);
+    CHECK(response.header("Content-Type") == test.type);
+    CHECK(response.body == test.body);
   }
   CHECK(c.get("/reply").header("X-A") == "1");
   CHECK(c.get("/pair-reply").header("X-B") == "2");
   CHECK(c.get("/redirect").header("Location") == "/there");
 }
 
-TEST_CASE("a header that is set twice in a reply is there once, in whatever case it was written") {
+TEST_CASE("a reply sends a header once that is set twice in different case") {
   auto app = [](service& svc) {
     svc.get("/", [] { return reply::text("x").header("X-A", "1").header("x-a", "2"); });
   };
   client c(app);
 
-  const auto a = c.get("/");
+  const auto response = c.get("/");
   std::vector<std::string> values;
-  for (const auto& [name, value] : a.headers) {
+  for (const auto& [name, value] : response.headers) {
     if (winsvc::strings::equal_nocase(name, "x-a")) values.push_back(value);
   }
 
   CHECK(values == std::vector<std::string>{"2"});
 }
 
-TEST_CASE("text that is not UTF-8 in a json answer is replaced instead of failing the request") {
+TEST_CASE("invalid UTF-8 in a JSON response is replaced and does not fail the request") {
   auto app = [](service& svc) { svc.get("/", [] { return json{{"name", "\xff"}}; }); };
   client c(app);
 
@@ -205,7 +205,7 @@ TEST_CASE("functions, function pointers, callable objects and noexcept lambdas a
   CHECK(c.get("/bold/1").body == "bold");
 }
 
-TEST_CASE("a path parameter that is no such number is a path that is not there") {
+TEST_CASE("a path parameter that does not convert to its number type is 404") {
   auto app = [](service& svc) {
     svc.get("/int/{v}", [](int v) { return std::to_string(v); });
     svc.get("/short/{v}", [](short v) { return std::to_string(v); });
@@ -266,15 +266,15 @@ TEST_CASE("a path parameter that is no such number is a path that is not there")
       {"/text/", nullptr},
       {"/tail/a/b%20c", "a/b c"},
   };
-  for (const auto& one : cases) {
-    CAPTURE(one.target);
-    const auto a = c.get(one.target);
-    CHECK(a.status == (one.body ? 200 : 404));
-    if (one.body) CHECK(a.body == one.body);
+  for (const auto& test : cases) {
+    CAPTURE(test.target);
+    const auto response = c.get(test.target);
+    CHECK(response.status == (test.body ? 200 : 404));
+    if (test.body) CHECK(response.body == test.body);
   }
 }
 
-TEST_CASE("a body that is not JSON is 400 with the byte where it stops being it") {
+TEST_CASE("a body that is not JSON is 400 with the position of the error") {
   auto app = [](service& svc) { svc.post("/", [](winsvc::body<todo> t) { return t->task; }); };
   client c(app);
 
@@ -284,44 +284,44 @@ TEST_CASE("a body that is not JSON is 400 with the byte where it stops being it"
       {"{", "the body is not JSON: error at byte 2"},
       {"{} x", "the body is not JSON: error at byte 4"},
   };
-  for (const auto& one : cases) {
-    CAPTURE(one.body);
-    const auto a = c.post("/", one.body);
-    CHECK(a.status == 400);
-    CHECK(a.header("Content-Type") == "application/problem+json");
-    CHECK(json::parse(a.body)["detail"] == one.detail);
+  for (const auto& test : cases) {
+    CAPTURE(test.body);
+    const auto response = c.post("/", test.body);
+    CHECK(response.status == 400);
+    CHECK(response.header("Content-Type") == "application/problem+json");
+    CHECK(json::parse(response.body)["detail"] == test.detail);
   }
 }
 
-TEST_CASE("a body that is JSON and has another shape is 422 and says what is wrong with it") {
+TEST_CASE("a JSON body with an unexpected shape is 422 with the reason") {
   auto app = [](service& svc) { svc.post("/", [](winsvc::body<todo> t) { return t->task; }); };
   client c(app);
 
-  struct { const char* body; const char* word; } const cases[] = {
+  struct { const char* body; const char* expected; } const cases[] = {
       {R"({"rank":1})", "key 'task' not found"},
       {R"({"task":7,"rank":1})", "type must be string"},
       {R"([])", "array"},
       {R"(null)", "null"},
   };
-  for (const auto& one : cases) {
-    CAPTURE(one.body);
-    const auto a = c.post("/", one.body);
-    CHECK(a.status == 422);
-    const auto detail = json::parse(a.body)["detail"].get<std::string>();
+  for (const auto& test : cases) {
+    CAPTURE(test.body);
+    const auto response = c.post("/", test.body);
+    CHECK(response.status == 422);
+    const auto detail = json::parse(response.body)["detail"].get<std::string>();
     CHECK(detail.find("the body does not have the expected shape: ") == 0);
-    CHECK(detail.find(one.word) != std::string::npos);
+    CHECK(detail.find(test.expected) != std::string::npos);
     CHECK(detail.find("json.exception") == std::string::npos);
   }
 }
 
-TEST_CASE("a path that does not convert is 404 even when the body is no JSON either") {
+TEST_CASE("a path parameter that does not convert is 404, even if the body is not JSON") {
   auto app = [](service& svc) { svc.post("/{id}", [](int, winsvc::body<todo> t) { return t->task; }); };
   client c(app);
 
   CHECK(c.post("/bob", "{").status == 404);
 }
 
-TEST_CASE("abort leaves a handler with its status, and its message is shown") {
+TEST_CASE("abort ends a handler with its status, and the client sees the message") {
   auto app = [](service& svc) {
     svc.get("/{id}", [](int id) -> json {
       if (id == 1) winsvc::abort(409, "taken by \"bob\"");
@@ -335,10 +335,10 @@ TEST_CASE("abort leaves a handler with its status, and its message is shown") {
   CHECK(c.get("/1").body == "{\"title\":\"Conflict\",\"status\":409,\"detail\":\"taken by \\\"bob\\\"\"}\n");
   CHECK(c.get("/2").body == "{\"title\":\"Forbidden\",\"status\":403}\n");
   CHECK(c.get("/3").body == "3");
-  CHECK(logged(c).empty());
+  CHECK(joined_log(c).empty());
 }
 
-TEST_CASE("what a handler throws is a 500 with a request id, and its text is in the log alone") {
+TEST_CASE("an exception of a handler is a 500 with a request id, and its message is only in the log") {
   auto app = [](service& svc) {
     svc.get("/std", []() -> std::string { throw std::runtime_error("password=secret"); });
     svc.get("/int", []() -> std::string { throw 42; });
@@ -353,21 +353,21 @@ TEST_CASE("what a handler throws is a 500 with a request id, and its text is in 
   for (const char* target : {"/std", "/int", "/body", "/begun"}) {
     CAPTURE(target);
     client c(app);
-    const auto a = std::string_view(target) == "/body" ? c.post(target, "x") : c.get(target);
+    const auto response = std::string_view(target) == "/body" ? c.post(target, "x") : c.get(target);
 
-    REQUIRE(a.status == 500);
-    CHECK(a.body.find("secret") == std::string::npos);
-    CHECK(a.body.find("half") == std::string::npos);
-    CHECK(a.header("X-Secret").empty());
-    CHECK(a.header("EXCEPTION_WHAT").empty());
-    const auto id = json::parse(a.body)["request_id"].get<std::string>();
+    REQUIRE(response.status == 500);
+    CHECK(response.body.find("secret") == std::string::npos);
+    CHECK(response.body.find("half") == std::string::npos);
+    CHECK(response.header("X-Secret").empty());
+    CHECK(response.header("EXCEPTION_WHAT").empty());
+    const auto id = json::parse(response.body)["request_id"].get<std::string>();
     CHECK(!id.empty());
     REQUIRE(c.log().size() == 1);
     CHECK(c.log()[0].level == winsvc::log_level::error);
     CHECK(c.log()[0].text.find("request " + id + ": ") == 0);
     CHECK(c.log()[0].text.find("handler.cpp:") != std::string::npos);
-    CHECK(c.log()[0].text.find(std::string_view(target) == "/int" ? "no std::exception" : "password=secret") !=
-          std::string::npos);
+    const char* const message = std::string_view(target) == "/int" ? "unknown exception" : "password=secret";
+    CHECK(c.log()[0].text.find(message) != std::string::npos);
   }
 }
 
@@ -378,20 +378,20 @@ TEST_CASE("two failed requests have two ids") {
   CHECK(json::parse(c.get("/").body)["request_id"] != json::parse(c.get("/").body)["request_id"]);
 }
 
-TEST_CASE("a connection goes on after a handler that threw") {
+TEST_CASE("a connection stays open after a handler that threw") {
   auto app = [](service& svc) {
     svc.get("/bad", []() -> std::string { throw std::runtime_error("no"); });
     svc.get("/good", [] { return "good"; });
   };
   client c(app);
 
-  std::string out = c.raw("GET /bad HTTP/1.1\r\nHost: t\r\n\r\nGET /good HTTP/1.1\r\nHost: t\r\n\r\n");
+  std::string output = c.raw("GET /bad HTTP/1.1\r\nHost: t\r\n\r\nGET /good HTTP/1.1\r\nHost: t\r\n\r\n");
 
-  CHECK(winsvc::testing::parse_response(out).status == 500);
-  CHECK(winsvc::testing::parse_response(out).body == "good");
+  CHECK(winsvc::testing::parse_response(output).status == 500);
+  CHECK(winsvc::testing::parse_response(output).body == "good");
 }
 
-TEST_CASE("reply::json takes whatever converts to JSON") {
+TEST_CASE("reply::json accepts each value that converts to JSON") {
   auto app = [](service& svc) {
     svc.get("/json", [] { return reply::json({{"a", 1}}); });
     svc.get("/list", [] { return reply::json(std::vector<int>{1, 2}); });

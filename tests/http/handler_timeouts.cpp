@@ -1,4 +1,4 @@
-// Time-outs of handlers: the client has its answer, the handler goes on, the stop waits for it.
+// Handler timeouts: the client receives 503, the handler continues, and a stop waits for it.
 #include <winsvc/testing.hpp>
 
 #include "../support/wait.hpp"
@@ -21,76 +21,75 @@ using winsvc::stop_source;
 using winsvc::http::handler_timeouts;
 using winsvc::testing::client;
 
-TEST_CASE("what is watched is called once its time is over, the earliest first, and not after its end") {
+TEST_CASE("timeouts are called when their time has passed, the earliest first, and not after they are canceled") {
   std::string called;
-  stop_source both;
+  stop_source both_called;
   {
-    handler_timeouts dog;
-    const handler_timeouts::scoped_timeout slow(dog, 40ms, [&] {
+    handler_timeouts timeouts;
+    const handler_timeouts::scoped_timeout slow(timeouts, 40ms, [&] {
       called += "slow ";
-      both.request_stop();
+      both_called.request_stop();
     });
-    const handler_timeouts::scoped_timeout quick(dog, 10ms, [&] { called += "quick "; });
-    const handler_timeouts::scoped_timeout never(dog, 1h, [&] { called += "never "; });
-    { const handler_timeouts::scoped_timeout ended(dog, 20ms, [&] { called += "ended "; }); }
-    CHECK(both.token().wait_for(waiting::limit()));
+    const handler_timeouts::scoped_timeout quick(timeouts, 10ms, [&] { called += "quick "; });
+    const handler_timeouts::scoped_timeout never(timeouts, 1h, [&] { called += "never "; });
+    { const handler_timeouts::scoped_timeout canceled(timeouts, 20ms, [&] { called += "canceled "; }); }
+    CHECK(both_called.token().wait_for(waiting::limit()));
   }
   CHECK(called == "quick slow ");
 }
 
-TEST_CASE("a watchdog that was never needed has no thread to end") { handler_timeouts dog; }
+TEST_CASE("handler timeouts without a timeout start no thread") { handler_timeouts timeouts; }
 
-TEST_CASE("a handler that takes longer than its route allows is answered for with 503, and logged") {
-  stop_source requested;
-  std::atomic<bool> knew{false}, ended{false};
+TEST_CASE("a handler that exceeds the timeout of its route is answered with 503, and logged") {
+  std::atomic<bool> saw_timeout{false}, finished{false};
   auto app = [&](service& svc) {
     svc.get("/slow", [&](const request& req) {
-      wait_until([&] { return winsvc::context(req).timed_out(); }, "the time-out of the handler");
-      knew = true;
-      ended = true;
+      wait_until([&] { return winsvc::context(req).timed_out(); }, "the timeout of the handler");
+      saw_timeout = true;
+      finished = true;
       return "too late";
     }).timeout(20ms);
     svc.get("/quick", [] { return "in time"; }).timeout(10s);
   };
   client c(app);
 
-  const std::string out = c.raw("GET /slow HTTP/1.1\r\nHost: t\r\n\r\nGET /quick HTTP/1.1\r\nHost: t\r\n\r\n");
+  const std::string output = c.raw("GET /slow HTTP/1.1\r\nHost: t\r\n\r\nGET /quick HTTP/1.1\r\nHost: t\r\n\r\n");
 
-  CHECK(out.find("HTTP/1.1 503 Service Unavailable\r\n") == 0);
-  CHECK(out.find("Connection: close\r\n") != std::string::npos);
-  CHECK(out.find("no answer within 20 ms") != std::string::npos);
-  CHECK(out.find("too late") == std::string::npos);
-  CHECK(out.find("in time") == std::string::npos);  // the connection has ended
-  CHECK(knew);
-  CHECK(ended);
+  CHECK(output.find("HTTP/1.1 503 Service Unavailable\r\n") == 0);
+  CHECK(output.find("Connection: close\r\n") != std::string::npos);
+  CHECK(output.find("no response within 20 ms") != std::string::npos);
+  CHECK(output.find("too late") == std::string::npos);
+  CHECK(output.find("in time") == std::string::npos);  // the connection has ended
+  CHECK(saw_timeout);
+  CHECK(finished);
   REQUIRE(c.log().size() == 1);
-  CHECK(c.log()[0].text.find("no answer within 20 ms; the client was told so with 503, and the handler goes on") !=
+  CHECK(c.log()[0].text.find("no response within 20 ms; sent 503 to the client, the handler still runs") !=
         std::string::npos);
   CHECK(c.get("/quick").body == "in time");
 }
 
-TEST_CASE("who asked for text is told in text") {
+TEST_CASE("a timeout response is text for a client that prefers text") {
   auto app = [](service& svc) {
     svc.get("/slow", [](const request& req) {
-      wait_until([&] { return winsvc::context(req).timed_out(); }, "the time-out of the handler");
+      wait_until([&] { return winsvc::context(req).timed_out(); }, "the timeout of the handler");
       return "too late";
     }).timeout(5ms);
   };
   client c(app);
-  const auto a = c.get("/slow", {{"Accept", "text/plain"}});
-  CHECK(a.status == 503);
-  CHECK(a.header("Content-Type") == "text/plain; charset=utf-8");
-  CHECK(a.body.find("503 Service Unavailable: no answer within 5 ms (request ") == 0);
+  const auto response = c.get("/slow", {{"Accept", "text/plain"}});
+  CHECK(response.status == 503);
+  CHECK(response.header("Content-Type") == "text/plain; charset=utf-8");
+  CHECK(response.body.find("503 Service Unavailable: no response within 5 ms (request ") == 0);
 }
 
-TEST_CASE("a time-out of nothing is refused where it is said") {
+TEST_CASE("a timeout of 0 is rejected at registration") {
   auto app = [](service& svc) { svc.get("/", [] { return ""; }).timeout(0ms); };
-  CHECK_THROWS_WITH_AS(client c(app), doctest::Contains("timeout: a handler needs some time"), winsvc::setup_error);
+  CHECK_THROWS_WITH_AS(client c(app), doctest::Contains("timeout: the time must be more than 0"), winsvc::setup_error);
 }
 
-TEST_CASE("an access log has a line for every request that was asked for, and for those that had no route") {
+TEST_CASE("the access log has a line for every request, also without a route or with an invalid head") {
   auto app = [](service& svc) {
-    svc.access_log().access_log();  // twice is once
+    svc.access_log().access_log();  // the second call has no effect
     svc.get("/users/{id}", [](int) { return "anna"; });
   };
   client c(app);

@@ -1,4 +1,4 @@
-// Answers that are written while they are made: over memory, and over a socket that the client closes.
+// Streamed responses: over memory, and over a socket that the client closes.
 #include <winsvc/testing.hpp>
 
 #include "../support/wait.hpp"
@@ -23,29 +23,30 @@ using steady = std::chrono::steady_clock;
 
 namespace {
 
-winsvc::os::tcp_socket asked(const simulated_scm& scm, const std::string& target) {
+/// Connects to the simulated service and sends a GET request.
+winsvc::os::tcp_socket send_get(const simulated_scm& scm, const std::string& target) {
   const std::string url = scm.url();
-  auto made = winsvc::os::tcp_socket::connect(
+  auto socket = winsvc::os::tcp_socket::connect(
       {"127.0.0.1", static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)))}, 5s);
-  REQUIRE(made);
+  REQUIRE(socket);
   const std::string bytes = "GET " + target + " HTTP/1.1\r\nHost: t\r\n\r\n";
-  REQUIRE(made->send(bytes.data(), bytes.size(), 5s) == winsvc::os::transfer::done);
-  return std::move(*made);
+  REQUIRE(socket->send(bytes.data(), bytes.size(), 5s) == winsvc::os::transfer::done);
+  return std::move(*socket);
 }
 
-std::string read_until(winsvc::os::tcp_socket& from, const std::string& mark) {
+std::string read_until(winsvc::os::tcp_socket& socket, const std::string& mark) {
   std::string result;
   char buffer[4096];
   std::size_t count = 0;
   while (result.find(mark) == std::string::npos &&
-         from.receive(buffer, sizeof buffer, count, waiting::limit()) == winsvc::os::transfer::done)
+         socket.receive(buffer, sizeof buffer, count, waiting::limit()) == winsvc::os::transfer::done)
     result.append(buffer, count);
   return result;
 }
 
 }  // namespace
 
-TEST_CASE("a stream is sent piece by piece, chunked, and the connection lives on") {
+TEST_CASE("a stream is sent in chunks, and the connection stays open") {
   auto app = [](service& svc) {
     svc.get("/numbers", [] {
       return reply::stream("text/plain", [](stream& out) {
@@ -56,17 +57,17 @@ TEST_CASE("a stream is sent piece by piece, chunked, and the connection lives on
   };
   client c(app);
 
-  const auto r = c.get("/numbers");
-  CHECK(r.status == 200);
-  CHECK(r.body == "0\n1\n2\n");
-  CHECK(r.header("Transfer-Encoding") == "chunked");
+  const auto response = c.get("/numbers");
+  CHECK(response.status == 200);
+  CHECK(response.body == "0\n1\n2\n");
+  CHECK(response.header("Transfer-Encoding") == "chunked");
   CHECK(c.get("/empty").body.empty());
-  std::string two = c.raw("GET /numbers HTTP/1.1\r\nHost: t\r\n\r\nGET /numbers HTTP/1.1\r\nHost: t\r\n\r\n");
-  CHECK(winsvc::testing::parse_response(two).body == "0\n1\n2\n");
-  CHECK(winsvc::testing::parse_response(two).body == "0\n1\n2\n");
+  std::string output = c.raw("GET /numbers HTTP/1.1\r\nHost: t\r\n\r\nGET /numbers HTTP/1.1\r\nHost: t\r\n\r\n");
+  CHECK(winsvc::testing::parse_response(output).body == "0\n1\n2\n");
+  CHECK(winsvc::testing::parse_response(output).body == "0\n1\n2\n");
 }
 
-TEST_CASE("events have the form that an EventSource reads") {
+TEST_CASE("server-sent events have the format that an EventSource reads") {
   auto app = [](service& svc) {
     svc.get("/events", [] {
       return reply::events([](event_stream& out) {
@@ -81,10 +82,10 @@ TEST_CASE("events have the form that an EventSource reads") {
   };
   client c(app);
 
-  const auto r = c.get("/events", {{"Last-Event-ID", "6"}});
-  CHECK(r.header("Content-Type") == "text/event-stream");
-  CHECK(r.header("Cache-Control") == "no-store");
-  CHECK(r.body ==
+  const auto response = c.get("/events", {{"Last-Event-ID", "6"}});
+  CHECK(response.header("Content-Type") == "text/event-stream");
+  CHECK(response.header("Cache-Control") == "no-store");
+  CHECK(response.body ==
         "retry: 2000\n\n"
         "data: hello\n\n"
         "id: 7\nevent: greeting\ndata: two\ndata: lines\n\n"
@@ -93,7 +94,7 @@ TEST_CASE("events have the form that an EventSource reads") {
         "data: after 6\n\n");
 }
 
-TEST_CASE("whoever waits beside a stream hears that the client has left") {
+TEST_CASE("wait_for returns false when the client has closed") {
   auto app = [](service& svc) {
     svc.get("/ticks", [] {
       return reply::events([](event_stream& out) {
@@ -107,55 +108,55 @@ TEST_CASE("whoever waits beside a stream hears that the client has left") {
   CHECK(c.get("/ticks").body == "data: tick\n\ndata: tick\n\ndata: tick\n\n");
 }
 
-TEST_CASE("a client that closes its end wakes the stream at once, and costs no thread any more") {
-  stop_source left;
-  std::atomic<bool> was_reported{true};
+TEST_CASE("a client that closes its end wakes the stream at once") {
+  stop_source closed;
+  std::atomic<bool> wait_succeeded{true};
   auto app = [&](service& svc) {
     svc.get("/ticks", [&] {
       return reply::events([&](event_stream& out) {
         out.send("first");
-        was_reported = out.wait_for(60s);
-        left.request_stop();
+        wait_succeeded = out.wait_for(60s);
+        closed.request_stop();
       });
     });
   };
   simulated_scm scm;
   scm.start(app);
   {
-    auto socket = asked(scm, "/ticks");
+    auto socket = send_get(scm, "/ticks");
     CHECK(read_until(socket, "first\n\n").find("data: first") != std::string::npos);
   }
-  CHECK(left.token().wait_for(waiting::limit()));
-  CHECK(!was_reported);
+  CHECK(closed.token().wait_for(waiting::limit()));
+  CHECK(!wait_succeeded);
   CHECK(scm.stop() == 0);
   CHECK(scm.wait() == 0);
 }
 
-TEST_CASE("a stop wakes every stream, and is not kept waiting by one that listens") {
+TEST_CASE("a stop wakes every stream and does not wait for its client") {
   auto app = [](service& svc) {
     svc.get("/ticks", [] {
       return reply::events([](event_stream& out) {
         out.send("first");
         while (out.wait_for(60s)) out.send("tick");
-        out.send("goodbye");  // the client is still there
+        out.send("stopping");  // the client can still receive
       });
     });
   };
   simulated_scm scm;
   scm.start(app);
-  auto socket = asked(scm, "/ticks");
+  auto socket = send_get(scm, "/ticks");
   CHECK(read_until(socket, "first\n\n").find("data: first") != std::string::npos);
   const auto began = steady::now();
 
   CHECK(scm.stop() == 0);
-  CHECK(read_until(socket, "goodbye\n\n").find("data: goodbye") != std::string::npos);
+  CHECK(read_until(socket, "stopping\n\n").find("data: stopping") != std::string::npos);
 
   CHECK(scm.wait() == 0);
   CHECK(steady::now() - began < 5s);
   CHECK(scm.violations().empty());
 }
 
-TEST_CASE("a request that was sent behind a stream does not make it spin or end") {
+TEST_CASE("a request that follows during a stream neither ends the stream nor makes it spin") {
   std::atomic<int> ticks{0};
   auto app = [&](service& svc) {
     svc.get("/ticks", [&] {
@@ -169,7 +170,7 @@ TEST_CASE("a request that was sent behind a stream does not make it spin or end"
   };
   simulated_scm scm;
   scm.start(app);
-  auto socket = asked(scm, "/ticks");
+  auto socket = send_get(scm, "/ticks");
   const std::string more = "GET /livez HTTP/1.1\r\nHost: t\r\n\r\n";
   REQUIRE(socket.send(more.data(), more.size(), 5s) == winsvc::os::transfer::done);
 
@@ -179,11 +180,11 @@ TEST_CASE("a request that was sent behind a stream does not make it spin or end"
   CHECK(scm.wait() == 0);
 }
 
-TEST_CASE("a stream that throws ends its connection, is logged, and takes nobody with it") {
+TEST_CASE("a stream that throws ends its connection and is logged, and the service continues") {
   auto app = [](service& svc) {
     svc.get("/bad", [] { return reply::stream("text/plain", [](stream& out) {
       out.write("begun");
-      throw std::runtime_error("disk gone");
+      throw std::runtime_error("disk removed");
     }); });
     svc.get("/", [] { return "hello"; });
   };
@@ -192,15 +193,15 @@ TEST_CASE("a stream that throws ends its connection, is logged, and takes nobody
   CHECK(c.raw("GET /bad HTTP/1.1\r\nHost: t\r\n\r\n").find("\r\n0\r\n") == std::string::npos);
   CHECK(c.get("/").body == "hello");
   REQUIRE(!c.log().empty());
-  CHECK(c.log()[0].text.find("disk gone") != std::string::npos);
+  CHECK(c.log()[0].text.find("disk removed") != std::string::npos);
 }
 
-TEST_CASE("a wait that is over before it begins, or has no end that a clock could hold, is a wait") {
+TEST_CASE("wait_for accepts negative, zero and maximum durations") {
   auto app = [](service& svc) {
     svc.get("/s", [] {
       return reply::stream("text/plain", [](winsvc::stream& out) {
         std::string message;
-        for (const auto wait : {-5ms, 0ms}) message += out.wait_for(wait) ? "on " : "off ";
+        for (const auto limit : {-5ms, 0ms}) message += out.wait_for(limit) ? "on " : "off ";
         out.write(message);
       });
     });
@@ -213,9 +214,9 @@ TEST_CASE("a wait that is over before it begins, or has no end that a clock coul
   };
   simulated_scm scm;
   scm.start(app);
-  auto late = asked(scm, "/s");
-  CHECK(read_until(late, "0\r\n\r\n").find("on on ") != std::string::npos);
-  auto endless = asked(scm, "/long");
+  auto short_wait = send_get(scm, "/s");
+  CHECK(read_until(short_wait, "0\r\n\r\n").find("on on ") != std::string::npos);
+  auto endless = send_get(scm, "/long");
   CHECK(read_until(endless, "first").find("first") != std::string::npos);
   CHECK(scm.stop() == 0);
   CHECK(read_until(endless, " off").find(" off") != std::string::npos);

@@ -1,4 +1,4 @@
-// One connection, step by step, over a transport that stays open: what a step does, and what the connection waits for.
+// A connection, step by step, over a transport that stays open: the result of each step and its wait condition.
 #include <winsvc/testing.hpp>
 
 #include <doctest/doctest.h>
@@ -17,34 +17,37 @@ using winsvc::testing::parse_response;
 
 namespace {
 
-/// Input from memory. After it the client is silent: a receive with a limit would block a thread, and is counted.
+/// Transport with input from memory; after it the client is silent. Receives that would block a thread are counted.
 class silent_client final : public winsvc::http::transport {
  public:
   explicit silent_client(std::string bytes) : input(std::move(bytes)) {}
 
-  transfer receive(char* buffer, std::size_t capacity, std::size_t& received, std::chrono::milliseconds limit) noexcept override {
-    received = (std::min)(capacity, input.size() - at_);
+  transfer receive(char* buffer, std::size_t capacity, std::size_t& received,
+                   std::chrono::milliseconds limit) noexcept override {
+    received = (std::min)(capacity, input.size() - position_);
     if (received == 0) {
       if (limit.count() > 0) ++blocked;
       return transfer::timed_out;
     }
-    input.copy(buffer, received, at_);
-    at_ += received;
+    input.copy(buffer, received, position_);
+    position_ += received;
     return transfer::done;
   }
   transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
                         std::chrono::milliseconds limit) noexcept override {
     return receive(buffer, capacity, received, limit);
   }
-  transfer send(const char* from, std::size_t count, std::chrono::milliseconds) noexcept override {
-    output.append(from, count);
+  transfer send(const char* bytes, std::size_t count, std::chrono::milliseconds) noexcept override {
+    output.append(bytes, count);
     return transfer::done;
   }
-  transfer send_some(const char* from, std::size_t count, std::size_t& sent) noexcept override {
+  transfer send_some(const char* bytes, std::size_t count, std::size_t& sent) noexcept override {
     sent = count;
-    return send(from, count, {});
+    return send(bytes, count, {});
   }
-  winsvc::http::stream_event wait_stream_event(std::chrono::milliseconds) noexcept override { return winsvc::http::stream_event::peer_closed; }
+  winsvc::http::stream_event wait_stream_event(std::chrono::milliseconds) noexcept override {
+    return winsvc::http::stream_event::peer_closed;
+  }
   winsvc::http::close_reason shutdown(winsvc::http::close_reason reason) noexcept override { return reason; }
   [[nodiscard]] winsvc::os::endpoint local() const override { return {"127.0.0.1", 80}; }
   [[nodiscard]] winsvc::os::endpoint peer() const override { return {"127.0.0.1", 50000}; }
@@ -53,78 +56,82 @@ class silent_client final : public winsvc::http::transport {
   int blocked = 0;  ///< receives that would have blocked a thread
 
  private:
-  std::size_t at_ = 0;
+  std::size_t position_ = 0;
 };
 
 /// A connection with two routes.
-struct stepped {
+struct connection_fixture {
   winsvc::http::router routes;
-  winsvc::wire::limits bounds;
+  winsvc::wire::limits limits;
   winsvc::logger log;
-  winsvc::http::engine_state shared;
+  winsvc::http::engine_state state;
   winsvc::http::scratch_buffers buffers;
-  silent_client wire;
-  std::unique_ptr<winsvc::http::request_processor> core;
+  silent_client transport;
+  std::unique_ptr<winsvc::http::request_processor> processor;
   std::unique_ptr<winsvc::http::connection> connection;
 
-  explicit stepped(std::string input, winsvc::wire::limits limits = {}) : bounds(limits), wire(std::move(input)) {
+  explicit connection_fixture(std::string input, winsvc::wire::limits custom_limits = {})
+      : limits(custom_limits), transport(std::move(input)) {
     using winsvc::route::method;
-    routes.add(method::get, "/", [] { return "hello"; }, winsvc::source_location::current());
-    routes.add(method::post, "/echo", [](const winsvc::request& req) { return req.body; }, winsvc::source_location::current());
+    const auto here = winsvc::source_location::current();
+    routes.add(method::get, "/", [] { return "hello"; }, here);
+    routes.add(method::post, "/echo", [](const winsvc::request& req) { return req.body; }, here);
     routes.freeze();
-    core = std::make_unique<winsvc::http::request_processor>(routes, bounds, log);
-    connection = std::make_unique<winsvc::http::connection>(wire, *core, shared, bounds);
+    processor = std::make_unique<winsvc::http::request_processor>(routes, limits, log);
+    connection = std::make_unique<winsvc::http::connection>(transport, *processor, state, limits);
   }
   wait_condition step() { return connection->advance(buffers, {}); }
   /// Number of responses so far.
-  [[nodiscard]] std::size_t answered() const { return static_cast<std::size_t>(shared.response_count.load()); }
+  [[nodiscard]] std::size_t response_count() const { return static_cast<std::size_t>(state.response_count.load()); }
 };
 
 }  // namespace
 
-TEST_CASE("a connection yields after some of the requests that arrived together") {
+TEST_CASE("a connection yields after a part of the requests that arrived together") {
   constexpr std::size_t requests = 100;
   std::string text;
   for (std::size_t i = 0; i < requests; ++i) text += "GET / HTTP/1.1\r\nHost: t\r\n\r\n";
-  stepped s(text);
+  connection_fixture s(text);
 
   CHECK(s.step().reason == wait_reason::yield);
-  CHECK(s.answered() > 0);
-  CHECK(s.answered() <= requests / 4);
-  for (std::size_t steps = 1; s.answered() < requests && steps < requests; ++steps) {
-    const std::size_t before = s.answered();
+  CHECK(s.response_count() > 0);
+  CHECK(s.response_count() <= requests / 4);
+  for (std::size_t steps = 1; s.response_count() < requests && steps < requests; ++steps) {
+    const std::size_t before = s.response_count();
     static_cast<void>(s.step());
-    CHECK(s.answered() - before <= requests / 4);
+    CHECK(s.response_count() - before <= requests / 4);
   }
-  CHECK(s.answered() == requests);
-  for (std::size_t i = 0; i < requests; ++i) CHECK(parse_response(s.wire.output).body == "hello");
+  CHECK(s.response_count() == requests);
+  for (std::size_t i = 0; i < requests; ++i) CHECK(parse_response(s.transport.output).body == "hello");
 }
 
 TEST_CASE("a connection waits for the rest of a small body without a thread") {
-  stepped s("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 100\r\n\r\nhalf");
+  connection_fixture s("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 100\r\n\r\nhalf");
 
   CHECK(s.step().reason == wait_reason::readable);
-  CHECK(s.wire.blocked == 0);
-  CHECK(s.wire.output.empty());
-  s.wire.input += std::string(96, 'x');
+  CHECK(s.transport.blocked == 0);
+  CHECK(s.transport.output.empty());
+  s.transport.input += std::string(96, 'x');
   CHECK(s.step().reason == wait_reason::readable);  // for the next request
-  CHECK(s.wire.blocked == 0);
-  CHECK(parse_response(s.wire.output).body == "half" + std::string(96, 'x'));
+  CHECK(s.transport.blocked == 0);
+  CHECK(parse_response(s.transport.output).body == "half" + std::string(96, 'x'));
 }
 
-TEST_CASE("a body over the limit is refused without waiting for a byte of it") {
+TEST_CASE("a body over the limit is rejected without waiting for a byte of it") {
   winsvc::wire::limits small;
   small.body_bytes = 10;
   for (const char* field : {"", "Expect: 100-continue\r\n"}) {
     CAPTURE(field);
-    stepped s("POST /echo HTTP/1.1\r\nHost: t\r\n" + std::string(field) + "Content-Length: 11\r\n\r\n", small);
+    const std::string head =
+        "POST /echo HTTP/1.1\r\nHost: t\r\n" + std::string(field) + "Content-Length: 11\r\n\r\n";
+    connection_fixture s(head, small);
 
     static_cast<void>(s.step());
 
-    CHECK(s.wire.blocked == 0);
-    CHECK(s.wire.output.find("100 Continue") == std::string::npos);
-    const auto refused = parse_response(s.wire.output);
-    CHECK(refused.status == 413);
-    CHECK(refused.header("Connection") == "close");
+    CHECK(s.transport.blocked == 0);
+    CHECK(s.transport.output.find("100 Continue") == std::string::npos);
+    const auto response = parse_response(s.transport.output);
+    CHECK(response.status == 413);
+    CHECK(response.header("Connection") == "close");
   }
 }

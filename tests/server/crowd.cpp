@@ -1,7 +1,7 @@
-// The engine among many clients, and among bad ones: what exceeds is told so, and nobody's slowness costs another.
+// The engine with many clients and with slow or greedy ones: limits reject the excess, and no client delays another.
 #include <winsvc/testing.hpp>
 
-#include "../http/served.hpp"
+#include "test_engine.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -21,7 +21,7 @@
   #include <sys/resource.h>
 #endif
 
-using namespace served_tests;
+using namespace engine_tests;
 using winsvc::wire::limits;
 
 namespace {
@@ -31,26 +31,27 @@ struct memory_sink final : winsvc::log_sink {
     const std::lock_guard lock(mutex);
     lines.push_back(entry.text);
   }
-  std::size_t count(std::string_view what) {
+  std::size_t count(std::string_view text) {
     const std::lock_guard lock(mutex);
     return static_cast<std::size_t>(
-        std::count_if(lines.begin(), lines.end(), [what](const auto& l) { return l.find(what) != l.npos; }));
+        std::count_if(lines.begin(), lines.end(), [text](const auto& line) { return line.find(text) != line.npos; }));
   }
   std::mutex mutex;
   std::vector<std::string> lines;
 };
 
-std::shared_ptr<memory_sink> kept(served& s) {
-  auto lines = std::make_shared<memory_sink>();
-  s.log.add_sink(lines);
-  return lines;
+/// Adds a log sink to the engine and returns it.
+std::shared_ptr<memory_sink> add_log(test_engine& engine) {
+  auto sink = std::make_shared<memory_sink>();
+  engine.log.add_sink(sink);
+  return sink;
 }
 
-using callers = std::vector<std::unique_ptr<caller>>;
-callers many(const served& s, int count) {
-  callers all;
-  for (int i = 0; i < count; ++i) all.push_back(std::make_unique<caller>(s));
-  return all;
+using test_clients = std::vector<std::unique_ptr<test_client>>;
+test_clients connect_clients(const test_engine& engine, int count) {
+  test_clients clients;
+  for (int i = 0; i < count; ++i) clients.push_back(std::make_unique<test_client>(engine));
+  return clients;
 }
 
 #ifdef __linux__
@@ -63,143 +64,142 @@ std::size_t threads_of_process() {
 
 }  // namespace
 
-TEST_CASE("a client more than connections are allowed is told 503 and when to come back; when one leaves, the next is "
-          "served") {
-  limits few;
-  few.connections = 2;
-  served s(few);
-  const auto log = kept(s);
+TEST_CASE("a client over the connection limit receives 503 with Retry-After, until another client closes") {
+  limits small_limits;
+  small_limits.connections = 2;
+  test_engine s(small_limits);
+  const auto log = add_log(s);
   s.open();
-  auto two = many(s, 2);
+  auto two = connect_clients(s, 2);
   for (auto& c : two) {
-    c->ask("/");
-    CHECK(c->hear().status == 200);
+    c->get("/");
+    CHECK(c->read_response().status == 200);
   }
 
   for (int i = 0; i < 5; ++i) {
-    caller third(s);
-    const auto a = third.hear();
+    test_client third(s);
+    const auto a = third.read_response();
     CHECK(a.status == 503);
     CHECK(a.header("Retry-After") == "10");
     CHECK(a.header("Connection") == "close");
-    CHECK(third.ended());
+    CHECK(third.is_disconnected());
   }
-  CHECK(log->count("too many connections") == 1);  // of five: once a second is enough
+  CHECK(log->count("too many connections") == 1);  // 5 clients, but at most one warning per second
   two.pop_back();
-  CHECK(comes_true([&] { return s.e->connections() == 1; }));
-  caller again(s);
-  again.ask("/");
-  CHECK(again.hear().status == 200);
+  CHECK(eventually([&] { return s.engine->connections() == 1; }));
+  test_client again(s);
+  again.get("/");
+  CHECK(again.read_response().status == 200);
 }
 
-TEST_CASE("a client with more connections than one may have is told 429") {
-  limits few;
-  few.connections_per_address = 2;
-  served s(few);
+TEST_CASE("a client over the limit of connections per address receives 429") {
+  limits small_limits;
+  small_limits.connections_per_address = 2;
+  test_engine s(small_limits);
   s.open();
-  auto two = many(s, 2);
+  auto two = connect_clients(s, 2);
   for (auto& c : two) {
-    c->ask("/");
-    CHECK(c->hear().status == 200);
+    c->get("/");
+    CHECK(c->read_response().status == 200);
   }
-  caller third(s);
-  CHECK(third.hear().status == 429);
-  CHECK(third.ended());
+  test_client third(s);
+  CHECK(third.read_response().status == 429);
+  CHECK(third.is_disconnected());
   two.clear();
-  CHECK(comes_true([&] { return s.e->connections() == 0; }));
-  caller again(s);
-  again.ask("/");
-  CHECK(again.hear().status == 200);
+  CHECK(eventually([&] { return s.engine->connections() == 0; }));
+  test_client again(s);
+  again.get("/");
+  CHECK(again.read_response().status == 200);
 }
 
-TEST_CASE("requests beyond threads and queue are told 503; those within are answered, and who is quick as well") {
-  limits few;
-  few.threads = 1;  // as few as there may be
-  few.queue = 2;
-  served s(few);
-  const auto log = kept(s);
+TEST_CASE("requests over the limits of threads and queue receive 503, the others are served") {
+  limits small_limits;
+  small_limits.threads = 1;  // the engine uses its minimum
+  small_limits.queue = 2;
+  test_engine s(small_limits);
+  const auto log = add_log(s);
   s.open();
-  auto all = many(s, 80);
-  for (auto& c : all) c->ask("/slow");
-  CHECK(comes_true([&] { return log->count("too many requests wait") > 0; }));
-  s.go.request_stop();
-  int served_ones = 0, refused = 0;
-  for (auto& c : all) {
-    const auto a = c->hear();
-    served_ones += a.status == 200 ? 1 : 0;
-    refused += a.status == 503 && a.header("Retry-After") == "10" ? 1 : 0;
+  auto clients = connect_clients(s, 80);
+  for (auto& c : clients) c->get("/slow");
+  CHECK(eventually([&] { return log->count("request queue full") > 0; }));
+  s.release.request_stop();
+  int served_count = 0, rejected_count = 0;
+  for (auto& c : clients) {
+    const auto a = c->read_response();
+    served_count += a.status == 200 ? 1 : 0;
+    rejected_count += a.status == 503 && a.header("Retry-After") == "10" ? 1 : 0;
   }
-  CHECK(served_ones + refused == 80);
-  CHECK(served_ones >= 4);
-  CHECK(refused >= 1);
-  CHECK(comes_true([&] { return s.e->in_flight() == 0; }));
+  CHECK(served_count + rejected_count == 80);
+  CHECK(served_count >= 4);
+  CHECK(rejected_count >= 1);
+  CHECK(eventually([&] { return s.engine->in_flight() == 0; }));
 }
 
-TEST_CASE("who reads nothing of a large answer holds no thread, and gets all of it when he reads") {
+TEST_CASE("a client that does not read a large response holds no thread, and receives all of it when it reads") {
   limits relaxed;
   relaxed.write_timeout = 10min;  // the clients read one after the other, on a slow machine for minutes
-  served s(relaxed);
+  test_engine s(relaxed);
   const std::string large(12 * 1024 * 1024, 'x');
   s.routes = {};
   s.routes.add(winsvc::route::method::get, "/large", [&] { return large; }, winsvc::source_location::current());
   s.routes.add(winsvc::route::method::get, "/", [] { return "hello"; }, winsvc::source_location::current());
   s.routes.freeze();
-  s.e = std::make_unique<engine>(s.routes, s.bounds, s.log);
+  s.engine = std::make_unique<engine>(s.routes, s.limits, s.log);
   s.open();
-  auto readers = many(s, 20);
-  for (auto& c : readers) c->ask("/large");
-  CHECK(comes_true([&] { return s.e->in_flight() == 20; }));
-  caller quick(s);
-  quick.ask("/");
-  CHECK(quick.hear().body == "hello");
-  CHECK(s.e->threads() < readers.size());
+  auto readers = connect_clients(s, 20);
+  for (auto& c : readers) c->get("/large");
+  CHECK(eventually([&] { return s.engine->in_flight() == 20; }));
+  test_client quick(s);
+  quick.get("/");
+  CHECK(quick.read_response().body == "hello");
+  CHECK(s.engine->threads() < readers.size());
 
-  for (auto& c : readers) CHECK(c->hear().body.size() == large.size());
-  CHECK(comes_true([&] { return s.e->in_flight() == 0; }));
+  for (auto& c : readers) CHECK(c->read_response().body.size() == large.size());
+  CHECK(eventually([&] { return s.engine->in_flight() == 0; }));
 }
 
-TEST_CASE("who reads nothing for too long is cut off") {
+TEST_CASE("a connection whose client reads nothing is aborted after the write timeout") {
   limits brief;
   brief.write_timeout = 100ms;
-  served s(brief);
+  test_engine s(brief);
   s.routes = {};
   s.routes.add(winsvc::route::method::get, "/large", [] { return std::string(12 * 1024 * 1024, 'x'); },
                winsvc::source_location::current());
   s.routes.freeze();
-  s.e = std::make_unique<engine>(s.routes, s.bounds, s.log);
+  s.engine = std::make_unique<engine>(s.routes, s.limits, s.log);
   s.open();
-  caller c(s);
-  c.ask("/large");
-  CHECK(comes_true([&] { return s.e->in_flight() == 1; }));
-  CHECK(comes_true([&] { return s.e->connections() == 0; }));
-  CHECK(comes_true([&] { return s.e->in_flight() == 0; }));
+  test_client c(s);
+  c.get("/large");
+  CHECK(eventually([&] { return s.engine->in_flight() == 1; }));
+  CHECK(eventually([&] { return s.engine->connections() == 0; }));
+  CHECK(eventually([&] { return s.engine->in_flight() == 0; }));
 }
 
-TEST_CASE("bodies that are slow to come hold no thread") {
+TEST_CASE("slow bodies hold no thread") {
   limits relaxed;
   relaxed.body_timeout = 10min;
-  served s(relaxed);
+  test_engine s(relaxed);
   s.open();
-  auto slow = many(s, 50);
-  for (auto& c : slow) c->say("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 100\r\n\r\nhalf");
-  CHECK(comes_true([&] { return s.e->in_flight() == 50; }));
-  caller quick(s);
-  quick.ask("/");
-  CHECK(quick.hear().body == "hello");
-  CHECK(s.e->threads() < slow.size());
+  auto slow = connect_clients(s, 50);
+  for (auto& c : slow) c->send("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 100\r\n\r\nhalf");
+  CHECK(eventually([&] { return s.engine->in_flight() == 50; }));
+  test_client quick(s);
+  quick.get("/");
+  CHECK(quick.read_response().body == "hello");
+  CHECK(s.engine->threads() < slow.size());
 #ifdef __linux__  // the engine does not count a thread that waits for a client
   CHECK(threads_of_process() < slow.size());
 #endif
   for (auto& c : slow) {
-    c->say(std::string(96, 'x'));
-    CHECK(c->hear().body.size() == 100);
+    c->send(std::string(96, 'x'));
+    CHECK(c->read_response().body.size() == 100);
   }
 }
 
-TEST_CASE("streams hold none of the threads that serve") {
-  limits few;
-  few.threads = 1;
-  served s(few);
+TEST_CASE("streams hold no thread of the pool") {
+  limits small_limits;
+  small_limits.threads = 1;
+  test_engine s(small_limits);
   s.routes = {};
   const auto here = winsvc::source_location::current();
   s.routes.add(winsvc::route::method::get, "/ticks", [] {
@@ -209,180 +209,181 @@ TEST_CASE("streams hold none of the threads that serve") {
   }, here);
   s.routes.add(winsvc::route::method::get, "/", [] { return "hello"; }, here);
   s.routes.freeze();
-  s.e = std::make_unique<engine>(s.routes, s.bounds, s.log);
+  s.engine = std::make_unique<engine>(s.routes, s.limits, s.log);
   s.open();
-  auto listening = many(s, 40);  // far more than threads
-  for (auto& c : listening) c->ask("/ticks");
-  for (auto& c : listening) {
-    while (c->got.find("data: tick") == std::string::npos) REQUIRE(c->more(waiting::limit()));
+  auto listeners = connect_clients(s, 40);  // far more than threads
+  for (auto& c : listeners) c->get("/ticks");
+  for (auto& c : listeners) {
+    while (c->input.find("data: tick") == std::string::npos) REQUIRE(c->receive_more(waiting::limit()));
   }
-  caller quick(s);
-  quick.ask("/");
-  CHECK(quick.hear().body == "hello");
-  const auto report = s.e->drain(waiting::limit());
+  test_client quick(s);
+  quick.get("/");
+  CHECK(quick.read_response().body == "hello");
+  const auto report = s.engine->drain(waiting::limit());
   CHECK(report.aborted == 0);
   CHECK(report.stuck_threads == 0);
 }
 
-TEST_CASE("a client that closes its end behind its requests gets all answers, and the connection ends at once") {
+TEST_CASE("a client that ends its side after its requests receives all responses, and the connection ends at once") {
   limits relaxed;
   relaxed.keep_alive_timeout = 10min;  // an engine that does not see the end of the client would wait for this time
-  served s(relaxed);
+  test_engine s(relaxed);
   s.open();
-  caller c(s);
-  c.say("GET / HTTP/1.1\r\nHost: t\r\n\r\nGET / HTTP/1.1\r\nHost: t\r\n\r\n");
+  test_client c(s);
+  c.send("GET / HTTP/1.1\r\nHost: t\r\n\r\nGET / HTTP/1.1\r\nHost: t\r\n\r\n");
   c.socket.shutdown_send();
   const auto began = steady::now();
-  CHECK(c.hear().body == "hello");
-  CHECK(c.hear().body == "hello");
-  CHECK(c.ended());
-  caller later(s);  // it may also do so while nothing is asked
-  later.ask("/");
-  CHECK(later.hear().body == "hello");
+  CHECK(c.read_response().body == "hello");
+  CHECK(c.read_response().body == "hello");
+  CHECK(c.is_disconnected());
+  test_client later(s);  // the client ends its side while no request is in flight
+  later.get("/");
+  CHECK(later.read_response().body == "hello");
   later.socket.shutdown_send();
-  CHECK(later.ended());
+  CHECK(later.is_disconnected());
   CHECK(since(began) < relaxed.keep_alive_timeout);
 }
 
-TEST_CASE("a hundred requests in one send are a hundred answers, in their order") {
-  served s;
+TEST_CASE("100 requests in one send receive 100 responses in order") {
+  test_engine s;
   s.open();
-  caller c(s);
+  test_client c(s);
   std::string text;
   for (int i = 0; i < 100; ++i) {
     const std::string body = std::to_string(i);
     text += "POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   }
-  c.say(text);
-  for (int i = 0; i < 100; ++i) CHECK(c.hear().body == std::to_string(i));
+  c.send(text);
+  for (int i = 0; i < 100; ++i) CHECK(c.read_response().body == std::to_string(i));
 }
 
-TEST_CASE("a client with a thousand requests in one send lets others have their turn") {
-  served s;
+TEST_CASE("a client with 5000 requests in one send does not delay other clients") {
+  test_engine s;
   s.open();
-  caller greedy(s);
+  test_client greedy(s);
   std::string text;
   for (int i = 0; i < 5000; ++i) text += "GET / HTTP/1.1\r\nHost: t\r\n\r\n";
-  scoped_thread sends("the sender of 5000 requests", [&] { greedy.say(text); });
-  scoped_thread hears("the receiver of 5000 responses", [&] {
-    for (int i = 0; i < 5000; ++i) CHECK(greedy.hear().body == "hello");
+  scoped_thread sender("the sender of 5000 requests", [&] { greedy.send(text); });
+  scoped_thread receiver("the receiver of 5000 responses", [&] {
+    for (int i = 0; i < 5000; ++i) CHECK(greedy.read_response().body == "hello");
   });
   for (int i = 0; i < 20; ++i) {
-    caller other(s);
-    other.ask("/");
-    CHECK(other.hear().body == "hello");  // connection.cpp counts the requests of one turn
+    test_client other(s);
+    other.get("/");
+    CHECK(other.read_response().body == "hello");  // connection.cpp counts the requests of one step
   }
-  sends.join();
-  hears.join();
+  sender.join();
+  receiver.join();
 }
 
-TEST_CASE("a drain says what it had to cut") {
-  served s;
+TEST_CASE("a drain reports the requests that it aborted") {
+  test_engine s;
   s.open();
-  caller c(s);
-  c.ask("/slow");
-  wait_for_stop(s.begun, "the handler to start");
-  const auto report = s.e->drain(20ms);
+  test_client c(s);
+  c.get("/slow");
+  wait_for_stop(s.handler_started, "the handler to start");
+  const auto report = s.engine->drain(20ms);
   CHECK(report.aborted == 1);
   REQUIRE(report.aborted_requests.size() == 1);
   CHECK(report.aborted_requests[0].find("GET /slow ") == 0);
   CHECK(report.aborted_requests[0].rfind(" s") == report.aborted_requests[0].size() - 2);
-  s.go.request_stop();
+  s.release.request_stop();
 }
 
-TEST_CASE("a drain of four hundred idle connections does not wait for any of them") {
+TEST_CASE("a drain with 400 idle connections does not wait for them") {
   limits wide;
-  served s(wide);
+  test_engine s(wide);
   s.open();
-  auto idle = many(s, 400);
+  auto idle = connect_clients(s, 400);
   for (auto& c : idle) {
-    c->ask("/");
-    CHECK(c->hear().status == 200);
+    c->get("/");
+    CHECK(c->read_response().status == 200);
   }
   const auto began = steady::now();
-  const auto report = s.e->drain(waiting::limit());
+  const auto report = s.engine->drain(waiting::limit());
   CHECK(since(began) < waiting::limit() / 2);  // a drain that waits for one of them lasts for its limit
   CHECK(report.aborted == 0);
-  CHECK(s.e->connections() == 0);
+  CHECK(s.engine->connections() == 0);
 }
 
 #ifdef __linux__
 
-TEST_CASE("a process without descriptors left goes on serving who is connected, and takes new ones when there are some") {
-  served s;
-  const auto log = kept(s);
+TEST_CASE("a process without free descriptors serves its connections, and accepts again when descriptors are free") {
+  test_engine s;
+  const auto log = add_log(s);
   s.open();
-  caller here(s);
-  here.ask("/");
-  CHECK(here.hear().status == 200);
+  test_client connected(s);
+  connected.get("/");
+  CHECK(connected.read_response().status == 200);
 
-  // A client whose descriptor is there already; then all others go, and nobody can be accepted.
-  tcp_socket last(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  REQUIRE(last.is_open());
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(s.e->address().port);
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  std::vector<int> held;
+  // This client has a descriptor. Then the test uses all others, so that the engine cannot accept the client.
+  tcp_socket waiting_client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  REQUIRE(waiting_client.is_open());
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(s.engine->address().port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::vector<int> descriptors;
   {
     rlimit before{};
     REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
-    rlimit tight = before;
-    tight.rlim_cur = 200;
-    REQUIRE(::setrlimit(RLIMIT_NOFILE, &tight) == 0);
+    rlimit reduced = before;
+    reduced.rlim_cur = 200;
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &reduced) == 0);
     const winsvc::scope_exit restore([&]() noexcept {
-      for (const int fd : held) ::close(fd);
+      for (const int fd : descriptors) ::close(fd);
       ::setrlimit(RLIMIT_NOFILE, &before);
     });
-    for (int fd = ::dup(0); fd != -1; fd = ::dup(0)) held.push_back(fd);
-    REQUIRE(::connect(static_cast<int>(last.native()), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
-    CHECK(comes_true([&] { return log->count("could not be accepted") > 0; }));
-    here.ask("/");
-    CHECK(here.hear().body == "hello");
+    for (int fd = ::dup(0); fd != -1; fd = ::dup(0)) descriptors.push_back(fd);
+    const auto* const target = reinterpret_cast<const sockaddr*>(&address);
+    REQUIRE(::connect(static_cast<int>(waiting_client.native()), target, sizeof address) == 0);
+    CHECK(eventually([&] { return log->count("cannot accept a connection") > 0; }));
+    connected.get("/");
+    CHECK(connected.read_response().body == "hello");
   }
 
-  const std::string ask = "GET / HTTP/1.1\r\nHost: t\r\n\r\n";
-  CHECK(last.send(ask.data(), ask.size(), waiting::limit()) == transfer::done);
+  const std::string request = "GET / HTTP/1.1\r\nHost: t\r\n\r\n";
+  CHECK(waiting_client.send(request.data(), request.size(), waiting::limit()) == transfer::done);
   char buffer[1024];
   std::size_t received = 0;
-  CHECK(last.receive(buffer, sizeof buffer, received, waiting::limit()) == transfer::done);
+  CHECK(waiting_client.receive(buffer, sizeof buffer, received, waiting::limit()) == transfer::done);
   CHECK(std::string_view(buffer, received).find("hello") != std::string_view::npos);
 }
 
 #if !defined(__SANITIZE_THREAD__)
   #if defined(__has_feature)
-    #if __has_feature(thread_sanitizer)  // which has a thread of its own that wakes up
-      #define NO_WAKE_UPS_TO_COUNT
+    #if __has_feature(thread_sanitizer)  // its own thread wakes up
+      #define WINSVC_NO_WAKEUP_TEST
     #endif
   #endif
 #endif
-#ifndef NO_WAKE_UPS_TO_COUNT
-TEST_CASE("an engine with idle connections makes no wake-up") {
-  served s;
+#ifndef WINSVC_NO_WAKEUP_TEST
+TEST_CASE("an engine with idle connections causes no wakeups") {
+  test_engine s;
   s.open();
-  auto idle = many(s, 20);
+  auto idle = connect_clients(s, 20);
   for (auto& c : idle) {
-    c->ask("/");
-    CHECK(c->hear().status == 200);
+    c->get("/");
+    CHECK(c->read_response().status == 200);
   }
-  const auto switches = [] {  // of all threads but this one
-    std::uint64_t all = 0;
+  const auto context_switches = [] {  // of all threads except this one
+    std::uint64_t count = 0;
     for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
       if (task.path().filename() == std::to_string(winsvc::os::thread_id())) continue;
       std::ifstream status(task.path() / "status");
       for (std::string line; std::getline(status, line);) {
         const auto position = line.find("_ctxt_switches:");
-        if (position != line.npos) all += std::stoull(line.substr(position + 15));
+        if (position != line.npos) count += std::stoull(line.substr(position + 15));
       }
     }
-    return all;
+    return count;
   };
-  std::this_thread::sleep_for(200ms);  // the clerk sees that nothing happens any more
+  std::this_thread::sleep_for(200ms);  // until the monitor thread stops scanning
   std::uint64_t before = 0, after = 1;
   for (int attempt = 0; attempt < 3 && after != before; ++attempt) {
-    before = switches();
+    before = context_switches();
     std::this_thread::sleep_for(1s);
-    after = switches();
+    after = context_switches();
   }
   CHECK(after == before);
 }

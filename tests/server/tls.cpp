@@ -1,5 +1,5 @@
-// HTTPS, with certificates that `openssl` makes here and a client that decides how its bytes are cut. In a program of
-// its own, built with OpenSSL (the stage tls); without it, what is said then.
+// TLS: certificates that `openssl` creates here, and a client that decides where its records are divided. A separate
+// program, built with OpenSSL (stage tls); without OpenSSL, it tests the error.
 #include <winsvc/testing.hpp>
 
 #include "../support/wait.hpp"
@@ -11,11 +11,11 @@
 
 #ifndef CPPHTTPLIB_OPENSSL_SUPPORT
 
-TEST_CASE("without a TLS library, a certificate is refused in words") {
-  const auto got = winsvc::http::tls_identity::load({"cert.pem", "key.pem", {}});
+TEST_CASE("without a TLS library, a certificate is rejected with an error message") {
+  const auto identity = winsvc::http::tls_identity::load({"cert.pem", "key.pem", {}});
 
-  REQUIRE_FALSE(got);
-  CHECK(got.error().to_string() ==
+  REQUIRE_FALSE(identity);
+  CHECK(identity.error().to_string() ==
         "use certificate 'cert.pem': cpp-httplib is built without TLS (50); define CPPHTTPLIB_OPENSSL_SUPPORT");
   CHECK_FALSE(winsvc::http::has_tls);
 }
@@ -44,7 +44,7 @@ using steady = std::chrono::steady_clock;
 
 namespace {
 
-/// Certificates of all kinds, made once, gone with the program.
+/// Certificates of all kinds, created once and removed at the end of the program.
 struct certificates {
   std::filesystem::path folder;
 
@@ -55,12 +55,12 @@ struct certificates {
     leaf("two", "ca");
     leaf("anna", "ca");
     authority("other-ca");
-    leaf("stranger", "other-ca");
+    leaf("untrusted", "other-ca");
     openssl("pkey -in one.key -aes128 -passout pass:x -out locked.key");
     openssl("rsa -in one.key -traditional -aes128 -passout pass:x -out locked-old.key");
     openssl("x509 -in one.pem -outform der -out one.der");
     openssl("ecparam -name prime256v1 -genkey -noout -out curve.key");
-    write("words.key", "this is no key\n");
+    write("words.key", "this is not a key\n");
     write("chain.pem", read("one.pem") + read("ca.pem"));
     write("half-chain.pem", read("one.pem") + read("ca.pem").substr(0, 200));
   }
@@ -75,27 +75,27 @@ struct certificates {
   void write(const std::string& name, const std::string& text) const { std::ofstream(path(name)) << text; }
 
  private:
-  void openssl(const std::string& message) const {
-    const std::string line = "cd '" + folder.string() + "' && openssl " + message + " >>log 2>&1";
-    REQUIRE_MESSAGE(std::system(line.c_str()) == 0, message);
+  void openssl(const std::string& arguments) const {
+    const std::string command = "cd '" + folder.string() + "' && openssl " + arguments + " >>log 2>&1";
+    REQUIRE_MESSAGE(std::system(command.c_str()) == 0, arguments);
   }
   void authority(const std::string& name) const {
     openssl("req -x509 -newkey rsa:2048 -nodes -days 2 -keyout " + name + ".key -out " + name + ".pem -subj /CN=" +
             name);
   }
-  void leaf(const std::string& name, const std::string& by) const {
+  void leaf(const std::string& name, const std::string& authority_name) const {
     openssl("req -newkey rsa:2048 -nodes -keyout " + name + ".key -out " + name + ".csr -subj /CN=" + name);
-    openssl("x509 -req -in " + name + ".csr -CA " + by + ".pem -CAkey " + by + ".key -CAcreateserial -days 2 -out " +
-            name + ".pem");
+    openssl("x509 -req -in " + name + ".csr -CA " + authority_name + ".pem -CAkey " + authority_name +
+            ".key -CAcreateserial -days 2 -out " + name + ".pem");
   }
 };
-const certificates& made() {
-  static const certificates one;
-  return one;
+const certificates& test_certificates() {
+  static const certificates instance;
+  return instance;
 }
 
 tls_files with_authorities(tls_files files, const std::string& name) {
-  files.client_authorities = made().path(name);
+  files.client_authorities = test_certificates().path(name);
   return files;
 }
 
@@ -112,15 +112,16 @@ struct log_lines : winsvc::log_sink {
   std::string text;
 };
 
-struct served {
-  winsvc::host::service_definition plan;
+struct tls_server {
+  winsvc::host::service_definition definition;
   std::unique_ptr<winsvc::http::engine> engine;
 
-  explicit served(const std::function<void(service&)>& app, const tls_files& files = made().files("one")) {
-    service svc(plan);
+  explicit tls_server(const std::function<void(service&)>& app,
+                      const tls_files& files = test_certificates().files("one")) {
+    service svc(definition);
     app(svc);
-    plan.router.freeze();
-    engine = std::make_unique<winsvc::http::engine>(plan.router, plan.limits, plan.log);
+    definition.router.freeze();
+    engine = std::make_unique<winsvc::http::engine>(definition.router, definition.limits, definition.log);
     auto identity = tls_identity::load(files);
     REQUIRE(identity);
     engine->tls(*identity);
@@ -131,53 +132,53 @@ struct served {
 
 void hello(service& svc) {
   svc.get("/", [](const winsvc::request& req) {
-    return winsvc::context(req).is_encrypted() ? "hello, quietly" : "hello, aloud";
+    return winsvc::context(req).is_encrypted() ? "hello, encrypted" : "hello, plain";
   });
   svc.post("/echo", [](const winsvc::request& req) { return req.body; });
 }
 
-/// A client between whose TLS and whose socket stands memory, so that records can be cut anywhere.
-struct speaker {
+/// A client with memory between its TLS library and its socket, so that records can be divided anywhere.
+struct tls_client {
   winsvc::os::tcp_socket socket;
   SSL_CTX* context = SSL_CTX_new(TLS_client_method());
   SSL* ssl = nullptr;
-  std::size_t piece = ~std::size_t{0};
+  std::size_t max_chunk = ~std::size_t{0};
 
-  explicit speaker(const winsvc::os::endpoint& to) {
-    auto opened = winsvc::os::tcp_socket::connect(to, 5s);
+  explicit tls_client(const winsvc::os::endpoint& server) {
+    auto opened = winsvc::os::tcp_socket::connect(server, 5s);
     REQUIRE(opened);
     socket = std::move(*opened);
-    SSL_CTX_load_verify_locations(context, made().path("ca.pem").c_str(), nullptr);
+    SSL_CTX_load_verify_locations(context, test_certificates().path("ca.pem").c_str(), nullptr);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   }
-  explicit speaker(const served& to) : speaker(to.engine->address()) {}
-  ~speaker() {
+  explicit tls_client(const tls_server& server) : tls_client(server.engine->address()) {}
+  ~tls_client() {
     SSL_free(ssl);
     SSL_CTX_free(context);
   }
-  speaker(const speaker&) = delete;
-  speaker& operator=(const speaker&) = delete;
+  tls_client(const tls_client&) = delete;
+  tls_client& operator=(const tls_client&) = delete;
 
-  void bring(const std::string& name) {
-    SSL_CTX_use_certificate_file(context, made().path(name + ".pem").c_str(), SSL_FILETYPE_PEM);
-    SSL_CTX_use_PrivateKey_file(context, made().path(name + ".key").c_str(), SSL_FILETYPE_PEM);
+  void use_certificate(const std::string& name) {
+    SSL_CTX_use_certificate_file(context, test_certificates().path(name + ".pem").c_str(), SSL_FILETYPE_PEM);
+    SSL_CTX_use_PrivateKey_file(context, test_certificates().path(name + ".key").c_str(), SSL_FILETYPE_PEM);
   }
-  /// False: the handshake failed.
-  bool begin(SSL_SESSION* again = nullptr) {
+  /// Returns false if the handshake failed.
+  bool handshake(SSL_SESSION* session = nullptr) {
     ssl = SSL_new(context);
     SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
-    if (again) SSL_set_session(ssl, again);
+    if (session) SSL_set_session(ssl, session);
     SSL_set_connect_state(ssl);
     return drive([this] { return SSL_do_handshake(ssl); }) == 1;
   }
-  /// Runs a call of OpenSSL until it has what it wants, or the server has closed.
+  /// Repeats a call of OpenSSL until it succeeds or fails, or the server has closed.
   int drive(const std::function<int()>& call) {
     for (;;) {
       ERR_clear_error();
-      const int received = call();
-      const int why = SSL_get_error(ssl, received);
+      const int result = call();
+      const int error = SSL_get_error(ssl, result);
       flush();
-      if (received > 0 || why != SSL_ERROR_WANT_READ) return received;
+      if (result > 0 || error != SSL_ERROR_WANT_READ) return result;
       char bytes[16384];
       std::size_t count = 0;
       if (socket.receive(bytes, sizeof bytes, count, 10s) != transfer::done) return -1;
@@ -187,32 +188,32 @@ struct speaker {
   void flush() {
     char bytes[16384];
     for (int n = 0; (n = BIO_read(SSL_get_wbio(ssl), bytes, sizeof bytes)) > 0;) {
-      for (std::size_t position = 0, all = static_cast<std::size_t>(n); position < all;) {
-        const auto count = (std::min)(piece, all - position);
+      for (std::size_t position = 0, size = static_cast<std::size_t>(n); position < size;) {
+        const auto count = (std::min)(max_chunk, size - position);
         if (socket.send(bytes + position, count, 5s) != transfer::done) return;
         position += count;
-        if (piece < all) std::this_thread::sleep_for(1ms);
+        if (max_chunk < size) std::this_thread::sleep_for(1ms);
       }
     }
   }
-  void say(std::string_view text) {
+  void send(std::string_view text) {
     CHECK(drive([&] { return SSL_write(ssl, text.data(), static_cast<int>(text.size())); }) > 0);
   }
-  /// At least one byte more; "" at the end.
-  std::string hear() {
+  /// Receives at least one byte; returns "" at the end.
+  std::string receive() {
     char bytes[16384];
     const int n = drive([&] { return SSL_read(ssl, bytes, sizeof bytes); });
     return n > 0 ? std::string(bytes, static_cast<std::size_t>(n)) : std::string();
   }
-  std::string hear_until(std::string_view mark) {
+  std::string receive_until(std::string_view mark) {
     std::string text;
-    for (std::string more = hear(); !more.empty(); more = hear()) {
-      text += more;
+    for (std::string bytes = receive(); !bytes.empty(); bytes = receive()) {
+      text += bytes;
       if (text.find(mark) != std::string::npos) break;
     }
     return text;
   }
-  bool said_goodbye() const { return (SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN) != 0; }
+  bool received_close_notify() const { return (SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN) != 0; }
   std::string peer_name() const {
     X509* const peer = SSL_get1_peer_certificate(ssl);
     char name[100] = "";
@@ -227,65 +228,65 @@ const std::string last_get = "GET / HTTP/1.1\r\nHost: t\r\nConnection: close\r\n
 
 }  // namespace
 
-TEST_CASE("a request is answered over TLS, and knows it; so does the address") {
-  served s(hello);
-  speaker c(s);
-  REQUIRE(c.begin());
+TEST_CASE("a request is served over TLS, and request and address show it") {
+  tls_server s(hello);
+  tls_client c(s);
+  REQUIRE(c.handshake());
 
-  c.say(get);
-  std::string bytes = c.hear_until("hello");
-  CHECK(parse_response(bytes).body == "hello, quietly");
-  c.say(last_get);
-  bytes = c.hear_until("hello");
+  c.send(get);
+  std::string bytes = c.receive_until("hello");
+  CHECK(parse_response(bytes).body == "hello, encrypted");
+  c.send(last_get);
+  bytes = c.receive_until("hello");
   CHECK(parse_response(bytes).header("Connection") == "close");
-  CHECK(c.hear().empty());
-  CHECK(c.said_goodbye());
+  CHECK(c.receive().empty());
+  CHECK(c.received_close_notify());
   CHECK(s.engine->address().url().find("https://127.0.0.1:") == 0);
 }
 
-TEST_CASE("records may come in any pieces, and many requests in one") {
-  served s(hello);
-  speaker c(s);
-  c.piece = 3;
-  REQUIRE(c.begin());
+TEST_CASE("records may be divided anywhere, and one record may contain several requests") {
+  tls_server s(hello);
+  tls_client c(s);
+  c.max_chunk = 3;
+  REQUIRE(c.handshake());
 
-  c.say(get);
-  std::string bytes = c.hear_until("quietly");
+  c.send(get);
+  std::string bytes = c.receive_until("encrypted");
   CHECK(parse_response(bytes).status == 200);
-  c.piece = ~std::size_t{0};
-  c.say(get + get + last_get);
-  for (std::string more = c.hear(); !more.empty(); more = c.hear()) bytes += more;
-  for (int i = 0; i < 3; ++i) CHECK(parse_response(bytes).body == "hello, quietly");
+  c.max_chunk = ~std::size_t{0};
+  c.send(get + get + last_get);
+  for (std::string part = c.receive(); !part.empty(); part = c.receive()) bytes += part;
+  for (int i = 0; i < 3; ++i) CHECK(parse_response(bytes).body == "hello, encrypted");
 }
 
-TEST_CASE("megabytes go both ways") {
-  served s(hello);
-  speaker c(s);
-  REQUIRE(c.begin());
-  const std::string much(5'000'000, 'x');
+TEST_CASE("bodies of 5 MB are received and sent") {
+  tls_server s(hello);
+  tls_client c(s);
+  REQUIRE(c.handshake());
+  const std::string large(5'000'000, 'x');
 
-  c.say("POST /echo HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: " + std::to_string(much.size()) +
+  c.send("POST /echo HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: " + std::to_string(large.size()) +
         "\r\n\r\n");
-  c.say(much);
+  c.send(large);
   std::string bytes;
-  for (std::string more = c.hear(); !more.empty(); more = c.hear()) bytes += more;
-  CHECK(parse_response(bytes).body == much);
+  for (std::string part = c.receive(); !part.empty(); part = c.receive()) bytes += part;
+  CHECK(parse_response(bytes).body == large);
 }
 
-TEST_CASE("TLS 1.2 and 1.3 are spoken, nothing older") {
-  served s(hello);
+TEST_CASE("TLS 1.2 and 1.3 are accepted, older versions are rejected") {
+  tls_server s(hello);
   for (const int version : {TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION}) {
     CAPTURE(version);
-    speaker c(s);
+    tls_client c(s);
     SSL_CTX_set_security_level(c.context, 0);
     SSL_CTX_set_min_proto_version(c.context, version);
     SSL_CTX_set_max_proto_version(c.context, version);
-    CHECK(c.begin() == (version != TLS1_1_VERSION));
+    CHECK(c.handshake() == (version != TLS1_1_VERSION));
   }
 }
 
-TEST_CASE("plain HTTP is told, in plain HTTP, what is spoken here") {
-  served s(hello);
+TEST_CASE("a plain HTTP request to a TLS port receives a 400 in plain HTTP") {
+  tls_server s(hello);
   auto made_socket = winsvc::os::tcp_socket::connect(s.engine->address(), 5s);
   REQUIRE(made_socket);
   REQUIRE(made_socket->send(get.data(), get.size(), 5s) == transfer::done);
@@ -294,67 +295,67 @@ TEST_CASE("plain HTTP is told, in plain HTTP, what is spoken here") {
   char buffer[1000];
   std::size_t count = 0;
   while (made_socket->receive(buffer, sizeof buffer, count, 5s) == transfer::done) bytes.append(buffer, count);
-  const auto a = parse_response(bytes);
-  CHECK(a.status == 400);
-  CHECK(a.body.find("this port speaks HTTPS") != std::string::npos);
+  const auto response = parse_response(bytes);
+  CHECK(response.status == 400);
+  CHECK(response.body.find("this port requires HTTPS") != std::string::npos);
 }
 
-TEST_CASE("a client that says nothing, or half a greeting, or nonsense, is not waited for") {
-  served s([](service& svc) {
+TEST_CASE("a client that sends nothing, half a ClientHello or invalid bytes is closed after the head timeout") {
+  tls_server s([](service& svc) {
     svc.limits().head_timeout = 200ms;
     hello(svc);
   });
-  for (const auto& begin : {std::string(), std::string("\x16\x03\x01\x02", 4), std::string(600, '\x07')}) {
-    const auto began = steady::now();
+  for (const auto& first_bytes : {std::string(), std::string("\x16\x03\x01\x02", 4), std::string(600, '\x07')}) {
+    const auto start = steady::now();
     auto opened = winsvc::os::tcp_socket::connect(s.engine->address(), 5s);
     REQUIRE(opened);
-    if (!begin.empty()) opened->send(begin.data(), begin.size(), 5s);
+    if (!first_bytes.empty()) opened->send(first_bytes.data(), first_bytes.size(), 5s);
     char buffer[1000];
     std::size_t count = 0;
     while (opened->receive(buffer, sizeof buffer, count, 5s) == transfer::done) {}
-    CHECK(steady::now() - began < 3s);
+    CHECK(steady::now() - start < 3s);
   }
 }
 
-TEST_CASE("a drain does not wait for idle clients, and says goodbye to them") {
-  served s(hello);
-  speaker idle(s), shaking(s);
-  REQUIRE(idle.begin());
-  idle.say(get);
-  idle.hear_until("quietly");
+TEST_CASE("a drain does not wait for idle clients, and sends them close_notify") {
+  tls_server s(hello);
+  tls_client idle(s), connecting(s);
+  REQUIRE(idle.handshake());
+  idle.send(get);
+  idle.receive_until("encrypted");
 
-  const auto began = steady::now();
+  const auto start = steady::now();
   const auto report = s.engine->drain(10s);
-  CHECK(steady::now() - began < 2s);
+  CHECK(steady::now() - start < 2s);
   CHECK(report.aborted == 0);
-  CHECK(idle.hear().empty());
-  CHECK(idle.said_goodbye());
+  CHECK(idle.receive().empty());
+  CHECK(idle.received_close_notify());
 }
 
-TEST_CASE("a stream notices a client that leaves with a goodbye") {
-  std::atomic<bool> left{false};
-  served s([&](service& svc) {
+TEST_CASE("a stream detects a client that sends close_notify") {
+  std::atomic<bool> closed{false};
+  tls_server s([&](service& svc) {
     svc.get("/", [&] {
       return winsvc::reply::events([&](winsvc::event_stream& out) {
         out.send("hello");
         while (out.wait_for(waiting::limit())) {}
-        left = true;
+        closed = true;
       });
     });
   });
-  speaker c(s);
-  REQUIRE(c.begin());
-  c.say(get);
-  c.hear_until("hello");
+  tls_client c(s);
+  REQUIRE(c.handshake());
+  c.send(get);
+  c.receive_until("hello");
 
   SSL_shutdown(c.ssl);
-  c.flush();  // its socket stays open: the goodbye alone has to do
-  waiting::wait_until([&] { return left.load(); }, "the stream to notice that the client has left");
+  c.flush();  // its socket stays open: only the record shows the close
+  waiting::wait_until([&] { return closed.load(); }, "the stream to notice that the client has closed");
 }
 
 TEST_CASE("a WebSocket sends while it receives, from two threads") {
   constexpr int rounds = 200;
-  served s([&](service& svc) {
+  tls_server s([&](service& svc) {
     svc.websocket("/", [&](winsvc::websocket& ws) {
       waiting::scoped_thread other("the thread that sends", [ws] {
         for (int i = 0; i < rounds; ++i) ws.send(std::string(2000, 'o'));
@@ -363,101 +364,101 @@ TEST_CASE("a WebSocket sends while it receives, from two threads") {
       other.join();
     });
   });
-  speaker c(s);
-  REQUIRE(c.begin());
-  c.say("GET / HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+  tls_client c(s);
+  REQUIRE(c.handshake());
+  c.send("GET / HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
   const std::string message("\x81\xFE\x03\xE8\0\0\0\0", 8);  // a mask of zeros
-  for (int i = 0; i < rounds; ++i) c.say(message + std::string(1000, 'e'));
+  for (int i = 0; i < rounds; ++i) c.send(message + std::string(1000, 'e'));
 
   std::string bytes;
   const std::size_t frames = rounds * (4 + 2000) + rounds * (4 + 1000);
   std::size_t head = std::string::npos;
   while (head == std::string::npos || bytes.size() < head + 4 + frames) {
-    const std::string more = c.hear();
-    REQUIRE_FALSE(more.empty());
-    bytes += more;
+    const std::string part = c.receive();
+    REQUIRE_FALSE(part.empty());
+    bytes += part;
     head = bytes.find("\r\n\r\n");
   }
   CHECK(std::count(bytes.begin() + static_cast<std::ptrdiff_t>(head), bytes.end(), 'o') == rounds * 2000);
   CHECK(std::count(bytes.begin() + static_cast<std::ptrdiff_t>(head), bytes.end(), 'e') == rounds * 1000);
 }
 
-TEST_CASE("clients bring a certificate where authorities are named, and may come back with their session") {
-  served s(hello, with_authorities(made().files("one"), "ca.pem"));
+TEST_CASE("clients must present a certificate if authorities are configured, and can resume their session") {
+  tls_server s(hello, with_authorities(test_certificates().files("one"), "ca.pem"));
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     CAPTURE(version);
     SSL_SESSION* session = nullptr;
     for (int i = 0; i < 2; ++i) {
-      speaker anna(s);
+      tls_client anna(s);
       SSL_CTX_set_max_proto_version(anna.context, version);
-      anna.bring("anna");
-      REQUIRE(anna.begin(session));
-      anna.say(last_get);
-      CHECK(anna.hear_until("quietly").find(" 200 ") != std::string::npos);
+      anna.use_certificate("anna");
+      REQUIRE(anna.handshake(session));
+      anna.send(last_get);
+      CHECK(anna.receive_until("encrypted").find(" 200 ") != std::string::npos);
       SSL_SESSION_free(std::exchange(session, SSL_get1_session(anna.ssl)));
     }
     SSL_SESSION_free(session);
-    for (const char* const user : {"", "stranger"}) {
-      speaker other(s);
+    for (const char* const user : {"", "untrusted"}) {
+      tls_client other(s);
       SSL_CTX_set_max_proto_version(other.context, version);
-      if (*user != 0) other.bring(user);
-      if (!other.begin()) continue;
-      SSL_write(other.ssl, get.data(), static_cast<int>(get.size()));  // in 1.3 a client learns it after the handshake
+      if (*user != 0) other.use_certificate(user);
+      if (!other.handshake()) continue;
+      SSL_write(other.ssl, get.data(), static_cast<int>(get.size()));  // TLS 1.3 rejects after the client's handshake
       other.flush();
-      CHECK(other.hear().empty());
+      CHECK(other.receive().empty());
     }
   }
 }
 
-TEST_CASE("the whole chain of a certificate file is sent") {
-  served s(hello, {made().path("chain.pem"), made().path("one.key"), {}});
-  speaker c(s);
+TEST_CASE("the complete chain of a certificate file is sent") {
+  tls_server s(hello, {test_certificates().path("chain.pem"), test_certificates().path("one.key"), {}});
+  tls_client c(s);
 
-  REQUIRE(c.begin());
+  REQUIRE(c.handshake());
   CHECK(sk_X509_num(SSL_get_peer_cert_chain(c.ssl)) == 2);
 }
 
-TEST_CASE("what cannot be used says which file, and what to do") {
-  const auto& m = made();
-  const struct { const char* name; tls_files files; const char* says; } cases[] = {
-      {"no certificate", {m.path("none.pem"), m.path("one.key"), {}}, "none.pem': it cannot be read (2); check the"},
-      {"no key", {m.path("one.pem"), m.path("none.key"), {}}, "none.key': it cannot be read (2); check the"},
-      {"another's key", {m.path("one.pem"), m.path("two.key"), {}}, "its key, and are both files whole?"},
-      {"a key of another kind", {m.path("one.pem"), m.path("curve.key"), {}}, "its key, and are both files whole?"},
-      {"passphrase", {m.path("one.pem"), m.path("locked.key"), {}}, "it has a passphrase, and nobody is there to"},
-      {"passphrase, old form", {m.path("one.pem"), m.path("locked-old.key"), {}}, "it has a passphrase"},
-      {"DER", {m.path("one.der"), m.path("one.key"), {}}, "there is no certificate in PEM form in it"},
-      {"words", {m.path("one.pem"), m.path("words.key"), {}}, "there is no private key in PEM form in it"},
-      {"swapped", {m.path("one.key"), m.path("one.pem"), {}}, "there is no certificate in PEM form in it"},
-      {"half a chain", {m.path("half-chain.pem"), m.path("one.key"), {}}, "are all certificates in it whole"},
-      {"no authorities", with_authorities(m.files("one"), "none.pem"), "give a file of their certificates in PEM form"},
+TEST_CASE("the error for an unusable file names the file and the remedy") {
+  const auto& m = test_certificates();
+  const struct { const char* name; tls_files files; const char* message; } cases[] = {
+      {"no certificate", {m.path("none.pem"), m.path("one.key"), {}}, "none.pem': the file cannot be read (2); check"},
+      {"no key", {m.path("one.pem"), m.path("none.key"), {}}, "none.key': the file cannot be read (2); check the"},
+      {"another's key", {m.path("one.pem"), m.path("two.key"), {}}, "is its key and that both files are complete"},
+      {"other key type", {m.path("one.pem"), m.path("curve.key"), {}}, "is its key and that both files are complete"},
+      {"passphrase", {m.path("one.pem"), m.path("locked.key"), {}}, "the key has a passphrase, which a service cannot"},
+      {"passphrase, old format", {m.path("one.pem"), m.path("locked-old.key"), {}}, "the key has a passphrase"},
+      {"DER", {m.path("one.der"), m.path("one.key"), {}}, "it contains no certificate in PEM format"},
+      {"text", {m.path("one.pem"), m.path("words.key"), {}}, "it contains no private key in PEM format"},
+      {"swapped", {m.path("one.key"), m.path("one.pem"), {}}, "it contains no certificate in PEM format"},
+      {"half a chain", {m.path("half-chain.pem"), m.path("one.key"), {}}, "check that all certificates in it are"},
+      {"no authorities", with_authorities(m.files("one"), "none.pem"), "use a file with their certificates in PEM"},
   };
   for (const auto& c : cases) {
     CAPTURE(c.name);
     const auto result = tls_identity::load(c.files);
     REQUIRE_FALSE(result);
     CAPTURE(result.error().to_string());
-    CHECK(result.error().to_string().find(c.says) != std::string::npos);
+    CHECK(result.error().to_string().find(c.message) != std::string::npos);
     CHECK(result.error().code != 0);
   }
 }
 
-TEST_CASE("a service with a certificate that cannot be used does not start, and says why") {
+TEST_CASE("a service with an unusable certificate does not start, and logs the error") {
   auto lines = std::make_shared<log_lines>();
   auto app = [&](service& svc) {
-    svc.name("t").listen("127.0.0.1", 0).tls(made().path("one.pem"), made().path("two.key"));
+    svc.name("t").listen("127.0.0.1", 0).tls(test_certificates().path("one.pem"), test_certificates().path("two.key"));
     svc.log().add_sink(lines);
   };
   winsvc::testing::simulated_scm scm;
   scm.start(app);
 
   CHECK(scm.wait() != 0);
-  CHECK(lines->all().find("use certificate '" + made().path("one.pem")) != std::string::npos);
+  CHECK(lines->all().find("use certificate '" + test_certificates().path("one.pem")) != std::string::npos);
 }
 
-TEST_CASE("a reload takes new certificates for new connections, and keeps the old ones when they are no good") {
-  const auto& m = made();
+TEST_CASE("a reload uses new certificates for new connections, and keeps the old ones if the new ones are invalid") {
+  const auto& m = test_certificates();
   m.write("now.pem", m.read("one.pem"));
   m.write("now.key", m.read("one.key"));
   auto lines = std::make_shared<log_lines>();
@@ -470,44 +471,45 @@ TEST_CASE("a reload takes new certificates for new connections, and keeps the ol
   scm.start(app);
   const std::string url = scm.url();
   CHECK(url.find("https://") == 0);
-  const winsvc::os::endpoint address{"127.0.0.1", static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)))};
-  const auto wait_for = [&](const char* text) {
+  const auto port = static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
+  const winsvc::os::endpoint address{"127.0.0.1", port};
+  const auto wait_for_log = [&](const char* text) {
     return waiting::wait_until([&] { return lines->all().find(text) != std::string::npos; }, text);
   };
-  speaker before(address);
-  REQUIRE(before.begin());
+  tls_client before(address);
+  REQUIRE(before.handshake());
   CHECK(before.peer_name() == "one");
 
-  m.write("now.key", m.read("two.key"));  // the certificate is still the other one's
+  m.write("now.key", m.read("two.key"));  // does not match the certificate
   CHECK(scm.reload() == 0);
-  CHECK(wait_for("the previous certificate stays in use"));
-  speaker still(address);
-  REQUIRE(still.begin());
-  CHECK(still.peer_name() == "one");
+  CHECK(wait_for_log("the previous certificate stays in use"));
+  tls_client second(address);
+  REQUIRE(second.handshake());
+  CHECK(second.peer_name() == "one");
 
   m.write("now.pem", m.read("two.pem"));
   CHECK(scm.reload() == 0);
-  CHECK(wait_for("reloaded"));
-  speaker after(address);
-  REQUIRE(after.begin());
+  CHECK(wait_for_log("reloaded"));
+  tls_client after(address);
+  REQUIRE(after.handshake());
   CHECK(after.peer_name() == "two");
-  before.say(last_get);
-  CHECK(before.hear_until("quietly").find(" 200 ") != std::string::npos);
+  before.send(last_get);
+  CHECK(before.receive_until("encrypted").find(" 200 ") != std::string::npos);
   scm.stop();
   CHECK(scm.wait() == 0);
 }
 
-TEST_CASE("paths are relative to the executable's folder") {
-  winsvc::host::service_definition plan;
-  service svc(plan);
+TEST_CASE("paths of certificates are relative to the executable's folder") {
+  winsvc::host::service_definition definition;
+  service svc(definition);
   svc.tls("cert.pem", "/etc/key.pem");
 
-  REQUIRE(plan.tls);
-  CHECK(plan.tls->certificate ==
+  REQUIRE(definition.tls);
+  CHECK(definition.tls->certificate ==
         winsvc::os::path_join(winsvc::os::folder_of(winsvc::os::executable_path()), "cert.pem"));
-  CHECK(plan.tls->key == "/etc/key.pem");
-  CHECK(plan.tls->client_authorities.empty());
-  CHECK(plan.handled_controls().param_change);
+  CHECK(definition.tls->key == "/etc/key.pem");
+  CHECK(definition.tls->client_authorities.empty());
+  CHECK(definition.handled_controls().param_change);
   CHECK_THROWS_AS(svc.tls("cert.pem", ""), winsvc::setup_error);
 }
 

@@ -174,11 +174,10 @@ WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t
     return s.put("p50", number(interval.p50)).put("p99", number(interval.p99)).text();
   }));
   auto requests = engine_->active_requests(max_active_requests);
-  const auto is_data_request = [line = "GET " + definition_.dashboard_path + "/data.json"](const http::work& w) {
-    return w.request_line == line;
-  };
+  const std::string data_request = "GET " + definition_.dashboard_path + "/data.json";
+  const auto is_data_request = [&](const http::active_request& w) { return w.request_line == data_request; };
   requests.erase(std::remove_if(requests.begin(), requests.end(), is_data_request), requests.end());
-  o.put("active_requests", strings::json_array(requests, [&number](const http::work& w) {
+  o.put("active_requests", strings::json_array(requests, [&number](const http::active_request& w) {
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(w.age).count();
     const auto blank = w.request_line.find(' ');
     strings::json_object_writer active;

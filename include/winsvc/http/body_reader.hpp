@@ -1,6 +1,11 @@
-// Reads the body of a request when a handler is about to be called, and not before: what was refused in front of it
-// cost no upload. Forms become params and form fields, as cpp-httplib has them; anything else is the body. Forms with
-// files are taken apart by wire/multipart.hpp, here as in an upload.
+// Body reader: reads the body of a request into memory, after the middleware and directly before the handler.
+//
+//   bool too_large = false;
+//   if (!read_body(req, source, limit, too_large)) ...   // too_large: 413; otherwise the body did not arrive
+//
+// A request that is rejected before that costs no upload. The fields of a URL-encoded form become `req.params`, those
+// of a multipart form become `req.form`, as in cpp-httplib; any other content becomes `req.body`. It writes no files: a
+// handler with an upload has the upload reader (http/upload_reader.hpp).
 #pragma once
 
 #include <cstddef>
@@ -25,23 +30,24 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// Takes a piece of the body; false: no more of it is wanted.
+/// Receives the next bytes of the body. Returns false to stop reading.
 using body_receiver = std::function<bool(const char* bytes, std::size_t count)>;
-/// Reads all of the body, decompressed; false: it did not arrive, or the receiver wants no more.
+/// Reads the body to its end, decompressed. Returns false if it did not arrive or if the receiver stopped.
 using body_source = std::function<bool(const body_receiver&)>;
 
-/// `most`: bytes of it, decompressed, that are kept. False: it did not arrive, or is not what it says. Throws
-/// abort_error for a form of more than `max_form_fields` parts, and for one that is malformed.
+/// Reads the body into `req`; `limit` is the maximum number of decompressed bytes. Returns false if the body did not
+/// arrive, is badly framed, or is larger than `limit` (then `too_large` is true). Throws abort_error for a malformed
+/// multipart form (400) and for a form with more than `max_form_fields` fields (413).
 [[nodiscard]] bool read_body(request& req, const body_source& read, std::uint64_t limit, bool& too_large);
 
-/// Each costs memory, however little is in it.
+/// Maximum number of fields in a form: each field costs memory, even if it is empty.
 inline constexpr std::size_t max_form_fields = 1024;
 
-/// True if the body says that it is a form with parts, in whatever case.
+/// True if the media type is multipart/form-data, in upper or lower case.
 [[nodiscard]] bool is_multipart(const request& req);
-/// Is its body a form that is written as a query is?
+/// True if the media type is application/x-www-form-urlencoded.
 [[nodiscard]] bool is_urlencoded(const request& req);
-/// Such a body into params, as cpp-httplib has them. Throws abort_error for more than `max_form_fields`.
+/// Parses a URL-encoded body into `req.params`. Throws abort_error (413) for more than `max_form_fields` fields.
 void parse_urlencoded(request& req);
 
 }  // namespace http
@@ -60,17 +66,17 @@ namespace http {
   winsvc::abort(413, "the form has more than " + std::to_string(max_form_fields) + " fields");
 }
 
-/// A form whose files stay in memory: for handlers that take no upload.
+/// Reader of a multipart form for handlers without an upload: the files stay in memory.
 class form_reader {
  public:
-  form_reader(request& req, std::uint64_t limit) : req_(req), most_(limit) {
+  form_reader(request& req, std::uint64_t limit) : req_(req), max_bytes_(limit) {
     const auto boundary = wire::multipart_boundary(req.get_header_value("Content-Type"));
     if (!boundary) winsvc::abort(400, "the form has no boundary in its Content-Type");
     decoder_.emplace(*boundary);
   }
 
-  /// False: no more of it is wanted.
-  bool take(std::string_view bytes) {
+  /// Receives the next bytes. Returns false to stop reading.
+  bool consume(std::string_view bytes) {
     using step = wire::multipart_decoder::step;
     decoder_->feed(bytes);
     for (;;) {
@@ -83,20 +89,21 @@ class form_reader {
           begin(decoder_->part());
           break;
         case step::data:
-          if (decoder_->data().size() > most_ - kept_) return !(too_large_ = true);
-          kept_ += decoder_->data().size();
+          if (decoder_->data().size() > max_bytes_ - kept_bytes_) return !(too_large_ = true);
+          kept_bytes_ += decoder_->data().size();
           content_->append(decoder_->data());
       }
     }
   }
 
-  /// When the body has ended, or take() has. `whole`: it has arrived.
-  void finish(bool whole) {
-    if (parts_ > max_form_fields || malformed_) current_exchange()->close_after_response = true;  // the rest of it is still to come
-    if (parts_ > max_form_fields) reject_too_many_fields();
-    if (malformed_) winsvc::abort(400, "the body is no form as its Content-Type says");
-    if (whole && decoder_->next() != wire::multipart_decoder::step::done)
-      winsvc::abort(400, "the form ends before its last part does");
+  /// Called when the body has ended or consume() returned false. `complete`: the body arrived to its end.
+  void finish(bool complete) {
+    const bool too_many = parts_ > max_form_fields;
+    if (too_many || malformed_) current_exchange()->close_after_response = true;  // the rest of the body is unread
+    if (too_many) reject_too_many_fields();
+    if (malformed_) winsvc::abort(400, "the body is not a valid multipart form");
+    if (complete && decoder_->next() != wire::multipart_decoder::step::done)
+      winsvc::abort(400, "the form ends before its closing boundary");
   }
   [[nodiscard]] bool too_large() const noexcept { return too_large_; }
 
@@ -104,7 +111,7 @@ class form_reader {
   void begin(const wire::part_head& part) {
     httplib::Headers headers;
     for (const auto& [name, value] : part.fields) headers.emplace(name, value);
-    if (!part.is_file || part.file_name.empty()) {  // a file field that was not filled in is an empty field
+    if (!part.is_file || part.file_name.empty()) {  // a file field without a selected file is an empty field
       httplib::FormField field;
       field.name = part.name;
       field.headers = std::move(headers);
@@ -120,7 +127,7 @@ class form_reader {
   }
 
   request& req_;
-  std::uint64_t most_, kept_ = 0;
+  std::uint64_t max_bytes_, kept_bytes_ = 0;
   std::optional<wire::multipart_decoder> decoder_;
   std::string* content_ = nullptr;
   std::size_t parts_ = 0;
@@ -129,11 +136,11 @@ class form_reader {
 
 WINSVC_INLINE bool read_multipart(request& req, const body_source& read, std::uint64_t limit, bool& too_large) {
   form_reader form(req, limit);
-  const bool whole =
-      read([&](const char* bytes, std::size_t count) { return form.take(std::string_view(bytes, count)); });
+  const bool complete =
+      read([&](const char* bytes, std::size_t count) { return form.consume(std::string_view(bytes, count)); });
   too_large = form.too_large();
-  if (!too_large) form.finish(whole);
-  return whole;
+  if (!too_large) form.finish(complete);
+  return complete;
 }
 
 WINSVC_INLINE std::string media_type_of(const request& req) {
@@ -160,12 +167,12 @@ WINSVC_INLINE void parse_urlencoded(request& req) {
 
 WINSVC_INLINE bool read_body(request& req, const body_source& read, std::uint64_t limit, bool& too_large) {
   if (is_multipart(req)) return read_multipart(req, read, limit, too_large);
-  const bool whole = read([&](const char* bytes, std::size_t count) {
-    if (count > limit - req.body.size()) return !(too_large = true);  // it may have grown by decompression
+  const bool complete = read([&](const char* bytes, std::size_t count) {
+    if (count > limit - req.body.size()) return !(too_large = true);  // decompression may exceed the limit
     req.body.append(bytes, count);
     return true;
   });
-  if (!whole) return false;
+  if (!complete) return false;
   if (is_urlencoded(req)) parse_urlencoded(req);
   return true;
 }

@@ -1,4 +1,4 @@
-// The bodies of api/context.hpp.
+// Implementation of api/context.hpp: the context of a request, and the client address behind a trusted proxy.
 #pragma once
 
 #include <cstdint>
@@ -20,11 +20,13 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE context::context(const request& req) : exchange_(http::current_exchange()) {
   if (!exchange_ || exchange_->current_request != &req)
-    throw setup_error("context: it belongs to the thread that handles the request, while it does");
+    throw setup_error("context: use it only on the thread that handles the request, while the handler runs");
 }
 
 WINSVC_INLINE const std::string& context::id() const noexcept { return exchange_->id; }
-WINSVC_INLINE bool context::is_encrypted() const noexcept { return exchange_->stream.connection_transport().is_encrypted(); }
+WINSVC_INLINE bool context::is_encrypted() const noexcept {
+  return exchange_->stream.connection_transport().is_encrypted();
+}
 WINSVC_INLINE bool context::timed_out() const noexcept { return exchange_->stream.was_sent_instead(); }
 
 WINSVC_INLINE void context::limit_body(std::uint64_t bytes) const noexcept {
@@ -41,10 +43,10 @@ WINSVC_INLINE void* context::find(const void* key) const noexcept {
 }
 
 WINSVC_INLINE void http::set_client(const request& req, std::string client) {
-  // cpp-httplib hands out its own non-const object as const; casting that away is well defined.
-  auto& own = const_cast<request&>(req);
-  own.remote_addr = client;
-  own.remote_port = -1;  // the proxy's
+  // cpp-httplib passes its own non-const object as const; removing the const is well defined.
+  auto& target = const_cast<request&>(req);
+  target.remote_addr = client;
+  target.remote_port = -1;  // only the port of the proxy is known
   if (auto* exchange = current_exchange()) exchange->client = std::move(client);
 }
 

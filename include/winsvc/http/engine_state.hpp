@@ -1,5 +1,5 @@
-// What the connections of one engine have in common: what they count, who hears of each answer, and whether new requests
-// are wanted.
+// Engine state: the flags, counters and observers that all connections of one engine share; access record and route
+// latency.
 #pragma once
 
 #include <atomic>
@@ -22,76 +22,79 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// One answered request, for the access log.
+/// One response, for the access log and for observers.
 struct access_record {
-  /// Valid during the call only. Of a request that the gate refused: "refused:" and why, no pattern.
+  /// Valid during the call only. For a request that the head parser rejected: "refused:", the reason, and no pattern.
   std::string_view method, target, pattern;
-  os::endpoint peer;  ///< the client that a trusted proxy named (port 0), or whoever is connected
+  os::endpoint peer;  ///< the client that a trusted proxy named (port 0), otherwise the peer of the connection
   int status = 0;
-  std::uint64_t bytes = 0;  ///< head and body of the answer
+  std::uint64_t bytes = 0;  ///< head and body of the response
   std::chrono::microseconds duration{0};
-  std::optional<std::size_t> route_id = {};        ///< that matched, also where a middleware answered
-  std::optional<winsvc::route::method> method_id = {};  ///< nothing of a request that the gate refused
-  /// Does its time say how fast the service is? Not of a stream, which lasts as long as somebody listens, nor of a page of
-  /// winsvc's own, which asks for itself.
+  std::optional<std::size_t> route_id = {};  ///< of the matched route, also if a middleware responded
+  std::optional<winsvc::route::method> method_id = {};  ///< nullopt for a rejected request
+  /// False for responses whose duration does not measure the app: streams, which last until the client closes, and
+  /// routes that winsvc serves while paused.
   bool counts_in_statistics = true;
-  std::string_view id = {};                        ///< of the request; empty for what the gate refused
+  std::string_view id = {};  ///< request id; empty for a rejected request
 
   /// `GET /users/7  200  151 B  88 us`
   [[nodiscard]] std::string to_text() const {
     return std::string(method) + ' ' + std::string(target) + "  " + std::to_string(status) + "  " +
            std::to_string(bytes) + " B  " + std::to_string(duration.count()) + " us";
   }
-  /// The same for a log of JSON lines: members of an object, without its braces.
+  /// The members of a JSON object, without braces, for a log in JSON lines.
   [[nodiscard]] std::string to_json_fields() const {
-    strings::json_object_writer o;
-    o.put_text_if_set("id", id).put_text("peer", peer.host).put_text("method", method).put_text("target", target);
-    o.put_text_if_set("route", pattern).put("status", std::to_string(status)).put("bytes", std::to_string(bytes));
-    const std::string text = o.put("us", std::to_string(duration.count())).text();
+    strings::json_object_writer object;
+    object.put_text_if_set("id", id).put_text("peer", peer.host).put_text("method", method).put_text("target", target);
+    object.put_text_if_set("route", pattern).put("status", std::to_string(status)).put("bytes", std::to_string(bytes));
+    const std::string text = object.put("us", std::to_string(duration.count())).text();
     return text.substr(1, text.size() - 2);
   }
 };
 
-/// A request on its way.
-struct work {
+/// A request whose handler runs.
+struct active_request {
   std::string request_line;  ///< `GET /report`
   std::chrono::steady_clock::duration age;
 };
 
+/// Shared by all connections of one engine. `draining` has the default order: a drain sets it before it claims the
+/// parked slots, and a step loads it before it parks, so no idle connection misses it. The other atomics are
+/// independent of each other.
 struct engine_state {
   std::atomic<bool> draining{false};
-  std::atomic<bool> paused{false};        ///< requests get 503, but for the routes that are kept
-  std::atomic<std::size_t> in_flight{0};  ///< requests whose head is complete and whose answer has not left
-  std::atomic<std::size_t> websockets{0};  ///< open ones; their requests have been answered
+  std::atomic<bool> paused{false};         ///< requests receive 503, except for routes that are served while paused
+  std::atomic<std::size_t> in_flight{0};   ///< requests with a complete head whose response is not sent
+  std::atomic<std::size_t> websockets{0};  ///< open WebSockets; their requests are complete
   std::atomic<std::uint64_t> response_count{0};
-  http::request_statistics statistics;  ///< of what was answered
-  /// Set before the first connection; called on whichever thread serves it.
+  http::request_statistics statistics;
+  /// Called after each response, on the thread that sent it. Filled before the first connection.
   std::vector<std::function<void(const access_record&)>> on_response;
 
-  void notify_response(const access_record& answered_one) const noexcept {
+  void notify_response(const access_record& record) const noexcept {
     for (const auto& f : on_response) {
       try {
-        f(answered_one);
-      } catch (...) {  // no memory for a line of the access log: the answer has left, and that is what counts
+        f(record);
+      } catch (...) {  // out of memory for a log line: the response was sent
       }
     }
   }
 };
 
-/// What the requests of a route are like, by the last eight. From any thread.
+/// Latency history of one route: the last eight requests. Thread-safe.
 class route_latency {
  public:
-  /// Do they take so long that others should not wait behind one? Three of eight must have: on a busy machine now and
-  /// then a quick one is late, because the system had something else to do.
+  /// True if three of the last eight requests were slow: such requests run on a blocking thread. One slow request is
+  /// not sufficient, because a busy system sometimes delays a fast handler.
   [[nodiscard]] bool is_slow() const noexcept {
-    unsigned late = 0;
-    for (unsigned h = history_.load(std::memory_order_relaxed); h != 0; h &= h - 1) ++late;
-    return late >= 3;
+    unsigned slow_count = 0;
+    for (unsigned h = history_.load(std::memory_order_relaxed); h != 0; h &= h - 1) ++slow_count;
+    return slow_count >= 3;
   }
   void record(std::chrono::steady_clock::duration elapsed) noexcept { push(elapsed > slow_threshold ? 1 : 0, 1); }
-  /// One of them is at it, and has been for too long already.
+  /// Records a request that still runs and is already slow; it counts twice.
   void mark_slow() noexcept { push(3, 2); }
-  /// Are its answers streams?
+  /// True if the route has sent a streamed response; the fast path skips such routes.
   [[nodiscard]] bool streams() const noexcept { return streams_.load(std::memory_order_relaxed); }
   void mark_stream() noexcept { streams_.store(true, std::memory_order_relaxed); }
 
@@ -103,7 +106,8 @@ class route_latency {
     const unsigned after = ((before << count) | bits) & 0xFF;
     if (after != before) history_.store(static_cast<std::uint8_t>(after), std::memory_order_relaxed);
   }
-  std::atomic<std::uint8_t> history_{0};  // a bit for each, 1: it took long; two that write at once lose one
+  // Relaxed: both are heuristics. A set bit is a slow request; two concurrent writers may lose one record.
+  std::atomic<std::uint8_t> history_{0};
   std::atomic<bool> streams_{false};
 };
 

@@ -1,10 +1,10 @@
-// What becomes of everything that goes wrong between a request and its answer: one shape for errors, in the form that
-// the client asked for, with the app's own page where it has one, and a line in the log for what nobody expected.
+// Error responder: turns exceptions and error statuses into responses with one format, and logs unexpected exceptions.
 //
-//   guard_.run(x, req, res, "handler", [&] { ... });     // whatever it throws becomes an answer
-//   guard_.refuse(req, res, 405, {});                    // an error of ours
+//   responder.run_guarded(exchange, req, res, "handler", [&] { ... });   // an exception becomes a response
+//   responder.send_error(exchange, req, res, 405, {});                   // an error of winsvc
 //
-// Nothing leaves it as an exception: cpp-httplib's own handling would answer without our shape, and without a log line.
+// The format is problem details in JSON (RFC 9457), text if the client prefers it, or the app's error handler. No
+// exception leaves the class: cpp-httplib would send a response in another format and log nothing.
 #pragma once
 
 #include <exception>
@@ -30,45 +30,47 @@ class error_responder {
  public:
   error_responder(const router& routes, logger& log) : routes_(routes), log_(log) {}
 
-  /// Calls it. After an exception the headers are as they were before the call, and the answer is the exception's:
-  /// abort's own, the page's of that type of exception, or a logged 500. Headers that were set before an abort stay:
-  /// `WWW-Authenticate` goes with a 401.
+  /// Calls `call`. If it throws, the response comes from the exception: the status of abort, the app's exception
+  /// handler for this type, or a logged 500. After abort, headers that were set before stay, so that `WWW-Authenticate`
+  /// reaches the client with a 401; other exceptions restore the headers. `source` names the caller in the log.
   template <class F>
-  void run_guarded(exchange& exchange, const request& req, response& res, const char* what, const F& call) const;
+  void run_guarded(exchange& exchange, const request& req, response& res, const char* source, const F& call) const;
 
-  /// An error of ours: problem+json, or text for a client that asked for it, or the app's page for this status.
+  /// Writes the error response for `status`: problem details, text, or the app's error handler.
   void send_error(const exchange& exchange, const request& req, response& res, int status, std::string_view detail,
-              std::string_view id = {}) const;
+                  std::string_view id = {}) const;
 
-  /// A status that no answer can have becomes a logged 500.
+  /// Replaces a status that a response cannot have (for example 0 or 99) by a logged 500.
   void check_status(const exchange& exchange, const request& req, response& res) const;
 
  private:
-  void respond_to_exception(const exchange& exchange, const request& req, response& res, const char* what) const;
-  void send_internal_error(const exchange& exchange, const request& req, response& res, const char* what, std::string_view message) const;
-  void log(const exchange& exchange, const char* what, std::string_view message) const;
+  void respond_to_exception(const exchange& exchange, const request& req, response& res, const char* source) const;
+  void send_internal_error(const exchange& exchange, const request& req, response& res, const char* source,
+                           std::string_view message) const;
+  void log(const exchange& exchange, const char* source, std::string_view message) const;
 
   const router& routes_;
   logger& log_;
 };
 
-/// The words of the exception that is being handled.
+/// Message of the exception that is being handled. Call it in a catch block.
 [[nodiscard]] std::string exception_message();
 
 // ---------------------------------------------------------------------------------------------------------------------
 
 template <class F>
-void error_responder::run_guarded(exchange& exchange, const request& req, response& res, const char* what, const F& call) const {
+void error_responder::run_guarded(exchange& exchange, const request& req, response& res, const char* source,
+                                  const F& call) const {
   const httplib::Headers before = res.headers;
   try {
     call();
   } catch (const abort_error& e) {
     send_error(exchange, req, res, e.status(), e.what());
   } catch (...) {
-    response empty;  // what was begun goes, its content provider's clean-up included
+    response empty;  // discards the response so far and releases its content provider
     empty.headers = before;
     std::swap(res, empty);
-    respond_to_exception(exchange, req, res, what);
+    respond_to_exception(exchange, req, res, source);
   }
 }
 
@@ -88,11 +90,11 @@ WINSVC_INLINE std::string exception_message() {
   } catch (const std::exception& e) {
     return e.what();
   } catch (...) {
-    return "something that is no std::exception";
+    return "unknown exception (not derived from std::exception)";
   }
 }
 
-/// Is the exception that is being handled, if any, an upload's that found the disk full?
+/// True if the exception that is being handled is an upload_error for a full disk.
 WINSVC_INLINE bool is_disk_full_exception() {
   if (!std::current_exception()) return false;
   try {
@@ -104,54 +106,58 @@ WINSVC_INLINE bool is_disk_full_exception() {
   }
 }
 
-/// In a handler of the exception.
-WINSVC_INLINE void error_responder::respond_to_exception(const exchange& exchange, const request& req, response& res, const char* what) const {
+/// Call it in a catch block.
+WINSVC_INLINE void error_responder::respond_to_exception(const exchange& exchange, const request& req, response& res,
+                                                         const char* source) const {
   const std::exception_ptr thrown = std::current_exception();
   try {
-    if (!routes_.error_handlers.handle(thrown, req, res)) return send_internal_error(exchange, req, res, what, exception_message());
-    // A page that says nothing of its own leaves it to the common shape.
+    if (!routes_.error_handlers.handle(thrown, req, res))
+      return send_internal_error(exchange, req, res, source, exception_message());
+    // An exception handler that sets only a status leaves the body to the common format.
     if (res.status >= 400 && res.body.empty() && !res.content_provider_) send_error(exchange, req, res, res.status, {});
   } catch (const abort_error& e) {
     send_error(exchange, req, res, e.status(), e.what());
   } catch (...) {
-    send_internal_error(exchange, req, res, "page for an exception", exception_message());
+    send_internal_error(exchange, req, res, "exception handler", exception_message());
   }
 }
 
-WINSVC_INLINE void error_responder::send_error(const exchange& exchange, const request& req, response& res, int status, std::string_view detail,
-                          std::string_view id) const {
-  const auto plain = [&] {
+WINSVC_INLINE void error_responder::send_error(const exchange& exchange, const request& req, response& res, int status,
+                                               std::string_view detail, std::string_view id) const {
+  const auto write_default = [&] {
     if (prefers_text(req)) write_text_problem(res, status, detail, id);
     else write_problem(res, status, detail, id);
   };
-  plain();
+  write_default();
   try {
     routes_.error_handlers.handle(req, res);
   } catch (...) {
-    log(exchange, "page for an error", exception_message());
-    plain();
+    log(exchange, "error handler", exception_message());
+    write_default();
   }
 }
 
 WINSVC_INLINE void error_responder::check_status(const exchange& exchange, const request& req, response& res) const {
   const bool upgrades = res.status == 101 && exchange.serve_upgraded;
   if (res.status == -1 || upgrades || (res.status >= 200 && res.status <= 599)) return;
-  send_internal_error(exchange, req, res, "handler", "it answered with status " + std::to_string(res.status) + ", which is none");
+  send_internal_error(exchange, req, res, "handler",
+                      "status " + std::to_string(res.status) + " is not a valid status of a response (200 to 599)");
 }
 
-WINSVC_INLINE void error_responder::send_internal_error(const exchange& exchange, const request& req, response& res, const char* what,
-                          std::string_view message) const {
-  // The text is for the log: it may hold a path, a query, a password. The client gets the id to ask about.
-  log(exchange, what, message);
-  if (is_disk_full_exception()) send_error(exchange, req, res, 507, "there is no room to keep what was sent", exchange.id);
+WINSVC_INLINE void error_responder::send_internal_error(const exchange& exchange, const request& req, response& res,
+                                                        const char* source, std::string_view message) const {
+  // The message goes to the log only, because it may contain a path, a query or a password. The client gets the id.
+  log(exchange, source, message);
+  if (is_disk_full_exception()) send_error(exchange, req, res, 507, "the disk is full", exchange.id);
   else send_error(exchange, req, res, 500, "the request failed; the log has the reason under this id", exchange.id);
 }
 
-WINSVC_INLINE void error_responder::log(const exchange& exchange, const char* what, std::string_view message) const {
-  const std::string place =
-      exchange.match.outcome == route::match_outcome::matched ? " at " + routes_.entry(exchange.match.route_id).location.to_string() : std::string();
-  log_.error("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' + std::string(exchange.head.path) + ": " + what +
-             place + " threw: " + std::string(message));
+WINSVC_INLINE void error_responder::log(const exchange& exchange, const char* source, std::string_view message) const {
+  const std::string location = exchange.match.outcome == route::match_outcome::matched
+                                   ? " at " + routes_.entry(exchange.match.route_id).location.to_string()
+                                   : std::string();
+  log_.error("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
+             std::string(exchange.head.path) + ": " + source + location + " failed: " + std::string(message));
 }
 
 }  // namespace http

@@ -1,9 +1,13 @@
-// One request and its answer on their way through cpp-httplib: the stream it reads the canonical head and the body from
-// and writes the answer to, and the few facts that the hooks around the handler share.
+// Exchange: one request with its response, and the stream from which cpp-httplib reads the request and to which it
+// writes the response.
 //
-// The stream is where the wire's promises are kept: a body is framed by our own decoder and counted, it has a deadline
-// as a whole, and `100 Continue` leaves only when a handler wants the body (RFC 9110 section 10.1.1). Head and body of
-// an answer leave in one send; a streamed one leaves as it comes.
+//   exchange_stream stream(transport, buffer, output, head, limits);
+//   exchange exchange(head, stream, id, draining);
+//   const bool keep_alive = processor.process(exchange, peer, local);
+//
+// The stream enforces the limits of a body: its framing is decoded here and not by cpp-httplib, one deadline applies to
+// the whole body, and `100 Continue` is sent only when a handler reads the body (RFC 9110 section 10.1.1). Head and
+// body of a response leave in one send; a streamed response leaves while it is written. The class does not parse heads.
 #pragma once
 
 #include <algorithm>
@@ -32,7 +36,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// Bytes received and not yet used: the head is parsed in place here, the body follows it, and the next request that.
+/// Received bytes that are not consumed yet: a head, which is parsed in place, its body, then the next request.
 struct receive_buffer {
   std::string bytes;
   std::size_t consumed = 0;
@@ -49,37 +53,37 @@ struct receive_buffer {
 
 class exchange_stream final : public httplib::Stream {
  public:
-  /// `buffer` begins with the body's first byte.
-  /// What is answered is put behind `output`, and is there to be sent when the exchange is over; see `close`.
-  exchange_stream(transport& transport, receive_buffer& buffer, std::string& out, const wire::head& head,
-                  const wire::limits& bounds)
+  /// `buffer` begins with the first byte of the body. The response is appended to `output`; the caller sends it after
+  /// close().
+  exchange_stream(transport& transport, receive_buffer& buffer, std::string& output, const wire::head& head,
+                  const wire::limits& limits)
       : transport_(transport),
         buffer_(buffer),
-        output_(out),
+        output_(output),
         framing_(head.framing),
         body_bytes_left_(head.framing == wire::framing::length ? head.content_length : 0),
         must_send_continue_(head.expect_continue),
-        limits_(bounds),
-        decoder_(bounds, bounds.body_bytes),
+        limits_(limits),
+        decoder_(limits, limits.body_bytes),
         request_started_(std::chrono::steady_clock::now()) {
     if (framing_ == wire::framing::length && body_bytes_left_ == 0) framing_ = wire::framing::none;
   }
 
-  /// Has all of the body been read?
+  /// True if the body has been read to its end, or if there is no body.
   [[nodiscard]] bool is_body_complete() const noexcept { return framing_ == wire::framing::none; }
-  /// Could the rest of it be read without waiting for the client?
+  /// True if the rest of the body can be read without waiting for the client.
   [[nodiscard]] bool is_body_buffered() const noexcept {
     return is_body_complete() || (framing_ == wire::framing::length && body_bytes_left_ <= buffer_.remaining().size());
   }
-  /// The most bytes of a body that comes in chunks, in place of the app's limit. Before it is read.
+  /// Sets the maximum size of a chunked body in bytes, in place of the app's limit. Call it before the body is read.
   void limit_body(std::uint64_t limit) { decoder_ = wire::chunked_decoder(limits_, limit); }
-  /// The body is not wanted any more: reads fail from here on. What is unread ends the connection.
+  /// Makes all further reads of the body fail. If a part of the body is unread, the connection must end.
   void reject_body() noexcept { body_rejected_ = true; }
-  /// The status for what was wrong with the body: 400, 408, 413; 0 for nothing; -1 when the client is gone.
+  /// Status of a body error: 400, 408 or 413; 0: no error; -1: the client closed the connection.
   [[nodiscard]] int body_error_status() const noexcept { return body_error_; }
-  /// What cpp-httplib is to read as the head.
-  void set_normalized_head(std::string canonical) noexcept { normalized_head_ = std::move(canonical); }
-  /// All of a body of known length, which is here.
+  /// Sets the head that cpp-httplib reads.
+  void set_normalized_head(std::string head) noexcept { normalized_head_ = std::move(head); }
+  /// Moves the body to `target`. Requires a buffered body of known length.
   void move_body_to(std::string& target) {
     const auto count = static_cast<std::size_t>(body_bytes_left_);
     target.assign(buffer_.remaining().substr(0, count));
@@ -87,11 +91,11 @@ class exchange_stream final : public httplib::Stream {
     body_bytes_left_ = 0;
     framing_ = wire::framing::none;
   }
-  /// Reads the body, decoded from its chunks, and hands it to `take` piece by piece; false from it ends the reading.
-  /// False: the body has not been read to its end, see body_error_status.
+  /// Reads the body, decoded from its chunks, and calls `take(bytes, count)` for each part; false from it stops.
+  /// Returns false if the body was not read to its end; see body_error_status().
   template <class F>
   bool read_body(const F& take) {
-    char piece[16 * 1024];
+    char chunk[16 * 1024];
     std::string data;
     while (!is_body_complete()) {
       if (body_rejected_ || body_error_ != 0) return false;
@@ -100,49 +104,51 @@ class exchange_stream final : public httplib::Stream {
         if (!decode_chunks(data)) return false;
         if (!data.empty() && !take(data.data(), data.size())) return false;
       } else {
-        const auto received = read_plain(piece, sizeof piece);
-        if (received < 0 || !take(piece, static_cast<std::size_t>(received))) return false;
+        const auto received = read_plain(chunk, sizeof chunk);
+        if (received < 0 || !take(chunk, static_cast<std::size_t>(received))) return false;
       }
     }
     return true;
   }
   [[nodiscard]] std::string& output() noexcept { return output_; }
-  /// When the request came, for the deadline of its body.
+  /// Sets the time at which the deadline of the body begins. Default: the construction.
   void set_request_start(std::chrono::steady_clock::time_point time) noexcept { request_started_ = time; }
-  /// From here on every write leaves at once.
+  /// From here on, each write is sent at once.
   void disable_buffering() noexcept { unbuffered_ = true; }
   [[nodiscard]] std::uint64_t sent_bytes() const noexcept { return sent_; }
-  /// For whoever speaks another protocol from here on: what has come of it already is in the buffer.
+  /// The transport, for a handler of another protocol after a 101; buffer() has the bytes that were received already.
   [[nodiscard]] transport& connection_transport() noexcept { return transport_; }
   [[nodiscard]] receive_buffer& buffer() noexcept { return buffer_; }
   [[nodiscard]] const wire::limits& limits() const noexcept { return limits_; }
-  /// Waits beside the answer; see transport::watch.
+  /// Waits while a response is streamed; see transport::wait_stream_event.
   stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept {
-    constexpr std::chrono::milliseconds none{0}, maximum = std::chrono::hours(24 * 365);  // no sum with it overflows
+    constexpr std::chrono::milliseconds none{0}, maximum = std::chrono::hours(24 * 365);  // no deadline overflows
     if (failed_) return stream_event::peer_closed;
     if (limit > none) transport_.begin_blocking();
     return transport_.wait_stream_event((std::max)(none, (std::min)(limit, maximum)));
   }
 
-  /// From another thread, while a handler runs: sends this as the answer. What the handler answers then is dropped.
-  /// False when the answer is on its way already.
-  bool send_instead(const std::string& whole) noexcept {
-    auto nothing = response_owner::none;
-    if (!response_owner_.compare_exchange_strong(nothing, response_owner::timeout)) return false;
-    static_cast<void>(transport_.send(whole.data(), whole.size(), std::chrono::milliseconds(0)));
-    sent_ = whole.size();
+  /// Sends `bytes` as the response from another thread while the handler runs; the response of the handler is then
+  /// dropped. Returns false if the handler's response came first. See response_owner.
+  bool send_instead(const std::string& bytes) noexcept {
+    auto owner = response_owner::none;
+    if (!response_owner_.compare_exchange_strong(owner, response_owner::timeout)) return false;
+    static_cast<void>(transport_.send(bytes.data(), bytes.size(), std::chrono::milliseconds(0)));
+    sent_ = bytes.size();
     return true;
   }
   [[nodiscard]] bool was_sent_instead() const noexcept { return response_owner_.load() == response_owner::timeout; }
 
-  /// Everything has been answered. False: nothing more can be sent, and what is left of the answer is dropped.
+  /// Ends the response of the handler. Returns false if it cannot be sent: the connection failed, or another response
+  /// was sent instead.
   bool close() noexcept {
-    auto nothing = response_owner::none;
-    if (!response_owner_.compare_exchange_strong(nothing, response_owner::handler) && nothing == response_owner::timeout) failed_ = true;
+    auto owner = response_owner::none;
+    const bool is_owner = response_owner_.compare_exchange_strong(owner, response_owner::handler);
+    if (!is_owner && owner == response_owner::timeout) failed_ = true;
     if (failed_) output_.clear();
     return !failed_;
   }
-  /// Sends what there is, and waits until it has left.
+  /// Ends the response and sends it completely; waits at most the write timeout.
   bool flush() noexcept {
     if (!close() || output_.empty()) return !failed_;
     std::size_t sent = 0;
@@ -157,51 +163,59 @@ class exchange_stream final : public httplib::Stream {
     return !failed_;
   }
 
-  // What cpp-httplib calls. Without `override`, because its versions differ in what they declare: this is the union.
-  bool is_readable() const { return !body_rejected_ && (head_position_ < normalized_head_.size() || !is_body_complete()); }
+  // Called by cpp-httplib. Without `override`, because its versions declare different functions; these are all of them.
+  bool is_readable() const {
+    return !body_rejected_ && (head_position_ < normalized_head_.size() || !is_body_complete());
+  }
   bool wait_readable() const { return is_readable(); }
   bool wait_writable() const { return !failed_; }
   bool is_peer_alive() const { return !failed_; }
   time_t duration() const { return 0; }
   socket_t socket() const { return INVALID_SOCKET; }
-  void get_remote_ip_and_port(std::string& ip, int& port) const { ip = transport_.peer().host, port = transport_.peer().port; }
-  void get_local_ip_and_port(std::string& ip, int& port) const { ip = transport_.local().host, port = transport_.local().port; }
+  void get_remote_ip_and_port(std::string& ip, int& port) const {
+    ip = transport_.peer().host, port = transport_.peer().port;
+  }
+  void get_local_ip_and_port(std::string& ip, int& port) const {
+    ip = transport_.local().host, port = transport_.local().port;
+  }
 
-  ssize_t read(char* into, size_t capacity) {
+  ssize_t read(char* buffer, size_t capacity) {
     if (head_position_ < normalized_head_.size()) {
       const auto count = (std::min)(capacity, normalized_head_.size() - head_position_);
-      std::memcpy(into, normalized_head_.data() + head_position_, count);
+      std::memcpy(buffer, normalized_head_.data() + head_position_, count);
       head_position_ += count;
       return static_cast<ssize_t>(count);
     }
     if (body_rejected_ || body_error_ != 0) return -1;
-    return framing_ == wire::framing::chunked || !decoded_.empty() ? read_chunked(into, capacity) : read_plain(into, capacity);
+    if (framing_ == wire::framing::chunked || !decoded_.empty()) return read_chunked(buffer, capacity);
+    return read_plain(buffer, capacity);
   }
 
-  ssize_t write(const char* from, size_t count) {
-    constexpr std::size_t most_kept = 16 * 1024 * 1024;
+  ssize_t write(const char* bytes, size_t count) {
+    constexpr std::size_t max_buffered_bytes = 16 * 1024 * 1024;
     if (failed_) return -1;
-    output_.append(from, count);
-    if ((unbuffered_ || output_.size() > most_kept) && !flush()) return -1;
+    output_.append(bytes, count);
+    if ((unbuffered_ || output_.size() > max_buffered_bytes) && !flush()) return -1;
     return static_cast<ssize_t>(count);
   }
   using httplib::Stream::write;
 
-  // From 0.52 on the head is scanned in place, which halves the instructions of a small request.
+  // cpp-httplib 0.52 and later scans the head in place, which halves the instructions of a small request.
   const char* buffered_data(size_t& size) const {
     size = normalized_head_.size() - head_position_;
-    return size != 0 ? normalized_head_.data() + head_position_ : nullptr;  // a line reader takes anything else for a line begun
+    if (size == 0) return nullptr;  // its line reader takes any other pointer for the start of a line
+    return normalized_head_.data() + head_position_;
   }
   void consume_buffered(size_t size) { head_position_ += size; }
 
  private:
-  ssize_t read_plain(char* into, size_t capacity) {
+  ssize_t read_plain(char* buffer, size_t capacity) {
     if (body_bytes_left_ == 0) return 0;
     if (!fill()) return -1;
     const auto have = buffer_.remaining();
-    const auto count =
-        (std::min)({capacity, have.size(), static_cast<std::size_t>((std::min)(body_bytes_left_, std::uint64_t{1} << 30))});
-    std::memcpy(into, have.data(), count);
+    const auto max_count = static_cast<std::size_t>((std::min)(body_bytes_left_, std::uint64_t{1} << 30));
+    const auto count = (std::min)({capacity, have.size(), max_count});
+    std::memcpy(buffer, have.data(), count);
     buffer_.consume(count);
     body_bytes_read_ += count;
     body_bytes_left_ -= count;
@@ -209,7 +223,7 @@ class exchange_stream final : public httplib::Stream {
     return static_cast<ssize_t>(count);
   }
 
-  /// Bytes of a chunked body, decoded, behind what `into` holds. False: see body_error_status.
+  /// Appends decoded bytes of a chunked body to `target`, at least one or the end. Returns false on an error.
   bool decode_chunks(std::string& target) {
     while (target.empty() && framing_ != wire::framing::none) {
       if (!fill()) return false;
@@ -225,8 +239,8 @@ class exchange_stream final : public httplib::Stream {
     return true;
   }
 
-  /// Hands decoded chunks on in chunks of our own spelling, so that no parser behind us meets the client's.
-  ssize_t read_chunked(char* into, size_t capacity) {
+  /// Encodes decoded chunks again, so that cpp-httplib never parses the chunk headers of a client.
+  ssize_t read_chunked(char* buffer, size_t capacity) {
     while (decoded_position_ == decoded_.size()) {
       if (framing_ == wire::framing::none) return 0;
       std::string data;
@@ -241,7 +255,7 @@ class exchange_stream final : public httplib::Stream {
       if (framing_ == wire::framing::none) decoded_ += "0\r\n\r\n";
     }
     const auto count = (std::min)(capacity, decoded_.size() - decoded_position_);
-    std::memcpy(into, decoded_.data() + decoded_position_, count);
+    std::memcpy(buffer, decoded_.data() + decoded_position_, count);
     decoded_position_ += count;
     return static_cast<ssize_t>(count);
   }
@@ -251,31 +265,40 @@ class exchange_stream final : public httplib::Stream {
     return -1;
   }
 
-  /// At least one byte of the body in the buffer.
+  /// Makes at least one byte of the body available in the buffer. Returns false on an error.
   bool fill() {
     if (!buffer_.remaining().empty()) return true;
     if (std::exchange(must_send_continue_, false)) {
-      constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-      transport_.send(go_on.data(), go_on.size(), limits_.write_timeout);
+      constexpr std::string_view interim_response = "HTTP/1.1 100 Continue\r\n\r\n";
+      transport_.send(interim_response.data(), interim_response.size(), limits_.write_timeout);
     }
-    // The deadline is for the whole body: each byte that came buys the time it is worth, and no more.
+    // One deadline for the whole body: each received byte extends it by its share at body_bytes_per_second.
     const auto deadline = request_started_ + limits_.body_deadline(body_bytes_read_);
-    const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    char piece[16 * 1024];
+    const auto now = std::chrono::steady_clock::now();
+    const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now);
+    char chunk[16 * 1024];
     std::size_t received = 0;
-    auto result = transport_.receive(piece, sizeof piece, received, std::chrono::milliseconds(0));
+    auto result = transport_.receive(chunk, sizeof chunk, received, std::chrono::milliseconds(0));
     if (result == os::transfer::timed_out && limit.count() > 0) {
       transport_.begin_blocking();
-      result = transport_.receive(piece, sizeof piece, received, limit);
+      result = transport_.receive(chunk, sizeof chunk, received, limit);
     }
     if (result == os::transfer::done) {
-      buffer_.bytes.append(piece, received);
+      buffer_.bytes.append(chunk, received);
       return true;
     }
     body_error_ = result == os::transfer::timed_out ? 408 : -1;
     return false;
   }
 
+  // Owner of the response. The first compare-exchange wins, so exactly one response is sent:
+  //
+  //   none     close(): the handler has finished         -> handler
+  //   none     send_instead(): its timeout has passed    -> timeout (final: the response of the handler is dropped)
+  //   handler  send_instead() returns false              -> handler (final)
+  //
+  // The atomic makes the decision only. The callback that calls send_instead() returns before the scoped_timeout of the
+  // handler is destroyed (http/handler_timeouts.hpp), so the two threads do not write the response at the same time.
   enum class response_owner { none, handler, timeout };
 
   transport& transport_;
@@ -300,36 +323,37 @@ class exchange_stream final : public httplib::Stream {
   std::atomic<response_owner> response_owner_{response_owner::none};
 };
 
-/// What the hooks around one handler share.
+/// One request with its response, shared by the functions that run around a handler.
 struct exchange {
   exchange(const wire::head& h, exchange_stream& s, std::string request_id, const std::atomic<bool>& drains)
       : head(h), stream(s), draining(drains), id(std::move(request_id)) {}
 
   const wire::head& head;
   exchange_stream& stream;
-  const std::atomic<bool>& draining;  ///< may become true while the handler runs
+  const std::atomic<bool>& draining;              ///< may become true while the handler runs
   route::match_result match;
-  const route::table* routes = nullptr;  ///< that it was matched with
-  std::string id;            ///< of the request, in the log and in a 500
-  std::function<bool()> read_body;  ///< reads it now; empty when there is none
+  const route::table* routes = nullptr;           ///< the table of `match`
+  std::string id;                                 ///< request id, for the log and for a 500
+  std::function<bool()> read_body;                ///< reads the body; empty if there is no body to read
   bool body_too_large = false;
-  std::uint64_t body_limit = ~std::uint64_t{0};  ///< of this request; the app's own holds beside it
-  response* finished_response = nullptr;                      ///< what the handler has answered already, to be written
-  const request* current_request = nullptr;                  ///< cpp-httplib's, while it is handled
-  std::map<const void*, std::shared_ptr<void>> values;  ///< of winsvc::context, by type
-  std::string path, method;  ///< of the request, while cpp-httplib routes it to POST /_ for its body
-  bool close_after_response = false;      ///< the connection ends with this answer
-  bool httplib_closes_connection = false;       ///< cpp-httplib wants it to
-  bool is_own_response = false;         ///< the answer is the handler's or our own, not cpp-httplib's
-  int status = 0;            ///< what was answered
-  std::string_view pattern;  ///< of the route, for the access log
-  std::string client;        ///< the address that asked, where a trusted proxy named it
-  std::atomic<std::size_t>* websockets = nullptr;  ///< open in this engine; null where there can be none
-  /// Serves the connection once a 101 has left: the protocol has been switched. Throws what its handler throws.
+  std::uint64_t body_limit = ~std::uint64_t{0};   ///< maximum body size for this request; the app's limit also applies
+  response* finished_response = nullptr;          ///< response of the fast path that cpp-httplib must write
+  const request* current_request = nullptr;       ///< cpp-httplib's request, while it is handled
+  std::map<const void*, std::shared_ptr<void>> values;  ///< values of winsvc::context, by type
+  std::string path, method;                       ///< original values, while cpp-httplib routes the request to POST /_
+  bool close_after_response = false;
+  bool httplib_closes_connection = false;         ///< set by cpp-httplib
+  bool is_own_response = false;                   ///< the response comes from the app or winsvc, not from cpp-httplib
+  int status = 0;                                 ///< of the response
+  std::string_view pattern;                       ///< of the route, for the access log
+  std::string client;                             ///< address of the client if a trusted proxy named it
+  std::atomic<std::size_t>* websockets = nullptr;  ///< number of open WebSockets; null: WebSockets are not available
+  /// Serves the connection after a 101 response has been sent. Throws what its handler throws.
   std::function<void(logger&)> serve_upgraded;
 };
 
-/// The exchange that this thread is in. cpp-httplib's hooks are shared by all connections and have no other way to it.
+/// The exchange of this thread; null outside a request. All connections share cpp-httplib's callbacks, which have no
+/// other access to it.
 exchange*& current_exchange() noexcept;
 
 }  // namespace http
@@ -345,8 +369,8 @@ inline namespace WINSVC_ABI {
 namespace http {
 
 WINSVC_INLINE exchange*& current_exchange() noexcept {
-  static thread_local exchange* one = nullptr;
-  return one;
+  static thread_local exchange* current = nullptr;
+  return current;
 }
 
 }  // namespace http

@@ -1,10 +1,13 @@
-// The direct way of a plain request: from the gate's head straight into cpp-httplib's Request, and from its Response
-// straight onto the wire. Most requests are plain, and theirs is half the way: nothing is written down for a parser that
-// reads it again.
+// Fast path: converts a simple request into cpp-httplib's Request and its Response into bytes, without cpp-httplib's
+// parser and writer. Most requests are simple, and the fast path saves about half of the work for them.
 //
-// What is not plain (a body that is still to come or comes in parts, a range, an upgrade, a coding) is cpp-httplib's own
-// to read and write; and so is an answer that turns out to be a stream. Both ways give the same answers:
-// tests/conformance holds them against each other, and `limits().fast_path` closes this one.
+//   request req;
+//   if (is_fast_path_request(head, stream) && fill_request(req, head, peer, local)) ...   // calls the handler
+//   serialize_response(res, connection, stream.output());
+//
+// Other requests (a body that is not received yet or is chunked, a range, an upgrade, a content coding) and streamed
+// responses go through cpp-httplib. Both ways produce the same responses: tests/conformance compares them, and
+// `limits().fast_path = false` disables this one.
 #pragma once
 
 #include <charconv>
@@ -28,25 +31,26 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// Is all of the request here, and nothing in it that only cpp-httplib knows how to do?
-[[nodiscard]] bool is_fast_path_request(const wire::head& h, const exchange_stream& stream);
+/// True if the request has been received completely and needs nothing that only cpp-httplib can do.
+[[nodiscard]] bool is_fast_path_request(const wire::head& head, const exchange_stream& stream);
 
-/// The request as cpp-httplib would have read it. False: it would have refused it, and shall.
-[[nodiscard]] bool fill_request(request& req, const wire::head& h, const os::endpoint& peer, const os::endpoint& local);
+/// Fills `req` as cpp-httplib's parser would. Returns false if that parser rejects the request: let it respond.
+[[nodiscard]] bool fill_request(request& req, const wire::head& head, const os::endpoint& peer,
+                                const os::endpoint& local);
 
-/// Is the answer all there, so that it can be written here?
+/// True if the response has a complete body, so that serialize_response() can write it. A stream or a file has not.
 [[nodiscard]] bool is_complete_response(const response& res) noexcept;
-/// The Date of an answer. On each thread it is written anew once a second, and looked for every few milliseconds.
+/// Value of the Date header. Each thread formats it once per second and reads the system clock at most every 20 ms.
 [[nodiscard]] std::string_view date_header_value();
 
-/// What an answer says of the connection and of its end, decided in core.hpp: not among its headers yet.
+/// Connection header and body rules of a response; request_processor::decide_connection_headers() decides them.
 struct connection_headers {
-  std::string_view connection;  ///< for the Connection field; empty: none
-  bool no_body_allowed = false;        ///< 1xx, 204, 304: no body and no length
-  bool send_body = true;        ///< to HEAD it is not sent
+  std::string_view connection;   ///< value of the Connection field; empty: no field
+  bool no_body_allowed = false;  ///< status 1xx, 204 or 304: no body and no Content-Length
+  bool send_body = true;         ///< false for a response to HEAD
 };
-/// The answer behind what is in `out`: its headers, the words, and what is missing: type, length, date.
-void serialize_response(const response& res, const connection_headers& words, std::string& out);
+/// Appends the response to `output`: its headers, `connection`, and type, length and date if they are missing.
+void serialize_response(const response& res, const connection_headers& connection, std::string& output);
 
 }  // namespace http
 }  // inline namespace WINSVC_ABI
@@ -64,7 +68,7 @@ WINSVC_INLINE bool is_complete_response(const response& res) noexcept {
   return !res.content_provider_ && res.file_content_path_.empty();
 }
 WINSVC_INLINE std::string_view date_header_value() {
-  struct cached_date {  // without a destructor: mingw's runtime may free a thread_local before it calls that
+  struct cached_date {  // trivially destructible: mingw may free a thread_local before it calls the destructor
     std::chrono::steady_clock::time_point checked_at;
     std::int64_t second;
     std::size_t length;
@@ -72,7 +76,7 @@ WINSVC_INLINE std::string_view date_header_value() {
   };
   static_assert(std::is_trivially_destructible_v<cached_date>);
   static thread_local cached_date last{{}, -1, 0, {}};
-  const auto text_of = [](const cached_date& k) { return std::string_view(k.text, k.length); };
+  const auto text_of = [](const cached_date& date) { return std::string_view(date.text, date.length); };
   const auto now = std::chrono::steady_clock::now();
   if (last.second != -1 && now - last.checked_at < std::chrono::milliseconds(20)) return text_of(last);
   last.checked_at = now;
@@ -88,23 +92,24 @@ WINSVC_INLINE std::string_view date_header_value() {
 
 inline constexpr bool httplib_compresses = WINSVC_COMPRESSES;
 
-WINSVC_INLINE bool is_fast_path_request(const wire::head& h, const exchange_stream& stream) {
-  if (h.upgrade || h.expect_continue || h.framing == wire::framing::chunked || !stream.is_body_buffered()) return false;
-  for (const auto& f : h.fields) {
-    switch (f.name.size()) {  // few names have these lengths, and fewer are compared
+WINSVC_INLINE bool is_fast_path_request(const wire::head& head, const exchange_stream& stream) {
+  if (head.upgrade || head.expect_continue || head.framing == wire::framing::chunked) return false;
+  if (!stream.is_body_buffered()) return false;
+  for (const auto& field : head.fields) {
+    switch (field.name.size()) {  // compares only names of the same length
       case 5:
-        if (strings::equal_nocase(f.name, "Range")) return false;
+        if (strings::equal_nocase(field.name, "Range")) return false;
         break;
       case 12:
-        if (strings::equal_nocase(f.name, "Content-Type") &&
-            strings::equal_nocase(f.value.substr(0, 10), "multipart/"))
+        if (strings::equal_nocase(field.name, "Content-Type") &&
+            strings::equal_nocase(field.value.substr(0, 10), "multipart/"))
           return false;
         break;
       case 15:
-        if (httplib_compresses && strings::equal_nocase(f.name, "Accept-Encoding")) return false;
+        if (httplib_compresses && strings::equal_nocase(field.name, "Accept-Encoding")) return false;
         break;
       case 16:
-        if (strings::equal_nocase(f.name, "Content-Encoding")) return false;
+        if (strings::equal_nocase(field.name, "Content-Encoding")) return false;
         break;
       default: break;
     }
@@ -112,24 +117,25 @@ WINSVC_INLINE bool is_fast_path_request(const wire::head& h, const exchange_stre
   return true;
 }
 
-WINSVC_INLINE bool fill_request(request& req, const wire::head& h, const os::endpoint& peer, const os::endpoint& local) {
-  req.method = h.method;
-  req.version = h.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
-  req.target = h.path;
-  if (!h.query.empty()) {
+WINSVC_INLINE bool fill_request(request& req, const wire::head& head, const os::endpoint& peer,
+                                const os::endpoint& local) {
+  req.method = head.method;
+  req.version = head.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
+  req.target = head.path;
+  if (!head.query.empty()) {
     req.target += '?';
-    req.target += h.query;
-    httplib::detail::parse_query_text(h.query.data(), h.query.size(), req.params);
+    req.target += head.query;
+    httplib::detail::parse_query_text(head.query.data(), head.query.size(), req.params);
   }
-  req.path = h.path.find('%') == h.path.npos ? std::string(h.path)
-                                             : httplib::decode_path_component(std::string(h.path));
+  req.path = head.path.find('%') == head.path.npos ? std::string(head.path)
+                                             : httplib::decode_path_component(std::string(head.path));
   req.remote_addr = peer.host;
   req.remote_port = peer.port;
   req.local_addr = local.host;
   req.local_port = local.port;
 
   bool acceptable = true;
-  wire::for_each_normalized_field(h, [&](std::string_view name, std::string&& value) {
+  wire::for_each_normalized_field(head, [&](std::string_view name, std::string&& value) {
     if (name.size() == 6 && strings::equal_nocase(name, "Accept"))
       acceptable = httplib::detail::parse_accept_header(value, req.accept_content_types);
     req.headers.emplace(std::string(name), std::move(value));
@@ -137,41 +143,41 @@ WINSVC_INLINE bool fill_request(request& req, const wire::head& h, const os::end
   return acceptable;
 }
 
-WINSVC_INLINE void serialize_response(const response& res, const connection_headers& words, std::string& out) {
-  const auto put = [&out](std::string_view a, std::string_view b, std::string_view c = "\r\n") {
-    out.append(a).append(b).append(c);
+WINSVC_INLINE void serialize_response(const response& res, const connection_headers& connection, std::string& output) {
+  const auto put = [&output](std::string_view first, std::string_view second, std::string_view third = "\r\n") {
+    output.append(first).append(second).append(third);
   };
-  const bool has_body = !res.body.empty() && !words.no_body_allowed;
+  const bool has_body = !res.body.empty() && !connection.no_body_allowed;
   char number[24];
   const auto text_of = [&number](std::size_t value) {
     return std::string_view(number, static_cast<std::size_t>(
                                         std::to_chars(number, number + sizeof number, value).ptr - number));
   };
-  out.reserve(out.size() + 256 + (words.send_body ? res.body.size() : 0));
+  output.reserve(output.size() + 256 + (connection.send_body ? res.body.size() : 0));
   put("HTTP/1.1 ", text_of(static_cast<std::size_t>(res.status)), " ");
   put(httplib::status_message(res.status), "");
 
   bool type = false, length = false, date = false;
   for (const auto& [name, value] : res.headers) {
-    const auto is = [&field = name](std::string_view other) { return strings::equal_nocase(field, other); };
+    const auto is = [&field_name = name](std::string_view other) { return strings::equal_nocase(field_name, other); };
     if (is("Connection") || is("Keep-Alive")) continue;
     if (is("Content-Type")) {
-      if (words.no_body_allowed && res.status != 304) continue;
+      if (connection.no_body_allowed && res.status != 304) continue;
       type = true;
     } else if (is("Content-Length")) {
-      if (has_body || words.no_body_allowed || std::exchange(length, true)) continue;
+      if (has_body || connection.no_body_allowed || std::exchange(length, true)) continue;
     } else if (is("Date")) {
       date = true;
     }
     put(name, ": ", value);
-    out.append("\r\n");
+    output.append("\r\n");
   }
   if (has_body && !type) put("Content-Type: ", "text/plain");
   if (has_body) put("Content-Length: ", text_of(res.body.size()));
-  else if (!length && !words.no_body_allowed) put("Content-Length: ", "0");
-  if (!words.connection.empty()) put("Connection: ", words.connection);
+  else if (!length && !connection.no_body_allowed) put("Content-Length: ", "0");
+  if (!connection.connection.empty()) put("Connection: ", connection.connection);
   if (!date) put("Date: ", date_header_value());
-  put("\r\n", words.send_body && has_body ? std::string_view(res.body) : std::string_view(), "");
+  put("\r\n", connection.send_body && has_body ? std::string_view(res.body) : std::string_view(), "");
 }
 
 }  // namespace http

@@ -1,8 +1,10 @@
-// A file as an answer: sent in pieces from the open file, never whole in memory, with what lets a client ask again only
-// for what it has not got (RFC 9110, sections 8.8, 13 and 14): ETag, Last-Modified, 304, 412, ranges, 416.
+// File response: sends a file in parts from the open file, never as a whole in memory, with validators, conditions and
+// ranges (RFC 9110 sections 8.8, 13 and 14): ETag, Last-Modified, 304, 412, 206 and 416.
 //
-// The ETag is made of the size and the time of the last change, in the resolution of the file system. A file that
-// becomes shorter while it is sent ends the connection: the client sees that something is missing.
+//   send_file_response(req, res, "reports/7.pdf", "report.pdf");   // by path, saved as report.pdf
+//
+// The ETag contains the size and the modification time, in the resolution of the file system. If the file becomes
+// shorter while it is sent, the connection ends, so that the client detects the missing part.
 #pragma once
 
 #include <algorithm>
@@ -31,19 +33,21 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// What there is to say of the file's content.
+/// How the content of a file is sent.
 struct file_variant {
   std::string type;           ///< media type
-  std::string coding;         ///< Content-Encoding; empty: as it is
+  std::string coding;         ///< Content-Encoding; empty: no coding
   std::string cache_control;  ///< empty: no header
 };
 
-/// Writes the answer. The status of the response is the one it answers with where all of the file is sent.
-void send_file_response(const request& req, response& res, os::input_file file, const file_variant& form);
-/// By its path. Aborts with 404 where there is no such file; throws where it cannot be read.
+/// Writes the response from an open file. Keeps the status of `res` if the whole file is sent, else sets 206 or 304.
+/// Aborts with 412 or 416.
+void send_file_response(const request& req, response& res, os::input_file file, const file_variant& variant);
+/// Writes the response from the file at `path`. `save_as`: file name for the browser; empty: none. Aborts with 404 if
+/// the file does not exist; throws std::runtime_error if it cannot be read.
 void send_file_response(const request& req, response& res, const std::string& path, const std::string& save_as);
 
-/// What a browser saves an answer as (RFC 6266): a name of ASCII, and beside it the real one where that is not.
+/// Value of Content-Disposition (RFC 6266): an ASCII file name, followed by the exact name if it is not ASCII.
 [[nodiscard]] std::string attachment(std::string_view file_name);
 
 }  // namespace http
@@ -61,36 +65,38 @@ namespace http {
 WINSVC_INLINE std::string attachment(std::string_view file_name) {
   std::string plain;
   bool ascii = true;
-  for (const char c : file_name) {
-    const auto byte = static_cast<unsigned char>(c);
+  for (const char character : file_name) {
+    const auto byte = static_cast<unsigned char>(character);
     if (byte >= 0x80) ascii = false;
-    if (byte >= 0x80 && byte < 0xC0) continue;  // one mark for each letter
-    plain += byte < 0x20 || byte >= 0x7F || c == '"' || c == '\\' ? '_' : c;
+    if (byte >= 0x80 && byte < 0xC0) continue;  // one underscore for each UTF-8 character
+    plain += byte < 0x20 || byte >= 0x7F || character == '"' || character == '\\' ? '_' : character;
   }
-  std::string out = "attachment; filename=\"" + plain + '"';
-  if (!ascii) {  // RFC 8187; percent_encode_segment leaves more marks than an ext-value may have
-    out += "; filename*=UTF-8''";
-    for (const char c : route::percent_encode_segment(file_name)) {
+  std::string value = "attachment; filename=\"" + plain + '"';
+  if (!ascii) {  // RFC 8187: an ext-value allows fewer characters than percent_encode_segment leaves
+    value += "; filename*=UTF-8''";
+    for (const char character : route::percent_encode_segment(file_name)) {
       constexpr std::string_view marks = "'()*,;=:@";
-      char text[4] = {c};
-      if (marks.find(c) != marks.npos) std::snprintf(text, sizeof text, "%%%02X", static_cast<unsigned>(c));
-      out += text;
+      char encoded[4] = {character};
+      if (marks.find(character) != marks.npos)
+        std::snprintf(encoded, sizeof encoded, "%%%02X", static_cast<unsigned>(character));
+      value += encoded;
     }
   }
-  return out;
+  return value;
 }
 
-WINSVC_INLINE void send_file_response(const request& req, response& res, os::input_file file, const file_variant& form) {
+WINSVC_INLINE void send_file_response(const request& req, response& res, os::input_file file,
+                                      const file_variant& variant) {
   using namespace std::chrono;
   const auto since = file.modified().time_since_epoch();
   char tag[64];
   std::snprintf(tag, sizeof tag, "\"%llx-%llx%s\"", static_cast<unsigned long long>(file.size()),
                 static_cast<unsigned long long>(duration_cast<nanoseconds>(since).count()),
-                form.coding.empty() ? "" : ("-" + form.coding).c_str());
+                variant.coding.empty() ? "" : ("-" + variant.coding).c_str());
   const wire::validators validators{tag, duration_cast<seconds>(since).count()};
   replace_header(res, "ETag", tag);
   replace_header(res, "Last-Modified", http_date(file.modified()));
-  if (!form.cache_control.empty()) replace_header(res, "Cache-Control", form.cache_control);
+  if (!variant.cache_control.empty()) replace_header(res, "Cache-Control", variant.cache_control);
 
   const auto field = [&req](const char* name) { return req.get_header_value(name); };
   const std::string match = field("If-Match"), none_match = field("If-None-Match"),
@@ -98,11 +104,11 @@ WINSVC_INLINE void send_file_response(const request& req, response& res, os::inp
   const bool reads = req.method == "GET" || req.method == "HEAD";
   switch (wire::evaluate({match, none_match, modified, unmodified}, validators, reads)) {
     case wire::condition_result::not_modified: res.status = 304; return;
-    case wire::condition_result::failed: abort(412, "the file is not the one that the request is about");
+    case wire::condition_result::failed: abort(412, "the file does not match the condition of the request");
     case wire::condition_result::serve: break;
   }
 
-  auto& ranges = const_cast<request&>(req).ranges;  // cpp-httplib's own, which it cuts the file by
+  auto& ranges = const_cast<request&>(req).ranges;  // cpp-httplib sends these ranges of the file
   if (req.method != "GET" || !wire::range_applies(field("If-Range"), validators) || ranges.size() > 16) ranges.clear();
   if (!ranges.empty()) {
     ranges = wire::satisfiable_ranges(ranges, static_cast<ssize_t>(file.size()));
@@ -115,10 +121,10 @@ WINSVC_INLINE void send_file_response(const request& req, response& res, os::inp
 
   replace_header(res, "Accept-Ranges", "bytes");
   replace_header(res, "X-Content-Type-Options", "nosniff");
-  if (!form.coding.empty()) replace_header(res, "Content-Encoding", form.coding);
-  if (file.size() == 0) return res.set_content("", form.type);
+  if (!variant.coding.empty()) replace_header(res, "Content-Encoding", variant.coding);
+  if (file.size() == 0) return res.set_content("", variant.type);
   const auto size = static_cast<std::size_t>(file.size());
-  res.set_content_provider(size, form.type, [from = std::make_shared<os::input_file>(std::move(file))](
+  res.set_content_provider(size, variant.type, [from = std::make_shared<os::input_file>(std::move(file))](
                                                 std::size_t position, std::size_t length, httplib::DataSink& sink) {
     char buffer[64 * 1024];
     const auto received = from->read(position, buffer, (std::min)(length, sizeof buffer));
@@ -126,7 +132,8 @@ WINSVC_INLINE void send_file_response(const request& req, response& res, os::inp
   });
 }
 
-WINSVC_INLINE void send_file_response(const request& req, response& res, const std::string& path, const std::string& save_as) {
+WINSVC_INLINE void send_file_response(const request& req, response& res, const std::string& path,
+                                      const std::string& save_as) {
   auto file = os::input_file::open(path);
   if (!file) {
     if (!os::is_missing(file.error()) && !os::real_folder(path))

@@ -1,4 +1,4 @@
-// The bodies of api/group.hpp: what a registrar does with the router.
+// Implementation of api/group.hpp: how a route registrar adds routes and middleware to the router.
 #pragma once
 
 #include <cstddef>
@@ -23,15 +23,17 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-WINSVC_INLINE std::size_t add_route(router& to, route::method verb, std::string_view pattern, erased_handler made, source_location location,
-                             std::shared_ptr<const middleware_chain> links) {
-  return to.add(verb, pattern, std::move(made), location, std::move(links));
+WINSVC_INLINE std::size_t add_route(router& router, route::method method, std::string_view pattern,
+                                    erased_handler handler, source_location location,
+                                    std::shared_ptr<const middleware_chain> chain) {
+  return router.add(method, pattern, std::move(handler), location, std::move(chain));
 }
 
-WINSVC_INLINE std::size_t route_count(const router& of) noexcept { return of.routes().entries().size(); }
+WINSVC_INLINE std::size_t route_count(const router& router) noexcept { return router.routes().entries().size(); }
 
-WINSVC_INLINE void set_outer_chain(router& to, std::shared_ptr<const middleware_chain> links, source_location location) {
-  to.set_global_middleware(std::move(links), location);
+WINSVC_INLINE void set_outer_chain(router& router, std::shared_ptr<const middleware_chain> chain,
+                                   source_location location) {
+  router.set_global_middleware(std::move(chain), location);
 }
 
 WINSVC_INLINE std::shared_ptr<const middleware_chain> with_link(const middleware_chain& before, middleware m) {
@@ -40,8 +42,8 @@ WINSVC_INLINE std::shared_ptr<const middleware_chain> with_link(const middleware
   return longer;
 }
 
-WINSVC_INLINE std::string path_of(const router& of, std::string_view name, const std::vector<url_value>& values) {
-  return route::build_path(of.routes(), name, values);
+WINSVC_INLINE std::string path_of(const router& router, std::string_view name, const std::vector<url_value>& values) {
+  return route::build_path(router.routes(), name, values);
 }
 
 }  // namespace http

@@ -1,9 +1,10 @@
-// Time-outs of handlers: somebody who looks at the clock while a handler runs.
+// Handler timeouts: call a function when a handler has not returned within its time limit.
 //
-//   watchdog dog;
-//   { const watchdog::watch until(dog, 5s, [&] { ... }); handler(); }   // called once the handler has had 5 s
+//   handler_timeouts timeouts;
+//   { const handler_timeouts::scoped_timeout limit(timeouts, 5s, [&] { ... }); handler(); }   // called after 5 s
 //
-// One thread for all of them, begun by the first. Nothing can end a handler: what is called here answers in its place.
+// One thread serves all timeouts; the first timeout starts it. A handler cannot be terminated: the function sends the
+// response in its place.
 #pragma once
 
 #include <chrono>
@@ -31,9 +32,10 @@ class handler_timeouts {
 
   class scoped_timeout {
    public:
-    /// `late` is called on the watchdog's thread, and must be quick: the others wait. It must not throw.
-    scoped_timeout(handler_timeouts& by, std::chrono::milliseconds limit, std::function<void()> late);
-    /// It is not called any more, and not being called.
+    /// Calls `on_timeout` after `limit`, on the timer thread. The call must be quick, because other timeouts wait for
+    /// it, and it must not throw.
+    scoped_timeout(handler_timeouts& owner, std::chrono::milliseconds limit, std::function<void()> on_timeout);
+    /// Cancels the timeout. If the call is in progress, waits until it has returned.
     ~scoped_timeout();
     scoped_timeout(const scoped_timeout&) = delete;
     scoped_timeout& operator=(const scoped_timeout&) = delete;
@@ -48,7 +50,7 @@ class handler_timeouts {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::multimap<time_point, std::function<void()>> timers_;  // empty functions: those that were called
+  std::multimap<time_point, std::function<void()>> timers_;  // an empty function: already called
   std::thread thread_;
   bool stopping_ = false;
 };
@@ -65,10 +67,12 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-WINSVC_INLINE handler_timeouts::scoped_timeout::scoped_timeout(handler_timeouts& by, std::chrono::milliseconds limit, std::function<void()> late) : owner_(by) {
+WINSVC_INLINE handler_timeouts::scoped_timeout::scoped_timeout(handler_timeouts& owner, std::chrono::milliseconds limit,
+                                                               std::function<void()> on_timeout)
+    : owner_(owner) {
   const std::lock_guard lock(owner_.mutex_);
-  if (!owner_.thread_.joinable()) owner_.thread_ = std::thread([dog = &owner_] { dog->run(); });
-  timer_ = owner_.timers_.emplace(std::chrono::steady_clock::now() + limit, std::move(late));
+  if (!owner_.thread_.joinable()) owner_.thread_ = std::thread([timeouts = &owner_] { timeouts->run(); });
+  timer_ = owner_.timers_.emplace(std::chrono::steady_clock::now() + limit, std::move(on_timeout));
   if (timer_ == owner_.timers_.begin()) owner_.changed_.notify_one();
 }
 
@@ -80,7 +84,7 @@ WINSVC_INLINE handler_timeouts::scoped_timeout::~scoped_timeout() {
 WINSVC_INLINE void handler_timeouts::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    // Those that were called stay until their handlers return, and are passed over.
+    // Called timers stay in the map until their handlers return; skip them.
     auto next = timers_.begin();
     while (next != timers_.end() && !next->second) ++next;
     if (next == timers_.end()) {

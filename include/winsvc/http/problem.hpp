@@ -1,4 +1,4 @@
-// Error responses: application/problem+json (RFC 9457), or a line of text for a client that asks for text.
+// Problem details: error responses as application/problem+json (RFC 9457), or as a line of text.
 #pragma once
 
 #include <string>
@@ -13,20 +13,21 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// What would have been written while it is made is not, and is cleaned up.
+/// Releases the content provider of the response, so that nothing is streamed.
 void discard_stream(response& res);
 
-/// Takes back what a handler began to answer with, but for its status and the headers that are not about the body.
+/// Discards the body that a handler has set, with its stream and the headers that describe it. Keeps the status and the
+/// other headers.
 void discard_body(response& res);
 
-/// An error as application/problem+json (RFC 9457): title from the status, detail for the person.
-/// `id`: the request id that the log has, or empty.
+/// Writes an error as application/problem+json (RFC 9457): the title comes from the status, `detail` is for a person.
+/// `id`: request id in the log, or empty.
 void write_problem(response& res, int status, std::string_view detail, std::string_view id = {});
 
-/// Does the client want text, and not JSON? Text is named in Accept, JSON and `*/*` are not.
+/// True if the client prefers text to JSON: Accept contains text/plain, but neither JSON nor `*/*`.
 [[nodiscard]] bool prefers_text(const request& req);
 
-/// The same as a line of text.
+/// Writes the same error as a line of text.
 void write_text_problem(response& res, int status, std::string_view detail, std::string_view id = {});
 
 }  // namespace http

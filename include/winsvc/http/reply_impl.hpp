@@ -1,4 +1,4 @@
-// The bodies of api/reply.hpp that work on a request in progress: what a reply becomes in httplib's response.
+// Implementation of api/reply.hpp: applies a reply to cpp-httplib's response, and server-sent events.
 #pragma once
 
 #include <algorithm>
@@ -20,13 +20,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE reply reply::events(std::function<void(event_stream&)> write) {
-  auto r = stream("text/event-stream", [write = std::move(write)](winsvc::stream& out) {
+  auto result = stream("text/event-stream", [write = std::move(write)](winsvc::stream& output) {
     const auto* req = http::current_exchange()->current_request;
-    event_stream events(out, req ? req->get_header_value("Last-Event-ID") : std::string());
+    event_stream events(output, req ? req->get_header_value("Last-Event-ID") : std::string());
     write(events);
   });
-  // A proxy that collects an answer before it passes it on would keep the events back.
-  return std::move(r).header("Cache-Control", "no-store").header("X-Accel-Buffering", "no");
+  // A proxy that buffers the response, as nginx does by default, would delay the events.
+  return std::move(result).header("Cache-Control", "no-store").header("X-Accel-Buffering", "no");
 }
 
 WINSVC_INLINE void reply::apply(response& res) && {
@@ -35,8 +35,8 @@ WINSVC_INLINE void reply::apply(response& res) && {
   if (send_file_) return send_file_(*http::current_exchange()->current_request, res, file_, save_as_);
   if (stream_function_) {
     const auto run = [write = std::move(stream_function_)](std::size_t, httplib::DataSink& sink) {
-      winsvc::stream out(sink, *http::current_exchange());
-      write(out);
+      winsvc::stream output(sink, *http::current_exchange());
+      write(output);
       sink.done();
       return true;
     };
@@ -46,10 +46,11 @@ WINSVC_INLINE void reply::apply(response& res) && {
   }
 }
 
-/// httplib's own looks at each character with the C library, and for a type that is there already.
+/// Sets the content without httplib's set_content for the common case: it is slower, because it checks each character.
 WINSVC_INLINE void reply::set_content(response& res) {
-  const bool plain = std::all_of(content_type_.begin(), content_type_.end(), [](char c) { return c >= ' ' && c < 127; });
-  if (!plain || !res.headers.empty()) return res.set_content(std::move(body_), content_type_);
+  const auto is_printable = [](char c) { return c >= ' ' && c < 127; };
+  const bool printable = std::all_of(content_type_.begin(), content_type_.end(), is_printable);
+  if (!printable || !res.headers.empty()) return res.set_content(std::move(body_), content_type_);
   res.body = std::move(body_);
   res.headers.emplace("Content-Type", std::move(content_type_));
 }

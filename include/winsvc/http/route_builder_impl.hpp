@@ -1,4 +1,4 @@
-// The bodies of api/route_builder.hpp: what is said of a route goes into the router's table.
+// Implementation of api/route_builder.hpp: writes the metadata of routes into the router's table.
 #pragma once
 
 #include <chrono>
@@ -19,12 +19,12 @@ inline namespace WINSVC_ABI {
 // ---------------------------------------------------------------------------------------------------------------------
 
 template <class F>
-route_builder route_builder::set(std::string_view what, F output, int code) const {
-  auto& table = router_->mutable_routes(first_, what);
-  for (std::size_t id = first_; id < last_; ++id) output(table.metadata(id));
-  route_builder again = *this;
-  again.current_body_status_ = code;
-  return again;
+route_builder route_builder::set(std::string_view operation, F change, int status) const {
+  auto& table = router_->mutable_routes(first_, operation);
+  for (std::size_t id = first_; id < last_; ++id) change(table.metadata(id));
+  route_builder result = *this;
+  result.current_body_status_ = status;
+  return result;
 }
 
 }  // inline namespace WINSVC_ABI
@@ -41,90 +41,98 @@ WINSVC_INLINE route_builder route_builder::name(std::string text) const {
 }
 
 WINSVC_INLINE route_builder route_builder::limit_body(std::uint64_t bytes) const {
-  return set("limit_body", [&](route::route_metadata& f) { f.body_limit = bytes; });
+  return set("limit_body", [&](route::route_metadata& metadata) { metadata.body_limit = bytes; });
 }
 
 WINSVC_INLINE route_builder route_builder::timeout(std::chrono::milliseconds limit) const {
   if (limit.count() <= 0)
-    throw setup_error("route " + router_->entry(first_).text() + ": timeout: a handler needs some time");
-  return set("timeout", [&](route::route_metadata& f) { f.time_limit = limit; });
+    throw setup_error("route " + router_->entry(first_).text() + ": timeout: the time must be more than 0");
+  return set("timeout", [&](route::route_metadata& metadata) { metadata.time_limit = limit; });
 }
 
 WINSVC_INLINE route_builder route_builder::limit_file(std::uint64_t bytes) const {
-  return set("limit_file", [&](route::route_metadata& f) { f.file_limit = bytes; });
+  return set("limit_file", [&](route::route_metadata& metadata) { metadata.file_limit = bytes; });
 }
 
 WINSVC_INLINE route_builder route_builder::summary(const std::string& text) const {
-  return set("summary", [&](route::route_metadata& f) { f.summary = text; });
+  return set("summary", [&](route::route_metadata& metadata) { metadata.summary = text; });
 }
 
 WINSVC_INLINE route_builder route_builder::description(const std::string& text) const {
-  return set("description", [&](route::route_metadata& f) { f.description = text; });
+  return set("description", [&](route::route_metadata& metadata) { metadata.description = text; });
 }
 
 WINSVC_INLINE route_builder route_builder::tag(const std::string& text) const {
-  return set("tag", [&](route::route_metadata& f) { f.tags.push_back(text); });
+  return set("tag", [&](route::route_metadata& metadata) { metadata.tags.push_back(text); });
 }
 
 WINSVC_INLINE route_builder route_builder::deprecated() const {
-  return set("deprecated", [](route::route_metadata& f) { f.deprecated = true; });
+  return set("deprecated", [](route::route_metadata& metadata) { metadata.deprecated = true; });
 }
 
 WINSVC_INLINE route_builder route_builder::hidden() const {
-  return set("hidden", [](route::route_metadata& f) { f.hidden = true; });
+  return set("hidden", [](route::route_metadata& metadata) { metadata.hidden = true; });
 }
 
-WINSVC_INLINE route_builder route_builder::takes(const std::string& about, const std::string& media_type) const {
-  return set("takes", [&](route::route_metadata& f) { f.request_body = route::body_metadata{about, media_type, {}, {}}; }, request_body);
+WINSVC_INLINE route_builder route_builder::takes(const std::string& description, const std::string& media_type) const {
+  const auto change = [&](route::route_metadata& metadata) {
+    metadata.request_body = route::body_metadata{description, media_type, {}, {}};
+  };
+  return set("takes", change, request_body);
 }
 
-WINSVC_INLINE route_builder route_builder::returns(int status, const std::string& about, const std::string& media_type) const {
+WINSVC_INLINE route_builder route_builder::returns(int status, const std::string& description,
+                                                   const std::string& media_type) const {
   if (status < 100 || status > 599)
     throw setup_error("route " + router_->entry(first_).text() + ": returns: " + std::to_string(status) +
-                      " is no status; they are 100 to 599");
-  return set("returns", [&](route::route_metadata& f) {
-    for (const auto& [known, body] : f.responses) {
+                      " is not an HTTP status (100 to 599)");
+  return set("returns", [&](route::route_metadata& metadata) {
+    for (const auto& [known, body] : metadata.responses) {
       if (known == status)
         throw setup_error("route " + router_->entry(first_).text() + ": returns: " + std::to_string(status) +
-                          " is said already");
+                          " is described already");
     }
-    f.responses.emplace_back(status, route::body_metadata{about, media_type, {}, {}});
+    metadata.responses.emplace_back(status, route::body_metadata{description, media_type, {}, {}});
   }, status);
 }
 
 WINSVC_INLINE route_builder route_builder::schema_text(std::string_view text) const {
-  return set("schema", [&](route::route_metadata& f) { current_body(f, "schema").schema = text; }, current_body_status_);
+  const auto change = [&](route::route_metadata& metadata) { current_body(metadata, "schema").schema = text; };
+  return set("schema", change, current_body_status_);
 }
 WINSVC_INLINE route_builder route_builder::example_text(std::string_view text) const {
-  return set("example", [&](route::route_metadata& f) { current_body(f, "example").example = text; }, current_body_status_);
+  const auto change = [&](route::route_metadata& metadata) { current_body(metadata, "example").example = text; };
+  return set("example", change, current_body_status_);
 }
 
-WINSVC_INLINE route_builder route_builder::on(route::method verb) const {
+WINSVC_INLINE route_builder route_builder::on(route::method method) const {
   std::string existing;
   for (std::size_t id = first_; id < last_; ++id) {
-    const auto& one = router_->entry(id);
-    if (one.method_id == verb) return {*router_, id, id + 1};
-    existing += (existing.empty() ? "" : ", ") + std::string(route::name(one.method_id));
+    const auto& entry = router_->entry(id);
+    if (entry.method_id == method) return {*router_, id, id + 1};
+    existing += (existing.empty() ? "" : ", ") + std::string(route::name(entry.method_id));
   }
-  throw setup_error("route " + router_->entry(first_).text() + ": on " + std::string(route::name(verb)) +
-                    ": this resource has " + existing);
+  throw setup_error("route " + router_->entry(first_).text() + ": on " + std::string(route::name(method)) +
+                    ": this resource has only " + existing);
 }
 
-WINSVC_INLINE route_builder route_builder::add_query(route::query_metadata q) const {
-  return set("query", [&](route::route_metadata& f) {
-    for (const auto& known : f.query) {
-      if (known.name == q.name)
-        throw setup_error("route " + router_->entry(first_).text() + ": query: '" + q.name + "' is said already");
+WINSVC_INLINE route_builder route_builder::add_query(route::query_metadata parameter) const {
+  return set("query", [&](route::route_metadata& metadata) {
+    for (const auto& known : metadata.query) {
+      if (known.name == parameter.name)
+        throw setup_error("route " + router_->entry(first_).text() + ": query: '" + parameter.name +
+                          "' is described already");
     }
-    f.query.push_back(q);
+    metadata.query.push_back(parameter);
   });
 }
 
-WINSVC_INLINE route::body_metadata& route_builder::current_body(route::route_metadata& f, std::string_view what) const {
-  if (current_body_status_ == request_body && f.request_body) return *f.request_body;
-  if (current_body_status_ != no_body && !f.responses.empty()) return f.responses.back().second;
-  throw setup_error("route " + router_->entry(first_).text() + ": " + std::string(what) +
-                    ": of which body? it stands right behind takes or returns");
+WINSVC_INLINE route::body_metadata& route_builder::current_body(route::route_metadata& metadata,
+                                                                std::string_view operation) const {
+  if (current_body_status_ == request_body && metadata.request_body) return *metadata.request_body;
+  if (current_body_status_ != no_body && !metadata.responses.empty()) return metadata.responses.back().second;
+  throw setup_error("route " + router_->entry(first_).text() + ": " + std::string(operation) +
+                    ": call it directly after takes() or returns()");
 }
 
 }  // inline namespace WINSVC_ABI

@@ -1,7 +1,13 @@
-// The routes of an app with their handlers: registration, and the call of the one that matches.
+// Router: the routes of an app with their handlers and middleware.
 //
-// It serves nothing by itself: the engine asks it for every request, the test client and the `routes` verb ask it too.
-// Filled while the app is described, frozen at start, read from many threads after that without a lock.
+//   router r;
+//   r.add(route::method::get, "/users/{id}", handler, location);   // while the app registers its routes
+//   r.freeze();
+//   const auto match = r.routes().match(route::method::get, "/users/7");
+//   r.call(match, req, res);
+//
+// It is filled while the app registers its routes and frozen at start; after that many threads read it without a lock.
+// It serves no connections: the engine, the test client and the verb `routes` use it.
 #pragma once
 
 #include <algorithm>
@@ -28,30 +34,32 @@ namespace http {
 
 class router {
  public:
-  /// Adds a route. Throws setup_error: a malformed pattern, a duplicate or a conflict (both places are named), a
-  /// parameter count that does not match the lambda, a call after start.
-  /// `middleware`: the middleware around it. Returns the route's id.
+  /// Adds a route and returns its id. `chain`: its middleware. Throws setup_error for a malformed pattern, a duplicate
+  /// or a conflict (with both locations), a number of parameters that differs from the handler's, and after freeze().
   template <class F>
-  std::size_t add(route::method verb, std::string_view pattern, F f, source_location location,
-                  std::shared_ptr<const middleware_chain> links = std::make_shared<middleware_chain>()) {
-    return add(verb, pattern, make_handler(std::move(f)), location, std::move(links));
+  std::size_t add(route::method method, std::string_view pattern, F f, source_location location,
+                  std::shared_ptr<const middleware_chain> chain = std::make_shared<middleware_chain>()) {
+    return add(method, pattern, make_handler(std::move(f)), location, std::move(chain));
   }
-  std::size_t add(route::method verb, std::string_view pattern, erased_handler made, source_location location,
-                  std::shared_ptr<const middleware_chain> links);
+  std::size_t add(route::method method, std::string_view pattern, erased_handler handler, source_location location,
+                  std::shared_ptr<const middleware_chain> chain);
 
-  /// The app's own middleware, for what no route serves. Throws setup_error after start.
-  void set_global_middleware(std::shared_ptr<const middleware_chain> links, source_location location);
-  /// The middleware around whatever answers this match: the route's, or the app's where there is none. An OPTIONS that
-  /// has no route runs through that of the path's other methods: CORS in a group has to see what a browser asks first.
-  [[nodiscard]] const middleware_chain& middleware_for(const route::match_result& m, route::method verb) const noexcept {
-    if (m.outcome == route::match_outcome::matched) return *handlers_[m.route_id].middleware;
-    const bool asks_first = m.outcome == route::match_outcome::method_not_allowed && verb == route::method::options;
-    return asks_first && m.sibling_id ? *handlers_[*m.sibling_id].middleware : *global_middleware_;
+  /// Sets the app's global middleware, for requests without a route. Throws setup_error after freeze().
+  void set_global_middleware(std::shared_ptr<const middleware_chain> chain, source_location location);
+  /// The middleware for a match: that of the route, or the global middleware if there is no route. An OPTIONS request
+  /// without a route of its own uses the middleware of another method of the path, so that CORS in a group sees the
+  /// preflight request of a browser.
+  [[nodiscard]] const middleware_chain& middleware_for(const route::match_result& match,
+                                                       route::method method) const noexcept {
+    if (match.outcome == route::match_outcome::matched) return *handlers_[match.route_id].middleware;
+    const bool is_preflight =
+        match.outcome == route::match_outcome::method_not_allowed && method == route::method::options;
+    return is_preflight && match.sibling_id ? *handlers_[*match.sibling_id].middleware : *global_middleware_;
   }
-  error_handlers error_handlers;          ///< filled before start
-  std::string upload_folder;  ///< set before start; "": the system's temporary one
+  http::error_handlers error_handlers;  ///< filled before start; qualified, because GCC rejects the name alone
+  std::string upload_folder;            ///< set before start; empty: the temporary folder of the system
 
-  /// A folder that is served, for who looks at start whether it is there.
+  /// A served folder; a check at start reports a missing one.
   struct static_folder_entry {
     std::string prefix, folder;
     source_location location;
@@ -59,37 +67,40 @@ class router {
   std::vector<static_folder_entry> static_folders;
 
   [[nodiscard]] const route::table& routes() const noexcept { return table_; }
-  /// The routes, to say `what` of the one with this id. Throws setup_error after start.
-  [[nodiscard]] route::table& mutable_routes(std::size_t id, std::string_view what);
-  /// Is there a route of exactly this pattern text?
+  /// The table, for changes of the route `id`. Throws setup_error after freeze(); `operation` names the change there.
+  [[nodiscard]] route::table& mutable_routes(std::size_t id, std::string_view operation);
+  /// True if a route has exactly this pattern text.
   [[nodiscard]] bool has_pattern(std::string_view pattern) const noexcept;
   void freeze() noexcept { frozen_ = true; }
-  /// The route added last answers while the service is paused, as liveness must, and is not the app's own.
+  /// Marks the last added route as one of winsvc: it is served while the service is paused, and it is hidden.
   void serve_while_paused() noexcept {
     handlers_.back().while_paused = true;
     table_.metadata(handlers_.size() - 1).hidden = true;
   }
-  [[nodiscard]] bool serves_paused(const route::match_result& m) const noexcept {
-    return m.outcome == route::match_outcome::matched && handlers_[m.route_id].while_paused;
+  [[nodiscard]] bool serves_paused(const route::match_result& match) const noexcept {
+    return match.outcome == route::match_outcome::matched && handlers_[match.route_id].while_paused;
   }
 
-  /// The most bytes of a body: the route's own limit, or the app's.
-  [[nodiscard]] std::uint64_t body_limit(const route::match_result& m, std::uint64_t of_app) const noexcept {
-    return m.outcome == route::match_outcome::matched ? entry(m.route_id).metadata.body_limit.value_or(of_app) : of_app;
+  /// Maximum size of a body in bytes: the limit of the route, or `default_limit`.
+  [[nodiscard]] std::uint64_t body_limit(const route::match_result& match, std::uint64_t default_limit) const noexcept {
+    if (match.outcome != route::match_outcome::matched) return default_limit;
+    return entry(match.route_id).metadata.body_limit.value_or(default_limit);
   }
 
-  /// What reads the body of this match into files; null where the handler takes no upload.
-  [[nodiscard]] const upload_receiver* receiver(const route::match_result& m) const noexcept {
-    return m.outcome == route::match_outcome::matched && handlers_[m.route_id].receiver ? &handlers_[m.route_id].receiver() : nullptr;
+  /// The function that reads the body of this match into files; null if the handler accepts no upload.
+  [[nodiscard]] const upload_receiver* receiver(const route::match_result& match) const noexcept {
+    if (match.outcome != route::match_outcome::matched || !handlers_[match.route_id].receiver) return nullptr;
+    return &handlers_[match.route_id].receiver();
   }
 
-  /// Does any route take uploads?
+  /// True if a route accepts uploads.
   [[nodiscard]] bool accepts_uploads() const noexcept {
-    const auto& all = table_.entries();
-    return std::any_of(all.begin(), all.end(), [](const route::route_entry& e) { return e.metadata.accepts_upload; });
+    const auto& entries = table_.entries();
+    return std::any_of(entries.begin(), entries.end(),
+                       [](const route::route_entry& entry) { return entry.metadata.accepts_upload; });
   }
 
-  /// Calls the handler of a match. Whatever it throws passes through.
+  /// Calls the handler of a match. Exceptions of the handler pass through.
   void call(const route::match_result& match, request& req, response& res) const;
 
   [[nodiscard]] const route::route_entry& entry(std::size_t id) const noexcept { return table_.entries()[id]; }
@@ -103,7 +114,7 @@ class router {
     bool while_paused = false;
   };
   route::table table_;
-  std::vector<bound_route> handlers_;  // by id, which is the order of registration
+  std::vector<bound_route> handlers_;  // by route id
   std::shared_ptr<const middleware_chain> global_middleware_ = std::make_shared<middleware_chain>();
   bool frozen_ = false;
 };
@@ -121,60 +132,61 @@ inline namespace WINSVC_ABI {
 namespace http {
 
 WINSVC_INLINE bool router::has_pattern(std::string_view pattern) const noexcept {
-  for (const auto& e : table_.entries()) {
-    if (e.path.text == pattern) return true;
+  for (const auto& entry : table_.entries()) {
+    if (entry.path.text == pattern) return true;
   }
   return false;
 }
 
-WINSVC_INLINE void router::set_global_middleware(std::shared_ptr<const middleware_chain> links, source_location location) {
+WINSVC_INLINE void router::set_global_middleware(std::shared_ptr<const middleware_chain> chain,
+                                                 source_location location) {
   if (frozen_) {
     throw setup_error("use (" + location.to_string() +
                       "): the service has started; add middleware in the app, not in a handler or hook");
   }
-  global_middleware_ = std::move(links);
+  global_middleware_ = std::move(chain);
 }
 
-WINSVC_INLINE route::table& router::mutable_routes(std::size_t id, std::string_view what) {
+WINSVC_INLINE route::table& router::mutable_routes(std::size_t id, std::string_view operation) {
   if (frozen_) {
-    throw setup_error("route " + entry(id).text() + ": " + std::string(what) +
+    throw setup_error("route " + entry(id).text() + ": " + std::string(operation) +
                       ": the service has started; describe routes in the app, not in a handler or hook");
   }
   return table_;
 }
 
-WINSVC_INLINE std::size_t router::add(route::method verb, std::string_view pattern, erased_handler made, source_location location,
-                               std::shared_ptr<const middleware_chain> links) {
-  const handler_shape& shape = made.shape;
-  const auto what = [&] {
-    return std::string(route::name(verb)) + " " + std::string(pattern) + " (" + location.to_string() + ")";
+WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pattern, erased_handler handler,
+                                      source_location location, std::shared_ptr<const middleware_chain> chain) {
+  const handler_shape& shape = handler.shape;
+  const auto describe_route = [&] {
+    return std::string(route::name(method)) + " " + std::string(pattern) + " (" + location.to_string() + ")";
   };
   if (frozen_) {
-    throw setup_error("route " + what() +
+    throw setup_error("route " + describe_route() +
                       ": the service has started; register routes in the app, not in a handler or hook");
   }
-  std::size_t names = 0;
+  std::size_t name_count = 0;
   try {
-    names = route::parse_pattern(pattern).names.size();
-  } catch (const setup_error& e) {  // it knows the pattern, not where that was written
-    throw setup_error("route " + std::string(route::name(verb)) + " (" + location.to_string() + "): " + e.what());
+    name_count = route::parse_pattern(pattern).names.size();
+  } catch (const setup_error& e) {  // its message has the pattern, but not the location
+    throw setup_error("route " + std::string(route::name(method)) + " (" + location.to_string() + "): " + e.what());
   }
-  const bool reads_them_itself = shape.parameters == 0 && shape.accepts_request;
-  if (names != shape.parameters && !reads_them_itself) {
-    throw setup_error("route " + what() + ": the pattern has " + std::to_string(names) + " parameter" +
-                      (names == 1 ? "" : "s") + ", the handler takes " + std::to_string(shape.parameters));
+  const bool reads_path_params = shape.parameters == 0 && shape.accepts_request;
+  if (name_count != shape.parameters && !reads_path_params) {
+    throw setup_error("route " + describe_route() + ": the pattern has " + std::to_string(name_count) + " parameter" +
+                      (name_count == 1 ? "" : "s") + ", the handler takes " + std::to_string(shape.parameters));
   }
   const std::size_t id = handlers_.size();
-  table_.add(verb, pattern, id, location);
-  handlers_.push_back({std::move(made.call), shape.accepts_request, std::move(links), shape.receiver});
+  table_.add(method, pattern, id, location);
+  handlers_.push_back({std::move(handler.call), shape.accepts_request, std::move(chain), shape.receiver});
 
-  auto& about = table_.metadata(id);
-  about.parameters.assign(shape.kinds, shape.kinds + shape.parameters);
-  about.accepts_json = shape.accepts_body;
-  about.accepts_upload = shape.receiver != nullptr;
-  about.response = shape.response_kind;
-  about.returns_optional = shape.returns_optional;
-  about.sets_status = shape.sets_status || shape.accepts_response;
+  auto& metadata = table_.metadata(id);
+  metadata.parameters.assign(shape.kinds, shape.kinds + shape.parameters);
+  metadata.accepts_json = shape.accepts_body;
+  metadata.accepts_upload = shape.receiver != nullptr;
+  metadata.response = shape.response_kind;
+  metadata.returns_optional = shape.returns_optional;
+  metadata.sets_status = shape.sets_status || shape.accepts_response;
   return id;
 }
 

@@ -1,13 +1,12 @@
-// A folder of files below a prefix.
+// Static folder: serves the files of a folder under a URL prefix.
 //
-//   svc.files("/", "public");                                   // beside the executable
-//   svc.files("/app", "dist", {/*index*/ "index.html", /*fall_back*/ "index.html"});
+//   svc.files("/", "public");                                   // next to the executable
+//   svc.files("/app", "dist", {/*index*/ "index.html", /*fallback*/ "index.html"});
 //
-// `name.gz` beside `name` is sent in its place to clients that accept gzip. A folder is answered with its index, below
-// a path that ends with a slash; without it the client is sent there. With a fall-back, paths that no file has are
-// answered with that file, for pages that route in the browser; but for paths whose last name has an ending, which were
-// meant for a file. Names that begin with a dot are not there, and neither is anything that a link leads to outside of
-// the folder.
+// A client that accepts gzip receives `name.gz`, if it exists, in place of `name`. A path that ends with a slash serves
+// the index of that folder; without the slash, the client is redirected to it. Paths without a file serve the fallback,
+// for pages that route in the browser, except paths whose last segment contains a dot. Names that begin with a dot, and
+// files that a link leads to outside the folder, are not found (404). It lists no folders and writes no files.
 #pragma once
 
 #include <memory>
@@ -32,20 +31,20 @@ namespace http {
 
 class static_folder {
  public:
-  /// A relative path begins at the executable's folder, which is the current directory while the service runs.
+  /// `path`: the folder, relative to the folder of the executable, which is the current directory of a running service.
   static_folder(std::string path, file_options options) : path_(std::move(path)), options_(std::move(options)) {}
 
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
-  /// `tail`: what comes behind the prefix, decoded. Aborts with 404.
+  /// Serves the file for `tail`: the decoded path after the prefix. Aborts with 404.
   void handle(const request& req, response& res, std::string_view tail) const;
-  /// The prefix without its slash: to it.
+  /// Redirects a folder path without its final slash to the path with the slash (308).
   static void redirect_to_slash(const request& req, response& res);
 
  private:
   bool send(const request& req, response& res, const std::string& root, const std::string& relative) const;
   bool send_variant(const request& req, response& res, const std::string& root, const std::string& relative,
-                 const std::string& on_disk, const char* coding) const;
+                    const std::string& on_disk, const char* coding) const;
   [[nodiscard]] bool is_within(const std::string& root, const std::string& real) const;
 
   std::string path_;
@@ -65,7 +64,7 @@ inline namespace WINSVC_ABI {
 namespace http {
 
 WINSVC_INLINE void static_folder::redirect_to_slash(const request& req, response& res) {
-  // Relative, so that it is right behind a proxy that has cut a prefix off; "./" so that a colon is no scheme.
+  // A relative redirect is correct behind a proxy that removes a prefix. After "./", a colon does not end a URI scheme.
   const auto query = req.target.find('?');
   const std::string_view path = std::string_view(req.target).substr(0, query);
   const std::string_view last = path.substr(path.rfind('/') + 1);
@@ -88,61 +87,64 @@ WINSVC_INLINE void static_folder::handle(const request& req, response& res, std:
       if (inner && is_within(*root, *inner) && !options_.index.empty()) return redirect_to_slash(req, res);
     }
     const std::string_view last = std::string_view(*relative).substr(relative->rfind('/') + 1);
-    const bool meant_for_a_file = last.find('.') != last.npos;
-    if (!options_.fallback.empty() && !meant_for_a_file && send(req, res, *root, options_.fallback)) return;
+    const bool has_extension = last.find('.') != last.npos;
+    if (!options_.fallback.empty() && !has_extension && send(req, res, *root, options_.fallback)) return;
   }
   abort(404);
 }
 
-/// The file in the form that the client takes; false where there is none.
+/// Sends the compressed file or the plain one. Returns false if neither exists.
 WINSVC_INLINE bool static_folder::send(const request& req, response& res, const std::string& root,
-                              const std::string& relative) const {
-  const bool packed = wire::accepts_coding(req.get_header_value("Accept-Encoding"), "gzip");
+                                       const std::string& relative) const {
+  const bool accepts_gzip = wire::accepts_coding(req.get_header_value("Accept-Encoding"), "gzip");
   const std::string on_disk = os::path_join(root, relative);
-  if (packed && send_variant(req, res, root, relative, on_disk + ".gz", "gzip")) return true;
+  if (accepts_gzip && send_variant(req, res, root, relative, on_disk + ".gz", "gzip")) return true;
   return send_variant(req, res, root, relative, on_disk, "");
 }
 
 WINSVC_INLINE bool static_folder::send_variant(const request& req, response& res, const std::string& root,
-                                   const std::string& relative, const std::string& on_disk, const char* coding) const {
+                                               const std::string& relative, const std::string& on_disk,
+                                               const char* coding) const {
   auto file = os::input_file::open(on_disk);
   if (!file || !is_within(root, file->real_path())) return false;
   replace_header(res, "Vary", "Accept-Encoding");
   res.status = 200;
-  send_file_response(req, res, *std::move(file), {std::string(wire::media_type(relative)), coding, options_.cache_control});
+  send_file_response(req, res, *std::move(file),
+                     {std::string(wire::media_type(relative)), coding, options_.cache_control});
   return true;
 }
 
-/// By where it really is: a link, or another spelling of a name, may have led out, or to what is hidden.
+/// True if the real path is in the folder and allowed: a link or another spelling of a name may lead elsewhere.
 WINSVC_INLINE bool static_folder::is_within(const std::string& root, const std::string& real) const {
-  const bool ends = !root.empty() && (root.back() == '/' || root.back() == '\\');  // C:\, or /
-  const std::string inside = ends ? root : root + os::path_separator;
-  if (real.compare(0, inside.size(), inside) != 0) return false;
-  std::string rest = real.substr(inside.size());
-  for (char& c : rest) {
+  const bool has_separator = !root.empty() && (root.back() == '/' || root.back() == '\\');  // for example C:\ or /
+  const std::string prefix = has_separator ? root : root + os::path_separator;
+  if (real.compare(0, prefix.size(), prefix) != 0) return false;
+  std::string relative = real.substr(prefix.size());
+  for (char& c : relative) {
     if (c == os::path_separator) c = '/';
   }
-  return wire::map_to_file(rest, {options_.hidden}).has_value();
+  return wire::map_to_file(relative, {options_.hidden}).has_value();
 }
 
-WINSVC_INLINE void add_files(router& to, const std::string& outer, std::string_view prefix, std::string folder,
-                      file_options options, const std::shared_ptr<const middleware_chain>& links, source_location location) {
+WINSVC_INLINE void add_files(router& router, const std::string& outer, std::string_view prefix, std::string folder,
+                             file_options options, const std::shared_ptr<const middleware_chain>& middleware,
+                             source_location location) {
   if (folder.empty())
-    throw setup_error("files '" + std::string(prefix) + "' (" + location.to_string() + "): no folder is named");
-  to.static_folders.push_back({outer + std::string(prefix), folder, location});
+    throw setup_error("files '" + std::string(prefix) + "' (" + location.to_string() + "): the folder name is empty");
+  router.static_folders.push_back({outer + std::string(prefix), folder, location});
   const auto served = std::make_shared<static_folder>(std::move(folder), std::move(options));
-  const auto root = [served](const request& req, response& res) { served->handle(req, res, {}); };
-  const auto below = [served](const request& req, response& res, const std::string& path) {
+  const auto serve_root = [served](const request& req, response& res) { served->handle(req, res, {}); };
+  const auto serve_path = [served](const request& req, response& res, const std::string& path) {
     served->handle(req, res, path);
   };
-  const auto at_pattern = [&](const std::string& pattern, auto handler) {
-    const auto id = to.add(route::method::get, pattern, make_handler(handler), location, links);
-    winsvc::route_builder(to, id, id + 1).hidden();
+  const auto add_route = [&](const std::string& pattern, auto handler) {
+    const auto id = router.add(route::method::get, pattern, make_handler(handler), location, middleware);
+    winsvc::route_builder(router, id, id + 1).hidden();
   };
   const std::string full = outer + (prefix == "/" ? std::string() : std::string(prefix));
-  if (!full.empty()) at_pattern(full, &static_folder::redirect_to_slash);
-  at_pattern(full + "/", root);
-  at_pattern(full + "/{path...}", below);
+  if (!full.empty()) add_route(full, &static_folder::redirect_to_slash);
+  add_route(full + "/", serve_root);
+  add_route(full + "/{path...}", serve_path);
 }
 
 }  // namespace http

@@ -1,4 +1,4 @@
-// The bodies of api/stream.hpp that work on a request in progress.
+// Implementation of api/stream.hpp: writes to the response of a request in progress and waits for its client.
 #pragma once
 
 #include <chrono>
@@ -20,11 +20,11 @@ WINSVC_INLINE bool stream::write(std::string_view bytes) {
   return open_ = open_ && sink_.write(bytes.data(), bytes.size());
 }
 
-WINSVC_INLINE bool stream::wait_for(std::chrono::milliseconds how_long) {
+WINSVC_INLINE bool stream::wait_for(std::chrono::milliseconds limit) {
   if (!open_) return false;
-  const auto seen = exchange_.stream.wait_stream_event(how_long);
-  open_ = seen != http::stream_event::peer_closed;
-  return seen == http::stream_event::timed_out;
+  const auto event = exchange_.stream.wait_stream_event(limit);
+  open_ = event != http::stream_event::peer_closed;
+  return event == http::stream_event::timed_out;
 }
 
 WINSVC_INLINE bool stream::is_open() const noexcept { return open_ && !exchange_.draining.load(); }

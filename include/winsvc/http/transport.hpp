@@ -1,8 +1,11 @@
-// What a connection reads from and writes to: a socket in production, memory in the test client. The bytes take the
-// same way through everything above.
+// Transport: the interface of a connection to its bytes; a socket in production, memory in the test client.
 //
-// Most of the time nobody waits here: a connection takes what has come, sends what there is room for, and lets go of the
-// thread. What lasts is done on a thread of its own, which waits: an answer that is streamed, a large body, a WebSocket.
+//   std::size_t received = 0;
+//   if (transport.receive(buffer, sizeof buffer, received, 0ms) == os::transfer::done) ...
+//
+// Most calls do not wait: a connection takes the available bytes, sends as many as fit and returns its thread.
+// Functions that wait (receive and send with a limit, wait_stream_event) are called after begin_blocking(), for a
+// streamed response, a large body or a WebSocket. It does not know HTTP.
 #pragma once
 
 #include <algorithm>
@@ -18,54 +21,54 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// How a connection comes to its end.
+/// Reason for the end of a connection; it decides how long input is discarded.
 enum class close_reason {
-  idle,      ///< nothing was sent that the client could still miss
-  after_response,  ///< with an answer that said so
-  unread_input,    ///< with an answer, over something the client was still sending
+  idle,            ///< no response can be lost: all are received, or none was sent
+  after_response,  ///< after a response with `Connection: close`
+  unread_input,    ///< after a response, while the client still sends
 };
 
-/// What ended a wait beside an answer that is being streamed.
+/// Event that ended a wait during a streamed response.
 enum class stream_event { timed_out, peer_closed, draining };
 
 class transport {
  public:
   virtual ~transport() = default;
-  /// Waits for bytes up to `limit`, which may be 0; see os::tcp_socket::receive.
+  /// Receives at most `capacity` bytes; waits at most `limit`, which may be 0. See os::tcp_socket::receive.
   virtual os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received,
                                std::chrono::milliseconds limit) noexcept = 0;
-  /// Would `receive` certainly find nothing now? False where that is not known.
+  /// True only if `receive` is known to find no bytes now.
   [[nodiscard]] virtual bool has_no_input() const noexcept { return false; }
-  /// Waits for the first byte of a request, the only wait that a drain ends early: `timed_out` then too, unless bytes
-  /// are there already.
+  /// Waits for the first byte of a request; only this wait ends early in a drain. Returns `timed_out` then too, unless
+  /// bytes have arrived.
   virtual os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
                                     std::chrono::milliseconds limit) noexcept = 0;
-  virtual os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept = 0;
-  /// What there is room for; see os::tcp_socket::send_some.
-  virtual os::transfer send_some(const char* from, std::size_t count, std::size_t& sent) noexcept = 0;
-  /// What the last receive or send that timed out was short of: room, and not bytes?
+  virtual os::transfer send(const char* bytes, std::size_t count, std::chrono::milliseconds limit) noexcept = 0;
+  /// Sends as many bytes as fit without waiting; see os::tcp_socket::send_some.
+  virtual os::transfer send_some(const char* bytes, std::size_t count, std::size_t& sent) noexcept = 0;
+  /// True if the last call that timed out waits until the socket is writable, false if it waits for input.
   [[nodiscard]] virtual bool needs_write(bool after_send) const noexcept { return after_send; }
-  /// Is there nothing to be asked yet: does a handshake come first?
+  /// True if a handshake must come before the first request.
   [[nodiscard]] virtual bool needs_handshake() const noexcept { return false; }
-  /// This thread is going to wait here, for the rest of what it does with the connection.
+  /// Called before this thread waits for the client, for the remaining time of the current step.
   virtual void begin_blocking() noexcept {}
-  /// Waits while an answer is streamed: until the client has closed its end, a drain begins, or the time is over.
+  /// Waits during a streamed response until the client closes, a drain begins, or `limit` has passed.
   virtual stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept = 0;
-  /// No more will be sent. How it is to be left: as `how` says, or with more care.
+  /// Ends sending. Returns the reason that applies: `reason`, or one that discards input for longer.
   virtual close_reason shutdown(close_reason reason) noexcept = 0;
-  /// From any thread: whoever waits here wakes and finds it closed.
+  /// Ends all waits in this transport; further calls find it closed. Thread-safe.
   virtual void abort_connection() noexcept {}
-  /// Does nobody between here and the other end see what is sent?
+  /// True if the bytes are encrypted on the network.
   [[nodiscard]] virtual bool is_encrypted() const noexcept { return false; }
   [[nodiscard]] virtual os::endpoint local() const = 0;
   [[nodiscard]] virtual os::endpoint peer() const = 0;
 };
 
-/// Whom a transport tells that a thread is held.
+/// Notified by a transport before its thread waits.
 class blocking_observer {
  public:
   virtual void on_begin_blocking() noexcept = 0;
-  /// Has the poller seen that the peer may have closed its end? It does not tell twice.
+  /// True if the poller has reported that the peer may have closed. The poller reports it once only.
   [[nodiscard]] virtual bool has_hung_up() const noexcept = 0;
 
  protected:
@@ -74,10 +77,9 @@ class blocking_observer {
 
 class socket_transport : public transport {
  public:
-  /// `drain` wakes a wait for a new request; it is shared by all connections of an engine and outlives them.
+  /// `drain` ends a wait for a new request. All connections of an engine share it; it must outlive them.
   socket_transport(os::tcp_socket socket, os::waker& drain) noexcept : socket_(std::move(socket)), drain_(&drain) {}
-  /// Who lends a thread to whoever holds it.
-  void set_blocking_observer(blocking_observer* of) noexcept { blocking_observer_ = of; }
+  void set_blocking_observer(blocking_observer* observer) noexcept { blocking_observer_ = observer; }
 
   os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received,
                        std::chrono::milliseconds limit) noexcept override {
@@ -91,25 +93,26 @@ class socket_transport : public transport {
   void begin_blocking() noexcept override {
     if (blocking_observer_) blocking_observer_->on_begin_blocking();
   }
-  os::transfer send_some(const char* from, std::size_t count, std::size_t& sent) noexcept override {
-    return socket_.send_some(from, count, sent);
+  os::transfer send_some(const char* bytes, std::size_t count, std::size_t& sent) noexcept override {
+    return socket_.send_some(bytes, count, sent);
   }
   os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
                             std::chrono::milliseconds limit) noexcept override {
-    static_cast<void>(drain_->wait_for(socket_, limit));  // whatever ended the wait
-    return socket_.receive(buffer, capacity, received, std::chrono::milliseconds(0));  // what has arrived is served, even so late
+    static_cast<void>(drain_->wait_for(socket_, limit));
+    // Bytes that have arrived are served, whatever ended the wait.
+    return socket_.receive(buffer, capacity, received, std::chrono::milliseconds(0));
   }
-  os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept override {
-    return socket_.send(from, count, limit);
+  os::transfer send(const char* bytes, std::size_t count, std::chrono::milliseconds limit) noexcept override {
+    return socket_.send(bytes, count, limit);
   }
   stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept override {
     const auto deadline = std::chrono::steady_clock::now() + limit;
     for (;;) {
-      const auto what = drain_->wait_for(socket_, limit);
-      if (what == os::waker::outcome::woken) return stream_event::draining;
-      if (what == os::waker::outcome::timed_out) return stream_event::timed_out;
-      if (what == os::waker::outcome::failed || socket_.peer_closed()) return stream_event::peer_closed;
-      // The next request has come already, and makes the socket readable for good: look now and then.
+      const auto outcome = drain_->wait_for(socket_, limit);
+      if (outcome == os::waker::outcome::woken) return stream_event::draining;
+      if (outcome == os::waker::outcome::timed_out) return stream_event::timed_out;
+      if (outcome == os::waker::outcome::failed || socket_.peer_closed()) return stream_event::peer_closed;
+      // The next request has arrived, so the socket stays readable: check it every 100 ms.
       const auto remaining =
           std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
       if (remaining.count() <= 0) return stream_event::timed_out;
@@ -128,9 +131,9 @@ class socket_transport : public transport {
   [[nodiscard]] os::endpoint local() const override { return socket_.local(); }
   [[nodiscard]] os::endpoint peer() const override { return socket_.peer(); }
 
-  /// Once `serve` has returned.
+  /// Closes the socket; no call may be in progress.
   void close() noexcept { socket_.close(); }
-  /// Before `close`.
+  /// Thread-safe until `close`.
   void abort_connection() noexcept override { socket_.shutdown_both(); }
 
  protected:

@@ -1,4 +1,4 @@
-// The files of uploads on disk: how a file is named while it arrives, and what is removed at the next start.
+// Upload folder: names of files while they are received, and removal of those that an earlier process has left.
 #pragma once
 
 #include <atomic>
@@ -16,9 +16,9 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// A name for a file that is arriving: whose it is, and unlike all others.
+/// Returns a unique name for a file that is being received; it contains the process id.
 [[nodiscard]] std::string temporary_name();
-/// Removes what processes that are gone have left in this folder.
+/// Removes the files in `folder` whose process no longer exists. Call it before the first upload.
 void remove_stale_uploads(const std::string& folder) noexcept;
 
 }  // namespace http
@@ -37,7 +37,7 @@ inline constexpr std::string_view upload_prefix = "upload-", upload_suffix = ".p
 
 WINSVC_INLINE std::string temporary_name() {
   static const std::uint32_t salt = std::random_device{}();
-  static std::atomic<std::uint64_t> count{0};  // relaxed: only its uniqueness matters
+  static std::atomic<std::uint64_t> count{0};  // relaxed: only uniqueness matters
   char text[64];
   std::snprintf(text, sizeof text, "%lu-%08lx-%llu", static_cast<unsigned long>(os::process_id()),
                 static_cast<unsigned long>(salt),
@@ -51,14 +51,14 @@ WINSVC_INLINE void remove_stale_uploads(const std::string& folder) noexcept {
     if (!names) return;
     for (const auto& name : *names) {
       if (!strings::starts_with(name, upload_prefix)) continue;
-      const std::string_view rest = std::string_view(name).substr(upload_prefix.size());
+      const std::string_view suffix = std::string_view(name).substr(upload_prefix.size());
       std::uint64_t owner = 0;
-      if (!strings::parse_number(rest.substr(0, rest.find('-')), 0xFFFFFFFF, owner)) continue;
-      // A file with our own number is of one that had it before us: this is called before the first upload.
+      if (!strings::parse_number(suffix.substr(0, suffix.find('-')), 0xFFFFFFFF, owner)) continue;
+      // A file with the id of this process belongs to an earlier process with the same id: no upload has begun yet.
       const auto id = static_cast<std::uint32_t>(owner);
       if (id == os::process_id() || !os::process_exists(id)) os::remove_file(os::path_join(folder, name));
     }
-  } catch (...) {  // out of memory: they are removed at another start
+  } catch (...) {  // out of memory: the next start removes them
   }
 }
 

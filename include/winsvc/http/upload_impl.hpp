@@ -1,4 +1,4 @@
-// The bodies of api/upload.hpp that work on files and on a request in progress.
+// Implementation of api/upload.hpp: the files of an upload, and the upload of a request in progress.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// Leaves an upload for the handler of this request.
+/// Stores an upload in the exchange; make_upload() takes it for the handler of this request.
 void attach_upload(exchange& exchange, upload u);
 
 }  // namespace http
@@ -48,6 +48,7 @@ WINSVC_INLINE void uploaded_file::save_to(const std::string& path) {
 
 namespace http {
 
+/// Key of the upload in exchange::values.
 WINSVC_INLINE const void* upload_key() noexcept {
   static const char character = 0;
   return &character;
@@ -56,11 +57,13 @@ WINSVC_INLINE upload make_upload() {
   auto& values = current_exchange()->values;
   const auto found = values.find(upload_key());
   if (found == values.end()) return {};
-  const auto held = std::static_pointer_cast<upload>(found->second);
+  const auto stored = std::static_pointer_cast<upload>(found->second);
   values.erase(found);
-  return std::move(*held);
+  return std::move(*stored);
 }
-WINSVC_INLINE void attach_upload(exchange& exchange, upload u) { exchange.values[upload_key()] = std::make_shared<upload>(std::move(u)); }
+WINSVC_INLINE void attach_upload(exchange& exchange, upload u) {
+  exchange.values[upload_key()] = std::make_shared<upload>(std::move(u));
+}
 
 }  // namespace http
 }  // inline namespace WINSVC_ABI

@@ -1,8 +1,11 @@
-// Reads a body into files while it arrives (api/upload.hpp has what comes of it): a form's files each into one of its
-// own, its fields into memory, a body of another type into one file.
+// Upload reader: writes a body to files while it arrives. Each file of a form becomes one file and its fields stay in
+// memory; a body of another type becomes one file. api/upload.hpp has the result.
 //
-// The form is parsed here (wire/multipart.hpp), because cpp-httplib keeps bytes that it does not use: it would hold a form
-// without a first delimiter in memory.
+//   upload files;
+//   if (!read_upload(req, source, limits, files)) ...   // the body did not arrive
+//
+// The form is parsed by wire/multipart.hpp, because cpp-httplib keeps bytes that it does not use: it would hold a form
+// without a first boundary in memory.
 #pragma once
 
 #include <cstddef>
@@ -29,17 +32,17 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// Reads all of it. False: it did not arrive, or is not framed or coded as it says. Throws abort_error for an upload
-/// that is too large or no form, upload_error for a file that cannot be written. Whatever the end, what `into` does not
-/// hold is not on the disk.
-[[nodiscard]] bool read_upload(request& req, const body_source& read, const upload_limits& bounds,
-                               upload& upload);
+/// Reads the body to its end. Returns false if it did not arrive, or if its framing or coding is invalid. Throws
+/// abort_error for an upload that is too large or a malformed form, and upload_error for a file that cannot be written.
+/// If it fails, no file remains on the disk.
+[[nodiscard]] bool read_upload(request& req, const body_source& read, const upload_limits& limits, upload& result);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
 class upload_reader {
  public:
-  upload_reader(request& req, const upload_limits& bounds, upload& upload) : req_(req), limits_(bounds), upload_(upload) {
+  upload_reader(request& req, const upload_limits& limits, upload& upload)
+      : req_(req), limits_(limits), upload_(upload) {
     const std::string type = req.get_header_value("Content-Type");
     urlencoded_ = is_urlencoded(req);
     if (const auto boundary = wire::multipart_boundary(type)) decoder_.emplace(*boundary);
@@ -47,7 +50,7 @@ class upload_reader {
       winsvc::abort(400, "the form has no boundary in its Content-Type");
   }
 
-  /// The next bytes of the body. False: no more of it is wanted, and finish() says why.
+  /// Receives the next bytes of the body. Returns false to stop reading; finish() then throws the reason.
   [[nodiscard]] bool consume(std::string_view bytes) {
     if (bytes.size() > limits_.body - body_bytes_)
       return reject(413, "the body is larger than " + std::to_string(limits_.body) + " bytes");
@@ -57,31 +60,32 @@ class upload_reader {
     return consume_file(bytes, {}, {}, req_.get_header_value("Content-Type"));
   }
 
-  /// When the body has ended, or take() has. `whole`: it has arrived.
-  void finish(bool whole) {
-    if (error_code_ != 0) throw upload_error({error_code_, operation_, error_path_, os::system_error_message(error_code_), {}});
+  /// Called when the body has ended or consume() returned false. `complete`: the body arrived to its end.
+  void finish(bool complete) {
+    if (error_code_ != 0)
+      throw upload_error({error_code_, operation_, error_path_, os::system_error_message(error_code_), {}});
     if (status_ != 0) winsvc::abort(status_, std::move(reject_reason_));
-    if (!whole) return;
+    if (!complete) return;
     if (decoder_ && decoder_->next() != wire::multipart_decoder::step::done)
-      winsvc::abort(400, "the form ends before its last part does");
+      winsvc::abort(400, "the form ends before its closing boundary");
     if (urlencoded_) parse_urlencoded(req_);
-    if (!close_file()) finish(whole);
+    if (!close_file()) finish(complete);
   }
 
  private:
   using step = wire::multipart_decoder::step;
-  static constexpr std::size_t max_parts = 1024;            // each costs memory, however little is in it
-  static constexpr std::uint64_t max_text_bytes = 1024 * 1024;  // of all fields: what is larger is a file
+  static constexpr std::size_t max_parts = 1024;                // each part costs memory, even if it is empty
+  static constexpr std::uint64_t max_text_bytes = 1024 * 1024;  // of all fields together
 
   bool reject(int status, std::string reason) {
     status_ = status;
     reject_reason_ = std::move(reason);
     return false;
   }
-  bool fail_write(std::uint32_t code, const char* operation, const std::string& place) {
+  bool fail_write(std::uint32_t code, const char* operation, const std::string& path) {
     error_code_ = code == 0 ? 1 : code;
     operation_ = operation;
-    error_path_ = place;
+    error_path_ = path;
     return false;
   }
 
@@ -91,7 +95,7 @@ class upload_reader {
       switch (decoder_->next()) {
         case step::more:
         case step::done: return true;
-        case step::bad: return reject(400, "the body is no form as its Content-Type says");
+        case step::bad: return reject(400, "the body is not a valid multipart form");
         case step::part:
           if (!start_part(decoder_->part())) return false;
           break;
@@ -116,22 +120,22 @@ class upload_reader {
       field_ = &req_.form.fields.emplace(part.name, std::move(field))->second.content;
       return consume_text(*field_, {});
     }
-    // A file field that was not filled in comes with neither name nor content, and is none.
+    // A file field without a selected file has neither a file name nor content: ignore it.
     return part.file_name.empty() || consume_file({}, part.name, part.file_name, part.content_type);
   }
 
   bool consume_text(std::string& output, std::string_view bytes) {
-    if (bytes.size() > max_text_bytes - text_) {
-      return reject(413, "the form's fields are larger than 1 MiB together; what is large is sent as a file of a "
+    if (bytes.size() > max_text_bytes - text_bytes_) {
+      return reject(413, "the form fields are larger than 1 MiB in total; send large data as a file in a "
                          "multipart/form-data body, or as a body of another type");
     }
-    text_ += bytes.size();
+    text_bytes_ += bytes.size();
     output += bytes;
     return true;
   }
 
   bool consume_file(std::string_view bytes, const std::string& name, const std::string& file_name,
-                 const std::string& type) {
+                    const std::string& type) {
     if (!file_.is_open() && !open_file(name, file_name, type)) return false;
     auto& file = upload_.files().back();
     if (bytes.size() > limits_.file - file.size())
@@ -146,16 +150,16 @@ class upload_reader {
 
   bool open_file(const std::string& name, const std::string& file_name, const std::string& type) {
     if (!limits_.folder.empty()) {
-      if (const auto made = os::make_private_folder(limits_.folder); !made)
-        return fail_write(made.error(), "make the folder for uploads", limits_.folder);
+      if (const auto created = os::make_private_folder(limits_.folder); !created)
+        return fail_write(created.error(), "create the folder for uploads", limits_.folder);
     }
     const std::string folder = limits_.folder.empty() ? os::temporary_folder() : limits_.folder;
     const std::string path = os::path_join(folder, temporary_name());
     auto& entry = upload_.files().emplace_back(name, wire::safe_file_name(file_name), type, path);
-    auto made = os::exclusive_file::create(path);
-    if (!made) return fail_write(made.error(), "make the file", path);
+    auto file = os::exclusive_file::create(path);
+    if (!file) return fail_write(file.error(), "create the file", path);
     entry.create();
-    file_ = std::move(*made);
+    file_ = std::move(*file);
     return true;
   }
 
@@ -168,11 +172,11 @@ class upload_reader {
   request& req_;
   const upload_limits& limits_;
   upload& upload_;
-  std::optional<wire::multipart_decoder> decoder_;  // of a form
+  std::optional<wire::multipart_decoder> decoder_;  // for a multipart form
   bool urlencoded_ = false;
-  os::exclusive_file file_;              // the one that is arriving, the last of into_
-  std::string* field_ = nullptr;   // or the field
-  std::uint64_t body_bytes_ = 0, text_ = 0;
+  os::exclusive_file file_;       // the file that is being received, the last of upload_
+  std::string* field_ = nullptr;  // the field that is being received
+  std::uint64_t body_bytes_ = 0, text_bytes_ = 0;
   std::size_t parts_ = 0;
   int status_ = 0;
   std::string reject_reason_;
@@ -191,24 +195,25 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-WINSVC_INLINE bool read_upload(request& req, const body_source& read, const upload_limits& bounds, upload& result) {
-  upload files;  // removed after the reader has closed the last of them: Windows does not remove what is open
-  upload_reader reader(req, bounds, files);
-  const bool whole = read([&reader](const char* bytes, std::size_t count) { return reader.consume({bytes, count}); });
-  reader.finish(whole);
-  if (whole) result = std::move(files);
-  return whole;
+WINSVC_INLINE bool read_upload(request& req, const body_source& read, const upload_limits& limits, upload& result) {
+  upload files;  // declared before the reader: Windows cannot remove a file that the reader has open
+  upload_reader reader(req, limits, files);
+  const bool complete =
+      read([&reader](const char* bytes, std::size_t count) { return reader.consume({bytes, count}); });
+  reader.finish(complete);
+  if (complete) result = std::move(files);
+  return complete;
 }
 
 WINSVC_INLINE const upload_receiver& the_upload_receiver() noexcept {
-  static const upload_receiver one{
-      [](exchange& exchange, request& req, const body_source& read, const upload_limits& bounds) {
+  static const upload_receiver receiver{
+      [](exchange& exchange, request& req, const body_source& read, const upload_limits& limits) {
         upload files;
-        if (!read_upload(req, read, bounds, files)) return false;
+        if (!read_upload(req, read, limits, files)) return false;
         attach_upload(exchange, std::move(files));
         return true;
       }};
-  return one;
+  return receiver;
 }
 
 }  // namespace http

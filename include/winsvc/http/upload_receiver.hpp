@@ -1,4 +1,5 @@
-// How the server hands a body to whatever reads it into files, without naming that (http/upload_reader.hpp).
+// Upload receiver: the function that reads a body into files, as a pointer, so that a program without uploads does not
+// contain the upload reader (http/upload_reader.hpp).
 #pragma once
 
 #include <cstdint>
@@ -14,17 +15,17 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// How much of an upload is taken, in bytes, decompressed, and where to.
+/// Maximum sizes of an upload in decompressed bytes, and the folder of its files.
 struct upload_limits {
   std::uint64_t body;
   std::uint64_t file;
-  std::string folder;  ///< "": the system's temporary one
+  std::string folder;  ///< empty: the temporary folder of the system
 };
 
 struct upload_receiver {
-  /// Reads all of the body and leaves the upload for the handler. False: it did not arrive, or is not framed or coded
-  /// as it says.
-  bool (*receive)(exchange& exchange, request& req, const body_source& read, const upload_limits& bounds);
+  /// Reads the body to its end and stores the upload for the handler. Returns false if the body did not arrive, or if
+  /// its framing or coding is invalid.
+  bool (*receive)(exchange& exchange, request& req, const body_source& read, const upload_limits& limits);
 };
 
 }  // namespace http

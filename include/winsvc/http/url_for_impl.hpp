@@ -1,4 +1,4 @@
-// The body of api/url_for.hpp.
+// Implementation of api/url_for.hpp: builds a path with the routes of the current request.
 #pragma once
 
 #include <string>
@@ -22,7 +22,7 @@ namespace http {
 WINSVC_INLINE std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values) {
   const auto* const exchange = current_exchange();
   if (!exchange || exchange->current_request != &req || !exchange->routes)
-    throw setup_error("url_for: the request belongs to the thread that handles it, while it does");
+    throw setup_error("url_for: use it only on the thread that handles the request, while the handler runs");
   return route::build_path(*exchange->routes, name, values);
 }
 

@@ -1,5 +1,9 @@
-// One open WebSocket on its connection: handshake, frames, pings and the closing handshake. The bodies of
-// api/websocket.hpp are here.
+// WebSocket session: one open WebSocket (RFC 6455) with its frames, pings and closing handshake; implementation of
+// api/websocket.hpp.
+//
+//   svc.websocket("/echo", [](winsvc::websocket& ws) { while (auto m = ws.receive()) ws.send(*m); });
+//
+// wire/websocket.hpp encodes and decodes the frames.
 #pragma once
 
 #include <algorithm>
@@ -35,11 +39,11 @@ class websocket_session {
   static constexpr const char* stop_reason_text = "the service stops";
 
   websocket_session(exchange& exchange, const request& req, std::string_view protocol)
-      : wire_(&exchange.stream.connection_transport()),
+      : transport_(&exchange.stream.connection_transport()),
         buffer_(exchange.stream.buffer()),
-        bounds_(exchange.stream.limits()),
+        limits_(exchange.stream.limits()),
         draining_(&exchange.draining),
-        frames_(bounds_.websocket_message_bytes),
+        frames_(limits_.websocket_message_bytes),
         last_received_(steady::now()),
         req_(req),
         id_(exchange.id),
@@ -48,10 +52,10 @@ class websocket_session {
   }
 
   std::optional<websocket::message> receive(steady::time_point deadline);
-  bool send(wire::opcode what, std::string_view payload);
+  bool send(wire::opcode opcode, std::string_view payload);
   void close(int code, std::string_view reason);
   [[nodiscard]] bool is_open() const noexcept;
-  /// Behind the handler: says goodbye if nobody has, and waits for the client's. No copy reaches the wire after it.
+  /// Called after the handler: sends a Close if none was sent and waits for the client's. No frame is sent after it.
   void finish(int code, std::string_view reason);
 
   [[nodiscard]] int peer_close_code() const noexcept { return peer_code_.load(); }
@@ -64,30 +68,33 @@ class websocket_session {
   event next_event();
   os::transfer has_more(std::chrono::milliseconds limit, bool wakes_for_drain);
   [[nodiscard]] bool wait(steady::time_point deadline);
-  bool write_frame(wire::opcode what, std::string_view payload);
+  bool write_frame(wire::opcode opcode, std::string_view payload);
   void send_close(int code, std::string_view reason);
   void close_abnormally() noexcept;
 
-  // Held over a send, which may take its time: frames of several threads must not mix, and none may follow a Close.
+  // Held while a frame is sent, which may take as long as the write timeout: frames of several threads must not mix,
+  // and no frame may follow a Close.
   mutable std::mutex mutex_;
-  transport* wire_;  // null: the connection is not ours any more
-  std::atomic<bool> close_sent_{false}, broken_{false};  // written under mutex_ or by the reader, read by anybody
+  transport* transport_;  // null after finish()
+  // Both become true once. Written under mutex_ or by the handler's thread; atomic, because is_open() reads them
+  // without the mutex: it must not wait for a send.
+  std::atomic<bool> close_sent_{false}, broken_{false};
 
-  // Of the handler's thread.
+  // Used by the handler's thread only.
   receive_buffer& buffer_;
-  const wire::limits& bounds_;
+  const wire::limits& limits_;
   const std::atomic<bool>* draining_;
   wire::frame_decoder frames_;
   steady::time_point last_received_, ping_sent_at_;
-  steady::duration ping_wait_{0};  ///< for the message that has begun, in all
+  steady::duration ping_wait_{0};  // time spent waiting for the current message
   bool ping_pending_ = false, was_input_pending_ = false;
 
-  std::atomic<int> peer_code_{0};
+  std::atomic<int> peer_code_{0};  // close code of the client; 0: not closed. Read by any thread.
   request req_;
   std::string id_, protocol_;
 };
 
-/// One WebSocket among those that an engine may have open.
+/// Counts one open WebSocket of the engine.
 class websocket_count_guard {
  public:
   explicit websocket_count_guard(std::atomic<std::size_t>& open) noexcept : open_(open) { ++open_; }
@@ -99,13 +106,14 @@ class websocket_count_guard {
   std::atomic<std::size_t>& open_;
 };
 
-/// Serves a connection that has been told 101.
+/// Serves a WebSocket after the 101 response has been sent.
 void serve_websocket(exchange& exchange, const std::shared_ptr<websocket_session>& session, logger& log,
-                            const std::function<void(websocket&)>& handler);
+                     const std::function<void(websocket&)>& handler);
 
-/// Answers the handshake: 101 into the response, and what follows it into the exchange; or leaves with a refusal.
+/// Checks the opening handshake. Sets the 101 response and the function that serves the connection after it; aborts
+/// with 4xx or 5xx if the handshake is rejected.
 void accept_websocket(const invocation& invocation, const websocket_options& options,
-                             std::function<void(websocket&)> handler);
+                      std::function<void(websocket&)> handler);
 
 }  // namespace http
 
@@ -120,26 +128,27 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// One frame to the wire; under mutex_.
-WINSVC_INLINE bool websocket_session::write_frame(wire::opcode what, std::string_view payload) {
-  if (!wire_ || close_sent_.load() || broken_.load()) return false;
-  const std::string bytes = wire::frame(what, payload);
-  if (wire_->send(bytes.data(), bytes.size(), bounds_.write_timeout) == os::transfer::done) return true;
+/// Sends one frame. Requires mutex_. Returns false if the WebSocket is closed or the send failed.
+WINSVC_INLINE bool websocket_session::write_frame(wire::opcode opcode, std::string_view payload) {
+  if (!transport_ || close_sent_.load() || broken_.load()) return false;
+  const std::string bytes = wire::frame(opcode, payload);
+  if (transport_->send(bytes.data(), bytes.size(), limits_.write_timeout) == os::transfer::done) return true;
   broken_.store(true);
-  wire_->abort_connection();  // it may hold half a frame; and whoever waits to receive shall know
+  transport_->abort_connection();  // a part of the frame may be sent; also wakes the thread that receives
   return false;
 }
 
 WINSVC_INLINE void websocket_session::send_close(int code, std::string_view reason) {
   const std::lock_guard lock(mutex_);
-  const bool empty = code == wire::close_code::none;
-  static_cast<void>(write_frame(wire::opcode::close, empty ? std::string() : wire::close_payload(code, reason)));
+  const bool has_no_code = code == wire::close_code::none;
+  static_cast<void>(
+      write_frame(wire::opcode::close, has_no_code ? std::string() : wire::close_payload(code, reason)));
   close_sent_.store(true);
 }
 
-WINSVC_INLINE bool websocket_session::send(wire::opcode what, std::string_view payload) {
+WINSVC_INLINE bool websocket_session::send(wire::opcode opcode, std::string_view payload) {
   const std::lock_guard lock(mutex_);
-  return wire_ && !draining_->load() && peer_code_.load() == 0 && write_frame(what, payload);
+  return transport_ && !draining_->load() && peer_code_.load() == 0 && write_frame(opcode, payload);
 }
 
 WINSVC_INLINE void websocket_session::close(int code, std::string_view reason) {
@@ -150,29 +159,29 @@ WINSVC_INLINE void websocket_session::close(int code, std::string_view reason) {
 
 WINSVC_INLINE bool websocket_session::is_open() const noexcept {
   if (close_sent_.load() || broken_.load() || peer_code_.load() != 0) return false;
-  // Not waited for: a reader must not stand behind a sender whose client takes nothing. Whoever holds it has the wire.
+  // Do not wait: another thread may hold the mutex for a send to a slow client. If it does, the transport is open.
   const std::unique_lock lock(mutex_, std::try_to_lock);
-  return !lock || (wire_ && !draining_->load());
+  return !lock || (transport_ && !draining_->load());
 }
 
-/// The client went without a goodbye.
+/// Marks the WebSocket as closed without a closing handshake (code 1006).
 WINSVC_INLINE void websocket_session::close_abnormally() noexcept {
   constexpr int abnormal = 1006;
-  int none = 0;
-  peer_code_.compare_exchange_strong(none, abnormal);
+  int not_closed = 0;
+  peer_code_.compare_exchange_strong(not_closed, abnormal);
   broken_.store(true);
 }
 
-/// What the bytes say that are here; answers what needs no handler.
+/// Decodes the next event from the buffer. Responds to pings and to a Close.
 WINSVC_INLINE websocket_session::event websocket_session::next_event() {
   for (;;) {
-    std::size_t used = 0;
-    const auto what = frames_.feed(buffer_.remaining(), used);
-    buffer_.consume(used);
+    std::size_t consumed = 0;
+    const auto result = frames_.feed(buffer_.remaining(), consumed);
+    buffer_.consume(consumed);
     const bool pending = frames_.pending();
     if (!was_input_pending_) ping_wait_ = steady::duration(0);
-    was_input_pending_ = pending && what != event::message;
-    switch (what) {
+    was_input_pending_ = pending && result != event::message;
+    switch (result) {
       case event::ping: {
         const std::lock_guard lock(mutex_);
         static_cast<void>(write_frame(wire::opcode::pong, frames_.payload()));
@@ -182,12 +191,12 @@ WINSVC_INLINE websocket_session::event websocket_session::next_event() {
       case event::close:
         peer_code_.store(frames_.code());
         send_close(frames_.code(), frames_.payload());
-        return what;
+        return result;
       case event::protocol_error:
         send_close(frames_.code(), frames_.reason());
         close_abnormally();
-        return what;
-      default: return what;
+        return result;
+      default: return result;
     }
   }
 }
@@ -196,8 +205,8 @@ WINSVC_INLINE os::transfer websocket_session::has_more(std::chrono::milliseconds
   char buffer[16 * 1024];
   std::size_t received = 0;
   limit = (std::max)(limit, std::chrono::milliseconds(0));
-  const auto result = wakes_for_drain ? wire_->receive_idle(buffer, sizeof buffer, received, limit)
-                                    : wire_->receive(buffer, sizeof buffer, received, limit);
+  const auto result = wakes_for_drain ? transport_->receive_idle(buffer, sizeof buffer, received, limit)
+                                      : transport_->receive(buffer, sizeof buffer, received, limit);
   if (result == os::transfer::done) {
     buffer_.bytes.append(buffer, received);
     last_received_ = steady::now();
@@ -208,27 +217,29 @@ WINSVC_INLINE os::transfer websocket_session::has_more(std::chrono::milliseconds
   return result;
 }
 
-/// Waits for bytes, and does what a clock asks for meanwhile. False: none came.
+/// Waits for bytes until `deadline`; sends pings and enforces their timeouts. Returns false if no bytes arrived.
 WINSVC_INLINE bool websocket_session::wait(steady::time_point deadline) {
-  const auto began = steady::now();
-  // A message has its time as a whole, as a body has: neither a byte now and then nor empty fragments keep it alive.
-  auto late = (steady::time_point::max)();
-  if (was_input_pending_) late = began + (bounds_.body_deadline(frames_.received()) - ping_wait_);
-  if (began >= late) {
+  const auto start = steady::now();
+  // One deadline for the whole message, as for a body: single bytes or empty fragments do not extend it indefinitely.
+  auto message_deadline = (steady::time_point::max)();
+  if (was_input_pending_) message_deadline = start + (limits_.body_deadline(frames_.received()) - ping_wait_);
+  if (start >= message_deadline) {
     send_close(wire::close_code::policy, "the message did not arrive in time");
     close_abnormally();
     return false;
   }
-  const auto alive = ping_pending_ ? ping_sent_at_ + bounds_.websocket_pong : last_received_ + bounds_.websocket_ping;
-  const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>((std::min)({deadline, late, alive}) - began);
-  const auto result = has_more(remaining + std::chrono::milliseconds(1), true);  // rounded up: no turns of no time
+  const auto ping_deadline =
+      ping_pending_ ? ping_sent_at_ + limits_.websocket_pong : last_received_ + limits_.websocket_ping;
+  const auto wait_end = (std::min)({deadline, message_deadline, ping_deadline});
+  const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(wait_end - start);
+  const auto result = has_more(remaining + std::chrono::milliseconds(1), true);  // rounded up, so that a wait is not 0
   const auto now = steady::now();
-  ping_wait_ += now - began;
+  ping_wait_ += now - start;
   if (result != os::transfer::timed_out) return result == os::transfer::done;
 
-  if (now >= alive && ping_pending_) {
+  if (now >= ping_deadline && ping_pending_) {
     close_abnormally();
-  } else if (now >= alive) {
+  } else if (now >= ping_deadline) {
     ping_pending_ = true;
     ping_sent_at_ = now;
     const std::lock_guard lock(mutex_);
@@ -239,37 +250,37 @@ WINSVC_INLINE bool websocket_session::wait(steady::time_point deadline) {
 
 WINSVC_INLINE std::optional<websocket::message> websocket_session::receive(steady::time_point deadline) {
   for (;;) {
-    // A drain ends the wait below: the goodbye leaves here and now, not when the handler is done.
+    // In a drain, the Close is sent here, and not when the handler has returned.
     if (draining_->load()) send_close(wire::close_code::going_away, stop_reason_text);
     if (!is_open()) return std::nullopt;
-    const auto what = next_event();
-    if (what == event::message) return websocket::message{frames_.move_message(), frames_.is_binary()};
-    if (what == event::more && !wait(deadline) && steady::now() >= deadline) return std::nullopt;
+    const auto result = next_event();
+    if (result == event::message) return websocket::message{frames_.move_message(), frames_.is_binary()};
+    if (result == event::more && !wait(deadline) && steady::now() >= deadline) return std::nullopt;
   }
 }
 
 WINSVC_INLINE void websocket_session::finish(int code, std::string_view reason) {
-  const scope_exit over([this]() noexcept {
+  const scope_exit detach([this]() noexcept {
     const std::lock_guard lock(mutex_);
-    wire_ = nullptr;
+    transport_ = nullptr;
   });
   send_close(code, reason);
-  const auto deadline = steady::now() + bounds_.websocket_close;
+  const auto deadline = steady::now() + limits_.websocket_close;
   while (peer_code_.load() == 0 && !broken_.load()) {
-    const auto what = next_event();
-    if (what == event::message) static_cast<void>(frames_.move_message());  // sent before the client saw our Close
-    if (what != event::more) continue;
+    const auto result = next_event();
+    if (result == event::message) static_cast<void>(frames_.move_message());  // sent before the client saw our Close
+    if (result != event::more) continue;
     const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady::now());
     if (remaining.count() <= 0 || has_more(remaining, false) != os::transfer::done) return;
   }
 }
 WINSVC_INLINE void serve_websocket(exchange& exchange, const std::shared_ptr<websocket_session>& session, logger& log,
-                            const std::function<void(websocket&)>& handler) {
+                                   const std::function<void(websocket&)>& handler) {
   int code = wire::close_code::normal;
   std::string reason;
-  const auto failed = [&](const std::string& message) {
-    log.error("request " + exchange.id + ": " + std::string(exchange.head.path) + ": websocket handler of " + std::string(exchange.pattern) +
-              " threw: " + message);
+  const auto fail = [&](const std::string& message) {
+    log.error("request " + exchange.id + ": " + std::string(exchange.head.path) + ": websocket handler of " +
+              std::string(exchange.pattern) + " failed: " + message);
     code = wire::close_code::internal_error;
     reason = "the handler failed; the log has the reason under " + exchange.id;
   };
@@ -282,17 +293,19 @@ WINSVC_INLINE void serve_websocket(exchange& exchange, const std::shared_ptr<web
   } catch (const abort_error& e) {
     code = wire::close_code::policy, reason = e.what();
   } catch (const std::exception& e) {
-    failed(e.what());
+    fail(e.what());
   } catch (...) {
-    failed("something that is no std::exception");
+    fail("unknown exception (not derived from std::exception)");
   }
   current_exchange() = nullptr;
   session->finish(code, reason);
-  if (log.is_enabled(log_level::debug))
-    log.debug("request " + exchange.id + ": websocket over, client's close code " + std::to_string(session->peer_close_code()));
+  if (log.is_enabled(log_level::debug)) {
+    log.debug("request " + exchange.id + ": websocket closed; close code of the client: " +
+              std::to_string(session->peer_close_code()));
+  }
 }
 WINSVC_INLINE void accept_websocket(const invocation& invocation, const websocket_options& options,
-                             std::function<void(websocket&)> handler) {
+                                    std::function<void(websocket&)> handler) {
   exchange& exchange = *current_exchange();
   const auto requested = wire::check_handshake(exchange.head, options.protocols, options.origins);
   if (requested.status == 426) {  // RFC 9110 section 15.5.22, RFC 6455 section 4.4
@@ -300,22 +313,23 @@ WINSVC_INLINE void accept_websocket(const invocation& invocation, const websocke
     replace_header(invocation.res, "Sec-WebSocket-Version", "13");
   }
   if (requested.status != 101) abort(requested.status, std::string(requested.reason));
-  if (!exchange.websockets) abort(501, "there are no WebSockets here");
+  if (!exchange.websockets) abort(501, "WebSockets are not available here");
 
-  auto place = std::make_shared<websocket_count_guard>(*exchange.websockets);
+  auto count_guard = std::make_shared<websocket_count_guard>(*exchange.websockets);
   if (exchange.draining.load() || exchange.websockets->load() > exchange.stream.limits().websockets) {
     replace_header(invocation.res, "Retry-After", "10");
     abort(503, exchange.draining.load() ? websocket_session::stop_reason_text : "too many WebSockets are open");
   }
   invocation.res.status = 101;
   replace_header(invocation.res, "Upgrade", "websocket");
-  // RFC 6455 4.2.2. Not cpp-httplib's own functions: its base64 of 0.41 shifts negative numbers, and its sha1 is private.
+  // RFC 6455 section 4.2.2. cpp-httplib's functions are not usable: its base64 of 0.41 shifts negative numbers, and its
+  // sha1 is private.
   const std::string proof = std::string(requested.key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
   replace_header(invocation.res, "Sec-WebSocket-Accept", strings::to_base64(sha1(proof)));
   if (!requested.protocol.empty())
     replace_header(invocation.res, "Sec-WebSocket-Protocol", std::string(requested.protocol));
   auto session = std::make_shared<websocket_session>(exchange, invocation.req, requested.protocol);
-  exchange.serve_upgraded = [&exchange, session, place, handler = std::move(handler)](logger& log) {
+  exchange.serve_upgraded = [&exchange, session, count_guard, handler = std::move(handler)](logger& log) {
     serve_websocket(exchange, session, log, handler);
   };
 }
@@ -333,7 +347,9 @@ WINSVC_INLINE bool websocket::send(std::string_view text) const {
     throw std::invalid_argument("websocket: a text message is UTF-8; send_binary takes any bytes");
   return session_->send(wire::opcode::text, text);
 }
-WINSVC_INLINE bool websocket::send_binary(std::string_view bytes) const { return session_->send(wire::opcode::binary, bytes); }
+WINSVC_INLINE bool websocket::send_binary(std::string_view bytes) const {
+  return session_->send(wire::opcode::binary, bytes);
+}
 WINSVC_INLINE void websocket::close(int code, std::string_view reason) const { session_->close(code, reason); }
 WINSVC_INLINE bool websocket::is_open() const noexcept { return session_->is_open(); }
 WINSVC_INLINE int websocket::close_code() const noexcept { return session_->peer_close_code(); }

@@ -1,15 +1,33 @@
-// One connection, from its first byte to its close, in steps: read a head, let the gate judge it, find the route, have
-// it answered, send the answer; again. A step takes what is there and never waits for more, so nobody's slowness holds
-// a thread:
+// Connection: serves the requests of one client, one after the other, in steps that never wait.
 //
-//   connection c(wire, core, traffic, limits);
+//   connection c(transport, processor, state, limits);
 //   for (;;) {
-//     const auto next = c.advance(desk, {});
-//     if (next.what == wants::nothing) break;      // else wait for it, until next.until at the most
+//     const auto next = c.advance(buffers, {});
+//     if (next.reason == wait_reason::closed) break;   // else wait for next.reason, at most until next.deadline
 //   }
 //
-// It knows neither sockets nor other connections; what it shares with them is in `traffic`, what it borrows for a step
-// in `scratch_buffers`.
+// A step reads a head, finds the route, runs the handler and sends the response, as far as the available bytes allow. A
+// slow client therefore holds no thread. The class does not know sockets or other connections: it shares `engine_state`
+// with them, and it leases `scratch_buffers` from the thread for each step.
+//
+// Stages and their transitions. One thread at a time runs a step.
+//
+//   stage            event                                                    next stage
+//   head             complete head; its body is short and not yet read        body
+//   head             complete head; any other body, or no body                handler
+//   head             malformed head (4xx, 5xx) or late head (408)             response, then close
+//   head             client closed, keep-alive timeout, or drain              close
+//   body             the body arrived, failed or is late                      handler
+//   handler          slow route on an I/O thread                              handler, on a blocking thread
+//   handler          the queue is full                                        response (503), then close
+//   handler          the handler returned                                     response
+//   handler          the protocol after a 101 response has ended              close
+//   response         sent, keep-alive                                         head
+//   response         sent, no keep-alive; or write timeout, client closed     close
+//   lingering_close  client closed, timeout, or more than 1 MiB discarded     closed
+//   any              out of memory                                            closed
+//
+// "close" is the function close(): it selects lingering_close after a response or unread input, and closed otherwise.
 #pragma once
 
 #include <atomic>
@@ -33,25 +51,24 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// The blocks of memory that a step works in. A thread has one desk for all connections, so that one that has nothing
-/// to say costs next to none.
+/// Memory blocks for one step. Each thread has one set for all connections, so that an idle connection holds no block.
 struct scratch_buffers {
   scratch_buffers() {
     for (auto* block : {&input, &head_block, &output}) block->reserve(16 * 1024);
   }
-  std::string input, head_block, output;  // empty, with room
+  std::string input, head_block, output;  // empty, with reserved capacity
 };
 
-/// How a step is taken.
+/// Options of one step.
 struct step_options {
-  bool timed_out = false;      ///< the time that was waited for is over
-  bool skip_slow_handlers = false;     ///< go into no handler that is known to be slow
-  bool queue_full = false;  ///< nor into any other: there is nobody for it
-  /// Where to write whose pace it is that the step depends on; null: nobody asks.
+  bool timed_out = false;           ///< the deadline of the last wait condition has passed
+  bool skip_slow_handlers = false;  ///< do not run the handler of a slow route; request a blocking thread
+  bool queue_full = false;          ///< no blocking thread is available: send 503
+  /// Receives the latency history of the route while its handler runs; null: not needed.
   std::atomic<route_latency*>* latency = nullptr;
 };
 
-/// What a connection waits for. A turn: there is more to do at once, but others have waited while it had its share.
+/// Condition for the next step. `yield`: more work is available at once, but other connections go first.
 enum class wait_reason : std::uint8_t { readable, writable, blocking_thread, yield, closed };
 
 struct wait_condition {
@@ -63,24 +80,30 @@ class connection {
  public:
   using steady = std::chrono::steady_clock;
 
-  connection(transport& transport, request_processor& server, engine_state& shared, const wire::limits& bounds)
-      : transport_(transport), processor_(server), engine_state_(shared), limits_(bounds), peer_(transport.peer()), local_(transport.local()) {
+  connection(transport& transport, request_processor& processor, engine_state& state, const wire::limits& limits)
+      : transport_(transport),
+        processor_(processor),
+        engine_state_(state),
+        limits_(limits),
+        peer_(transport.peer()),
+        local_(transport.local()) {
     set_deadline(transport_.needs_handshake() ? limits_.head_timeout : limits_.keep_alive_timeout);
   }
   ~connection() { finish_request(); }
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
 
-  /// What a new one waits for.
+  /// Wait condition of a new connection.
   [[nodiscard]] wait_condition initial_wait() const noexcept { return wait_for(wait_reason::readable); }
-  /// As far as it goes without waiting. On any thread, one at a time. Never throws.
+  /// Runs one step: does as much as possible without waiting, and returns the condition for the next step. Call it from
+  /// any thread, but from one thread at a time. Never throws.
   [[nodiscard]] wait_condition advance(scratch_buffers& buffers, const step_options& options) noexcept;
 
-  /// What it is busy with: `GET /report`, and for how long; nothing, where it waits. From any thread.
-  [[nodiscard]] std::optional<work> current_request() const;
-  /// What waits to be sent begins with this.
+  /// The request whose handler runs now and its age; nullopt if no handler runs. Thread-safe.
+  [[nodiscard]] std::optional<active_request> current_request() const;
+  /// Response bytes that are not sent yet.
   [[nodiscard]] std::string_view unsent() const noexcept { return std::string_view(output_).substr(output_sent_); }
-  /// So much of it has left.
+  /// Removes `count` bytes from the front of unsent(), because the poller has sent them.
   void mark_sent(std::size_t count) noexcept { output_sent_ += count, set_deadline(limits_.write_timeout); }
 
  private:
@@ -98,7 +121,10 @@ class connection {
   void close(close_reason reason) noexcept;
   void finish_request() noexcept;
   os::transfer receive();
-  [[nodiscard]] wait_condition wait_for(wait_reason what) const noexcept { return {what, deadline_}; }
+  [[nodiscard]] wait_condition wait_for(wait_reason reason) const noexcept { return {reason, deadline_}; }
+  [[nodiscard]] wait_condition wait_for_input() const noexcept {
+    return wait_for(transport_.needs_write(false) ? wait_reason::writable : wait_reason::readable);
+  }
   void set_deadline(std::chrono::milliseconds limit) noexcept { deadline_ = steady::now() + limit; }
 
   transport& transport_;
@@ -108,39 +134,43 @@ class connection {
   os::endpoint peer_, local_;
 
   stage stage_ = stage::head;
-  steady::time_point deadline_;  // what is waited for has to be there
-  steady::time_point now_;    // the step began, or its handler returned
+  steady::time_point deadline_;  // of the current wait
+  steady::time_point now_;       // when the step began, or when its handler returned
   receive_buffer buffer_;
-  std::size_t scanned_ = 0;  // of a head that is not complete
+  std::size_t scanned_ = 0;  // bytes of an incomplete head that the parser has checked
 
-  // Of the request that is being served.
+  // The request in progress.
   bool in_flight_ = false, keep_alive_ = false, body_unread_ = false;
-  std::string head_block_;  // what the views of head_ point into
+  std::string head_block_;  // memory of the views in head_
   wire::head head_;
   route::match_result match_;
   steady::time_point request_started_;
   access_record access_record_;
   std::string id_, client_;
-  std::string output_;  // of the answer, not yet sent
+  std::string output_;  // response bytes
   std::size_t output_sent_ = 0, lingered_bytes_ = 0;
 
-  mutable std::mutex current_request_mutex_;  // of those who look
-  std::atomic<bool> has_current_request_{false};  // head_ may be read by others
+  // current_request() reads head_ from another thread. It sets was_inspected_ and then loads has_current_request_;
+  // run_handler() clears has_current_request_ and then loads was_inspected_. Both orders need sequential consistency:
+  // at least one thread sees the store of the other, so head_ does not change while it is read.
+  mutable std::mutex current_request_mutex_;  // held by the reader
+  std::atomic<bool> has_current_request_{false};
   mutable std::atomic<bool> was_inspected_{false};
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-/// Gives a connection the desk's blocks for a step. What it still needs afterwards, it keeps.
+/// Lease of the thread's scratch buffers for one step. The connection keeps the blocks whose bytes it still needs.
 class connection::buffer_lease {
  public:
-  buffer_lease(connection& of, scratch_buffers& buffers) noexcept : connection_(of), buffers_(buffers) {
+  buffer_lease(connection& owner, scratch_buffers& buffers) noexcept : connection_(owner), buffers_(buffers) {
     acquire(connection_.buffer_.bytes, buffers_.input);
     acquire(connection_.head_block_, buffers_.head_block);
     acquire(connection_.output_, buffers_.output);
   }
   ~buffer_lease() {
-    if (const auto rest = connection_.buffer_.remaining(); rest.size() <= max_kept_bytes) keep_remainder(rest);
+    const auto remaining = connection_.buffer_.remaining();
+    if (remaining.size() <= max_kept_bytes) keep_remainder(remaining);
     if (!connection_.in_flight_) connection_.head_block_.clear();
     release(connection_.head_block_, buffers_.head_block);
     release(connection_.output_, buffers_.output);
@@ -151,24 +181,25 @@ class connection::buffer_lease {
  private:
   static constexpr std::size_t max_kept_bytes = 2048;
 
-  /// The beginning of a request needs no whole block.
-  void keep_remainder(std::string_view rest) noexcept {
+  /// Copies a short remainder to a small string, so that the block can be returned.
+  void keep_remainder(std::string_view remainder) noexcept {
     try {
-      std::string kept(rest);
+      std::string kept(remainder);
       connection_.buffer_.bytes.clear();
       connection_.buffer_.consumed = 0;
       release(connection_.buffer_.bytes, buffers_.input);
       connection_.buffer_.bytes = std::move(kept);
-    } catch (...) {  // no memory: then it keeps the block
+    } catch (...) {  // out of memory: the connection keeps the block
     }
   }
-  static void acquire(std::string& own, std::string& theirs) noexcept {
-    if (own.empty()) own.swap(theirs);
+  static void acquire(std::string& block, std::string& shared) noexcept {
+    if (block.empty()) block.swap(shared);
   }
-  static void release(std::string& own, std::string& theirs) noexcept {
-    constexpr std::size_t largest = 256 * 1024;  // a block that a large answer grew is not kept for small ones
-    if (own.empty() && own.capacity() > theirs.capacity() && own.capacity() <= largest) own.swap(theirs);
-    else if (own.empty()) std::string().swap(own);
+  static void release(std::string& block, std::string& shared) noexcept {
+    constexpr std::size_t max_capacity = 256 * 1024;  // a block that a large response has grown is freed
+    if (!block.empty()) return;
+    if (block.capacity() > shared.capacity() && block.capacity() <= max_capacity) block.swap(shared);
+    else std::string().swap(block);
   }
 
   connection& connection_;
@@ -187,62 +218,64 @@ namespace http {
 
 WINSVC_INLINE wait_condition connection::advance(scratch_buffers& buffers, const step_options& options) noexcept {
   try {
-    const buffer_lease blocks(*this, buffers);
+    const buffer_lease lease(*this, buffers);
     now_ = steady::now();
-    step_options now = options;
-    constexpr int share = 16;  // requests that came in one send: a client may have written any number
-    for (int served = 0;; now.timed_out = false) {
-      std::optional<wait_condition> deadline;
+    step_options current = options;
+    constexpr int max_requests = 16;  // requests per step: a client may pipeline any number
+    for (int served = 0;; current.timed_out = false) {
+      std::optional<wait_condition> wait;
       switch (stage_) {
         case stage::head:
-          if (served++ == share) return wait_for(wait_reason::yield);
-          deadline = read_head(now);
+          if (served++ == max_requests) return wait_for(wait_reason::yield);
+          wait = read_head(current);
           break;
-        case stage::body: deadline = read_body(now); break;
+        case stage::body: wait = read_body(current); break;
         case stage::handler:
-          if (now.queue_full) reject(503, "the service is too busy");
-          else if (now.skip_slow_handlers && processor_.is_slow(match_)) return wait_for(wait_reason::blocking_thread);
-          else run_handler(now);
+          if (current.queue_full) {
+            reject(503, "the service is too busy");
+          } else if (current.skip_slow_handlers && processor_.is_slow(match_)) {
+            wait = wait_for(wait_reason::blocking_thread);
+          } else {
+            run_handler(current);
+          }
           break;
-        case stage::response: deadline = send_response(now); break;
-        case stage::lingering_close: deadline = lingering_close(now); break;
+        case stage::response: wait = send_response(current); break;
+        case stage::lingering_close: wait = lingering_close(current); break;
         case stage::closed: return {};
       }
-      if (deadline) return *deadline;
+      if (wait) return *wait;
     }
-  } catch (...) {  // out of memory in our own hands: this connection ends, the others go on
+  } catch (...) {  // out of memory: this connection ends, the other connections continue
     stage_ = stage::closed;
     return {};
   }
 }
 
-/// Up to a block of what has come, behind what is there.
+/// Receives at most one block of available bytes and appends them to the buffer.
 WINSVC_INLINE os::transfer connection::receive() {
   constexpr std::size_t chunk_size = 16 * 1024;
-  auto& output = buffer_.bytes;
-  const auto before = output.size();
-  if (output.capacity() - before < chunk_size) {
-    if (buffer_.consumed > 0) output.erase(0, std::exchange(buffer_.consumed, 0));
-  }
-  char block[chunk_size];
+  auto& bytes = buffer_.bytes;
+  if (bytes.capacity() - bytes.size() < chunk_size && buffer_.consumed > 0)
+    bytes.erase(0, std::exchange(buffer_.consumed, 0));
+  char chunk[chunk_size];
   std::size_t received = 0;
-  const auto result = transport_.receive(block, sizeof block, received, std::chrono::milliseconds(0));
-  if (result == os::transfer::done) output.append(block, received);
+  const auto result = transport_.receive(chunk, sizeof chunk, received, std::chrono::milliseconds(0));
+  if (result == os::transfer::done) bytes.append(chunk, received);
   return result;
 }
 
 WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_options& options) {
   const bool begun = !buffer_.remaining().empty();
   if (begun) {
-    auto received = wire::parse_head(buffer_.remaining(), limits_, &scanned_);
-    if (received.kind != wire::head_parse_result::more) {
+    auto parsed = wire::parse_head(buffer_.remaining(), limits_, &scanned_);
+    if (parsed.kind != wire::head_parse_result::more) {
       scanned_ = 0;
-      if (received.kind == wire::head_parse_result::reject) reject(received.status, received.reason);
-      else accept_head(std::move(received));
+      if (parsed.kind == wire::head_parse_result::reject) reject(parsed.status, parsed.reason);
+      else accept_head(std::move(parsed));
       return std::nullopt;
     }
   }
-  const auto result = receive();  // what has arrived is served, even so late
+  const auto result = receive();  // bytes that have arrived are served, even after the deadline
   if (result == os::transfer::done) {
     if (!begun) set_deadline(limits_.head_timeout);
     return std::nullopt;
@@ -250,13 +283,14 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_opt
   if (result != os::transfer::timed_out) return close(close_reason::idle), std::nullopt;
   if (!begun) {
     if (options.timed_out || engine_state_.draining.load()) return close(close_reason::idle), std::nullopt;
-    return wait_for(transport_.needs_write(false) ? wait_reason::writable : wait_reason::readable);
+    return wait_for_input();
   }
-  if (options.timed_out || steady::now() >= deadline_) return reject(408, "the request head did not arrive in time"), std::nullopt;
-  // A drain does not wait for a head that is slow to come: it has a last moment, and is refused then.
-  constexpr std::chrono::milliseconds last_moment{500};
-  if (engine_state_.draining.load()) deadline_ = (std::min)(deadline_, steady::now() + last_moment);
-  return wait_for(transport_.needs_write(false) ? wait_reason::writable : wait_reason::readable);
+  if (options.timed_out || steady::now() >= deadline_)
+    return reject(408, "the request head did not arrive in time"), std::nullopt;
+  // A drain allows 500 ms for the rest of a head.
+  constexpr std::chrono::milliseconds drain_limit{500};
+  if (engine_state_.draining.load()) deadline_ = (std::min)(deadline_, steady::now() + drain_limit);
+  return wait_for_input();
 }
 
 WINSVC_INLINE void connection::accept_head(wire::head_parse_result&& result) {
@@ -266,8 +300,8 @@ WINSVC_INLINE void connection::accept_head(wire::head_parse_result&& result) {
   ++engine_state_.in_flight;
   in_flight_ = true;
 
-  // The head's views point into the buffer, which the body's bytes would move: the block they are in is set aside, and
-  // the two blocks take turns from request to request.
+  // The views of the head point into the buffer, which grows when the body arrives. So the head keeps this block, and
+  // the two blocks are swapped with each request.
   head_block_.clear();
   std::swap(head_block_, buffer_.bytes);
   buffer_.bytes.assign(head_block_, buffer_.consumed + result.consumed);
@@ -275,8 +309,8 @@ WINSVC_INLINE void connection::accept_head(wire::head_parse_result&& result) {
   head_ = std::move(result.value);
   find_route();
 
-  // A small body is waited for here, where that holds no thread. Not one that the client sends only when it is told to,
-  // nor where the answer does not depend on it.
+  // A small body is awaited here, because waiting here holds no thread. Exceptions: a client that waits for
+  // 100 Continue, and a request that is rejected without its body.
   constexpr std::uint64_t max_prefetched_body = 64 * 1024;
   const bool waits = head_.framing == wire::framing::length && head_.content_length <= max_prefetched_body &&
                      !head_.expect_continue && match_.outcome == route::match_outcome::matched &&
@@ -296,17 +330,17 @@ WINSVC_INLINE void connection::find_route() {
   if (engine_state_.paused.load() && !routes.serves_paused(match_)) match_.outcome = route::match_outcome::paused;
 }
 
-/// What is wrong with a body that did not come is found by whoever reads it: he answers, and logs.
+/// Collects a small body. It reports no error: the handler stage reads the body, responds to errors and logs them.
 WINSVC_INLINE std::optional<wait_condition> connection::read_body(const step_options& options) {
   const auto have = buffer_.remaining().size();
   if (have >= head_.content_length || options.timed_out) return stage_ = stage::handler, std::nullopt;
   const auto result = receive();
   if (result == os::transfer::done) return std::nullopt;
   if (result != os::transfer::timed_out) return stage_ = stage::handler, std::nullopt;
-  // The deadline is for the whole body: each byte that came buys the time it is worth, and no more.
+  // One deadline for the whole body: each received byte extends it by its share at body_bytes_per_second.
   deadline_ = request_started_ + limits_.body_deadline(have);
   if (steady::now() >= deadline_) return stage_ = stage::handler, std::nullopt;
-  return wait_for(transport_.needs_write(false) ? wait_reason::writable : wait_reason::readable);
+  return wait_for_input();
 }
 
 WINSVC_INLINE void connection::run_handler(const step_options& options) {
@@ -321,22 +355,23 @@ WINSVC_INLINE void connection::run_handler(const step_options& options) {
   exchange.close_after_response = !head_.keep_alive;
   if (options.latency) options.latency->store(&processor_.latency_of(exchange.match), std::memory_order_relaxed);
   has_current_request_.store(true);
-  const auto from = now_;
+  const auto handler_started = now_;
   keep_alive_ = processor_.process(exchange, peer_, local_);
   now_ = steady::now();
   has_current_request_.store(false);
-  if (was_inspected_.load()) {  // whoever reads head_ has to be done
+  if (was_inspected_.load()) {  // wait until current_request() has read head_
     const std::lock_guard wait(current_request_mutex_);
   }
   if (options.latency) options.latency->store(nullptr, std::memory_order_relaxed);
-  processor_.latency_of(exchange.match).record(now_ - from);
+  processor_.latency_of(exchange.match).record(now_ - handler_started);
 
   id_ = std::move(exchange.id);
   client_ = std::move(exchange.client);
   access_record_.pattern = exchange.pattern;
   access_record_.status = exchange.status;
   access_record_.bytes = stream.sent_bytes();
-  access_record_.counts_in_statistics = !processor_.routes().serves_paused(exchange.match) && !processor_.latency_of(exchange.match).streams();
+  access_record_.counts_in_statistics =
+      !processor_.routes().serves_paused(exchange.match) && !processor_.latency_of(exchange.match).streams();
   access_record_.route_id.reset();
   if (exchange.match.outcome == route::match_outcome::matched) access_record_.route_id = exchange.match.route_id;
 
@@ -344,7 +379,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options) {
     transport_.begin_blocking();
     keep_alive_ = stream.flush();
     access_record_.bytes = stream.sent_bytes();
-    finish_request();  // from here on it is no request
+    finish_request();  // the new protocol is not part of the request
     if (keep_alive_) processor_.process_upgraded(exchange);
     return close(close_reason::after_response);
   }
@@ -360,7 +395,7 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
   const auto result = transport_.send_some(output_.data() + output_sent_, output_.size() - output_sent_, sent);
   output_sent_ += sent;
   if (result == os::transfer::timed_out) {
-    if (sent > 0) set_deadline(limits_.write_timeout);  // it is for a stretch without progress
+    if (sent > 0) set_deadline(limits_.write_timeout);  // the timeout applies to a time without progress
     return wait_for(transport_.needs_write(true) ? wait_reason::writable : wait_reason::readable);
   }
   if (result == os::transfer::done) access_record_.bytes += output_.size();
@@ -368,21 +403,24 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
   output_sent_ = 0;
   finish_request();
   if (result != os::transfer::done) return close(close_reason::idle), std::nullopt;
-  if (!keep_alive_) return close(body_unread_ ? close_reason::unread_input : close_reason::after_response), std::nullopt;
+  if (!keep_alive_)
+    return close(body_unread_ ? close_reason::unread_input : close_reason::after_response), std::nullopt;
   std::vector<wire::field>().swap(head_.fields);
   stage_ = stage::head;
   deadline_ = now_ + (buffer_.remaining().empty() ? limits_.keep_alive_timeout : limits_.head_timeout);
-  if (buffer_.remaining().empty() && transport_.has_no_input() && !engine_state_.draining.load()) return wait_for(wait_reason::readable);
+  if (buffer_.remaining().empty() && transport_.has_no_input() && !engine_state_.draining.load())
+    return wait_for(wait_reason::readable);
   return std::nullopt;
 }
 
-/// The request is over, whatever became of it.
+/// Ends the request in progress, if any: counts it and writes its access record, unless no response was sent.
 WINSVC_INLINE void connection::finish_request() noexcept {
   if (!std::exchange(in_flight_, false)) return;
   --engine_state_.in_flight;
-  if (access_record_.bytes == 0) return;  // nobody got an answer
+  if (access_record_.bytes == 0) return;  // no response
   ++engine_state_.response_count;
-  if (access_record_.counts_in_statistics) engine_state_.statistics.record(now_, now_ - request_started_, access_record_.status >= 500);
+  if (access_record_.counts_in_statistics)
+    engine_state_.statistics.record(now_, now_ - request_started_, access_record_.status >= 500);
   if (engine_state_.on_response.empty()) return;
   access_record_.method = head_.method;
   access_record_.target = head_.target;
@@ -390,13 +428,15 @@ WINSVC_INLINE void connection::finish_request() noexcept {
   access_record_.id = id_;
   access_record_.peer = peer_;
   if (!client_.empty()) access_record_.peer.host = client_, access_record_.peer.port = 0;
-  access_record_.duration = std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - request_started_);  // sent, that is
+  const auto duration = steady::now() - request_started_;  // includes sending
+  access_record_.duration = std::chrono::duration_cast<std::chrono::microseconds>(duration);
   engine_state_.notify_response(access_record_);
 }
 
-/// What the gate refuses, or nobody has time for. It ends the connection.
+/// Responds without a handler to a request that the head parser rejects, that is late, or for which no thread is
+/// available. The connection ends.
 WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
-  // Of a head that is none it is known at least whether a body may follow (RFC 9110 section 9.3.2).
+  // Even a malformed head shows whether the method is HEAD, whose response has no body (RFC 9110 section 9.3.2).
   auto requested = in_flight_ ? std::string_view(head_block_) : buffer_.remaining();
   while (strings::starts_with(requested, "\r\n")) requested.remove_prefix(2);
   output_ = error_response(status, reason, !strings::starts_with(requested, "HEAD "));
@@ -409,9 +449,9 @@ WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
   stage_ = stage::response;
 }
 
-/// After an answer, what the client still sends is taken for a moment, because closing over it makes Windows reset the
-/// connection, and the client never sees the answer (RFC 9112 section 9.6). A client that has all it wants ends that
-/// moment at once.
+/// After a response, input is read and discarded for 100 ms, or 500 ms if the client still sends: if a socket with
+/// unread input is closed, Windows resets the connection and the client loses the response (RFC 9112 section 9.6). A
+/// client that closes first ends this wait.
 WINSVC_INLINE void connection::close(close_reason reason) noexcept {
   finish_request();
   reason = transport_.shutdown(buffer_.remaining().empty() ? reason : close_reason::unread_input);
@@ -430,12 +470,12 @@ WINSVC_INLINE std::optional<wait_condition> connection::lingering_close(const st
   return std::nullopt;
 }
 
-WINSVC_INLINE std::optional<work> connection::current_request() const {
+WINSVC_INLINE std::optional<active_request> connection::current_request() const {
   const std::lock_guard lock(current_request_mutex_);
-  was_inspected_.store(true);  // before doing_ is asked: whoever is done from here on waits for us
-  const scope_exit away([this]() noexcept { was_inspected_.store(false); });
+  was_inspected_.store(true);  // before has_current_request_ is loaded
+  const scope_exit clear([this]() noexcept { was_inspected_.store(false); });
   if (!has_current_request_.load()) return std::nullopt;
-  return work{std::string(head_.method) + ' ' + std::string(head_.path), steady::now() - request_started_};
+  return active_request{std::string(head_.method) + ' ' + std::string(head_.path), steady::now() - request_started_};
 }
 
 }  // namespace http

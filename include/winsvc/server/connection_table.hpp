@@ -1,8 +1,22 @@
-// The clients that are connected, and who of the crew is at which of them.
+// Connection slots: a fixed address for each open connection, and the state that decides which thread owns it.
 //
-// A seat is somebody's place: it waits (parked), or one thread is busy with it. Whoever wants to serve it claims it
-// first; who comes while it is busy leaves word, and the busy one looks again before he goes. So no event is lost, and
-// no client is served twice at once, without a lock. Seats are used again, and not freed before the engine is.
+//   slot.claim();   // parked -> busy: the caller owns the connection and may run one step
+//   slot.park();    // busy -> parked: no thread owns it; false: an event came, run another step
+//
+// No event is lost and no two threads run the same connection, without a lock. The engine reuses slots and frees them
+// only at its end, because a late event of the poller may still name a slot.
+//
+//   state       call and event                                          next state   owner
+//   free        acquire(): a connection was accepted                    busy         the caller
+//   parked      claim(): an event of the poller, a deadline, a drain    busy         the caller
+//   busy        claim(): an event while a thread owns the slot          busy_rerun   unchanged
+//   busy        park(): the connection waits                            parked       none
+//   busy_rerun  park(): an event came, the owner runs another step      busy         unchanged
+//   busy        release(): closed, the poller has no pending event      free         none
+//   busy        begin_close(): closed, an event is pending              closing      none
+//   closing     end_close(): after the last pending event               free         the caller, once
+//
+// In any other state, claim() returns false and changes nothing.
 #pragma once
 
 #include <atomic>
@@ -32,117 +46,125 @@ class slot_state {
   slot_state() noexcept { timer_.user_data = this; }
   slot_state(const slot_state&) = delete;
   slot_state& operator=(const slot_state&) = delete;
-  /// Parked to busy. Otherwise whoever is busy with it will look again.
+  /// Parked to busy: returns true, and the caller owns the slot. Busy to busy_rerun: returns false.
   bool claim() noexcept {
     auto now = state_.load(std::memory_order_relaxed);
     for (;;) {
       if (now == value::parked) {
         if (state_.compare_exchange_weak(now, value::busy, std::memory_order_acq_rel)) return true;
       } else if (now != value::busy) {
-        return false;  // empty, or told already
+        return false;  // free or closing, or already busy_rerun
       } else if (state_.compare_exchange_weak(now, value::busy_rerun, std::memory_order_acq_rel)) {
         return false;
       }
     }
   }
-  /// Busy to parked. False: somebody left word; it is still the caller's.
+  /// Busy to parked. Returns false if an event came while the slot was busy: the caller still owns the slot.
   bool park() noexcept {
     auto now = value::busy;
     if (state_.compare_exchange_strong(now, value::parked, std::memory_order_acq_rel)) return true;
     state_.store(value::busy, std::memory_order_relaxed);
     return false;
   }
-  /// From empty, as the caller's.
+  /// Free to busy.
   void acquire() noexcept { state_.store(value::busy, std::memory_order_release); }
+  /// Busy to free.
   void release() noexcept { state_.store(value::free, std::memory_order_release); }
-  /// It is over, but the poller has something to report of it. Whoever hears the last of it empties the seat, once.
+  /// Busy to closing: the connection is closed, but the poller may still report an event for this slot.
   void begin_close() noexcept { state_.store(value::closing); }
+  /// Closing to free. Returns true for one caller only.
   bool end_close() noexcept {
     auto now = value::closing;
     return state_.compare_exchange_strong(now, value::free);
   }
   [[nodiscard]] bool is_closing() const noexcept { return state_.load() == value::closing; }
 
-  // When somebody has to look, though nothing came.
+  /// Set by the thread that claims the slot because its deadline has passed; cleared by the next owner.
   std::atomic<bool> timed_out{false};
 
  private:
   friend class deadline_timers;
   enum class value : std::uint8_t { free, parked, busy, busy_rerun, closing };
+  // acq_rel: the thread that claims a slot sees all writes of the thread that parked it.
   std::atomic<value> state_{value::free};
 
-  std::atomic<std::int64_t> deadline_{no_deadline}, scheduled_at_{no_deadline};  // in the clock's ticks
-  timer_wheel::timer timer_;                                   // under the deadlines' lock
+  // In ticks of the clock. set() stores deadline_, then loads scheduled_at_; advance() stores scheduled_at_, then loads
+  // deadline_. Both need sequential consistency, so that an earlier deadline is not missed.
+  std::atomic<std::int64_t> deadline_{no_deadline}, scheduled_at_{no_deadline};
+  timer_wheel::timer timer_;  // protected by the mutex of deadline_timers
   static constexpr std::int64_t no_deadline = (std::numeric_limits<std::int64_t>::max)();
 };
 
-/// When which seat is to be looked at. Setting a later time, which is what an answered request does, takes no lock: the
-/// wheel comes to the earlier one, finds that it has moved, and puts the seat there.
+/// Deadlines of all slots, on a timer wheel. Moving a deadline to a later time, which each completed request does,
+/// takes no lock: the wheel finds the new deadline when the old time comes, and schedules the slot again.
 class deadline_timers {
  public:
   using steady = std::chrono::steady_clock;
   using time_point = steady::time_point;
 
-  /// Of whoever is busy with the seat. True: it comes before all others.
-  bool set(slot_state& s, time_point deadline) {
-    const auto when = deadline.time_since_epoch().count();
-    s.deadline_.store(when);
-    if (when >= s.scheduled_at_.load()) return false;
+  /// Sets the deadline of a slot that the caller owns. Returns true if it is now the earliest deadline of all slots.
+  bool set(slot_state& slot, time_point deadline) {
+    const auto ticks = deadline.time_since_epoch().count();
+    slot.deadline_.store(ticks);
+    if (ticks >= slot.scheduled_at_.load()) return false;
     const std::lock_guard lock(mutex_);
     const auto before = wheel_.next_deadline();
-    wheel_.set(s.timer_, deadline);
-    s.scheduled_at_.store(when);
+    wheel_.set(slot.timer_, deadline);
+    slot.scheduled_at_.store(ticks);
     return deadline < before;
   }
-  void clear(slot_state& s) noexcept {
-    s.deadline_.store(slot_state::no_deadline);
+  void clear(slot_state& slot) noexcept {
+    slot.deadline_.store(slot_state::no_deadline);
     const std::lock_guard lock(mutex_);
-    wheel_.clear(s.timer_);
-    s.scheduled_at_.store(slot_state::no_deadline);
+    wheel_.clear(slot.timer_);
+    slot.scheduled_at_.store(slot_state::no_deadline);
   }
-  /// Calls `f` for each that is parked and late, claimed. When to come again.
+  /// Claims each parked slot whose deadline has passed and calls `f` for it. Returns the time of the next call.
   template <class F>
   time_point advance(time_point now, const F& f) {
     const std::lock_guard lock(mutex_);
-    wheel_.advance(now, [&](timer_wheel::timer& e) {
-      slot_state& s = slot_of(e);
-      s.scheduled_at_.store(slot_state::no_deadline);  // before its time is read: whoever sets an earlier one from here on comes to us
-      const auto deadline = s.deadline_.load();
+    wheel_.advance(now, [&](timer_wheel::timer& timer) {
+      slot_state& slot = slot_of(timer);
+      slot.scheduled_at_.store(slot_state::no_deadline);  // before deadline_ is loaded; see slot_state
+      const auto deadline = slot.deadline_.load();
       if (deadline == slot_state::no_deadline) return;
       if (deadline > now.time_since_epoch().count()) {
-        s.scheduled_at_.store(deadline);
-        wheel_.set(e, time_point(steady::duration(deadline)));
+        slot.scheduled_at_.store(deadline);
+        wheel_.set(timer, time_point(steady::duration(deadline)));
         return;
       }
-      auto parked = slot_state::value::parked;  // who is busy with it sets another time
-      if (!s.state_.compare_exchange_strong(parked, slot_state::value::busy, std::memory_order_acq_rel)) return;
-      s.timed_out.store(true);
-      f(s);
+      auto parked = slot_state::value::parked;  // the owner of a busy slot sets the next deadline
+      if (!slot.state_.compare_exchange_strong(parked, slot_state::value::busy, std::memory_order_acq_rel)) return;
+      slot.timed_out.store(true);
+      f(slot);
     });
     return wheel_.next_deadline();
   }
 
  private:
-  static slot_state& slot_of(timer_wheel::timer& e) noexcept { return *static_cast<slot_state*>(e.user_data); }
+  static slot_state& slot_of(timer_wheel::timer& timer) noexcept { return *static_cast<slot_state*>(timer.user_data); }
   std::mutex mutex_;
   timer_wheel wheel_{steady::now()};
 };
 
-/// One client.
+/// One open connection: its slot state, its registration in the poller, its transport and its HTTP state.
 struct connection_slot final : slot_state, blocking_observer {
-  connection_slot(os::poller& by, thread_pool& of) noexcept : poller(by), pool(of) {}
+  connection_slot(os::poller& owner_poller, thread_pool& owner_pool) noexcept
+      : poller(owner_poller), pool(owner_pool) {}
 
   os::poller& poller;
   thread_pool& pool;
   os::poller::registration registration;
-  std::atomic<route_latency*> latency{nullptr};  // whose pace its request goes
-  std::string client_address;                // of the client, where they are counted
-  bool in_blocking_section = false;                  // of whoever is busy with it: the thread has left the crew
+  // Latency history of the route whose handler runs. The monitor thread only marks it slow, so relaxed stores suffice.
+  std::atomic<route_latency*> latency{nullptr};
+  std::string client_address;        // empty unless connections are counted by address
+  bool in_blocking_section = false;  // of the owner: its thread is not counted in the thread pool
 
-  std::mutex mutex;  // of the two: they are closed by one thread, and may be looked at by another
+  std::mutex mutex;  // protects the two below: one thread closes them while another may inspect them
   std::unique_ptr<socket_transport> transport;
   std::optional<connection> active_connection;
 
+  /// Called by the transport on the owner's thread before it waits for the client.
   void on_begin_blocking() noexcept override {
     if (std::exchange(in_blocking_section, true)) return;
     poller.arm(registration, os::poll_for::nothing);

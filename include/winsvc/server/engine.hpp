@@ -1,12 +1,12 @@
-// The engine: listens, accepts, serves, drains. What the runtime starts and stops, and all it knows of HTTP.
+// HTTP engine: the HTTP server of a service, with its listener, thread pool and connection table.
 //
 //   engine e(router, limits, log);
 //   if (auto bound = e.bind("127.0.0.1", 0); !bound) return bound.error();
-//   e.accept();                                // serving, on threads of its own
-//   auto report = e.drain(20s, [] { ... });    // every accepted request answered, or counted as cut
+//   e.start();                                 // serves on its own threads
+//   auto report = e.drain(20s, [] { ... });    // completes the accepted requests, or counts them as aborted
 //
-// It is a handle: the server (server/server.hpp) is inside, so that a file which only starts and stops it sees neither
-// connections nor cpp-httplib.
+// It hides the server (server/server.hpp), so that the host, which only starts and stops it, includes neither
+// connections nor cpp-httplib. It does not restart: after drain(), create another engine.
 #pragma once
 
 #include <chrono>
@@ -33,59 +33,60 @@ namespace http {
 class server;
 class transport;
 
-/// How a drain went.
+/// Result of a drain.
 struct drain_report {
-  std::size_t completed = 0;  ///< requests in flight that got their answer
-  std::size_t aborted = 0;       ///< requests and WebSockets that were still at work at the deadline
-  std::size_t stuck_threads = 0;     ///< threads that are in a handler even after that: the process has to end over them
-  std::vector<std::string> aborted_requests;  ///< what some of them were: `GET /report 21 s`
+  std::size_t completed = 0;      ///< requests that were completed during the drain
+  std::size_t aborted = 0;        ///< requests and WebSockets that were open at the deadline
+  std::size_t stuck_threads = 0;  ///< threads that are still in a handler; only the end of the process stops them
+  std::vector<std::string> aborted_requests;  ///< at most 10 aborted requests with their age: `GET /report 21 s`
 };
 
 class engine {
  public:
-  engine(const router& routes, const wire::limits& bounds, logger& log);
-  /// Drains without patience if nobody did before, and waits for handlers that still run.
+  engine(const router& routes, const wire::limits& limits, logger& log);
+  /// Drains with a limit of 0 if drain() was not called, and waits for handlers that still run.
   ~engine();
   engine(const engine&) = delete;
   engine& operator=(const engine&) = delete;
 
-  /// Binds and listens, exclusively; clients can connect from here on, and wait. The error names the owner of a taken
-  /// port where that can be found out.
+  /// Binds and listens, exclusively. Clients can connect from here on; start() serves them. The error names the process
+  /// that uses the port, if it can be found.
   [[nodiscard]] result<void> bind(const std::string& host, std::uint16_t port);
-  /// Where it listens, with the real port; after bind.
+  /// Address of the listener, with the real port; call it after bind().
   [[nodiscard]] os::endpoint address() const;
 
-  /// What new connections speak TLS with; null: plain HTTP. From any thread; the first time before `bind`.
+  /// Sets the certificate and key for new connections; null: plain HTTP. Thread-safe. Make the first call before
+  /// `bind`, which records whether the address is https.
   void tls(std::shared_ptr<tls_identity> identity);
 
-  /// Called after each answer, on the thread that served it, beside those that were given before. Give it before
-  /// `start`.
+  /// Adds a function that is called after each response, on the thread that sent it. Call it before `start`.
   void on_response(std::function<void(const access_record&)> f);
 
-  /// Starts to serve. Throws std::system_error when the system has no thread for it.
+  /// Starts the threads and serves. Throws std::system_error if no thread can be created.
   void start();
-  /// While paused, requests get 503 with Retry-After; connections stay. From any thread.
+  /// While paused, requests receive 503 with Retry-After; connections stay open. Thread-safe.
   void pause(bool paused) noexcept;
   [[nodiscard]] bool is_paused() const noexcept;
-  /// Stops: see above. `progress` is called, on the calling thread, whenever requests were answered meanwhile.
+  /// Stops accepting, completes the requests in flight and aborts the rest after `limit`. Calls `progress` on this
+  /// thread each time requests have completed meanwhile.
   drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
 
-  /// Lets go of threads that a drain found stuck. The engine must stay as it is until the process ends.
+  /// Detaches the threads that a drain reported as stuck. After that, keep the engine until the process ends.
   void abandon_threads();
 
-  /// Requests being handled, WebSockets and connections open, threads: for status.
+  /// Current numbers: requests in flight, open WebSockets, open connections, threads of the pool. Thread-safe.
   [[nodiscard]] std::size_t in_flight() const noexcept;
   [[nodiscard]] std::size_t websockets() const noexcept;
   [[nodiscard]] std::size_t connections() const noexcept;
   [[nodiscard]] std::size_t threads() const;
-  /// Since it began, and how that went lately.
+  /// Number of responses since start, and the latency statistics. Thread-safe.
   [[nodiscard]] std::uint64_t response_count() const noexcept;
   [[nodiscard]] http::request_statistics& statistics() noexcept;
 
-  /// Requests that are being handled now, at most so many.
-  [[nodiscard]] std::vector<work> active_requests(std::size_t limit);
+  /// At most `limit` requests whose handlers run now. Thread-safe.
+  [[nodiscard]] std::vector<active_request> active_requests(std::size_t limit);
 
-  /// Serves one connection on the calling thread, without a listener: the way of the test client.
+  /// Serves one connection on the calling thread, without a listener: used by the test client.
   void serve(transport& transport);
 
  private:

@@ -1,4 +1,4 @@
-// The certificate and the key of an HTTPS listener, as cpp-httplib's TLS library has them (server/tls.hpp).
+// TLS identity: the certificate and key of an HTTPS listener, loaded by cpp-httplib's TLS library (server/tls.hpp).
 #pragma once
 
 #include <memory>
@@ -11,15 +11,16 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// Certificate and key as the library has them: shared by the connections that began with them.
+/// Certificate and key in the form of the TLS library. Shared by the connections that started with them.
 class tls_identity {
  public:
-  /// The error names the file and what to do about it.
-  [[nodiscard]] static result<std::shared_ptr<tls_identity>> load(const tls_files& from);
+  /// Loads and checks the files. The error names the file and the remedy.
+  [[nodiscard]] static result<std::shared_ptr<tls_identity>> load(const tls_files& files);
   ~tls_identity();
   tls_identity(const tls_identity&) = delete;
   tls_identity& operator=(const tls_identity&) = delete;
 
+  /// Context of the TLS library, for example an SSL_CTX.
   [[nodiscard]] void* native() const noexcept { return native_; }
 
  private:

@@ -1,5 +1,4 @@
-// What the tests of the engine over loopback share: an engine with a few routes, and a client that says what it wants
-// and when.
+// Helpers for tests of the engine over loopback: an engine with a few routes, and a client that sends bytes.
 #pragma once
 
 #include <winsvc/testing.hpp>
@@ -17,7 +16,7 @@
 #include <thread>
 #include <utility>
 
-namespace served_tests {
+namespace engine_tests {
 
 using namespace std::chrono_literals;
 using waiting::scoped_thread;
@@ -31,23 +30,23 @@ using winsvc::testing::parse_response;
 
 using steady = std::chrono::steady_clock;
 
-/// An engine with a few routes, on a free port; `begun` and `go` are the handle on a request in flight.
-struct served {
+/// An engine with a few routes, on a free port. GET /slow sets `handler_started` and waits for `release`.
+struct test_engine {
   winsvc::http::router routes;
-  winsvc::wire::limits bounds;
+  winsvc::wire::limits limits;
   winsvc::logger log;
-  winsvc::stop_source begun, go;
+  winsvc::stop_source handler_started, release;
   std::atomic<int> finished{0};
-  std::unique_ptr<engine> e;
+  std::unique_ptr<winsvc::http::engine> engine;
 
-  explicit served(winsvc::wire::limits limits = {}) : bounds(limits) {
+  explicit test_engine(winsvc::wire::limits custom_limits = {}) : limits(custom_limits) {
     const auto here = winsvc::source_location::current();
     using winsvc::route::method;
     routes.add(method::get, "/", [] { return "hello"; }, here);
     routes.add(method::post, "/echo", [](const winsvc::request& req) { return req.body; }, here);
     routes.add(method::get, "/slow", [this] {
-      begun.request_stop();
-      wait_for_stop(go, "the test to release the handler");
+      handler_started.request_stop();
+      wait_for_stop(release, "the test to release the handler");
       ++finished;
       return "slow";
     }, here);
@@ -55,49 +54,49 @@ struct served {
         method::get, "/peer",
         [](const winsvc::request& req) { return req.remote_addr + ' ' + std::to_string(req.remote_port); }, here);
     routes.freeze();
-    e = std::make_unique<engine>(routes, bounds, log);
+    engine = std::make_unique<winsvc::http::engine>(routes, limits, log);
   }
   void open() {
-    REQUIRE(e->bind("127.0.0.1", 0));
-    e->start();
+    REQUIRE(engine->bind("127.0.0.1", 0));
+    engine->start();
   }
 };
 
-/// A client that says what it wants and when.
-struct caller {
+/// A client that sends bytes and receives responses.
+struct test_client {
   tcp_socket socket;
-  std::string got;
+  std::string input;  // received and not parsed
 
-  explicit caller(const served& s) {
-    auto made = tcp_socket::connect(s.e->address(), waiting::limit());
-    REQUIRE(made);
-    socket = std::move(*made);
+  explicit test_client(const test_engine& server) {
+    auto connected = tcp_socket::connect(server.engine->address(), waiting::limit());
+    REQUIRE(connected);
+    socket = std::move(*connected);
   }
-  void say(std::string_view bytes) {
+  void send(std::string_view bytes) {
     CHECK(socket.send(bytes.data(), bytes.size(), waiting::limit()) == transfer::done);
   }
-  void ask(std::string_view target) { say("GET " + std::string(target) + " HTTP/1.1\r\nHost: t\r\n\r\n"); }
-  /// One answer; every answer here has a Content-Length.
-  client_response hear() {
+  void get(std::string_view target) { send("GET " + std::string(target) + " HTTP/1.1\r\nHost: t\r\n\r\n"); }
+  /// Receives one response; every response of these routes has a Content-Length.
+  client_response read_response() {
     for (;;) {
-      const auto end = got.find("\r\n\r\n");
+      const auto end = input.find("\r\n\r\n");
       if (end != std::string::npos) {
-        std::string head = got.substr(0, end + 4);
+        std::string head = input.substr(0, end + 4);
         const auto length = parse_response(head, true).header("Content-Length");
-        if (got.size() >= end + 4 + (length.empty() ? 0u : std::stoul(length))) return parse_response(got);
+        if (input.size() >= end + 4 + (length.empty() ? 0u : std::stoul(length))) return parse_response(input);
       }
-      if (!more(waiting::limit())) return {};
+      if (!receive_more(waiting::limit())) return {};
     }
   }
-  bool more(std::chrono::milliseconds limit) {
+  bool receive_more(std::chrono::milliseconds limit) {
     char buffer[64 * 1024];
     std::size_t count = 0;
     if (socket.receive(buffer, sizeof buffer, count, limit) != transfer::done) return false;
-    got.append(buffer, count);
+    input.append(buffer, count);
     return true;
   }
-  /// The server has ended the connection, and said no more.
-  bool ended() {
+  /// Waits until the server has closed the connection. Returns false if it sends more bytes.
+  bool is_disconnected() {
     char buffer[64];
     std::size_t count = 0;
     const auto result = socket.receive(buffer, sizeof buffer, count, waiting::limit());
@@ -111,11 +110,11 @@ inline std::chrono::milliseconds since(steady::time_point time) {
 
 /// Waits until the predicate is true. Returns false if it is still false at the limit of a wait.
 template <class F>
-bool comes_true(const F& it) {
-  for (const auto deadline = steady::now() + waiting::limit(); !it(); std::this_thread::sleep_for(1ms)) {
-    if (steady::now() >= deadline) return it();
+bool eventually(const F& predicate) {
+  for (const auto deadline = steady::now() + waiting::limit(); !predicate(); std::this_thread::sleep_for(1ms)) {
+    if (steady::now() >= deadline) return predicate();
   }
   return true;
 }
 
-}  // namespace served_tests
+}  // namespace engine_tests
