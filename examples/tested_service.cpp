@@ -62,7 +62,7 @@ WINSVC_MAIN(App)
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
-using winsvc::model::state;
+using winsvc::testing::state;
 using winsvc::testing::client;
 using winsvc::testing::simulated_scm;
 

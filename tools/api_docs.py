@@ -86,7 +86,7 @@ def entities_of(text):
         line = lines[index]
         stripped = line.strip()
         index += 1
-        opened = re.match(r"(?:inline )?namespace (\w+) \{$", stripped)
+        opened = re.match(r"(?:inline )?namespace ([\w:]+) \{$", stripped)
         if opened:
             namespaces.append(opened.group(1))
             continue

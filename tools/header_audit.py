@@ -19,6 +19,8 @@ FLOORS = {
     "diagnose": 11, "cli": 12, "implementation.hpp": 13, "testing": 14, "testing.hpp": 15, "winsvc.hpp": 16,
 }
 
+WIDTH = 120
+
 # The only exception, in one direction: a request head contains a method and a path.
 SAME_FLOOR = {("wire", "route")}
 
@@ -296,8 +298,57 @@ def audit_ascii(headers):
                        "string literal write \\x escapes of its UTF-8 bytes")
 
 
+NAMESPACE = re.compile(r"namespace (\w[\w:]*) \{")
+FORWARD_DECLARATION = re.compile(r"(?:struct|class|enum class) \w+[^{]*;|template <.*>|//.*|")
+
+
+def audit_namespaces(headers):
+    """Internal names are in winsvc::detail::<folder>. Two exceptions: forward declarations, and functions of api/ whose
+    bodies are on a higher floor."""
+    for name, header in headers.items():
+        _, folder = floor_and_folder(name)
+        if is_test_header(name) or folder in (None, "config") or name in (UMBRELLA, IMPLEMENTATION):
+            continue
+        for number, line in enumerate(header.lines):
+            match = NAMESPACE.fullmatch(line)
+            if not match or match.group(1) in ("winsvc", f"detail::{folder}", "httplib", "nlohmann"):
+                continue
+            if not match.group(1).startswith("detail::") and "::" not in match.group(1):
+                outer = [NAMESPACE.fullmatch(l) for l in header.lines[:number]]
+                if any(m and m.group(1) == f"detail::{folder}" for m in outer):
+                    continue                                # a namespace inside that of the folder, for constants
+            end = header.lines.index("}", number) if "}" in header.lines[number:] else len(header.lines)
+            if all(FORWARD_DECLARATION.fullmatch(l) for l in header.lines[number + 1:end]):
+                continue
+            if match.group(1) == "detail::api" and (header.bodies_index() or len(header.lines)) < number:
+                continue
+            yield (f"include/{name}:{number + 1}: namespace {match.group(1)} in the folder {folder}: write "
+                   f"detail::{folder}, or move the declaration")
+
+
+def audit_width(headers):
+    for name, header in headers.items():
+        for number, line in enumerate(header.lines, start=1):
+            if len(line) > WIDTH and not re.match(r"\s*#\s*error", line):
+                yield f"include/{name}:{number}: {len(line)} columns; a line has at most {WIDTH}"
+
+
+# Words that docs/glossary.md retires, as identifiers or in comments.
+RETIRED = re.compile(r"\b\w*?(?:crew|clerk|seat|visitor|inquir(?:y|ies)|employer|culprit|blueprint|sieve)\w*\b|"
+                     r"\b(?:desk|duty|duties|parting|pulse|anew|whoever|beside)\b", re.IGNORECASE)
+
+
+def audit_retired_words(headers):
+    for name, header in headers.items():
+        for number, line in enumerate(header.lines, start=1):
+            match = RETIRED.search(line)
+            if match:
+                yield f"include/{name}:{number}: '{match.group()}' is a retired word: docs/glossary.md has the new one"
+
+
 AUDITS = (audit_floors, audit_forms, audit_umbrella, audit_cycles, audit_unreachable, audit_include_form,
-          audit_wrapper_headers, audit_macros, audit_foreign_macros, audit_ascii, audit_leading_comments)
+          audit_wrapper_headers, audit_macros, audit_foreign_macros, audit_ascii, audit_leading_comments, audit_namespaces, audit_width,
+          audit_retired_words)
 
 
 def audit(headers):

@@ -16,10 +16,10 @@
 using namespace std::chrono_literals;
 using winsvc::request;
 using winsvc::service;
-using winsvc::route::method;
+using winsvc::detail::route::method;
 using winsvc::testing::client;
-using winsvc::web::gauges;
-using winsvc::web::request_counts;
+using winsvc::detail::addons::gauges;
+using winsvc::detail::addons::request_counts;
 
 namespace {
 
@@ -162,8 +162,8 @@ page measured(client& c) {
   return p;
 }
 
-winsvc::route::table table_of(const std::vector<std::pair<method, std::string>>& routes) {
-  winsvc::route::table t;
+winsvc::detail::route::table table_of(const std::vector<std::pair<method, std::string>>& routes) {
+  winsvc::detail::route::table t;
   for (const auto& [method, pattern] : routes) t.add(method, pattern, t.entries().size(), {"app.cpp", 1});
   return t;
 }

@@ -31,13 +31,13 @@ using lines = std::vector<std::string>;
 lines values_of(const winsvc::testing::client_response& r, const std::string& name) {
   lines values;
   for (const auto& [field, value] : r.headers) {
-    if (winsvc::strings::equal_nocase(field, name)) values.push_back(value);
+    if (winsvc::detail::base::equal_nocase(field, name)) values.push_back(value);
   }
   std::sort(values.begin(), values.end());
   return values;
 }
 lines cookies_of(const winsvc::testing::client_response& r) { return values_of(r, "Set-Cookie"); }
-std::string basic(const std::string& pair) { return "Basic " + winsvc::strings::to_base64(pair); }
+std::string basic(const std::string& pair) { return "Basic " + winsvc::detail::base::to_base64(pair); }
 
 }  // namespace
 
@@ -84,7 +84,7 @@ TEST_CASE("basic authentication accepts known users and responds with 401 to oth
   CHECK(c.get("/in").status == 401);
   CHECK(c.get("/in").header("WWW-Authenticate") == "Basic realm=\"the \\\"realm\\\"\", charset=\"UTF-8\"");
   CHECK(c.get("/in", {{"Authorization", basic("anna:secret")}}).body == "anna");
-  CHECK(c.get("/in", {{"Authorization", "bAsIc   " + winsvc::strings::to_base64("bob:b")}}).body == "bob");
+  CHECK(c.get("/in", {{"Authorization", "bAsIc   " + winsvc::detail::base::to_base64("bob:b")}}).body == "bob");
   for (const auto& wrong : {basic("anna:wrong"), basic("anna:"), basic("anna"), basic("eve:no such user"),
                             std::string("Basic !!!"), std::string("Bearer abc"), std::string("Basic")}) {
     CAPTURE(wrong);
@@ -262,7 +262,7 @@ TEST_CASE("the access record has the client behind a trusted proxy, not the prox
     svc.get("/", [] { return "hello"; });
   };
   client c(app);
-  c.engine().on_response([&clients](const winsvc::http::access_record& e) { clients.push_back(e.peer.host); });
+  c.engine().on_response([&clients](const winsvc::detail::http::access_record& e) { clients.push_back(e.peer.host); });
 
   c.get("/", {{"X-Forwarded-For", "203.0.113.9"}});
   c.get("/");

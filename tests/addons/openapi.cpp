@@ -15,7 +15,7 @@ using winsvc::reply;
 using winsvc::request;
 using winsvc::response;
 using winsvc::service;
-using winsvc::route::method;
+using winsvc::detail::route::method;
 using winsvc::testing::client;
 
 namespace {
@@ -311,7 +311,7 @@ TEST_CASE("all special cases together give openapi.json") {
     svc.get("/hidden", text).hidden();
   };
   client c(app);
-  const auto file = winsvc::os::read_file(winsvc::os::path_join(winsvc::os::folder_of(__FILE__), "openapi.json"));
+  const auto file = winsvc::detail::os::read_file(winsvc::detail::os::path_join(winsvc::detail::os::folder_of(__FILE__), "openapi.json"));
 
   REQUIRE(file);
   CHECK(c.get("/described").body == *file);

@@ -13,7 +13,7 @@ using winsvc::route_group;
 using winsvc::route_builder;
 using winsvc::service;
 using winsvc::setup_error;
-using winsvc::route::method;
+using winsvc::detail::route::method;
 using winsvc::testing::client;
 
 namespace {
@@ -39,8 +39,8 @@ struct todos {
 
 /// Metadata of the first route that `app` registers.
 template <class App>
-winsvc::route::route_metadata first_route_metadata(App app) {
-  winsvc::host::service_definition definition;
+winsvc::detail::route::route_metadata first_route_metadata(App app) {
+  winsvc::detail::host::service_definition definition;
   service svc(definition);
   app(svc);
   return definition.router.routes().entries().at(0).metadata;
@@ -49,8 +49,8 @@ winsvc::route::route_metadata first_route_metadata(App app) {
 }  // namespace
 
 TEST_CASE("the metadata of a route contains what the type of its handler determines") {
-  using winsvc::route::response_kind;
-  using winsvc::route::value_kind;
+  using winsvc::detail::route::response_kind;
+  using winsvc::detail::route::value_kind;
   const auto all = first_route_metadata([](service& svc) {
     svc.get("/{a}/{b}/{c}/{d}/{e}/{f}", [](const request&, response&, int, long long, unsigned, unsigned long long,
                                            double, std::string) {});
@@ -175,7 +175,7 @@ TEST_CASE("a route cannot be described after the service has started") {
 }
 
 TEST_CASE("metadata of a resource applies to all its methods, with `on` to one") {
-  winsvc::host::service_definition definition;
+  winsvc::detail::host::service_definition definition;
   service svc(definition);
   const auto todo_routes = svc.resource<todos>("/todos/{id}").name("todo").tag("todos");
   todo_routes.on(method::put).summary("Change");

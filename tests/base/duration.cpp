@@ -3,8 +3,8 @@
 
 #include <doctest/doctest.h>
 
-using winsvc::duration_text;
-using winsvc::parse_duration;
+using winsvc::detail::base::duration_text;
+using winsvc::detail::base::parse_duration;
 using std::chrono::milliseconds;
 using namespace std::chrono_literals;
 

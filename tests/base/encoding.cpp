@@ -8,6 +8,7 @@
 #include "winsvc/base/sha.hpp"
 
 using namespace winsvc;
+using namespace winsvc::detail::base;
 
 namespace {
 
@@ -28,21 +29,21 @@ TEST_CASE("base64 encodes and decodes all bytes") {
   } const cases[] = {{"", "", ""},           {"f", "Zg==", "Zg"},          {"fo", "Zm8=", "Zm8"},
                      {"foo", "Zm9v", "Zm9v"}, {"foobar", "Zm9vYmFy", "Zm9vYmFy"}, {"\xfb\xff", "+/8=", "-_8"}};
   for (const auto& c : cases) {
-    CHECK(strings::to_base64(c.plain) == c.encoded);
-    CHECK(strings::to_base64url(c.plain) == c.url);
-    CHECK(strings::from_base64(c.encoded) == c.plain);
-    CHECK(strings::from_base64(c.url) == c.plain);
+    CHECK(detail::base::to_base64(c.plain) == c.encoded);
+    CHECK(detail::base::to_base64url(c.plain) == c.url);
+    CHECK(detail::base::from_base64(c.encoded) == c.plain);
+    CHECK(detail::base::from_base64(c.url) == c.plain);
   }
   std::string text;
   for (int i = 0; i < 256; ++i) text += static_cast<char>(i);
-  CHECK(strings::from_base64(strings::to_base64(text)) == text);
+  CHECK(detail::base::from_base64(detail::base::to_base64(text)) == text);
 }
 
 TEST_CASE("a text that is not base64 is rejected") {
   for (const char* bad :
        {"Z", "Zg=", "Z===", "Zh==", "Zm9=", "Zm-9=", "Zm 9v", "Zg==Zg==", "====", "Zm9v\n", "\xc3\xbc"}) {
     CAPTURE(bad);
-    CHECK(!strings::from_base64(bad));
+    CHECK(!detail::base::from_base64(bad));
   }
 }
 
@@ -55,9 +56,9 @@ TEST_CASE("equal_secret compares the whole text and the length") {
 }
 
 TEST_CASE("SHA-1, SHA-256 and HMAC have the values of the standards") {
-  CHECK(hex(winsvc::sha1("")) == "da39a3ee5e6b4b0d3255bfef95601890afd80709");
-  CHECK(hex(winsvc::sha1("abc")) == "a9993e364706816aba3e25717850c26c9cd0d89d");
-  CHECK(hex(winsvc::sha1(std::string(1'000'000, 'a'))) == "34aa973cd4c4daa4f61eeb2bdbad27316534016f");
+  CHECK(hex(winsvc::detail::base::sha1("")) == "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+  CHECK(hex(winsvc::detail::base::sha1("abc")) == "a9993e364706816aba3e25717850c26c9cd0d89d");
+  CHECK(hex(winsvc::detail::base::sha1(std::string(1'000'000, 'a'))) == "34aa973cd4c4daa4f61eeb2bdbad27316534016f");
   CHECK(hex(sha256("")) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   CHECK(hex(sha256("abc")) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   CHECK(hex(sha256("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq")) ==

@@ -7,7 +7,7 @@
 #include <iterator>
 #include <string>
 
-using namespace winsvc::model;
+using namespace winsvc::detail::base;
 
 TEST_CASE("the table is ordered by code, without duplicates") {
   for (std::size_t i = 1; i < std::size(explanations); ++i) {
@@ -58,34 +58,34 @@ TEST_CASE("a known code has the message of the table, an unknown code that of th
 }
 
 TEST_CASE("the exit codes of status and of usage errors have fixed values") {
-  CHECK(exit_codes::ok == 0);
-  CHECK(exit_codes::usage == 2);
-  CHECK(exit_codes::not_running == 3);
-  CHECK(exit_codes::not_installed == 4);
+  CHECK(winsvc::detail::base::exit_codes::ok == 0);
+  CHECK(winsvc::detail::base::exit_codes::usage == 2);
+  CHECK(winsvc::detail::base::exit_codes::not_running == 3);
+  CHECK(winsvc::detail::base::exit_codes::not_installed == 4);
 }
 
 TEST_CASE("the names of error codes have the numbers of Win32") {
-  CHECK(win32_error::access_denied == 5);
-  CHECK(win32_error::not_supported == 50);
-  CHECK(win32_error::call_not_implemented == 120);
-  CHECK(win32_error::invalid_level == 124);
-  CHECK(win32_error::io_pending == 997);
-  CHECK(win32_error::dependent_services_running == 1051);
-  CHECK(win32_error::invalid_service_control == 1052);
-  CHECK(win32_error::service_request_timeout == 1053);
-  CHECK(win32_error::service_already_running == 1056);
-  CHECK(win32_error::invalid_service_account == 1057);
-  CHECK(win32_error::service_disabled == 1058);
-  CHECK(win32_error::service_cannot_accept_control == 1061);
-  CHECK(win32_error::cancelled == 1223);
-  CHECK(win32_error::timeout == 1460);
-  CHECK(win32_error::invalid_tag == 1733);
-  CHECK(win32_error::service_does_not_exist == 1060);
-  CHECK(win32_error::service_not_active == 1062);
-  CHECK(win32_error::failed_controller_connect == 1063);
-  CHECK(win32_error::service_marked_for_delete == 1072);
-  CHECK(win32_error::service_exists == 1073);
-  CHECK(win32_error::address_in_use == 10048);
-  CHECK(win32_error::access_to_address == 10013);
-  CHECK(win32_error::address_not_available == 10049);
+  CHECK(winsvc::detail::base::win32_error::access_denied == 5);
+  CHECK(winsvc::detail::base::win32_error::not_supported == 50);
+  CHECK(winsvc::detail::base::win32_error::call_not_implemented == 120);
+  CHECK(winsvc::detail::base::win32_error::invalid_level == 124);
+  CHECK(winsvc::detail::base::win32_error::io_pending == 997);
+  CHECK(winsvc::detail::base::win32_error::dependent_services_running == 1051);
+  CHECK(winsvc::detail::base::win32_error::invalid_service_control == 1052);
+  CHECK(winsvc::detail::base::win32_error::service_request_timeout == 1053);
+  CHECK(winsvc::detail::base::win32_error::service_already_running == 1056);
+  CHECK(winsvc::detail::base::win32_error::invalid_service_account == 1057);
+  CHECK(winsvc::detail::base::win32_error::service_disabled == 1058);
+  CHECK(winsvc::detail::base::win32_error::service_cannot_accept_control == 1061);
+  CHECK(winsvc::detail::base::win32_error::cancelled == 1223);
+  CHECK(winsvc::detail::base::win32_error::timeout == 1460);
+  CHECK(winsvc::detail::base::win32_error::invalid_tag == 1733);
+  CHECK(winsvc::detail::base::win32_error::service_does_not_exist == 1060);
+  CHECK(winsvc::detail::base::win32_error::service_not_active == 1062);
+  CHECK(winsvc::detail::base::win32_error::failed_controller_connect == 1063);
+  CHECK(winsvc::detail::base::win32_error::service_marked_for_delete == 1072);
+  CHECK(winsvc::detail::base::win32_error::service_exists == 1073);
+  CHECK(winsvc::detail::base::win32_error::address_in_use == 10048);
+  CHECK(winsvc::detail::base::win32_error::access_to_address == 10013);
+  CHECK(winsvc::detail::base::win32_error::address_not_available == 10049);
 }

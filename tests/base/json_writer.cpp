@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-using winsvc::strings::json_array;
-using winsvc::strings::json_object_writer;
+using winsvc::detail::base::json_array;
+using winsvc::detail::base::json_object_writer;
 
 TEST_CASE("members keep the order of the calls; put_text_if_set omits an empty text") {
   json_object_writer o;

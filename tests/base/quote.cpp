@@ -7,10 +7,10 @@
   #include <windows.h>
 #endif
 
-using winsvc::command_line;
-using winsvc::quote_argument;
-using winsvc::quoting;
-using winsvc::split_command_line;
+using winsvc::detail::base::command_line;
+using winsvc::detail::base::quote_argument;
+using winsvc::detail::base::quoting;
+using winsvc::detail::base::split_command_line;
 using arguments = std::vector<std::string>;
 
 namespace {

@@ -20,7 +20,7 @@ std::string replacements(std::size_t count) {
 }
 
 /// UTF-8 to UTF-16 and back, which replaces malformed bytes.
-std::string round_trip(std::string_view s) { return strings::to_utf8(strings::to_utf16(s)); }
+std::string round_trip(std::string_view s) { return detail::base::to_utf8(detail::base::to_utf16(s)); }
 
 }  // namespace
 
@@ -29,25 +29,25 @@ TEST_CASE("each code point is unchanged after UTF-8 to UTF-16 and back") {
   for (char32_t c = 0; c <= 0x10FFFF; ++c) {
     if (c >= 0xD800 && c <= 0xDFFF) continue;
     std::string utf8;
-    strings::append_utf8(utf8, c);
+    detail::base::append_utf8(utf8, c);
     const std::size_t length = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
     std::size_t position = 0;
-    const bool read = strings::next_code_point(utf8, position) == c && position == length && utf8.size() == length;
-    const auto utf16 = strings::to_utf16(utf8);
-    if (!read || utf16.size() != (c < 0x10000 ? 1u : 2u) || strings::to_utf8(utf16) != utf8) ++wrong;
+    const bool read = detail::base::next_code_point(utf8, position) == c && position == length && utf8.size() == length;
+    const auto utf16 = detail::base::to_utf16(utf8);
+    if (!read || utf16.size() != (c < 0x10000 ? 1u : 2u) || detail::base::to_utf8(utf16) != utf8) ++wrong;
   }
   CHECK(wrong == 0);
 }
 
 TEST_CASE("known characters have their known encodings") {
-  CHECK(strings::to_utf16("Z\xC3\xBCrich") == u"Z\u00FCrich");
-  CHECK(strings::to_utf16("\xE2\x82\xAC") == u"\u20AC");
-  CHECK(strings::to_utf16("\xF0\x9F\x98\x80") == u"\U0001F600");
-  CHECK(strings::to_utf16("\xF0\x9F\x98\x80") == std::u16string{0xD83D, 0xDE00});
-  CHECK(strings::to_utf8(u"\U0010FFFF") == "\xF4\x8F\xBF\xBF");
-  CHECK(strings::to_utf16("a\0b"sv).size() == 3);
-  CHECK(strings::to_utf16("").empty());
-  CHECK(strings::to_utf8({}).empty());
+  CHECK(detail::base::to_utf16("Z\xC3\xBCrich") == u"Z\u00FCrich");
+  CHECK(detail::base::to_utf16("\xE2\x82\xAC") == u"\u20AC");
+  CHECK(detail::base::to_utf16("\xF0\x9F\x98\x80") == u"\U0001F600");
+  CHECK(detail::base::to_utf16("\xF0\x9F\x98\x80") == std::u16string{0xD83D, 0xDE00});
+  CHECK(detail::base::to_utf8(u"\U0010FFFF") == "\xF4\x8F\xBF\xBF");
+  CHECK(detail::base::to_utf16("a\0b"sv).size() == 3);
+  CHECK(detail::base::to_utf16("").empty());
+  CHECK(detail::base::to_utf8({}).empty());
 }
 
 TEST_CASE("each malformed byte becomes one U+FFFD, and the next character is unchanged") {
@@ -74,7 +74,7 @@ TEST_CASE("each malformed byte becomes one U+FFFD, and the next character is unc
   };
   for (const auto& r : rows) {
     const std::string bytes(r.bytes);
-    CAPTURE(strings::json_quoted(bytes));
+    CAPTURE(detail::base::json_quoted(bytes));
     CHECK(round_trip(bytes) == replacements(r.replaced));
     CHECK(round_trip("a" + bytes + "z") == "a" + replacements(r.replaced) + "z");
     CHECK(round_trip(bytes + "\xC3\xBC") == replacements(r.replaced) + "\xC3\xBC");
@@ -94,44 +94,44 @@ TEST_CASE("the result of a conversion is well-formed for each pair of bytes") {
 }
 
 TEST_CASE("a lone surrogate becomes U+FFFD") {
-  CHECK(strings::to_utf8(std::u16string{0xD83D}) == replacement);
-  CHECK(strings::to_utf8(std::u16string{0xDE00}) == replacement);
-  CHECK(strings::to_utf8(std::u16string{0xDE00, 0xD83D}) == replacements(2));
-  CHECK(strings::to_utf8(std::u16string{0xD83D, u'a'}) == replacement + "a");
-  CHECK(strings::to_utf8(std::u16string{0xD83D, 0xD83D, 0xDE00}) == replacement + "\xF0\x9F\x98\x80");
+  CHECK(detail::base::to_utf8(std::u16string{0xD83D}) == replacement);
+  CHECK(detail::base::to_utf8(std::u16string{0xDE00}) == replacement);
+  CHECK(detail::base::to_utf8(std::u16string{0xDE00, 0xD83D}) == replacements(2));
+  CHECK(detail::base::to_utf8(std::u16string{0xD83D, u'a'}) == replacement + "a");
+  CHECK(detail::base::to_utf8(std::u16string{0xD83D, 0xD83D, 0xDE00}) == replacement + "\xF0\x9F\x98\x80");
 }
 
 TEST_CASE("case is folded for ASCII only") {
-  CHECK(strings::to_lower("Content-TYPE \xC3\x9C") == "content-type \xC3\x9C");
-  CHECK(strings::to_upper('a') == 'A');
-  CHECK(strings::to_upper('{') == '{');
-  CHECK(strings::to_lower('@') == '@');
-  CHECK(strings::to_lower('[') == '[');
-  CHECK(strings::equal_nocase("INSTALL", "install"));
-  CHECK(strings::equal_nocase("", ""));
-  CHECK_FALSE(strings::equal_nocase("install", "instal"));
-  CHECK_FALSE(strings::equal_nocase("\xC3\x9C", "\xC3\xBC"));
+  CHECK(detail::base::to_lower("Content-TYPE \xC3\x9C") == "content-type \xC3\x9C");
+  CHECK(detail::base::to_upper('a') == 'A');
+  CHECK(detail::base::to_upper('{') == '{');
+  CHECK(detail::base::to_lower('@') == '@');
+  CHECK(detail::base::to_lower('[') == '[');
+  CHECK(detail::base::equal_nocase("INSTALL", "install"));
+  CHECK(detail::base::equal_nocase("", ""));
+  CHECK_FALSE(detail::base::equal_nocase("install", "instal"));
+  CHECK_FALSE(detail::base::equal_nocase("\xC3\x9C", "\xC3\xBC"));
 }
 
 TEST_CASE("text is trimmed, split, joined and truncated") {
-  CHECK(strings::trim(" \t a b\t ") == "a b");
-  CHECK(strings::trim(" \t").empty());
-  CHECK(strings::trim("").empty());
-  CHECK(strings::split("", ',') == std::vector<std::string_view>{""});
-  CHECK(strings::split("a,", ',') == std::vector<std::string_view>{"a", ""});
-  CHECK(strings::split(",a,,b", ',') == std::vector<std::string_view>{"", "a", "", "b"});
-  CHECK(strings::join({}, ", ").empty());
-  CHECK(strings::join({"a"}, ", ") == "a");
-  CHECK(strings::join({"a", "", "b"}, ", ") == "a, , b");
-  CHECK(strings::truncate("abc", 3) == "abc");
-  CHECK(strings::truncate("abc", 2) == "ab");
-  CHECK(strings::truncate("abc", 0).empty());
-  CHECK(strings::truncate("a\xC3\xBC", 2) == "a");
-  CHECK(strings::truncate("\xF0\x9F\x98\x80z", 4) == "\xF0\x9F\x98\x80");
-  CHECK(strings::truncate("\xF0\x9F\x98\x80z", 3).empty());
-  CHECK(strings::starts_with("--port", "--"));
-  CHECK(strings::starts_with("a", ""));
-  CHECK_FALSE(strings::starts_with("-", "--"));
+  CHECK(detail::base::trim(" \t a b\t ") == "a b");
+  CHECK(detail::base::trim(" \t").empty());
+  CHECK(detail::base::trim("").empty());
+  CHECK(detail::base::split("", ',') == std::vector<std::string_view>{""});
+  CHECK(detail::base::split("a,", ',') == std::vector<std::string_view>{"a", ""});
+  CHECK(detail::base::split(",a,,b", ',') == std::vector<std::string_view>{"", "a", "", "b"});
+  CHECK(detail::base::join({}, ", ").empty());
+  CHECK(detail::base::join({"a"}, ", ") == "a");
+  CHECK(detail::base::join({"a", "", "b"}, ", ") == "a, , b");
+  CHECK(detail::base::truncate("abc", 3) == "abc");
+  CHECK(detail::base::truncate("abc", 2) == "ab");
+  CHECK(detail::base::truncate("abc", 0).empty());
+  CHECK(detail::base::truncate("a\xC3\xBC", 2) == "a");
+  CHECK(detail::base::truncate("\xF0\x9F\x98\x80z", 4) == "\xF0\x9F\x98\x80");
+  CHECK(detail::base::truncate("\xF0\x9F\x98\x80z", 3).empty());
+  CHECK(detail::base::starts_with("--port", "--"));
+  CHECK(detail::base::starts_with("a", ""));
+  CHECK_FALSE(detail::base::starts_with("-", "--"));
 }
 
 TEST_CASE("a number consists of digits and is at most its limit") {
@@ -151,7 +151,7 @@ TEST_CASE("a number consists of digits and is at most its limit") {
     CAPTURE(r.s);
     CAPTURE(r.limit);
     std::uint64_t out = 4711;
-    CHECK(strings::parse_number(r.s, r.limit, out) == r.valid);
+    CHECK(detail::base::parse_number(r.s, r.limit, out) == r.valid);
     CHECK(out == (r.valid ? r.value : 4711));
   }
 }
@@ -167,32 +167,32 @@ TEST_CASE("the edit distance counts changes, additions, removals and swaps of ad
   for (const auto& r : rows) {
     CAPTURE(r.a);
     CAPTURE(r.b);
-    CHECK(strings::edit_distance(r.a, r.b) == r.distance);
-    CHECK(strings::edit_distance(r.b, r.a) == r.distance);
+    CHECK(detail::base::edit_distance(r.a, r.b) == r.distance);
+    CHECK(detail::base::edit_distance(r.b, r.a) == r.distance);
   }
 }
 
 TEST_CASE("closest_match returns the most similar word, or nothing") {
   const std::vector<std::string_view> verbs = {"install", "remove", "start", "stop", "status"};
-  CHECK(strings::closest_match("instal", verbs) == "install");
-  CHECK(strings::closest_match("INSTLAL", verbs) == "install");
-  CHECK(strings::closest_match("strat", verbs) == "start");
-  CHECK(strings::closest_match("sotp", verbs) == "stop");
-  CHECK(strings::closest_match("statsu", verbs) == "status");
-  CHECK(strings::closest_match("stop", verbs) == "stop");
-  CHECK(strings::closest_match("banana", verbs).empty());
-  CHECK(strings::closest_match("", verbs).empty());
-  CHECK(strings::closest_match("install", {}).empty());
+  CHECK(detail::base::closest_match("instal", verbs) == "install");
+  CHECK(detail::base::closest_match("INSTLAL", verbs) == "install");
+  CHECK(detail::base::closest_match("strat", verbs) == "start");
+  CHECK(detail::base::closest_match("sotp", verbs) == "stop");
+  CHECK(detail::base::closest_match("statsu", verbs) == "status");
+  CHECK(detail::base::closest_match("stop", verbs) == "stop");
+  CHECK(detail::base::closest_match("banana", verbs).empty());
+  CHECK(detail::base::closest_match("", verbs).empty());
+  CHECK(detail::base::closest_match("install", {}).empty());
 }
 
 TEST_CASE("a JSON string escapes the characters that JSON requires and replaces malformed UTF-8") {
-  CHECK(strings::json_quoted("") == "\"\"");
-  CHECK(strings::json_quoted("a\"b\\c/") == R"("a\"b\\c/")");
-  CHECK(strings::json_quoted("\n\r\t") == R"("\n\r\t")");
-  CHECK(strings::json_quoted("\x01\x08\x0C\x1F"sv) == R"("\u0001\u0008\u000c\u001f")");
-  CHECK(strings::json_quoted("\0"sv) == R"("\u0000")");
-  CHECK(strings::json_quoted("\x7F") == "\"\x7F\"");
-  CHECK(strings::json_quoted("Z\xC3\xBCrich \xF0\x9F\x98\x80") == "\"Z\xC3\xBCrich \xF0\x9F\x98\x80\"");
-  CHECK(strings::json_quoted("a\xFFz") == "\"a" + replacement + "z\"");
-  CHECK(strings::json_quoted("\xE2\x82") == "\"" + replacements(2) + "\"");
+  CHECK(detail::base::json_quoted("") == "\"\"");
+  CHECK(detail::base::json_quoted("a\"b\\c/") == R"("a\"b\\c/")");
+  CHECK(detail::base::json_quoted("\n\r\t") == R"("\n\r\t")");
+  CHECK(detail::base::json_quoted("\x01\x08\x0C\x1F"sv) == R"("\u0001\u0008\u000c\u001f")");
+  CHECK(detail::base::json_quoted("\0"sv) == R"("\u0000")");
+  CHECK(detail::base::json_quoted("\x7F") == "\"\x7F\"");
+  CHECK(detail::base::json_quoted("Z\xC3\xBCrich \xF0\x9F\x98\x80") == "\"Z\xC3\xBCrich \xF0\x9F\x98\x80\"");
+  CHECK(detail::base::json_quoted("a\xFFz") == "\"a" + replacement + "z\"");
+  CHECK(detail::base::json_quoted("\xE2\x82") == "\"" + replacements(2) + "\"");
 }

@@ -8,7 +8,7 @@
 #include <vector>
 
 using namespace std::chrono_literals;
-using winsvc::timer_wheel;
+using winsvc::detail::base::timer_wheel;
 
 namespace {
 

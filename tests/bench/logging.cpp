@@ -55,7 +55,7 @@ int main(int argc, char** argv) {
   const std::uint64_t lines_per_thread = (rate != 0 ? rate : 500'000) * seconds / threads;
   const auto interval = rate != 0 ? steady::duration(std::chrono::nanoseconds(1'000'000'000ull * threads / rate)) : 0ns;
   namespace fs = std::filesystem;
-  const fs::path folder = fs::temp_directory_path() / ("winsvc-logging-" + std::to_string(winsvc::os::process_id()));
+  const fs::path folder = fs::temp_directory_path() / ("winsvc-logging-" + std::to_string(winsvc::detail::os::process_id()));
   fs::create_directories(folder);
 
   const std::string path = (folder / "bench").string();
@@ -66,8 +66,8 @@ int main(int argc, char** argv) {
   const auto start = steady::now();
   {
     winsvc::logger log;
-    const auto file = std::make_shared<winsvc::host::rotating_file_sink>(path, limits);
-    const auto queue = std::make_shared<winsvc::async_sink>();
+    const auto file = std::make_shared<winsvc::detail::log::rotating_file_sink>(path, limits);
+    const auto queue = std::make_shared<winsvc::detail::log::async_sink>();
     queue->add_sink(file);
     log.add_sink(queue);
     std::vector<std::thread> writers;
@@ -84,7 +84,7 @@ int main(int argc, char** argv) {
   const double elapsed = std::chrono::duration<double>(steady::now() - start).count();
 
   std::uint64_t lines = 0, reported = 0, files = 0;
-  winsvc::host::print_log(path, {}, [&](std::string_view text) {
+  winsvc::detail::log::print_log(path, {}, [&](std::string_view text) {
     while (!text.empty()) {
       const std::string_view line = text.substr(0, text.find('\n'));
       if (line.find(" WARN ") == line.npos) ++lines;

@@ -26,8 +26,8 @@
 #endif
 
 using namespace std::chrono_literals;
-using winsvc::os::tcp_socket;
-using winsvc::os::transfer;
+using winsvc::detail::os::tcp_socket;
+using winsvc::detail::os::transfer;
 using steady = std::chrono::steady_clock;
 
 namespace {
@@ -113,7 +113,7 @@ void misbehave(tcp_socket& socket, std::mt19937& random) {
   if (random() % 2 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(random() % 20));
   if (random() % 2 == 0) {  // a reset instead of a close
     const linger option{1, 0};
-    ::setsockopt(winsvc::os::socket_api::raw(socket.native()), SOL_SOCKET, SO_LINGER,
+    ::setsockopt(winsvc::detail::os::socket_api::raw(socket.native()), SOL_SOCKET, SO_LINGER,
                  reinterpret_cast<const char*>(&option), sizeof option);
   }
 }
@@ -151,16 +151,16 @@ std::size_t handles() {
 int main(int count, char** arguments) {
   const auto seconds = std::chrono::seconds(count > 1 ? std::atol(arguments[1]) : 60);
   const std::string large(1'000'000, 'x');
-  winsvc::http::router routes;
+  winsvc::detail::http::router routes;
   const auto location = winsvc::source_location::current();
-  using winsvc::route::method;
+  using winsvc::detail::route::method;
   routes.add(method::get, "/", [] { return "hello"; }, location);
   routes.add(method::get, "/large", [&large] { return large; }, location);
   routes.add(method::get, "/sleep", [] { std::this_thread::sleep_for(3ms); return "slept"; }, location);
   routes.add(method::post, "/echo", [](const winsvc::request& req) { return req.body; }, location);
   routes.freeze();
   winsvc::logger log;
-  const winsvc::wire::limits limits;
+  const winsvc::detail::wire::limits limits;
 
   std::vector<std::thread> clients;
   std::mt19937 random(1);
@@ -168,7 +168,7 @@ int main(int count, char** arguments) {
   std::size_t early_handles = 0, late_handles = 0, engines = 0;
   const auto start = steady::now();
   while (steady::now() - start < seconds) {
-    winsvc::http::engine engine(routes, limits, log);
+    winsvc::detail::server::engine engine(routes, limits, log);
     if (const auto bound = engine.bind("127.0.0.1", 0); !bound) {
       std::printf("%s\n", bound.error().to_string().c_str());
       return 1;
@@ -188,8 +188,8 @@ int main(int count, char** arguments) {
     }
     engine.pause(false);
     if (early == 0 || (steady::now() - start) * 5 <= seconds)
-      early = winsvc::os::query_process_usage().resident, early_handles = handles();
-    late = winsvc::os::query_process_usage().resident, late_handles = handles();
+      early = winsvc::detail::os::query_process_usage().resident, early_handles = handles();
+    late = winsvc::detail::os::query_process_usage().resident, late_handles = handles();
     ++generation;
     aborted += engine.drain(10s).aborted;
   }

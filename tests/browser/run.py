@@ -28,8 +28,8 @@ PRINTER = """#include "winsvc/addons/dashboard_page.hpp"
 #include "winsvc/addons/dashboard_style.hpp"
 #include <cstdio>
 int main(int, char** argv) {
-  namespace web = winsvc::web;
-  const std::string_view parts[] = {web::dashboard_html, web::dashboard_css, web::dashboard_js, web::dashboard_policy};
+  namespace page = winsvc::detail::addons;
+  const std::string_view parts[] = {page::dashboard_html, page::dashboard_css, page::dashboard_js, page::dashboard_policy};
   const std::string_view part = parts[argv[1][0] - '0'];
   std::fwrite(part.data(), 1, part.size(), stdout);
 }

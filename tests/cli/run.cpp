@@ -68,7 +68,7 @@ template <class App>
 run_result run(App& app, const std::vector<std::string>& arguments) {
   run_result result;
   captured_output out(1), err(2);
-  result.code = winsvc::host::run(winsvc::host::app_of_callable(app), arguments);
+  result.code = winsvc::detail::cli::run(winsvc::detail::api::app_of_callable(app), arguments);
   out.release();
   err.release();
   result.out = out.text();
@@ -77,7 +77,7 @@ run_result run(App& app, const std::vector<std::string>& arguments) {
 }
 
 bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
-std::string program() { return winsvc::os::program_name(winsvc::os::executable_path()); }
+std::string program() { return winsvc::detail::os::program_name(winsvc::detail::os::executable_path()); }
 
 void app(service& svc) {
   svc.name("hello").display_name("Hello service").description("says hello").version("1.2.3").listen("127.0.0.1", 0);
@@ -162,7 +162,7 @@ TEST_CASE("a setup error or an exception of the app is shown for each verb") {
   CHECK(has(setup.err, "a.cpp:1"));
   CHECK(has(setup.err, "a.cpp:2"));
   const auto exception = run(throws, {"help"});
-  CHECK(exception.code == winsvc::os::exit_code(1064));
+  CHECK(exception.code == winsvc::detail::os::exit_code(1064));
   CHECK(
       has(exception.err, "no device (1064); open resources in on_start, because the app function runs for every verb"));
 }
@@ -191,7 +191,7 @@ struct test_machine {
   std::vector<std::string> elevated_with;  // the arguments
   std::string elevated_input;                       // the input
   int elevations = 0, prompts = 0;
-  winsvc::os::sys_result<std::uint32_t> elevation = std::uint32_t{0};
+  winsvc::detail::os::sys_result<std::uint32_t> elevation = std::uint32_t{0};
   std::optional<std::string> typed, piped;
   std::string from_parent;
 
@@ -202,18 +202,18 @@ struct test_machine {
   int run(App& described, const std::vector<std::string>& arguments) {
     out.clear();
     err.clear();
-    winsvc::host::program_dependencies dependencies;
+    winsvc::detail::cli::program_dependencies dependencies;
     dependencies.scm = scm;
     dependencies.executable = "C:\\apps\\hello.exe";
     dependencies.out = [this](std::string_view text) { out += text; };
     dependencies.err = [this](std::string_view text) { err += text; };
-    dependencies.data_folder = [](const std::string& name) -> winsvc::os::sys_result<std::string> {
+    dependencies.data_folder = [](const std::string& name) -> winsvc::detail::os::sys_result<std::string> {
       return "C:\\ProgramData\\" + name;
     };
-    dependencies.read_secret = [this](std::string_view prompt) -> winsvc::os::sys_result<std::string> {
+    dependencies.read_secret = [this](std::string_view prompt) -> winsvc::detail::os::sys_result<std::string> {
       ++prompts;
       err += prompt;
-      if (!typed) return winsvc::os::sys_failure(1223);
+      if (!typed) return winsvc::detail::os::sys_failure(1223);
       return *typed;
     };
     dependencies.read_input_line = [this] { return piped; };
@@ -225,11 +225,11 @@ struct test_machine {
       on_output("output of the child\n");
       return elevation;
     };
-    dependencies.join_parent = [this](const std::string& pipe) -> winsvc::os::sys_result<std::string> {
-      if (pipe != "pipe") return winsvc::os::sys_failure(123);
+    dependencies.join_parent = [this](const std::string& pipe) -> winsvc::detail::os::sys_result<std::string> {
+      if (pipe != "pipe") return winsvc::detail::os::sys_failure(123);
       return from_parent;
     };
-    return winsvc::host::run(winsvc::host::app_of_callable(described), arguments, dependencies);
+    return winsvc::detail::cli::run(winsvc::detail::api::app_of_callable(described), arguments, dependencies);
   }
 };
 
@@ -243,11 +243,11 @@ std::vector<std::string> append(std::vector<std::string> arguments, std::vector<
 
 TEST_CASE("the verbs manage the service of the app, and the exit code is 0 or the system's code") {
   test_machine m;
-  m.scm->after_start = {winsvc::testing::service_database::at(winsvc::model::state::running)};
-  m.scm->after_stop = {winsvc::testing::service_database::at(winsvc::model::state::stopped)};
+  m.scm->after_start = {winsvc::testing::service_database::at(winsvc::detail::scm::state::running)};
+  m.scm->after_stop = {winsvc::testing::service_database::at(winsvc::detail::scm::state::stopped)};
 
   CHECK(m.run({"status"}) == 4);
-  CHECK(m.run({"update"}) == winsvc::os::exit_code(1060));
+  CHECK(m.run({"update"}) == winsvc::detail::os::exit_code(1060));
   CHECK(m.err == "hello: update 'hello': it is not installed (1060); install it first\n");
   CHECK(m.run({"install", "--start"}) == 0);
   CHECK(m.out == "installed 'hello' (auto): \"C:\\apps\\hello.exe\" run-service\nstarted 'hello'\n");
@@ -311,29 +311,29 @@ TEST_CASE("settings that are set at install stay with the service, and config sh
 TEST_CASE("reload checks the settings file first, and is not sent if the file is invalid") {
   test_machine m;
   auto counts = [](service& svc) { svc.name("hello"); svc.setting("count", 1, "how often"); };
-  const std::string path = winsvc::os::path_join(winsvc::os::temporary_folder(),
-                                                 "winsvc-reload-" + std::to_string(winsvc::os::process_id()) + ".ini");
-  m.scm->after_start = {winsvc::testing::service_database::at(winsvc::model::state::running)};
-  CHECK(winsvc::os::replace_file(path, "count = 2\n"));
+  const std::string path = winsvc::detail::os::path_join(winsvc::detail::os::temporary_folder(),
+                                                 "winsvc-reload-" + std::to_string(winsvc::detail::os::process_id()) + ".ini");
+  m.scm->after_start = {winsvc::testing::service_database::at(winsvc::detail::scm::state::running)};
+  CHECK(winsvc::detail::os::replace_file(path, "count = 2\n"));
   CHECK(m.run(counts, {"install", "--config", path, "--start"}) == 0);
   CHECK(m.run(counts, {"reload"}) == 0);
   CHECK(m.out == "sent 'reload' to 'hello'\n");
 
-  CHECK(winsvc::os::replace_file(path, "count = many\n"));
+  CHECK(winsvc::detail::os::replace_file(path, "count = many\n"));
   CHECK(m.run(counts, {"reload"}) == 13);
-  winsvc::os::remove_file(path);
+  winsvc::detail::os::remove_file(path);
   CHECK(m.out.empty());
   CHECK(has(m.err, ".ini:1': 'count' must be a whole number, but is 'many' (13); the service was not reloaded\n"));
 }
 
 TEST_CASE("config --init writes the settings file, once") {
   auto greeter = [](service& svc) { svc.setting("greeting", "hello", "what to say"); };
-  const std::string path = winsvc::os::path_join(winsvc::os::temporary_folder(),
-                                                 "winsvc-init-" + std::to_string(winsvc::os::process_id()) + ".ini");
+  const std::string path = winsvc::detail::os::path_join(winsvc::detail::os::temporary_folder(),
+                                                 "winsvc-init-" + std::to_string(winsvc::detail::os::process_id()) + ".ini");
   const auto first = run(greeter, {"config", "--init", "--config", path});
   const auto second = run(greeter, {"config", "--init", "--config", path});
-  const std::string written = winsvc::os::read_file(path).value_or("");
-  winsvc::os::remove_file(path);
+  const std::string written = winsvc::detail::os::read_file(path).value_or("");
+  winsvc::detail::os::remove_file(path);
 
   CHECK(first.code == 0);
   CHECK(first.out == "wrote " + path + '\n');
@@ -345,12 +345,12 @@ TEST_CASE("config --init writes the settings file, once") {
 TEST_CASE("the preshutdown timeout is the stop limit of the app plus 5 s") {
   test_machine m;
   CHECK(m.run({"install"}) == 0);
-  CHECK(winsvc::model::format_config_level(m.scm->services.at("hello").levels.at(7)) == "25s");
+  CHECK(winsvc::detail::scm::format_config_level(m.scm->services.at("hello").levels.at(7)) == "25s");
 }
 
 TEST_CASE("for each verb an instance is a separate service with its own name and data folder") {
   test_machine m;
-  m.scm->after_start = {winsvc::testing::service_database::at(winsvc::model::state::running)};
+  m.scm->after_start = {winsvc::testing::service_database::at(winsvc::detail::scm::state::running)};
 
   CHECK(m.run({"install", "--instance", "blue", "--port", "5002"}) == 0);
   CHECK(m.run({"start", "--instance", "blue"}) == 0);
@@ -416,7 +416,7 @@ TEST_CASE("start arguments reach the elevated process") {
   CHECK(m.elevated_with == std::vector<std::string>{"start", "--argument=--fast", "--argument=a b"});
   m.scm->fail_with.clear();
   m.scm->add("hello", "\"C:\\apps\\hello.exe\" run-service");
-  m.scm->after_start = {winsvc::testing::service_database::at(winsvc::model::state::running)};
+  m.scm->after_start = {winsvc::testing::service_database::at(winsvc::detail::scm::state::running)};
   m.scm->calls.clear();
   CHECK(m.run(append(m.elevated_with, {"--elevated", "pipe"})) == 0);
   CHECK(m.scm->calls[2] == "start_service(--fast a b)");
@@ -425,23 +425,23 @@ TEST_CASE("start arguments reach the elevated process") {
 TEST_CASE("a refused elevation has its own error; if elevation is not available, the first error is shown") {
   test_machine m;
   m.scm->fail_with["open_manager"] = 5;
-  m.elevation = winsvc::os::sys_failure(1223);
-  CHECK(m.run({"install"}) == winsvc::os::exit_code(1223));
+  m.elevation = winsvc::detail::os::sys_failure(1223);
+  CHECK(m.run({"install"}) == winsvc::detail::os::exit_code(1223));
   CHECK(m.err ==
         "hello: install 'hello': the elevation was refused (1223); accept the elevation request, or run from an "
         "elevated prompt\n");
-  m.elevation = winsvc::os::sys_failure(50);
+  m.elevation = winsvc::detail::os::sys_failure(50);
   CHECK(m.run({"install"}) == 5);
   CHECK(m.err == "hello: install 'hello': access denied (5); run from an elevated prompt\n");
 }
 
 TEST_CASE("error 5 of a service does not cause an elevation") {
   test_machine m;
-  m.scm->add("hello", "\"C:\\apps\\hello.exe\" run-service", winsvc::model::state::running).replies_to_controls[200] =
+  m.scm->add("hello", "\"C:\\apps\\hello.exe\" run-service", winsvc::detail::scm::state::running).replies_to_controls[200] =
       5;
   CHECK(m.run({"control", "200"}) == 5);
-  m.scm->services.at("hello").process = winsvc::testing::service_database::at(winsvc::model::state::stopped);
-  m.scm->after_start = {winsvc::testing::service_database::at(winsvc::model::state::stopped, 0, 0, {5, 0})};
+  m.scm->services.at("hello").process = winsvc::testing::service_database::at(winsvc::detail::scm::state::stopped);
+  m.scm->after_start = {winsvc::testing::service_database::at(winsvc::detail::scm::state::stopped, 0, 0, {5, 0})};
   CHECK(m.run({"start"}) == 5);
   CHECK(m.elevations == 0);
 }
@@ -466,7 +466,7 @@ TEST_CASE("a password is typed at a prompt or piped, and never shown") {
 TEST_CASE("a missing password is an error, and nothing is installed") {
   test_machine m;
   m.scm->accounts["CORP\\anna"] = "S-1-5-21-7";
-  CHECK(m.run(as_anna) == winsvc::os::exit_code(1223));
+  CHECK(m.run(as_anna) == winsvc::detail::os::exit_code(1223));
   CHECK(has(m.err, "hello: read the password of 'CORP\\anna': it cannot be read from the terminal: "));
   CHECK(has(m.err, "type it, or pipe it with --password-stdin\n"));
   CHECK(m.run(append(as_anna, {"--password-stdin"})) == 2);
@@ -494,7 +494,7 @@ TEST_CASE("the parent reads the password once and passes it to the elevated proc
   CHECK(restricted.elevated_input == "secret");
 
   m.scm->fail_call_with.clear();
-  CHECK(m.run(append(as_anna, {"--elevated", "pipe"})) == winsvc::os::exit_code(1223));
+  CHECK(m.run(append(as_anna, {"--elevated", "pipe"})) == winsvc::detail::os::exit_code(1223));
   CHECK(has(m.err, "the elevated process did not receive it"));
   m.from_parent = "secret";
   CHECK(m.run(append(as_anna, {"--elevated", "pipe"})) == 0);
@@ -532,7 +532,7 @@ TEST_CASE("debug shows routes, requests and log, serves until it is interrupted,
 }
 
 TEST_CASE("debug on a taken port ends with its code and a sentence") {
-  auto listener = winsvc::os::tcp_socket::listen("127.0.0.1", 0);
+  auto listener = winsvc::detail::os::tcp_socket::listen("127.0.0.1", 0);
   REQUIRE(listener);
   const auto port = std::to_string(listener->local().port);
 

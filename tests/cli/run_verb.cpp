@@ -12,15 +12,15 @@
 #include "../manage/fixture.hpp"
 
 using namespace std::chrono_literals;
-using winsvc::model::command;
-using winsvc::model::state;
+using winsvc::detail::commandline::command;
+using winsvc::detail::scm::state;
 using winsvc::testing::manual_clock;
 using winsvc::testing::service_database;
 using calls = std::vector<std::string>;
 
 namespace {
 
-constexpr winsvc::model::exit_status failed_with(std::uint32_t win32, std::uint32_t specific = 0) {
+constexpr winsvc::detail::scm::exit_status failed_with(std::uint32_t win32, std::uint32_t specific = 0) {
   return {win32, specific};
 }
 command without_waiting() {
@@ -101,7 +101,7 @@ TEST_CASE("start waits until the service runs, and shows its address") {
   d.installed();
   d.scm.after_start = {service_database::at(state::start_pending, 42, 1),
                        service_database::at(state::start_pending, 42, 2), service_database::at(state::running, 42)};
-  d.saved = winsvc::model::saved_state{42, "http://127.0.0.1:5001", "", ""};
+  d.saved = winsvc::detail::scm::saved_state{42, "http://127.0.0.1:5001", "", ""};
 
   CHECK(sentence(d.start(with_wait(60s))) == "done");
 
@@ -132,8 +132,8 @@ TEST_CASE("start of a running service is a success, of a starting service it wai
 }
 
 TEST_CASE("a failed start shows the message that the service saved") {
-  using winsvc::model::saved_state;
-  struct { winsvc::model::exit_status exit; const char* saved; std::uint32_t code; const char* message;
+  using winsvc::detail::scm::saved_state;
+  struct { winsvc::detail::scm::exit_status exit; const char* saved; std::uint32_t code; const char* message;
   } const cases[] = {
       {failed_with(10048), "listen on '127.0.0.1:5001': the port is taken by pid 7 (10048)", 10048,
        "start 'hello': listen on '127.0.0.1:5001': the port is taken by pid 7 (10048)"},
@@ -267,20 +267,20 @@ TEST_CASE("a stop that Windows rejects has a reason and a remedy") {
 TEST_CASE("status of a running service as text and as JSON") {
   bench d;
   d.installed(state::running).config.display_name = "Hello \"service\"";
-  d.saved = winsvc::model::saved_state{42, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z", ""};
+  d.saved = winsvc::detail::scm::saved_state{42, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z", ""};
 
   const auto report = d.status();
 
   REQUIRE(report);
   CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x5)", "query_status()", "query_config()"});
-  CHECK(winsvc::host::status_exit(*report) == 0);
-  CHECK(winsvc::host::status_text(*report) ==
+  CHECK(winsvc::detail::host::status_exit(*report) == 0);
+  CHECK(winsvc::detail::host::status_text(*report) ==
         "hello: running, pid 42, since 2026-01-31T08:05:09.250Z\n"
         "  url      http://127.0.0.1:5001\n"
         "  startup  auto\n"
         "  binary   \"C:\\apps\\hello.exe\" run-service --port 5001\n");
   CHECK(
-      winsvc::host::status_json(*report) ==
+      winsvc::detail::host::status_json(*report) ==
       R"({"name":"hello","installed":true,"state":"running","pid":42,"exit_code":0,"startup":"auto",)"
       R"("display_name":"Hello \"service\"",)"
       R"("binary":"\"C:\\apps\\hello.exe\" run-service --port 5001","url":"http://127.0.0.1:5001",)"
@@ -292,20 +292,20 @@ TEST_CASE("status of a running service as text and as JSON") {
 TEST_CASE("status of a failed service has its exit code and message, but no address of an earlier run") {
   bench d;
   d.installed().process = service_database::at(state::stopped, 0, 0, failed_with(10048));
-  d.saved = winsvc::model::saved_state{42, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z",
+  d.saved = winsvc::detail::scm::saved_state{42, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z",
                                        "listen on '127.0.0.1:5001': the port is taken"};
 
   const auto report = d.status();
 
   REQUIRE(report);
-  CHECK(winsvc::host::status_exit(*report) == 3);
-  CHECK(winsvc::host::status_text(*report) ==
+  CHECK(winsvc::detail::host::status_exit(*report) == 3);
+  CHECK(winsvc::detail::host::status_text(*report) ==
         "hello: stopped\n"
         "  startup  auto\n"
         "  binary   \"C:\\apps\\hello.exe\" run-service --port 5001\n"
         "  exit     10048, the port is taken\n"
         "  failure  listen on '127.0.0.1:5001': the port is taken\n");
-  const auto object = winsvc::json::parse(winsvc::host::status_json(*report));
+  const auto object = winsvc::json::parse(winsvc::detail::host::status_json(*report));
   CHECK(object["exit_code"] == 10048);
   CHECK(object["url"] == nullptr);
   CHECK(object["since"] == nullptr);
@@ -315,7 +315,7 @@ TEST_CASE("status of a failed service has its exit code and message, but no addr
 TEST_CASE("status of a running service shows the failure of an earlier run") {
   bench d;
   d.installed(state::running);
-  d.saved = winsvc::model::saved_state{42, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z", "", 10, "",
+  d.saved = winsvc::detail::scm::saved_state{42, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z", "", 10, "",
                                        "2026-01-30T08:05:09.250Z the store is gone"};
   const auto report = d.status();
   REQUIRE(report);
@@ -331,13 +331,13 @@ TEST_CASE("status shows drift, and that update fixes it") {
   auto report = d.status();
   REQUIRE(report);
 
-  report->drift = d.run([](winsvc::host::verb_context& context) { return winsvc::host::drift_lines(context); });
+  report->drift = d.run([](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::drift_lines(context); });
 
   CHECK(status_text(*report).find("  drift    startup is auto, expected manual\n") != std::string::npos);
   CHECK(status_text(*report).find("           run 'update' to fix it\n") != std::string::npos);
   CHECK(status_json(*report).find("\"drift\":[\"startup is auto, expected manual\",") != std::string::npos);
   d.scm.fail_with["open_manager"] = 5;
-  CHECK(d.run([](winsvc::host::verb_context& context) { return winsvc::host::drift_lines(context); }).empty());
+  CHECK(d.run([](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::drift_lines(context); }).empty());
 }
 
 TEST_CASE("status of a service that is not installed, that is starting, or that cannot be read") {
@@ -347,24 +347,24 @@ TEST_CASE("status of a service that is not installed, that is starting, or that 
 
   const auto not_installed = absent.status();
   REQUIRE(not_installed);
-  CHECK(winsvc::host::status_exit(*not_installed) == 4);
-  CHECK(winsvc::host::status_text(*not_installed) == "hello: not installed\n");
-  CHECK(winsvc::host::status_json(*not_installed) ==
+  CHECK(winsvc::detail::host::status_exit(*not_installed) == 4);
+  CHECK(winsvc::detail::host::status_text(*not_installed) == "hello: not installed\n");
+  CHECK(winsvc::detail::host::status_json(*not_installed) ==
         "{\"name\":\"hello\",\"installed\":false,\"state\":\"not_installed\",\"pid\":null,\"exit_code\":null,"
         "\"startup\":null,"
         "\"display_name\":null,\"binary\":null,\"url\":null,\"since\":null,\"failure\":null,\"last_failure\":null,"
         "\"drift\":null,\"live\":null}\n");
   const auto pending = starting.status();
   REQUIRE(pending);
-  CHECK(winsvc::host::status_exit(*pending) == 3);
-  CHECK(winsvc::json::parse(winsvc::host::status_json(*pending))["state"] == "start_pending");
+  CHECK(winsvc::detail::host::status_exit(*pending) == 3);
+  CHECK(winsvc::json::parse(winsvc::detail::host::status_json(*pending))["state"] == "start_pending");
   CHECK(sentence(refused.status()) == "query 'hello': access denied (5); run from an elevated prompt");
 }
 
 TEST_CASE("an older saved failure is not shown for this start") {
   bench d;
   d.installed();
-  d.saved = winsvc::model::saved_state{42, "", "", "listen on 'x': earlier run (10048)"};
+  d.saved = winsvc::detail::scm::saved_state{42, "", "", "listen on 'x': earlier run (10048)"};
   d.scm.after_start = {service_database::at(state::stopped, 0, 0, failed_with(1067))};
 
   CHECK(sentence(d.start(with_wait(60s))) ==
@@ -392,7 +392,7 @@ TEST_CASE("start waits for a pending stop and starts the service then") {
 }
 
 TEST_CASE("the options of an earlier install are read from its command line") {
-  using winsvc::model::launch_options_of;
+  using winsvc::detail::commandline::launch_options_of;
 
   CHECK(*launch_options_of("\"C:\\a b\\x.exe\" run-service --host ::1 --port 5").host == "::1");
   CHECK(*launch_options_of("\"C:\\a b\\x.exe\" run-service --host ::1 --port 5").port == 5);
@@ -421,8 +421,8 @@ TEST_CASE("a wait polls at a tenth of the elapsed time, at most every 10 s") {
     service.next.back().status.wait_hint = 200s;
   }
 
-  const auto handle = *scm.open_service(*scm.open_manager(1), "hello", winsvc::os::access_rights::query_status);
-  const auto settled = winsvc::host::wait_while_pending(scm, handle, time, {state::running}, 200s, "start", "hello");
+  const auto handle = *scm.open_service(*scm.open_manager(1), "hello", winsvc::detail::os::access_rights::query_status);
+  const auto settled = winsvc::detail::manage::wait_while_pending(scm, handle, time, {state::running}, 200s, "start", "hello");
 
   REQUIRE(!settled);
   REQUIRE(time.pauses.size() > 12);
@@ -456,9 +456,9 @@ TEST_CASE("start passes its arguments to the service, and warns if it is already
 TEST_CASE("an incomplete stop has exit code 0 for the SCM, and 'stop' fails with 1460") {
   bench d;
   d.installed(state::running);
-  d.saved = winsvc::model::saved_state{42, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z", ""};
+  d.saved = winsvc::detail::scm::saved_state{42, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z", ""};
   d.saved_by_stop =
-      winsvc::model::saved_state{42, "", "", "stop 'hello': hook 'flush' made no progress for 20 s (1460)"};
+      winsvc::detail::scm::saved_state{42, "", "", "stop 'hello': hook 'flush' made no progress for 20 s (1460)"};
   d.scm.after_stop = {service_database::at(state::stop_pending, 42, 1), service_database::at(state::stopped)};
 
   const auto done = d.stop();
@@ -473,7 +473,7 @@ TEST_CASE("an incomplete stop has exit code 0 for the SCM, and 'stop' fails with
 TEST_CASE("an older saved failure is not shown for this stop") {
   bench d;
   d.installed(state::running);
-  d.saved = winsvc::model::saved_state{42, "", "", "an old failure"};
+  d.saved = winsvc::detail::scm::saved_state{42, "", "", "an old failure"};
   d.scm.after_stop = {service_database::at(state::stopped)};
 
   CHECK(sentence(d.stop()) == "done");
@@ -577,7 +577,7 @@ TEST_CASE("restart starts a stopped service, and warns after an incomplete stop"
 
   bench incomplete;
   incomplete.installed(state::running);
-  incomplete.saved_by_stop = winsvc::model::saved_state{42, "", "", "2 requests were aborted"};
+  incomplete.saved_by_stop = winsvc::detail::scm::saved_state{42, "", "", "2 requests were aborted"};
   incomplete.scm.after_stop = {service_database::at(state::stopped)};
   incomplete.scm.after_start = {service_database::at(state::running)};
   CHECK(sentence(incomplete.restart()) == "done");
@@ -590,7 +590,7 @@ TEST_CASE("restart starts a stopped service, and warns after an incomplete stop"
 TEST_CASE("remove continues after an incomplete stop, and with --force stops dependents") {
   bench d;
   with_dependents(d);
-  d.saved_by_stop = winsvc::model::saved_state{42, "", "", "2 requests were aborted"};
+  d.saved_by_stop = winsvc::detail::scm::saved_state{42, "", "", "2 requests were aborted"};
 
   CHECK(sentence(d.remove(forced())) == "done");
 

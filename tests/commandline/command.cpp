@@ -4,7 +4,8 @@
 #include <doctest/doctest.h>
 
 using namespace winsvc;
-using namespace winsvc::model;
+using namespace winsvc::detail::commandline;
+using namespace winsvc::detail::scm;
 using namespace std::chrono_literals;
 using words = std::vector<std::string>;
 
@@ -84,8 +85,8 @@ bool is_applied(const command& c, option o) {
 
 /// Returns the verb with the arguments that it requires.
 words minimal(const std::string& verb) {
-  if (strings::equal_nocase(verb, "level")) return {verb, "warn"};
-  return strings::equal_nocase(verb, "control") ? words{verb, "200"} : words{verb};
+  if (detail::base::equal_nocase(verb, "level")) return {verb, "warn"};
+  return detail::base::equal_nocase(verb, "control") ? words{verb, "200"} : words{verb};
 }
 words joined(words first, const words& second) {
   first.insert(first.end(), second.begin(), second.end());
@@ -94,7 +95,7 @@ words joined(words first, const words& second) {
 
 std::string upper_case(std::string_view s) {
   std::string out(s);
-  for (char& c : out) c = strings::to_upper(c);
+  for (char& c : out) c = detail::base::to_upper(c);
   return out;
 }
 
@@ -195,7 +196,7 @@ TEST_CASE("every usual spelling of help is accepted") {
     for (const words& arguments :
          {words{"help", std::string(v.word)}, words{std::string(v.word), "--help"}, words{std::string(v.word), "-h"},
           words{std::string(v.word), "/?"}, words{std::string(v.word), "-?"}, words{std::string(v.word), "--HELP"}}) {
-      CAPTURE(strings::join(arguments, " "));
+      CAPTURE(detail::base::join(arguments, " "));
       const auto result = parse_command(arguments);
       REQUIRE(result);
       CHECK(result->verb == verb::help);
@@ -254,7 +255,7 @@ TEST_CASE("an invalid value of an option is rejected with a hint for valid value
       {{"start", "--elevated", ""}, "write --elevated PIPE"},
   };
   for (const auto& r : rows) {
-    CAPTURE(strings::join(r.arguments, " "));
+    CAPTURE(detail::base::join(r.arguments, " "));
     const auto result = parse_command(r.arguments);
     REQUIRE_FALSE(result);
     CHECK(contains(result.error().hint, r.hint));

@@ -6,7 +6,7 @@
 #include <set>
 
 using namespace winsvc;
-using namespace winsvc::model;
+using namespace winsvc::detail::commandline;
 
 namespace {
 bool contains(const std::string& s, std::string_view part) { return s.find(part) != std::string::npos; }
@@ -20,7 +20,7 @@ TEST_CASE("each verb is in the table once, with unique names") {
     CHECK(ids.insert(r.id).second);
     CHECK(names.insert(std::string(r.word)).second);
     if (!r.aliases.empty()) CHECK(names.insert(std::string(r.aliases)).second);
-    CHECK(strings::to_lower(r.word) == r.word);
+    CHECK(detail::base::to_lower(r.word) == r.word);
     CHECK(&info(r.id) == &r);
   }
   for (const verb v : {verb::help, verb::version, verb::install, verb::update, verb::remove, verb::start, verb::stop,
@@ -38,7 +38,7 @@ TEST_CASE("each option is in the table once and belongs to a verb") {
     CAPTURE(o.word);
     CHECK(names.insert(std::string(o.word)).second);
     CHECK((o.word.substr(0, 2) == "--" || (o.word.size() == 2 && o.word[0] == '-')));
-    CHECK(strings::to_lower(o.word) == o.word);
+    CHECK(detail::base::to_lower(o.word) == o.word);
     CHECK(o.verbs != 0);
     CHECK((o.verbs & ~every_verb) == 0);
     if (!o.summary.empty()) CHECK(o.summary.back() != '.');
@@ -105,5 +105,5 @@ TEST_CASE("each verb for a service accepts --instance, and each verb that may ne
 TEST_CASE("help fits a terminal of 120 columns") {
   std::string text = help_text("app", "");
   for (const auto& r : verb_table) text += help_text("app", r.id);
-  for (const auto line : strings::split(text, '\n')) CHECK(line.size() <= 120);
+  for (const auto line : detail::base::split(text, '\n')) CHECK(line.size() <= 120);
 }

@@ -18,12 +18,12 @@
 #include <utility>
 
 using winsvc::reply;
-using winsvc::http::router;
+using winsvc::detail::http::router;
 
 namespace {
 
 struct settings {
-  winsvc::wire::limits limits;
+  winsvc::detail::wire::limits limits;
   std::string file;
 };
 
@@ -51,7 +51,7 @@ settings parse_arguments(int count, char** arguments) {
 /// Adds a route for each kind of response. /echo accepts each method and returns the body of the request.
 void add_routes(router& routes, const std::string& file) {
   using winsvc::request;
-  using winsvc::route::method;
+  using winsvc::detail::route::method;
   const auto location = winsvc::source_location::current();
   const auto echo = [](const request& req) { return req.body; };
 
@@ -115,7 +115,7 @@ int serve(const settings& options) {
   router routes;
   add_routes(routes, options.file);
   winsvc::logger log;
-  winsvc::http::engine engine(routes, options.limits, log);
+  winsvc::detail::server::engine engine(routes, options.limits, log);
   if (const auto bound = engine.bind("127.0.0.1", 0); !bound) throw std::runtime_error(bound.error().to_string());
   engine.start();
   std::printf("%d\n", static_cast<int>(engine.address().port));

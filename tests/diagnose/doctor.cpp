@@ -8,29 +8,29 @@
 
 #include "../manage/fixture.hpp"
 
-using winsvc::model::finding;
-using winsvc::model::severity;
+using winsvc::detail::diagnose::finding;
+using winsvc::detail::diagnose::severity;
 
 namespace {
 
 struct doctor_test {
   bench b;
-  winsvc::host::service_definition definition;
-  winsvc::host::system_probe probe;
+  winsvc::detail::host::service_definition definition;
+  winsvc::detail::diagnose::system_probe probe;
   std::vector<finding> found;
 
   doctor_test() {
-    probe.firewall_rules = [] { return winsvc::os::sys_failure(50); };
+    probe.firewall_rules = [] { return winsvc::detail::os::sys_failure(50); };
     definition.spec.name = "hello";
     definition.port = 0;
-    winsvc::host::declare_builtin_settings(definition);
+    winsvc::detail::host::declare_builtin_settings(definition);
     b.installed();
     b.scm.services["hello"].config.binary = "\"C:\\apps\\hello.exe\" run-service";
     b.scm.folders["C:\\apps"] = "D:PAI(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;BU)";
   }
   void check(const std::string& live = {}) {
-    found = b.run([&](winsvc::host::verb_context& context) {
-      return winsvc::host::diagnostics(context, definition, live, probe).run_checks();
+    found = b.run([&](winsvc::detail::manage::verb_context& context) {
+      return winsvc::detail::diagnose::diagnostics(context, definition, live, probe).run_checks();
     });
   }
   /// The findings of a topic as `severity: evidence -> remedy`, one per line.
@@ -103,18 +103,18 @@ TEST_CASE("a disabled service and a missing dependency are problems") {
 }
 
 TEST_CASE("a taken port is a problem, unless the service itself uses it") {
-  auto listener = winsvc::os::tcp_socket::listen("127.0.0.1", 0);
+  auto listener = winsvc::detail::os::tcp_socket::listen("127.0.0.1", 0);
   REQUIRE(listener);
   doctor_test p;
   const std::string port = std::to_string(listener->local().port);
-  winsvc::model::setting_sources sources;
-  sources.file = winsvc::model::parse_settings_file("port = " + port + "\n");
+  winsvc::detail::settings::setting_sources sources;
+  sources.file = winsvc::detail::settings::parse_settings_file("port = " + port + "\n");
   p.definition.settings.set_sources(sources);
   p.check();
   CHECK(has(p.about("port"), "problem: 127.0.0.1:" + port + ": the port is taken"));
   p.check("{\"url\":\"http://127.0.0.1:1\"}");
   CHECK(p.about("port") == "ok: the service listens on http://127.0.0.1:1\n");
-  p.b.scm.services["hello"].process = winsvc::testing::service_database::at(winsvc::model::state::running, 42);
+  p.b.scm.services["hello"].process = winsvc::testing::service_database::at(winsvc::detail::scm::state::running, 42);
   p.check();  // access to the control channel is denied
   CHECK(has(p.about("port"), "note: the service runs (pid 42) but does not return its status"));
   CHECK(count(p.found, severity::problem) == 1);  // the executable does not exist in this test
@@ -122,12 +122,12 @@ TEST_CASE("a taken port is a problem, unless the service itself uses it") {
 
 TEST_CASE("--fix keeps the installed executable, unless it does not exist") {
   doctor_test p;
-  const std::string existing = winsvc::os::executable_path();
+  const std::string existing = winsvc::detail::os::executable_path();
   std::string message;
   const auto repair = [&] {
     message.clear();
-    return p.b.run([&](winsvc::host::verb_context& context) {
-      return winsvc::host::apply_fixes(context, [&message](const std::string& line) { message += line + '\n'; });
+    return p.b.run([&](winsvc::detail::manage::verb_context& context) {
+      return winsvc::detail::diagnose::apply_fixes(context, [&message](const std::string& line) { message += line + '\n'; });
     });
   };
   p.b.spec.description = "says hello";
@@ -151,11 +151,11 @@ TEST_CASE("--fix keeps the installed executable, unless it does not exist") {
 
 TEST_CASE("for an address that other machines can reach, the firewall rules are checked") {
   doctor_test p;
-  winsvc::model::setting_sources sources;
-  sources.file = winsvc::model::parse_settings_file("host = 0.0.0.0\nport = 5001\n");
+  winsvc::detail::settings::setting_sources sources;
+  sources.file = winsvc::detail::settings::parse_settings_file("host = 0.0.0.0\nport = 5001\n");
   p.definition.settings.set_sources(sources);
   const auto findings_for = [&p](std::vector<std::string> rules) {
-    p.probe.firewall_rules = [rules] { return winsvc::os::sys_result<std::vector<std::string>>(rules); };
+    p.probe.firewall_rules = [rules] { return winsvc::detail::os::sys_result<std::vector<std::string>>(rules); };
     p.check();
     return p.about("firewall");
   };
@@ -238,7 +238,7 @@ TEST_CASE("little free disk space is a warning, and very little is a problem") {
 
 TEST_CASE("a slow start is a warning, and so is a start time in the future") {
   doctor_test p;
-  p.b.saved = winsvc::model::saved_state{7, "http://x", winsvc::iso_time(p.b.time.system_now()), "", 1200};
+  p.b.saved = winsvc::detail::scm::saved_state{7, "http://x", winsvc::iso_time(p.b.time.system_now()), "", 1200};
   p.check();
   CHECK(p.about("last start") == "ok: took 1.2 s (limit of each hook: 30 s)\n");
   CHECK(p.about("clock").empty());
@@ -252,11 +252,11 @@ TEST_CASE("a slow start is a warning, and so is a start time in the future") {
 
 TEST_CASE("invalid settings and the last failure are found") {
   doctor_test p;
-  winsvc::model::setting_sources sources;
+  winsvc::detail::settings::setting_sources sources;
   sources.file_name = "hello.ini";
-  sources.file = winsvc::model::parse_settings_file("port = many\n");
+  sources.file = winsvc::detail::settings::parse_settings_file("port = many\n");
   p.definition.settings.set_sources(sources);
-  p.b.saved = winsvc::model::saved_state{7, "", "", "the store is locked"};
+  p.b.saved = winsvc::detail::scm::saved_state{7, "", "", "the store is locked"};
   p.check();
   CHECK(has(p.about("settings"),
             "problem: read 'hello.ini:1': 'port' must be a whole number from 0 to 65535, but is 'many'"));

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-using namespace winsvc::model;
+using namespace winsvc::detail::diagnose;
 using names = std::vector<std::string>;
 
 TEST_CASE("findings are printed with severity, evidence and remedy, and then counted") {
@@ -27,7 +27,7 @@ TEST_CASE("findings are printed with severity, evidence and remedy, and then cou
 }
 
 TEST_CASE("the hint restricts a folder of the program, but not one of a user or of Windows") {
-  using winsvc::model::restrict_folder_hint;
+  using winsvc::detail::diagnose::restrict_folder_hint;
   CHECK(restrict_folder_hint("C:\\apps").find("icacls \"C:\\apps\" /inheritance:r") != std::string::npos);
   for (const char* folder : {"C:\\", "C:\\Windows", "C:\\Users\\ann\\Downloads", "D:\\users\\x", "\\\\server\\share"}) {
     CAPTURE(folder);

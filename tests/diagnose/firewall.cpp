@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-using winsvc::model::check_firewall;
+using winsvc::detail::diagnose::check_firewall;
 
 namespace {
 

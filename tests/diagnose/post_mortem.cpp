@@ -6,9 +6,9 @@
 #include <string>
 
 using namespace support;
-using winsvc::host::post_mortem;
-using winsvc::host::service_report;
-using winsvc::model::state;
+using winsvc::detail::diagnose::post_mortem;
+using winsvc::detail::host::service_report;
+using winsvc::detail::scm::state;
 
 namespace {
 
@@ -55,7 +55,7 @@ TEST_CASE("the last log lines, the last problems and the newest minidump are rea
   for (const auto name : {"hello-20260131-080509-7.dmp", "hello-20260201-080509-8.dmp", "hello2-20270101-000000-1.dmp"})
     std::ofstream(data.path + "/logs/" + name) << "x";
 
-  const auto result =  winsvc::host::collect_post_mortem(report(state::stopped, 1067), data.path);
+  const auto result =  winsvc::detail::diagnose::collect_post_mortem(report(state::stopped, 1067), data.path);
 
   CHECK(result.dump.find("hello-20260201-080509-8.dmp") != std::string::npos);
   CHECK(result.last_problems.find("the store is gone") != std::string::npos);
@@ -64,7 +64,7 @@ TEST_CASE("the last log lines, the last problems and the newest minidump are rea
   CHECK(format_post_mortem(result).find(
             "Last warnings and errors in its log:\n  2026-01-31T08:05:09.250+00:00 ERROR the store is gone\n") !=
         std::string::npos);
-  CHECK(winsvc::host::collect_post_mortem(report(state::running), data.path + "/none").last_log_lines.empty());
+  CHECK(winsvc::detail::diagnose::collect_post_mortem(report(state::running), data.path + "/none").last_log_lines.empty());
 }
 
 TEST_CASE("a warning in the last log lines is shown once, and the failure of an earlier run is not shown") {
@@ -79,7 +79,7 @@ TEST_CASE("a warning in the last log lines is shown once, and the failure of an 
   running.process.pid = 7;
   running.saved_state.pid = 5;
 
-  const std::string reported = format_post_mortem(winsvc::host::collect_post_mortem(running, data.path));
+  const std::string reported = format_post_mortem(winsvc::detail::diagnose::collect_post_mortem(running, data.path));
 
   CHECK(reported.find("Last warnings") == std::string::npos);
   CHECK(reported.find("the port was taken") == std::string::npos);
@@ -87,22 +87,22 @@ TEST_CASE("a warning in the last log lines is shown once, and the failure of an 
 }
 
 TEST_CASE("the newest three events of the service control manager are shown, oldest first") {
-  winsvc::host::system_probe probe;
+  winsvc::detail::diagnose::system_probe probe;
   probe.system_events = [] {
-    std::vector<winsvc::model::event_record> events;
+    std::vector<winsvc::detail::scm::event_record> events;
     for (int i = 5; i > 0; --i) {
-      winsvc::model::event_record event;
+      winsvc::detail::scm::event_record event;
       event.id = 7034;
       event.source = "Service Control Manager";
       event.insertion_strings = {i == 4 ? "Other service" : "Hello service", std::to_string(i)};
       events.push_back(event);
     }
-    return winsvc::os::sys_result<std::vector<winsvc::model::event_record>>(events);
+    return winsvc::detail::os::sys_result<std::vector<winsvc::detail::scm::event_record>>(events);
   };
   auto stopped = report(state::stopped, 1067);
   stopped.config.display_name = "Hello service";
 
-  const auto data =  winsvc::host::collect_post_mortem(stopped, "/nowhere", probe);
+  const auto data =  winsvc::detail::diagnose::collect_post_mortem(stopped, "/nowhere", probe);
 
   REQUIRE(data.scm_events.size() == 3);
   CHECK(data.scm_events[0].find("it ended unexpectedly, 2 time(s) so far") != std::string::npos);
@@ -114,7 +114,7 @@ TEST_CASE("the newest three events of the service control manager are shown, old
 TEST_CASE("a log that exists but cannot be read is reported") {
   folder data;
   std::filesystem::create_directories(data.path + "/logs/hello.log");  // a folder with the name of the file
-  const std::string reported = format_post_mortem(winsvc::host::collect_post_mortem(report(state::stopped), data.path));
+  const std::string reported = format_post_mortem(winsvc::detail::diagnose::collect_post_mortem(report(state::stopped), data.path));
   CHECK(reported.find("Its log cannot be read: ") != std::string::npos);
 }
 #endif

@@ -4,7 +4,7 @@
 
 #include "require.hpp"
 
-using namespace winsvc::wire;
+using namespace winsvc::detail::wire;
 using step = chunked_decoder::step;
 
 namespace {

@@ -9,14 +9,14 @@
 
 #include "require.hpp"
 
-using namespace winsvc::wire;
+using namespace winsvc::detail::wire;
 
 namespace {
 
 std::string percent_decoded(std::string_view s) {
   std::string out;
   for (std::size_t i = 0; i < s.size(); ++i) {
-    const int byte = s[i] == '%' ? winsvc::route::escaped_byte(s, i) : -1;
+    const int byte = s[i] == '%' ? winsvc::detail::route::escaped_byte(s, i) : -1;
     out += byte < 0 ? s[i] : static_cast<char>(static_cast<unsigned char>(byte));
     if (byte >= 0) i += 2;
   }
@@ -31,11 +31,11 @@ bool within(std::string_view part, std::string_view text) {
 std::vector<std::pair<std::string, std::string>> forwarded_fields(const head& h) {
   std::vector<std::pair<std::string, std::string>> out;
   for (const auto& f : h.fields) {
-    if (!is_forwarded_field(h, f) || winsvc::strings::equal_nocase(f.name, "Upgrade")) continue;
+    if (!is_forwarded_field(h, f) || winsvc::detail::base::equal_nocase(f.name, "Upgrade")) continue;
     const auto existing = std::find_if(out.begin(), out.end(), [&f](const auto& other) {
-      return winsvc::strings::equal_nocase(other.first, f.name);
+      return winsvc::detail::base::equal_nocase(other.first, f.name);
     });
-    const char* const separator = winsvc::strings::equal_nocase(f.name, "Cookie") ? "; " : ", ";
+    const char* const separator = winsvc::detail::base::equal_nocase(f.name, "Cookie") ? "; " : ", ";
     if (existing == out.end()) out.emplace_back(f.name, f.value);
     else if (existing->second.empty()) existing->second = f.value;
     else if (!f.value.empty()) existing->second += separator + std::string(f.value);
@@ -67,8 +67,8 @@ void check_normalized(const head& h, bool escaped) {
   if (!h.find("Host") && !h.host.empty()) before.insert(before.begin(), {"Host", std::string(h.host)});
   require(before.size() == after.size(), "same fields");
   for (std::size_t i = 0; i < before.size(); ++i) {
-    const bool decoded = escaped && !winsvc::strings::equal_nocase(before[i].first, "Referer") &&
-                         !winsvc::strings::equal_nocase(before[i].first, "Location");
+    const bool decoded = escaped && !winsvc::detail::base::equal_nocase(before[i].first, "Referer") &&
+                         !winsvc::detail::base::equal_nocase(before[i].first, "Location");
     require(before[i].first == after[i].first, "same name");
     require((decoded ? percent_decoded(after[i].second) : after[i].second) == before[i].second, "same value");
   }
@@ -104,7 +104,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(unsplit.consumed <= bytes.size() && unsplit.consumed <= limits.head_bytes, "consumed only available bytes");
   require(within(h.target, bytes) && within(h.method, bytes), "views into the buffer");
   require(h.minor_version == 0 || !h.host.empty(), "a host in HTTP/1.1");
-  require(h.path == "*" ? h.method_id == winsvc::route::method::options : h.path[0] == '/', "a path");
+  require(h.path == "*" ? h.method_id == winsvc::detail::route::method::options : h.path[0] == '/', "a path");
   check_normalized(h, false);
   check_normalized(h, true);
   return 0;

@@ -7,7 +7,7 @@
 
 #include "require.hpp"
 
-using namespace winsvc::route;
+using namespace winsvc::detail::route;
 using winsvc::setup_error;
 using winsvc::source_location;
 
@@ -88,7 +88,7 @@ table build_table(const std::vector<pattern>& patterns, std::vector<pattern>& ad
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), (std::min)(size, std::size_t{512}));
-  const auto lines = winsvc::strings::split(bytes, '\n');
+  const auto lines = winsvc::detail::base::split(bytes, '\n');
 
   std::vector<pattern> patterns;
   for (std::size_t i = 0; i + 1 < lines.size(); ++i) {

@@ -12,29 +12,29 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   if (bytes.find('\0') != std::string_view::npos) return 0;  // an argument cannot contain NUL
 
-  const auto lines = winsvc::strings::split(bytes, '\n');
+  const auto lines = winsvc::detail::base::split(bytes, '\n');
   std::vector<std::string> arguments(lines.begin(), lines.end());
 
   // The program is a path, which contains no quote and does not end with a backslash.
   const std::string program = "C:\\My tools\\app.exe";
   auto expected = arguments;
   expected.insert(expected.begin(), program);
-  require(winsvc::split_command_line(winsvc::command_line(program, arguments)) == expected,
+  require(winsvc::detail::base::split_command_line(winsvc::detail::base::command_line(program, arguments)) == expected,
           "a command line is split into its arguments");
 
   std::string always = "app";
-  for (const auto& a : arguments) always += ' ' + winsvc::quote_argument(a, winsvc::quoting::always);
+  for (const auto& a : arguments) always += ' ' + winsvc::detail::base::quote_argument(a, winsvc::detail::base::quoting::always);
   expected[0] = "app";
-  require(winsvc::split_command_line(always) == expected,
+  require(winsvc::detail::base::split_command_line(always) == expected,
           "a command line with quotes around each argument is split into its arguments");
 
   // Each text can be split, and the result can be written as a command line.
-  auto parts = winsvc::split_command_line(bytes);
+  auto parts = winsvc::detail::base::split_command_line(bytes);
   require(parts.empty() == bytes.empty(), "a command line has a program");
   if (parts.empty()) return 0;
   parts[0] = program;
   const std::vector<std::string> split_arguments(parts.begin() + 1, parts.end());
-  require(winsvc::split_command_line(winsvc::command_line(program, split_arguments)) == parts,
+  require(winsvc::detail::base::split_command_line(winsvc::detail::base::command_line(program, split_arguments)) == parts,
           "arguments do not change when they are quoted and split");
   return 0;
 }

@@ -11,7 +11,7 @@ using namespace support;
 using winsvc::log_entry;
 using winsvc::log_level;
 using winsvc::service;
-using winsvc::model::state;
+using winsvc::detail::scm::state;
 
 namespace {
 

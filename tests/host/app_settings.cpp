@@ -19,7 +19,7 @@ void write_file(const folder& data, const std::string& content) {
 
 /// Replaces the file in one step. std::ofstream empties the file first, and the service may read it at that time.
 void replace(const folder& data, const std::string& content) {
-  REQUIRE(winsvc::os::replace_file(data.path + "/hello.ini", content));
+  REQUIRE(winsvc::detail::os::replace_file(data.path + "/hello.ini", content));
 }
 /// Writes the file in place and in one step; the content must not be shorter than before.
 void overwrite(const folder& data, const std::string& content) {
@@ -177,11 +177,11 @@ TEST_CASE("the app can read a setting after its declaration") {
 
 TEST_CASE("the prefix of environment variables is the service name without the instance") {
   for (const auto* name : {"hello", "hello$blue"}) {
-    winsvc::host::service_definition definition;
+    winsvc::detail::host::service_definition definition;
     definition.spec.name = name;
-    winsvc::model::launch_options launch;
+    winsvc::detail::scm::launch_options launch;
     launch.instance = "blue";
-    winsvc::host::load_setting_sources(definition, launch, "/apps/hello");
+    winsvc::detail::host::load_setting_sources(definition, launch, "/apps/hello");
     CHECK(definition.settings.sources().prefix == "HELLO");
     CHECK(definition.settings.sources().file_name == "hello-blue.ini");
   }
@@ -189,7 +189,7 @@ TEST_CASE("the prefix of environment variables is the service name without the i
 
 TEST_CASE("an invalid declaration of a setting throws setup_error") {
   const auto error_of = [](void (*describe)(service&)) -> std::string {
-    winsvc::host::service_definition definition;
+    winsvc::detail::host::service_definition definition;
     service svc(definition);
     try {
       describe(svc);
@@ -256,7 +256,7 @@ TEST_CASE("with reload_on_change a changed file is reloaded; other files and unc
 
   overwrite(c.data, "greeting = hi\n");
   std::ofstream(c.data.path + "/other.ini") << "greeting = no\n";
-  std::this_thread::sleep_for(winsvc::host::settings_watcher::settle_time * 3);
+  std::this_thread::sleep_for(winsvc::detail::host::settings_watcher::settle_time * 3);
   CHECK(d.text().empty());
 
   overwrite(c.data, "greeting = good day\n");
@@ -305,7 +305,7 @@ TEST_CASE("if the folder of the settings file is deleted, the log reports that c
   };
   c.scm.start(watched);
 
-  REQUIRE(winsvc::os::replace_file(folder + "/hello.ini", "greeting = hello\n"));
+  REQUIRE(winsvc::detail::os::replace_file(folder + "/hello.ini", "greeting = hello\n"));
   REQUIRE(eventually([&] { return get(c.scm, "/").body == "hello 4 "; }));  // it is watched
   std::filesystem::remove_all(folder);
 

@@ -10,8 +10,8 @@
 
 using namespace support;
 using winsvc::service;
-namespace model = winsvc::model;
-namespace os = winsvc::os;
+namespace scm = winsvc::detail::scm;
+namespace os = winsvc::detail::os;
 
 namespace {
 
@@ -22,9 +22,9 @@ struct channel_test {
   channel_test() { scm.data_folder = data.path; }
 
   std::string query(const std::string& request) {
-    return winsvc::host::query_service(address, request, os::process_id()).value_or("(no response)");
+    return winsvc::detail::diagnose::query_service(address, request, os::process_id()).value_or("(no response)");
   }
-  model::flat_object status() { return model::parse_flat_object(query("status")).value_or(model::flat_object()); }
+  winsvc::detail::base::flat_object status() { return winsvc::detail::base::parse_flat_object(query("status")).value_or(winsvc::detail::base::flat_object()); }
 };
 
 const auto app = [](service& svc) {
@@ -48,19 +48,19 @@ TEST_CASE("a running service returns its name, version, state and request counte
   std::this_thread::sleep_for(1100ms);  // the counters have complete seconds only
 
   const auto now = test.status();
-  CHECK(model::number_of(now, "pid") == os::process_id());
-  CHECK(model::text_of(now, "name") == "simulated");
-  CHECK(model::text_of(now, "version") == "1.2");
-  CHECK(model::text_of(now, "state") == "running");
-  CHECK(model::text_of(now, "url") == test.scm.url());
-  CHECK(model::number_of(now, "answered") == 10);
-  CHECK(model::number_of(now, "answered_in_minute") == 10);
-  CHECK(model::number_of(now, "failed_in_minute") == 1);
-  CHECK(model::number_of(now, "p99_us") >= model::number_of(now, "p50_us"));
-  CHECK(model::number_of(now, "threads") >= 1);
+  CHECK(winsvc::detail::base::number_of(now, "pid") == os::process_id());
+  CHECK(winsvc::detail::base::text_of(now, "name") == "simulated");
+  CHECK(winsvc::detail::base::text_of(now, "version") == "1.2");
+  CHECK(winsvc::detail::base::text_of(now, "state") == "running");
+  CHECK(winsvc::detail::base::text_of(now, "url") == test.scm.url());
+  CHECK(winsvc::detail::base::number_of(now, "answered") == 10);
+  CHECK(winsvc::detail::base::number_of(now, "answered_in_minute") == 10);
+  CHECK(winsvc::detail::base::number_of(now, "failed_in_minute") == 1);
+  CHECK(winsvc::detail::base::number_of(now, "p99_us") >= winsvc::detail::base::number_of(now, "p50_us"));
+  CHECK(winsvc::detail::base::number_of(now, "threads") >= 1);
   CHECK(test.scm.pause() == 0);
-  REQUIRE(test.scm.wait_for(model::state::paused));
-  CHECK(model::text_of(test.status(), "state") == "paused");
+  REQUIRE(test.scm.wait_for(scm::state::paused));
+  CHECK(winsvc::detail::base::text_of(test.status(), "state") == "paused");
   CHECK(test.query("what?") == "unknown request");
   CHECK(test.scm.stop() == 0);
   CHECK(test.scm.wait() == 0);
@@ -77,7 +77,7 @@ TEST_CASE("the operator changes the log level, and the log records it") {
   CHECK(test.query("level error") == "ok");
   get(test.scm, "/log/three");
   CHECK(test.query("level loud") == "unknown request");
-  CHECK(model::text_of(test.status(), "log_level") == "error");
+  CHECK(winsvc::detail::base::text_of(test.status(), "log_level") == "error");
   CHECK(test.scm.stop() == 0);
   CHECK(test.scm.wait() == 0);
 
@@ -202,7 +202,7 @@ TEST_CASE("log followers leave connections free for other requests") {
     });
   }
   CHECK(eventually([&] { return refused == 4; }));
-  CHECK(model::number_of(test.status(), "pid") == os::process_id());
+  CHECK(winsvc::detail::base::number_of(test.status(), "pid") == os::process_id());
   CHECK(test.scm.stop() == 0);
   CHECK(test.scm.wait() == 0);
   for (auto& follower : followers) follower.join();
@@ -218,9 +218,9 @@ TEST_CASE("a query times out if the service does not respond, and an invalid res
         wait_until([&] { return !write({}); }, "the client to disconnect");
       });
   REQUIRE(channel);
-  CHECK_FALSE(winsvc::host::command_service(test.address, "level debug", os::process_id()));
+  CHECK_FALSE(winsvc::detail::diagnose::command_service(test.address, "level debug", os::process_id()));
   const auto start = std::chrono::steady_clock::now();
-  CHECK(winsvc::host::query_live_status(test.address, os::process_id()).empty());
+  CHECK(winsvc::detail::diagnose::query_live_status(test.address, os::process_id()).empty());
   CHECK(std::chrono::steady_clock::now() - start < os::control_channel::io_timeout + 3s);
 }
 

@@ -19,8 +19,8 @@ using winsvc::start_context;
 using winsvc::stop_context;
 using winsvc::stop_source;
 using winsvc::stop_token;
-using winsvc::model::control;
-using winsvc::model::state;
+using winsvc::detail::scm::control;
+using winsvc::detail::scm::state;
 
 TEST_CASE("a paused service returns 503 with Retry-After, stays live, and serves again after continue") {
   diary calls;
@@ -551,17 +551,17 @@ TEST_CASE("the checkpoint does not increase while a start hook makes no progress
 }
 
 TEST_CASE("bind retries a missing address until the timeout, with a checkpoint for each attempt") {
-  winsvc::host::service_definition definition;
+  winsvc::detail::host::service_definition definition;
   definition.spec.name = "late";
   definition.host = "192.0.2.1";  // an address for documentation (RFC 5737)
-  std::vector<winsvc::model::service_status> published;
-  winsvc::host::status_reporter reporter([&](const auto& status) { published.push_back(status); });
-  winsvc::host::run_options options;
+  std::vector<winsvc::detail::scm::service_status> published;
+  winsvc::detail::host::status_reporter reporter([&](const auto& status) { published.push_back(status); });
+  winsvc::detail::host::run_options options;
   options.bind_timeout = 60ms;
   options.bind_retry_delay = 10ms;
-  reporter.apply(winsvc::model::lifecycle_event::start, 30s);
+  reporter.apply(winsvc::detail::scm::lifecycle_event::start, 30s);
 
-  const auto result = winsvc::host::runtime(definition, reporter, options).run();
+  const auto result = winsvc::detail::host::runtime(definition, reporter, options).run();
 
   REQUIRE(result.failure);
   CHECK(result.failure->code == 10049);
@@ -592,16 +592,16 @@ TEST_CASE("a stop cancels the wait for an address") {
 
 TEST_CASE("an exception after RUNNING stops the service as failed") {
   // The event is reported when the service is RUNNING; a report may throw if it runs out of memory.
-  winsvc::host::service_definition definition;
+  winsvc::detail::host::service_definition definition;
   definition.spec.name = "late";
   std::vector<state> published;
-  winsvc::host::status_reporter reporter([&](const auto& status) { published.push_back(status.current); });
-  winsvc::host::run_options options;
+  winsvc::detail::host::status_reporter reporter([&](const auto& status) { published.push_back(status.current); });
+  winsvc::detail::host::run_options options;
   definition.port = 0;
   options.on_running = [](const auto&) { throw std::runtime_error("no memory"); };
-  reporter.apply(winsvc::model::lifecycle_event::start, 30s);
+  reporter.apply(winsvc::detail::scm::lifecycle_event::start, 30s);
 
-  const auto result = winsvc::host::runtime(definition, reporter, options).run();
+  const auto result = winsvc::detail::host::runtime(definition, reporter, options).run();
 
   CHECK(result.exit.win32 == 1064);
   CHECK(result.failure->message == "no memory");
@@ -609,33 +609,33 @@ TEST_CASE("an exception after RUNNING stops the service as failed") {
 }
 
 TEST_CASE("an exception after RUNNING ends in STOPPED with 1064") {
-  struct recorder final : winsvc::os::dispatcher {
+  struct recorder final : winsvc::detail::os::dispatcher {
     std::uint32_t run(service_main entry) override {
       entry({"late"});
       return 0;
     }
     std::uint32_t register_handler(const std::string&, control_handler) override { return 0; }
-    std::uint32_t set_status(const winsvc::model::service_status& status) noexcept override {
+    std::uint32_t set_status(const winsvc::detail::scm::service_status& status) noexcept override {
       history.push_back({status, std::chrono::steady_clock::now()});
       return 0;
     }
     std::vector<winsvc::testing::timed_status> history;
   } dispatcher;
   std::vector<std::string> events;
-  winsvc::host::service_host_dependencies dependencies{dispatcher};
-  dependencies.data_folder = [](const std::string&) -> winsvc::os::sys_result<std::string> {
-    return winsvc::os::sys_failure(winsvc::model::win32_error::access_denied);
+  winsvc::detail::host::service_host_dependencies dependencies{dispatcher};
+  dependencies.data_folder = [](const std::string&) -> winsvc::detail::os::sys_result<std::string> {
+    return winsvc::detail::os::sys_failure(winsvc::detail::base::win32_error::access_denied);
   };
-  dependencies.report_event = [&](const std::string&, winsvc::model::event_level, std::uint32_t id,
+  dependencies.report_event = [&](const std::string&, winsvc::detail::scm::event_level, std::uint32_t id,
                                   std::string_view text) {
-    if (id == static_cast<std::uint32_t>(winsvc::model::service_event::started)) throw std::runtime_error("no memory");
+    if (id == static_cast<std::uint32_t>(winsvc::detail::scm::service_event::started)) throw std::runtime_error("no memory");
     events.push_back(std::to_string(id) + ' ' + std::string(text));
   };
   dependencies.handle_crashes = false;
   dependencies.end_process = [](int) { FAIL_CHECK("the process would be ended"); };
   auto app = [](service&) {};
 
-  winsvc::host::service_host host(winsvc::host::app_of_callable(app), {{}, "127.0.0.1", std::uint16_t{0}, {}},
+  winsvc::detail::host::service_host host(winsvc::detail::api::app_of_callable(app), {{}, "127.0.0.1", std::uint16_t{0}, {}},
                                   dependencies);
   CHECK(host.run() == 1064);
 

@@ -17,6 +17,7 @@
 #include <utility>
 
 using namespace winsvc;
+using namespace winsvc::detail::log;
 using namespace std::chrono_literals;
 
 namespace {
@@ -35,15 +36,15 @@ struct trap final : log_sink {
 int crash(bool in_the_log) {
   logger log(clock::system(), 500ms);  // time limit of the queue for each flush
   const auto queue = std::make_shared<async_sink>();
-  queue->add_sink(std::make_shared<host::rotating_file_sink>(log_path(program_arguments().at(2))));
+  queue->add_sink(std::make_shared<detail::log::rotating_file_sink>(log_path(program_arguments().at(2))));
   log.add_sink(queue);
   log.add_sink(std::make_shared<trap>());
-  os::crash_handler::crash_handler_options options;
-  options.on_crash = [&log](const os::crash_report&) {
+  detail::os::crash_handler::crash_handler_options options;
+  options.on_crash = [&log](const detail::os::crash_report&) {
     log.error("crashed");
     log.flush();
   };
-  const os::crash_handler handler(std::move(options));
+  const detail::os::crash_handler handler(std::move(options));
   std::thread([&] {
     for (int i = 0; i < 5000; ++i) log.info("line");
     if (in_the_log) log.info("and the trap");
@@ -60,14 +61,14 @@ struct crashed_log {
   std::size_t lines = 0;
   bool has_crash_line = false;
   explicit crashed_log(const std::string& part) {
-    const std::string id = std::to_string(os::process_id());
-    os::remove_file(log_path(id) + ".log");
+    const std::string id = std::to_string(detail::os::process_id());
+    detail::os::remove_file(log_path(id) + ".log");
     CHECK(run_part(part, {id}) != 0);
-    host::print_log(log_path(id), {}, [&](std::string_view text) {
+    detail::log::print_log(log_path(id), {}, [&](std::string_view text) {
       for (const char c : text) lines += c == '\n' ? 1u : 0u;
       has_crash_line = has_crash_line || text.find("ERROR crashed\n") != text.npos;
     });
-    os::remove_file(log_path(id) + ".log");
+    detail::os::remove_file(log_path(id) + ".log");
   }
 };
 

@@ -14,8 +14,8 @@
 using namespace std::chrono_literals;
 using waiting::wait_for_stop;
 using winsvc::stop_source;
-using winsvc::host::hook_result;
-using winsvc::host::hook_thread;
+using winsvc::detail::host::hook_result;
+using winsvc::detail::host::hook_thread;
 using steady = std::chrono::steady_clock;
 
 TEST_CASE("all hooks run on one separate thread, and an exception is reported") {

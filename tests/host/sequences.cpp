@@ -27,8 +27,8 @@ using winsvc::service;
 using winsvc::start_context;
 using winsvc::stop_context;
 using winsvc::stop_token;
-using winsvc::model::control;
-using winsvc::model::state;
+using winsvc::detail::scm::control;
+using winsvc::detail::scm::state;
 using winsvc::testing::simulated_scm;
 
 namespace {
@@ -146,7 +146,7 @@ void send_random_control(simulated_scm& scm, random_source& random) {
   // Most stops are skipped here, so that a sequence has other controls before its end.
   const auto sent = static_cast<control>(code);
   if ((sent == control::stop || sent == control::shutdown || sent == control::preshutdown) && !random.one_in(5)) return;
-  const winsvc::model::control_event event{code, random.below(12), random.below(3), {}, {}};
+  const winsvc::detail::scm::control_event event{code, random.below(12), random.below(3), {}, {}};
   static_cast<void>(random.one_in(4) ? scm.deliver_always(event) : scm.control(event));
   if (random.one_in(3)) std::this_thread::yield();
   if (random.one_in(12)) std::this_thread::sleep_for(std::chrono::microseconds(random.below(200)));
@@ -178,7 +178,7 @@ std::string play(std::uint64_t seed) {
   const service_shape s = random_shape(random);
   hook_counts counts;
   const auto app = app_of(s, counts);
-  const auto listener = winsvc::os::tcp_socket::listen("127.0.0.1", 0);
+  const auto listener = winsvc::detail::os::tcp_socket::listen("127.0.0.1", 0);
   simulated_scm scm;
   if (s.port_taken && listener) scm.launch.port = listener->local().port;
   if (random.one_in(100)) scm.delay["set_status"] = std::chrono::milliseconds(1);

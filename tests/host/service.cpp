@@ -17,8 +17,8 @@ using namespace support;
 using winsvc::service;
 using winsvc::start_context;
 using winsvc::stop_token;
-using winsvc::model::control;
-using winsvc::model::state;
+using winsvc::detail::scm::control;
+using winsvc::detail::scm::state;
 using winsvc::testing::parse_response;
 
 using steady = std::chrono::steady_clock;
@@ -49,10 +49,10 @@ TEST_CASE("the port accepts connections when the service reports RUNNING") {
 
   scm.start_async(app);
   REQUIRE(scm.wait_for(state::running));
-  const auto saved = winsvc::model::parse_saved_state(winsvc::os::read_file(data.path + "/state.json").value_or(""));
+  const auto saved = winsvc::detail::scm::parse_saved_state(winsvc::detail::os::read_file(data.path + "/state.json").value_or(""));
   REQUIRE(saved);
   const auto port = static_cast<std::uint16_t>(std::stoi(saved->url.substr(saved->url.rfind(':') + 1)));
-  auto client = winsvc::os::tcp_socket::connect({"127.0.0.1", port}, 5s);
+  auto client = winsvc::detail::os::tcp_socket::connect({"127.0.0.1", port}, 5s);
   REQUIRE(client);
   ask(*client, "/");
   CHECK(hear(*client).body == "hello");
@@ -153,7 +153,7 @@ TEST_CASE("an exception in a start hook runs the earlier cleanup functions, and 
 }
 
 TEST_CASE("a port in use fails the start with 10048, and the cleanup functions run") {
-  auto taken = winsvc::os::tcp_socket::listen("127.0.0.1", 0);
+  auto taken = winsvc::detail::os::tcp_socket::listen("127.0.0.1", 0);
   REQUIRE(taken);
   diary d;
   auto app = [&](service& svc) {
@@ -348,11 +348,11 @@ TEST_CASE("a request in flight completes before STOPPED, and the drain increases
 }
 
 TEST_CASE("the readiness check is 503 while the service stops, and the liveness check stays 200") {
-  std::atomic<winsvc::host::run_phase> phase{winsvc::host::run_phase::serving};
-  winsvc::host::service_definition definition;
-  winsvc::host::add_health_routes(definition, phase);
+  std::atomic<winsvc::detail::host::run_phase> phase{winsvc::detail::host::run_phase::serving};
+  winsvc::detail::host::service_definition definition;
+  winsvc::detail::host::add_health_routes(definition, phase);
   definition.router.freeze();
-  winsvc::http::engine engine(definition.router, definition.limits, definition.log);
+  winsvc::detail::server::engine engine(definition.router, definition.limits, definition.log);
   const auto get_target = [&](const char* target) {
     winsvc::testing::memory_transport transport("GET " + std::string(target) + " HTTP/1.1\r\nHost: t\r\n\r\n");
     engine.serve(transport);
@@ -360,7 +360,7 @@ TEST_CASE("the readiness check is 503 while the service stops, and the liveness 
   };
 
   CHECK(get_target("/readyz").status == 200);
-  phase = winsvc::host::run_phase::stopping;
+  phase = winsvc::detail::host::run_phase::stopping;
   CHECK(get_target("/readyz").status == 503);
   CHECK(get_target("/readyz").body == "stopping\n");
   CHECK(get_target("/livez").body == "live\n");
@@ -374,14 +374,14 @@ TEST_CASE("during the drain, /readyz responds with 503 and /livez with 200") {
   const auto send_head = [&scm](const std::string& target) {
     auto socket = connected(scm);
     const std::string head = "GET " + target + " HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\n\r\n";
-    CHECK(socket.send(head.data(), head.size(), waiting::limit()) == winsvc::os::transfer::done);
+    CHECK(socket.send(head.data(), head.size(), waiting::limit()) == winsvc::detail::os::transfer::done);
     return socket;
   };
   auto ready = send_head("/readyz"), live = send_head("/livez");
 
   CHECK(scm.stop() == 0);
   until_drain(scm);
-  for (auto* socket : {&ready, &live}) CHECK(socket->send("x", 1, waiting::limit()) == winsvc::os::transfer::done);
+  for (auto* socket : {&ready, &live}) CHECK(socket->send("x", 1, waiting::limit()) == winsvc::detail::os::transfer::done);
   const auto readiness = hear(ready), liveness = hear(live);
 
   CHECK(scm.wait() == 0);
@@ -501,7 +501,7 @@ TEST_CASE("the saved state has the address only while the service runs") {
   CHECK(scm.wait() == 0);
 
   CHECK(running.url == scm.url());
-  CHECK(running.pid == winsvc::os::process_id());
+  CHECK(running.pid == winsvc::detail::os::process_id());
   CHECK(!running.since.empty());
   CHECK(running.failure.empty());
   CHECK(data.left().url.empty());
@@ -537,7 +537,7 @@ TEST_CASE("the saved state has the failure of the previous run, including a run 
   CHECK(data.left().failure.empty());
   CHECK(data.left().previous_failure.find("the store is gone") != std::string::npos);
 
-  const winsvc::model::saved_state killed{7, "http://x", "yesterday", ""};
+  const winsvc::detail::scm::saved_state killed{7, "http://x", "yesterday", ""};
   std::ofstream(data.path + "/state.json") << format_saved_state(killed);
   run(succeeding);
   CHECK(data.left().previous_failure == "the run that began at yesterday (pid 7) ended without an exit code");

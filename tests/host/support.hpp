@@ -48,7 +48,7 @@ class diary {
 /// The reported states in order, without repetitions.
 inline std::string states(const simulated_scm& scm) {
   std::string text;
-  auto last = winsvc::model::state::none;
+  auto last = winsvc::detail::scm::state::none;
   for (const auto& entry : scm.history()) {
     if (entry.status.current == last) continue;
     last = entry.status.current;
@@ -58,25 +58,25 @@ inline std::string states(const simulated_scm& scm) {
   return text;
 }
 
-inline int count_of(const simulated_scm& scm, winsvc::model::state state) {
+inline int count_of(const simulated_scm& scm, winsvc::detail::scm::state state) {
   int count = 0;
   for (const auto& entry : scm.history()) count += entry.status.current == state ? 1 : 0;
   return count;
 }
 
-inline winsvc::os::tcp_socket connected(const simulated_scm& scm) {
+inline winsvc::detail::os::tcp_socket connected(const simulated_scm& scm) {
   const std::string url = scm.url();
   REQUIRE(url.find("http://127.0.0.1:") == 0);
   const auto port = static_cast<std::uint16_t>(std::stoi(url.substr(17)));
-  auto socket = winsvc::os::tcp_socket::connect({"127.0.0.1", port}, waiting::limit());
+  auto socket = winsvc::detail::os::tcp_socket::connect({"127.0.0.1", port}, waiting::limit());
   REQUIRE(socket);
   return std::move(*socket);
 }
-inline void ask(winsvc::os::tcp_socket& socket, std::string_view target) {
+inline void ask(winsvc::detail::os::tcp_socket& socket, std::string_view target) {
   const std::string bytes = "GET " + std::string(target) + " HTTP/1.1\r\nHost: t\r\n\r\n";
-  CHECK(socket.send(bytes.data(), bytes.size(), waiting::limit()) == winsvc::os::transfer::done);
+  CHECK(socket.send(bytes.data(), bytes.size(), waiting::limit()) == winsvc::detail::os::transfer::done);
 }
-inline client_response hear(winsvc::os::tcp_socket& socket) {
+inline client_response hear(winsvc::detail::os::tcp_socket& socket) {
   std::string result;
   for (;;) {
     const auto end = result.find("\r\n\r\n");
@@ -88,7 +88,7 @@ inline client_response hear(winsvc::os::tcp_socket& socket) {
     }
     char buffer[4096];
     std::size_t count = 0;
-    if (socket.receive(buffer, sizeof buffer, count, waiting::limit()) != winsvc::os::transfer::done) return {};
+    if (socket.receive(buffer, sizeof buffer, count, waiting::limit()) != winsvc::detail::os::transfer::done) return {};
     result.append(buffer, count);
   }
 }
@@ -101,7 +101,7 @@ inline client_response get(const simulated_scm& scm, std::string_view target) {
 /// Waits until the listener is closed.
 inline void until_drain(const simulated_scm& scm) {
   const auto port = static_cast<std::uint16_t>(std::stoi(scm.url().substr(17)));
-  wait_until([port] { return !winsvc::os::tcp_socket::connect({"127.0.0.1", port}, 1s); }, "the listener to close");
+  wait_until([port] { return !winsvc::detail::os::tcp_socket::connect({"127.0.0.1", port}, 1s); }, "the listener to close");
 }
 
 inline bool has(const std::vector<std::string>& lines, std::string_view part) {
@@ -115,7 +115,7 @@ struct folder {
   folder() {
     static std::atomic<int> next{0};
     path = (std::filesystem::temp_directory_path() /
-            ("winsvc-service-" + std::to_string(winsvc::os::process_id()) + "-" + std::to_string(++next)))
+            ("winsvc-service-" + std::to_string(winsvc::detail::os::process_id()) + "-" + std::to_string(++next)))
                .string();
     std::filesystem::create_directories(path);
   }
@@ -127,11 +127,11 @@ struct folder {
     for (auto entry = paths.rbegin(); entry != paths.rend(); ++entry) std::filesystem::remove(*entry, ignored);
   }
   std::string read(const char* name) const {
-    return winsvc::os::read_file(winsvc::os::path_join(path, name)).value_or("");
+    return winsvc::detail::os::read_file(winsvc::detail::os::path_join(path, name)).value_or("");
   }
   std::string log() const { return read("logs/simulated.log"); }
-  winsvc::model::saved_state left() const {
-    return winsvc::model::parse_saved_state(read("state.json")).value_or(winsvc::model::saved_state{});
+  winsvc::detail::scm::saved_state left() const {
+    return winsvc::detail::scm::parse_saved_state(read("state.json")).value_or(winsvc::detail::scm::saved_state{});
   }
 };
 

@@ -514,11 +514,11 @@ TEST_CASE("the response parser of the tests skips interim responses and joins ch
 
 TEST_CASE("a stream whose head has been read has no buffered data, so that cpp-httplib's line reader ends") {
   winsvc::testing::memory_transport transport("");
-  winsvc::http::receive_buffer buffer;
-  const winsvc::wire::head head;
-  const winsvc::wire::limits limits;
+  winsvc::detail::http::receive_buffer buffer;
+  const winsvc::detail::wire::head head;
+  const winsvc::detail::wire::limits limits;
   std::string output;
-  winsvc::http::exchange_stream stream(transport, buffer, output, head, limits);
+  winsvc::detail::http::exchange_stream stream(transport, buffer, output, head, limits);
   stream.set_normalized_head("ab");
 
   std::size_t size = 0;

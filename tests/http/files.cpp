@@ -24,7 +24,7 @@ struct public_folder {
   public_folder() {
     static std::atomic<int> next{0};
     path = fs::temp_directory_path() /
-           ("winsvc-files-" + std::to_string(winsvc::os::process_id()) + "-" + std::to_string(++next));
+           ("winsvc-files-" + std::to_string(winsvc::detail::os::process_id()) + "-" + std::to_string(++next));
     fs::create_directories(path / "css");
     write("index.html", "<h1>here</h1>");
     write("css/site.css", "body {}");
@@ -239,10 +239,10 @@ TEST_CASE("a missing folder is reported at start, and its paths are 404 until it
   winsvc::testing::simulated_scm scm;
   scm.data_folder = (parent.path / "data").u8string();
   scm.start(app);
-  CHECK(scm.state() == winsvc::model::state::running);
+  CHECK(scm.state() == winsvc::detail::scm::state::running);
   CHECK(scm.stop() == 0);
   CHECK(scm.wait() == 0);
-  const auto log = winsvc::os::read_file(scm.data_folder + "/logs/simulated.log").value_or("");
+  const auto log = winsvc::detail::os::read_file(scm.data_folder + "/logs/simulated.log").value_or("");
   CHECK(log.find("files '/later' (") != std::string::npos);
   CHECK(log.find("does not exist; its paths return 404 until it exists") != std::string::npos);
 

@@ -25,9 +25,9 @@ namespace {
 winsvc::middleware trace(const std::string& letter) {
   return [letter](const request&, response& res, const next_handler& next) {
     const auto current_trace = [&res] { return res.get_header_value("Trace"); };
-    winsvc::http::replace_header(res, "Trace", current_trace() + letter);
+    winsvc::detail::api::replace_header(res, "Trace", current_trace() + letter);
     next();
-    winsvc::http::replace_header(res, "Trace", current_trace() + "-" + letter);
+    winsvc::detail::api::replace_header(res, "Trace", current_trace() + "-" + letter);
   };
 }
 

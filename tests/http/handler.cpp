@@ -174,7 +174,7 @@ TEST_CASE("a reply sends a header once that is set twice in different case") {
   const auto response = c.get("/");
   std::vector<std::string> values;
   for (const auto& [name, value] : response.headers) {
-    if (winsvc::strings::equal_nocase(name, "x-a")) values.push_back(value);
+    if (winsvc::detail::base::equal_nocase(name, "x-a")) values.push_back(value);
   }
 
   CHECK(values == std::vector<std::string>{"2"});

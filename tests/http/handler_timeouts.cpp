@@ -18,7 +18,7 @@ using waiting::wait_until;
 using winsvc::request;
 using winsvc::service;
 using winsvc::stop_source;
-using winsvc::http::handler_timeouts;
+using winsvc::detail::http::handler_timeouts;
 using winsvc::testing::client;
 
 TEST_CASE("timeouts are called when their time has passed, the earliest first, and not after they are canceled") {

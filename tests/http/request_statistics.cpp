@@ -8,7 +8,7 @@
 #include <vector>
 
 using namespace std::chrono_literals;
-using winsvc::http::request_statistics;
+using winsvc::detail::http::request_statistics;
 using steady = std::chrono::steady_clock;
 
 namespace {

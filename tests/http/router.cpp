@@ -82,7 +82,7 @@ TEST_CASE("a route that is registered after the start is rejected") {
       return "x";
     });
   };
-  winsvc::host::service_definition definition;
+  winsvc::detail::host::service_definition definition;
   service svc(definition);
   app(svc);
   definition.router.freeze();

@@ -24,22 +24,22 @@ using steady = std::chrono::steady_clock;
 namespace {
 
 /// Connects to the simulated service and sends a GET request.
-winsvc::os::tcp_socket send_get(const simulated_scm& scm, const std::string& target) {
+winsvc::detail::os::tcp_socket send_get(const simulated_scm& scm, const std::string& target) {
   const std::string url = scm.url();
-  auto socket = winsvc::os::tcp_socket::connect(
+  auto socket = winsvc::detail::os::tcp_socket::connect(
       {"127.0.0.1", static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)))}, 5s);
   REQUIRE(socket);
   const std::string bytes = "GET " + target + " HTTP/1.1\r\nHost: t\r\n\r\n";
-  REQUIRE(socket->send(bytes.data(), bytes.size(), 5s) == winsvc::os::transfer::done);
+  REQUIRE(socket->send(bytes.data(), bytes.size(), 5s) == winsvc::detail::os::transfer::done);
   return std::move(*socket);
 }
 
-std::string read_until(winsvc::os::tcp_socket& socket, const std::string& mark) {
+std::string read_until(winsvc::detail::os::tcp_socket& socket, const std::string& mark) {
   std::string result;
   char buffer[4096];
   std::size_t count = 0;
   while (result.find(mark) == std::string::npos &&
-         socket.receive(buffer, sizeof buffer, count, waiting::limit()) == winsvc::os::transfer::done)
+         socket.receive(buffer, sizeof buffer, count, waiting::limit()) == winsvc::detail::os::transfer::done)
     result.append(buffer, count);
   return result;
 }
@@ -172,7 +172,7 @@ TEST_CASE("a request that follows during a stream neither ends the stream nor ma
   scm.start(app);
   auto socket = send_get(scm, "/ticks");
   const std::string more = "GET /livez HTTP/1.1\r\nHost: t\r\n\r\n";
-  REQUIRE(socket.send(more.data(), more.size(), 5s) == winsvc::os::transfer::done);
+  REQUIRE(socket.send(more.data(), more.size(), 5s) == winsvc::detail::os::transfer::done);
 
   CHECK(read_until(socket, "live\n").find("HTTP/1.1 200", 20) != std::string::npos);
   CHECK(ticks == 3);

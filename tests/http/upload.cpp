@@ -20,7 +20,7 @@ using winsvc::response;
 using winsvc::service;
 using winsvc::upload;
 using winsvc::testing::client;
-namespace os = winsvc::os;
+namespace os = winsvc::detail::os;
 
 namespace {
 
@@ -329,9 +329,9 @@ TEST_CASE("the OpenAPI description of an upload has multipart/form-data") {
 TEST_CASE("stale uploads of ended processes are removed, other files are not") {
   const std::string folder = os::path_join(os::temporary_folder(), "winsvc-old-" + std::to_string(os::process_id()));
   REQUIRE(os::make_folders(folder));
-  const std::string stale = "upload-2147483644-abc-1.part", own = winsvc::http::temporary_name(), other = "notes.txt";
+  const std::string stale = "upload-2147483644-abc-1.part", own = winsvc::detail::http::temporary_name(), other = "notes.txt";
   for (const auto& name : {stale, own, other}) REQUIRE(os::replace_file(os::path_join(folder, name), "x"));
-  winsvc::http::remove_stale_uploads(folder);
+  winsvc::detail::http::remove_stale_uploads(folder);
   CHECK(*os::list_files(folder) == std::vector<std::string>{other});
   std::filesystem::remove_all(std::filesystem::u8path(folder));
 }

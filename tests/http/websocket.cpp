@@ -22,7 +22,7 @@ using waiting::scoped_thread;
 using waiting::wait_until;
 using winsvc::service;
 using winsvc::websocket;
-using winsvc::wire::opcode;
+using winsvc::detail::wire::opcode;
 using winsvc::testing::client;
 using steady = std::chrono::steady_clock;
 
@@ -47,16 +47,16 @@ struct log_lines : winsvc::log_sink {
 
 /// An engine with the routes of an app, on a free port.
 struct test_server {
-  winsvc::host::service_definition definition;
+  winsvc::detail::host::service_definition definition;
   std::shared_ptr<log_lines> log = std::make_shared<log_lines>();
-  std::unique_ptr<winsvc::http::engine> engine;
+  std::unique_ptr<winsvc::detail::server::engine> engine;
 
   explicit test_server(const std::function<void(service&)>& app) {
     service svc(definition);
     app(svc);
     definition.router.freeze();
     definition.log.add_sink(log);
-    engine = std::make_unique<winsvc::http::engine>(definition.router, definition.limits, definition.log);
+    engine = std::make_unique<winsvc::detail::server::engine>(definition.router, definition.limits, definition.log);
     REQUIRE(engine->bind("127.0.0.1", 0));
     engine->start();
   }
@@ -64,24 +64,24 @@ struct test_server {
 
 /// A client that returns frames as "text hello", "close 1000 reason", "ping ", and "end" when the server has closed.
 struct websocket_client {
-  winsvc::os::tcp_socket socket;
+  winsvc::detail::os::tcp_socket socket;
   std::string input;
 
   explicit websocket_client(const test_server& server, const std::string& fields = handshake,
                             const std::string& target = "/echo") {
-    auto connected = winsvc::os::tcp_socket::connect(server.engine->address(), 5s);
+    auto connected = winsvc::detail::os::tcp_socket::connect(server.engine->address(), 5s);
     REQUIRE(connected);
     socket = std::move(*connected);
     send("GET " + target + " HTTP/1.1\r\nHost: " + server.engine->address().text() + "\r\n" + fields + "\r\n");
   }
 
   void send(std::string_view bytes) {
-    REQUIRE(socket.send(bytes.data(), bytes.size(), 5s) == winsvc::os::transfer::done);
+    REQUIRE(socket.send(bytes.data(), bytes.size(), 5s) == winsvc::detail::os::transfer::done);
   }
   bool fill() {
     char buffer[4096];
     std::size_t received = 0;
-    if (socket.receive(buffer, sizeof buffer, received, waiting::limit()) != winsvc::os::transfer::done) return false;
+    if (socket.receive(buffer, sizeof buffer, received, waiting::limit()) != winsvc::detail::os::transfer::done) return false;
     input.append(buffer, received);
     return true;
   }
@@ -96,7 +96,7 @@ struct websocket_client {
     return result;
   }
   static std::string masked(int first, std::string_view payload) {
-    std::string unmasked = winsvc::wire::frame(opcode::text, payload);
+    std::string unmasked = winsvc::detail::wire::frame(opcode::text, payload);
     const char mask[] = {'\x01', '\x7F', '\x20', '\x55'};
     std::string frame = unmasked.substr(0, unmasked.size() - payload.size());
     frame[0] = static_cast<char>(first);
@@ -106,7 +106,7 @@ struct websocket_client {
     return frame;
   }
   void send_text(std::string_view text) { send(masked(0x81, text)); }
-  void send_close(int code = 1000) { send(masked(0x88, winsvc::wire::close_payload(code, ""))); }
+  void send_close(int code = 1000) { send(masked(0x88, winsvc::detail::wire::close_payload(code, ""))); }
 
   std::string next_frame() {
     for (;;) {
@@ -281,12 +281,12 @@ TEST_CASE("a protocol error closes the WebSocket with the code of the error") {
     });
   });
   const struct { const char* name; std::string bytes; std::string expected; } cases[] = {
-      {"no mask", winsvc::wire::frame(opcode::text, "x"), "close 1002 frame without a mask"},
+      {"no mask", winsvc::detail::wire::frame(opcode::text, "x"), "close 1002 frame without a mask"},
       {"reserved bit", websocket_client::masked(0xC1, "x"), "close 1002 reserved bits"},
       {"unknown opcode", websocket_client::masked(0x83, "x"), "close 1002 unknown opcode"},
       {"invalid UTF-8", websocket_client::masked(0x81, "\xC0\x80"), "close 1007 text that is not UTF-8"},
       {"too large", websocket_client::masked(0x82, std::string(1001, 'x')), "close 1009 message too large"},
-      {"forbidden code", websocket_client::masked(0x88, winsvc::wire::close_payload(1005, "")),
+      {"forbidden code", websocket_client::masked(0x88, winsvc::detail::wire::close_payload(1005, "")),
        "close 1002 close code out of range"},
   };
   for (const auto& c : cases) {
@@ -483,7 +483,7 @@ TEST_CASE("a message that arrives in single bytes has one deadline") {
     std::this_thread::sleep_for(20ms);
     char buffer[100];
     std::size_t count = 0;
-    if (t.socket.receive(buffer, sizeof buffer, count, 0ms) == winsvc::os::transfer::done)
+    if (t.socket.receive(buffer, sizeof buffer, count, 0ms) == winsvc::detail::os::transfer::done)
       result.append(buffer, count);
     if (result.find("did not arrive in time") != result.npos) break;
   }
@@ -502,7 +502,7 @@ TEST_CASE("a message of endless empty fragments is ended at its deadline") {
   std::atomic<bool> stopped{false};
   scoped_thread flood("the sender of fragments", [&] {
     const std::string empty = websocket_client::masked(0x00, "");
-    while (!stopped && t.socket.send(empty.data(), empty.size(), 5s) == winsvc::os::transfer::done)
+    while (!stopped && t.socket.send(empty.data(), empty.size(), 5s) == winsvc::detail::os::transfer::done)
       std::this_thread::sleep_for(100us);
   });
   const auto start = steady::now();
@@ -578,7 +578,7 @@ TEST_CASE("a drain sends 1001 at once, waits for the client's Close, and aborts 
   for (auto* t : {&polite, &rude, &deaf}) REQUIRE(t->head().find("HTTP/1.1 101") == 0);
   wait_until([&] { return started == 3; }, "the three handlers to start");
 
-  winsvc::http::drain_report report;
+  winsvc::detail::server::drain_report report;
   const auto start = steady::now();
   const auto deadline = waiting::scaled(3s);
   scoped_thread draining("the drain", [&] { report = s.engine->drain(deadline); });
@@ -651,7 +651,7 @@ TEST_CASE("JSON is sent as a text message") {
 }
 
 TEST_CASE("a WebSocket is a route: conflicts and parameter counts are checked at registration") {
-  winsvc::host::service_definition definition;
+  winsvc::detail::host::service_definition definition;
   service svc(definition);
   svc.websocket("/chat/{room}", [](websocket&, std::string) {});
 

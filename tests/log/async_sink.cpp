@@ -16,7 +16,7 @@
 
 using winsvc::log_entry;
 using winsvc::log_level;
-using winsvc::async_sink;
+using winsvc::detail::log::async_sink;
 using namespace std::chrono_literals;
 
 namespace {

@@ -8,7 +8,7 @@
 
 using winsvc::log_entry;
 using winsvc::log_level;
-using winsvc::host::format_console_line;
+using winsvc::detail::log::format_console_line;
 using namespace std::chrono_literals;
 
 TEST_CASE("a terminal line has the local time of day, and colors if they are enabled") {

@@ -8,8 +8,8 @@
 
 using winsvc::log_entry;
 using winsvc::log_level;
-using winsvc::model::log_query;
-using winsvc::model::parse_log_line;
+using winsvc::detail::log::log_query;
+using winsvc::detail::log::parse_log_line;
 using namespace std::chrono_literals;
 
 namespace {

@@ -13,9 +13,9 @@
 #include <vector>
 
 using winsvc::log_level;
-using winsvc::host::follow_log;
-using winsvc::host::print_log;
-using winsvc::model::log_query;
+using winsvc::detail::log::follow_log;
+using winsvc::detail::log::print_log;
+using winsvc::detail::log::log_query;
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
@@ -23,7 +23,7 @@ namespace {
 
 struct folder {
   fs::path path;
-  folder() : path(fs::temp_directory_path() / ("winsvc-logs-" + std::to_string(winsvc::os::process_id()))) {
+  folder() : path(fs::temp_directory_path() / ("winsvc-logs-" + std::to_string(winsvc::detail::os::process_id()))) {
     fs::remove_all(path);
     fs::create_directories(path);
   }
@@ -187,8 +187,8 @@ TEST_CASE("a follower receives only entries that match") {
 TEST_CASE("a follower continues after rotations and misses no file") {
   const folder f;
   std::string text;
-  const winsvc::host::rotating_file_sink::offset_of utc = [](winsvc::clock::system_time) { return 60min; };
-  winsvc::host::rotating_file_sink log(f / "hello", {100, 6}, winsvc::clock::system(), utc);
+  const winsvc::detail::log::rotating_file_sink::offset_of utc = [](winsvc::clock::system_time) { return 60min; };
+  winsvc::detail::log::rotating_file_sink log(f / "hello", {100, 6}, winsvc::clock::system(), utc);
   const auto write = [&](int count) {
     for (static int i = 0; count > 0; --count, ++i) {
       const winsvc::log_entry entry{time_at(std::chrono::seconds(i)), log_level::info, std::to_string(i)};

@@ -18,7 +18,7 @@
 
 using winsvc::log_format;
 using winsvc::log_level;
-using winsvc::host::rotating_file_sink;
+using winsvc::detail::log::rotating_file_sink;
 using winsvc::log_file_options;
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
@@ -27,7 +27,7 @@ namespace {
 
 struct folder {
   fs::path path;
-  folder() : path(fs::temp_directory_path() / ("winsvc-file-log-" + std::to_string(winsvc::os::process_id()))) {
+  folder() : path(fs::temp_directory_path() / ("winsvc-file-log-" + std::to_string(winsvc::detail::os::process_id()))) {
     fs::remove_all(path);
     fs::create_directories(path);
   }
@@ -36,7 +36,7 @@ struct folder {
     fs::remove_all(path, ignored);
   }
   std::string operator/(const char* name) const { return (path / name).string(); }
-  std::string read(const char* name) const { return winsvc::os::read_file(*this / name).value_or("(none)"); }
+  std::string read(const char* name) const { return winsvc::detail::os::read_file(*this / name).value_or("(none)"); }
   int files() const {
     int count = 0;
     for ([[maybe_unused]] const auto& file : fs::directory_iterator(path)) ++count;
@@ -196,7 +196,7 @@ TEST_CASE("a missing folder is a write error; after it is created, the log repor
   CHECK(log.sink.is_open());
   CHECK(log.sink.lost_count() == 3);
   CHECK(f.read("no/such/hello.log") == notice("3 lines could not be written since 1970-01-01T00:00:00.000+00:00: " +
-                                            winsvc::os::system_error_message(code)) + line("found"));
+                                            winsvc::detail::os::system_error_message(code)) + line("found"));
 }
 
 TEST_CASE("a line break in a text does not begin a new entry") {
@@ -330,7 +330,7 @@ TEST_CASE("a batch of any size is written like single lines") {
 TEST_CASE("a file that another program has opened exclusively is tried again") {
   folder f;
   std::ofstream(f / "hello.log", std::ios::binary) << line("one");
-  const std::wstring path = winsvc::os::wide_path(f / "hello.log");
+  const std::wstring path = winsvc::detail::os::wide_path(f / "hello.log");
   HANDLE other = ::CreateFileW(path.c_str(), GENERIC_READ, 0, nullptr, OPEN_EXISTING, 0, nullptr);
   REQUIRE(other != INVALID_HANDLE_VALUE);
 
@@ -343,7 +343,7 @@ TEST_CASE("a file that another program has opened exclusively is tried again") {
 
   CHECK(f.read("hello.log") == line("one") +
                                    notice("1 line could not be written since 1970-01-01T00:00:00.000+00:00: " +
-                                          winsvc::os::system_error_message(ERROR_SHARING_VIOLATION)) +
+                                          winsvc::detail::os::system_error_message(ERROR_SHARING_VIOLATION)) +
                                    line("found"));
 }
 
@@ -352,7 +352,7 @@ TEST_CASE("a file that is open without FILE_SHARE_DELETE grows, and is rotated l
   test_log log(f / "hello", {90, 5});
   log.write(entry("one"));
   log.write(entry("two"));
-  const std::wstring path = winsvc::os::wide_path(f / "hello.log");
+  const std::wstring path = winsvc::detail::os::wide_path(f / "hello.log");
   HANDLE other = ::CreateFileW(path.c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE, nullptr, OPEN_EXISTING,
                                 0, nullptr);
   REQUIRE(other != INVALID_HANDLE_VALUE);
@@ -370,7 +370,7 @@ TEST_CASE("while another program has an older file open, no file is overwritten"
   folder f;
   test_log log(f / "hello", {90, 9});
   for (const char* text : {"1", "2", "3", "4", "5"}) log.write(entry(text));
-  const std::wstring path = winsvc::os::wide_path(f / "hello.1.log");
+  const std::wstring path = winsvc::detail::os::wide_path(f / "hello.1.log");
   HANDLE other = ::CreateFileW(path.c_str(), GENERIC_READ, FILE_SHARE_READ, nullptr, OPEN_EXISTING, 0, nullptr);
   REQUIRE(other != INVALID_HANDLE_VALUE);
   for (const char* text : {"6", "7", "8", "9"}) log.write(entry(text));
@@ -412,7 +412,7 @@ TEST_CASE("a full disk only loses lines; when there is space again, the log repo
   CHECK(log.sink.last_error() == 0);
   CHECK(log.sink.lost_count() == 4);
   CHECK(f.read("hello.log") == notice("4 lines could not be written since 1970-01-01T00:00:00.000+00:00: " +
-                                    winsvc::os::system_error_message(ENOSPC)) + line("found") + line("and so on"));
+                                    winsvc::detail::os::system_error_message(ENOSPC)) + line("found") + line("and so on"));
 }
 
 namespace {
@@ -446,7 +446,7 @@ TEST_CASE("if a batch fits in part, complete lines are kept and the partial line
 
   CHECK(f.read("hello.log") == line("one") + line("two") + line("three").substr(0, 20) + '\n' +
                                    notice("2 lines could not be written since 1970-01-01T00:00:00.000+00:00: " +
-                                        winsvc::os::system_error_message(EFBIG)) + line("five"));
+                                        winsvc::detail::os::system_error_message(EFBIG)) + line("five"));
 }
 
 TEST_CASE("a folder without write permission is only a write error") {
@@ -552,7 +552,7 @@ TEST_CASE("until the app has run, no file is deleted") {
   folder f;
   for (int age = 1; age < 9; ++age) std::ofstream(f / ("hello." + std::to_string(age) + ".log").c_str()) << "old\n";
   std::ofstream(f / "hello.aside.log") << "aside\n";
-  test_log log(f / "hello", winsvc::host::startup_log_options(log_format::text));
+  test_log log(f / "hello", winsvc::detail::log::startup_log_options(log_format::text));
   for (int i = 0; i < 100; ++i) log.write(entry("line"));
   CHECK(f.files() == 10);
 }

@@ -18,11 +18,11 @@ struct bench {
   winsvc::testing::service_database scm;
   winsvc::testing::manual_clock time;
   std::string output;
-  std::optional<winsvc::model::saved_state> saved;           // the state file of the service
-  std::optional<winsvc::model::saved_state> saved_by_start;  // replaces `saved` after start_service was called
-  std::optional<winsvc::model::saved_state> saved_by_stop;
-  winsvc::model::service_spec spec;
-  winsvc::model::install_defaults defaults{"C:\\apps\\hello.exe", "C:\\apps", "C:\\ProgramData\\hello",
+  std::optional<winsvc::detail::scm::saved_state> saved;           // the state file of the service
+  std::optional<winsvc::detail::scm::saved_state> saved_by_start;  // replaces `saved` after start_service was called
+  std::optional<winsvc::detail::scm::saved_state> saved_by_stop;
+  winsvc::detail::scm::service_spec spec;
+  winsvc::detail::manage::install_defaults defaults{"C:\\apps\\hello.exe", "C:\\apps", "C:\\ProgramData\\hello",
                                            std::chrono::seconds(25)};
   std::optional<std::string> password;
   bool denied = false;
@@ -32,7 +32,7 @@ struct bench {
     scm.folders["C:\\apps"] = "D:AI(A;OICIID;FA;;;BA)";
   }
 
-  winsvc::testing::service_database::entry& installed(winsvc::model::state state = winsvc::model::state::stopped) {
+  winsvc::testing::service_database::entry& installed(winsvc::detail::scm::state state = winsvc::detail::scm::state::stopped) {
     return scm.add("hello", "\"C:\\apps\\hello.exe\" run-service --port 5001", state);
   }
   bool called(const std::string& function) const {
@@ -44,39 +44,39 @@ struct bench {
   /// Runs a verb with this bench as its context.
   template <class Verb>
   auto run(Verb verb) {
-    winsvc::host::verb_context context(spec, {scm, time, [this](const std::string& line) { output += line + '\n'; },
+    winsvc::detail::manage::verb_context context(spec, {scm, time, [this](const std::string& line) { output += line + '\n'; },
                                  [this] { return state(); }, defaults, [this] { return read_password(); }});
     auto done = verb(context);
     denied = context.denied();
     return done;
   }
-  winsvc::result<void> install(winsvc::model::command c = {}) {
-    c.verb = winsvc::model::verb::install;
-    return run([&](winsvc::host::verb_context& context) { return winsvc::host::installer(context).run(c); });
+  winsvc::result<void> install(winsvc::detail::commandline::command c = {}) {
+    c.verb = winsvc::detail::commandline::verb::install;
+    return run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::installer(context).run(c); });
   }
-  winsvc::result<void> update(winsvc::model::command c = {}) {
-    c.verb = winsvc::model::verb::update;
-    return run([&](winsvc::host::verb_context& context) { return winsvc::host::installer(context).run(c); });
+  winsvc::result<void> update(winsvc::detail::commandline::command c = {}) {
+    c.verb = winsvc::detail::commandline::verb::update;
+    return run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::installer(context).run(c); });
   }
-  winsvc::result<void> remove(const winsvc::model::command& c = {}) {
-    return run([&](winsvc::host::verb_context& context) { return winsvc::host::remove(context, c); });
+  winsvc::result<void> remove(const winsvc::detail::commandline::command& c = {}) {
+    return run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::remove(context, c); });
   }
-  winsvc::result<void> start(const winsvc::model::command& c = {}) {
-    return run([&](winsvc::host::verb_context& context) { return winsvc::host::service_controller(context).start(c); });
+  winsvc::result<void> start(const winsvc::detail::commandline::command& c = {}) {
+    return run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::service_controller(context).start(c); });
   }
-  winsvc::result<void> stop(const winsvc::model::command& c = {}) {
-    return run([&](winsvc::host::verb_context& context) { return winsvc::host::service_controller(context).stop(c); });
+  winsvc::result<void> stop(const winsvc::detail::commandline::command& c = {}) {
+    return run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::service_controller(context).stop(c); });
   }
-  winsvc::result<void> restart(const winsvc::model::command& c = {}) {
+  winsvc::result<void> restart(const winsvc::detail::commandline::command& c = {}) {
     return run(
-        [&](winsvc::host::verb_context& context) { return winsvc::host::service_controller(context).restart(c); });
+        [&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::service_controller(context).restart(c); });
   }
-  winsvc::result<winsvc::host::service_report> status() {
-    return run([&](winsvc::host::verb_context& context) { return winsvc::host::service_controller(context).status(); });
+  winsvc::result<winsvc::detail::host::service_report> status() {
+    return run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::service_controller(context).status(); });
   }
 
  private:
-  std::optional<winsvc::model::saved_state> state() const {
+  std::optional<winsvc::detail::scm::saved_state> state() const {
     if (saved_by_start && called("start_service")) return saved_by_start;
     if (saved_by_stop && called("control_service")) return saved_by_stop;
     return saved;
@@ -88,8 +88,8 @@ struct bench {
 };
 
 /// A command with this --wait.
-inline winsvc::model::command with_wait(std::chrono::milliseconds wait) {
-  winsvc::model::command c;
+inline winsvc::detail::commandline::command with_wait(std::chrono::milliseconds wait) {
+  winsvc::detail::commandline::command c;
   c.wait = wait;
   return c;
 }

@@ -12,23 +12,23 @@
 
 using namespace std::chrono_literals;
 using winsvc::startup;
-using winsvc::model::command;
-using winsvc::model::state;
+using winsvc::detail::commandline::command;
+using winsvc::detail::scm::state;
 using winsvc::testing::service_database;
 using calls = std::vector<std::string>;
-namespace level = winsvc::model::config_level_id;
+namespace level = winsvc::detail::scm::config_level_id;
 
 namespace {
 
 command options_of(std::vector<std::string> options) {
   options.insert(options.begin(), "install");
-  const auto parsed = winsvc::model::parse_command(options);
+  const auto parsed = winsvc::detail::commandline::parse_command(options);
   REQUIRE(parsed);
   return *parsed;
 }
 std::string level_of(const bench& b, std::uint32_t number, const std::string& service = "hello") {
   const auto& levels = b.scm.services.at(service).levels;
-  return levels.count(number) != 0 ? winsvc::model::format_config_level(levels.at(number)) : "not set";
+  return levels.count(number) != 0 ? winsvc::detail::scm::format_config_level(levels.at(number)) : "not set";
 }
 bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
@@ -186,17 +186,17 @@ TEST_CASE("options override the values of the app, which override the defaults")
   CHECK(installed.config.startup == startup::manual);
   CHECK(installed.config.account == "NT AUTHORITY\\LocalService");
   CHECK(installed.config.dependencies == calls{"tcpip"});
-  CHECK(level_of(b, level::description) == "says hello");
-  CHECK(level_of(b, level::required_privileges) == "SeChangeNotifyPrivilege, SeImpersonatePrivilege");
-  CHECK(level_of(b, level::delayed_start) == "not set");
+  CHECK(level_of(b, winsvc::detail::scm::config_level_id::description) == "says hello");
+  CHECK(level_of(b, winsvc::detail::scm::config_level_id::required_privileges) == "SeChangeNotifyPrivilege, SeImpersonatePrivilege");
+  CHECK(level_of(b, winsvc::detail::scm::config_level_id::delayed_start) == "not set");
 
   bench other;
   other.spec = b.spec;
   CHECK(sentence(other.install(options_of({"--startup", "delayed", "--display-name", "Other", "--description", "else",
                                            "--port", "5002"}))) == "done");
   CHECK(other.scm.services.at("hello").config.display_name == "Other");
-  CHECK(level_of(other, level::delayed_start) == "yes");
-  CHECK(level_of(other, level::description) == "else");
+  CHECK(level_of(other, winsvc::detail::scm::config_level_id::delayed_start) == "yes");
+  CHECK(level_of(other, winsvc::detail::scm::config_level_id::description) == "else");
   CHECK(other.scm.services.at("hello").config.binary == "\"C:\\apps\\hello.exe\" run-service --port 5002");
 }
 
@@ -263,8 +263,8 @@ TEST_CASE("a second install keeps the values that it does not set, also those of
   existing.config.startup = startup::manual;
   existing.config.display_name = "Theirs";
   existing.config.dependencies = {"tcpip"};
-  existing.levels[level::description] = winsvc::model::description_text{"old"};
-  existing.levels[level::failure_actions] = winsvc::model::recovery_plan{{}, 1h};
+  existing.levels[winsvc::detail::scm::config_level_id::description] = winsvc::detail::scm::description_text{"old"};
+  existing.levels[winsvc::detail::scm::config_level_id::failure_actions] = winsvc::detail::scm::recovery_plan{{}, 1h};
 
   CHECK(sentence(b.install(options_of({"--host", "::1"}))) == "done");
 
@@ -274,9 +274,9 @@ TEST_CASE("a second install keeps the values that it does not set, also those of
   // Passed as a complete list, because Wine treats NULL as an empty list.
   CHECK(existing.config.dependencies == calls{"tcpip"});
   CHECK(existing.config.account == "LocalSystem");
-  CHECK(level_of(b, level::description) == "old");
-  CHECK(level_of(b, level::failure_actions) == "none, reset 1h");
-  CHECK(level_of(b, level::failure_flag) == "yes");
+  CHECK(level_of(b, winsvc::detail::scm::config_level_id::description) == "old");
+  CHECK(level_of(b, winsvc::detail::scm::config_level_id::failure_actions) == "none, reset 1h");
+  CHECK(level_of(b, winsvc::detail::scm::config_level_id::failure_flag) == "yes");
   CHECK(has(b.output, "note: LocalSystem can do anything"));
 }
 
@@ -392,13 +392,13 @@ TEST_CASE("if any call of an update fails, all changes are rolled back") {
     existing.config.startup = startup::manual;
     existing.config.account = "NT SERVICE\\hello";
     existing.environment = {"OLD=1"};
-    existing.levels[level::description] = winsvc::model::description_text{"old"};
-    existing.levels[level::failure_actions] = winsvc::model::recovery_plan{{winsvc::restart_after(1s)}, 1h};
-    existing.levels[level::failure_flag] = winsvc::model::failure_flag{false};
-    existing.levels[level::sid_type] = winsvc::model::sid_type{};
-    existing.levels[level::delayed_start] = winsvc::model::delayed_start{false};
-    existing.levels[level::required_privileges] = winsvc::model::required_privileges{};
-    existing.levels[level::preshutdown] = winsvc::model::preshutdown_timeout{10s};
+    existing.levels[winsvc::detail::scm::config_level_id::description] = winsvc::detail::scm::description_text{"old"};
+    existing.levels[winsvc::detail::scm::config_level_id::failure_actions] = winsvc::detail::scm::recovery_plan{{winsvc::restart_after(1s)}, 1h};
+    existing.levels[winsvc::detail::scm::config_level_id::failure_flag] = winsvc::detail::scm::failure_flag{false};
+    existing.levels[winsvc::detail::scm::config_level_id::sid_type] = winsvc::detail::scm::sid_type{};
+    existing.levels[winsvc::detail::scm::config_level_id::delayed_start] = winsvc::detail::scm::delayed_start{false};
+    existing.levels[winsvc::detail::scm::config_level_id::required_privileges] = winsvc::detail::scm::required_privileges{};
+    existing.levels[winsvc::detail::scm::config_level_id::preshutdown] = winsvc::detail::scm::preshutdown_timeout{10s};
     b.scm.event_sources = {"hello"};
   };
   for (const bool from_delayed : {false, true}) {
@@ -408,7 +408,7 @@ TEST_CASE("if any call of an update fails, all changes are rolled back") {
       add_existing(b);
       if (!from_delayed) return;
       b.scm.services.at("hello").config.startup = startup::automatic;
-      b.scm.services.at("hello").levels[level::delayed_start] = winsvc::model::delayed_start{true};
+      b.scm.services.at("hello").levels[winsvc::detail::scm::config_level_id::delayed_start] = winsvc::detail::scm::delayed_start{true};
     };
     bench reference;
     prepare(reference);
@@ -478,7 +478,7 @@ TEST_CASE("an unsupported configuration level is a warning with its consequence,
     for (std::uint32_t number = 1; number <= 7; ++number) {
       CHECK(has(b.output, "warning: this system does not support configuration level " + std::to_string(number) + " (" +
                               std::to_string(code) +
-                              "): " + std::string(winsvc::model::consequence_of_missing(number)) + "\n"));
+                              "): " + std::string(winsvc::detail::manage::consequence_of_missing(number)) + "\n"));
     }
     CHECK(has(b.output, "installed 'hello' (delayed)"));
   }
@@ -601,7 +601,7 @@ TEST_CASE("--env is merged into the environment of the service") {
 TEST_CASE("two instances of one executable are two services") {
   bench plain, blue;
   blue.spec.display_name = "Hello service";
-  blue.spec = winsvc::model::spec_of_instance(blue.spec, "blue");
+  blue.spec = winsvc::detail::scm::spec_of_instance(blue.spec, "blue");
   blue.defaults.data_folder = "C:\\ProgramData\\hello$blue";
   CHECK(sentence(plain.install()) == "done");
   blue.scm = plain.scm;
@@ -695,7 +695,7 @@ TEST_CASE("needs_password works without rights") {
   add_accounts(b);
   const auto needs = [&b](const command& command) {
     return b.run(
-        [&](winsvc::host::verb_context& context) { return winsvc::host::installer(context).needs_password(command); });
+        [&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::installer(context).needs_password(command); });
   };
   CHECK(needs(options_of({"--username", "CORP\\anna"})));
   CHECK(!needs(options_of({"--username", "system"})));

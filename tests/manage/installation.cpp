@@ -4,7 +4,9 @@
 #include <doctest/doctest.h>
 
 using namespace winsvc;
-using namespace winsvc::model;
+using namespace winsvc::detail::commandline;
+using namespace winsvc::detail::manage;
+using namespace winsvc::detail::scm;
 using namespace std::chrono_literals;
 using words = std::vector<std::string>;
 
@@ -36,7 +38,7 @@ installation default_installation() {
   installed.control_users.clear();
   installed.environment = words{};
   installed.can_read_program_folder = installed.can_modify_data_folder = true;
-  installed.levels.insert_or_assign(config_level_id::description, description_text{});
+  installed.levels.insert_or_assign(detail::scm::config_level_id::description, description_text{});
   return installed;
 }
 std::string changes(const installation* installed, const installation& desired) {
@@ -56,12 +58,12 @@ TEST_CASE("an install without options: automatic start, virtual account, restart
   CHECK(desired.display_name == "hello");
   CHECK(desired.account->name == "NT SERVICE\\hello");
   CHECK(desired.dependencies == words{});
-  CHECK(level_text(desired, config_level_id::description) == "unchanged");
-  CHECK(level_text(desired, config_level_id::failure_actions) == "restart/5s,restart/30s,restart/2m, reset 1d");
-  CHECK(level_text(desired, config_level_id::failure_flag) == "yes");
-  CHECK(level_text(desired, config_level_id::sid_type) == "unrestricted");
-  CHECK(level_text(desired, config_level_id::required_privileges) == "SeChangeNotifyPrivilege");
-  CHECK(level_text(desired, config_level_id::preshutdown) == "25s");
+  CHECK(level_text(desired, detail::scm::config_level_id::description) == "unchanged");
+  CHECK(level_text(desired, detail::scm::config_level_id::failure_actions) == "restart/5s,restart/30s,restart/2m, reset 1d");
+  CHECK(level_text(desired, detail::scm::config_level_id::failure_flag) == "yes");
+  CHECK(level_text(desired, detail::scm::config_level_id::sid_type) == "unrestricted");
+  CHECK(level_text(desired, detail::scm::config_level_id::required_privileges) == "SeChangeNotifyPrivilege");
+  CHECK(level_text(desired, detail::scm::config_level_id::preshutdown) == "25s");
   CHECK_FALSE(desired.environment);
   CHECK_FALSE(desired.new_password);
   CHECK(desired.can_read_program_folder == true);
@@ -96,8 +98,8 @@ TEST_CASE("the command line overrides the app, and the app overrides the install
   installed.display_name = "Installed name";
   installed.account = account{account_kind::local_system, "LocalSystem"};
   installed.dependencies = words{"installed"};
-  installed.levels.insert_or_assign(config_level_id::description, description_text{"installed"});
-  installed.levels.insert_or_assign(config_level_id::failure_actions, recovery_plan{{restart_after(1s)}, 1h});
+  installed.levels.insert_or_assign(detail::scm::config_level_id::description, description_text{"installed"});
+  installed.levels.insert_or_assign(detail::scm::config_level_id::failure_actions, recovery_plan{{restart_after(1s)}, 1h});
   installed.binary = "\"D:\\old\\hello.exe\" run-service --port 80 --preshutdown 50s";
   service_spec spec = hello();
   spec.startup = startup::manual;
@@ -116,9 +118,9 @@ TEST_CASE("the command line overrides the app, and the app overrides the install
   CHECK_FALSE(from_installed.display_name);
   CHECK_FALSE(from_installed.account);
   CHECK_FALSE(from_installed.dependencies);
-  CHECK(level_text(from_installed, config_level_id::description) == "unchanged");
-  CHECK(level_text(from_installed, config_level_id::failure_actions) == "unchanged");
-  CHECK(level_text(from_installed, config_level_id::preshutdown) == "50s");
+  CHECK(level_text(from_installed, detail::scm::config_level_id::description) == "unchanged");
+  CHECK(level_text(from_installed, detail::scm::config_level_id::failure_actions) == "unchanged");
+  CHECK(level_text(from_installed, detail::scm::config_level_id::preshutdown) == "50s");
   CHECK(from_installed.binary == "\"C:\\apps\\hello.exe\" run-service --port 80 --preshutdown 50s");
 
   const installation from_app = desired_for({}, spec, &installed);
@@ -126,10 +128,10 @@ TEST_CASE("the command line overrides the app, and the app overrides the install
   CHECK(from_app.display_name == "App name");
   CHECK(from_app.account->name == "NT AUTHORITY\\LocalService");
   CHECK(from_app.dependencies == words{"app"});
-  CHECK(level_text(from_app, config_level_id::description) == "app");
-  CHECK(level_text(from_app, config_level_id::failure_actions) == "restart/2s, reset 2h");
-  CHECK(level_text(from_app, config_level_id::preshutdown) == "50s");  // the installed ImagePath has it
-  CHECK(level_text(desired_for({}, spec), config_level_id::preshutdown) == "40s");
+  CHECK(level_text(from_app, detail::scm::config_level_id::description) == "app");
+  CHECK(level_text(from_app, detail::scm::config_level_id::failure_actions) == "restart/2s, reset 2h");
+  CHECK(level_text(from_app, detail::scm::config_level_id::preshutdown) == "50s");  // the installed ImagePath has it
+  CHECK(level_text(desired_for({}, spec), detail::scm::config_level_id::preshutdown) == "40s");
 
   const installation* const previous[] = {&installed, nullptr};
   for (const installation* old : previous) {
@@ -138,9 +140,9 @@ TEST_CASE("the command line overrides the app, and the app overrides the install
     CHECK(from_line.display_name == "Option name");
     CHECK(from_line.account->name == "NT AUTHORITY\\NetworkService");
     CHECK(from_line.dependencies == words{"option"});
-    CHECK(level_text(from_line, config_level_id::description) == "option");
-    CHECK(level_text(from_line, config_level_id::failure_actions) == "restart/3s, reset 3h");
-    CHECK(level_text(from_line, config_level_id::preshutdown) == "30s");
+    CHECK(level_text(from_line, detail::scm::config_level_id::description) == "option");
+    CHECK(level_text(from_line, detail::scm::config_level_id::failure_actions) == "restart/3s, reset 3h");
+    CHECK(level_text(from_line, detail::scm::config_level_id::preshutdown) == "30s");
     CHECK(from_line.binary == "\"C:\\apps\\hello.exe\" run-service --port 90 --preshutdown 30s");
   }
   CHECK(format_plan("hello", plan_install(&installed, desired_for(c, spec, &installed), defaults)) ==
@@ -158,22 +160,22 @@ TEST_CASE("the command line overrides the app, and the app overrides the install
 
 TEST_CASE("--recovery keeps the installed reset time, and --recovery-reset the installed actions") {
   installation installed = default_installation();
-  installed.levels.insert_or_assign(config_level_id::failure_actions, recovery_plan{{restart_after(1s)}, 1h});
+  installed.levels.insert_or_assign(detail::scm::config_level_id::failure_actions, recovery_plan{{restart_after(1s)}, 1h});
   const auto recovery = [](const installation& desired) {
-    return level_text(desired, config_level_id::failure_actions);
+    return level_text(desired, detail::scm::config_level_id::failure_actions);
   };
   const command new_actions = options({"--recovery", "none"}), new_reset = options({"--recovery-reset", "2h"});
   CHECK(recovery(desired_for(new_actions, hello(), &installed)) == "none, reset 1h");
   CHECK(recovery(desired_for(new_reset, hello(), &installed)) == "restart/1s, reset 2h");
   CHECK(recovery(desired_for(new_reset)) == "restart/5s,restart/30s,restart/2m, reset 2h");
-  installed.levels.erase(config_level_id::failure_actions);
+  installed.levels.erase(detail::scm::config_level_id::failure_actions);
   CHECK(recovery(desired_for(new_reset, hello(), &installed)) == "restart/5s,restart/30s,restart/2m, reset 2h");
 }
 
 TEST_CASE("a recovery delay beyond the range of Windows is clamped") {
   service_spec s = hello();
   s.recovery = recovery_plan{{restart_after(std::chrono::hours(24 * 60)), restart_after(-5s)}, 1h};
-  CHECK(level_text(desired_for({}, s), config_level_id::failure_actions) ==
+  CHECK(level_text(desired_for({}, s), detail::scm::config_level_id::failure_actions) ==
         "restart/4294967295ms,restart/0s, reset 1h");
 }
 
@@ -183,7 +185,7 @@ TEST_CASE("an unknown installed value is set if install always sets it, else it 
   installed.can_read_program_folder.reset();
   installed.can_modify_data_folder = false;
   const installation desired = desired_for({}, hello(), &installed);
-  CHECK(level_text(desired, config_level_id::failure_actions) == "unchanged");
+  CHECK(level_text(desired, detail::scm::config_level_id::failure_actions) == "unchanged");
   CHECK(changes(&installed, desired) ==
         "  failure flag  unknown -> yes\n"
         "  service SID   unknown -> unrestricted\n"
@@ -198,7 +200,7 @@ TEST_CASE("an empty value is shown as 'none'") {
   CHECK(changes(&installed, desired_for(options({"--description", "greets"}), hello(), &installed)) ==
         "  description   none -> greets\n");
   installation described = installed;
-  described.levels.insert_or_assign(config_level_id::description, description_text{"old"});
+  described.levels.insert_or_assign(detail::scm::config_level_id::description, description_text{"old"});
   CHECK(changes(&described, desired_for(options({"--description", ""}), hello(), &described)) ==
         "  description   old -> none\n");
 }
@@ -206,13 +208,13 @@ TEST_CASE("an empty value is shown as 'none'") {
 TEST_CASE("the privileges are SeChangeNotifyPrivilege and those of the app, each once") {
   service_spec s = hello();
   s.privileges = {"SeImpersonatePrivilege", "sechangenotifyprivilege"};
-  CHECK(level_text(desired_for({}, s), config_level_id::required_privileges) ==
+  CHECK(level_text(desired_for({}, s), detail::scm::config_level_id::required_privileges) ==
         "SeChangeNotifyPrivilege, SeImpersonatePrivilege");
 }
 
 TEST_CASE("a restricted service SID stays restricted") {
   installation installed = default_installation();
-  installed.levels.insert_or_assign(config_level_id::sid_type, sid_type{sid_type::restricted});
+  installed.levels.insert_or_assign(detail::scm::config_level_id::sid_type, sid_type{sid_type::restricted});
   CHECK(plan_install(&installed, desired_for({}, hello(), &installed), defaults).changes.empty());
 }
 
@@ -318,11 +320,11 @@ TEST_CASE("each level has a consequence for a system that does not support it") 
   for (const std::uint32_t code : {120u, 124u, 1733u}) CHECK(is_level_unreadable(code));
   for (const std::uint32_t code : {0u, 5u, 87u, 122u, 1072u}) CHECK_FALSE(is_level_unreadable(code));
   // `startup` includes the delayed start.
-  for (const auto& row : config_level_table) CHECK(row.number != config_level_id::delayed_start);
+  for (const auto& row : config_level_table) CHECK(row.number != detail::scm::config_level_id::delayed_start);
 }
 
 TEST_CASE("the plan shows the names of variables, but not their values") {
-  using winsvc::model::format_variables;
+  using winsvc::detail::manage::format_variables;
   CHECK(format_variables({"TOKEN=hunter2", "X=1"}, {"token=hunter1"}) == "TOKEN (new value), X");
   CHECK(format_variables({}, {"A=b"}) == "none");
   CHECK(format_variables({"A=b"}, {"A=b"}) == "A");

@@ -10,26 +10,26 @@
 #include "fixture.hpp"
 
 using namespace std::chrono_literals;
-using winsvc::model::command;
-using winsvc::model::state;
+using winsvc::detail::commandline::command;
+using winsvc::detail::scm::state;
 using winsvc::testing::service_database;
 using calls = std::vector<std::string>;
 
 namespace {
 
 winsvc::result<void> pause(bench& d, const command& c = {}) {
-  return d.run([&](winsvc::host::verb_context& context) { return winsvc::host::pause(context, c); });
+  return d.run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::pause(context, c); });
 }
 winsvc::result<void> resume(bench& d, const command& c = {}) {
-  return d.run([&](winsvc::host::verb_context& context) { return winsvc::host::resume(context, c); });
+  return d.run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::resume(context, c); });
 }
 winsvc::result<void> reload(bench& d) {
-  return d.run([&](winsvc::host::verb_context& context) { return winsvc::host::reload(context); });
+  return d.run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::reload(context); });
 }
 winsvc::result<void> control(bench& d, std::uint32_t code = 200) {
   command c;
   c.control = code;
-  return d.run([&](winsvc::host::verb_context& context) { return winsvc::host::send_control(context, c); });
+  return d.run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::send_control(context, c); });
 }
 
 }  // namespace
@@ -170,7 +170,7 @@ TEST_CASE("errors of the SCM are not reported as results of the hook") {
   for (const std::uint32_t code : {1053u, 1061u, 1062u}) {
     bench d;
     d.installed(state::running).replies_to_controls[200] = code;
-    CHECK(sentence(control(d)) == winsvc::model::error_with_explanation(code, "control", "hello").to_string());
+    CHECK(sentence(control(d)) == winsvc::detail::base::error_with_explanation(code, "control", "hello").to_string());
   }
 }
 

@@ -6,7 +6,7 @@
 
 #include <cstddef>
 
-using declared = winsvc::os::shell_execute_info;
+using declared = winsvc::detail::os::shell_execute_info;
 
 static_assert(sizeof(declared) == sizeof(SHELLEXECUTEINFOW), "size");
 static_assert(offsetof(declared, verb) == offsetof(SHELLEXECUTEINFOW, lpVerb), "verb");
@@ -15,4 +15,4 @@ static_assert(offsetof(declared, parameters) == offsetof(SHELLEXECUTEINFOW, lpPa
 static_assert(offsetof(declared, folder) == offsetof(SHELLEXECUTEINFOW, lpDirectory), "folder");
 static_assert(offsetof(declared, show) == offsetof(SHELLEXECUTEINFOW, nShow), "show");
 static_assert(offsetof(declared, process) == offsetof(SHELLEXECUTEINFOW, hProcess), "process");
-static_assert(winsvc::os::file_object == SE_FILE_OBJECT, "file_object");
+static_assert(winsvc::detail::os::file_object == SE_FILE_OBJECT, "file_object");

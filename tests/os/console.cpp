@@ -16,6 +16,7 @@
 #include <thread>
 
 using namespace winsvc;
+using namespace winsvc::detail::base;
 
 namespace {
 
@@ -45,21 +46,21 @@ class input_from_pipe {
 #if defined(_WIN32)
     HANDLE read = nullptr, write = nullptr;
     REQUIRE(::CreatePipe(&read, &write, nullptr, 65536));
-    CHECK(os::write_all(write, content));
+    CHECK(detail::os::write_all(write, content));
     ::CloseHandle(write);
     saved_input_ = ::GetStdHandle(STD_INPUT_HANDLE);
-    pipe_ = os::unique_handle(read);
+    pipe_ = detail::os::unique_handle(read);
     ::SetStdHandle(STD_INPUT_HANDLE, read);
   }
   ~input_from_pipe() { ::SetStdHandle(STD_INPUT_HANDLE, saved_input_); }
 
  private:
   HANDLE saved_input_;
-  os::unique_handle pipe_;
+  detail::os::unique_handle pipe_;
 #else
     int ends[2];
     REQUIRE(::pipe(ends) == 0);
-    CHECK(os::write_all(ends[1], content));
+    CHECK(detail::os::write_all(ends[1], content));
     ::close(ends[1]);
     saved_input_ = ::dup(STDIN_FILENO);
     ::dup2(ends[0], STDIN_FILENO);
@@ -78,42 +79,42 @@ class input_from_pipe {
 }  // namespace
 
 TEST_CASE("writing an empty text has no effect, and the test program has a standard output") {
-  os::write_stdout("");
-  os::write_stderr("");
-  CHECK(os::has_standard_output());
-  if (os::is_stdout_terminal()) CHECK(os::has_standard_output());
+  detail::os::write_stdout("");
+  detail::os::write_stderr("");
+  CHECK(detail::os::has_standard_output());
+  if (detail::os::is_stdout_terminal()) CHECK(detail::os::has_standard_output());
 }
 
 TEST_CASE("a line is returned without its line end and without the byte order mark of PowerShell") {
-  CHECK(os::without_line_end("secret") == "secret");
-  CHECK(os::without_line_end("secret\r") == "secret");
-  CHECK(os::without_line_end("\xEF\xBB\xBFsecret\r") == "secret");
-  CHECK(os::without_line_end("").empty());
-  CHECK(os::without_line_end("\r").empty());
-  CHECK(os::without_line_end(" a\r\r") == " a\r");
+  CHECK(detail::os::without_line_end("secret") == "secret");
+  CHECK(detail::os::without_line_end("secret\r") == "secret");
+  CHECK(detail::os::without_line_end("\xEF\xBB\xBFsecret\r") == "secret");
+  CHECK(detail::os::without_line_end("").empty());
+  CHECK(detail::os::without_line_end("\r").empty());
+  CHECK(detail::os::without_line_end(" a\r\r") == " a\r");
 }
 
 TEST_CASE("read_input_line reads one line and leaves the following bytes unread") {
   input_from_pipe input("first\r\n\nZ\xC3\xBCrich\nlast without an end");
-  CHECK(os::read_input_line() == "first");
-  CHECK(os::read_input_line() == "");
-  CHECK(os::read_input_line() == "Z\xC3\xBCrich");
-  CHECK(os::read_input_line() == "last without an end");
-  CHECK_FALSE(os::read_input_line());
+  CHECK(detail::os::read_input_line() == "first");
+  CHECK(detail::os::read_input_line() == "");
+  CHECK(detail::os::read_input_line() == "Z\xC3\xBCrich");
+  CHECK(detail::os::read_input_line() == "last without an end");
+  CHECK_FALSE(detail::os::read_input_line());
 }
 
 TEST_CASE("read_secret fails if standard input is not a terminal") {
   input_from_pipe input("secret\n");
-  const auto secret = os::read_secret("password: ");
+  const auto secret = detail::os::read_secret("password: ");
   REQUIRE_FALSE(secret);
   CHECK(secret.error() != 0);
-  CHECK(os::read_input_line() == "secret");
+  CHECK(detail::os::read_input_line() == "secret");
 }
 
 TEST_CASE("interrupts can be created and destroyed several times") {
   counter calls;
   for (int i = 0; i < 5; ++i) {
-    const os::interrupts guard([&calls](os::interruption) { calls.add(); });
+    const detail::os::interrupts guard([&calls](detail::os::interruption) { calls.add(); });
   }
 }
 
@@ -144,7 +145,7 @@ class input_from_terminal {
   /// Types a text after the prompt has disabled the echo; the prompt discards earlier input.
   void type_without_echo(std::string_view text) {
     waiting::wait_until([this] { return !has_echo(); }, "the prompt to disable the echo");
-    CHECK(os::write_all(master_, text));
+    CHECK(detail::os::write_all(master_, text));
   }
   [[nodiscard]] bool has_echo() const {
     termios mode{};
@@ -168,7 +169,7 @@ TEST_CASE("a secret is read without echo, and the echo is restored afterwards") 
   input_from_terminal terminal;
   waiting::scoped_thread typist("the thread that types",
                                 [&] { terminal.type_without_echo("Z\xC3\xBCrich 8001\n"); });
-  const auto secret = waiting::call_within_deadline("the prompt", [] { return os::read_secret(""); });
+  const auto secret = waiting::call_within_deadline("the prompt", [] { return detail::os::read_secret(""); });
   typist.join();
   REQUIRE(secret);
   CHECK(*secret == "Z\xC3\xBCrich 8001");
@@ -180,7 +181,7 @@ TEST_CASE("Ctrl-C and Ctrl-D cancel the prompt and restore the echo") {
   for (const char* canceled_input : {"half\x03", "\x04"}) {
     input_from_terminal terminal;
     waiting::scoped_thread typist("the thread that types", [&] { terminal.type_without_echo(canceled_input); });
-    const auto secret = waiting::call_within_deadline("the prompt", [] { return os::read_secret(""); });
+    const auto secret = waiting::call_within_deadline("the prompt", [] { return detail::os::read_secret(""); });
     typist.join();
     REQUIRE_FALSE(secret);
     CHECK(secret.error() == ECANCELED);
@@ -194,8 +195,8 @@ TEST_CASE("each SIGINT, SIGTERM and SIGHUP calls on_interrupt on a separate thre
     counter calls;
     std::atomic<bool> on_other_thread{true};
     const auto test_thread = std::this_thread::get_id();
-    const os::interrupts guard([&](os::interruption cause) {
-      CHECK(cause == os::interruption::stop_requested);
+    const detail::os::interrupts guard([&](detail::os::interruption cause) {
+      CHECK(cause == detail::os::interruption::stop_requested);
       if (std::this_thread::get_id() == test_thread) on_other_thread = false;
       calls.add();
     });
@@ -221,7 +222,7 @@ TEST_CASE("the previous signal handlers are restored") {
 
   counter calls;
   {
-    const os::interrupts guard([&calls](os::interruption) { calls.add(); });
+    const detail::os::interrupts guard([&calls](detail::os::interruption) { calls.add(); });
     ::raise(SIGTERM);
     CHECK(calls.reaches(1));
   }
@@ -236,7 +237,7 @@ TEST_CASE("a signal that arrives just before the destructor is not lost") {
   for (int i = 0; i < 20; ++i) {
     counter calls;
     {
-      const os::interrupts guard([&calls](os::interruption) { calls.add(); });
+      const detail::os::interrupts guard([&calls](detail::os::interruption) { calls.add(); });
       ::raise(SIGINT);
     }
     CHECK(calls.reaches(1));
@@ -245,7 +246,7 @@ TEST_CASE("a signal that arrives just before the destructor is not lost") {
 
 TEST_CASE("the signal handler preserves errno") {
   counter calls;
-  const os::interrupts guard([&calls](os::interruption) { calls.add(); });
+  const detail::os::interrupts guard([&calls](detail::os::interruption) { calls.add(); });
   errno = 4711;
   ::raise(SIGINT);
   CHECK(errno == 4711);
@@ -274,18 +275,18 @@ TEST_CASE("colors need a terminal that supports them, and NO_COLOR disables them
   const auto has_colors = [](const char* no_color, const char* kind) {
     ::setenv("NO_COLOR", no_color, 1);
     ::setenv("TERM", kind, 1);
-    return os::stderr_colors().on();
+    return detail::os::stderr_colors().on();
   };
 
   ::dup2(other_end, STDERR_FILENO);
-  CHECK(os::is_stderr_terminal());
+  CHECK(detail::os::is_stderr_terminal());
   CHECK(has_colors("", "xterm"));
   CHECK_FALSE(has_colors("1", "xterm"));
   CHECK_FALSE(has_colors("", "dumb"));
   int pipe[2];
   REQUIRE(::pipe(pipe) == 0);
   ::dup2(pipe[1], STDERR_FILENO);
-  CHECK_FALSE(os::is_stderr_terminal());
+  CHECK_FALSE(detail::os::is_stderr_terminal());
   CHECK_FALSE(has_colors("", "xterm"));
   ::close(pipe[0]);
   ::close(pipe[1]);

@@ -15,7 +15,7 @@
 using namespace std::chrono_literals;
 using waiting::scoped_thread;
 using waiting::wait_until;
-namespace os = winsvc::os;
+namespace os = winsvc::detail::os;
 using os::control_channel;
 using steady = std::chrono::steady_clock;
 using response_writer = control_channel::response_writer;

@@ -27,18 +27,18 @@ namespace {
 /// The folder in which the crashing process writes its report and its dumps.
 std::string part_folder() { return program_arguments().at(2); }
 
-void write_report(const os::crash_report& r) {
+void write_report(const detail::os::crash_report& r) {
   const std::string text =
       r.description + "\n" + std::to_string(r.code) + "\n" + r.dump + "\n" + std::to_string(r.dump_error);
-  static_cast<void>(os::replace_file(os::path_join(part_folder(), "report"), text));
+  static_cast<void>(detail::os::replace_file(detail::os::path_join(part_folder(), "report"), text));
 }
 /// Options that write the report to a file, then call `then`. A dump is written only if the test requests it, because
 /// it takes 2 s under Wine.
-os::crash_handler::crash_handler_options report_options(std::function<void(const os::crash_report&)> then = nullptr) {
-  os::crash_handler::crash_handler_options options;
+detail::os::crash_handler::crash_handler_options report_options(std::function<void(const detail::os::crash_report&)> then = nullptr) {
+  detail::os::crash_handler::crash_handler_options options;
   if (program_arguments().size() > 3 && program_arguments()[3] == "dump") options.folder = part_folder();
   options.name = "hello";
-  options.on_crash = [then](const os::crash_report& r) {
+  options.on_crash = [then](const detail::os::crash_report& r) {
     write_report(r);
     if (then) then(r);
   };
@@ -57,22 +57,22 @@ int recurse(volatile int* depth) {
 }
 
 const part violation("violation", [] {
-  const os::crash_handler handler(report_options());
+  const detail::os::crash_handler handler(report_options());
   write_to_invalid_address();
   return 0;
 });
 const part illegal("illegal", [] {
-  const os::crash_handler handler(report_options());
+  const detail::os::crash_handler handler(report_options());
   __builtin_trap();
   return 0;
 });
 const part overflow("overflow", [] {
-  const os::crash_handler handler(report_options());
+  const detail::os::crash_handler handler(report_options());
   volatile int depth = 0;
   return recurse(&depth);
 });
 const part overflow_on_thread("overflow on a thread", [] {
-  const os::crash_handler handler(report_options());
+  const detail::os::crash_handler handler(report_options());
   std::thread([] {
     volatile int depth = 0;
     recurse(&depth);
@@ -80,68 +80,68 @@ const part overflow_on_thread("overflow on a thread", [] {
   return 0;
 });
 const part aborting("abort", [] {
-  const os::crash_handler handler(report_options());
+  const detail::os::crash_handler handler(report_options());
   std::abort();
   return 0;
 });
 const part thread_throws("thread throws", [] {
-  const os::crash_handler handler(report_options());
+  const detail::os::crash_handler handler(report_options());
   std::thread([] { throw std::runtime_error("no such device"); }).join();
   return 0;
 });
 const part noexcept_throws("noexcept throws", [] {
-  const os::crash_handler handler(report_options());
+  const detail::os::crash_handler handler(report_options());
   [](const std::string& text) noexcept { static_cast<void>(std::vector<int>().at(text.size())); }("");
   return 0;
 });
 const part main_throws("main throws", []() -> int {
-  static os::crash_handler handler(report_options());  // the stack is not unwound, so nothing is destroyed
+  static detail::os::crash_handler handler(report_options());  // the stack is not unwound, so nothing is destroyed
   throw std::runtime_error("no such device");
 });
 const part joinable("joinable", [] {
-  const os::crash_handler handler(report_options());
+  const detail::os::crash_handler handler(report_options());
   std::thread not_joined([] { std::this_thread::sleep_for(std::chrono::hours(1)); });
   return 0;
 });
 const part many("many", [] {
-  const os::crash_handler handler(report_options());
+  const detail::os::crash_handler handler(report_options());
   std::vector<std::thread> threads;
   for (int i = 0; i < 8; ++i) threads.emplace_back(&write_to_invalid_address);
   for (auto& thread : threads) thread.join();
   return 0;
 });
 const part report_throws("report throws", [] {
-  const os::crash_handler handler(
-      report_options([](const os::crash_report&) { throw std::runtime_error("disk full"); }));
+  const detail::os::crash_handler handler(
+      report_options([](const detail::os::crash_report&) { throw std::runtime_error("disk full"); }));
   write_to_invalid_address();
   return 0;
 });
 const part report_crashes("report crashes", [] {
-  const os::crash_handler handler(report_options([](const os::crash_report&) { write_to_invalid_address(); }));
+  const detail::os::crash_handler handler(report_options([](const detail::os::crash_report&) { write_to_invalid_address(); }));
   write_to_invalid_address();
   return 0;
 });
 const part report_hangs("report hangs", [] {
-  auto options = report_options([](const os::crash_report&) { std::this_thread::sleep_for(std::chrono::hours(1)); });
+  auto options = report_options([](const detail::os::crash_report&) { std::this_thread::sleep_for(std::chrono::hours(1)); });
   options.report_timeout = std::chrono::milliseconds(300);
-  const os::crash_handler handler(std::move(options));
+  const detail::os::crash_handler handler(std::move(options));
   write_to_invalid_address();
   return 0;
 });
 const part no_report("no report", [] {
-  const os::crash_handler handler(os::crash_handler::crash_handler_options{});
+  const detail::os::crash_handler handler(detail::os::crash_handler::crash_handler_options{});
   write_to_invalid_address();
   return 0;
 });
 const part no_folder("no folder", [] {
   auto options = report_options();
-  options.folder = os::path_join(part_folder(), "missing");
-  const os::crash_handler handler(std::move(options));
+  options.folder = detail::os::path_join(part_folder(), "missing");
+  const detail::os::crash_handler handler(std::move(options));
   write_to_invalid_address();
   return 0;
 });
 const part caught("caught", [] {
-  const os::crash_handler handler(report_options());
+  const detail::os::crash_handler handler(report_options());
   for (int i = 0; i < 3; ++i) {
     try {
       throw std::runtime_error("handled");
@@ -151,7 +151,7 @@ const part caught("caught", [] {
   return 11;
 });
 const part after_destruction("after destruction", [] {
-  for (int i = 0; i < 3; ++i) const os::crash_handler handler(report_options());
+  for (int i = 0; i < 3; ++i) const detail::os::crash_handler handler(report_options());
   write_to_invalid_address();
   return 0;
 });
@@ -160,15 +160,15 @@ const part after_destruction("after destruction", [] {
 struct crash {
   explicit crash(const std::string& part, const char* dump_mode = "no dump") : mode(dump_mode) {
     static int next = 0;
-    folder = os::path_join(os::folder_of(os::executable_path()),
-                           "crash " + std::to_string(os::process_id()) + "-" + std::to_string(next++));
-    REQUIRE(os::make_folders(folder));
+    folder = detail::os::path_join(detail::os::folder_of(detail::os::executable_path()),
+                           "crash " + std::to_string(detail::os::process_id()) + "-" + std::to_string(next++));
+    REQUIRE(detail::os::make_folders(folder));
     run(part);
   }
   ~crash() {
-    for (const auto& file : files()) os::remove_file(os::path_join(folder, file));
+    for (const auto& file : files()) detail::os::remove_file(detail::os::path_join(folder, file));
 #if defined(_WIN32)
-    ::RemoveDirectoryW(os::to_wide(folder).c_str());
+    ::RemoveDirectoryW(detail::os::to_wide(folder).c_str());
 #else
     ::rmdir(folder.c_str());
 #endif
@@ -178,8 +178,8 @@ struct crash {
 
   void run(const std::string& part) {
     code = run_part(part, {folder, mode});
-    const std::string report = os::read_file(os::path_join(folder, "report")).value_or("");
-    const auto lines = strings::split(report, '\n');
+    const std::string report = detail::os::read_file(detail::os::path_join(folder, "report")).value_or("");
+    const auto lines = detail::base::split(report, '\n');
     has_report = lines.size() == 4;
     if (!has_report) return;
     description = lines[0];
@@ -187,11 +187,11 @@ struct crash {
     dump = lines[2];
     dump_error = lines[3];
   }
-  [[nodiscard]] std::vector<std::string> files() const { return *os::list_files(folder); }
+  [[nodiscard]] std::vector<std::string> files() const { return *detail::os::list_files(folder); }
   [[nodiscard]] std::vector<std::string> dumps() const {
     std::vector<std::string> names;
     for (const auto& file : files()) {
-      if (os::is_dump_file_of("hello", file)) names.push_back(file);
+      if (detail::os::is_dump_file_of("hello", file)) names.push_back(file);
     }
     return names;
   }
@@ -203,7 +203,7 @@ struct crash {
 
 bool starts_with(const std::string& text, std::string_view prefix) {
   CAPTURE(text);
-  return strings::starts_with(text, prefix);
+  return detail::base::starts_with(text, prefix);
 }
 
 /// True if the process ended with the expected code and reported it. A sanitizer ends the process with its own code.
@@ -223,14 +223,14 @@ bool ended_with(const crash& c, std::uint32_t on_windows, std::uint32_t on_posix
 }  // namespace
 
 TEST_CASE("a dump file of a service has its name, a time and a process ID") {
-  CHECK(os::is_dump_file_of("hello", "hello-20260131-080509-1234.dmp"));
-  CHECK(os::is_dump_file_of("hello$blue", "hello$blue-20260131-080509-1.dmp"));
+  CHECK(detail::os::is_dump_file_of("hello", "hello-20260131-080509-1234.dmp"));
+  CHECK(detail::os::is_dump_file_of("hello$blue", "hello$blue-20260131-080509-1.dmp"));
   for (const char* other : {"hello-20260131-080509-.dmp", "hello-20260131-080509-1234", "hello.log", "hello-.dmp", "",
                             "hello-world-20260131-080509-1.dmp", "hell-20260131-080509-1234.dmp",
                             "hello-2026013a-080509-1.dmp", "hello-20260131-080509-12x.dmp",
                             "hello-20260131_080509-1.dmp"}) {
     CAPTURE(other);
-    CHECK_FALSE(os::is_dump_file_of("hello", other));
+    CHECK_FALSE(detail::os::is_dump_file_of("hello", other));
   }
 }
 
@@ -238,27 +238,27 @@ TEST_CASE("the oldest dumps of a name are in excess; other files do not count") 
   using names = std::vector<std::string>;
   const names files = {"hello-20260131-080509-1.dmp", "hello-20260131-080510-1.dmp", "hello-20260201-000000-1.dmp",
                        "hello-world-20260101-000000-1.dmp", "hello.log"};
-  CHECK(os::excess_dumps(files, "hello", 3).empty());
-  CHECK(os::excess_dumps(files, "hello", 9).empty());
-  CHECK(os::excess_dumps(files, "hello", 2) == names{files[0]});
-  CHECK(os::excess_dumps(files, "hello", 1) == names{files[0], files[1]});
-  CHECK(os::excess_dumps(files, "hello", 0) == names{files[0], files[1]});
-  CHECK(os::excess_dumps(files, "hello-world", 1).empty());
-  CHECK(os::excess_dumps({}, "hello", 3).empty());
+  CHECK(detail::os::excess_dumps(files, "hello", 3).empty());
+  CHECK(detail::os::excess_dumps(files, "hello", 9).empty());
+  CHECK(detail::os::excess_dumps(files, "hello", 2) == names{files[0]});
+  CHECK(detail::os::excess_dumps(files, "hello", 1) == names{files[0], files[1]});
+  CHECK(detail::os::excess_dumps(files, "hello", 0) == names{files[0], files[1]});
+  CHECK(detail::os::excess_dumps(files, "hello-world", 1).empty());
+  CHECK(detail::os::excess_dumps({}, "hello", 3).empty());
 }
 
 TEST_CASE("the message of std::terminate contains the message of the exception") {
-  CHECK(os::current_exception_message().empty());
-  CHECK(os::terminate_message() == "std::terminate");
+  CHECK(detail::os::current_exception_message().empty());
+  CHECK(detail::os::terminate_message() == "std::terminate");
   try {
     throw std::runtime_error("no such device");
   } catch (...) {
-    CHECK(os::terminate_message() == "std::terminate: no such device");
+    CHECK(detail::os::terminate_message() == "std::terminate: no such device");
   }
   try {
     throw 1;
   } catch (...) {
-    CHECK(os::terminate_message() == "std::terminate: unknown exception (not derived from std::exception)");
+    CHECK(detail::os::terminate_message() == "std::terminate: unknown exception (not derived from std::exception)");
   }
 }
 
@@ -380,8 +380,8 @@ TEST_CASE("a minidump contains the thread that crashed and its exception") {
     REQUIRE(c.has_report);
     CHECK(c.dump_error == "0");
     REQUIRE(c.dumps().size() == 1);
-    CHECK(c.dump == os::path_join(c.folder, c.dumps()[0]));
-    const std::string dump = os::read_file(c.dump).value_or("");
+    CHECK(c.dump == detail::os::path_join(c.folder, c.dumps()[0]));
+    const std::string dump = detail::os::read_file(c.dump).value_or("");
     REQUIRE(starts_with(dump, "MDMP"));
 
     const auto read_uint32 = [&](std::size_t position) {
@@ -408,14 +408,14 @@ TEST_CASE("the newest dumps are kept, and other files in the folder are not dele
   CHECK(c.dump_error == "0");
   for (const char* older : {"hello-20200101-000000-1.dmp", "hello-20200101-000001-1.dmp", "hello-20200101-000002-1.dmp",
                             "hello-world-20200101-000000-1.dmp", "hello.log"})
-    CHECK(os::replace_file(os::path_join(c.folder, older), "x"));
+    CHECK(detail::os::replace_file(detail::os::path_join(c.folder, older), "x"));
   c.mode = "dump";
   c.run("violation");
   const auto dumps = c.dumps();
   REQUIRE(dumps.size() == 3);
   CHECK(dumps[0] == "hello-20200101-000001-1.dmp");
-  CHECK(os::read_file(os::path_join(c.folder, "hello-world-20200101-000000-1.dmp")));
-  CHECK(os::read_file(os::path_join(c.folder, "hello.log")));
+  CHECK(detail::os::read_file(detail::os::path_join(c.folder, "hello-world-20200101-000000-1.dmp")));
+  CHECK(detail::os::read_file(detail::os::path_join(c.folder, "hello.log")));
 }
 
 TEST_CASE("if no dump can be written, the report contains the error code") {
@@ -430,13 +430,13 @@ TEST_CASE("an exception description contains the address, and the code if it has
   EXCEPTION_RECORD record{};
   record.ExceptionCode = 0xE0001234;
   record.ExceptionAddress = reinterpret_cast<void*>(0x10);
-  CHECK(starts_with(os::exception_description(record), "exception 0xE0001234 at "));
-  CHECK(os::exception_description(record).find('(') == std::string::npos);
+  CHECK(starts_with(detail::os::exception_description(record), "exception 0xE0001234 at "));
+  CHECK(detail::os::exception_description(record).find('(') == std::string::npos);
   record.ExceptionCode = EXCEPTION_ACCESS_VIOLATION;
   record.NumberParameters = 2;
   record.ExceptionInformation[0] = 8;
   record.ExceptionInformation[1] = 0xABC;
-  CHECK(os::exception_description(record).find(", executing 0xabc") != std::string::npos);
+  CHECK(detail::os::exception_description(record).find(", executing 0xabc") != std::string::npos);
 }
 
 #endif

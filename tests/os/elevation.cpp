@@ -6,7 +6,7 @@
 using namespace winsvc;
 
 TEST_CASE("an incomplete UTF-8 character at the end is held back, and invalid UTF-8 is not") {
-  using os::complete_utf8_prefix;
+  using detail::os::complete_utf8_prefix;
   CHECK(complete_utf8_prefix("") == 0);
   CHECK(complete_utf8_prefix("abc") == 3);
   CHECK(complete_utf8_prefix("a\xC3\xBC") == 3);
@@ -22,8 +22,8 @@ TEST_CASE("an incomplete UTF-8 character at the end is held back, and invalid UT
 #if !defined(_WIN32)
 
 TEST_CASE("elevation is not supported on POSIX") {
-  CHECK(os::run_elevated({"install"}, "", [](std::string_view) {}).error() == 50);
-  CHECK(os::connect_to_parent("winsvc-0").error() == 50);
+  CHECK(detail::os::run_elevated({"install"}, "", [](std::string_view) {}).error() == 50);
+  CHECK(detail::os::connect_to_parent("winsvc-0").error() == 50);
 }
 
 #else
@@ -33,41 +33,41 @@ namespace {
 /// The value of the option --elevated, the last argument; empty without the option.
 std::string own_pipe() {
   const auto arguments = program_arguments();
-  return arguments.size() > 2 && arguments[arguments.size() - 2] == os::elevated_option ? arguments.back() : "";
+  return arguments.size() > 2 && arguments[arguments.size() - 2] == detail::os::elevated_option ? arguments.back() : "";
 }
 
 const part echo("echo", [] {
-  const auto input = os::connect_to_parent(own_pipe());
+  const auto input = detail::os::connect_to_parent(own_pipe());
   if (!input) return 99;
   std::string text;
   for (const auto& argument : program_arguments()) text += "[" + argument + "]";
-  os::write_stdout(text.substr(0, text.find("[--elevated]")) + "\n");
-  os::write_stderr("input: " + *input + "\n");
+  detail::os::write_stdout(text.substr(0, text.find("[--elevated]")) + "\n");
+  detail::os::write_stderr("input: " + *input + "\n");
   return 7;
 });
 
 const part not_connecting("not connecting", [] { return 9; });
 
 const part crashing("crashing", [] {
-  if (!os::connect_to_parent(own_pipe())) return 99;
-  os::write_stdout("half of w");
+  if (!detail::os::connect_to_parent(own_pipe())) return 99;
+  detail::os::write_stdout("half of w");
   ::TerminateProcess(::GetCurrentProcess(), 13);
   return 0;
 });
 
 const part much_output("much output", [] {
-  if (!os::connect_to_parent(own_pipe())) return 99;
+  if (!detail::os::connect_to_parent(own_pipe())) return 99;
   std::string line;
   for (int i = 0; i < 333; ++i) line += "\xE2\x82\xAC";
-  for (int i = 0; i < 1000; ++i) os::write_stdout(line);
+  for (int i = 0; i < 1000; ++i) detail::os::write_stdout(line);
   return 0;
 });
 
 const part print_folder("print folder", [] {
-  if (!os::connect_to_parent(own_pipe())) return 99;
+  if (!detail::os::connect_to_parent(own_pipe())) return 99;
   std::wstring folder(1024, L'\0');
   folder.resize(::GetCurrentDirectoryW(1024, folder.data()));
-  os::write_stdout(os::to_utf8(folder));
+  detail::os::write_stdout(detail::os::to_utf8(folder));
   return 0;
 });
 
@@ -75,7 +75,7 @@ const part print_folder("print folder", [] {
 bool is_elevated() {
   HANDLE opened = nullptr;
   REQUIRE(::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &opened));
-  const os::unique_handle token(opened);
+  const detail::os::unique_handle token(opened);
   TOKEN_ELEVATION elevation{};
   DWORD size = 0;
   return ::GetTokenInformation(token.get(), TokenElevation, &elevation, sizeof elevation, &size) &&
@@ -83,13 +83,13 @@ bool is_elevated() {
 }
 
 struct child_result {
-  os::sys_result<std::uint32_t> code = os::sys_failure(0xBAD);
+  detail::os::sys_result<std::uint32_t> code = detail::os::sys_failure(0xBAD);
   std::string output;
 };
 child_result run(std::vector<std::string> arguments, const std::string& input = "") {
   arguments.insert(arguments.begin(), "--part");
   child_result result;
-  result.code = os::run_elevated(std::move(arguments), input, [&](std::string_view chunk) { result.output += chunk; });
+  result.code = detail::os::run_elevated(std::move(arguments), input, [&](std::string_view chunk) { result.output += chunk; });
   return result;
 }
 
@@ -107,7 +107,7 @@ TEST_CASE("arguments and input reach the elevated child unchanged, and its outpu
 TEST_CASE("input may be empty, and input above the limit fails before the child starts") {
   if (!is_elevated()) return;
   CHECK(run({"echo"}).output == "[--part][echo]\ninput: \n");
-  const std::string limit(os::elevated_input_limit, 'x');
+  const std::string limit(detail::os::elevated_input_limit, 'x');
   CHECK(run({"echo"}, limit).output == "[--part][echo]\ninput: " + limit + "\n");
   CHECK(run({"echo"}, limit + "x").code.error() == 87);
 }
@@ -131,7 +131,7 @@ TEST_CASE("the output of a child that is terminated is returned") {
 TEST_CASE("1 MB of output returns completely, in chunks of complete characters") {
   if (!is_elevated()) return;
   std::size_t bytes = 0, partial = 0, chunks = 0;
-  const auto code = os::run_elevated({"--part", "much output"}, "", [&](std::string_view chunk) {
+  const auto code = detail::os::run_elevated({"--part", "much output"}, "", [&](std::string_view chunk) {
     bytes += chunk.size();
     partial += chunk.size() % 3;
     ++chunks;
@@ -147,16 +147,16 @@ TEST_CASE("the child has the current folder of its parent") {
   if (!is_elevated()) return;
   std::wstring folder(1024, L'\0');
   folder.resize(::GetCurrentDirectoryW(1024, folder.data()));
-  CHECK(run({"print folder"}).output == os::to_utf8(folder));
+  CHECK(run({"print folder"}).output == detail::os::to_utf8(folder));
 }
 
 TEST_CASE("a child connects only to a pipe whose name a parent has generated") {
-  CHECK(os::is_pipe_name(os::random_pipe_name()));
-  CHECK(os::random_pipe_name() != os::random_pipe_name());
+  CHECK(detail::os::is_pipe_name(detail::os::random_pipe_name()));
+  CHECK(detail::os::random_pipe_name() != detail::os::random_pipe_name());
   for (const char* other : {"", "spoolss", "winsvc-", "winsvc-0123456789abcdef0123456789abcde\\",
                             "winsvc-0123456789ABCDEF0123456789ABCDEF", "\\\\server\\pipe\\winsvc-0000000000000000000"})
-    CHECK(os::connect_to_parent(other).error() == 123);
-  CHECK(os::connect_to_parent(os::random_pipe_name()).error() == 2);
+    CHECK(detail::os::connect_to_parent(other).error() == 123);
+  CHECK(detail::os::connect_to_parent(detail::os::random_pipe_name()).error() == 2);
 }
 
 #endif

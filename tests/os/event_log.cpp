@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-using winsvc::os::truncate_event_text;
+using winsvc::detail::os::truncate_event_text;
 
 TEST_CASE("a space is inserted after a percent sign that would start an insertion; other percent signs stay") {
   struct row { const char* text; const char* escaped; };
@@ -36,5 +36,5 @@ TEST_CASE("a text is truncated to the limit of ReportEvent, but not inside a UTF
 }
 
 TEST_CASE("an event of a source that is not registered does not fail") {
-  winsvc::os::report_event("winsvc-test-source", winsvc::model::event_level::information, 1, "100% ready");
+  winsvc::detail::os::report_event("winsvc-test-source", winsvc::detail::scm::event_level::information, 1, "100% ready");
 }

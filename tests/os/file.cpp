@@ -17,12 +17,12 @@ class temporary_folder {
  public:
   temporary_folder() {
     static std::atomic<int> next{0};
-    root_ = os::path_join(os::folder_of(os::executable_path()),
-                          "temporary folder " + std::to_string(os::process_id()) + "-" + std::to_string(next++));
-    REQUIRE(os::make_folders(root_));
+    root_ = detail::os::path_join(detail::os::folder_of(detail::os::executable_path()),
+                          "temporary folder " + std::to_string(detail::os::process_id()) + "-" + std::to_string(next++));
+    REQUIRE(detail::os::make_folders(root_));
   }
   ~temporary_folder() {
-    for (const auto& f : files_) os::remove_file(f);
+    for (const auto& f : files_) detail::os::remove_file(f);
     for (auto f = folders_.rbegin(); f != folders_.rend(); ++f) remove_folder(*f);
     remove_folder(root_);
   }
@@ -30,13 +30,13 @@ class temporary_folder {
   temporary_folder& operator=(const temporary_folder&) = delete;
 
   std::string file(const std::string& name) {
-    files_.push_back(os::path_join(root_, name));
+    files_.push_back(detail::os::path_join(root_, name));
     files_.push_back(files_.back() + ".new");
     return files_[files_.size() - 2];
   }
   /// Registers the path of a folder; `parent` empty: below the root.
   std::string folder(const std::string& parent, const std::string& name) {
-    folders_.push_back(os::path_join(parent.empty() ? root_ : parent, name));
+    folders_.push_back(detail::os::path_join(parent.empty() ? root_ : parent, name));
     return folders_.back();
   }
   [[nodiscard]] const std::string& root() const { return root_; }
@@ -45,7 +45,7 @@ class temporary_folder {
  private:
   static void remove_folder(const std::string& path) {
 #if defined(_WIN32)
-    ::RemoveDirectoryW(os::wide_path(path).c_str());
+    ::RemoveDirectoryW(detail::os::wide_path(path).c_str());
 #else
     ::rmdir(path.c_str());
 #endif
@@ -60,17 +60,17 @@ TEST_CASE("append_file appends to the existing content and counts the bytes") {
   temporary_folder s;
   const std::string path = s.file("a.log");
   {
-    auto opened = os::append_file::open(path);
+    auto opened = detail::os::append_file::open(path);
     REQUIRE(opened);
-    os::append_file log = std::move(*opened);
+    detail::os::append_file log = std::move(*opened);
     CHECK(log.is_open());
     CHECK(log.size() == 0);
     CHECK(log.write("one\n"));
     CHECK(log.write(""));
     CHECK(log.size() == 4);
-    CHECK(os::read_file(path) == "one\n");  // a file that is open for appending can be read
+    CHECK(detail::os::read_file(path) == "one\n");  // a file that is open for appending can be read
   }
-  auto again = os::append_file::open(path);
+  auto again = detail::os::append_file::open(path);
   REQUIRE(again);
   CHECK(again->size() == 4);
   CHECK(again->write("two\n"));
@@ -78,77 +78,77 @@ TEST_CASE("append_file appends to the existing content and counts the bytes") {
   again->close();
   again->close();
   CHECK_FALSE(again->is_open());
-  CHECK(os::read_file(path) == "one\ntwo\n");
+  CHECK(detail::os::read_file(path) == "one\ntwo\n");
 }
 
 TEST_CASE("two writers that append to the same file do not overwrite each other") {
   temporary_folder s;
   const std::string path = s.file("a.log");
-  auto first = os::append_file::open(path), second = os::append_file::open(path);
+  auto first = detail::os::append_file::open(path), second = detail::os::append_file::open(path);
   REQUIRE(first);
   REQUIRE(second);
   CHECK(first->write("1"));
   CHECK(second->write("2"));
   CHECK(first->write("3"));
-  CHECK(os::read_file(path) == "123");
+  CHECK(detail::os::read_file(path) == "123");
 }
 
 TEST_CASE("a file can be renamed while it is open for appending") {
   temporary_folder s;
   const std::string path = s.file("a.log"), old = s.file("a.1.log");
-  auto log = os::append_file::open(path);
+  auto log = detail::os::append_file::open(path);
   REQUIRE(log);
   CHECK(log->write("one"));
-  CHECK(os::rename_file(path, old));
+  CHECK(detail::os::rename_file(path, old));
   CHECK(log->write(" two"));
   log->close();
-  CHECK(os::read_file(old) == "one two");
-  CHECK_FALSE(os::read_file(path));
+  CHECK(detail::os::read_file(old) == "one two");
+  CHECK_FALSE(detail::os::read_file(path));
 }
 
 TEST_CASE("an append_file can be moved, also to itself") {
   temporary_folder s;
-  auto opened = os::append_file::open(s.file("a.log"));
+  auto opened = detail::os::append_file::open(s.file("a.log"));
   REQUIRE(opened);
-  os::append_file first = std::move(*opened);
-  os::append_file second = std::move(first);
+  detail::os::append_file first = std::move(*opened);
+  detail::os::append_file second = std::move(first);
   CHECK(second.is_open());
   auto& same = second;
   second = std::move(same);
   CHECK(second.is_open());
   CHECK(second.write("still there"));
-  CHECK_FALSE(os::append_file().is_open());
-  CHECK_FALSE(os::append_file().write("x"));
+  CHECK_FALSE(detail::os::append_file().is_open());
+  CHECK_FALSE(detail::os::append_file().write("x"));
 }
 
 TEST_CASE("replace_file replaces the content and leaves no temporary file") {
   temporary_folder s;
   const std::string path = s.file("state.json");
-  CHECK(os::replace_file(path, "first, and long"));
-  CHECK(os::read_file(path) == "first, and long");
-  CHECK(os::replace_file(path, "second"));
-  CHECK(os::read_file(path) == "second");
-  CHECK(os::replace_file(path, ""));
-  CHECK(os::read_file(path) == "");
-  CHECK_FALSE(os::read_file(path + ".new"));
+  CHECK(detail::os::replace_file(path, "first, and long"));
+  CHECK(detail::os::read_file(path) == "first, and long");
+  CHECK(detail::os::replace_file(path, "second"));
+  CHECK(detail::os::read_file(path) == "second");
+  CHECK(detail::os::replace_file(path, ""));
+  CHECK(detail::os::read_file(path) == "");
+  CHECK_FALSE(detail::os::read_file(path + ".new"));
 }
 
 TEST_CASE("a reader sees the old text or the new text while a file is replaced") {
   temporary_folder s;
   const std::string path = s.file("state.json");
   const std::string a(20'000, 'a'), b(30'000, 'b');
-  REQUIRE(os::replace_file(path, a));
+  REQUIRE(detail::os::replace_file(path, a));
   std::atomic<bool> stopping{false};
   std::atomic<int> partial_count{0}, read_count{0};
   waiting::scoped_thread reader("the reader", [&] {
     while (!stopping) {
-      const auto content = os::read_file(path);
+      const auto content = detail::os::read_file(path);
       if (!content) continue;  // Windows may reject the open during the rename
       ++read_count;
       if (*content != a && *content != b) ++partial_count;
     }
   });
-  for (int i = 0; i < 60; ++i) static_cast<void>(os::replace_file(path, i % 2 == 0 ? b : a));
+  for (int i = 0; i < 60; ++i) static_cast<void>(detail::os::replace_file(path, i % 2 == 0 ? b : a));
   const winsvc::scope_exit end([&]() noexcept { stopping = true; });
   waiting::wait_until([&] { return read_count >= 3; }, "three reads");
   stopping = true;
@@ -159,56 +159,56 @@ TEST_CASE("a reader sees the old text or the new text while a file is replaced")
 TEST_CASE("rename_file replaces an existing target and fails if the source does not exist") {
   temporary_folder s;
   const std::string from = s.file("new"), to = s.file("old");
-  REQUIRE(os::replace_file(from, "new"));
-  REQUIRE(os::replace_file(to, "old"));
-  CHECK(os::rename_file(from, to));
-  CHECK(os::read_file(to) == "new");
-  CHECK_FALSE(os::read_file(from));
-  CHECK_FALSE(os::rename_file(from, to));
-  CHECK(os::remove_file(to));
-  CHECK_FALSE(os::remove_file(to));
+  REQUIRE(detail::os::replace_file(from, "new"));
+  REQUIRE(detail::os::replace_file(to, "old"));
+  CHECK(detail::os::rename_file(from, to));
+  CHECK(detail::os::read_file(to) == "new");
+  CHECK_FALSE(detail::os::read_file(from));
+  CHECK_FALSE(detail::os::rename_file(from, to));
+  CHECK(detail::os::remove_file(to));
+  CHECK_FALSE(detail::os::remove_file(to));
 }
 
 TEST_CASE("make_folders creates all parents and succeeds if the folder exists") {
   temporary_folder s;
   const std::string outer = s.folder("", "outer"), middle = s.folder(outer, "mid dle"),
                     inner = s.folder(middle, "inner");
-  CHECK(os::make_folders(inner));
-  CHECK(os::make_folders(inner));
-  CHECK(os::make_folders(outer));
-  const std::string file = os::path_join(inner, "f");
+  CHECK(detail::os::make_folders(inner));
+  CHECK(detail::os::make_folders(inner));
+  CHECK(detail::os::make_folders(outer));
+  const std::string file = detail::os::path_join(inner, "f");
   s.register_file(file);
-  CHECK(os::replace_file(file, "x"));
-  CHECK(os::read_file(file) == "x");
+  CHECK(detail::os::replace_file(file, "x"));
+  CHECK(detail::os::read_file(file) == "x");
 }
 
 TEST_CASE("list_files returns the files of a folder in order, without subfolders") {
   temporary_folder s;
-  CHECK(os::list_files(s.root())->empty());
-  for (const char* name : {"b.dmp", "a.dmp", "Z\xC3\xBCrich", "a b"}) CHECK(os::replace_file(s.file(name), "x"));
-  CHECK(os::make_folders(s.folder("", "folder")));
-  CHECK(*os::list_files(s.root()) == std::vector<std::string>{"Z\xC3\xBCrich", "a b", "a.dmp", "b.dmp"});
-  CHECK(os::list_files(os::path_join(s.root(), "none")).error() != 0);
-  CHECK_FALSE(os::list_files(os::path_join(s.root(), "a.dmp")));
+  CHECK(detail::os::list_files(s.root())->empty());
+  for (const char* name : {"b.dmp", "a.dmp", "Z\xC3\xBCrich", "a b"}) CHECK(detail::os::replace_file(s.file(name), "x"));
+  CHECK(detail::os::make_folders(s.folder("", "folder")));
+  CHECK(*detail::os::list_files(s.root()) == std::vector<std::string>{"Z\xC3\xBCrich", "a b", "a.dmp", "b.dmp"});
+  CHECK(detail::os::list_files(detail::os::path_join(s.root(), "none")).error() != 0);
+  CHECK_FALSE(detail::os::list_files(detail::os::path_join(s.root(), "a.dmp")));
 }
 
 TEST_CASE("make_folders fails if the path or a parent is a file") {
   temporary_folder s;
   const std::string path = s.file("taken");
-  REQUIRE(os::replace_file(path, "x"));
-  CHECK_FALSE(os::make_folders(path));
-  CHECK_FALSE(os::make_folders(os::path_join(path, "below")));
+  REQUIRE(detail::os::replace_file(path, "x"));
+  CHECK_FALSE(detail::os::make_folders(path));
+  CHECK_FALSE(detail::os::make_folders(detail::os::path_join(path, "below")));
 }
 
 TEST_CASE("functions fail with a code if the folder of the file does not exist") {
   temporary_folder s;
-  const std::string missing = os::path_join(os::path_join(s.root(), "none"), "f");
-  CHECK_FALSE(os::read_file(missing));
-  CHECK_FALSE(os::remove_file(missing));
-  const auto opened = os::append_file::open(missing);
+  const std::string missing = detail::os::path_join(detail::os::path_join(s.root(), "none"), "f");
+  CHECK_FALSE(detail::os::read_file(missing));
+  CHECK_FALSE(detail::os::remove_file(missing));
+  const auto opened = detail::os::append_file::open(missing);
   REQUIRE_FALSE(opened);
   CHECK(opened.error() != 0);
-  const auto replaced = os::replace_file(missing, "x");
+  const auto replaced = detail::os::replace_file(missing, "x");
   REQUIRE_FALSE(replaced);
   CHECK(replaced.error() != 0);
 }
@@ -216,8 +216,8 @@ TEST_CASE("functions fail with a code if the folder of the file does not exist")
 TEST_CASE("Unicode names and paths of more than 330 characters work") {
   temporary_folder s;
   const std::string umlaut = s.file("Z\xC3\xBCrich \xE6\x97\xA5\xE6\x9C\xAC \xF0\x9F\x98\x80.txt");
-  CHECK(os::replace_file(umlaut, "x"));
-  CHECK(os::read_file(umlaut) == "x");
+  CHECK(detail::os::replace_file(umlaut, "x"));
+  CHECK(detail::os::read_file(umlaut) == "x");
 
   std::string deep = s.root();
   for (int i = 0; i < 4; ++i) {
@@ -225,18 +225,18 @@ TEST_CASE("Unicode names and paths of more than 330 characters work") {
     deep = s.folder(deep, part);
   }
   REQUIRE(deep.size() > 330);
-  CHECK(os::make_folders(deep));
-  CHECK(os::make_folders(deep));
-  const std::string file = os::path_join(deep, "f");
+  CHECK(detail::os::make_folders(deep));
+  CHECK(detail::os::make_folders(deep));
+  const std::string file = detail::os::path_join(deep, "f");
   s.register_file(file);
-  CHECK(os::replace_file(file, "deep"));
-  CHECK(os::replace_file(file, "deeper"));
-  CHECK(os::read_file(file) == "deeper");
-  auto log = os::append_file::open(file);
+  CHECK(detail::os::replace_file(file, "deep"));
+  CHECK(detail::os::replace_file(file, "deeper"));
+  CHECK(detail::os::read_file(file) == "deeper");
+  auto log = detail::os::append_file::open(file);
   REQUIRE(log);
   CHECK(log->write("!"));
   log->close();
-  CHECK(os::read_file(file) == "deeper!");
+  CHECK(detail::os::read_file(file) == "deeper!");
 }
 
 TEST_CASE("a file of 100 kB is read back unchanged, with line ends and all byte values") {
@@ -245,6 +245,6 @@ TEST_CASE("a file of 100 kB is read back unchanged, with line ends and all byte 
   std::string bytes;
   for (int i = 0; i < 100'000; ++i) bytes += static_cast<char>(i * 7 % 256);
   bytes += "\r\n\n\x1A";
-  CHECK(os::replace_file(path, bytes));
-  CHECK(os::read_file(path) == bytes);
+  CHECK(detail::os::replace_file(path, bytes));
+  CHECK(detail::os::read_file(path) == bytes);
 }

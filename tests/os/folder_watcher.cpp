@@ -11,7 +11,7 @@
 #include <thread>
 
 using namespace std::chrono_literals;
-namespace os = winsvc::os;
+namespace os = winsvc::detail::os;
 using watch_event = os::folder_watcher::watch_event;
 
 namespace {

@@ -13,30 +13,30 @@ using namespace std::chrono_literals;
 namespace {
 
 template <class Struct>
-const Struct& as(os::native_level& level) {
+const Struct& as(detail::os::native_level& level) {
   return *static_cast<const Struct*>(level.data());
 }
 
 /// Converts a value to its struct and back, and formats it.
-std::string round_trip(const model::config_level& value) {
-  os::native_level native(value);
-  return model::format_config_level(os::level_value(native.number(), native.data()));
+std::string round_trip(const detail::scm::config_level& value) {
+  detail::os::native_level native(value);
+  return detail::scm::format_config_level(detail::os::level_value(native.number(), native.data()));
 }
 
 }  // namespace
 
 TEST_CASE("each level has its SERVICE_CONFIG_ number") {
-  CHECK(os::native_level(model::description_text{}).number() == SERVICE_CONFIG_DESCRIPTION);
-  CHECK(os::native_level(model::recovery_plan{}).number() == SERVICE_CONFIG_FAILURE_ACTIONS);
-  CHECK(os::native_level(model::delayed_start{}).number() == SERVICE_CONFIG_DELAYED_AUTO_START_INFO);
-  CHECK(os::native_level(model::failure_flag{}).number() == SERVICE_CONFIG_FAILURE_ACTIONS_FLAG);
-  CHECK(os::native_level(model::sid_type{}).number() == SERVICE_CONFIG_SERVICE_SID_INFO);
-  CHECK(os::native_level(model::required_privileges{}).number() == SERVICE_CONFIG_REQUIRED_PRIVILEGES_INFO);
-  CHECK(os::native_level(model::preshutdown_timeout{}).number() == SERVICE_CONFIG_PRESHUTDOWN_INFO);
+  CHECK(detail::os::native_level(detail::scm::description_text{}).number() == SERVICE_CONFIG_DESCRIPTION);
+  CHECK(detail::os::native_level(detail::scm::recovery_plan{}).number() == SERVICE_CONFIG_FAILURE_ACTIONS);
+  CHECK(detail::os::native_level(detail::scm::delayed_start{}).number() == SERVICE_CONFIG_DELAYED_AUTO_START_INFO);
+  CHECK(detail::os::native_level(detail::scm::failure_flag{}).number() == SERVICE_CONFIG_FAILURE_ACTIONS_FLAG);
+  CHECK(detail::os::native_level(detail::scm::sid_type{}).number() == SERVICE_CONFIG_SERVICE_SID_INFO);
+  CHECK(detail::os::native_level(detail::scm::required_privileges{}).number() == SERVICE_CONFIG_REQUIRED_PRIVILEGES_INFO);
+  CHECK(detail::os::native_level(detail::scm::preshutdown_timeout{}).number() == SERVICE_CONFIG_PRESHUTDOWN_INFO);
 }
 
 TEST_CASE("failure actions have a reset period in seconds and delays in milliseconds; message and command are NULL") {
-  os::native_level level(model::recovery_plan{{restart_after(5s), restart_after(1500ms), no_action()}, 24h});
+  detail::os::native_level level(detail::scm::recovery_plan{{restart_after(5s), restart_after(1500ms), no_action()}, 24h});
   const auto& s = as<SERVICE_FAILURE_ACTIONSW>(level);
   CHECK(s.dwResetPeriod == 86'400);
   CHECK(s.lpRebootMsg == nullptr);
@@ -50,14 +50,14 @@ TEST_CASE("failure actions have a reset period in seconds and delays in millisec
 }
 
 TEST_CASE("an empty list of failure actions has a count of 0 and a pointer, so that the call deletes the old actions") {
-  os::native_level level(model::recovery_plan{});
+  detail::os::native_level level(detail::scm::recovery_plan{});
   const auto& s = as<SERVICE_FAILURE_ACTIONSW>(level);
   CHECK(s.cActions == 0);
   CHECK(s.lpsaActions != nullptr);
 }
 
 TEST_CASE("a duration is limited to the range of a DWORD") {
-  os::native_level level(model::recovery_plan{{restart_after(1'000'000h), restart_after(-1s)}, 10'000'000h});
+  detail::os::native_level level(detail::scm::recovery_plan{{restart_after(1'000'000h), restart_after(-1s)}, 10'000'000h});
   const auto& s = as<SERVICE_FAILURE_ACTIONSW>(level);
   CHECK(s.dwResetPeriod == INFINITE);
   CHECK(s.lpsaActions[0].Delay == 0xFFFFFFFF);
@@ -65,21 +65,21 @@ TEST_CASE("a duration is limited to the range of a DWORD") {
 }
 
 TEST_CASE("the list of privileges ends with two NULs, also if it is empty") {
-  os::native_level level(model::required_privileges{{"SeChangeNotifyPrivilege", "SeBackupPrivilege"}});
+  detail::os::native_level level(detail::scm::required_privileges{{"SeChangeNotifyPrivilege", "SeBackupPrivilege"}});
   const wchar_t* list = as<SERVICE_REQUIRED_PRIVILEGES_INFOW>(level).pmszRequiredPrivileges;
   constexpr wchar_t expected[] = L"SeChangeNotifyPrivilege\0SeBackupPrivilege\0";  // the literal adds the second NUL
   CHECK(std::wstring(list, std::size(expected)) == std::wstring(expected, std::size(expected)));
 
-  os::native_level empty(model::required_privileges{});
+  detail::os::native_level empty(detail::scm::required_privileges{});
   list = as<SERVICE_REQUIRED_PRIVILEGES_INFOW>(empty).pmszRequiredPrivileges;
   REQUIRE(list != nullptr);
   CHECK(std::wstring(list, 2) == std::wstring(2, L'\0'));
 }
 
 TEST_CASE("levels with one field set that field") {
-  os::native_level on(model::delayed_start{true}), off(model::delayed_start{false}), flag(model::failure_flag{true}),
-      sid(model::sid_type{model::sid_type::unrestricted}), wait(model::preshutdown_timeout{30s}),
-      text(model::description_text{"Gr\xC3\xBC\xC3\x9F" "e"}), no_text(model::description_text{});
+  detail::os::native_level on(detail::scm::delayed_start{true}), off(detail::scm::delayed_start{false}), flag(detail::scm::failure_flag{true}),
+      sid(detail::scm::sid_type{detail::scm::sid_type::unrestricted}), wait(detail::scm::preshutdown_timeout{30s}),
+      text(detail::scm::description_text{"Gr\xC3\xBC\xC3\x9F" "e"}), no_text(detail::scm::description_text{});
   CHECK(as<SERVICE_DELAYED_AUTO_START_INFO>(on).fDelayedAutostart == TRUE);
   CHECK(as<SERVICE_DELAYED_AUTO_START_INFO>(off).fDelayedAutostart == FALSE);
   CHECK(as<SERVICE_FAILURE_ACTIONS_FLAG>(flag).fFailureActionsOnNonCrashFailures == TRUE);
@@ -91,36 +91,36 @@ TEST_CASE("levels with one field set that field") {
 }
 
 TEST_CASE("a value is unchanged after conversion to its struct and back") {
-  const model::config_level values[] = {
-      model::description_text{"Gr\xC3\xBC\xC3\x9F" "e"},
-      model::default_recovery(),
-      model::recovery_plan{{{recovery_action::kind::reboot, 60s}, {recovery_action::kind::run, 1s}}, 60s},
-      model::recovery_plan{{}, 0s},
-      model::delayed_start{true},
-      model::failure_flag{true},
-      model::sid_type{model::sid_type::restricted},
-      model::required_privileges{{"SeChangeNotifyPrivilege", "SeImpersonatePrivilege"}},
-      model::required_privileges{},
-      model::preshutdown_timeout{12'345ms},
+  const detail::scm::config_level values[] = {
+      detail::scm::description_text{"Gr\xC3\xBC\xC3\x9F" "e"},
+      detail::scm::default_recovery(),
+      detail::scm::recovery_plan{{{recovery_action::kind::reboot, 60s}, {recovery_action::kind::run, 1s}}, 60s},
+      detail::scm::recovery_plan{{}, 0s},
+      detail::scm::delayed_start{true},
+      detail::scm::failure_flag{true},
+      detail::scm::sid_type{detail::scm::sid_type::restricted},
+      detail::scm::required_privileges{{"SeChangeNotifyPrivilege", "SeImpersonatePrivilege"}},
+      detail::scm::required_privileges{},
+      detail::scm::preshutdown_timeout{12'345ms},
   };
-  for (const auto& value : values) CHECK(round_trip(value) == model::format_config_level(value));
+  for (const auto& value : values) CHECK(round_trip(value) == detail::scm::format_config_level(value));
 }
 
 TEST_CASE("NULL in a struct is read as an empty value") {
   const SERVICE_DESCRIPTIONW no_text{nullptr};
   const SERVICE_FAILURE_ACTIONSW no_actions{};
   const SERVICE_REQUIRED_PRIVILEGES_INFOW no_privileges{nullptr};
-  CHECK(std::get<model::description_text>(os::level_value(1, &no_text)).text.empty());
-  CHECK(std::get<model::recovery_plan>(os::level_value(2, &no_actions)).actions.empty());
-  CHECK(std::get<model::required_privileges>(os::level_value(6, &no_privileges)).names.empty());
+  CHECK(std::get<detail::scm::description_text>(detail::os::level_value(1, &no_text)).text.empty());
+  CHECK(std::get<detail::scm::recovery_plan>(detail::os::level_value(2, &no_actions)).actions.empty());
+  CHECK(std::get<detail::scm::required_privileges>(detail::os::level_value(6, &no_privileges)).names.empty());
 }
 
 TEST_CASE("a string list ends with two NULs, and empty strings are left out") {
-  CHECK(os::to_wide_list({}) == std::wstring(2, L'\0'));
-  CHECK(os::to_wide_list({"a", "", "bc"}) == std::wstring(L"a\0bc\0", 5) + L'\0');
-  const std::wstring list = os::to_wide_list({"a", "", "b\xC3\xBC"});
-  CHECK(os::from_wide_list(list.c_str()) == std::vector<std::string>{"a", "b\xC3\xBC"});
-  CHECK(os::from_wide_list(nullptr).empty());
+  CHECK(detail::os::to_wide_list({}) == std::wstring(2, L'\0'));
+  CHECK(detail::os::to_wide_list({"a", "", "bc"}) == std::wstring(L"a\0bc\0", 5) + L'\0');
+  const std::wstring list = detail::os::to_wide_list({"a", "", "b\xC3\xBC"});
+  CHECK(detail::os::from_wide_list(list.c_str()) == std::vector<std::string>{"a", "b\xC3\xBC"});
+  CHECK(detail::os::from_wide_list(nullptr).empty());
 }
 
 #endif

@@ -10,7 +10,7 @@
 #include <string>
 
 using namespace std::chrono_literals;
-using winsvc::os::utc_offset;
+using winsvc::detail::os::utc_offset;
 
 namespace {
 

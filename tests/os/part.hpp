@@ -24,9 +24,9 @@
 /// The command-line arguments of this process.
 inline std::vector<std::string> program_arguments() {
 #if defined(_WIN32)
-  return winsvc::os::arguments(0, nullptr);
+  return winsvc::detail::os::arguments(0, nullptr);
 #else
-  const std::string text = winsvc::os::read_file("/proc/self/cmdline").value_or("");
+  const std::string text = winsvc::detail::os::read_file("/proc/self/cmdline").value_or("");
   std::vector<std::string> arguments;
   for (std::size_t position = 0; position < text.size(); position = text.find('\0', position) + 1)
     arguments.emplace_back(text.c_str() + position);
@@ -52,15 +52,15 @@ struct part {
 inline std::uint32_t run_part(const std::string& name, const std::vector<std::string>& more = {}) {
   std::vector<std::string> arguments = {"--part", name};
   arguments.insert(arguments.end(), more.begin(), more.end());
-  const std::string program = winsvc::os::executable_path();
+  const std::string program = winsvc::detail::os::executable_path();
 #if defined(_WIN32)
-  std::wstring command_line = winsvc::os::to_wide(winsvc::command_line(program, arguments));
+  std::wstring command_line = winsvc::detail::os::to_wide(winsvc::detail::base::command_line(program, arguments));
   STARTUPINFOW startup{};
   startup.cb = sizeof startup;
   PROCESS_INFORMATION info{};
   if (!::CreateProcessW(nullptr, command_line.data(), nullptr, nullptr, FALSE, 0, nullptr, nullptr, &startup, &info))
     return 0xBAD;
-  const winsvc::os::unique_handle process(info.hProcess), thread(info.hThread);
+  const winsvc::detail::os::unique_handle process(info.hProcess), thread(info.hThread);
   DWORD code = 0xBAD;
   const auto limit = static_cast<DWORD>(2 * waiting::limit().count());
   if (::WaitForSingleObject(process.get(), limit) == WAIT_OBJECT_0) ::GetExitCodeProcess(process.get(), &code);

@@ -14,9 +14,9 @@
 #include <vector>
 
 using namespace std::chrono_literals;
-using winsvc::os::poll_for;
-using winsvc::os::tcp_socket;
-using winsvc::os::transfer;
+using winsvc::detail::os::poll_for;
+using winsvc::detail::os::tcp_socket;
+using winsvc::detail::os::transfer;
 
 namespace {
 
@@ -62,8 +62,8 @@ void* wait_for_event(Poller& p) {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("a readable socket is reported each time it is armed", Poller, winsvc::os::poller,
-                   winsvc::os::poll_poller) {
+TEST_CASE_TEMPLATE("a readable socket is reported each time it is armed", Poller, winsvc::detail::os::poller,
+                   winsvc::detail::os::poll_poller) {
   Poller p;
   REQUIRE(p.is_open());
   connection a, b;
@@ -88,7 +88,7 @@ TEST_CASE_TEMPLATE("a readable socket is reported each time it is armed", Poller
 }
 
 TEST_CASE_TEMPLATE("a removed registration has no pending events after its socket is closed, and can be reused", Poller,
-                   winsvc::os::poller, winsvc::os::poll_poller) {
+                   winsvc::detail::os::poller, winsvc::detail::os::poll_poller) {
   Poller p;
   typename Poller::registration registered;
   for (int i = 0; i < 3; ++i) {
@@ -106,8 +106,8 @@ TEST_CASE_TEMPLATE("a removed registration has no pending events after its socke
   }
 }
 
-TEST_CASE_TEMPLATE("bytes that arrived before the socket was added are reported", Poller, winsvc::os::poller,
-                   winsvc::os::poll_poller) {
+TEST_CASE_TEMPLATE("bytes that arrived before the socket was added are reported", Poller, winsvc::detail::os::poller,
+                   winsvc::detail::os::poll_poller) {
   Poller p;
   connection a;
   a.send("early");
@@ -118,7 +118,7 @@ TEST_CASE_TEMPLATE("bytes that arrived before the socket was added are reported"
   static_cast<void>(p.remove(registered));
 }
 
-TEST_CASE_TEMPLATE("the end of the stream is reported", Poller, winsvc::os::poller, winsvc::os::poll_poller) {
+TEST_CASE_TEMPLATE("the end of the stream is reported", Poller, winsvc::detail::os::poller, winsvc::detail::os::poll_poller) {
   Poller p;
   connection a;
   typename Poller::registration registered;
@@ -132,8 +132,8 @@ TEST_CASE_TEMPLATE("the end of the stream is reported", Poller, winsvc::os::poll
   static_cast<void>(p.remove(registered));
 }
 
-TEST_CASE_TEMPLATE("a socket is reported as writable when its client reads again", Poller, winsvc::os::poller,
-                   winsvc::os::poll_poller) {
+TEST_CASE_TEMPLATE("a socket is reported as writable when its client reads again", Poller, winsvc::detail::os::poller,
+                   winsvc::detail::os::poll_poller) {
   Poller p;
   connection a;
   typename Poller::registration registered;
@@ -162,8 +162,8 @@ TEST_CASE_TEMPLATE("a socket is reported as writable when its client reads again
   static_cast<void>(p.remove(registered));
 }
 
-TEST_CASE_TEMPLATE("wake ends all waits, now and later", Poller, winsvc::os::poller,
-                   winsvc::os::poll_poller) {
+TEST_CASE_TEMPLATE("wake ends all waits, now and later", Poller, winsvc::detail::os::poller,
+                   winsvc::detail::os::poll_poller) {
   Poller p;
   std::atomic<int> ended{0};
   std::vector<waiting::scoped_thread> waiters;
@@ -181,8 +181,8 @@ TEST_CASE_TEMPLATE("wake ends all waits, now and later", Poller, winsvc::os::pol
   CHECK(wait_for_event(p) == nullptr);
 }
 
-TEST_CASE_TEMPLATE("a client that connects to a listener is reported and can be accepted", Poller, winsvc::os::poller,
-                   winsvc::os::poll_poller) {
+TEST_CASE_TEMPLATE("a client that connects to a listener is reported and can be accepted", Poller, winsvc::detail::os::poller,
+                   winsvc::detail::os::poll_poller) {
   Poller p;
   auto listener = tcp_socket::listen("127.0.0.1", 0);
   REQUIRE(listener);
@@ -202,7 +202,7 @@ TEST_CASE_TEMPLATE("a client that connects to a listener is reported and can be 
       for (;;) {
         auto result = p.accept(registration);
         if (!result) {
-          CHECK(winsvc::os::socket_api::would_block(result.error()));
+          CHECK(winsvc::detail::os::socket_api::would_block(result.error()));
           break;
         }
         CHECK(result->peer().host == "127.0.0.1");

@@ -9,6 +9,7 @@
 #include <string>
 
 using namespace winsvc;
+using namespace winsvc::detail::base;
 
 namespace {
 
@@ -23,9 +24,9 @@ bool is_absolute_path(const std::string& path) {
 }  // namespace
 
 TEST_CASE("executable_path is absolute and leads to a file") {
-  const std::string path = os::executable_path();
+  const std::string path = detail::os::executable_path();
   CHECK(is_absolute_path(path));
-  const auto content = os::read_file(path);
+  const auto content = detail::os::read_file(path);
   REQUIRE(content);
   CHECK(content->size() > 1000);
 }
@@ -36,12 +37,12 @@ TEST_CASE("folder_of returns the path before the last separator") {
       {"/opt/hello/app", "/opt/hello"}, {"/app", "/"},   {"app", "."}, {"", "."}, {"C:\\tools\\app.exe", "C:\\tools"},
       {"C:\\My tools/app.exe", "C:\\My tools"},          {"a/b/", "a/b"},
   };
-  for (const auto& r : rows) CHECK(os::folder_of(r.path) == r.folder);
+  for (const auto& r : rows) CHECK(detail::os::folder_of(r.path) == r.folder);
 }
 
 TEST_CASE("the folder of a file in the root of a drive is the root, not the current folder of the drive") {
-  CHECK(os::folder_of("C:\\app.exe") == "C:\\");
-  CHECK(os::folder_of("C:/app.exe") == "C:/");
+  CHECK(detail::os::folder_of("C:\\app.exe") == "C:\\");
+  CHECK(detail::os::folder_of("C:/app.exe") == "C:/");
 }
 
 TEST_CASE("program_name is the last component without .exe") {
@@ -51,14 +52,14 @@ TEST_CASE("program_name is the last component without .exe") {
       {"a/b.c.exe", "b.c"},      {".exe", ".exe"},                 {"C:\\x\\.exe", ".exe"}, {"app.exe.exe", "app.exe"},
       {"", ""},                  {"folder/", ""},                  {"exe", "exe"},
   };
-  for (const auto& r : rows) CHECK(os::program_name(r.path) == r.name);
+  for (const auto& r : rows) CHECK(detail::os::program_name(r.path) == r.name);
 }
 
 TEST_CASE("the process has an ID, and change_directory changes the current folder") {
-  CHECK(os::process_id() != 0);
-  CHECK_FALSE(os::change_directory(os::path_join(os::folder_of(os::executable_path()), "missing-folder")));
-  CHECK(os::change_directory(os::folder_of(os::executable_path())));
-  CHECK(os::read_file(std::string(os::executable_path()).substr(os::folder_of(os::executable_path()).size() + 1)));
+  CHECK(detail::os::process_id() != 0);
+  CHECK_FALSE(detail::os::change_directory(detail::os::path_join(detail::os::folder_of(detail::os::executable_path()), "missing-folder")));
+  CHECK(detail::os::change_directory(detail::os::folder_of(detail::os::executable_path())));
+  CHECK(detail::os::read_file(std::string(detail::os::executable_path()).substr(detail::os::folder_of(detail::os::executable_path()).size() + 1)));
 }
 
 #if !defined(_WIN32)
@@ -66,9 +67,9 @@ TEST_CASE("the process has an ID, and change_directory changes the current folde
 TEST_CASE("arguments returns argv without the program name") {
   char program[] = "app", first[] = "install", second[] = "Z\xC3\xBCrich b";
   char* argv[] = {program, first, second, nullptr};
-  CHECK(os::arguments(3, argv) == std::vector<std::string>{"install", "Z\xC3\xBCrich b"});
-  CHECK(os::arguments(1, argv).empty());
-  CHECK(os::arguments(0, argv).empty());
+  CHECK(detail::os::arguments(3, argv) == std::vector<std::string>{"install", "Z\xC3\xBCrich b"});
+  CHECK(detail::os::arguments(1, argv).empty());
+  CHECK(detail::os::arguments(0, argv).empty());
 }
 
 TEST_CASE("the data folder is in $XDG_STATE_HOME or below $HOME, and data_folder does not create it") {
@@ -85,20 +86,20 @@ TEST_CASE("the data folder is in $XDG_STATE_HOME or below $HOME, and data_folder
     restore_variable("HOME", home);
   });
   const std::string root =
-      os::path_join(os::folder_of(os::executable_path()), "test-state-" + std::to_string(os::process_id()));
+      detail::os::path_join(detail::os::folder_of(detail::os::executable_path()), "test-state-" + std::to_string(detail::os::process_id()));
 
   ::setenv("XDG_STATE_HOME", root.c_str(), 1);
-  const auto in_state_home = os::data_folder("hello service");
+  const auto in_state_home = detail::os::data_folder("hello service");
   ::unsetenv("XDG_STATE_HOME");
   ::setenv("HOME", root.c_str(), 1);
-  const auto in_home = os::data_folder("hello");
+  const auto in_home = detail::os::data_folder("hello");
 
   REQUIRE(in_state_home);
   CHECK(*in_state_home == root + "/hello service");
   REQUIRE(in_home);
   CHECK(*in_home == root + "/.local/state/hello");
-  CHECK(!os::append_file::open(*in_state_home + "/x"));
-  CHECK(!os::append_file::open(*in_home + "/x"));
+  CHECK(!detail::os::append_file::open(*in_state_home + "/x"));
+  CHECK(!detail::os::append_file::open(*in_home + "/x"));
 }
 
 #else
@@ -106,27 +107,27 @@ TEST_CASE("the data folder is in $XDG_STATE_HOME or below $HOME, and data_folder
 TEST_CASE("arguments come from GetCommandLineW, not from argv") {
   char ignored[] = "x";
   char* argv[] = {ignored, ignored, ignored, nullptr};
-  for (const auto& argument : os::arguments(3, argv)) CHECK(argument != "x");
+  for (const auto& argument : detail::os::arguments(3, argv)) CHECK(argument != "x");
 }
 
 TEST_CASE("the data folder of a service is in ProgramData and can be created") {
-  const std::string name = "winsvc-test-" + std::to_string(os::process_id());
-  const auto folder = os::data_folder(name);
+  const std::string name = "winsvc-test-" + std::to_string(detail::os::process_id());
+  const auto folder = detail::os::data_folder(name);
   REQUIRE(folder);
   CHECK(is_absolute_path(*folder));
-  CHECK(os::program_name(*folder) == name);
-  REQUIRE(os::make_folders(*folder));
-  const std::string file = os::path_join(*folder, "state.json");
-  CHECK(os::replace_file(file, "{}"));
-  CHECK(os::remove_file(file));
-  CHECK(::RemoveDirectoryW(os::to_wide(*folder).c_str()) != 0);
+  CHECK(detail::os::program_name(*folder) == name);
+  REQUIRE(detail::os::make_folders(*folder));
+  const std::string file = detail::os::path_join(*folder, "state.json");
+  CHECK(detail::os::replace_file(file, "{}"));
+  CHECK(detail::os::remove_file(file));
+  CHECK(::RemoveDirectoryW(detail::os::to_wide(*folder).c_str()) != 0);
 }
 
 #endif
 
 TEST_CASE("a system error message is one line without a final period") {
   for (const std::uint32_t code : {2u, 5u, 13u, 4711u, 0xFFFFFFFFu}) {
-    const std::string message = os::system_error_message(code);
+    const std::string message = detail::os::system_error_message(code);
     CAPTURE(message);
     CHECK_FALSE(message.empty());
     CHECK(message.find('\n') == std::string::npos);
@@ -135,16 +136,16 @@ TEST_CASE("a system error message is one line without a final period") {
   }
 }
 
-TEST_CASE("debugger_attached is false without a debugger") { CHECK(!winsvc::os::debugger_attached()); }
+TEST_CASE("debugger_attached is false without a debugger") { CHECK(!winsvc::detail::os::debugger_attached()); }
 
 TEST_CASE("query_process_usage returns start time, memory and CPU time") {
   using namespace std::chrono;
-  const auto before = os::query_process_usage();
+  const auto before = detail::os::query_process_usage();
   std::string memory(32u << 20, 'x');
-  for (int round = 0; os::query_process_usage().cpu < before.cpu + milliseconds(30); ++round) {
+  for (int round = 0; detail::os::query_process_usage().cpu < before.cpu + milliseconds(30); ++round) {
     for (char& c : memory) c = static_cast<char>(c + round);
   }
-  const auto after = os::query_process_usage();
+  const auto after = detail::os::query_process_usage();
   const auto now = duration_cast<milliseconds>(system_clock::now().time_since_epoch());
 
   CHECK(before.started <= now);

@@ -5,50 +5,50 @@
 #include <doctest/doctest.h>
 
 using namespace winsvc;
-using os::access_rights::manager_connect;
+using detail::os::access_rights::manager_connect;
 
 namespace {
 
 /// A service manager that records the handles that are closed.
-class close_recorder final : public os::service_manager {
+class close_recorder final : public detail::os::service_manager {
  public:
-  os::sys_result<raw_handle> open_manager(std::uint32_t) override { return os::sys_failure(50); }
-  os::sys_result<raw_handle> create_service(raw_handle, const std::string&, std::uint32_t,
-                                            const os::service_config_change&) override {
-    return os::sys_failure(50);
+  detail::os::sys_result<raw_handle> open_manager(std::uint32_t) override { return detail::os::sys_failure(50); }
+  detail::os::sys_result<raw_handle> create_service(raw_handle, const std::string&, std::uint32_t,
+                                            const detail::os::service_config_change&) override {
+    return detail::os::sys_failure(50);
   }
-  os::sys_result<raw_handle> open_service(raw_handle, const std::string&, std::uint32_t) override {
-    return os::sys_failure(50);
+  detail::os::sys_result<raw_handle> open_service(raw_handle, const std::string&, std::uint32_t) override {
+    return detail::os::sys_failure(50);
   }
-  os::sys_result<void> change_config(raw_handle, const os::service_config_change&) override { return {}; }
-  os::sys_result<void> change_level(raw_handle, const model::config_level&) override { return {}; }
-  os::sys_result<model::config_level> query_level(raw_handle, std::uint32_t) override { return os::sys_failure(50); }
-  os::sys_result<os::service_config> query_config(raw_handle) override { return os::sys_failure(50); }
-  os::sys_result<os::service_process_status> query_status(raw_handle) override { return os::sys_failure(50); }
-  os::sys_result<void> start_service(raw_handle, const std::vector<std::string>&) override { return {}; }
-  os::sys_result<void> control_service(raw_handle, std::uint32_t) override { return {}; }
-  os::sys_result<std::vector<std::string>> active_dependents(raw_handle) override { return os::sys_failure(50); }
-  os::sys_result<std::string> query_security(raw_handle) override { return os::sys_failure(50); }
-  os::sys_result<void> change_security(raw_handle, const std::string&) override { return {}; }
-  os::sys_result<void> delete_service(raw_handle) override { return {}; }
+  detail::os::sys_result<void> change_config(raw_handle, const detail::os::service_config_change&) override { return {}; }
+  detail::os::sys_result<void> change_level(raw_handle, const detail::scm::config_level&) override { return {}; }
+  detail::os::sys_result<detail::scm::config_level> query_level(raw_handle, std::uint32_t) override { return detail::os::sys_failure(50); }
+  detail::os::sys_result<detail::os::service_config> query_config(raw_handle) override { return detail::os::sys_failure(50); }
+  detail::os::sys_result<detail::os::service_process_status> query_status(raw_handle) override { return detail::os::sys_failure(50); }
+  detail::os::sys_result<void> start_service(raw_handle, const std::vector<std::string>&) override { return {}; }
+  detail::os::sys_result<void> control_service(raw_handle, std::uint32_t) override { return {}; }
+  detail::os::sys_result<std::vector<std::string>> active_dependents(raw_handle) override { return detail::os::sys_failure(50); }
+  detail::os::sys_result<std::string> query_security(raw_handle) override { return detail::os::sys_failure(50); }
+  detail::os::sys_result<void> change_security(raw_handle, const std::string&) override { return {}; }
+  detail::os::sys_result<void> delete_service(raw_handle) override { return {}; }
   void close(raw_handle handle) noexcept override { closed.push_back(handle); }
-  os::sys_result<void> add_event_source(const std::string&) override { return {}; }
-  os::sys_result<void> remove_event_source(const std::string&) override { return {}; }
-  os::sys_result<std::vector<std::string>> query_environment(const std::string&) override {
-    return os::sys_failure(50);
+  detail::os::sys_result<void> add_event_source(const std::string&) override { return {}; }
+  detail::os::sys_result<void> remove_event_source(const std::string&) override { return {}; }
+  detail::os::sys_result<std::vector<std::string>> query_environment(const std::string&) override {
+    return detail::os::sys_failure(50);
   }
-  os::sys_result<void> change_environment(const std::string&, const std::vector<std::string>&) override { return {}; }
-  os::sys_result<std::string> account_sid(const std::string&) override { return os::sys_failure(50); }
-  os::sys_result<void> add_logon_right(const std::string&) override { return {}; }
-  os::sys_result<bool> query_logon_right(const std::string&) override { return false; }
-  os::sys_result<bool> query_event_source(const std::string&) override { return false; }
-  os::sys_result<bool> query_delete_mark(const std::string&) override { return false; }
-  os::sys_result<std::string> query_folder_security(const std::string&) override { return os::sys_failure(50); }
-  os::sys_result<void> change_folder_security(const std::string&, const std::string&) override { return {}; }
+  detail::os::sys_result<void> change_environment(const std::string&, const std::vector<std::string>&) override { return {}; }
+  detail::os::sys_result<std::string> account_sid(const std::string&) override { return detail::os::sys_failure(50); }
+  detail::os::sys_result<void> add_logon_right(const std::string&) override { return {}; }
+  detail::os::sys_result<bool> query_logon_right(const std::string&) override { return false; }
+  detail::os::sys_result<bool> query_event_source(const std::string&) override { return false; }
+  detail::os::sys_result<bool> query_delete_mark(const std::string&) override { return false; }
+  detail::os::sys_result<std::string> query_folder_security(const std::string&) override { return detail::os::sys_failure(50); }
+  detail::os::sys_result<void> change_folder_security(const std::string&, const std::string&) override { return {}; }
   std::vector<raw_handle> closed;
 };
 
-using closed = std::vector<os::service_manager::raw_handle>;
+using closed = std::vector<detail::os::service_manager::raw_handle>;
 
 }  // namespace
 
@@ -56,10 +56,10 @@ TEST_CASE("a service_handle closes its handle once, after moves") {
   close_recorder scm;
   int a = 0, b = 0;
   {
-    os::service_handle first(scm, &a);
-    os::service_handle second(std::move(first));
+    detail::os::service_handle first(scm, &a);
+    detail::os::service_handle second(std::move(first));
     CHECK(second.get() == &a);
-    os::service_handle third(scm, &b);
+    detail::os::service_handle third(scm, &b);
     third = std::move(second);
     CHECK(scm.closed == closed{&b});
     CHECK(third.get() == &a);
@@ -74,10 +74,10 @@ TEST_CASE("reset closes a handle once, and a null handle is not closed") {
   close_recorder scm;
   int a = 0;
   {
-    os::service_handle handle(scm, &a);
+    detail::os::service_handle handle(scm, &a);
     handle.reset();
     handle.reset();
-    const os::service_handle null_handle(scm, nullptr);
+    const detail::os::service_handle null_handle(scm, nullptr);
   }
   CHECK(scm.closed == closed{&a});
 }
@@ -85,19 +85,19 @@ TEST_CASE("reset closes a handle once, and a null handle is not closed") {
 #if !defined(_WIN32)
 
 TEST_CASE("on POSIX all calls of the service manager fail with 50") {
-  os::native_service_manager scm;
+  detail::os::native_service_manager scm;
   CHECK(scm.open_manager(manager_connect).error() == 50);
-  CHECK(scm.open_service(nullptr, "hello", os::access_rights::query_status).error() == 50);
-  CHECK(scm.change_level(nullptr, model::failure_flag{true}).error() == 50);
-  CHECK(scm.query_level(nullptr, model::config_level_id::failure_flag).error() == 50);
+  CHECK(scm.open_service(nullptr, "hello", detail::os::access_rights::query_status).error() == 50);
+  CHECK(scm.change_level(nullptr, detail::scm::failure_flag{true}).error() == 50);
+  CHECK(scm.query_level(nullptr, detail::scm::config_level_id::failure_flag).error() == 50);
   CHECK(scm.active_dependents(nullptr).error() == 50);
   CHECK(scm.add_event_source("hello").error() == 50);
   CHECK(scm.change_environment("hello", {"A=b"}).error() == 50);
   CHECK(scm.account_sid("Administrators").error() == 50);
   CHECK(scm.query_folder_security("/").error() == 50);
   scm.close(nullptr);
-  os::native_dispatcher dispatcher;
-  CHECK(dispatcher.run([](const std::vector<std::string>&) {}) == model::win32_error::failed_controller_connect);
+  detail::os::native_dispatcher dispatcher;
+  CHECK(dispatcher.run([](const std::vector<std::string>&) {}) == detail::base::win32_error::failed_controller_connect);
 }
 
 #else
@@ -107,11 +107,11 @@ namespace {
 /// Creates a service that is never started; the destructor deletes it. `handle` is null without administrator rights.
 class test_service {
  public:
-  explicit test_service(const os::service_config_change& settings = {}) {
-    const auto opened = scm.open_manager(manager_connect | os::access_rights::manager_create);
-    if (!opened && opened.error() == model::win32_error::access_denied) return;  // needs administrator rights
+  explicit test_service(const detail::os::service_config_change& settings = {}) {
+    const auto opened = scm.open_manager(manager_connect | detail::os::access_rights::manager_create);
+    if (!opened && opened.error() == detail::base::win32_error::access_denied) return;  // needs administrator rights
     REQUIRE(opened);
-    const os::service_handle manager(scm, *opened);
+    const detail::os::service_handle manager(scm, *opened);
     const auto created = scm.create_service(manager.get(), name, 0xF01FF, settings);
     REQUIRE(created);
     handle = *created;
@@ -128,19 +128,19 @@ class test_service {
   [[nodiscard]] std::wstring stored(const wchar_t* value) const {
     std::wstring text(512, L'\0');
     auto size = static_cast<DWORD>(text.size() * sizeof(wchar_t));
-    const std::wstring key = os::services_key(name);
+    const std::wstring key = detail::os::services_key(name);
     if (::RegGetValueW(HKEY_LOCAL_MACHINE, key.c_str(), value, RRF_RT_ANY, nullptr, text.data(), &size) != 0) return {};
     text.resize(size / sizeof(wchar_t));
     return text;
   }
 
-  os::native_service_manager scm;
-  std::string name = "winsvc-test-Z\xC3\xBCrich-" + std::to_string(os::process_id());
-  os::service_manager::raw_handle handle = nullptr;
+  detail::os::native_service_manager scm;
+  std::string name = "winsvc-test-Z\xC3\xBCrich-" + std::to_string(detail::os::process_id());
+  detail::os::service_manager::raw_handle handle = nullptr;
 };
 
-os::service_config_change make_config(startup start_type, const std::string& binary, const std::string& display) {
-  os::service_config_change s;
+detail::os::service_config_change make_config(startup start_type, const std::string& binary, const std::string& display) {
+  detail::os::service_config_change s;
   s.startup = start_type;
   s.binary = binary;
   s.display_name = display;
@@ -148,22 +148,22 @@ os::service_config_change make_config(startup start_type, const std::string& bin
 }
 
 /// True if the level is not supported: Wine supports none of the levels 3 to 6.
-bool is_unsupported_level(const os::sys_result<void>& r) { return !r && r.error() == 124; }
+bool is_unsupported_level(const detail::os::sys_result<void>& r) { return !r && r.error() == 124; }
 
 }  // namespace
 
 TEST_CASE("open_service fails with 1060 if the service is not installed and with 123 if the name is invalid") {
-  os::native_service_manager scm;
+  detail::os::native_service_manager scm;
   const auto opened = scm.open_manager(manager_connect);
   REQUIRE(opened);
-  const os::service_handle manager(scm, *opened);
-  CHECK(scm.open_service(manager.get(), "winsvc-not-installed", os::access_rights::query_status).error() == 1060);
-  CHECK(scm.open_service(manager.get(), "a/b", os::access_rights::query_status).error() == 123);
+  const detail::os::service_handle manager(scm, *opened);
+  CHECK(scm.open_service(manager.get(), "winsvc-not-installed", detail::os::access_rights::query_status).error() == 1060);
+  CHECK(scm.open_service(manager.get(), "a/b", detail::os::access_rights::query_status).error() == 123);
 }
 
 TEST_CASE("a service can be created, queried, changed and deleted") {
-  const std::string binary = model::image_path("C:\\My tools\\app.exe", {{}, "::1", 5001, {}});
-  const std::string display = "Z\xC3\xBCrich " + std::to_string(os::process_id());
+  const std::string binary = detail::scm::image_path("C:\\My tools\\app.exe", {{}, "::1", 5001, {}});
+  const std::string display = "Z\xC3\xBCrich " + std::to_string(detail::os::process_id());
   std::string name;
   {
     test_service service(make_config(startup::manual, binary, display));
@@ -177,11 +177,11 @@ TEST_CASE("a service can be created, queried, changed and deleted") {
     CHECK(config->startup == startup::manual);
     const auto status = service.scm.query_status(service.handle);
     REQUIRE(status);
-    CHECK(status->status.current == model::state::stopped);
+    CHECK(status->status.current == detail::scm::state::stopped);
     CHECK(status->pid == 0);
-    CHECK(service.scm.control_service(service.handle, 1).error() == model::win32_error::service_not_active);
+    CHECK(service.scm.control_service(service.handle, 1).error() == detail::base::win32_error::service_not_active);
 
-    os::service_config_change only_start;
+    detail::os::service_config_change only_start;
     only_start.startup = startup::disabled;
     CHECK(service.scm.change_config(service.handle, only_start));
     config = service.scm.query_config(service.handle);
@@ -189,30 +189,30 @@ TEST_CASE("a service can be created, queried, changed and deleted") {
     CHECK(config->startup == startup::disabled);
     CHECK(config->binary == binary);
     CHECK(config->display_name == display);
-    CHECK(service.scm.start_service(service.handle, {}).error() == model::win32_error::service_disabled);
+    CHECK(service.scm.start_service(service.handle, {}).error() == detail::base::win32_error::service_disabled);
   }
-  os::native_service_manager scm;
+  detail::os::native_service_manager scm;
   const auto opened = scm.open_manager(manager_connect);
   REQUIRE(opened);
-  const os::service_handle manager(scm, *opened);
-  CHECK(scm.open_service(manager.get(), name, os::access_rights::query_status).error() == 1060);
+  const detail::os::service_handle manager(scm, *opened);
+  CHECK(scm.open_service(manager.get(), name, detail::os::access_rights::query_status).error() == 1060);
 }
 
 TEST_CASE("create_service fails with 1073 for an existing name and with 1078 for an existing display name") {
-  test_service service(make_config(startup::manual, "x", "Z\xC3\xBCrich " + std::to_string(os::process_id())));
+  test_service service(make_config(startup::manual, "x", "Z\xC3\xBCrich " + std::to_string(detail::os::process_id())));
   if (!service.handle) return;
-  const auto opened = service.scm.open_manager(manager_connect | os::access_rights::manager_create);
+  const auto opened = service.scm.open_manager(manager_connect | detail::os::access_rights::manager_create);
   REQUIRE(opened);
-  const os::service_handle manager(service.scm, *opened);
+  const detail::os::service_handle manager(service.scm, *opened);
   const auto create_again = [&](const std::string& name, const std::string& display) {
     return service.scm.create_service(manager.get(), name, 1, make_config(startup::manual, "x", display)).error();
   };
   CHECK(create_again(service.name, "another") == 1073);
-  CHECK(create_again(service.name + "2", "Z\xC3\xBCrich " + std::to_string(os::process_id())) == 1078);
+  CHECK(create_again(service.name + "2", "Z\xC3\xBCrich " + std::to_string(detail::os::process_id())) == 1078);
 }
 
 TEST_CASE("an empty optional is NULL or SERVICE_NO_CHANGE, a list ends with two NULs, an empty password is not NULL") {
-  const os::native_config empty({});
+  const detail::os::native_config empty({});
   CHECK(empty.start_type() == SERVICE_NO_CHANGE);
   CHECK(empty.binary() == nullptr);
   CHECK(empty.display_name() == nullptr);
@@ -220,11 +220,11 @@ TEST_CASE("an empty optional is NULL or SERVICE_NO_CHANGE, a list ends with two 
   CHECK(empty.password() == nullptr);
   CHECK(empty.dependencies() == nullptr);
 
-  os::service_config_change change = make_config(startup::delayed, "app", "App");
+  detail::os::service_config_change change = make_config(startup::delayed, "app", "App");
   change.account = "NT AUTHORITY\\LocalService";
   change.password = "";
   change.dependencies = {{"Tcpip", "+TDI"}};
-  const os::native_config complete(change);
+  const detail::os::native_config complete(change);
   CHECK(complete.start_type() == SERVICE_AUTO_START);
   CHECK(complete.binary() == std::wstring(L"app"));
   CHECK(complete.display_name() == std::wstring(L"App"));
@@ -235,14 +235,14 @@ TEST_CASE("an empty optional is NULL or SERVICE_NO_CHANGE, a list ends with two 
 
   change.password.reset();
   change.dependencies = std::vector<std::string>();
-  const os::native_config cleared(change);
+  const detail::os::native_config cleared(change);
   CHECK(cleared.password() == nullptr);
   REQUIRE(cleared.dependencies() != nullptr);
   CHECK(std::wstring(cleared.dependencies(), 2) == std::wstring(2, L'\0'));
 }
 
 TEST_CASE("account and dependencies are stored in the registry key of the service, and an empty list clears them") {
-  os::service_config_change settings = make_config(startup::manual, "x", "winsvc dependencies");
+  detail::os::service_config_change settings = make_config(startup::manual, "x", "winsvc dependencies");
   settings.account = "NT AUTHORITY\\LocalService";
   settings.password = "";
   settings.dependencies = {{"Tcpip", "Afd"}};
@@ -251,68 +251,68 @@ TEST_CASE("account and dependencies are stored in the registry key of the servic
 
   auto config = service.scm.query_config(service.handle);
   REQUIRE(config);
-  CHECK(model::parse_account(config->account, service.name)->name == "NT AUTHORITY\\LocalService");
+  CHECK(detail::scm::parse_account(config->account, service.name)->name == "NT AUTHORITY\\LocalService");
   const bool reported = !config->dependencies.empty();  // Wine stores them but does not return them
   if (reported) CHECK(config->dependencies == std::vector<std::string>{"Tcpip", "Afd"});
-  CHECK(os::from_wide_list(service.stored(L"DependOnService").c_str()) == std::vector<std::string>{"Tcpip", "Afd"});
+  CHECK(detail::os::from_wide_list(service.stored(L"DependOnService").c_str()) == std::vector<std::string>{"Tcpip", "Afd"});
 
-  os::service_config_change no_dependencies;
+  detail::os::service_config_change no_dependencies;
   no_dependencies.dependencies = std::vector<std::string>();
   CHECK(service.scm.change_config(service.handle, no_dependencies));
-  CHECK(os::from_wide_list(service.stored(L"DependOnService").c_str()).empty());
+  CHECK(detail::os::from_wide_list(service.stored(L"DependOnService").c_str()).empty());
 }
 
 TEST_CASE("a description is set and read, and an empty text deletes it") {
   test_service service(make_config(startup::manual, "x", "winsvc description"));
   if (!service.handle) return;
   const auto read = [&] {
-    const auto level = service.scm.query_level(service.handle, model::config_level_id::description);
+    const auto level = service.scm.query_level(service.handle, detail::scm::config_level_id::description);
     REQUIRE(level);
-    return std::get<model::description_text>(*level).text;
+    return std::get<detail::scm::description_text>(*level).text;
   };
   CHECK(read().empty());
-  CHECK(service.scm.change_level(service.handle, model::description_text{"Gr\xC3\xBC\xC3\x9F" "e"}));
+  CHECK(service.scm.change_level(service.handle, detail::scm::description_text{"Gr\xC3\xBC\xC3\x9F" "e"}));
   CHECK(read() == "Gr\xC3\xBC\xC3\x9F" "e");
-  CHECK(service.scm.change_level(service.handle, model::description_text{""}));
+  CHECK(service.scm.change_level(service.handle, detail::scm::description_text{""}));
   CHECK(read().empty());
 }
 
 TEST_CASE("the preshutdown timeout is stored in milliseconds") {
   test_service service(make_config(startup::manual, "x", "winsvc preshutdown"));
   if (!service.handle) return;
-  CHECK(service.scm.change_level(service.handle, model::preshutdown_timeout{std::chrono::milliseconds(12'345)}));
-  const auto level = service.scm.query_level(service.handle, model::config_level_id::preshutdown);
+  CHECK(service.scm.change_level(service.handle, detail::scm::preshutdown_timeout{std::chrono::milliseconds(12'345)}));
+  const auto level = service.scm.query_level(service.handle, detail::scm::config_level_id::preshutdown);
   REQUIRE(level);
-  CHECK(std::get<model::preshutdown_timeout>(*level).limit == std::chrono::milliseconds(12'345));
+  CHECK(std::get<detail::scm::preshutdown_timeout>(*level).limit == std::chrono::milliseconds(12'345));
 }
 
 TEST_CASE("failure actions are accepted; Wine does not store them") {
   test_service service(make_config(startup::manual, "x", "winsvc recovery"));
   if (!service.handle) return;
-  CHECK(service.scm.change_level(service.handle, model::default_recovery()));
-  const auto level = service.scm.query_level(service.handle, model::config_level_id::failure_actions);
-  if (level) CHECK(std::get<model::recovery_plan>(*level) == model::default_recovery());
+  CHECK(service.scm.change_level(service.handle, detail::scm::default_recovery()));
+  const auto level = service.scm.query_level(service.handle, detail::scm::config_level_id::failure_actions);
+  if (level) CHECK(std::get<detail::scm::recovery_plan>(*level) == detail::scm::default_recovery());
   else CHECK(level.error() == 124);
-  CHECK(service.scm.change_level(service.handle, model::recovery_plan{}));
+  CHECK(service.scm.change_level(service.handle, detail::scm::recovery_plan{}));
 }
 
 TEST_CASE("the levels 3 to 6 are stored, or they fail with 124") {
   test_service service(make_config(startup::automatic, "x", "winsvc levels"));
   if (!service.handle) return;
-  const model::config_level levels[] = {model::delayed_start{true}, model::failure_flag{true},
-                                        model::sid_type{model::sid_type::unrestricted},
-                                        model::required_privileges{{"SeChangeNotifyPrivilege"}}};
+  const detail::scm::config_level levels[] = {detail::scm::delayed_start{true}, detail::scm::failure_flag{true},
+                                        detail::scm::sid_type{detail::scm::sid_type::unrestricted},
+                                        detail::scm::required_privileges{{"SeChangeNotifyPrivilege"}}};
   for (const auto& level : levels) {
-    CAPTURE(model::number(level));
+    CAPTURE(detail::scm::number(level));
     const auto result = service.scm.change_level(service.handle, level);
     if (is_unsupported_level(result)) {
-      CHECK(service.scm.query_level(service.handle, model::number(level)).error() == 124);
+      CHECK(service.scm.query_level(service.handle, detail::scm::number(level)).error() == 124);
       continue;
     }
     CHECK(result);
-    const auto read = service.scm.query_level(service.handle, model::number(level));
+    const auto read = service.scm.query_level(service.handle, detail::scm::number(level));
     REQUIRE(read);
-    CHECK(model::format_config_level(*read) == model::format_config_level(level));
+    CHECK(detail::scm::format_config_level(*read) == detail::scm::format_config_level(level));
   }
   CHECK(service.scm.query_level(service.handle, 0).error() == 124);
   CHECK(service.scm.query_level(service.handle, 8).error() == 124);

@@ -10,8 +10,8 @@
 #include <vector>
 
 using namespace winsvc;
-using os::tcp_socket;
-using os::transfer;
+using detail::os::tcp_socket;
+using detail::os::transfer;
 using namespace std::chrono_literals;
 
 namespace {
@@ -29,10 +29,10 @@ struct connection {
 /// Connects a client to a new listener.
 connection make_connection(const std::string& host = "127.0.0.1") {
   const tcp_socket listener = make_listener(host);
-  os::waker waker;
+  detail::os::waker waker;
   auto client = tcp_socket::connect(listener.local(), 5s);
   REQUIRE(client);
-  REQUIRE(waker.wait_for(listener, 5s) == os::waker::outcome::ready);
+  REQUIRE(waker.wait_for(listener, 5s) == detail::os::waker::outcome::ready);
   auto server = listener.accept();
   REQUIRE(server);
   return {std::move(*client), std::move(*server)};
@@ -56,9 +56,9 @@ std::pair<std::string, transfer> receive_all(tcp_socket& socket, std::size_t max
 }  // namespace
 
 TEST_CASE("an endpoint is formatted as in a URL") {
-  CHECK(os::endpoint{"127.0.0.1", 8080}.text() == "127.0.0.1:8080");
-  CHECK(os::endpoint{"::1", 80}.text() == "[::1]:80");
-  CHECK(os::endpoint{"localhost", 0}.text() == "localhost:0");
+  CHECK(detail::os::endpoint{"127.0.0.1", 8080}.text() == "127.0.0.1:8080");
+  CHECK(detail::os::endpoint{"::1", 80}.text() == "[::1]:80");
+  CHECK(detail::os::endpoint{"localhost", 0}.text() == "localhost:0");
 }
 
 TEST_CASE("port 0 selects a free port, and local() returns it") {
@@ -87,10 +87,10 @@ TEST_CASE("listen succeeds on a port whose last connection is in TIME_WAIT") {
   {
     const tcp_socket listener = make_listener();
     port = listener.local().port;
-    os::waker waker;
+    detail::os::waker waker;
     auto client = tcp_socket::connect(listener.local(), 5s);
     REQUIRE(client);
-    REQUIRE(waker.wait_for(listener, 5s) == os::waker::outcome::ready);
+    REQUIRE(waker.wait_for(listener, 5s) == detail::os::waker::outcome::ready);
     auto server = listener.accept();
     REQUIRE(server);
     server->close();  // the side that closes first enters TIME_WAIT
@@ -126,11 +126,11 @@ TEST_CASE("connect fails at once if no program listens") {
   const auto client = tcp_socket::connect(address, 5s);
   REQUIRE_FALSE(client);
   CHECK(client.error() != 0);
-  CHECK(client.error() != model::win32_error::timeout);
+  CHECK(client.error() != detail::base::win32_error::timeout);
 }
 
 TEST_CASE("connect fails for an invalid port and for the broadcast address") {
-  for (const os::endpoint& nowhere : {os::endpoint{"127.0.0.1", 0}, os::endpoint{"255.255.255.255", 9}}) {
+  for (const detail::os::endpoint& nowhere : {detail::os::endpoint{"127.0.0.1", 0}, detail::os::endpoint{"255.255.255.255", 9}}) {
     CAPTURE(nowhere.text());
     const auto client = tcp_socket::connect(nowhere, 5s);
     REQUIRE_FALSE(client);
@@ -218,27 +218,27 @@ TEST_CASE("shutdown_both wakes a thread that waits on the socket") {
 
 TEST_CASE("a waker ends each wait after the first wake") {
   const tcp_socket listener = make_listener();
-  os::waker w;
-  CHECK(w.wait_for(listener, 1ms) == os::waker::outcome::timed_out);
+  detail::os::waker w;
+  CHECK(w.wait_for(listener, 1ms) == detail::os::waker::outcome::timed_out);
   w.wake();
-  CHECK(w.wait_for(listener, 20s) == os::waker::outcome::woken);
+  CHECK(w.wait_for(listener, 20s) == detail::os::waker::outcome::woken);
   const auto without_limit = [&] {
     return waiting::call_within_deadline("a wait without a limit",
-                                         [&] { return w.wait_for(listener, os::waker::no_limit); });
+                                         [&] { return w.wait_for(listener, detail::os::waker::no_limit); });
   };
-  CHECK(without_limit() == os::waker::outcome::woken);
+  CHECK(without_limit() == detail::os::waker::outcome::woken);
   w.wake();
-  CHECK(without_limit() == os::waker::outcome::woken);
+  CHECK(without_limit() == detail::os::waker::outcome::woken);
 }
 
 TEST_CASE("a waker wakes all threads that wait") {
   const tcp_socket listener = make_listener();
-  os::waker w;
+  detail::os::waker w;
   std::vector<waiting::scoped_thread> waiters;
   std::atomic<int> woken{0};
   for (int i = 0; i < 4; ++i) {
     waiters.emplace_back("a waiting thread", [&] {
-      if (w.wait_for(listener, os::waker::no_limit) == os::waker::outcome::woken) ++woken;
+      if (w.wait_for(listener, detail::os::waker::no_limit) == detail::os::waker::outcome::woken) ++woken;
     });
   }
   std::this_thread::sleep_for(1ms);
@@ -251,17 +251,17 @@ TEST_CASE("a waker wakes all threads that wait") {
 
 TEST_CASE("wait_for reports a readable socket until the waker is woken") {
   connection t = make_connection();
-  os::waker w;
-  CHECK(w.wait_for(t.server, 1ms) == os::waker::outcome::timed_out);
+  detail::os::waker w;
+  CHECK(w.wait_for(t.server, 1ms) == detail::os::waker::outcome::timed_out);
   CHECK(t.client.send("x", 1, 5s) == transfer::done);
-  CHECK(w.wait_for(t.server, 5s) == os::waker::outcome::ready);
+  CHECK(w.wait_for(t.server, 5s) == detail::os::waker::outcome::ready);
   const auto without_limit = [&] {
     return waiting::call_within_deadline("a wait without a limit",
-                                         [&] { return w.wait_for(t.server, os::waker::no_limit); });
+                                         [&] { return w.wait_for(t.server, detail::os::waker::no_limit); });
   };
-  CHECK(without_limit() == os::waker::outcome::ready);
+  CHECK(without_limit() == detail::os::waker::outcome::ready);
   w.wake();
-  CHECK(without_limit() == os::waker::outcome::woken);
+  CHECK(without_limit() == detail::os::waker::outcome::woken);
 }
 
 TEST_CASE("accept fails at once if no client waits") {
@@ -294,10 +294,10 @@ TEST_CASE("a listener on :: accepts IPv6 and IPv4 clients") {
   CHECK(t.server.peer().text() == "[::1]:" + std::to_string(t.client.local().port));
 
   const tcp_socket listener = make_listener("::");
-  os::waker waker;
+  detail::os::waker waker;
   auto client = tcp_socket::connect({"127.0.0.1", listener.local().port}, 5s);
   REQUIRE(client);
-  REQUIRE(waker.wait_for(listener, 5s) == os::waker::outcome::ready);
+  REQUIRE(waker.wait_for(listener, 5s) == detail::os::waker::outcome::ready);
   const auto server = listener.accept();
   REQUIRE(server);
   CHECK(server->peer().host == "127.0.0.1");  // and not ::ffff:127.0.0.1
@@ -305,6 +305,6 @@ TEST_CASE("a listener on :: accepts IPv6 and IPv4 clients") {
 
 TEST_CASE("port_owner returns this process for its own port, or an empty text") {
   const tcp_socket listener = make_listener();
-  const std::string owner = os::port_owner(listener.local());
-  if (!owner.empty()) CHECK(owner.find("pid " + std::to_string(os::process_id())) == 0);
+  const std::string owner = detail::os::port_owner(listener.local());
+  if (!owner.empty()) CHECK(owner.find("pid " + std::to_string(detail::os::process_id())) == 0);
 }

@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace winsvc::route;
+using namespace winsvc::detail::route;
 
 TEST_CASE("the methods of RFC 9110 section 9.3 and RFC 5789 are known, except CONNECT and TRACE") {
   struct { const char* text; std::optional<method> expected; } const cases[] = {

@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace winsvc::route;
+using namespace winsvc::detail::route;
 using segments = std::vector<std::string>;
 
 TEST_CASE("a path is split before it is decoded") {

@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace winsvc::route;
+using namespace winsvc::detail::route;
 using names = std::vector<std::string>;
 
 namespace {

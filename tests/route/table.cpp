@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-using namespace winsvc::route;
+using namespace winsvc::detail::route;
 using winsvc::setup_error;
 using winsvc::source_location;
 using values = std::vector<std::string>;

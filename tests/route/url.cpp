@@ -7,14 +7,14 @@
 #include <vector>
 
 using namespace winsvc;
-using route::method;
-using route::value_kind;
+using detail::route::method;
+using detail::route::value_kind;
 
 namespace {
 
 /// A table with one route of this pattern.
-route::table table_with(const std::string& pattern) {
-  route::table t;
+detail::route::table table_with(const std::string& pattern) {
+  detail::route::table t;
   t.add(method::get, pattern, 0, {"app.cpp", 7});
   t.name_routes(0, 1, "it");
   return t;
@@ -24,7 +24,7 @@ std::string path_of(const std::string& pattern, const std::vector<url_value>& va
   return build_path(table_with(pattern), "it", values);
 }
 
-std::string path_or_error(const route::table& t, const std::string& name, const std::vector<url_value>& values) {
+std::string path_or_error(const detail::route::table& t, const std::string& name, const std::vector<url_value>& values) {
   try {
     return build_path(t, name, values);
   } catch (const setup_error& e) {
@@ -60,13 +60,13 @@ TEST_CASE("the route of a built path matches it with the same values") {
   for (const char* value : {"7", "a/b", "a%2Fb", "\xE2\x82\xAC", "a b", "?#&=+;", "...", "%", "\x01\x7F"}) {
     const auto t = table_with("/x/{v}/y");
     const auto m = t.match(method::get, build_path(t, "it", {value}));
-    REQUIRE(m.outcome == route::match_outcome::matched);
+    REQUIRE(m.outcome == detail::route::match_outcome::matched);
     CHECK(m.values.at(0) == value);
   }
   const auto files = table_with("/f/{v...}");
   for (const char* value : {"", "a", "a/b", "a//b", "a/", "\xE2\x82\xAC/%2F"}) {
     const auto m = files.match(method::get, build_path(files, "it", {value}));
-    REQUIRE(m.outcome == route::match_outcome::matched);
+    REQUIRE(m.outcome == detail::route::match_outcome::matched);
     CHECK(m.values.at(0) == value);
   }
 }
@@ -97,7 +97,7 @@ TEST_CASE("a value that a path cannot contain is rejected with the route, its lo
 }
 
 TEST_CASE("an unknown name is reported with the most similar known name") {
-  route::table t;
+  detail::route::table t;
   CHECK(has(path_or_error(t, "user", {}), "no route has a name yet"));
   t.add(method::get, "/users", 0, {"app.cpp", 1});
   t.name_routes(0, 1, "users");
@@ -106,7 +106,7 @@ TEST_CASE("an unknown name is reported with the most similar known name") {
 }
 
 TEST_CASE("the name of a route is unique, and a route has one name") {
-  route::table t;
+  detail::route::table t;
   t.add(method::get, "/users/{id}", 0, {"app.cpp", 1});
   t.add(method::get, "/people/{id}", 1, {"app.cpp", 2});
   t.name_routes(0, 1, "user");

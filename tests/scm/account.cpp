@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace winsvc::model;
+using namespace winsvc::detail::scm;
 
 TEST_CASE("an account is accepted by its short name, by its Windows names, or by a user name") {
   using k = account_kind;

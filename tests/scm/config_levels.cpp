@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 
 using namespace winsvc;
-using namespace winsvc::model;
+using namespace winsvc::detail::scm;
 using namespace std::chrono_literals;
 
 TEST_CASE("a level has the number of Win32") {
@@ -15,13 +15,13 @@ TEST_CASE("a level has the number of Win32") {
   CHECK(number(sid_type{}) == 5);
   CHECK(number(required_privileges{}) == 6);
   CHECK(number(preshutdown_timeout{}) == 7);
-  CHECK(config_level_id::description == 1);
-  CHECK(config_level_id::failure_actions == 2);
-  CHECK(config_level_id::delayed_start == 3);
-  CHECK(config_level_id::failure_flag == 4);
-  CHECK(config_level_id::sid_type == 5);
-  CHECK(config_level_id::required_privileges == 6);
-  CHECK(config_level_id::preshutdown == 7);
+  CHECK(detail::scm::config_level_id::description == 1);
+  CHECK(detail::scm::config_level_id::failure_actions == 2);
+  CHECK(detail::scm::config_level_id::delayed_start == 3);
+  CHECK(detail::scm::config_level_id::failure_flag == 4);
+  CHECK(detail::scm::config_level_id::sid_type == 5);
+  CHECK(detail::scm::config_level_id::required_privileges == 6);
+  CHECK(detail::scm::config_level_id::preshutdown == 7);
 }
 
 TEST_CASE("a level is formatted for an install plan") {

@@ -5,17 +5,17 @@
 
 #include <cstdint>
 
-using winsvc::model::accepted_controls;
-using winsvc::model::control;
-using winsvc::model::decide_control;
-using winsvc::model::control_decision;
-using winsvc::model::control_action;
-using winsvc::model::handled_controls;
-using winsvc::model::is_accepted;
-using winsvc::model::is_pending;
-using winsvc::model::lifecycle;
-using winsvc::model::state;
-using winsvc::model::lifecycle_event;
+using winsvc::detail::scm::accepted_controls;
+using winsvc::detail::scm::control;
+using winsvc::detail::scm::decide_control;
+using winsvc::detail::scm::control_decision;
+using winsvc::detail::scm::control_action;
+using winsvc::detail::scm::handled_controls;
+using winsvc::detail::scm::is_accepted;
+using winsvc::detail::scm::is_pending;
+using winsvc::detail::scm::lifecycle;
+using winsvc::detail::scm::state;
+using winsvc::detail::scm::lifecycle_event;
 
 namespace {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-using namespace winsvc::model;
+using namespace winsvc::detail::scm;
 
 namespace {
 
@@ -18,7 +18,7 @@ std::string number(std::uint32_t value, std::size_t size = 4) {
 }
 std::string wide(std::string_view text) {
   std::string out;
-  for (const char16_t unit : winsvc::strings::to_utf16(text)) out += number(unit, 2);
+  for (const char16_t unit : winsvc::detail::base::to_utf16(text)) out += number(unit, 2);
   return out + number(0, 2);
 }
 /// Returns a record in the layout of EVENTLOGRECORD.

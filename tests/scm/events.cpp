@@ -5,10 +5,10 @@
 
 #include <set>
 
-using winsvc::model::service_event;
-using winsvc::model::event_level;
-using winsvc::model::event_table;
-using winsvc::model::event_info;
+using winsvc::detail::scm::service_event;
+using winsvc::detail::scm::event_level;
+using winsvc::detail::scm::event_table;
+using winsvc::detail::scm::event_info;
 
 TEST_CASE("every event has a unique ID from 1 to 1000, a unique name and a description") {
   std::set<std::uint32_t> ids;

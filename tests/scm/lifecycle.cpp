@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-using namespace winsvc::model;
+using namespace winsvc::detail::scm;
 using namespace std::chrono_literals;
 
 namespace {
@@ -179,7 +179,7 @@ TEST_CASE("controls whose hooks become known during the start are accepted from 
   machine.hooks(hooks);
   CHECK(machine.status().accepted == 0);
   CHECK(machine.apply(event::ready)->accepted ==
-        (accepted_control::stop | accepted_control::preshutdown | accepted_control::pause_continue));
+        (winsvc::detail::scm::accepted_control::stop | winsvc::detail::scm::accepted_control::preshutdown | winsvc::detail::scm::accepted_control::pause_continue));
 }
 
 TEST_CASE("the table has one row for each legal pair of state and event") {

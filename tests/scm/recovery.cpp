@@ -4,7 +4,8 @@
 #include <doctest/doctest.h>
 
 using namespace winsvc;
-using namespace winsvc::model;
+using namespace winsvc::detail::base;
+using namespace winsvc::detail::scm;
 using namespace std::chrono_literals;
 using actions = std::vector<recovery_action>;
 

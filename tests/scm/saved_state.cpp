@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace winsvc::model;
+using namespace winsvc::detail::scm;
 
 namespace {
 bool same(const saved_state& a, const saved_state& b) {

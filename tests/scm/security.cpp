@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace winsvc::model;
+using namespace winsvc::detail::scm;
 
 namespace {
 const std::string sid = "S-1-5-80-1-2-3", entry = "(A;OICI;0x1200a9;;;S-1-5-80-1-2-3)";

@@ -5,7 +5,8 @@
 #include <doctest/doctest.h>
 
 using namespace winsvc;
-using namespace winsvc::model;
+using namespace winsvc::detail::base;
+using namespace winsvc::detail::scm;
 using words = std::vector<std::string>;
 
 namespace {
@@ -18,7 +19,7 @@ std::string repeated(std::string_view s, std::size_t count) {
 
 /// True if `s` is valid UTF-8 without a replacement character.
 bool is_valid_utf8(const std::string& s) {
-  return strings::to_utf8(strings::to_utf16(s)) == s && s.find("\xEF\xBF\xBD") == s.npos;
+  return detail::base::to_utf8(detail::base::to_utf16(s)) == s && s.find("\xEF\xBF\xBD") == s.npos;
 }
 
 }  // namespace
@@ -172,7 +173,7 @@ TEST_CASE("an instance has its own service name and display name") {
 TEST_CASE("--set host and --host store the same value, and --unset removes it") {
   const auto launch_with = [](std::vector<std::string> options) {
     options.insert(options.begin(), "install");
-    const auto parsed = winsvc::model::parse_command(options);
+    const auto parsed = winsvc::detail::commandline::parse_command(options);
     REQUIRE(parsed);
     return parsed->launch;
   };

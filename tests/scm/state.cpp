@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace winsvc::model;
+using namespace winsvc::detail::scm;
 
 TEST_CASE("states have the numbers of Win32 and a name") {
   struct row { state s; std::uint32_t number; const char* name; bool pending; };

@@ -6,7 +6,7 @@
 #include <chrono>
 
 using namespace std::chrono_literals;
-using namespace winsvc::model;
+using namespace winsvc::detail::scm;
 
 TEST_CASE("STOP has the app's limit, SHUTDOWN a fixed limit, PRESHUTDOWN a part of its timeout") {
   const auto limits = [](control control, std::chrono::milliseconds limit,

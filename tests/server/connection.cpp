@@ -10,15 +10,15 @@
 #include <string>
 #include <utility>
 
-using winsvc::http::wait_condition;
-using winsvc::http::wait_reason;
-using winsvc::os::transfer;
+using winsvc::detail::server::wait_condition;
+using winsvc::detail::server::wait_reason;
+using winsvc::detail::os::transfer;
 using winsvc::testing::parse_response;
 
 namespace {
 
 /// Transport with input from memory; after it the client is silent. Receives that would block a thread are counted.
-class silent_client final : public winsvc::http::transport {
+class silent_client final : public winsvc::detail::http::transport {
  public:
   explicit silent_client(std::string bytes) : input(std::move(bytes)) {}
 
@@ -45,12 +45,12 @@ class silent_client final : public winsvc::http::transport {
     sent = count;
     return send(bytes, count, {});
   }
-  winsvc::http::stream_event wait_stream_event(std::chrono::milliseconds) noexcept override {
-    return winsvc::http::stream_event::peer_closed;
+  winsvc::detail::http::stream_event wait_stream_event(std::chrono::milliseconds) noexcept override {
+    return winsvc::detail::http::stream_event::peer_closed;
   }
-  winsvc::http::close_reason shutdown(winsvc::http::close_reason reason) noexcept override { return reason; }
-  [[nodiscard]] winsvc::os::endpoint local() const override { return {"127.0.0.1", 80}; }
-  [[nodiscard]] winsvc::os::endpoint peer() const override { return {"127.0.0.1", 50000}; }
+  winsvc::detail::http::close_reason shutdown(winsvc::detail::http::close_reason reason) noexcept override { return reason; }
+  [[nodiscard]] winsvc::detail::os::endpoint local() const override { return {"127.0.0.1", 80}; }
+  [[nodiscard]] winsvc::detail::os::endpoint peer() const override { return {"127.0.0.1", 50000}; }
 
   std::string input, output;
   int blocked = 0;  ///< receives that would have blocked a thread
@@ -61,24 +61,24 @@ class silent_client final : public winsvc::http::transport {
 
 /// A connection with two routes.
 struct connection_fixture {
-  winsvc::http::router routes;
-  winsvc::wire::limits limits;
+  winsvc::detail::http::router routes;
+  winsvc::detail::wire::limits limits;
   winsvc::logger log;
-  winsvc::http::engine_state state;
-  winsvc::http::scratch_buffers buffers;
+  winsvc::detail::http::engine_state state;
+  winsvc::detail::server::scratch_buffers buffers;
   silent_client transport;
-  std::unique_ptr<winsvc::http::request_processor> processor;
-  std::unique_ptr<winsvc::http::connection> connection;
+  std::unique_ptr<winsvc::detail::http::request_processor> processor;
+  std::unique_ptr<winsvc::detail::server::connection> connection;
 
-  explicit connection_fixture(std::string input, winsvc::wire::limits custom_limits = {})
+  explicit connection_fixture(std::string input, winsvc::detail::wire::limits custom_limits = {})
       : limits(custom_limits), transport(std::move(input)) {
-    using winsvc::route::method;
+    using winsvc::detail::route::method;
     const auto here = winsvc::source_location::current();
     routes.add(method::get, "/", [] { return "hello"; }, here);
     routes.add(method::post, "/echo", [](const winsvc::request& req) { return req.body; }, here);
     routes.freeze();
-    processor = std::make_unique<winsvc::http::request_processor>(routes, limits, log);
-    connection = std::make_unique<winsvc::http::connection>(transport, *processor, state, limits);
+    processor = std::make_unique<winsvc::detail::http::request_processor>(routes, limits, log);
+    connection = std::make_unique<winsvc::detail::server::connection>(transport, *processor, state, limits);
   }
   wait_condition step() { return connection->advance(buffers, {}); }
   /// Number of responses so far.
@@ -118,7 +118,7 @@ TEST_CASE("a connection waits for the rest of a small body without a thread") {
 }
 
 TEST_CASE("a body over the limit is rejected without waiting for a byte of it") {
-  winsvc::wire::limits small;
+  winsvc::detail::wire::limits small;
   small.body_bytes = 10;
   for (const char* field : {"", "Expect: 100-continue\r\n"}) {
     CAPTURE(field);

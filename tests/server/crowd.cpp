@@ -22,7 +22,7 @@
 #endif
 
 using namespace engine_tests;
-using winsvc::wire::limits;
+using winsvc::detail::wire::limits;
 
 namespace {
 
@@ -141,8 +141,8 @@ TEST_CASE("a client that does not read a large response holds no thread, and rec
   test_engine s(relaxed);
   const std::string large(12 * 1024 * 1024, 'x');
   s.routes = {};
-  s.routes.add(winsvc::route::method::get, "/large", [&] { return large; }, winsvc::source_location::current());
-  s.routes.add(winsvc::route::method::get, "/", [] { return "hello"; }, winsvc::source_location::current());
+  s.routes.add(winsvc::detail::route::method::get, "/large", [&] { return large; }, winsvc::source_location::current());
+  s.routes.add(winsvc::detail::route::method::get, "/", [] { return "hello"; }, winsvc::source_location::current());
   s.routes.freeze();
   s.engine = std::make_unique<engine>(s.routes, s.limits, s.log);
   s.open();
@@ -163,7 +163,7 @@ TEST_CASE("a connection whose client reads nothing is aborted after the write ti
   brief.write_timeout = 100ms;
   test_engine s(brief);
   s.routes = {};
-  s.routes.add(winsvc::route::method::get, "/large", [] { return std::string(12 * 1024 * 1024, 'x'); },
+  s.routes.add(winsvc::detail::route::method::get, "/large", [] { return std::string(12 * 1024 * 1024, 'x'); },
                winsvc::source_location::current());
   s.routes.freeze();
   s.engine = std::make_unique<engine>(s.routes, s.limits, s.log);
@@ -202,12 +202,12 @@ TEST_CASE("streams hold no thread of the pool") {
   test_engine s(small_limits);
   s.routes = {};
   const auto here = winsvc::source_location::current();
-  s.routes.add(winsvc::route::method::get, "/ticks", [] {
+  s.routes.add(winsvc::detail::route::method::get, "/ticks", [] {
     return winsvc::reply::events([](winsvc::event_stream& out) {
       while (out.send("tick") && out.wait_for(20ms)) {}
     });
   }, here);
-  s.routes.add(winsvc::route::method::get, "/", [] { return "hello"; }, here);
+  s.routes.add(winsvc::detail::route::method::get, "/", [] { return "hello"; }, here);
   s.routes.freeze();
   s.engine = std::make_unique<engine>(s.routes, s.limits, s.log);
   s.open();
@@ -369,7 +369,7 @@ TEST_CASE("an engine with idle connections causes no wakeups") {
   const auto context_switches = [] {  // of all threads except this one
     std::uint64_t count = 0;
     for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-      if (task.path().filename() == std::to_string(winsvc::os::thread_id())) continue;
+      if (task.path().filename() == std::to_string(winsvc::detail::os::thread_id())) continue;
       std::ifstream status(task.path() / "status");
       for (std::string line; std::getline(status, line);) {
         const auto position = line.find("_ctxt_switches:");

@@ -118,7 +118,7 @@ TEST_CASE("a request in flight is completed during a drain, with Connection: clo
   CHECK(s.engine->in_flight() == 1);
 
   int progressed = 0;
-  winsvc::http::drain_report report;
+  winsvc::detail::server::drain_report report;
   scoped_thread draining("the drain", [&] { report = s.engine->drain(waiting::limit(), [&] { ++progressed; }); });
   wait_until([&] { return !tcp_socket::connect(s.engine->address(), 1s); }, "the listener to close");
   s.release.request_stop();
@@ -211,7 +211,7 @@ TEST_CASE("requests of 100 concurrent clients are all served") {
   std::atomic<int> good{0}, recorded{0};
   s.engine.reset();
   s.engine = std::make_unique<engine>(s.routes, s.limits, s.log);
-  s.engine->on_response([&](const winsvc::http::access_record& a) {
+  s.engine->on_response([&](const winsvc::detail::http::access_record& a) {
     if (a.status == 200 && a.method == "GET" && a.target == "/" && a.pattern == "/" && a.bytes > 5) ++recorded;
   });
   s.open();
@@ -230,7 +230,7 @@ TEST_CASE("requests of 100 concurrent clients are all served") {
 }
 
 TEST_CASE("a head that arrives too slowly is 408, a connection without a head is closed without a response") {
-  winsvc::wire::limits brief;
+  winsvc::detail::wire::limits brief;
   brief.head_timeout = 60ms;
   brief.keep_alive_timeout = 60ms;
   test_engine s(brief);
@@ -251,7 +251,7 @@ TEST_CASE("a head that arrives too slowly is 408, a connection without a head is
 }
 
 TEST_CASE("the head timeout applies to the whole head, even if single bytes arrive") {
-  winsvc::wire::limits brief;
+  winsvc::detail::wire::limits brief;
   brief.head_timeout = 80ms;
   test_engine s(brief);
   s.open();
@@ -270,7 +270,7 @@ TEST_CASE("the head timeout applies to the whole head, even if single bytes arri
 }
 
 TEST_CASE("a body that arrives too slowly is 408 and ends the connection") {
-  winsvc::wire::limits brief;
+  winsvc::detail::wire::limits brief;
   brief.body_timeout = 60ms;
   test_engine s(brief);
   s.open();
@@ -307,7 +307,7 @@ TEST_CASE("a client that closes during a body or a response does not affect othe
 }
 
 TEST_CASE("a client that still sends receives the whole response of a rejected request") {
-  winsvc::wire::limits small;
+  winsvc::detail::wire::limits small;
   small.body_bytes = 10;
   test_engine s(small);
   s.open();

@@ -22,9 +22,9 @@ using namespace std::chrono_literals;
 using waiting::scoped_thread;
 using waiting::wait_for_stop;
 using waiting::wait_until;
-using winsvc::http::engine;
-using winsvc::os::tcp_socket;
-using winsvc::os::transfer;
+using winsvc::detail::server::engine;
+using winsvc::detail::os::tcp_socket;
+using winsvc::detail::os::transfer;
 using winsvc::testing::client_response;
 using winsvc::testing::parse_response;
 
@@ -32,16 +32,16 @@ using steady = std::chrono::steady_clock;
 
 /// An engine with a few routes, on a free port. GET /slow sets `handler_started` and waits for `release`.
 struct test_engine {
-  winsvc::http::router routes;
-  winsvc::wire::limits limits;
+  winsvc::detail::http::router routes;
+  winsvc::detail::wire::limits limits;
   winsvc::logger log;
   winsvc::stop_source handler_started, release;
   std::atomic<int> finished{0};
-  std::unique_ptr<winsvc::http::engine> engine;
+  std::unique_ptr<winsvc::detail::server::engine> engine;
 
-  explicit test_engine(winsvc::wire::limits custom_limits = {}) : limits(custom_limits) {
+  explicit test_engine(winsvc::detail::wire::limits custom_limits = {}) : limits(custom_limits) {
     const auto here = winsvc::source_location::current();
-    using winsvc::route::method;
+    using winsvc::detail::route::method;
     routes.add(method::get, "/", [] { return "hello"; }, here);
     routes.add(method::post, "/echo", [](const winsvc::request& req) { return req.body; }, here);
     routes.add(method::get, "/slow", [this] {
@@ -54,7 +54,7 @@ struct test_engine {
         method::get, "/peer",
         [](const winsvc::request& req) { return req.remote_addr + ' ' + std::to_string(req.remote_port); }, here);
     routes.freeze();
-    engine = std::make_unique<winsvc::http::engine>(routes, limits, log);
+    engine = std::make_unique<winsvc::detail::server::engine>(routes, limits, log);
   }
   void open() {
     REQUIRE(engine->bind("127.0.0.1", 0));

@@ -19,8 +19,8 @@
 
 using namespace std::chrono_literals;
 using waiting::wait_until;
-using winsvc::http::thread_pool;
-using winsvc::http::thread_pool_limits;
+using winsvc::detail::server::thread_pool;
+using winsvc::detail::server::thread_pool_limits;
 using steady = std::chrono::steady_clock;
 
 namespace {

@@ -12,12 +12,12 @@
 #ifndef CPPHTTPLIB_OPENSSL_SUPPORT
 
 TEST_CASE("without a TLS library, a certificate is rejected with an error message") {
-  const auto identity = winsvc::http::tls_identity::load({"cert.pem", "key.pem", {}});
+  const auto identity = winsvc::detail::server::tls_identity::load({"cert.pem", "key.pem", {}});
 
   REQUIRE_FALSE(identity);
   CHECK(identity.error().to_string() ==
         "use certificate 'cert.pem': cpp-httplib is built without TLS (50); define CPPHTTPLIB_OPENSSL_SUPPORT");
-  CHECK_FALSE(winsvc::http::has_tls);
+  CHECK_FALSE(winsvc::detail::api::has_tls);
 }
 
 #else
@@ -36,9 +36,9 @@ TEST_CASE("without a TLS library, a certificate is rejected with an error messag
 
 using namespace std::chrono_literals;
 using winsvc::service;
-using winsvc::http::tls_files;
-using winsvc::http::tls_identity;
-using winsvc::os::transfer;
+using winsvc::detail::api::tls_files;
+using winsvc::detail::server::tls_identity;
+using winsvc::detail::os::transfer;
 using winsvc::testing::parse_response;
 using steady = std::chrono::steady_clock;
 
@@ -71,7 +71,7 @@ struct certificates {
 
   std::string path(const std::string& name) const { return (folder / name).string(); }
   tls_files files(const std::string& name) const { return {path(name + ".pem"), path(name + ".key"), {}}; }
-  std::string read(const std::string& name) const { return winsvc::os::read_file(path(name)).value(); }
+  std::string read(const std::string& name) const { return winsvc::detail::os::read_file(path(name)).value(); }
   void write(const std::string& name, const std::string& text) const { std::ofstream(path(name)) << text; }
 
  private:
@@ -113,15 +113,15 @@ struct log_lines : winsvc::log_sink {
 };
 
 struct tls_server {
-  winsvc::host::service_definition definition;
-  std::unique_ptr<winsvc::http::engine> engine;
+  winsvc::detail::host::service_definition definition;
+  std::unique_ptr<winsvc::detail::server::engine> engine;
 
   explicit tls_server(const std::function<void(service&)>& app,
                       const tls_files& files = test_certificates().files("one")) {
     service svc(definition);
     app(svc);
     definition.router.freeze();
-    engine = std::make_unique<winsvc::http::engine>(definition.router, definition.limits, definition.log);
+    engine = std::make_unique<winsvc::detail::server::engine>(definition.router, definition.limits, definition.log);
     auto identity = tls_identity::load(files);
     REQUIRE(identity);
     engine->tls(*identity);
@@ -139,13 +139,13 @@ void hello(service& svc) {
 
 /// A client with memory between its TLS library and its socket, so that records can be divided anywhere.
 struct tls_client {
-  winsvc::os::tcp_socket socket;
+  winsvc::detail::os::tcp_socket socket;
   SSL_CTX* context = SSL_CTX_new(TLS_client_method());
   SSL* ssl = nullptr;
   std::size_t max_chunk = ~std::size_t{0};
 
-  explicit tls_client(const winsvc::os::endpoint& server) {
-    auto opened = winsvc::os::tcp_socket::connect(server, 5s);
+  explicit tls_client(const winsvc::detail::os::endpoint& server) {
+    auto opened = winsvc::detail::os::tcp_socket::connect(server, 5s);
     REQUIRE(opened);
     socket = std::move(*opened);
     SSL_CTX_load_verify_locations(context, test_certificates().path("ca.pem").c_str(), nullptr);
@@ -287,7 +287,7 @@ TEST_CASE("TLS 1.2 and 1.3 are accepted, older versions are rejected") {
 
 TEST_CASE("a plain HTTP request to a TLS port receives a 400 in plain HTTP") {
   tls_server s(hello);
-  auto made_socket = winsvc::os::tcp_socket::connect(s.engine->address(), 5s);
+  auto made_socket = winsvc::detail::os::tcp_socket::connect(s.engine->address(), 5s);
   REQUIRE(made_socket);
   REQUIRE(made_socket->send(get.data(), get.size(), 5s) == transfer::done);
 
@@ -307,7 +307,7 @@ TEST_CASE("a client that sends nothing, half a ClientHello or invalid bytes is c
   });
   for (const auto& first_bytes : {std::string(), std::string("\x16\x03\x01\x02", 4), std::string(600, '\x07')}) {
     const auto start = steady::now();
-    auto opened = winsvc::os::tcp_socket::connect(s.engine->address(), 5s);
+    auto opened = winsvc::detail::os::tcp_socket::connect(s.engine->address(), 5s);
     REQUIRE(opened);
     if (!first_bytes.empty()) opened->send(first_bytes.data(), first_bytes.size(), 5s);
     char buffer[1000];
@@ -472,7 +472,7 @@ TEST_CASE("a reload uses new certificates for new connections, and keeps the old
   const std::string url = scm.url();
   CHECK(url.find("https://") == 0);
   const auto port = static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
-  const winsvc::os::endpoint address{"127.0.0.1", port};
+  const winsvc::detail::os::endpoint address{"127.0.0.1", port};
   const auto wait_for_log = [&](const char* text) {
     return waiting::wait_until([&] { return lines->all().find(text) != std::string::npos; }, text);
   };
@@ -500,13 +500,13 @@ TEST_CASE("a reload uses new certificates for new connections, and keeps the old
 }
 
 TEST_CASE("paths of certificates are relative to the executable's folder") {
-  winsvc::host::service_definition definition;
+  winsvc::detail::host::service_definition definition;
   service svc(definition);
   svc.tls("cert.pem", "/etc/key.pem");
 
   REQUIRE(definition.tls);
   CHECK(definition.tls->certificate ==
-        winsvc::os::path_join(winsvc::os::folder_of(winsvc::os::executable_path()), "cert.pem"));
+        winsvc::detail::os::path_join(winsvc::detail::os::folder_of(winsvc::detail::os::executable_path()), "cert.pem"));
   CHECK(definition.tls->key == "/etc/key.pem");
   CHECK(definition.tls->client_authorities.empty());
   CHECK(definition.handled_controls().param_change);

@@ -14,7 +14,7 @@
 #include <vector>
 
 using namespace std::chrono_literals;
-using namespace winsvc::model;
+using namespace winsvc::detail::settings;
 using winsvc::byte_size;
 using winsvc::file_path;
 
@@ -174,7 +174,7 @@ TEST_CASE("the file of 'config --init' has no effect until the '#' characters ar
   CHECK(parse_settings_file(text).errors.empty());
 
   std::string enabled;
-  for (const auto line : winsvc::strings::split(text, '\n'))
+  for (const auto line : winsvc::detail::base::split(text, '\n'))
     enabled += std::string(line.size() > 1 && line[0] == '#' && line[1] != ' ' ? line.substr(1) : line) + '\n';
   CHECK(parse_settings_file(enabled).rows.size() == 3);
 }

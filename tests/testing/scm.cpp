@@ -14,9 +14,9 @@
 #include <vector>
 
 using namespace std::chrono_literals;
-using winsvc::model::control;
-using winsvc::model::service_status;
-using winsvc::model::state;
+using winsvc::detail::scm::control;
+using winsvc::detail::scm::service_status;
+using winsvc::detail::scm::state;
 using winsvc::testing::find_status_violations;
 using winsvc::testing::timed_status;
 
@@ -32,7 +32,7 @@ service_status pending(state s, std::uint32_t checkpoint, std::chrono::milliseco
 service_status not_pending(state s, std::uint32_t win32 = 0, std::uint32_t specific = 0) {
   service_status status;
   status.current = s;
-  status.accepted = s == state::running ? winsvc::model::accepted_control::stop : 0;
+  status.accepted = s == state::running ? winsvc::detail::scm::accepted_control::stop : 0;
   status.exit = {win32, specific};
   return status;
 }
@@ -58,9 +58,9 @@ TEST_CASE("a correct history has no violation") {
 
 TEST_CASE("each kind of violation in a history is detected") {
   auto starting_accepts_stop = starting;
-  starting_accepts_stop.accepted = winsvc::model::accepted_control::stop;
+  starting_accepts_stop.accepted = winsvc::detail::scm::accepted_control::stop;
   auto stopped_accepts_stop = stopped;
-  stopped_accepts_stop.accepted = winsvc::model::accepted_control::stop;
+  stopped_accepts_stop.accepted = winsvc::detail::scm::accepted_control::stop;
   auto with_checkpoint = running;
   with_checkpoint.checkpoint = 3;
   auto failed = running;
@@ -156,11 +156,11 @@ TEST_CASE("the destructor stops a service that is starting") {
 
 namespace {
 
-using program = std::function<void(winsvc::os::dispatcher&)>;
+using program = std::function<void(winsvc::detail::os::dispatcher&)>;
 
 /// A program that reports these statuses.
 program reports(std::vector<service_status> statuses) {
-  return [statuses = std::move(statuses)](winsvc::os::dispatcher& d) {
+  return [statuses = std::move(statuses)](winsvc::detail::os::dispatcher& d) {
     d.run([&](const std::vector<std::string>&) {
       d.register_handler("bad", [](const auto&) { return 0u; });
       for (const auto& s : statuses) d.set_status(s);
@@ -187,7 +187,7 @@ TEST_CASE("a program that follows the rules has no violation") {
 }
 
 TEST_CASE("RUNNING before the port accepts connections is a violation") {
-  auto free_port = winsvc::os::tcp_socket::listen("127.0.0.1", 0);
+  auto free_port = winsvc::detail::os::tcp_socket::listen("127.0.0.1", 0);
   REQUIRE(free_port);
   const std::uint16_t port = free_port->local().port;
   const program p = reports({starting, running, stopping, stopped});
@@ -201,7 +201,7 @@ TEST_CASE("RUNNING before the port accepts connections is a violation") {
 
 TEST_CASE("checkpoints from a timer without progress are a violation") {
   winsvc::stop_source finish;
-  const program timer_driven = [finish](winsvc::os::dispatcher& d) {
+  const program timer_driven = [finish](winsvc::detail::os::dispatcher& d) {
     d.run([&](const std::vector<std::string>&) {
       d.register_handler("bad", [](const auto&) { return 0u; });
       std::uint32_t checkpoint = 0;
@@ -227,7 +227,7 @@ TEST_CASE("checkpoints from a timer without progress are a violation") {
 
 TEST_CASE("a slow control handler is a violation, and so is a status after the wait hint") {
   winsvc::stop_source requested;
-  const program slow = [requested](winsvc::os::dispatcher& d) {
+  const program slow = [requested](winsvc::detail::os::dispatcher& d) {
     d.run([&](const std::vector<std::string>&) {
       d.register_handler("bad", [&](const auto&) {
         std::this_thread::sleep_for(1100ms);
@@ -282,7 +282,7 @@ TEST_CASE("fail_with and delay apply to the calls of the service") {
   std::uint32_t result = 0;
   const auto start_time = std::chrono::steady_clock::now();
 
-  scm.start_program_async([&](winsvc::os::dispatcher& d) {
+  scm.start_program_async([&](winsvc::detail::os::dispatcher& d) {
     d.run([&](const std::vector<std::string>&) { result = d.set_status(starting); });
   });
   static_cast<void>(scm.wait());

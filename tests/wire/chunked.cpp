@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace winsvc::wire;
+using namespace winsvc::detail::wire;
 using step = chunked_decoder::step;
 
 namespace {

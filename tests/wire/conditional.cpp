@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace winsvc::wire;
+using namespace winsvc::detail::wire;
 
 TEST_CASE("the three forms of an HTTP date are parsed") {
   // The examples of RFC 9110 section 5.6.7: the same time in three forms.

@@ -10,8 +10,8 @@ using winsvc::cookie;
 using winsvc::setup_error;
 using winsvc::sign;
 using winsvc::unsign;
-using winsvc::wire::cookie_in;
-using winsvc::wire::same_cookie;
+using winsvc::detail::wire::cookie_in;
+using winsvc::detail::wire::same_cookie;
 
 namespace {
 
@@ -95,7 +95,7 @@ TEST_CASE("a signature is valid for one cookie name only") {
   CHECK(!unsign("user", text, key));
   CHECK(!unsign("", text, key));
   // A part of the name cannot be moved to the value.
-  const std::string value = winsvc::strings::to_base64url("tadmin");
+  const std::string value = winsvc::detail::base::to_base64url("tadmin");
   CHECK(!unsign("draf", value + text.substr(text.find('.')), key));
 }
 

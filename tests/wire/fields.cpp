@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-using namespace winsvc::wire;
+using namespace winsvc::detail::wire;
 using std::string;
 
 TEST_CASE("a field is found by its name and its value is decoded") {

@@ -5,7 +5,7 @@
 
 #include <string>
 
-using winsvc::wire::safe_file_name;
+using winsvc::detail::wire::safe_file_name;
 
 TEST_CASE("the folders of Windows and Unix paths are removed") {
   CHECK(safe_file_name("photo.jpg") == "photo.jpg");

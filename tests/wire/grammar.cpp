@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-using namespace winsvc::wire;
+using namespace winsvc::detail::wire;
 
 TEST_CASE("a token is one or more tchar (RFC 9110 section 5.6.2)") {
   CHECK(is_token("a"));

@@ -5,9 +5,9 @@
 
 #include <utility>
 
-using namespace winsvc::wire;
-using winsvc::route::method;
-using framing_kind = winsvc::wire::framing;  // the macros of doctest use short names as locals
+using namespace winsvc::detail::wire;
+using winsvc::detail::route::method;
+using framing_kind = winsvc::detail::wire::framing;  // the macros of doctest use short names as locals
 
 namespace {
 

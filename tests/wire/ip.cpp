@@ -7,8 +7,8 @@
 #include <vector>
 
 using winsvc::ip_range;
-using winsvc::wire::client_behind_proxies;
-using winsvc::wire::rate_limit_key;
+using winsvc::detail::wire::client_behind_proxies;
+using winsvc::detail::wire::rate_limit_key;
 
 TEST_CASE("IPv4 and IPv6 addresses and ranges are parsed") {
   const auto in = [](const char* range, const char* address) {

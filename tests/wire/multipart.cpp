@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-using namespace winsvc::wire;
+using namespace winsvc::detail::wire;
 using step = multipart_decoder::step;
 
 namespace {

@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-using winsvc::wire::map_to_file;
+using winsvc::detail::wire::map_to_file;
 
 TEST_CASE("names below the folder are accepted") {
   CHECK(map_to_file("") == "");

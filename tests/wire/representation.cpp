@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-using namespace winsvc::wire;
+using namespace winsvc::detail::wire;
 
 TEST_CASE("the extension of a file name determines the media type") {
   CHECK(media_type("index.html") == "text/html; charset=utf-8");

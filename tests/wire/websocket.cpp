@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-using namespace winsvc::wire;
+using namespace winsvc::detail::wire;
 using event = frame_decoder::event;
 
 namespace {

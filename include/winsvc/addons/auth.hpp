@@ -49,23 +49,23 @@ struct authenticated_user {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_WEB
+#if WINSVC_BODIES_ADDONS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::addons {
 
 /// Returns the credentials in Authorization; nullopt if the field is missing or has another scheme.
 WINSVC_INLINE std::optional<std::string> credentials(const request& req, std::string_view scheme) {
   const std::string header = header_text(req, "Authorization");
   const auto blank = header.find(' ');
-  if (blank == std::string::npos || !strings::equal_nocase(std::string_view(header).substr(0, blank), scheme))
+  if (blank == std::string::npos || !base::equal_nocase(std::string_view(header).substr(0, blank), scheme))
     return std::nullopt;
-  return std::string(strings::trim(std::string_view(header).substr(blank)));
+  return std::string(base::trim(std::string_view(header).substr(blank)));
 }
 
 [[noreturn]] WINSVC_INLINE void challenge(response& res, const std::string& value, std::string_view detail) {
-  replace_header(res, "WWW-Authenticate", value);
+  api::replace_header(res, "WWW-Authenticate", value);
   winsvc::abort(401, std::string(detail));
 }
 
@@ -78,19 +78,20 @@ WINSVC_INLINE std::string quoted_realm(std::string_view realm) {
   return out + '"';
 }
 
-}  // namespace http
+}  // namespace detail::addons
 
 WINSVC_INLINE middleware basic_auth(std::string realm,
                                     std::function<bool(std::string_view, std::string_view)> authenticate) {
-  const std::string scheme = "Basic realm=" + http::quoted_realm(realm) + ", charset=\"UTF-8\"";
+  const std::string scheme = "Basic realm=" + detail::addons::quoted_realm(realm) + ", charset=\"UTF-8\"";
   return [scheme, authenticate = std::move(authenticate)](const request& req, response& res, const next_handler& next) {
-    const auto encoded = http::credentials(req, "Basic");
-    const auto decoded = encoded ? strings::from_base64(*encoded) : std::nullopt;
+    const auto encoded = detail::addons::credentials(req, "Basic");
+    const auto decoded = encoded ? detail::base::from_base64(*encoded) : std::nullopt;
     const auto colon = decoded ? decoded->find(':') : std::string::npos;
-    if (colon == std::string::npos) return http::challenge(res, scheme, "a user name and a password are required");
+    if (colon == std::string::npos)
+      return detail::addons::challenge(res, scheme, "a user name and a password are required");
     const auto user = std::string_view(*decoded).substr(0, colon);
     if (!authenticate(user, std::string_view(*decoded).substr(colon + 1)))
-      return http::challenge(res, scheme, "the user name or the password is wrong");
+      return detail::addons::challenge(res, scheme, "the user name or the password is wrong");
     context(req).set(authenticated_user{std::string(user)});
     next();
   };
@@ -111,12 +112,12 @@ WINSVC_INLINE middleware basic_auth(std::string realm, std::map<std::string, std
 
 WINSVC_INLINE middleware bearer_auth(std::string realm,
                                      std::function<std::optional<std::string>(std::string_view)> authenticate) {
-  const std::string scheme = "Bearer realm=" + http::quoted_realm(realm);
+  const std::string scheme = "Bearer realm=" + detail::addons::quoted_realm(realm);
   return [scheme, authenticate = std::move(authenticate)](const request& req, response& res, const next_handler& next) {
-    const auto token = http::credentials(req, "Bearer");
-    if (!token || token->empty()) return http::challenge(res, scheme, "a token is required");
+    const auto token = detail::addons::credentials(req, "Bearer");
+    if (!token || token->empty()) return detail::addons::challenge(res, scheme, "a token is required");
     auto name = authenticate(*token);
-    if (!name) return http::challenge(res, scheme + ", error=\"invalid_token\"", "the token is invalid");
+    if (!name) return detail::addons::challenge(res, scheme + ", error=\"invalid_token\"", "the token is invalid");
     context(req).set(authenticated_user{std::move(*name)});
     next();
   };
@@ -125,4 +126,4 @@ WINSVC_INLINE middleware bearer_auth(std::string realm,
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_WEB
+#endif  // WINSVC_BODIES_ADDONS

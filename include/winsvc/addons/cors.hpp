@@ -47,7 +47,7 @@ struct cors_policy {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_WEB
+#if WINSVC_BODIES_ADDONS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -58,17 +58,17 @@ WINSVC_INLINE middleware cors(std::vector<std::string> origins) {
   return cors(std::move(policy));
 }
 
-namespace http {
+namespace detail::addons {
 
 /// True if an origin contains the default port of its scheme, which browsers omit (RFC 6454 section 6.2).
 WINSVC_INLINE bool has_default_port(std::string_view origin) noexcept {
   const auto port = origin.substr(origin.find_last_of(":]"));  // "]" ends an IPv6 address
   const auto scheme = origin.substr(0, origin.find(':'));
-  return port == ":" || (port == ":80" && strings::equal_nocase(scheme, "http")) ||
-         (port == ":443" && strings::equal_nocase(scheme, "https"));
+  return port == ":" || (port == ":80" && base::equal_nocase(scheme, "http")) ||
+         (port == ":443" && base::equal_nocase(scheme, "https"));
 }
 
-}  // namespace http
+}  // namespace detail::addons
 
 WINSVC_INLINE middleware cors(cors_policy policy) {
   const bool any_origin = policy.origins.size() == 1 && policy.origins[0] == "*";
@@ -77,37 +77,37 @@ WINSVC_INLINE middleware cors(cors_policy policy) {
   for (const auto& origin : policy.origins) {
     if (any_origin) break;
     const auto scheme = origin.find("://");
-    const bool is_valid = scheme != std::string::npos && wire::is_token(origin.substr(0, scheme)) &&
-                          wire::is_authority(origin.substr(scheme + 3));
+    const bool is_valid = scheme != std::string::npos && detail::wire::is_token(origin.substr(0, scheme)) &&
+                          detail::wire::is_authority(origin.substr(scheme + 3));
     if (!is_valid)
       throw setup_error("cors: '" + origin + "' is not an origin; write https://host or https://host:port");
-    if (http::has_default_port(origin))
+    if (detail::addons::has_default_port(origin))
       throw setup_error("cors: browsers send '" + origin + "' without the default port; remove the port");
   }
   return [policy = std::move(policy), any_origin](const request& req, response& res, const next_handler& next) {
     const std::string origin = header_text(req, "Origin");
     bool allowed = any_origin;
-    for (const auto& o : policy.origins) allowed = allowed || strings::equal_nocase(o, origin);
-    if (!any_origin) http::add_header(res, "Vary", "Origin");  // a cache must keep one response per origin
+    for (const auto& o : policy.origins) allowed = allowed || detail::base::equal_nocase(o, origin);
+    if (!any_origin) detail::api::add_header(res, "Vary", "Origin");  // a cache must keep one response per origin
     if (origin.empty() || !allowed) return next();
 
-    http::replace_header(res, "Access-Control-Allow-Origin", any_origin ? "*" : origin);
-    if (policy.credentials) http::replace_header(res, "Access-Control-Allow-Credentials", "true");
+    detail::api::replace_header(res, "Access-Control-Allow-Origin", any_origin ? "*" : origin);
+    if (policy.credentials) detail::api::replace_header(res, "Access-Control-Allow-Credentials", "true");
     if (request_method(req) != "OPTIONS" || !has_header(req, "Access-Control-Request-Method")) {
       if (!policy.exposed.empty())
-        http::replace_header(res, "Access-Control-Expose-Headers", strings::join(policy.exposed, ", "));
+        detail::api::replace_header(res, "Access-Control-Expose-Headers", detail::base::join(policy.exposed, ", "));
       return next();
     }
-    http::set_status(res, 204);
-    http::replace_header(res, "Access-Control-Allow-Methods", strings::join(policy.methods, ", "));
+    detail::api::set_status(res, 204);
+    detail::api::replace_header(res, "Access-Control-Allow-Methods", detail::base::join(policy.methods, ", "));
     const std::string requested = header_text(req, "Access-Control-Request-Headers");
-    const std::string headers = policy.headers.empty() ? requested : strings::join(policy.headers, ", ");
-    if (!headers.empty()) http::replace_header(res, "Access-Control-Allow-Headers", headers);
-    http::replace_header(res, "Access-Control-Max-Age", std::to_string(policy.max_age.count()));
+    const std::string headers = policy.headers.empty() ? requested : detail::base::join(policy.headers, ", ");
+    if (!headers.empty()) detail::api::replace_header(res, "Access-Control-Allow-Headers", headers);
+    detail::api::replace_header(res, "Access-Control-Max-Age", std::to_string(policy.max_age.count()));
   };
 }
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_WEB
+#endif  // WINSVC_BODIES_ADDONS

@@ -17,7 +17,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace web {
+namespace detail::addons {
 
 /// Content-Security-Policy of the page: it may load its own two files and send requests to its own origin. A text in
 /// the log therefore cannot run as a script.
@@ -104,6 +104,6 @@ inline constexpr std::string_view dashboard_html = R"html(<!doctype html>
 </html>
 )html";
 
-}  // namespace web
+}  // namespace detail::addons
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -12,7 +12,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace web {
+namespace detail::addons {
 
 inline constexpr std::string_view dashboard_js = R"js("use strict";
 const data_url = new URL("data.json", document.currentScript.src);
@@ -406,6 +406,6 @@ document.addEventListener("visibilitychange", request_data);
 request_data();
 )js";
 
-}  // namespace web
+}  // namespace detail::addons
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

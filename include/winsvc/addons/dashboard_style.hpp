@@ -1,4 +1,4 @@
-// Style sheet of the dashboard (addons/dashboard_page.hpp). Colors have names, and values for the light and dark schemes.
+// Style sheet of the dashboard (addons/dashboard_page.hpp). Colors have names, with values for light and dark schemes.
 #pragma once
 
 #include <string_view>
@@ -7,7 +7,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace web {
+namespace detail::addons {
 
 inline constexpr std::string_view dashboard_css = R"css(:root {
   color-scheme: light dark;
@@ -144,6 +144,6 @@ table + button { margin-top: 0.75rem; }
 }
 )css";
 
-}  // namespace web
+}  // namespace detail::addons
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

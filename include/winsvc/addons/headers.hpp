@@ -34,14 +34,14 @@ inline namespace WINSVC_ABI {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_WEB
+#if WINSVC_BODIES_ADDONS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE middleware request_id(std::string header) {
   return [header = std::move(header)](const request& req, response& res, const next_handler& next) {
-    http::replace_header(res, header, context(req).id());
+    detail::api::replace_header(res, header, context(req).id());
     next();
   };
 }
@@ -49,7 +49,7 @@ WINSVC_INLINE middleware security_headers(std::string content_security_policy) {
   return [csp = std::move(content_security_policy)](const request&, response& res, const next_handler& next) {
     next();
     const auto unless_set = [&res](const char* name, const std::string& value) {
-      if (!http::find_header(res, name)) http::replace_header(res, name, value);
+      if (!detail::api::find_header(res, name)) detail::api::replace_header(res, name, value);
     };
     unless_set("X-Content-Type-Options", "nosniff");
     unless_set("X-Frame-Options", "DENY");
@@ -69,4 +69,4 @@ WINSVC_INLINE middleware body_limit(std::uint64_t bytes) {
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_WEB
+#endif  // WINSVC_BODIES_ADDONS

@@ -32,7 +32,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace web {
+namespace detail::addons {
 
 /// Values that are measured when the page is requested.
 struct gauges {
@@ -87,17 +87,17 @@ class request_counts {
   std::unique_ptr<route_counts[]> counts_;  // one per label
 };
 
-}  // namespace web
+}  // namespace detail::addons
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_WEB
+#if WINSVC_BODIES_ADDONS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace web {
+namespace detail::addons {
 
 WINSVC_INLINE request_counts::request_counts(const route::table& routes) : labels_{"none"} {
   std::map<std::string, std::size_t> label_by_pattern;
@@ -162,10 +162,10 @@ class prometheus_text {
   static std::string escaped(std::string_view value) {
     std::string text;
     for (std::size_t position = 0; position < value.size();) {
-      const char32_t c = strings::next_code_point(value, position);
+      const char32_t c = base::next_code_point(value, position);
       if (c == U'\\' || c == U'"') text += '\\';
       if (c == U'\n') text += "\\n";
-      else strings::append_utf8(text, c);
+      else base::append_utf8(text, c);
     }
     return text;
   }
@@ -236,8 +236,8 @@ WINSVC_INLINE std::string request_counts::text(const gauges& now) const {
   return std::move(page.out);
 }
 
-}  // namespace web
+}  // namespace detail::addons
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_WEB
+#endif  // WINSVC_BODIES_ADDONS

@@ -27,7 +27,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace web {
+namespace detail::addons {
 
 struct api_info {
   std::string title, version, description;
@@ -46,30 +46,32 @@ struct operation {
   std::string id;
 };
 
-}  // namespace web
+}  // namespace detail::addons
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#if WINSVC_BODIES_WEB
+#if WINSVC_BODIES_ADDONS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace web {
+namespace detail::addons {
 
-using strings::json_array;
-using strings::json_object_writer;
+using base::json_array;
+using base::json_object_writer;
 
 WINSVC_INLINE std::string schema_of(route::value_kind kind, std::string_view default_json = {}) {
   using route::value_kind;
-  json_object_writer s;
+  base::json_object_writer s;
   switch (kind) {
-    case value_kind::int32: s.put_text("type", "integer").put_text("format", "int32"); break;
-    case value_kind::int64: s.put_text("type", "integer").put_text("format", "int64"); break;
-    case value_kind::uint32: s.put_text("type", "integer").put("minimum", "0").put("maximum", "4294967295"); break;
-    case value_kind::uint64: s.put_text("type", "integer").put("minimum", "0"); break;
-    case value_kind::number: s.put_text("type", "number").put_text("format", "double"); break;
-    case value_kind::boolean: s.put_text("type", "boolean"); break;
-    case value_kind::text: s.put_text("type", "string"); break;
+    case route::value_kind::int32: s.put_text("type", "integer").put_text("format", "int32"); break;
+    case route::value_kind::int64: s.put_text("type", "integer").put_text("format", "int64"); break;
+    case route::value_kind::uint32:
+      s.put_text("type", "integer").put("minimum", "0").put("maximum", "4294967295");
+      break;
+    case route::value_kind::uint64: s.put_text("type", "integer").put("minimum", "0"); break;
+    case route::value_kind::number: s.put_text("type", "number").put_text("format", "double"); break;
+    case route::value_kind::boolean: s.put_text("type", "boolean"); break;
+    case route::value_kind::text: s.put_text("type", "string"); break;
   }
   if (!default_json.empty()) s.put("default", default_json);
   return s.text();
@@ -124,7 +126,7 @@ WINSVC_INLINE std::vector<path_item> path_items(const route::table& routes) {
   return items;
 }
 
-WINSVC_INLINE std::string method_key(route::method method) { return strings::to_lower(route::name(method)); }
+WINSVC_INLINE std::string method_key(route::method method) { return base::to_lower(route::name(method)); }
 
 /// Returns `get_users_id` for GET /users/{id}.
 WINSVC_INLINE std::string default_operation_id(const operation& o) {
@@ -132,7 +134,7 @@ WINSVC_INLINE std::string default_operation_id(const operation& o) {
   for (const auto& segment : o.route->path.segments) {
     if (!segment.text.empty()) id += '_';
     for (const char c : segment.text) {
-      const bool is_word = strings::is_digit(c) || (strings::to_lower(c) >= 'a' && strings::to_lower(c) <= 'z');
+      const bool is_word = base::is_digit(c) || (base::to_lower(c) >= 'a' && base::to_lower(c) <= 'z');
       id += is_word ? c : '_';
     }
   }
@@ -163,10 +165,10 @@ WINSVC_INLINE void assign_operation_ids(std::vector<path_item>& items) {
 }
 
 WINSVC_INLINE std::string content_of(const route::body_metadata& b, const std::string& media_type) {
-  json_object_writer content;
+  base::json_object_writer content;
   if (!b.schema.empty()) content.put("schema", b.schema);
   if (!b.example.empty()) content.put("example", b.example);
-  return json_object_writer().put(media_type, content.text()).text();
+  return base::json_object_writer().put(media_type, content.text()).text();
 }
 
 WINSVC_INLINE std::string parameters_of(const operation& o, const route::pattern& names) {
@@ -174,7 +176,7 @@ WINSVC_INLINE std::string parameters_of(const operation& o, const route::pattern
   std::vector<std::string> items;
   const bool has_tail = o.route->path.segments.back().kind == route::segment::segment_kind::tail;
   for (std::size_t i = 0; i < names.names.size(); ++i) {
-    json_object_writer p;
+    base::json_object_writer p;
     p.put_text("name", names.names[i]).put_text("in", "path").put("required", "true");
     if (has_tail && i + 1 == names.names.size())
       p.put_text("description", "The rest of the path, which may contain slashes.");
@@ -182,12 +184,12 @@ WINSVC_INLINE std::string parameters_of(const operation& o, const route::pattern
     items.push_back(p.text());
   }
   for (const auto& q : metadata.query) {
-    json_object_writer p;
+    base::json_object_writer p;
     p.put_text("name", q.name).put_text("in", "query").put_text_if_set("description", q.description);
     p.put("required", q.required ? "true" : "false").put("schema", schema_of(q.kind, q.default_json));
     items.push_back(p.text());
   }
-  return items.empty() ? std::string() : json_array(items, [](const std::string& p) { return p; });
+  return items.empty() ? std::string() : base::json_array(items, [](const std::string& p) { return p; });
 }
 
 WINSVC_INLINE std::string request_body_of(const operation& o) {
@@ -197,7 +199,7 @@ WINSVC_INLINE std::string request_body_of(const operation& o) {
   if (is_any_get || (!metadata.request_body && !metadata.accepts_json && !metadata.accepts_upload)) return {};
   const char* const type = metadata.accepts_upload ? "multipart/form-data" : "application/json";
   const route::body_metadata b = metadata.request_body.value_or(route::body_metadata{{}, type, {}, {}});
-  json_object_writer body;
+  base::json_object_writer body;
   body.put_text_if_set("description", b.description).put("required", "true");
   return body.put("content", content_of(b, b.media_type)).text();
 }
@@ -207,12 +209,12 @@ WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata) {
   std::map<std::string, std::string> responses;  // by status; "default" is last
   const auto media_type = [&metadata](const route::body_metadata& b) -> std::string {
     if (!b.media_type.empty()) return b.media_type;
-    if (metadata.response == response_kind::text) return "text/plain";
-    const bool is_json = metadata.response == response_kind::json || !b.schema.empty() || !b.example.empty();
+    if (metadata.response == route::response_kind::text) return "text/plain";
+    const bool is_json = metadata.response == route::response_kind::json || !b.schema.empty() || !b.example.empty();
     return is_json ? "application/json" : "";
   };
   const auto add = [&](const std::string& status, const route::body_metadata& b) {
-    json_object_writer r;
+    base::json_object_writer r;
     r.put_text("description", b.description.empty() ? "Success" : b.description);
     const bool empty = status == "204" || status == "304" || status[0] == '1';
     if (const auto type = media_type(b); !empty && !type.empty()) r.put("content", content_of(b, type));
@@ -233,18 +235,18 @@ WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata) {
   if (metadata.accepts_json) responses.emplace("422", problem);
   responses.emplace("default", problem);
 
-  json_object_writer out;
+  base::json_object_writer out;
   for (const auto& [status, r] : responses) out.put(status, r);
   return out.text();
 }
 
 WINSVC_INLINE std::string operation_text(const operation& o, const route::pattern& names) {
   const route::route_metadata& metadata = o.route->metadata;
-  json_object_writer out;
+  base::json_object_writer out;
   out.put_text("operationId", o.id).put_text_if_set("summary", metadata.summary);
   out.put_text_if_set("description", metadata.description);
   if (!metadata.tags.empty())
-    out.put("tags", json_array(metadata.tags, [](auto& tag) { return strings::json_quoted(tag); }));
+    out.put("tags", base::json_array(metadata.tags, [](auto& tag) { return base::json_quoted(tag); }));
   if (metadata.deprecated) out.put("deprecated", "true");
   if (const auto parameters = parameters_of(o, names); !parameters.empty()) out.put("parameters", parameters);
   if (const auto body = request_body_of(o); !body.empty()) out.put("requestBody", body);
@@ -273,10 +275,10 @@ WINSVC_INLINE std::string openapi_document(const route::table& routes, const api
   auto items = path_items(routes);
   assign_operation_ids(items);
 
-  json_object_writer paths;
+  base::json_object_writer paths;
   std::vector<std::string> tags;
   for (const auto& item : items) {
-    json_object_writer path;
+    base::json_object_writer path;
     for (const auto& o : item.operations) {
       path.put(method_key(o.method), operation_text(o, item.first->path));
       for (const auto& tag : o.route->metadata.tags) {
@@ -286,19 +288,20 @@ WINSVC_INLINE std::string openapi_document(const route::table& routes, const api
     paths.put(template_of(item.first->path), path.text());
   }
 
-  json_object_writer info_object;
+  base::json_object_writer info_object;
   info_object.put_text("title", info.title).put_text("version", info.version.empty() ? "0" : info.version);
   info_object.put_text_if_set("description", info.description);
-  json_object_writer out;
+  base::json_object_writer out;
   out.put_text("openapi", "3.1.0").put("info", info_object.text());
   if (!tags.empty()) {
-    out.put("tags", json_array(tags, [](auto& tag) { return json_object_writer().put_text("name", tag).text(); }));
+    out.put("tags",
+            base::json_array(tags, [](auto& tag) { return base::json_object_writer().put_text("name", tag).text(); }));
   }
   return out.put("paths", paths.text()).put("components", problem_components).text() + '\n';
 }
 
-}  // namespace web
+}  // namespace detail::addons
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_WEB
+#endif  // WINSVC_BODIES_ADDONS

@@ -30,7 +30,7 @@ inline namespace WINSVC_ABI {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_WEB
+#if WINSVC_BODIES_ADDONS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -48,8 +48,8 @@ WINSVC_INLINE middleware trusted_proxies(const std::vector<std::string>& ranges)
   return [trusted = std::move(trusted)](const request& req, response&, const next_handler& next) {
     // A single field: write_normalized_head has joined all lines in their order.
     const std::string hops = header_text(req, "X-Forwarded-For");
-    std::string client(wire::client_behind_proxies(client_address(req), hops, trusted));
-    if (client != client_address(req)) http::set_client(req, std::move(client));
+    std::string client(detail::wire::client_behind_proxies(client_address(req), hops, trusted));
+    if (client != client_address(req)) detail::api::set_client(req, std::move(client));
     next();
   };
 }
@@ -57,4 +57,4 @@ WINSVC_INLINE middleware trusted_proxies(const std::vector<std::string>& ranges)
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_WEB
+#endif  // WINSVC_BODIES_ADDONS

@@ -76,7 +76,7 @@ class token_buckets {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_WEB
+#if WINSVC_BODIES_ADDONS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -112,9 +112,9 @@ WINSVC_INLINE void token_buckets::remove_full_buckets(clock::time_point now) {
 WINSVC_INLINE middleware rate_limit(double per_second, double burst) {
   const auto buckets = std::make_shared<token_buckets>(per_second, burst);
   return [buckets](const request& req, response& res, const next_handler& next) {
-    const auto wait = buckets->try_take(wire::rate_limit_key(client_address(req)));
+    const auto wait = buckets->try_take(detail::wire::rate_limit_key(client_address(req)));
     if (wait.count() == 0) return next();
-    http::replace_header(res, "Retry-After", std::to_string((wait.count() + 999) / 1000));
+    detail::api::replace_header(res, "Retry-After", std::to_string((wait.count() + 999) / 1000));
     abort(429, "too many requests from this address");
   };
 }
@@ -122,4 +122,4 @@ WINSVC_INLINE middleware rate_limit(double per_second, double burst) {
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_WEB
+#endif  // WINSVC_BODIES_ADDONS

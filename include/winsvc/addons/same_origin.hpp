@@ -30,7 +30,7 @@ inline namespace WINSVC_ABI {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_WEB
+#if WINSVC_BODIES_ADDONS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -42,7 +42,8 @@ WINSVC_INLINE middleware same_origin(std::vector<std::string> origins) {
     const std::string origin = header_text(req, "Origin"), site = header_text(req, "Sec-Fetch-Site");
     // "none": the user started the request, with a bookmark or the address bar.
     const bool is_own = site == "same-origin" || site == "none" || (site.empty() && origin.empty());
-    if (!is_own && !wire::origin_is_allowed(origin, site.empty() ? header_text(req, "Host") : std::string(), origins))
+    if (!is_own &&
+        !detail::wire::origin_is_allowed(origin, site.empty() ? header_text(req, "Host") : std::string(), origins))
       abort(403, "a page of another site may not send this request");
     next();
   };
@@ -51,4 +52,4 @@ WINSVC_INLINE middleware same_origin(std::vector<std::string> origins) {
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_WEB
+#endif  // WINSVC_BODIES_ADDONS

@@ -14,7 +14,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::api {
 
 /// Calls the app. The returned object, which may be null, must exist until the run has ended.
 using app_factory = std::function<std::shared_ptr<void>(service&)>;
@@ -40,6 +40,6 @@ app_factory app_of_callable(F& f) {
   };
 }
 
-}  // namespace host
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

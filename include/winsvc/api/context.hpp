@@ -21,7 +21,7 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-namespace http {
+namespace detail::http {
 struct exchange;
 }
 
@@ -65,14 +65,14 @@ class context {
   void put(const void* key, std::shared_ptr<void> value) const;
   [[nodiscard]] void* find(const void* key) const noexcept;
 
-  http::exchange* exchange_;
+  detail::http::exchange* exchange_;
 };
 
-namespace http {
+namespace detail::api {
 /// Replaces the address of the proxy with the client address that a trusted proxy reports, for handlers and for the
 /// access log.
 void set_client(const request& req, std::string client);
-}  // namespace http
+}  // namespace detail::api
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

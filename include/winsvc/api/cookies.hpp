@@ -40,11 +40,13 @@ void set_cookie(response& res, const cookie& c);
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE void set_cookie(response& res, const cookie& c) { http::add_header(res, "Set-Cookie", c.to_string()); }
+WINSVC_INLINE void set_cookie(response& res, const cookie& c) {
+  detail::api::add_header(res, "Set-Cookie", c.to_string());
+}
 WINSVC_INLINE std::optional<std::string> find_cookie(const request& req, std::string_view name) {
   // write_normalized_head has joined several Cookie headers to one, in their order.
   const std::string header = header_text(req, "Cookie");
-  const auto found = wire::cookie_in(header, name);
+  const auto found = detail::wire::cookie_in(header, name);
   return found ? std::optional<std::string>(*found) : std::nullopt;
 }
 

@@ -20,7 +20,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::api {
 
 /// Fills an error response. Runs on the thread of the request.
 using error_handler = std::function<void(const request&, response&)>;
@@ -66,7 +66,7 @@ exception_handler make_exception_handler(F f) {
   };
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -76,7 +76,7 @@ exception_handler make_exception_handler(F f) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::api {
 
 WINSVC_INLINE bool error_handlers::handle(const std::exception_ptr& thrown, const request& req, response& res) const {
   for (const auto& handle_exception : by_exception) {
@@ -90,7 +90,7 @@ WINSVC_INLINE void error_handlers::handle(const request& req, response& res) con
   if (found != by_status.end()) found->second(req, res);
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

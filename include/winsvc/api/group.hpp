@@ -46,25 +46,26 @@ inline namespace WINSVC_ABI {
 
 class route_group;
 
-namespace http {
+namespace detail::api {
 
 class router;
 
 // Access to the router through functions, so that a file that registers routes does not include http/router.hpp.
 
 /// Adds a route with its middleware chain, and returns its ID. Throws setup_error as router::add does.
-std::size_t add_route(router& router, route::method method, std::string_view pattern, erased_handler handler,
+std::size_t add_route(http::router& router, route::method method, std::string_view pattern, erased_handler handler,
                       source_location location, std::shared_ptr<const middleware_chain> chain);
 /// Number of routes, which is the ID of the next route.
-[[nodiscard]] std::size_t route_count(const router& router) noexcept;
+[[nodiscard]] std::size_t route_count(const http::router& router) noexcept;
 /// Sets the middleware chain for requests that match no route.
-void set_outer_chain(router& router, std::shared_ptr<const middleware_chain> chain, source_location location);
+void set_outer_chain(http::router& router, std::shared_ptr<const middleware_chain> chain, source_location location);
 /// Returns a copy of the chain with one more middleware at its end.
 [[nodiscard]] std::shared_ptr<const middleware_chain> with_link(const middleware_chain& chain, middleware added);
 /// The path of the route with this name. Throws setup_error as url_for does.
-[[nodiscard]] std::string path_of(const router& router, std::string_view name, const std::vector<url_value>& values);
+[[nodiscard]] std::string path_of(const http::router& router, std::string_view name,
+                                  const std::vector<url_value>& values);
 /// Serves the files of a folder below `outer` + `prefix`.
-void add_files(router& router, const std::string& outer, std::string_view prefix, std::string folder,
+void add_files(http::router& router, const std::string& outer, std::string_view prefix, std::string folder,
                file_options options, const std::shared_ptr<const middleware_chain>& chain,
                source_location location);
 
@@ -164,7 +165,7 @@ class route_registrar {
   }
 
  protected:
-  route_registrar(router& router, std::string prefix, std::shared_ptr<const middleware_chain> chain)
+  route_registrar(http::router& router, std::string prefix, std::shared_ptr<const middleware_chain> chain)
       : router_(&router), prefix_(std::move(prefix)), middleware_(std::move(chain)) {}
   ~route_registrar() = default;
 
@@ -184,23 +185,24 @@ class route_registrar {
     else static_cast<void>(chain), static_cast<void>(location);
   }
 
-  router* router_;
+  http::router* router_;
   std::string prefix_;
   std::shared_ptr<const middleware_chain> middleware_;
 };
 
-}  // namespace http
+}  // namespace detail::api
 
 /// A group of routes with a common prefix and middleware. Valid during the call of `describe` in `group`.
-class route_group : public http::route_registrar<route_group> {
+class route_group : public detail::api::route_registrar<route_group> {
  public:
-  route_group(http::router& router, std::string prefix, std::shared_ptr<const http::middleware_chain> chain)
+  route_group(detail::http::router& router, std::string prefix,
+              std::shared_ptr<const detail::api::middleware_chain> chain)
       : route_registrar(router, std::move(prefix), std::move(chain)) {}
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-namespace http {
+namespace detail::api {
 
 template <class Self>
 Self& route_registrar<Self>::files(std::string_view prefix, std::string folder, file_options options,
@@ -223,6 +225,6 @@ Self& route_registrar<Self>::group(std::string_view prefix, F&& describe, source
   return self();
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

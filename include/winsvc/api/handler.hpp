@@ -49,7 +49,7 @@ struct body {
   const T* operator->() const noexcept { return &value; }
 };
 
-namespace http {
+namespace detail::api {
 
 /// The data for one call of a handler.
 struct invocation {
@@ -71,7 +71,7 @@ struct handler_shape {
   bool accepts_request = false;    ///< the handler can read `path_params` of the request
   bool accepts_response = false;
   bool accepts_body = false;
-  const upload_receiver& (*receiver)() noexcept = nullptr;  ///< null unless the handler has an `upload` parameter
+  const http::upload_receiver& (*receiver)() noexcept = nullptr;  ///< null unless the handler has an `upload` parameter
   const route::value_kind* kinds = nullptr;                 ///< kinds of the path parameters, an array of `parameters`
   route::response_kind response_kind = route::response_kind::unknown;
   bool returns_optional = false;
@@ -347,7 +347,7 @@ erased_handler make_handler(F f) {
   return {std::unique_ptr<handler>(new bound(std::move(f))), bound::shape()};
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -357,7 +357,7 @@ erased_handler make_handler(F f) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::api {
 
 WINSVC_INLINE void write_text(response& res, std::string text) {
   const int status = res.status;
@@ -369,7 +369,7 @@ WINSVC_INLINE void write_json(response& res, std::string text) {
 }
 WINSVC_INLINE void set_status(response& res, int status) { res.status = status; }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

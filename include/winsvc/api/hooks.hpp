@@ -67,7 +67,7 @@ class stop_context {
   start_context::progress_function progress_;
 };
 
-namespace host {
+namespace detail::api {
 
 /// Reverts a start hook; runs at stop.
 using cleanup_function = std::function<void(stop_context&)>;
@@ -171,6 +171,6 @@ std::function<std::uint32_t(std::uint32_t)> control_callback(F f) {
   };
 }
 
-}  // namespace host
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -84,7 +84,7 @@ using request = httplib::Request;
 /// A response: status, headers, body, set_content(...) ...
 using response = httplib::Response;
 
-namespace http {
+namespace detail::api {
 
 #if WINSVC_SEES_SERVER
 /// CPPHTTPLIB_VERSION_NUM as a number (0x002900 is 0.41.0). In cpp-httplib it is a string literal, which the
@@ -114,7 +114,7 @@ void replace_header(response& res, const std::string& name, const std::string& v
 /// headers and comparing them is faster than hashing the name.
 [[nodiscard]] const std::string* find_header(const response& res, std::string_view name) noexcept;
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -124,7 +124,7 @@ void replace_header(response& res, const std::string& name, const std::string& v
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::api {
 
 WINSVC_INLINE std::string_view httplib_version_text() noexcept { return CPPHTTPLIB_VERSION; }
 
@@ -134,12 +134,12 @@ WINSVC_INLINE void replace_header(response& res, const std::string& name, const 
 }
 WINSVC_INLINE const std::string* find_header(const response& res, std::string_view name) noexcept {
   for (const auto& [known_name, value] : res.headers) {
-    if (strings::equal_nocase(known_name, name)) return &value;
+    if (base::equal_nocase(known_name, name)) return &value;
   }
   return nullptr;
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

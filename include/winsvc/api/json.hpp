@@ -26,7 +26,7 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-namespace http {
+namespace detail::api {
 
 /// True for nlohmann's JSON types, including ordered_json.
 template <class T, class = void>
@@ -35,13 +35,13 @@ template <class T>
 struct is_nlohmann<T, std::void_t<typename T::error_handler_t, decltype(std::declval<const T&>().dump())>>
     : std::true_type {};
 
-}  // namespace http
+}  // namespace detail::api
 
 #if WINSVC_JSON
 /// nlohmann::json, documented at https://json.nlohmann.me.
 using json = nlohmann::json;
 
-namespace http {
+namespace detail::api {
 
 /// JSON as text. Bytes that are not UTF-8 are replaced.
 [[nodiscard]] std::string text_of_json(const json& value);
@@ -53,7 +53,7 @@ void parse_json(const std::string& text, json& output);
 [[nodiscard]] std::string locate_json_error(json& document, const std::string& message,
                                             const std::function<void()>& convert);
 
-}  // namespace http
+}  // namespace detail::api
 #endif
 
 }  // inline namespace WINSVC_ABI
@@ -65,7 +65,7 @@ void parse_json(const std::string& text, json& output);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::api {
 
 #if WINSVC_JSON
 
@@ -149,7 +149,7 @@ WINSVC_INLINE std::string locate_json_error(json& document, const std::string& m
 
 #endif  // WINSVC_JSON
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -23,7 +23,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::api {
 
 /// True for application/json, text/json and types that end with +json (RFC 6839); parameters are ignored.
 [[nodiscard]] bool is_json_type(std::string_view content_type);
@@ -71,7 +71,7 @@ T body_from_json(const request& req) {
   }
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -79,10 +79,10 @@ T body_from_json(const request& req) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::api {
 
 WINSVC_INLINE bool is_json_type(std::string_view content_type) {
-  const std::string type = strings::to_lower(strings::trim(content_type.substr(0, content_type.find(';'))));
+  const std::string type = base::to_lower(base::trim(content_type.substr(0, content_type.find(';'))));
   return type == "application/json" || type == "text/json" ||
          (type.size() > 5 && type.compare(type.size() - 5, 5, "+json") == 0);
 }
@@ -114,7 +114,7 @@ WINSVC_INLINE const std::string& json_body_text(const request& req) {
   return req.body;
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -37,11 +37,11 @@ class next_handler {
 /// A middleware function. An exception becomes an error response, as in a handler.
 using middleware = std::function<void(const request&, response&, const next_handler&)>;
 
-namespace http {
+namespace detail::api {
 
 /// The middleware of a route, outermost first. The pointers are shared because many routes use the same middleware.
 using middleware_chain = std::vector<std::shared_ptr<const middleware>>;
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

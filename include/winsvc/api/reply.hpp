@@ -30,7 +30,7 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-namespace http {
+namespace detail::api {
 
 /// True if a response may have several headers of this name: Set-Cookie, one per cookie (RFC 6265 section 3), and Vary,
 /// which each layer of middleware extends.
@@ -39,7 +39,7 @@ namespace http {
 /// Adds a repeatable header; replaces a header of any other name. A Set-Cookie replaces the one for the same cookie.
 void add_header(response& res, const std::string& name, const std::string& value);
 
-}  // namespace http
+}  // namespace detail::api
 
 /// A response as a value. Cheap to move.
 class reply {
@@ -62,7 +62,7 @@ class reply {
   /// type with to_json.
   template <class T, class Json = winsvc::json, class = std::enable_if_t<!std::is_same_v<std::decay_t<T>, Json>>>
   [[nodiscard]] static reply json(T&& value, int status = 200) {
-    if constexpr (http::is_nlohmann<std::decay_t<T>>::value)
+    if constexpr (detail::api::is_nlohmann<std::decay_t<T>>::value)
       return with(value.dump(-1, ' ', false, std::decay_t<T>::error_handler_t::replace), "application/json", status);
     else
       return json(Json(std::forward<T>(value)), status);
@@ -124,14 +124,14 @@ class reply {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::api {
 
 WINSVC_INLINE bool is_repeatable_header(std::string_view name) noexcept {
-  return strings::equal_nocase(name, "Set-Cookie") || strings::equal_nocase(name, "Vary");
+  return base::equal_nocase(name, "Set-Cookie") || base::equal_nocase(name, "Vary");
 }
 WINSVC_INLINE void add_header(response& res, const std::string& name, const std::string& value) {
   if (!is_repeatable_header(name)) return replace_header(res, name, value);
-  const bool cookie = strings::equal_nocase(name, "Set-Cookie");
+  const bool cookie = base::equal_nocase(name, "Set-Cookie");
   // cpp-httplib does not guarantee the order of two headers with one name. The other headers are collected and set
   // again, because the versions of cpp-httplib differ in which iterators remain valid after an erase.
   std::vector<std::string> others;
@@ -145,11 +145,11 @@ WINSVC_INLINE void add_header(response& res, const std::string& name, const std:
   res.set_header(name, value);
 }
 
-}  // namespace http
+}  // namespace detail::api
 
 #if WINSVC_JSON
 WINSVC_INLINE reply reply::json(const winsvc::json& value, int status) {
-  return with(http::text_of_json(value), "application/json", status);
+  return with(detail::api::text_of_json(value), "application/json", status);
 }
 #endif
 
@@ -169,7 +169,7 @@ WINSVC_INLINE reply reply::with(std::string body, std::string content_type, int 
 
 WINSVC_INLINE reply& reply::header(std::string name, std::string value) & {
   for (auto& [known_name, known_value] : headers_) {
-    if (strings::equal_nocase(known_name, name) && !http::is_repeatable_header(name)) {
+    if (detail::base::equal_nocase(known_name, name) && !detail::api::is_repeatable_header(name)) {
       known_value = std::move(value);
       return *this;
     }

@@ -16,7 +16,11 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+
+/// A request method: `winsvc::method::get`, `method::del` ...
+using method = detail::route::method;
+
+namespace detail::api {
 
 /// A const member function with its object, as a callable that has the parameters of the member function.
 template <class Member>
@@ -90,6 +94,6 @@ void for_each_member(const std::shared_ptr<T>& object, F add) {
   static_assert(is_resource<T>, "winsvc: a resource must have a member get, post, put, patch or del");
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

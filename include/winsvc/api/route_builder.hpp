@@ -4,7 +4,7 @@
 //   svc.put("/users/{id}", change).limit_body(4096).returns(200, "The changed user").returns(201, "The new user");
 //
 //   const auto todo = svc.resource<todo_item>("/todos/{id}").name("todo").tag("todos");     // for all its methods
-//   todo.on(winsvc::route::method::get).summary("One to-do");                                // for one method
+//   todo.on(winsvc::method::get).summary("One to-do");                                // for one method
 //
 // `limit_body`, `limit_file` and `timeout` change the behavior of the route, and url_for uses `name`. Everything else
 // is documentation for the OpenAPI document (addons/openapi.hpp); winsvc does not check it against the handler.
@@ -30,7 +30,7 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-namespace http {
+namespace detail::http {
 class router;
 }
 
@@ -39,7 +39,7 @@ class router;
 class route_builder {
  public:
   /// The routes with the IDs from `first` to `last - 1`, which have the same pattern.
-  route_builder(http::router& router, std::size_t first, std::size_t last) noexcept
+  route_builder(detail::http::router& router, std::size_t first, std::size_t last) noexcept
       : router_(&router), first_(first), last_(last) {}
 
   /// Name of the route, for url_for, the verb `routes` and the OpenAPI operation ID. It must be unique; the routes of
@@ -76,20 +76,20 @@ class route_builder {
   /// Documents a required query parameter of type T. Call it as the handler calls winsvc::query (api/values.hpp).
   template <class T>
   route_builder query(const std::string& name, const std::string& description) const {
-    return add_query({name, description, route::kind_of_value<T>(), true, {}});
+    return add_query({name, description, detail::route::kind_of_value<T>(), true, {}});
   }
   /// Documents an optional query parameter with a default.
   template <class T>
   route_builder query(const std::string& name, const std::string& description, const T& default_value) const {
     constexpr bool is_text = !std::is_arithmetic_v<T>;
-    constexpr auto kind = is_text ? route::value_kind::text : route::kind_of_value<T>();
+    constexpr auto kind = is_text ? detail::route::value_kind::text : detail::route::kind_of_value<T>();
     const std::string value = url_value(default_value).text();
-    return add_query({name, description, kind, false, is_text ? strings::json_quoted(value) : value});
+    return add_query({name, description, kind, false, is_text ? detail::base::json_quoted(value) : value});
   }
   /// Documents an optional query parameter without a default.
   template <class T>
   route_builder find_query(const std::string& name, const std::string& description) const {
-    return add_query({name, description, route::kind_of_value<T>(), false, {}});
+    return add_query({name, description, detail::route::kind_of_value<T>(), false, {}});
   }
 
   /// Documents the body of the request. Optional for a handler with body<T>, which always takes JSON.
@@ -107,28 +107,28 @@ class route_builder {
   /// Sets the JSON Schema of a body, as schema_text does.
   template <class T = winsvc::json, class Json = winsvc::json>
   route_builder schema(const T& value) const {
-    return schema_text(http::text_of_json(Json(value)));
+    return schema_text(detail::api::text_of_json(Json(value)));
   }
   /// Sets an example of a body, as example_text does.
   template <class T = winsvc::json, class Json = winsvc::json>
   route_builder example(const T& value) const {
-    return example_text(http::text_of_json(Json(value)));
+    return example_text(detail::api::text_of_json(Json(value)));
   }
 #endif
 
   /// The route of a resource for this method. Throws setup_error if the resource does not have the method.
-  [[nodiscard]] route_builder on(route::method method) const;
+  [[nodiscard]] route_builder on(detail::route::method method) const;
 
  private:
   static constexpr int no_body = -1, request_body = 0;  // other values: the status of a response
 
   template <class F>
   route_builder set(std::string_view function_name, F change, int body_status = no_body) const;
-  [[nodiscard]] route_builder add_query(route::query_metadata parameter) const;
-  [[nodiscard]] route::body_metadata& current_body(route::route_metadata& metadata,
+  [[nodiscard]] route_builder add_query(detail::route::query_metadata parameter) const;
+  [[nodiscard]] detail::route::body_metadata& current_body(detail::route::route_metadata& metadata,
                                                    std::string_view function_name) const;
 
-  http::router* router_;
+  detail::http::router* router_;
   std::size_t first_, last_;
   int current_body_status_ = no_body;  // the body that schema and example describe
 };

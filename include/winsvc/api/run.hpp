@@ -10,27 +10,27 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::api {
 
 /// Runs the verb that the command line names (cli/run.hpp).
 [[nodiscard]] int run_program(const app_factory& app, int argc, char** argv);
 
-}  // namespace host
+}  // namespace detail::api
 
 /// Runs the verb on the command line with an App that is a type, and returns the exit code.
 template <class App>
 int run(int argc, char** argv) {
-  return host::run_program(host::app_of_type<App>(), argc, argv);
+  return detail::api::run_program(detail::api::app_of_type<App>(), argc, argv);
 }
 /// Runs the verb with an App that is a function or a global callable object.
 template <auto& App>
 int run(int argc, char** argv) {
-  return host::run_program(host::app_of_callable(App), argc, argv);
+  return detail::api::run_program(detail::api::app_of_callable(App), argc, argv);
 }
 /// Runs the verb with any callable object, also a lambda with captures. It is called only during `run`.
 template <class App>
 int run(int argc, char** argv, App&& app) {
-  return host::run_program(host::app_of_callable(app), argc, argv);
+  return detail::api::run_program(detail::api::app_of_callable(app), argc, argv);
 }
 
 }  // inline namespace WINSVC_ABI

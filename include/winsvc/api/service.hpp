@@ -44,15 +44,18 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-namespace host {
+namespace detail::host {
 struct service_definition;
 }
 
+/// Limits and timeouts of connections and requests: `winsvc::limits& limits = svc.limits()`.
+using limits = detail::wire::limits;
+
 /// The description of a service. Call its functions in the app. The functions that change the description throw
 /// setup_error for a mistake, for example two identical routes, and after the service has started.
-class service : public http::route_registrar<service> {
+class service : public detail::api::route_registrar<service> {
  public:
-  explicit service(host::service_definition& plan);
+  explicit service(detail::host::service_definition& plan);
   service(const service&) = delete;
   service& operator=(const service&) = delete;
 
@@ -100,7 +103,7 @@ class service : public http::route_registrar<service> {
   /// Serves HTTPS instead of HTTP (server/tls.hpp). `certificate` and `key` are PEM files; a relative path starts at
   /// the folder of the executable. The files are read at start and again at each reload. If they are invalid, the start
   /// fails, and a reload keeps the previous certificate.
-  template <bool Built = http::has_tls>
+  template <bool Built = detail::api::has_tls>
   service& tls(std::string certificate, std::string key, tls_options options = {}) {
     static_assert(Built,
                   "winsvc: tls() requires cpp-httplib with a TLS library: compile with -DCPPHTTPLIB_OPENSSL_SUPPORT "
@@ -109,15 +112,15 @@ class service : public http::route_registrar<service> {
     return *this;
   }
   /// Limits and timeouts of connections and requests; wire/limits.hpp has the defaults. Change them in the app.
-  [[nodiscard]] wire::limits& limits() noexcept;
+  [[nodiscard]] detail::wire::limits& limits() noexcept;
 
   // -- routes: api/group.hpp has get, post, group ...; route/pattern.hpp has patterns, api/handler.hpp handlers --
 
   /// Sets the handler for error responses that winsvc generates with this status: 404, 405, 413, 500, `abort` ... It
   /// does not run for a status that a handler returns. It runs on the thread of the request (api/error_handlers.hpp).
-  service& on_error(int status, http::error_handler page, source_location location = source_location::current());
+  service& on_error(int status, detail::api::error_handler page, source_location location = source_location::current());
   /// Short form of `on_error(404, page)`.
-  service& not_found(http::error_handler page, source_location location = source_location::current()) {
+  service& not_found(detail::api::error_handler page, source_location location = source_location::current()) {
     return on_error(404, std::move(page), location);
   }
   /// Handles exceptions of type E that leave a handler or a middleware. `f` is `f(const E&)`, which returns a value as
@@ -127,7 +130,7 @@ class service : public http::route_registrar<service> {
   template <class E, class F>
   service& on_exception(F f) {
     check_not_frozen("on_exception");
-    add_exception_page(http::make_exception_handler<E>(std::move(f)));
+    add_exception_page(detail::api::make_exception_handler<E>(std::move(f)));
     return *this;
   }
 
@@ -161,11 +164,12 @@ class service : public http::route_registrar<service> {
   /// settings unchanged. Throws setup_error for the names of the built-in settings: `host`, `port`, `log_level`,
   /// `log_format`.
   template <class T = void, class Default, class... Options>
-  winsvc::setting<host::setting_value<T, Default>> setting(host::setting_name_at name, Default standard,
+  winsvc::setting<detail::api::setting_value<T, Default>> setting(detail::api::setting_name_at name, Default standard,
                                                            std::string help = {}, const Options&... options) {
     check_not_frozen("setting");
-    using value = host::setting_value<T, Default>;
-    auto declared = host::make_setting<value>(std::move(name), value(std::move(standard)), std::move(help), options...);
+    using value = detail::api::setting_value<T, Default>;
+    auto declared =
+        detail::api::make_setting<value>(std::move(name), value(std::move(standard)), std::move(help), options...);
     declare(declared);
     return winsvc::setting<value>(std::move(declared));
   }
@@ -188,7 +192,7 @@ class service : public http::route_registrar<service> {
   template <class F>
   service& on_start(std::string name, F f, source_location location = source_location::current()) {
     check_not_frozen("on_start");
-    add_hook({host::start_callback(std::move(f)), {std::move(name), location, {}}});
+    add_hook({detail::api::start_callback(std::move(f)), {std::move(name), location, {}}});
     return *this;
   }
   /// Registers a stop hook: `f()` or `f(stop_context&)`. Stop hooks and cleanup functions run in reverse order of
@@ -203,9 +207,9 @@ class service : public http::route_registrar<service> {
   template <class F>
   service& on_stop(std::string name, F f, source_location location = source_location::current()) {
     check_not_frozen("on_stop");
-    static_assert(host::is_stop_callback<F>,
+    static_assert(detail::api::is_stop_callback<F>,
                   "winsvc: an on_stop hook must be callable without arguments or with winsvc::stop_context&");
-    add_hook({{}, {std::move(name), location, host::stop_callback(std::move(f))}});
+    add_hook({{}, {std::move(name), location, detail::api::stop_callback(std::move(f))}});
     return *this;
   }
   /// Registers a pause hook: `f()` or `f(stop_context&)`. The service accepts pause and continue if it has a pause hook
@@ -238,7 +242,7 @@ class service : public http::route_registrar<service> {
   /// throws, the sender receives 1064 (ERROR_EXCEPTION_IN_SERVICE). Source: Win32, ControlService.
   template <class F>
   service& on_control(std::uint32_t code, F f, source_location location = source_location::current()) {
-    auto callback = host::control_callback(std::move(f));
+    auto callback = detail::api::control_callback(std::move(f));
     add_control({code, location, std::move(callback)});
     return *this;
   }
@@ -293,19 +297,19 @@ class service : public http::route_registrar<service> {
   template <class F>
   service& add(hook_list list, const char* function_name, F f, source_location location) {
     check_not_frozen(function_name);
-    static_assert(host::is_stop_callback<F>,
+    static_assert(detail::api::is_stop_callback<F>,
                   "winsvc: this hook must be callable without arguments or with winsvc::stop_context&");
-    add_named(list, {{}, location, host::stop_callback(std::move(f))});
+    add_named(list, {{}, location, detail::api::stop_callback(std::move(f))});
     return *this;
   }
-  void add_exception_page(http::exception_handler page);
-  void add_hook(host::hook h);
-  void add_named(hook_list list, host::named_hook h);
-  void declare(std::shared_ptr<model::setting_base> setting);
-  void add_control(host::control_hook h);
-  void set_tls(http::tls_files files);
+  void add_exception_page(detail::api::exception_handler page);
+  void add_hook(detail::api::hook h);
+  void add_named(hook_list list, detail::api::named_hook h);
+  void declare(std::shared_ptr<detail::settings::setting_base> setting);
+  void add_control(detail::api::control_hook h);
+  void set_tls(detail::api::tls_files files);
   void check_not_frozen(std::string_view function_name) const;
-  host::service_definition& plan_;
+  detail::host::service_definition& plan_;
 };
 
 }  // inline namespace WINSVC_ABI

@@ -31,12 +31,13 @@ inline namespace WINSVC_ABI {
 template <class T>
 class setting {
  public:
-  explicit setting(std::shared_ptr<const model::typed_setting<T>> typed) noexcept : setting_(std::move(typed)) {}
+  explicit setting(std::shared_ptr<const detail::settings::typed_setting<T>> typed) noexcept
+      : setting_(std::move(typed)) {}
   /// The current value. Thread-safe.
   [[nodiscard]] T operator*() const { return setting_->get(); }
 
  private:
-  std::shared_ptr<const model::typed_setting<T>> setting_;
+  std::shared_ptr<const detail::settings::typed_setting<T>> setting_;
 };
 
 // Options of `service::setting`, after the help text, in any order:
@@ -71,7 +72,7 @@ inline constexpr secret_setting secret{};
 struct start_setting {};
 inline constexpr start_setting at_start{};
 
-namespace host {
+namespace detail::api {
 
 /// The name of a setting and the source location of its declaration.
 struct setting_name_at {
@@ -90,31 +91,31 @@ using setting_value = std::conditional_t<
                        std::string, std::decay_t<D>>>;
 
 template <class T, class A, class B>
-void apply_option(model::typed_setting<T>& setting, const between<A, B>& range) {
+void apply_option(settings::typed_setting<T>& setting, const between<A, B>& range) {
   const T lower(range.lower), upper(range.upper);
   if constexpr (std::is_arithmetic_v<T> && std::is_arithmetic_v<A> && std::is_arithmetic_v<B>) {
     if (static_cast<A>(lower) != range.lower || static_cast<B>(upper) != range.upper)
       throw setup_error("setting '" + setting.name() + "': a limit of between() is out of range for its type");
   }
-  const auto text = [](const T& v) { return model::setting_type<T>::text(v); };
+  const auto text = [](const T& v) { return settings::setting_type<T>::text(v); };
   setting.range = "from " + text(lower) + " to " + text(upper);
   setting.rules.push_back({[lower, upper](const T& v) { return !(v < lower) && !(upper < v); },
                            "lie between " + text(lower) + " and " + text(upper)});
 }
 template <class T, class F>
-void apply_option(model::typed_setting<T>& setting, const satisfies<F>& rule) {
+void apply_option(settings::typed_setting<T>& setting, const satisfies<F>& rule) {
   setting.rules.push_back({rule.predicate, rule.requirement});
 }
 template <class T>
-void apply_option(model::typed_setting<T>& setting, const enum_names<T>& values) {
+void apply_option(settings::typed_setting<T>& setting, const enum_names<T>& values) {
   setting.enum_names = values.values;
 }
 template <class T>
-void apply_option(model::typed_setting<T>& setting, secret_setting) {
+void apply_option(settings::typed_setting<T>& setting, secret_setting) {
   setting.secret = true;
 }
 template <class T>
-void apply_option(model::typed_setting<T>& setting, start_setting) {
+void apply_option(settings::typed_setting<T>& setting, start_setting) {
   setting.needs_restart = true;
 }
 
@@ -124,13 +125,14 @@ template <class T>
 inline constexpr bool is_enum_names_of<T, enum_names<T>> = true;
 
 template <class T, class... Options>
-std::shared_ptr<model::typed_setting<T>> make_setting(setting_name_at name, T standard, std::string help,
+std::shared_ptr<settings::typed_setting<T>> make_setting(setting_name_at name, T standard, std::string help,
                                                       const Options&... options) {
-  static_assert(model::setting_type<T>::is_supported || (is_enum_names_of<T, Options> || ...),
+  static_assert(settings::setting_type<T>::is_supported || (is_enum_names_of<T, Options> || ...),
                 "winsvc: the type of a setting must be bool, an integer, double, std::string, a std::chrono duration "
                 "of milliseconds or a longer unit, byte_size, file_path, std::vector<std::string>, or, with "
                 "winsvc::enum_names, any type with operator==");
-  auto setting = std::make_shared<model::typed_setting<T>>(std::move(name.name), std::move(standard), std::move(help));
+  auto setting =
+      std::make_shared<settings::typed_setting<T>>(std::move(name.name), std::move(standard), std::move(help));
   setting->location = name.location;
   (apply_option(*setting, options), ...);
   const auto reject_default = [&](const std::string& reason) {
@@ -143,6 +145,6 @@ std::shared_ptr<model::typed_setting<T>> make_setting(setting_name_at name, T st
   return setting;
 }
 
-}  // namespace host
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

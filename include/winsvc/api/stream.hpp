@@ -29,14 +29,14 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-namespace http {
+namespace detail::http {
 struct exchange;
 }
 
 /// A response body that the app writes. Use it only on the thread that runs the function.
 class stream {
  public:
-  stream(httplib::DataSink& sink, http::exchange& exchange) noexcept : sink_(sink), exchange_(exchange) {}
+  stream(httplib::DataSink& sink, detail::http::exchange& exchange) noexcept : sink_(sink), exchange_(exchange) {}
 
   /// Sends bytes. Waits while the client does not read, at most `limits().write_timeout`. Returns false if the client
   /// has disconnected.
@@ -49,7 +49,7 @@ class stream {
 
  private:
   httplib::DataSink& sink_;
-  http::exchange& exchange_;
+  detail::http::exchange& exchange_;
   bool open_ = true;
 };
 

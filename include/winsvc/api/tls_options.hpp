@@ -20,7 +20,7 @@ struct tls_options {
   std::string client_authorities;
 };
 
-namespace http {
+namespace detail::api {
 
 /// True if cpp-httplib is compiled with a TLS library.
 #if WINSVC_TLS
@@ -34,6 +34,6 @@ struct tls_files {
   std::string certificate, key, client_authorities;
 };
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -130,16 +130,19 @@ class upload {
   std::vector<uploaded_file> files_;
 };
 
-namespace http {
+namespace detail::http {
+struct upload_receiver;
+}
+
+namespace detail::api {
 
 /// The upload of the request that this thread handles; empty if the request has no body.
 [[nodiscard]] upload make_upload();
 
 /// Writes a body to files (http/upload_receiver.hpp). Only routes with an `upload` parameter refer to it, so that a
 /// program without such a route does not link the code.
-struct upload_receiver;
-[[nodiscard]] const upload_receiver& the_upload_receiver() noexcept;
+[[nodiscard]] const http::upload_receiver& the_upload_receiver() noexcept;
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -22,17 +22,17 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-namespace http {
+namespace detail::api {
 /// Implements url_for for any number of values.
 [[nodiscard]] std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values);
-}  // namespace http
+}  // namespace detail::api
 
 /// Returns the path of the route `name`, percent-encoded (RFC 3986), with `values` as its path parameters: text,
 /// numbers or bool. Throws setup_error if no route has the name, if the values do not match the pattern, or if the
 /// calling thread does not handle `req`. An exception that leaves the handler is logged and becomes 500.
 template <class... Values>
 [[nodiscard]] std::string url_for(const request& req, std::string_view name, const Values&... values) {
-  return http::path_for(req, name, {url_value(values)...});
+  return detail::api::path_for(req, name, {url_value(values)...});
 }
 
 }  // inline namespace WINSVC_ABI

@@ -44,7 +44,7 @@ inline namespace WINSVC_ABI {
 /// middleware.
 [[nodiscard]] const std::string& body_text(const request& req) noexcept;
 
-namespace http {
+namespace detail::api {
 
 /// Converts text to T. Aborts with 400 and names the value: `source` is "the query parameter", for example.
 template <class T>
@@ -54,10 +54,10 @@ T parse_value(const std::string& text, const char* source, const std::string& na
                 "std::string");
   if constexpr (std::is_same_v<T, bool>) {
     for (const char* yes : {"true", "1", "yes", "on"}) {
-      if (strings::equal_nocase(text, yes)) return true;
+      if (base::equal_nocase(text, yes)) return true;
     }
     for (const char* no : {"false", "0", "no", "off"}) {
-      if (strings::equal_nocase(text, no)) return false;
+      if (base::equal_nocase(text, no)) return false;
     }
   } else {
     T value{};
@@ -68,7 +68,7 @@ T parse_value(const std::string& text, const char* source, const std::string& na
                                : std::is_unsigned_v<T>     ? "a whole number from 0 on, or is too large"
                                                            : "a whole number, or is too large";
   abort(400, std::string(source) + " '" + name + "' is not " + kind + ": '" +
-                 std::string(strings::truncate(text, 80)) + "'");
+                 std::string(base::truncate(text, 80)) + "'");
 }
 
 /// T, or std::string if T is a string literal.
@@ -80,14 +80,14 @@ using value_type = std::conditional_t<std::is_convertible_v<T, std::string_view>
 /// The text of a form field, URL-encoded or multipart; nullopt if it is missing.
 [[nodiscard]] std::optional<std::string> form_text(const request& req, const std::string& name);
 
-}  // namespace http
+}  // namespace detail::api
 
 /// The query parameter `name`; nullopt if it is missing. If it occurs several times, the first value.
 template <class T>
 [[nodiscard]] std::optional<T> find_query(const request& req, const std::string& name) {
-  const auto text = wire::find_field(http::query_text(req), name);
+  const auto text = detail::wire::find_field(detail::api::query_text(req), name);
   if (!text) return std::nullopt;
-  return http::parse_value<T>(*text, "the query parameter", name);
+  return detail::api::parse_value<T>(*text, "the query parameter", name);
 }
 /// The query parameter `name`; aborts with 400 if it is missing.
 template <class T>
@@ -98,25 +98,25 @@ template <class T>
 }
 /// The query parameter `name`; `default_value` if it is missing.
 template <class T>
-[[nodiscard]] http::value_type<T> query(const request& req, const std::string& name, T default_value) {
-  auto found = find_query<http::value_type<T>>(req, name);
-  return found ? std::move(*found) : http::value_type<T>(std::move(default_value));
+[[nodiscard]] detail::api::value_type<T> query(const request& req, const std::string& name, T default_value) {
+  auto found = find_query<detail::api::value_type<T>>(req, name);
+  return found ? std::move(*found) : detail::api::value_type<T>(std::move(default_value));
 }
 /// All values of the query parameter `name`, in the order of the target.
 template <class T>
 [[nodiscard]] std::vector<T> query_all(const request& req, const std::string& name) {
   std::vector<T> values;
-  for (const std::string& text : wire::find_fields(http::query_text(req), name))
-    values.push_back(http::parse_value<T>(text, "the query parameter", name));
+  for (const std::string& text : detail::wire::find_fields(detail::api::query_text(req), name))
+    values.push_back(detail::api::parse_value<T>(text, "the query parameter", name));
   return values;
 }
 
 /// The form field `name`, from a URL-encoded or multipart body; nullopt if it is missing.
 template <class T>
 [[nodiscard]] std::optional<T> find_form(const request& req, const std::string& name) {
-  const auto text = http::form_text(req, name);
+  const auto text = detail::api::form_text(req, name);
   if (!text) return std::nullopt;
-  return http::parse_value<T>(*text, "the form field", name);
+  return detail::api::parse_value<T>(*text, "the form field", name);
 }
 /// The form field `name`; aborts with 400 if it is missing.
 template <class T>
@@ -130,7 +130,7 @@ template <class T>
 template <class T>
 [[nodiscard]] std::optional<T> find_header(const request& req, const std::string& name) {
   if (!has_header(req, name)) return std::nullopt;
-  return http::parse_value<T>(header_text(req, name), "the header", name);
+  return detail::api::parse_value<T>(header_text(req, name), "the header", name);
 }
 
 }  // inline namespace WINSVC_ABI
@@ -142,11 +142,11 @@ template <class T>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::api {
 
 WINSVC_INLINE std::string_view query_text(const request& req) noexcept { return wire::query_component(req.target); }
 
-}  // namespace http
+}  // namespace detail::api
 
 WINSVC_INLINE const std::string& request_method(const request& req) noexcept { return req.method; }
 WINSVC_INLINE std::string header_text(const request& req, const std::string& name) {

@@ -48,7 +48,7 @@ struct websocket_options {
   std::vector<std::string> protocols;
 };
 
-namespace http {
+namespace detail::http {
 class websocket_session;
 }
 
@@ -80,7 +80,7 @@ class websocket {
   /// Sends a binary message. Waits and returns false as `send` does.
   bool send_binary(std::string_view bytes) const;
   /// Sends JSON as a text message.
-  template <class Json, std::enable_if_t<http::is_nlohmann<Json>::value, int> = 0>
+  template <class Json, std::enable_if_t<detail::api::is_nlohmann<Json>::value, int> = 0>
   bool send(const Json& value) const {
     return send(value.dump(-1, ' ', false, Json::error_handler_t::replace));
   }
@@ -104,13 +104,13 @@ class websocket {
   friend bool operator==(const websocket& a, const websocket& b) noexcept { return a.session_ == b.session_; }
   friend bool operator!=(const websocket& a, const websocket& b) noexcept { return a.session_ != b.session_; }
 
-  explicit websocket(std::shared_ptr<http::websocket_session> s) noexcept : session_(std::move(s)) {}
+  explicit websocket(std::shared_ptr<detail::http::websocket_session> s) noexcept : session_(std::move(s)) {}
 
  private:
-  std::shared_ptr<http::websocket_session> session_;
+  std::shared_ptr<detail::http::websocket_session> session_;
 };
 
-namespace http {
+namespace detail::api {
 
 /// Accepts the handshake, or aborts with an error status. `handler` runs after the 101 response was sent.
 void accept_websocket(const invocation& invocation, const websocket_options& options,
@@ -177,7 +177,7 @@ struct bind_websocket<F, typed_handler<F, R, First, A...>> {
 template <class F>
 struct bind_handler<websocket_route<F>, void> : bind_websocket<F, typename bind_handler<F>::type> {};
 
-}  // namespace http
+}  // namespace detail::api
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -15,6 +15,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::base {
 
 /// Parses one or more pairs of a number and a unit, in any order of units. nullopt for any other text, and for more
 /// than 10,000 days.
@@ -26,6 +27,7 @@ inline namespace WINSVC_ABI {
 /// Rounded down, for messages: "350 ms", "1.5 s", "20 s", "3 min", "2 h 5 min", "4 d 1 h".
 [[nodiscard]] std::string duration_text(std::chrono::milliseconds d);
 
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -35,6 +37,7 @@ inline namespace WINSVC_ABI {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::base {
 
 WINSVC_INLINE std::optional<std::chrono::milliseconds> parse_duration(std::string_view s) {
   struct unit {
@@ -44,19 +47,19 @@ WINSVC_INLINE std::optional<std::chrono::milliseconds> parse_duration(std::strin
   constexpr unit units[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}, {"", 1000}};
   constexpr std::uint64_t limit = 10'000ull * 86'400'000ull;
 
-  s = strings::trim(s);
+  s = base::trim(s);
   if (s.empty()) return std::nullopt;
   std::uint64_t total = 0;
   while (!s.empty()) {
     const auto digits = (std::min)(s.find_first_not_of("0123456789"), s.size());
     std::uint64_t count = 0;
-    if (!strings::parse_number(s.substr(0, digits), limit, count)) return std::nullopt;
+    if (!base::parse_number(s.substr(0, digits), limit, count)) return std::nullopt;
     s.remove_prefix(digits);
 
     const auto name = s.substr(0, (std::min)(s.find_first_of("0123456789"), s.size()));
     const unit* found = nullptr;
     for (const auto& u : units) {
-      if (strings::equal_nocase(u.name, name)) found = &u;
+      if (base::equal_nocase(u.name, name)) found = &u;
     }
     if (!found || count > limit / found->ms) return std::nullopt;
     s.remove_prefix(name.size());
@@ -94,6 +97,7 @@ WINSVC_INLINE std::string duration_text(std::chrono::milliseconds d) {
   return two_units(ms / 86'400'000, " d", ms / 3'600'000 % 24, " h");
 }
 
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -14,7 +14,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace strings {
+namespace detail::base {
 
 /// Base64 with padding (RFC 4648 section 4).
 [[nodiscard]] std::string to_base64(std::string_view bytes);
@@ -23,7 +23,7 @@ namespace strings {
 /// Decodes either alphabet, with or without padding. nullopt for any other character, or if unused bits are not zero.
 [[nodiscard]] std::optional<std::string> from_base64(std::string_view s);
 
-}  // namespace strings
+}  // namespace detail::base
 
 /// True if the texts are equal. The time depends only on the length of `given`, so that a client cannot learn the
 /// secret from response times.
@@ -38,7 +38,7 @@ namespace strings {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace strings {
+namespace detail::base {
 
 WINSVC_INLINE std::string encode_base64(std::string_view bytes, const char (&digits)[65], bool padded) {
   std::string out;
@@ -90,7 +90,7 @@ WINSVC_INLINE std::optional<std::string> from_base64(std::string_view s) {
   return out;
 }
 
-}  // namespace strings
+}  // namespace detail::base
 
 WINSVC_INLINE bool equal_secret(std::string_view given, std::string_view expected) noexcept {
   volatile unsigned char different = given.size() == expected.size() ? 0 : 1;

@@ -18,7 +18,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::base {
 
 /// Exit codes of the verbs. Any other value except 0 is an error code of the system.
 namespace exit_codes {
@@ -111,17 +111,17 @@ inline constexpr explanation explanations[] = {
 [[nodiscard]] error error_with_explanation(std::uint32_t code, std::string operation, std::string subject,
                                            std::string system_error_message = {});
 
-}  // namespace model
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_BASE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::base {
 
 WINSVC_INLINE error error_with_explanation(std::uint32_t code, std::string operation, std::string subject,
                                            std::string system_error_message) {
@@ -131,8 +131,8 @@ WINSVC_INLINE error error_with_explanation(std::uint32_t code, std::string opera
   return {code, std::move(operation), std::move(subject), std::move(system_error_message), {}};
 }
 
-}  // namespace model
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_BASE

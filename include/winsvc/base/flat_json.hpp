@@ -20,7 +20,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::base {
 
 /// Value of a member.
 struct flat_value {
@@ -37,17 +37,17 @@ using flat_object = std::map<std::string, flat_value>;
 /// Returns the number of a member; 0 if the member is missing or is not a number.
 [[nodiscard]] std::uint64_t number_of(const flat_object& object, const std::string& name);
 
-}  // namespace model
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_BASE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::base {
 
 WINSVC_INLINE std::string text_of(const flat_object& object, const std::string& name) {
   const auto found = object.find(name);
@@ -55,7 +55,7 @@ WINSVC_INLINE std::string text_of(const flat_object& object, const std::string& 
 }
 WINSVC_INLINE std::uint64_t number_of(const flat_object& object, const std::string& name) {
   std::uint64_t number = 0;
-  static_cast<void>(strings::parse_number(text_of(object, name), ~std::uint64_t{0}, number));
+  static_cast<void>(base::parse_number(text_of(object, name), ~std::uint64_t{0}, number));
   return number;
 }
 
@@ -82,7 +82,7 @@ WINSVC_INLINE std::optional<std::string> parse_json_string(std::string_view& s) 
       case 'u': {
         if (i + 4 >= s.size() || s.substr(i + 1, 2) != "00") return std::nullopt;
         const auto digit = [](char c) {
-          return strings::is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+          return base::is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
         };
         const int high = digit(s[i + 3]), low = digit(s[i + 4]);
         if (high < 0 || low < 0) return std::nullopt;
@@ -113,7 +113,7 @@ WINSVC_INLINE std::optional<flat_object> parse_flat_object(std::string_view s) {
     } else {
       const auto digits = (std::min)(s.find(','), s.size());
       std::uint64_t number = 0;
-      if (!strings::parse_number(s.substr(0, digits), ~std::uint64_t{0}, number)) return std::nullopt;
+      if (!base::parse_number(s.substr(0, digits), ~std::uint64_t{0}, number)) return std::nullopt;
       out[*name] = {std::string(s.substr(0, digits)), true};
       s.remove_prefix(digits);
     }
@@ -125,8 +125,8 @@ WINSVC_INLINE std::optional<flat_object> parse_flat_object(std::string_view s) {
   return out;
 }
 
-}  // namespace model
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_BASE

@@ -15,7 +15,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace strings {
+namespace detail::base {
 
 /// Builds a JSON object, member by member.
 class json_object_writer {
@@ -49,6 +49,6 @@ template <class List, class F>
   return out + ']';
 }
 
-}  // namespace strings
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

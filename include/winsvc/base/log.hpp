@@ -132,7 +132,7 @@ class logger {
   std::chrono::milliseconds lock_timeout_;
   std::atomic<log_level> threshold_{log_level::info};  // relaxed: a change may take effect one entry late
   std::atomic<std::uint64_t> lost_count_{0};           // relaxed: a counter that orders no other data
-  timed_mutex mutex_;
+  detail::base::timed_mutex mutex_;
   sinks sinks_;
   std::vector<log_entry> buffered_;
   std::uint64_t lost_buffered_ = 0;
@@ -150,7 +150,7 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE std::optional<log_level> parse_log_level(std::string_view text) noexcept {
   for (const auto l : {log_level::debug, log_level::info, log_level::warn, log_level::error}) {
-    if (strings::equal_nocase(name(l), text)) return l;
+    if (detail::base::equal_nocase(name(l), text)) return l;
   }
   return std::nullopt;
 }
@@ -176,7 +176,7 @@ WINSVC_INLINE std::string escape_log_text(std::string_view text) {
       out += text[position++];
     } else if (text.substr(position, 2) == "\r\n") {
       ++position;
-    } else if (const char32_t c = strings::next_code_point(text, position);
+    } else if (const char32_t c = detail::base::next_code_point(text, position);
                c < 0xA0 || (c == 0xFFFD && position - begin == 1) || is_bidi_control(c)) {
       for (const char raw : text.substr(begin, position - begin)) {
         out += "\\x";
@@ -204,10 +204,10 @@ WINSVC_INLINE std::string log_entry::json_line(std::chrono::minutes offset) cons
   out += name(level);
   out += "\",\"text\":";
   // JSON allows DEL and the C1 controls unescaped, but a terminal that displays the file would execute them.
-  const std::string quoted = strings::json_quoted(text);
+  const std::string quoted = detail::base::json_quoted(text);
   for (std::size_t position = 0; position < quoted.size();) {
     const std::size_t begin = position;
-    const char32_t c = strings::next_code_point(quoted, position);
+    const char32_t c = detail::base::next_code_point(quoted, position);
     if (c < 0x7F || c >= 0xA0) out.append(quoted, begin, position - begin);
     else out.append("\\u00").append(1, "789"[(c >> 4) - 7]).append(1, "0123456789abcdef"[c & 15]);
   }
@@ -221,7 +221,7 @@ WINSVC_INLINE void logger::write(log_level level, std::string text, std::string 
 
 WINSVC_INLINE void logger::deliver(log_level level, std::string text, std::string json_fields) {
   constexpr std::size_t max_buffered = 100;
-  const timed_mutex::scoped_lock lock(mutex_, lock_timeout_);
+  const detail::base::timed_mutex::scoped_lock lock(mutex_, lock_timeout_);
   if (!lock) {
     lost_count_.fetch_add(1, std::memory_order_relaxed);
     return;
@@ -246,7 +246,8 @@ WINSVC_INLINE void logger::report_lost_lines(clock::system_time time) {
 }
 
 WINSVC_INLINE void logger::add_sink(std::shared_ptr<log_sink> sink) {
-  const timed_mutex::scoped_lock lock(mutex_, std::chrono::hours(24));  // long: a buffered entry must not be lost
+  const detail::base::timed_mutex::scoped_lock lock(mutex_,
+                                                    std::chrono::hours(24));  // long: a buffered entry must not be lost
   for (const auto& entry : buffered_) sink->write(entry);
   if (const auto lost = std::exchange(lost_buffered_, 0); lost != 0) {
     sink->write({time_->system_now(), log_level::warn,
@@ -261,7 +262,7 @@ WINSVC_INLINE void logger::flush() noexcept {
   try {
     sinks concurrent;
     {
-      const timed_mutex::scoped_lock lock(mutex_, lock_timeout_);
+      const detail::base::timed_mutex::scoped_lock lock(mutex_, lock_timeout_);
       if (!lock) return;
       for (const auto& sink : sinks_) {
         if (sink->has_concurrent_flush()) concurrent.push_back(sink);

@@ -21,6 +21,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::base {
 
 /// `needed` quotes an argument only if the rules require it; `always` quotes each argument.
 enum class quoting { needed, always };
@@ -35,6 +36,7 @@ enum class quoting { needed, always };
 /// backslashes have no special meaning. An empty line gives an empty list.
 [[nodiscard]] std::vector<std::string> split_command_line(std::string_view line);
 
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -44,6 +46,7 @@ enum class quoting { needed, always };
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::base {
 
 WINSVC_INLINE std::string quote_argument(std::string_view argument, quoting mode) {
   const bool plain = !argument.empty() && argument.find_first_of(" \t\n\v\"") == std::string_view::npos;
@@ -119,6 +122,7 @@ WINSVC_INLINE std::vector<std::string> split_command_line(std::string_view line)
   }
 }
 
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -16,6 +16,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::base {
 
 /// The SHA-1 digest, 20 bytes.
 [[nodiscard]] std::string sha1(std::string_view bytes);
@@ -24,6 +25,7 @@ inline namespace WINSVC_ABI {
 /// The HMAC-SHA-256, 32 bytes (RFC 2104).
 [[nodiscard]] std::string hmac_sha256(std::string_view key, std::string_view bytes);
 
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -33,6 +35,7 @@ inline namespace WINSVC_ABI {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::base {
 
 /// Pads a message to a multiple of 64 bytes; its length is at the end (FIPS 180-4 section 5.1.1).
 WINSVC_INLINE std::string sha_padded(std::string_view bytes) {
@@ -136,6 +139,7 @@ WINSVC_INLINE std::string hmac_sha256(std::string_view key, std::string_view byt
   return sha256(outer + sha256(inner + std::string(bytes)));
 }
 
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -19,7 +19,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace strings {
+namespace detail::base {
 
 /// UTF-8 to UTF-16. A malformed byte becomes U+FFFD: the conversion never fails, and the error stays visible.
 [[nodiscard]] std::u16string to_utf16(std::string_view utf8);
@@ -63,7 +63,7 @@ void append_utf8(std::string& out, char32_t code_point);
 
 [[nodiscard]] bool starts_with_nocase(std::string_view s, std::string_view prefix) noexcept;
 
-}  // namespace strings
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -73,7 +73,7 @@ void append_utf8(std::string& out, char32_t code_point);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace strings {
+namespace detail::base {
 
 WINSVC_INLINE char32_t next_code_point(std::string_view s, std::size_t& position) noexcept {
   constexpr char32_t malformed = 0xFFFD;
@@ -270,7 +270,7 @@ WINSVC_INLINE std::string json_quoted(std::string_view s) {
   return out + '"';
 }
 
-}  // namespace strings
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -15,6 +15,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::base {
 
 class timed_mutex {
  public:
@@ -61,5 +62,6 @@ class timed_mutex {
   bool locked_ = false;
 };
 
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -19,6 +19,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::base {
 
 class timer_wheel {
  public:
@@ -92,6 +93,7 @@ void timer_wheel::advance(time_point now, const F& on_expired) {
   if (now_ < target) now_ = target;
 }
 
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -99,6 +101,7 @@ void timer_wheel::advance(time_point now, const F& on_expired) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::base {
 
 WINSVC_INLINE void timer_wheel::link(timer& t) noexcept {
   // At most one turn ahead. If the deadline is later, `advance` links the timer again at the end of the turn.
@@ -140,6 +143,7 @@ WINSVC_INLINE timer_wheel::time_point timer_wheel::next_deadline() const noexcep
   return (time_point::max)();
 }
 
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -21,31 +21,31 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::cli {
 
 /// Shows the settings, or writes a settings file if --init is given. Returns the exit code: 13 if a value is invalid.
-[[nodiscard]] int show_settings(service_definition& definition, const model::command& command,
+[[nodiscard]] int show_settings(host::service_definition& definition, const commandline::command& command,
                                 const program_dependencies& dependencies);
 
 /// Text of `config`: `greeting = hi   hello.ini:3`, and below it the help text. A secret is shown as stars.
-[[nodiscard]] std::string settings_text(const model::setting_registry& registry);
+[[nodiscard]] std::string settings_text(const settings::setting_registry& registry);
 /// A JSON array of objects: name, value (null for a secret), source, default, takes, help, secret, at_start.
-[[nodiscard]] std::string settings_json(const model::setting_registry& registry);
+[[nodiscard]] std::string settings_json(const settings::setting_registry& registry);
 
-}  // namespace host
+}  // namespace detail::cli
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_CLI
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::cli {
 
-WINSVC_INLINE std::string settings_text(const model::setting_registry& registry) {
-  const auto line = [](const model::setting_registry::setting_view& setting) {
+WINSVC_INLINE std::string settings_text(const settings::setting_registry& registry) {
+  const auto line = [](const settings::setting_registry::setting_view& setting) {
     return setting.name + " = " + setting.value;
   };
   constexpr std::size_t max_aligned_width = 40;  // after a longer value the source follows without alignment
@@ -54,7 +54,7 @@ WINSVC_INLINE std::string settings_text(const model::setting_registry& registry)
     width = (std::min)((std::max)(width, line(setting).size()), max_aligned_width);
   std::string out;
   for (const auto& setting : registry.views()) {
-    out += model::pad_right(line(setting), width + 3) + setting.origin + "\n    " +
+    out += commandline::pad_right(line(setting), width + 3) + setting.origin + "\n    " +
            (setting.help.empty() ? "" : setting.help + ": ") + setting.kind;
     if (setting.origin != "default")
       out += "; default: " + (setting.default_text.empty() ? "nothing" : setting.default_text);
@@ -63,25 +63,25 @@ WINSVC_INLINE std::string settings_text(const model::setting_registry& registry)
   return out;
 }
 
-WINSVC_INLINE std::string settings_json(const model::setting_registry& registry) {
+WINSVC_INLINE std::string settings_json(const settings::setting_registry& registry) {
   const auto boolean = [](bool b) { return b ? "true" : "false"; };
-  const auto format = [&boolean](const model::setting_registry::setting_view& setting) {
+  const auto format = [&boolean](const settings::setting_registry::setting_view& setting) {
     const auto value = [&setting](const std::string& text) {
-      return setting.secret ? "null" : strings::json_quoted(text);
+      return setting.secret ? "null" : base::json_quoted(text);
     };
-    strings::json_object_writer json;
+    base::json_object_writer json;
     json.put_text("name", setting.name).put("value", value(setting.value)).put_text("source", setting.origin);
     json.put("default", value(setting.default_text)).put_text("takes", setting.kind).put_text("help", setting.help);
     return json.put("secret", boolean(setting.secret)).put("at_start", boolean(setting.needs_restart)).text();
   };
-  return strings::json_array(registry.views(), format, ",\n ") + '\n';
+  return base::json_array(registry.views(), format, ",\n ") + '\n';
 }
 
 /// Adds the options of the installed service below the options of this command line. If the service cannot be queried,
 /// the settings are those of a service that this command line would install.
-WINSVC_INLINE void with_installed_options(service_definition& definition, const model::command& command,
+WINSVC_INLINE void with_installed_options(host::service_definition& definition, const commandline::command& command,
                                           const program_dependencies& dependencies) {
-  const std::string name = model::spec_of_instance(definition.spec, command.launch.instance).name;
+  const std::string name = scm::spec_of_instance(definition.spec, command.launch.instance).name;
   auto& scm = *dependencies.scm;
   const auto raw_manager = scm.open_manager(os::access_rights::manager_connect);
   if (!raw_manager) return;
@@ -91,8 +91,8 @@ WINSVC_INLINE void with_installed_options(service_definition& definition, const 
   const os::service_handle service(scm, *raw_service);
   const auto config = scm.query_config(service.get());
   if (!config) return;
-  const auto arguments = split_command_line(config->binary);
-  load_setting_sources(definition, command.launch.override_with(model::launch_options_of(config->binary)),
+  const auto arguments = base::split_command_line(config->binary);
+  host::load_setting_sources(definition, command.launch.override_with(commandline::launch_options_of(config->binary)),
                        arguments.empty() ? dependencies.executable : arguments[0]);
 
   const auto variables = scm.query_environment(name);
@@ -101,7 +101,7 @@ WINSVC_INLINE void with_installed_options(service_definition& definition, const 
   sources.environment = [own = *variables, others = sources.environment](const std::string& variable) {
     for (const auto& line : own) {
       const auto equals = line.find('=', 1);
-      if (equals != line.npos && strings::equal_nocase(std::string_view(line).substr(0, equals), variable))
+      if (equals != line.npos && base::equal_nocase(std::string_view(line).substr(0, equals), variable))
         return std::optional(line.substr(equals + 1));
     }
     return others(variable);
@@ -109,13 +109,14 @@ WINSVC_INLINE void with_installed_options(service_definition& definition, const 
   definition.settings.set_sources(std::move(sources));
 }
 
-WINSVC_INLINE int write_settings_file(const service_definition& definition, const program_dependencies& dependencies) {
+WINSVC_INLINE int write_settings_file(const host::service_definition& definition,
+                                      const program_dependencies& dependencies) {
   const auto& sources = definition.settings.sources();
-  std::vector<model::setting_template> entries;
+  std::vector<settings::setting_template> entries;
   for (const auto& setting : definition.settings.settings())
     entries.push_back(
         {setting->name(), setting->secret ? std::string() : setting->default_text(), setting->kind(), setting->help()});
-  const std::string text = model::settings_file_text(
+  const std::string text = settings::settings_file_text(
       {"Settings of " + definition.spec.name + ". To change a setting, remove its '#' and edit the value.",
        "The command line (--set NAME=VALUE) and the environment (" + sources.prefix + "_NAME) override this file.",
        "Use 'reload' to make the running service read it again."},
@@ -131,15 +132,15 @@ WINSVC_INLINE int write_settings_file(const service_definition& definition, cons
   }
   if (code == 0) {
     dependencies.out("wrote " + sources.path + '\n');
-    return model::exit_codes::ok;
+    return base::exit_codes::ok;
   }
   error error =
-      model::error_with_explanation(code, "write the settings file", sources.path, os::system_error_message(code));
+      base::error_with_explanation(code, "write the settings file", sources.path, os::system_error_message(code));
   if (sources.file) error.hint = "the file exists; move it, or choose another file with --config";
   return dependencies.print_error(error);
 }
 
-WINSVC_INLINE int show_settings(service_definition& definition, const model::command& command,
+WINSVC_INLINE int show_settings(host::service_definition& definition, const commandline::command& command,
                                 const program_dependencies& dependencies) {
   with_installed_options(definition, command, dependencies);
   if (command.init) return write_settings_file(definition, dependencies);
@@ -152,11 +153,11 @@ WINSVC_INLINE int show_settings(service_definition& definition, const model::com
   }
   const auto errors = definition.settings.errors();
   for (const auto& error : errors) static_cast<void>(dependencies.print_error(error));
-  return errors.empty() ? model::exit_codes::ok : os::exit_code(model::win32_error::invalid_data);
+  return errors.empty() ? base::exit_codes::ok : os::exit_code(base::win32_error::invalid_data);
 }
 
-}  // namespace host
+}  // namespace detail::cli
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_CLI

@@ -30,118 +30,116 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::cli {
 
 std::string routes_json(const route::table& routes);
 
-int run_service(app_factory app, const model::launch_options& launch);
+int run_service(api::app_factory app, const scm::launch_options& launch);
 
 /// `logs`: prints the log, and new entries with -f.
-int show_log(const service_definition& definition, const model::command& command,
+int show_log(const host::service_definition& definition, const commandline::command& command,
              const program_dependencies& dependencies);
 
 /// True if the settings have an error that the service would find too. A file that cannot be read here does not count.
-bool check_settings(const model::setting_registry& registry);
+bool check_settings(const settings::setting_registry& registry);
 
 /// Returns the secret setting that one of these variables sets; nullptr if they set no secret.
-const model::setting_base* find_secret(const model::setting_registry& registry,
+const settings::setting_base* find_secret(const settings::setting_registry& registry,
                                        const std::vector<std::string>& variables);
 
 /// Runs the program; returns the exit code.
-int run(const app_factory& app, const std::vector<std::string>& arguments,
+int run(const api::app_factory& app, const std::vector<std::string>& arguments,
         const program_dependencies& dependencies = {});
 
-int run_program(const app_factory& app, int argc, char** argv);
-
-}  // namespace host
+}  // namespace detail::cli
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_CLI
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::cli {
 
 WINSVC_INLINE std::string routes_json(const route::table& routes) {
   const auto format =  [](const route::route_entry& entry) {
-    strings::json_object_writer json;
+    base::json_object_writer json;
     json.put_text("method", route::name(entry.method_id)).put_text("pattern", entry.path.text);
-    json.put("name", entry.metadata.name.empty() ? "null" : strings::json_quoted(entry.metadata.name));
+    json.put("name", entry.metadata.name.empty() ? "null" : base::json_quoted(entry.metadata.name));
     return json.put_text("source", entry.location.to_string()).text();
   };
-  return strings::json_array(routes.entries(), format, ",\n ") + '\n';
+  return base::json_array(routes.entries(), format, ",\n ") + '\n';
 }
 
-WINSVC_INLINE int run_service(app_factory app, const model::launch_options& launch) {
+WINSVC_INLINE int run_service(api::app_factory app, const scm::launch_options& launch) {
   os::native_dispatcher dispatcher;
-  return service_host(std::move(app), launch, {dispatcher}).run();
+  return host::service_host(std::move(app), launch, {dispatcher}).run();
 }
-WINSVC_INLINE int show_log(const service_definition& definition, const model::command& command,
+WINSVC_INLINE int show_log(const host::service_definition& definition, const commandline::command& command,
                            const program_dependencies& dependencies) {
-  const std::string name = model::spec_of_instance(definition.spec, command.launch.instance).name;
+  const std::string name = scm::spec_of_instance(definition.spec, command.launch.instance).name;
   const auto folder = dependencies.data_folder(name);
   if (!folder)
-    return dependencies.print_error(model::error_with_explanation(folder.error(), "find the data folder of", name));
-  const std::string path = log_path(*folder, name);
+    return dependencies.print_error(base::error_with_explanation(folder.error(), "find the data folder of", name));
+  const std::string path = log::log_path(*folder, name);
   const stop_source stop;
   const auto go_on = [&stop] { return !stop.token().stop_requested(); };
   if (const auto file = os::input_file::open(path + ".log"); !file && !os::is_missing(file.error())) {
     if (command.follow) {  // the file cannot be read, but the running service may return the lines
       const os::interrupts until_interrupted([stop](os::interruption) { stop.request_stop(); });
-      const auto followed = os::send_channel_request(os::control_channel_address(name, *folder),
-                                                     "log " + std::string(winsvc::name(command.level)),
-                                                     pid_of(*dependencies.scm, name), [&](std::string_view lines) {
-                                                       if (!lines.empty()) dependencies.out(lines);
-                                                       return go_on();
-                                                     });
-      if (followed) return model::exit_codes::ok;
+      const auto followed = os::send_channel_request(
+          os::control_channel_address(name, *folder), "log " + std::string(winsvc::name(command.level)),
+          diagnose::pid_of(*dependencies.scm, name), [&](std::string_view lines) {
+            if (!lines.empty()) dependencies.out(lines);
+            return go_on();
+          });
+      if (followed) return base::exit_codes::ok;
     }
-    return dependencies.print_error(model::error_with_explanation(file.error(), "read the log", path + ".log",
+    return dependencies.print_error(base::error_with_explanation(file.error(), "read the log", path + ".log",
                                                                   os::system_error_message(file.error())));
   }
   constexpr std::size_t default_entries = 20;
-  model::log_query query;
+  log::log_query query;
   query.min_level = command.level;
   if (command.since) query.since = dependencies.time.system_now() - *command.since;
-  query.max_entries = command.max_entries.value_or(command.since ? model::log_query::unlimited : default_entries);
+  query.max_entries = command.max_entries.value_or(command.since ? log::log_query::unlimited : default_entries);
   if (!command.follow) {
-    if (print_log(path, query, dependencies.out) == 0) dependencies.err("no entries in " + path + ".log\n");
-    return model::exit_codes::ok;
+    if (log::print_log(path, query, dependencies.out) == 0) dependencies.err("no entries in " + path + ".log\n");
+    return base::exit_codes::ok;
   }
   const os::interrupts until_interrupted([stop](os::interruption) { stop.request_stop(); });
-  follow_log(path, query, dependencies.out, go_on, dependencies.time);
-  return model::exit_codes::ok;
+  log::follow_log(path, query, dependencies.out, go_on, dependencies.time);
+  return base::exit_codes::ok;
 }
-WINSVC_INLINE bool check_settings(const model::setting_registry& registry) {
+WINSVC_INLINE bool check_settings(const settings::setting_registry& registry) {
   const auto errors = registry.errors();
   return std::any_of(errors.begin(), errors.end(),
-                     [](const error& f) { return f.code == 0 || f.code == model::win32_error::invalid_data; });
+                     [](const error& f) { return f.code == 0 || f.code == base::win32_error::invalid_data; });
 }
-WINSVC_INLINE const model::setting_base* find_secret(const model::setting_registry& registry,
+WINSVC_INLINE const settings::setting_base* find_secret(const settings::setting_registry& registry,
                                                      const std::vector<std::string>& variables) {
   for (const auto& variable : variables) {
     const auto name = std::string_view(variable).substr(0, variable.find('='));
     for (const auto& setting : registry.settings()) {
-      if (setting->secret && strings::equal_nocase(name, registry.sources().variable(setting->name())))
+      if (setting->secret && base::equal_nocase(name, registry.sources().variable(setting->name())))
         return setting.get();
     }
   }
   return nullptr;
 }
-WINSVC_INLINE int run(const app_factory& app, const std::vector<std::string>& arguments,
+WINSVC_INLINE int run(const api::app_factory& app, const std::vector<std::string>& arguments,
                       const program_dependencies& dependencies) {
   const std::string program = dependencies.program();
-  auto command = model::parse_command(arguments);
+  auto command = commandline::parse_command(arguments);
   if (!command) return dependencies.print_error(command.error());
   if (auto& file = command->launch.config) file = os::absolute_path(*file);  // the service runs in another folder
-  if (command->verb == model::verb::run_service) {
+  if (command->verb == commandline::verb::run_service) {
     const int code = run_service(app, command->launch);
-    if (code == os::exit_code(model::win32_error::failed_controller_connect)) {
+    if (code == os::exit_code(base::win32_error::failed_controller_connect)) {
       return dependencies.print_error(
-          model::error_with_explanation(model::win32_error::failed_controller_connect, "run the service", program));
+          base::error_with_explanation(base::win32_error::failed_controller_connect, "run the service", program));
     }
     return code;
   }
@@ -152,31 +150,31 @@ WINSVC_INLINE int run(const app_factory& app, const std::vector<std::string>& ar
   if (command->elevated) {  // before any output, which nothing would display
     const auto joined = dependencies.join_parent(*command->elevated);
     if (!joined) {
-      return dependencies.print_error(model::error_with_explanation(joined.error(),
+      return dependencies.print_error(base::error_with_explanation(joined.error(),
                                                                     "connect to the program that requested elevation",
                                                                     program, os::system_error_message(joined.error())));
     }
     from_parent = *joined;
   }
-  if (command->verb == model::verb::debug)
+  if (command->verb == commandline::verb::debug)
     os::change_directory(os::folder_of(dependencies.executable));  // as the service does, before the app runs
 
-  service_definition definition;
+  host::service_definition definition;
   definition.spec.name = program;
   definition.instance = command->launch.instance;
-  load_setting_sources(definition, command->launch, dependencies.executable);
+  host::load_setting_sources(definition, command->launch, dependencies.executable);
   std::shared_ptr<void> app_object;
   service svc(definition);
   try {
     app_object = app(svc);
-    declare_builtin_settings(definition);
+    host::declare_builtin_settings(definition);
   } catch (const setup_error& e) {
     return dependencies.print_error({0, {}, {}, e.what(), {}});
   } catch (const std::exception& e) {
-    return dependencies.print_error({model::win32_error::exception_in_service, "set up", definition.spec.name, e.what(),
+    return dependencies.print_error({scm::win32_error::exception_in_service, "set up", definition.spec.name, e.what(),
                                      "open resources in on_start, because the app function runs for every verb"});
   } catch (...) {
-    return dependencies.print_error({model::win32_error::exception_in_service, "set up", definition.spec.name,
+    return dependencies.print_error({scm::win32_error::exception_in_service, "set up", definition.spec.name,
                             "unknown exception (not derived from std::exception)", {}});
   }
 
@@ -197,46 +195,51 @@ WINSVC_INLINE int run(const app_factory& app, const std::vector<std::string>& ar
   }
 
   switch (command->verb) {
-    case model::verb::help: {
+    case commandline::verb::help: {
       const std::string about = definition.spec.display_name.value_or(definition.spec.name) +
                                 (definition.spec.description ? ": " + *definition.spec.description : "");
-      dependencies.out(command->topic ? model::help_text(program, *command->topic) : model::help_text(program, about));
-      return model::exit_codes::ok;
+      dependencies.out(command->topic ? commandline::help_text(program, *command->topic)
+                                      : commandline::help_text(program, about));
+      return base::exit_codes::ok;
     }
-    case model::verb::version:
+    case commandline::verb::version:
       dependencies.out(definition.spec.name + ' ' + (definition.version.empty() ? "(no version)" : definition.version) +
-                 ", winsvc " WINSVC_VERSION_STRING ", cpp-httplib " + std::string(http::httplib_version_text()) + "\n");
-      return model::exit_codes::ok;
-    case model::verb::routes:
+                 ", winsvc " WINSVC_VERSION_STRING ", cpp-httplib " + std::string(api::httplib_version_text()) + "\n");
+      return base::exit_codes::ok;
+    case commandline::verb::routes:
       dependencies.out(command->json ? routes_json(definition.router.routes())
-                                     : format_routes(definition.router.routes()));
-      return model::exit_codes::ok;
-    case model::verb::logs: return show_log(definition, *command, dependencies);
-    case model::verb::config: return show_settings(definition, *command, dependencies);
-    case model::verb::reload:  // errors that the service would reject are reported here
+                                     : host::format_routes(definition.router.routes()));
+      return base::exit_codes::ok;
+    case commandline::verb::logs: return show_log(definition, *command, dependencies);
+    case commandline::verb::config: return show_settings(definition, *command, dependencies);
+    case commandline::verb::reload:  // errors that the service would reject are reported here
       with_installed_options(definition, *command, dependencies);
-      if (auto error =  settings_error(definition.settings); error && check_settings(definition.settings)) {
+      if (auto error =  host::settings_error(definition.settings); error && check_settings(definition.settings)) {
         error->hint += (error->hint.empty() ? "" : "; ") + std::string("the service was not reloaded");
         return dependencies.print_error(*error);
       }
       return manage(definition, *command, arguments, dependencies, from_parent);
-    case model::verb::doctor:
+    case commandline::verb::doctor:
       with_installed_options(definition, *command, dependencies);
       return manage(definition, *command, arguments, dependencies, from_parent);
-    case model::verb::debug:
-      if (const auto error =  settings_error(definition.settings)) return dependencies.print_error(*error);
-      definition.spec = model::spec_of_instance(std::move(definition.spec), definition.instance);
-      return run_in_console(definition, std::move(app_object));
+    case commandline::verb::debug:
+      if (const auto error =  host::settings_error(definition.settings)) return dependencies.print_error(*error);
+      definition.spec = scm::spec_of_instance(std::move(definition.spec), definition.instance);
+      return host::run_in_console(definition, std::move(app_object));
     default: return manage(definition, *command, arguments, dependencies, from_parent);
   }
 }
 
-WINSVC_INLINE int run_program(const app_factory& app, int argc, char** argv) {
-  return run(app, os::arguments(argc, argv));
+}  // namespace detail::cli
+
+namespace detail::api {
+
+WINSVC_INLINE int run_program(const api::app_factory& app, int argc, char** argv) {
+  return cli::run(app, os::arguments(argc, argv));
 }
 
-}  // namespace host
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_CLI

@@ -37,7 +37,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::cli {
 
 /// Dependencies of a program, which tests replace.
 struct program_dependencies {
@@ -53,42 +53,42 @@ struct program_dependencies {
                                               const std::function<void(std::string_view)>& on_output)>
       run_elevated = os::run_elevated;
   std::function<os::sys_result<std::string>(const std::string& pipe)> join_parent = os::connect_to_parent;
-  winsvc::host::system_probe machine{};
+  winsvc::detail::diagnose::system_probe machine{};
 
   [[nodiscard]] std::string program() const { return os::program_name(executable); }
   /// Prints an error as `program: message` and returns its exit code: the system's code, or 2 for a usage error.
   [[nodiscard]] int print_error(const error& error) const {
     err(program() + ": " + error.to_string() + '\n');
-    return error.code == 0 ? model::exit_codes::usage : os::exit_code(error.code);
+    return error.code == 0 ? base::exit_codes::usage : os::exit_code(error.code);
   }
 };
 
 /// Runs a service verb. `arguments` is the command line; `from_parent` is the input from the parent of an elevated
 /// process. Returns the exit code.
-[[nodiscard]] int manage(const service_definition& definition, const model::command& command,
+[[nodiscard]] int manage(const host::service_definition& definition, const commandline::command& command,
                          const std::vector<std::string>& arguments, const program_dependencies& dependencies,
                          const std::optional<std::string>& from_parent = {});
 
-}  // namespace host
+}  // namespace detail::cli
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_CLI
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::cli {
 
 /// Reads the password when it is first needed and keeps it.
-WINSVC_INLINE std::function<result<std::string>()> password_source(const model::command& command,
+WINSVC_INLINE std::function<result<std::string>()> password_source(const commandline::command& command,
                                                                    const program_dependencies& dependencies,
                                                                    const std::optional<std::string>& from_parent) {
   return [&command, &dependencies, &from_parent, password = from_parent]() mutable -> result<std::string> {
     const std::string account = command.username.value_or("the service's account");
     if (from_parent && from_parent->empty()) {
-      return failure{error{model::win32_error::cancelled, "get the password of", account,
+      return failure{error{base::win32_error::cancelled, "get the password of", account,
                            "the elevated process did not receive it", "run from an elevated prompt"}};
     }
     if (password) return *password;
@@ -99,7 +99,7 @@ WINSVC_INLINE std::function<result<std::string>()> password_source(const model::
     }
     const auto typed = dependencies.read_secret("password of " + account + ": ");
     if (!typed) {
-      return failure{error{model::win32_error::cancelled, "read the password of", account,
+      return failure{error{base::win32_error::cancelled, "read the password of", account,
                            "it cannot be read from the terminal: " + os::system_error_message(typed.error()),
                            "type it, or pipe it with --password-stdin"}};
     }
@@ -109,133 +109,136 @@ WINSVC_INLINE std::function<result<std::string>()> password_source(const model::
 }
 
 /// Runs the verb, except `status`, which has its own exit codes.
-WINSVC_INLINE result<void> run_verb(verb_context& context, const model::command& command) {
+WINSVC_INLINE result<void> run_verb(manage::verb_context& context, const commandline::command& command) {
   switch (command.verb) {
-    case model::verb::install:
-    case model::verb::update: return installer(context).run(command);
-    case model::verb::remove: return remove(context, command);
-    case model::verb::start: return service_controller(context).start(command);
-    case model::verb::stop: return service_controller(context).stop(command);
-    case model::verb::restart: return service_controller(context).restart(command);
-    case model::verb::pause: return pause(context, command);
-    case model::verb::resume: return resume(context, command);
-    case model::verb::reload: return reload(context);
-    case model::verb::control: return send_control(context, command);
-    default: return failure{error{model::win32_error::not_supported, "manage", context.name(), "unknown verb", {}}};
+    case commandline::verb::install:
+    case commandline::verb::update: return manage::installer(context).run(command);
+    case commandline::verb::remove: return manage::remove(context, command);
+    case commandline::verb::start: return manage::service_controller(context).start(command);
+    case commandline::verb::stop: return manage::service_controller(context).stop(command);
+    case commandline::verb::restart: return manage::service_controller(context).restart(command);
+    case commandline::verb::pause: return manage::pause(context, command);
+    case commandline::verb::resume: return manage::resume(context, command);
+    case commandline::verb::reload: return manage::reload(context);
+    case commandline::verb::control: return manage::send_control(context, command);
+    default: return failure{error{base::win32_error::not_supported, "manage", context.name(), "unknown verb", {}}};
   }
 }
 
 /// Runs the verb again in an elevated process. `denied` is the error that caused it.
-WINSVC_INLINE int elevate(verb_context& context, const model::command& command,
+WINSVC_INLINE int elevate(manage::verb_context& context, const commandline::command& command,
                           const std::vector<std::string>& arguments, const program_dependencies& dependencies,
                           const error& denied) {
   std::string input;
-  const bool is_install = (model::verb_bit(command.verb) & model::verbs_that_install) != 0;
-  if (is_install && installer(context).needs_password(command)) {  // the hidden window cannot show a prompt
+  const bool is_install = (commandline::verb_bit(command.verb) & commandline::verbs_that_install) != 0;
+  if (is_install && manage::installer(context).needs_password(command)) {  // the hidden window cannot show a prompt
     auto password = context.read_password();
     if (!password) return dependencies.print_error(password.error());
     input = *std::move(password);
   }
-  const auto code = dependencies.run_elevated(model::elevated_arguments(arguments), input, dependencies.out);
+  const auto code = dependencies.run_elevated(commandline::elevated_arguments(arguments), input, dependencies.out);
   if (code) return static_cast<int>(*code);
-  if (code.error() != model::win32_error::cancelled) return dependencies.print_error(denied);
-  return dependencies.print_error(model::error_with_explanation(code.error(), denied.operation, denied.subject));
+  if (code.error() != base::win32_error::cancelled) return dependencies.print_error(denied);
+  return dependencies.print_error(base::error_with_explanation(code.error(), denied.operation, denied.subject));
 }
 
 WINSVC_INLINE std::string format_single_line(std::string text) {
   std::replace_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
-  return std::string(strings::truncate(text, 1000));
+  return std::string(base::truncate(text, 1000));
 }
 
 WINSVC_INLINE int set_level(const std::string& name, const std::string& channel, std::uint32_t pid,
-                            const model::command& command, const program_dependencies& dependencies) {
+                            const commandline::command& command, const program_dependencies& dependencies) {
   const std::string level(winsvc::name(command.level));
-  if (!command_service(channel, "level " + level, pid)) {
-    return dependencies.print_error({model::win32_error::service_not_active, "change the log level of", name,
+  if (!diagnose::command_service(channel, "level " + level, pid)) {
+    return dependencies.print_error({base::win32_error::service_not_active, "change the log level of", name,
                                      "the service does not respond",
                                      "start the service, or run from an elevated prompt"});
   }
   dependencies.out("the log level of '" + name + "' is " + level + " until the service stops\n");
-  return model::exit_codes::ok;
+  return base::exit_codes::ok;
 }
 
 /// `doctor`: the exit code is 1 if there is a problem.
-WINSVC_INLINE int run_doctor(verb_context& context, const service_definition& definition, const std::string& channel,
-                             const model::command& command, const program_dependencies& dependencies) {
+WINSVC_INLINE int run_doctor(manage::verb_context& context, const host::service_definition& definition,
+                             const std::string& channel, const commandline::command& command,
+                             const program_dependencies& dependencies) {
   const auto run_checks = [&] {
-    return diagnostics(context, definition, query_live_status(channel, pid_of(context.scm(), context.name())),
-                       dependencies.machine)
+    return diagnose::diagnostics(context, definition,
+                                 diagnose::query_live_status(channel, diagnose::pid_of(context.scm(), context.name())),
+                                 dependencies.machine)
         .run_checks();
   };
   auto findings = run_checks();
   std::optional<error> fix_error;
   if (command.fix &&
-      std::any_of(findings.begin(), findings.end(), [](const model::finding& finding) { return finding.fixable; })) {
+      std::any_of(findings.begin(), findings.end(), [](const diagnose::finding& finding) { return finding.fixable; })) {
     // With --json the messages go to standard error, so that standard output is valid JSON.
     const auto print = [&](const std::string& line) {
       (command.json ? dependencies.err : dependencies.out)(line + '\n');
     };
-    if (auto done = apply_fixes(context, print); !done) fix_error = done.error();
+    if (auto done = diagnose::apply_fixes(context, print); !done) fix_error = done.error();
     findings = run_checks();
   }
-  dependencies.out(command.json ? model::findings_json(findings) : model::findings_text(findings));
+  dependencies.out(command.json ? diagnose::findings_json(findings) : diagnose::findings_text(findings));
   if (fix_error) return dependencies.print_error(*fix_error);
-  return model::count(findings, model::severity::problem) == 0 ? model::exit_codes::ok : 1;
+  return diagnose::count(findings, diagnose::severity::problem) == 0 ? base::exit_codes::ok : 1;
 }
 
-WINSVC_INLINE int manage(const service_definition& definition, const model::command& command,
+WINSVC_INLINE int manage(const host::service_definition& definition, const commandline::command& command,
                          const std::vector<std::string>& arguments, const program_dependencies& dependencies,
                          const std::optional<std::string>& from_parent) {
-  const model::service_spec spec = model::spec_of_instance(definition.spec, command.launch.instance);
-  if (const auto valid = model::check_name(spec.name); !valid) return dependencies.print_error(valid.error());
+  const scm::service_spec spec = scm::spec_of_instance(definition.spec, command.launch.instance);
+  if (const auto valid = scm::check_name(spec.name); !valid) return dependencies.print_error(valid.error());
   const auto folder = dependencies.data_folder(spec.name);
-  const auto state = [&folder]() -> std::optional<model::saved_state> {
+  const auto state = [&folder]() -> std::optional<scm::saved_state> {
     const auto content = folder ? os::read_file(os::path_join(*folder, "state.json")) : std::nullopt;
-    return content ? model::parse_saved_state(*content) : std::nullopt;
+    return content ? scm::parse_saved_state(*content) : std::nullopt;
   };
   const auto print = [&dependencies](const std::string& line) { dependencies.out(line + '\n'); };
-  model::install_defaults defaults;
+  manage::install_defaults defaults;
   defaults.executable = dependencies.executable;
   defaults.program_folder = os::folder_of(dependencies.executable);
   defaults.data_folder = folder ? *folder : std::string();
   defaults.preshutdown = definition.stop_limit + std::chrono::seconds(5);
-  verb_context context(spec, {*dependencies.scm, dependencies.time, print, state, defaults,
+  manage::verb_context context(spec, {*dependencies.scm, dependencies.time, print, state, defaults,
                               password_source(command, dependencies, from_parent)});
 
   const std::string channel = folder ? os::control_channel_address(spec.name, *folder) : std::string();
-  const auto pid = [&] { return pid_of(*dependencies.scm, spec.name); };
-  if (command.verb == model::verb::level) return set_level(spec.name, channel, pid(), command, dependencies);
-  if (command.verb == model::verb::doctor) return run_doctor(context, definition, channel, command, dependencies);
-  if (command.verb == model::verb::status || command.verb == model::verb::why) {
-    auto report = service_controller(context).status();
+  const auto pid = [&] { return diagnose::pid_of(*dependencies.scm, spec.name); };
+  if (command.verb == commandline::verb::level) return set_level(spec.name, channel, pid(), command, dependencies);
+  if (command.verb == commandline::verb::doctor) return run_doctor(context, definition, channel, command, dependencies);
+  if (command.verb == commandline::verb::status || command.verb == commandline::verb::why) {
+    auto report = manage::service_controller(context).status();
     if (!report || report->process.pid != 0) {
-      std::string live = query_live_status(channel, report ? report->process.pid : 0);
+      std::string live = diagnose::query_live_status(channel, report ? report->process.pid : 0);
       if (report) report->live_status = std::move(live);
-      else if (!live.empty() && report.error().code == model::win32_error::not_supported)
-        report = query_status_report(spec.name, live);
+      else if (!live.empty() && report.error().code == base::win32_error::not_supported)
+        report = host::query_status_report(spec.name, live);
     }
     if (!report) return dependencies.print_error(report.error());
-    if (command.verb == model::verb::why) {
-      dependencies.out(format_post_mortem(
-          collect_post_mortem(*std::move(report), folder ? *folder : std::string(), dependencies.machine)));
-      return model::exit_codes::ok;
+    if (command.verb == commandline::verb::why) {
+      dependencies.out(diagnose::format_post_mortem(
+          diagnose::collect_post_mortem(*std::move(report), folder ? *folder : std::string(), dependencies.machine)));
+      return base::exit_codes::ok;
     }
-    if (report->installed) report->drift = drift_lines(context);
-    dependencies.out(command.json ? status_json(*report) : status_text(*report));
-    return status_exit(*report);
+    if (report->installed) report->drift = manage::drift_lines(context);
+    dependencies.out(command.json ? host::status_json(*report) : host::status_text(*report));
+    return host::status_exit(*report);
   }
-  if (command.stop_reason && !command_service(channel, "why " + format_single_line(*command.stop_reason), pid()))
+  if (command.stop_reason &&
+      !diagnose::command_service(channel, "why " + format_single_line(*command.stop_reason), pid()))
     context.warn("the stop reason was not delivered: the service is not running or does not respond");
   const auto done = run_verb(context, command);
-  if (done) return model::exit_codes::ok;
+  if (done) return base::exit_codes::ok;
   const bool may_elevate = !command.no_elevate && !command.elevated && !command.plan;
-  if (context.denied() && done.error().code == model::win32_error::access_denied && may_elevate)
+  if (context.denied() && done.error().code == base::win32_error::access_denied && may_elevate)
     return elevate(context, command, arguments, dependencies, done.error());
   return dependencies.print_error(done.error());
 }
 
-}  // namespace host
+}  // namespace detail::cli
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_CLI

@@ -31,14 +31,14 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::commandline {
 
 /// A parsed command line.
 struct command {
-  model::verb verb = model::verb::help;
+  commandline::verb verb = commandline::verb::help;
   bool no_arguments = false;         ///< the command line was empty
-  std::optional<model::verb> topic;  ///< help VERB
-  launch_options launch;
+  std::optional<commandline::verb> topic;  ///< help VERB
+  scm::launch_options launch;
 
   // install, update
   std::optional<winsvc::startup> startup;
@@ -82,19 +82,19 @@ struct command {
 
 /// Returns the options that an earlier install wrote to an ImagePath with `image_path`; empty if another program wrote
 /// the ImagePath.
-[[nodiscard]] launch_options launch_options_of(const std::string& image_path);
+[[nodiscard]] scm::launch_options launch_options_of(const std::string& image_path);
 
-}  // namespace model
+}  // namespace detail::commandline
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_COMMANDLINE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::commandline {
 
 WINSVC_INLINE failure<error> usage_error(std::string message, std::string hint) {
   return {error{0, {}, {}, std::move(message), std::move(hint)}};
@@ -103,28 +103,28 @@ WINSVC_INLINE failure<error> usage_error(std::string message, std::string hint) 
 /// Returns "did you mean 'x'?", or `fallback` if no known word is similar.
 WINSVC_INLINE std::string suggestion(std::string_view word, const std::vector<std::string_view>& known,
                                      std::string fallback) {
-  const auto best = strings::closest_match(word, known);
+  const auto best = base::closest_match(word, known);
   return best.empty() ? fallback : "did you mean '" + std::string(best) + "'?";
 }
 
 WINSVC_INLINE const verb_info* find_verb(std::string_view word) noexcept {
   for (const auto& row : verb_table) {
-    const bool is_alias = !row.aliases.empty() && strings::equal_nocase(row.aliases, word);
-    if (is_alias || strings::equal_nocase(row.word, word)) return &row;
+    const bool is_alias = !row.aliases.empty() && base::equal_nocase(row.aliases, word);
+    if (is_alias || base::equal_nocase(row.word, word)) return &row;
   }
   return nullptr;
 }
 
 WINSVC_INLINE bool is_help_request(std::string_view word) noexcept {
   for (const std::string_view spelling : {"--help", "-h", "-?", "/?"}) {
-    if (strings::equal_nocase(word, spelling)) return true;
+    if (base::equal_nocase(word, spelling)) return true;
   }
   return false;
 }
 
 WINSVC_INLINE result<const verb_info*> verb_of(std::string_view word) {
   if (is_help_request(word)) return &info(verb::help);
-  if (strings::equal_nocase(word, "--version")) return &info(verb::version);
+  if (base::equal_nocase(word, "--version")) return &info(verb::version);
   if (const auto* found = find_verb(word)) return found;
 
   std::vector<std::string_view> known;
@@ -138,7 +138,7 @@ WINSVC_INLINE result<const option_info*> option_of(std::string_view word, const 
   std::vector<std::string_view> known;
   for (const auto& o : option_table) {
     const bool is_accepted = (o.verbs & verb_bit(v.id)) != 0;
-    if (strings::equal_nocase(o.word, word)) {
+    if (base::equal_nocase(o.word, word)) {
       if (is_accepted) return &o;
       return usage_error("'" + std::string(v.word) + "' does not accept the option " + std::string(o.word),
                          "'help " + std::string(v.word) + "' lists its options");
@@ -146,7 +146,7 @@ WINSVC_INLINE result<const option_info*> option_of(std::string_view word, const 
     if (is_accepted && !o.summary.empty()) known.push_back(o.word);
   }
   for (const auto& o : rejected_options) {
-    if (strings::equal_nocase(o.word, word))
+    if (base::equal_nocase(o.word, word))
       return usage_error(std::string(o.word) + " is not supported: " + std::string(o.message), std::string(o.hint));
   }
   return usage_error("unknown option '" + std::string(word) + "'",
@@ -156,9 +156,9 @@ WINSVC_INLINE result<const option_info*> option_of(std::string_view word, const 
 /// Parses `A,B`. The items must not be empty; an empty text is an empty list.
 WINSVC_INLINE std::optional<std::vector<std::string>> parse_list(std::string_view text) {
   std::vector<std::string> items;
-  if (strings::trim(text).empty()) return items;
-  for (const auto& item : strings::split(text, ',')) {
-    items.emplace_back(strings::trim(item));
+  if (base::trim(text).empty()) return items;
+  for (const auto& item : base::split(text, ',')) {
+    items.emplace_back(base::trim(item));
     if (items.back().empty() || items.back() == "+") return std::nullopt;
   }
   return items;
@@ -177,15 +177,15 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     case option::username: return store_text(command.username);
     case option::password_stdin: return command.password_stdin = true;
     case option::depends: return (command.depends_on = parse_list(value)).has_value();
-    case option::recovery: return (command.recovery = parse_recovery(value)).has_value();
+    case option::recovery: return (command.recovery = scm::parse_recovery(value)).has_value();
     case option::recovery_reset: {
-      const auto reset = parse_duration(value);
+      const auto reset = base::parse_duration(value);
       if (!reset || reset->count() % 1000 != 0) return false;
       command.recovery_reset = std::chrono::duration_cast<std::chrono::seconds>(*reset);
       return true;
     }
     case option::preshutdown:
-      command.launch.preshutdown = parse_duration(value);
+      command.launch.preshutdown = base::parse_duration(value);
       return command.launch.preshutdown && *command.launch.preshutdown <= std::chrono::hours(24);
     case option::environment:
       command.environment.emplace_back(value);
@@ -194,29 +194,29 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     case option::host: return store_text(command.launch.host);
     case option::port: {
       std::uint64_t port = 0;
-      if (!strings::parse_number(value, 65'535, port)) return false;
+      if (!base::parse_number(value, 65'535, port)) return false;
       command.launch.port = static_cast<std::uint16_t>(port);
       return true;
     }
     case option::set: {
       const auto equals = value.find('=');
-      if (equals == value.npos || !is_setting_name(value.substr(0, equals))) return false;
+      if (equals == value.npos || !settings::is_setting_name(value.substr(0, equals))) return false;
       // Host and port also have an option of their own name. They are stored in one place, so that the last value wins.
-      const std::string name = setting_name(value.substr(0, equals));
+      const std::string name = settings::setting_name(value.substr(0, equals));
       if (name == "host") return command.launch.host = value.substr(equals + 1), true;
       std::uint64_t port = 0;
-      if (name == "port" && strings::parse_number(value.substr(equals + 1), 65'535, port))
+      if (name == "port" && base::parse_number(value.substr(equals + 1), 65'535, port))
         return command.launch.port = static_cast<std::uint16_t>(port), true;
       command.launch.settings.emplace_back(value.substr(0, equals), value.substr(equals + 1));
       return true;
     }
-    case option::unset: command.launch.unset_settings.emplace_back(value); return is_setting_name(value);
+    case option::unset: command.launch.unset_settings.emplace_back(value); return settings::is_setting_name(value);
     case option::config: return store_text(command.launch.config);
     case option::init: return command.init = true;
     case option::fix: return command.fix = true;
     case option::lines: {
       std::uint64_t count = 0;
-      if (!strings::parse_number(value, 1'000'000'000, count)) return false;
+      if (!base::parse_number(value, 1'000'000'000, count)) return false;
       command.max_entries = static_cast<std::size_t>(count);
       return true;
     }
@@ -226,13 +226,13 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
       if (level) command.level = *level;
       return level.has_value();
     }
-    case option::since: return (command.since = parse_duration(value)).has_value();
-    case option::instance: return store_text(command.launch.instance) && check_instance(value);
+    case option::since: return (command.since = base::parse_duration(value)).has_value();
+    case option::instance: return store_text(command.launch.instance) && scm::check_instance(value);
     case option::start_after: return command.start_after = true;
     case option::plan: return command.plan = true;
     case option::force: return command.force = true;
     case option::wait: {
-      const auto wait = parse_duration(value);
+      const auto wait = base::parse_duration(value);
       if (wait) command.wait = *wait;
       return wait.has_value();
     }
@@ -273,11 +273,11 @@ WINSVC_INLINE std::string used_values(const option_info& o) {
 
 WINSVC_INLINE result<void> apply_option(command& command, const option_info& o, std::string_view value) {
   if (o.id == option::display_name) {
-    if (const auto checked = check_display_name(value); !checked)
+    if (const auto checked = scm::check_display_name(value); !checked)
       return usage_error(std::string(o.word) + ": " + checked.error().message, checked.error().hint);
   }
   if (parse_value(command, o.id, value)) return {};
-  return usage_error(std::string(o.word) + " does not accept '" + std::string(strings::truncate(value, 80)) + "'",
+  return usage_error(std::string(o.word) + " does not accept '" + std::string(base::truncate(value, 80)) + "'",
                      used_values(o));
 }
 
@@ -291,7 +291,7 @@ WINSVC_INLINE result<void> apply_positional(command& command, const verb_info& v
   }
   if (v.id == verb::control && command.control == 0) {
     std::uint64_t number = 0;
-    if (!strings::parse_number(word, 255, number) || number < 128)
+    if (!base::parse_number(word, 255, number) || number < 128)
       return usage_error("'" + std::string(word) + "' is not a custom control", "use 128 to 255");
     command.control = static_cast<std::uint32_t>(number);
     return {};
@@ -310,17 +310,17 @@ WINSVC_INLINE result<void> apply_positional(command& command, const verb_info& v
 
 WINSVC_INLINE bool has_value(std::string_view option) noexcept {
   for (const auto& o : option_table) {
-    if (strings::equal_nocase(o.word, option)) return !o.value.empty();
+    if (base::equal_nocase(o.word, option)) return !o.value.empty();
   }
   for (const auto& o : rejected_options) {
-    if (strings::equal_nocase(o.word, option)) return o.has_value;
+    if (base::equal_nocase(o.word, option)) return o.has_value;
   }
   return false;
 }
 
 /// Moves the verb to the front. In pywin32, options precede the verb: `app --startup auto install`.
 WINSVC_INLINE std::vector<std::string> move_verb_first(std::vector<std::string> arguments) {
-  if (is_help_request(arguments[0]) || strings::equal_nocase(arguments[0], "--version")) return arguments;
+  if (is_help_request(arguments[0]) || base::equal_nocase(arguments[0], "--version")) return arguments;
   for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
     if (arguments[i].size() < 2 || arguments[i][0] != '-') {
       std::rotate(arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(i),
@@ -394,20 +394,20 @@ WINSVC_INLINE std::vector<std::string> elevated_arguments(const std::vector<std:
   return out;
 }
 
-WINSVC_INLINE launch_options launch_options_of(const std::string& image_path) {
+WINSVC_INLINE scm::launch_options launch_options_of(const std::string& image_path) {
   // Each option is parsed separately, so that an unknown option of another version loses only itself.
-  const auto arguments = split_command_line(image_path);
-  launch_options options;
-  if (arguments.size() < 2 || arguments[1] != run_service_verb) return options;
+  const auto arguments = base::split_command_line(image_path);
+  scm::launch_options options;
+  if (arguments.size() < 2 || arguments[1] != scm::run_service_verb) return options;
   for (std::size_t i = 2; i + 1 < arguments.size(); ++i) {
-    const auto command = parse_command({std::string(run_service_verb), arguments[i], arguments[i + 1]});
+    const auto command = parse_command({std::string(scm::run_service_verb), arguments[i], arguments[i + 1]});
     if (command) options = command->launch.override_with(options);
   }
   return options;
 }
 
-}  // namespace model
+}  // namespace detail::commandline
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_COMMANDLINE

@@ -16,7 +16,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::commandline {
 
 /// The first argument of the program.
 enum class verb {
@@ -189,17 +189,17 @@ inline constexpr rejected_option rejected_options[] = {
 /// Returns `s` with blanks up to `width` columns; with one blank if `s` is as long or longer.
 [[nodiscard]] std::string pad_right(std::string_view s, std::size_t width);
 
-}  // namespace model
+}  // namespace detail::commandline
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_COMMANDLINE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::commandline {
 
 WINSVC_INLINE const verb_info& info(verb v) noexcept {
   for (const auto& row : verb_table) {
@@ -235,14 +235,14 @@ WINSVC_INLINE std::string help_text(std::string_view program, verb v) {
   if (!row.arguments.empty()) out += ' ' + std::string(row.arguments);
   out += "\n\n";
   if (!row.summary.empty())
-    out += static_cast<char>(strings::to_upper(row.summary[0])) + std::string(row.summary.substr(1)) + ".\n";
+    out += static_cast<char>(base::to_upper(row.summary[0])) + std::string(row.summary.substr(1)) + ".\n";
   if (!row.details.empty()) out += std::string(row.details) + '\n';
   if (!options.empty()) out += '\n' + options;
   return out;
 }
 
-}  // namespace model
+}  // namespace detail::commandline
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_COMMANDLINE

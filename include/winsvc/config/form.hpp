@@ -68,15 +68,20 @@
 
 // The bodies in each part. CMakeLists.txt and meson.build read the number of parts from the next line.
 #define WINSVC_PARTS 7
-#define WINSVC_BODIES_BASE WINSVC_HAS_PART(1)      // values, decisions, parsers
-#define WINSVC_BODIES_MODEL WINSVC_HAS_PART(1)
+#define WINSVC_BODIES_BASE WINSVC_HAS_PART(1)         // values, decisions, parsers
+#define WINSVC_BODIES_SETTINGS WINSVC_HAS_PART(1)
 #define WINSVC_BODIES_ROUTE WINSVC_HAS_PART(1)
 #define WINSVC_BODIES_WIRE WINSVC_HAS_PART(1)
-#define WINSVC_BODIES_OS WINSVC_HAS_PART(2)        // the operating system
-#define WINSVC_BODIES_API WINSVC_HAS_PART(3)       // the server
+#define WINSVC_BODIES_SCM WINSVC_HAS_PART(1)
+#define WINSVC_BODIES_COMMANDLINE WINSVC_HAS_PART(1)
+#define WINSVC_BODIES_OS WINSVC_HAS_PART(2)           // the operating system
+#define WINSVC_BODIES_API WINSVC_HAS_PART(3)          // the server
 #define WINSVC_BODIES_HTTP WINSVC_HAS_PART(3)
-#define WINSVC_BODIES_FEATURES WINSVC_HAS_PART(4)  // files, uploads, WebSockets
-#define WINSVC_BODIES_APP WINSVC_HAS_PART(5)       // runs the app
+#define WINSVC_BODIES_SERVER WINSVC_HAS_PART(3)
+#define WINSVC_BODIES_FEATURES WINSVC_HAS_PART(4)     // files, uploads, WebSockets
+#define WINSVC_BODIES_LOG WINSVC_HAS_PART(5)          // the host, which runs the app
 #define WINSVC_BODIES_HOST WINSVC_HAS_PART(5)
-#define WINSVC_BODIES_VERBS WINSVC_HAS_PART(6)     // manages the service
-#define WINSVC_BODIES_WEB WINSVC_HAS_PART(7)       // middleware, OpenAPI, metrics, dashboard
+#define WINSVC_BODIES_MANAGE WINSVC_HAS_PART(6)       // the verbs, which manage the service
+#define WINSVC_BODIES_DIAGNOSE WINSVC_HAS_PART(6)
+#define WINSVC_BODIES_CLI WINSVC_HAS_PART(6)
+#define WINSVC_BODIES_ADDONS WINSVC_HAS_PART(7)       // middleware, OpenAPI, metrics, dashboard

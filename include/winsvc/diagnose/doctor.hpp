@@ -34,30 +34,30 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::diagnose {
 
 /// Runs the checks of `doctor`.
 class diagnostics {
  public:
   /// `live_status` is the response of the running service, or empty. `probe` reads the system.
-  diagnostics(verb_context& context, const service_definition& definition, std::string live_status,
+  diagnostics(manage::verb_context& context, const host::service_definition& definition, std::string live_status,
               system_probe probe = {})
       : context_(context),
         definition_(definition),
         live_status_(std::move(live_status)),
         system_probe_(std::move(probe)) {}
 
-  [[nodiscard]] std::vector<model::finding> run_checks();
+  [[nodiscard]] std::vector<diagnose::finding> run_checks();
 
  private:
-  void add(model::severity severity, std::string topic, std::string evidence, std::string remedy = {},
+  void add(diagnose::severity severity, std::string topic, std::string evidence, std::string remedy = {},
            bool fixable = false) {
     findings_.push_back({severity, std::move(topic), std::move(evidence), std::move(remedy), fixable});
   }
   void program();
   void service();
   [[nodiscard]] bool check_unquoted_path();
-  void check_drift(const model::installation& installed);
+  void check_drift(const manage::installation& installed);
   void binary(const std::string& image_path);
   void program_folder();
   void data_folder();
@@ -67,31 +67,31 @@ class diagnostics {
   void firewall(const os::endpoint& address);
   void check_last_run();
 
-  verb_context& context_;
-  const service_definition& definition_;
+  manage::verb_context& context_;
+  const host::service_definition& definition_;
   std::string live_status_;
   system_probe system_probe_;
-  std::vector<model::finding> findings_;
+  std::vector<diagnose::finding> findings_;
 };
 
 /// `doctor --fix`: runs `update`, but keeps the installed executable, so that a copy of the program that runs in
 /// another folder does not replace it. If the installed executable does not exist, this program replaces it, unless
 /// other users can change its folder.
-result<void> apply_fixes(verb_context& context, const std::function<void(const std::string&)>& print);
+result<void> apply_fixes(manage::verb_context& context, const std::function<void(const std::string&)>& print);
 
-}  // namespace host
+}  // namespace detail::diagnose
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_DIAGNOSE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::diagnose {
 
-WINSVC_INLINE std::vector<model::finding> diagnostics::run_checks() {
+WINSVC_INLINE std::vector<diagnose::finding> diagnostics::run_checks() {
   program();
   service();
   program_folder();
@@ -105,14 +105,14 @@ WINSVC_INLINE std::vector<model::finding> diagnostics::run_checks() {
 WINSVC_INLINE void diagnostics::program() {
   const std::string& path = context_.defaults().executable;
   if (system_probe_.is_on_network(path)) {
-    add(model::severity::problem, "program",
+    add(diagnose::severity::problem, "program",
         path + " is on a network drive; a service starts before a user has logged on",
         "copy it to a local disk, below Program Files, and install it from there");
   } else {
-    add(model::severity::ok, "program", path);
+    add(diagnose::severity::ok, "program", path);
   }
   if (system_probe_.is_emulated()) {
-    add(model::severity::note, "32-bit",
+    add(diagnose::severity::note, "32-bit",
         "32-bit program on 64-bit Windows: System32 and HKLM\\Software are redirected",
         "compile it for 64 bits");
   }
@@ -120,29 +120,30 @@ WINSVC_INLINE void diagnostics::program() {
 
 /// Checks the installed service.
 WINSVC_INLINE void diagnostics::service() {
-  const auto service = query_installed(context_, {}, "query");
+  const auto service = manage::query_installed(context_, {}, "query");
   if (!service && check_unquoted_path()) return;
   if (!service) {
     const auto& error = service.error();
-    const bool unsupported = error.code == model::win32_error::not_supported;
-    add(unsupported                                        ? model::severity::note
-        : error.code == model::win32_error::service_exists ? model::severity::problem
-                                                           : model::severity::warning,
+    const bool unsupported = error.code == base::win32_error::not_supported;
+    add(unsupported                                        ? diagnose::severity::note
+        : error.code == base::win32_error::service_exists ? diagnose::severity::problem
+                                                           : diagnose::severity::warning,
         "service", unsupported ? "Windows services are not available on this system" : error.to_string(),
         unsupported ? "use 'debug' to run in the terminal" : "");
     return;
   }
-  if (!service->installation) return add(model::severity::note, "service", "it is not installed", "install --start");
+  if (!service->installation) return add(diagnose::severity::note, "service", "it is not installed", "install --start");
   const auto& installed = *service->installation;
   if (installed.startup == startup::disabled)
-    add(model::severity::problem, "service", "the service is disabled and cannot be started", "update --startup auto");
+    add(diagnose::severity::problem, "service", "the service is disabled and cannot be started",
+        "update --startup auto");
   else
-    add(model::severity::ok, "service",
+    add(diagnose::severity::ok, "service",
         "installed, startup " + std::string(name(installed.startup.value_or(startup::automatic))));
   if (installed.binary) binary(*installed.binary);
   if (installed.dependencies) dependencies(*installed.dependencies);
   if (const auto marked = context_.scm().query_delete_mark(context_.name()); marked && *marked) {
-    add(model::severity::problem, "service",
+    add(diagnose::severity::problem, "service",
         "the service is marked for deletion; Windows deletes it when the last program closes its handle",
         "close the Services window and other programs that show services, or restart the machine");
   }
@@ -154,39 +155,41 @@ WINSVC_INLINE bool diagnostics::check_unquoted_path() {
   const auto service = context_.open("query", os::access_rights::query_config);
   if (!service) return false;
   const auto config = context_.scm().query_config(service->get());
-  if (!config || !strings::starts_with_nocase(config->binary, context_.defaults().executable)) return false;
-  add(model::severity::problem, "path",
+  if (!config || !base::starts_with_nocase(config->binary, context_.defaults().executable)) return false;
+  add(diagnose::severity::problem, "path",
       "the path is not quoted, so Windows may start another program instead: " + config->binary,
       "remove it with 'sc delete " + context_.name() + "', then install");
   return true;
 }
 
-WINSVC_INLINE void diagnostics::check_drift(const model::installation& installed) {
-  const auto found = find_drift(context_, installed);
-  if (!found) return add(model::severity::problem, "account", found.error().to_string());
+WINSVC_INLINE void diagnostics::check_drift(const manage::installation& installed) {
+  const auto found = manage::find_drift(context_, installed);
+  if (!found) return add(diagnose::severity::problem, "account", found.error().to_string());
   for (const auto& change : found->differences) {
     // Without the logon right the start fails (1069); all other drift only changes how the service runs.
-    const bool prevents_start = change.item == model::config_item::logon_right,
-               other_program = change.item == model::config_item::binary;
-    add(prevents_start ? model::severity::problem : model::severity::warning, "drift", model::format_drift(change),
-        other_program ? "update, run from the program to install" : "update", !other_program);
+    const bool prevents_start = change.item == manage::config_item::logon_right,
+               other_program = change.item == manage::config_item::binary;
+    add(prevents_start ? diagnose::severity::problem : diagnose::severity::warning, "drift",
+        manage::format_drift(change), other_program ? "update, run from the program to install" : "update",
+        !other_program);
   }
-  if (found->differences.empty()) add(model::severity::ok, "drift", "installed as the program would install it");
+  if (found->differences.empty()) add(diagnose::severity::ok, "drift", "installed as the program would install it");
   if (!found->unreadable.empty())
-    add(model::severity::note, "not readable", strings::join(found->unreadable, ", "),
+    add(diagnose::severity::note, "not readable", base::join(found->unreadable, ", "),
         "run from an elevated prompt, if this is not one");
 }
 
 WINSVC_INLINE void diagnostics::binary(const std::string& image_path) {
-  const auto arguments = split_command_line(image_path);
-  if (arguments.empty()) return add(model::severity::problem, "path", "the service has no executable", "update", true);
+  const auto arguments = base::split_command_line(image_path);
+  if (arguments.empty())
+    return add(diagnose::severity::problem, "path", "the service has no executable", "update", true);
   const auto existing = os::input_file::open(arguments[0]);
   if (existing) return;
   if (os::is_missing(existing.error())) {
-    add(model::severity::problem, "path", "the executable does not exist: " + arguments[0],
+    add(diagnose::severity::problem, "path", "the executable does not exist: " + arguments[0],
         "update, run from the current location of the program", true);
   } else {
-    add(model::severity::note, "path",
+    add(diagnose::severity::note, "path",
         "the executable cannot be opened: " + arguments[0] + ": " + os::system_error_message(existing.error()),
         "run from an elevated prompt, if this is not one");
   }
@@ -197,37 +200,39 @@ WINSVC_INLINE void diagnostics::program_folder() {
   const std::string& folder = context_.defaults().program_folder;
   const auto security = context_.scm().query_folder_security(folder);
   if (!security) {
-    if (security.error() != model::win32_error::not_supported)
-      add(model::severity::note, "folder",
+    if (security.error() != base::win32_error::not_supported)
+      add(diagnose::severity::note, "folder",
           "the permissions of " + folder + " cannot be read: " + os::system_error_message(security.error()));
     return;
   }
-  const auto writers = model::untrusted_writers(*security);
-  if (writers.empty()) return add(model::severity::ok, "folder", "only administrators can change files in " + folder);
-  add(model::severity::problem, "folder",
-      strings::join(writers, " and ") + " can change files in " + folder + " and so replace the program of the service",
-      model::restrict_folder_hint(folder));
+  const auto writers = diagnose::untrusted_writers(*security);
+  if (writers.empty())
+    return add(diagnose::severity::ok, "folder", "only administrators can change files in " + folder);
+  add(diagnose::severity::problem, "folder",
+      base::join(writers, " and ") + " can change files in " + folder + " and so replace the program of the service",
+      diagnose::restrict_folder_hint(folder));
 }
 
 WINSVC_INLINE void diagnostics::data_folder() {
   const std::string& folder = context_.defaults().data_folder;
-  if (folder.empty()) return add(model::severity::warning, "data folder", "the system reports no data folder");
+  if (folder.empty()) return add(diagnose::severity::warning, "data folder", "the system reports no data folder");
   const auto free = system_probe_.free_space(folder);
   if (!free) return;
   constexpr std::uint64_t mib = 1024 * 1024, warning_bytes = 500 * mib, problem_bytes = 20 * mib;
   const std::string evidence = std::to_string(*free / mib) + " MiB free for " + folder;
   if (*free < problem_bytes)
-    add(model::severity::problem, "disk", evidence, "free disk space, or log lines and data of the service are lost");
-  else if (*free < warning_bytes) add(model::severity::warning, "disk", evidence, "free disk space");
-  else add(model::severity::ok, "disk", evidence);
+    add(diagnose::severity::problem, "disk", evidence,
+        "free disk space, or log lines and data of the service are lost");
+  else if (*free < warning_bytes) add(diagnose::severity::warning, "disk", evidence, "free disk space");
+  else add(diagnose::severity::ok, "disk", evidence);
 }
 
 WINSVC_INLINE void diagnostics::dependencies(const std::vector<std::string>& names) {
   for (const auto& name : names) {
     if (name.empty() || name[0] == '+') continue;  // a group of services
     const auto service = context_.open("query", name, os::access_rights::query_status);
-    if (!service && service.error().code == model::win32_error::service_does_not_exist)
-      add(model::severity::problem, "depends on",
+    if (!service && service.error().code == base::win32_error::service_does_not_exist)
+      add(diagnose::severity::problem, "depends on",
           "'" + name + "' is not installed; the service cannot start without it",
           "install it, or remove it with update --depends");
   }
@@ -235,10 +240,11 @@ WINSVC_INLINE void diagnostics::dependencies(const std::vector<std::string>& nam
 
 WINSVC_INLINE void diagnostics::settings() {
   const auto errors = definition_.settings.errors();
-  for (const auto& error : errors) add(model::severity::problem, "settings", error.to_string());
+  for (const auto& error : errors) add(diagnose::severity::problem, "settings", error.to_string());
   const auto& sources = definition_.settings.sources();
   if (errors.empty())
-    add(model::severity::ok, "settings", sources.file ? sources.path : "no settings file; it would be " + sources.path);
+    add(diagnose::severity::ok, "settings",
+        sources.file ? sources.path : "no settings file; it would be " + sources.path);
 }
 
 /// Checks that the port is free. Does not try to listen while the service runs or starts, which would take the port
@@ -248,49 +254,49 @@ WINSVC_INLINE void diagnostics::port() {
   const auto* number = definition_.settings.find("port");
   if (!host || !number) return;
   std::uint64_t port = 0;
-  static_cast<void>(strings::parse_number(number->text(), 65'535, port));
+  static_cast<void>(base::parse_number(number->text(), 65'535, port));
   const os::endpoint address{host->text(), static_cast<std::uint16_t>(port)};
   if (port != 0) firewall(address);
   if (!live_status_.empty()) {
-    const auto status = model::parse_flat_object(live_status_).value_or(model::flat_object());
-    return add(model::severity::ok, "port", "the service listens on " + model::text_of(status, "url"));
+    const auto status = base::parse_flat_object(live_status_).value_or(base::flat_object());
+    return add(diagnose::severity::ok, "port", "the service listens on " + base::text_of(status, "url"));
   }
   if (const auto pid = pid_of(context_.scm(), context_.name()); pid != 0) {
-    return add(model::severity::note, "port",
+    return add(diagnose::severity::note, "port",
                "the service runs (pid " + std::to_string(pid) + ") but does not return its status",
                "run from an elevated prompt, if this is not one");
   }
-  if (port == 0) return add(model::severity::ok, "port", "each start selects a free port");
+  if (port == 0) return add(diagnose::severity::ok, "port", "each start selects a free port");
   const auto listening = os::tcp_socket::listen(address.host, address.port);
-  if (listening) return add(model::severity::ok, "port", address.text() + " is free");
+  if (listening) return add(diagnose::severity::ok, "port", address.text() + " is free");
   const auto code = listening.error();
-  const error error = model::error_with_explanation(code, "listen on", address.text(), os::system_error_message(code));
+  const error error = base::error_with_explanation(code, "listen on", address.text(), os::system_error_message(code));
   const std::string owner = os::port_owner(address);
-  add(model::severity::problem, "port",
+  add(diagnose::severity::problem, "port",
       address.text() + ": " + error.message + (owner.empty() ? "" : ", used by " + owner), error.hint);
 }
 
 /// Checks the firewall for an address that other machines can reach.
 WINSVC_INLINE void diagnostics::firewall(const os::endpoint& address) {
-  if (address.host == "::1" || address.host == "localhost" || strings::starts_with(address.host, "127.")) return;
+  if (address.host == "::1" || address.host == "localhost" || base::starts_with(address.host, "127.")) return;
   const std::string& program = context_.defaults().executable;
   const std::string open = "netsh advfirewall firewall add rule name=\"" + context_.name() +
                            "\" dir=in action=allow protocol=TCP localport=" + std::to_string(address.port) +
                            " program=\"" + program + '"';
   const auto rules = system_probe_.firewall_rules();
   if (!rules)
-    return add(model::severity::note, "firewall",
+    return add(diagnose::severity::note, "firewall",
                "the firewall rules cannot be read; other machines need a rule to reach " + address.text(), open);
-  const auto found = model::check_firewall(*rules, program, address.port);
+  const auto found = diagnose::check_firewall(*rules, program, address.port);
   if (!found.block.empty()) {
-    add(model::severity::problem, "firewall",
+    add(diagnose::severity::problem, "firewall",
         "the rule '" + found.block.front() + "' blocks other machines from " + address.text(),
         "netsh advfirewall firewall delete rule name=\"" + found.block.front() + "\" program=\"" + program + '"');
   } else if (!found.allow.empty()) {
-    add(model::severity::ok, "firewall",
+    add(diagnose::severity::ok, "firewall",
         "the rule '" + found.allow.front() + "' allows other machines to reach " + address.text());
   } else {
-    add(model::severity::warning, "firewall", "no rule allows other machines to reach " + address.text(), open);
+    add(diagnose::severity::warning, "firewall", "no rule allows other machines to reach " + address.text(), open);
   }
 }
 
@@ -298,52 +304,54 @@ WINSVC_INLINE void diagnostics::check_last_run() {
   const auto saved = context_.state();
   if (!saved) return;
   if (!saved->failure.empty())
-    add(model::severity::warning, "last run", saved->failure, "logs --since 1d --level warn");
-  else if (!saved->previous_failure.empty()) add(model::severity::note, "last failure", saved->previous_failure, "why");
+    add(diagnose::severity::warning, "last run", saved->failure, "logs --since 1d --level warn");
+  else if (!saved->previous_failure.empty())
+    add(diagnose::severity::note, "last failure", saved->previous_failure, "why");
   const auto elapsed = std::chrono::milliseconds(saved->start_ms);
   if (elapsed.count() != 0) {
-    const std::string evidence =
-        "took " + duration_text(elapsed) + " (limit of each hook: " + duration_text(definition_.start_limit) + ")";
-    if (elapsed < definition_.start_limit / 2) add(model::severity::ok, "last start", evidence);
-    else add(model::severity::warning, "last start", evidence, "do less in on_start, or increase start_limit");
+    const std::string evidence = "took " + base::duration_text(elapsed) +
+                                 " (limit of each hook: " + base::duration_text(definition_.start_limit) + ")";
+    if (elapsed < definition_.start_limit / 2) add(diagnose::severity::ok, "last start", evidence);
+    else add(diagnose::severity::warning, "last start", evidence, "do less in on_start, or increase start_limit");
   }
   if (const auto since = parse_time(saved->since);
       since && *since > context_.time().system_now() + std::chrono::minutes(1)) {
-    add(model::severity::warning, "clock",
+    add(diagnose::severity::warning, "clock",
         "the start time " + saved->since + " is in the future; the clock was set back",
         "check the time service; entries of the log are not in order of time");
   }
 }
 
-WINSVC_INLINE result<void> apply_fixes(verb_context& context, const std::function<void(const std::string&)>& print) {
-  const auto service = query_installed(context, {}, "repair");
+WINSVC_INLINE result<void> apply_fixes(manage::verb_context& context,
+                                       const std::function<void(const std::string&)>& print) {
+  const auto service = manage::query_installed(context, {}, "repair");
   if (!service) return failure{service.error()};
-  model::install_defaults defaults = context.defaults();
+  manage::install_defaults defaults = context.defaults();
   const auto arguments = service->installation && service->installation->binary
-                             ? split_command_line(*service->installation->binary)
+                             ? base::split_command_line(*service->installation->binary)
                              : std::vector<std::string>();
   const auto program = arguments.empty() ? os::sys_failure(2) : os::input_file::open(arguments[0]);
   if (program || !os::is_missing(program.error())) {
     defaults.executable = arguments[0];
     defaults.program_folder = os::folder_of(arguments[0]);
   } else if (const auto security = context.scm().query_folder_security(defaults.program_folder);
-             security && !model::untrusted_writers(*security).empty()) {
+             security && !diagnose::untrusted_writers(*security).empty()) {
     return failure{
-        error{model::win32_error::access_denied, "repair", context.name(),
+        error{base::win32_error::access_denied, "repair", context.name(),
               "the installed executable does not exist, and other users can change the folder of this program: " +
                   defaults.program_folder,
               "move it to a folder below Program Files and run 'update' there"}};
   }
-  verb_context fix_context(context.spec(),
+  manage::verb_context fix_context(context.spec(),
                            {context.scm(), context.time(), print, [&context] { return context.state(); }, defaults,
                             [&context] { return context.read_password(); }});
-  model::command update;
-  update.verb = model::verb::update;
-  return installer(fix_context).run(update);
+  commandline::command update;
+  update.verb = commandline::verb::update;
+  return manage::installer(fix_context).run(update);
 }
 
-}  // namespace host
+}  // namespace detail::diagnose
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_DIAGNOSE

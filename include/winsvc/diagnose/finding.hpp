@@ -21,7 +21,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::diagnose {
 
 /// `problem`: the service cannot start or serve, or other users can take control of the machine. `warning`: the service
 /// works now, but will fail later. `note`: information.
@@ -33,7 +33,7 @@ enum class severity { ok, note, warning, problem };
 
 /// One result of `doctor`.
 struct finding {
-  model::severity severity = model::severity::ok;
+  diagnose::severity severity = diagnose::severity::ok;
   std::string topic;     ///< one or two words: "port", "settings"
   std::string evidence;  ///< the facts that were found
   std::string remedy;    ///< empty if no action is necessary
@@ -57,17 +57,17 @@ struct finding {
 /// programs use.
 [[nodiscard]] std::string restrict_folder_hint(const std::string& folder);
 
-}  // namespace model
+}  // namespace detail::diagnose
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_DIAGNOSE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::diagnose {
 
 WINSVC_INLINE std::size_t count(const std::vector<finding>& findings, severity s) noexcept {
   return static_cast<std::size_t>(
@@ -78,7 +78,8 @@ WINSVC_INLINE std::string findings_text(const std::vector<finding>& findings) {
   std::string out;
   for (const auto& f : findings) {
     // The evidence may contain text from files and other programs.
-    out += pad_right(name(f.severity), 9) + pad_right(f.topic, 14) + escape_log_text(f.evidence) + '\n';
+    out += commandline::pad_right(name(f.severity), 9) + commandline::pad_right(f.topic, 14) +
+           escape_log_text(f.evidence) + '\n';
     if (!f.remedy.empty()) out += std::string(23, ' ') + "-> " + f.remedy + '\n';
   }
   const auto problems = count(findings, severity::problem), warnings = count(findings, severity::warning);
@@ -90,24 +91,24 @@ WINSVC_INLINE std::string findings_text(const std::vector<finding>& findings) {
 
 WINSVC_INLINE std::string findings_json(const std::vector<finding>& findings) {
   const auto finding_json = [](const finding& f) {
-    strings::json_object_writer o;
+    base::json_object_writer o;
     o.put_text("weight", name(f.severity)).put_text("about", f.topic).put_text("seen", f.evidence);
     return o.put_text("remedy", f.remedy).put("fixable", f.fixable ? "true" : "false").text();
   };
-  strings::json_object_writer o;
+  base::json_object_writer o;
   o.put("problems", std::to_string(count(findings, severity::problem)));
   o.put("warnings", std::to_string(count(findings, severity::warning)));
-  return o.put("findings", strings::json_array(findings, finding_json, ",\n ")).text() + '\n';
+  return o.put("findings", base::json_array(findings, finding_json, ",\n ")).text() + '\n';
 }
 
 /// True if the rights of an ACE allow changes: to add, replace or delete files, or to grant oneself that right.
 WINSVC_INLINE bool grants_write(std::string_view rights) noexcept {
-  if (strings::starts_with(rights, "0x")) {
+  if (base::starts_with(rights, "0x")) {
     constexpr std::uint32_t writing = 0x2 | 0x4 | 0x40 | 0x10000 | 0x40000 | 0x80000 | 0x10000000 | 0x40000000;
     std::uint32_t bits = 0;
     for (const char c : rights.substr(2)) {
-      const char low = strings::to_lower(c);
-      const int digit = strings::is_digit(low) ? low - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+      const char low = base::to_lower(c);
+      const int digit = base::is_digit(low) ? low - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
       if (digit < 0) return true;  // malformed: assume the worst
       bits = (bits << 4) | static_cast<std::uint32_t>(digit);
     }
@@ -138,9 +139,9 @@ WINSVC_INLINE std::vector<std::string> untrusted_writers(std::string_view sddl) 
       {"BG", "S-1-5-32-546", "guests"},       {"DU", "-513", "domain users"},
       {"DG", "-514", "domain guests"},        {"AC", "S-1-15-2-1", "packaged apps"}};
   const auto is_group = [](const untrusted_group& group, std::string_view sid) {
-    if (sid == group.letters || strings::equal_nocase(sid, group.sid)) return true;
+    if (sid == group.letters || base::equal_nocase(sid, group.sid)) return true;
     // A group of a domain: the number of the domain precedes the number of the group.
-    return group.sid[0] == '-' && strings::starts_with_nocase(sid, "S-1-5-21-") && sid.size() > group.sid.size() &&
+    return group.sid[0] == '-' && base::starts_with_nocase(sid, "S-1-5-21-") && sid.size() > group.sid.size() &&
            sid.substr(sid.size() - group.sid.size()) == group.sid;
   };
   std::vector<std::string> out;
@@ -154,7 +155,7 @@ WINSVC_INLINE std::vector<std::string> untrusted_writers(std::string_view sddl) 
   for (auto open = entries.find('('); open != entries.npos; open = entries.find('(', open + 1)) {
     const auto close = entries.find(')', open);
     if (close == entries.npos) break;
-    const auto parts = strings::split(entries.substr(open + 1, close - open - 1), ';');
+    const auto parts = base::split(entries.substr(open + 1, close - open - 1), ';');
     if (parts.size() < 6) continue;
     if (parts[0] == "D" && denies_all_writes(parts[2])) denied.push_back(parts[5]);
     // Inherit-only entries count too: they apply to the subfolders, which may contain files of the program.
@@ -170,16 +171,16 @@ WINSVC_INLINE std::vector<std::string> untrusted_writers(std::string_view sddl) 
 }
 
 WINSVC_INLINE std::string restrict_folder_hint(const std::string& folder) {
-  const bool is_in_profile = strings::to_lower(folder).find("\\users\\") != std::string::npos;
-  if (is_in_profile || !shared_folder_reason(folder).empty())
+  const bool is_in_profile = base::to_lower(folder).find("\\users\\") != std::string::npos;
+  if (is_in_profile || !scm::shared_folder_reason(folder).empty())
     return "move the program to its own folder below Program Files and install it from there";
   // The groups are given by SID, because their names depend on the language of the system.
   return "move the program to a folder below Program Files, or restrict this folder: icacls \"" + folder +
          "\" /inheritance:r /grant:r \"*S-1-5-18:(OI)(CI)F\" \"*S-1-5-32-544:(OI)(CI)F\" \"*S-1-5-32-545:(OI)(CI)RX\"";
 }
 
-}  // namespace model
+}  // namespace detail::diagnose
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_DIAGNOSE

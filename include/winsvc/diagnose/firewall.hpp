@@ -20,7 +20,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::diagnose {
 
 /// Names of the rules that match.
 struct firewall_findings {
@@ -32,25 +32,25 @@ struct firewall_findings {
 [[nodiscard]] firewall_findings check_firewall(const std::vector<std::string>& rules, std::string_view program,
                                                std::uint16_t port);
 
-}  // namespace model
+}  // namespace detail::diagnose
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_DIAGNOSE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::diagnose {
 
 /// True if `ports`, such as `5001` or `5000-5010`, contains `port`.
 WINSVC_INLINE bool covers(std::string_view ports, std::uint16_t port) noexcept {
   const auto dash = ports.find('-');
   std::uint64_t first = 0, last = 0;
-  if (!strings::parse_number(ports.substr(0, dash), 65'535, first)) return false;  // a keyword: `RPC`, `IPHTTPSIn`
+  if (!base::parse_number(ports.substr(0, dash), 65'535, first)) return false;  // a keyword: `RPC`, `IPHTTPSIn`
   last = first;
-  if (dash != ports.npos && !strings::parse_number(ports.substr(dash + 1), 65'535, last)) return false;
+  if (dash != ports.npos && !base::parse_number(ports.substr(dash + 1), 65'535, last)) return false;
   return first <= port && port <= last;
 }
 
@@ -62,7 +62,7 @@ WINSVC_INLINE firewall_findings check_firewall(const std::vector<std::string>& r
     bool protocol_matches = true, program_matches = true, is_for_service = false;  // a missing field matches everything
     bool has_ports = false, port_matches = false;
     std::string_view name;
-    for (const auto field : strings::split(rule, '|')) {
+    for (const auto field : base::split(rule, '|')) {
       const auto equals = field.find('=');
       if (equals == field.npos) continue;
       const auto key = field.substr(0, equals), value = field.substr(equals + 1);
@@ -70,7 +70,7 @@ WINSVC_INLINE firewall_findings check_firewall(const std::vector<std::string>& r
       if (key == "Dir") inbound = value == "In";
       if (key == "Action") allows = value == "Allow", blocks = value == "Block";
       if (key == "Protocol") protocol_matches = value == "6";
-      if (key == "App") program_matches = strings::equal_nocase(value, program);
+      if (key == "App") program_matches = base::equal_nocase(value, program);
       if (key == "Svc" || key == "AppPkgId") is_for_service = is_for_service || value != "*";
       if (key == "Name") name = value;
       if (key == "LPort" || key == "LPort2_10") {
@@ -86,8 +86,8 @@ WINSVC_INLINE firewall_findings check_firewall(const std::vector<std::string>& r
   return findings;
 }
 
-}  // namespace model
+}  // namespace detail::diagnose
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_DIAGNOSE

@@ -19,7 +19,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::diagnose {
 
 /// Process ID of a service; 0 if it does not run or services are not available. A query checks that this process
 /// responds, because on Windows any process may create a pipe with that name while the service does not run.
@@ -34,17 +34,17 @@ bool command_service(const std::string& channel, const std::string& request, std
 /// Live status, a flat JSON object; "" if the response is anything else.
 std::string query_live_status(const std::string& channel, std::uint32_t pid);
 
-}  // namespace host
+}  // namespace detail::diagnose
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_DIAGNOSE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::diagnose {
 
 WINSVC_INLINE std::uint32_t pid_of(os::service_manager& scm, const std::string& name) {
   const auto manager = scm.open_manager(os::access_rights::manager_connect);
@@ -76,11 +76,11 @@ WINSVC_INLINE bool command_service(const std::string& channel, const std::string
 }
 WINSVC_INLINE std::string query_live_status(const std::string& channel, std::uint32_t pid) {
   auto response = query_service(channel, "status", pid);
-  return response && model::parse_flat_object(*response) ? *std::move(response) : std::string();
+  return response && base::parse_flat_object(*response) ? *std::move(response) : std::string();
 }
 
-}  // namespace host
+}  // namespace detail::diagnose
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_DIAGNOSE

@@ -21,11 +21,11 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::diagnose {
 
 /// Data of `why`.
 struct post_mortem {
-  service_report report;
+  host::service_report report;
   std::string last_log_lines;           ///< the newest lines of the log
   std::string last_problems;            ///< the newest warnings and errors that are not among those lines
   std::string log_error;                ///< why the log cannot be read; empty if it can be read or does not exist
@@ -34,24 +34,24 @@ struct post_mortem {
 };
 [[nodiscard]] std::string format_post_mortem(const post_mortem& data);
 /// Collects the data of `why`; `folder` is the data folder.
-[[nodiscard]] post_mortem collect_post_mortem(service_report report, const std::string& folder,
+[[nodiscard]] post_mortem collect_post_mortem(host::service_report report, const std::string& folder,
                                               const system_probe& probe = {});
 
-}  // namespace host
+}  // namespace detail::diagnose
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_DIAGNOSE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::diagnose {
 
 WINSVC_INLINE std::string indented(std::string_view lines) {
   std::string out;
-  for (const auto line : strings::split(lines, '\n')) {
+  for (const auto line : base::split(lines, '\n')) {
     if (!line.empty()) out += "  " + std::string(line) + '\n';
   }
   return out;
@@ -61,10 +61,10 @@ WINSVC_INLINE std::string format_post_mortem(const post_mortem& data) {
   const auto& report = data.report;
   if (!report.installed) return '\'' + report.name + "' is not installed.\n";
   const auto& status = report.process.status;
-  std::string out = '\'' + report.name + "' is " + std::string(model::name(status.current)) + '.';
-  if (status.current == model::state::stopped) {
+  std::string out = '\'' + report.name + "' is " + std::string(scm::name(status.current)) + '.';
+  if (status.current == scm::state::stopped) {
     const std::uint32_t code = status.exit.code();
-    const auto* explanation = model::explain(code);
+    const auto* explanation = base::explain(code);
     if (status.exit.failed()) {
       out += " It ended with " + std::to_string(code) + ": " +
              (explanation ? std::string(explanation->message) : os::system_error_message(code)) + '.';
@@ -92,38 +92,38 @@ WINSVC_INLINE std::string format_post_mortem(const post_mortem& data) {
   return out;
 }
 
-WINSVC_INLINE post_mortem collect_post_mortem(service_report report, const std::string& folder,
+WINSVC_INLINE post_mortem collect_post_mortem(host::service_report report, const std::string& folder,
                                               const system_probe& probe) {
   post_mortem data;
-  const std::string path = log_path(folder, report.name);
+  const std::string path = log::log_path(folder, report.name);
   const auto last_entries = [&path](log_level min_level, std::size_t count) {
-    model::log_query query;
+    log::log_query query;
     query.min_level = min_level;
     query.max_entries = count;
     std::string out;
-    print_log(path, query, [&out](std::string_view lines) { out += lines; });
+    log::print_log(path, query, [&out](std::string_view lines) { out += lines; });
     return out;
   };
   data.last_log_lines = last_entries(log_level::debug, 5);
   data.last_problems = last_entries(log_level::warn, 3);
   std::string other_problems;
-  for (const auto line : strings::split(data.last_problems, '\n')) {
+  for (const auto line : base::split(data.last_problems, '\n')) {
     if (!line.empty() && data.last_log_lines.find(line) == std::string::npos) (other_problems += line) += '\n';
   }
   data.last_problems = std::move(other_problems);
-  const auto newest = os::input_file::open(log_file_name(path, 0));
+  const auto newest = os::input_file::open(log::log_file_name(path, 0));
   if (!newest && !os::is_missing(newest.error())) data.log_error = os::system_error_message(newest.error());
-  const std::string logs = os::folder_of(path), prefix =  model::folder_name(report.name) + '-';
+  const std::string logs = os::folder_of(path), prefix =  scm::folder_name(report.name) + '-';
   if (const auto files = os::list_files(logs)) {  // sorted by name, which begins with the time
     for (const auto& file : *files) {
       const bool is_dump =  file.size() > 4 && file.compare(file.size() - 4, 4, ".dmp") == 0;
-      if (is_dump && strings::starts_with(file, prefix)) data.dump = os::path_join(logs, file);
+      if (is_dump && base::starts_with(file, prefix)) data.dump = os::path_join(logs, file);
     }
   }
   constexpr std::size_t max_events = 3;
   if (const auto events = probe.system_events()) {
     for (const auto& event : *events) {
-      const auto message = model::describe_scm_event(event, report.config.display_name);
+      const auto message = scm::describe_scm_event(event, report.config.display_name);
       if (message)
         data.scm_events.insert(data.scm_events.begin(),
                                local_time(event.time, os::utc_offset(event.time)) + ' ' + *message);
@@ -134,8 +134,8 @@ WINSVC_INLINE post_mortem collect_post_mortem(service_report report, const std::
   return data;
 }
 
-}  // namespace host
+}  // namespace detail::diagnose
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_DIAGNOSE

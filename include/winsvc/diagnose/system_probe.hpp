@@ -12,17 +12,17 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::diagnose {
 
 /// os/probe.hpp describes each function.
 struct system_probe {
   std::function<os::sys_result<std::vector<std::string>>()> firewall_rules = os::firewall_rules;
-  std::function<os::sys_result<std::vector<model::event_record>>()> system_events = os::system_events;
+  std::function<os::sys_result<std::vector<scm::event_record>>()> system_events = os::system_events;
   std::function<bool(const std::string& path)> is_on_network = os::is_on_network;
   std::function<bool()> is_emulated = os::is_emulated;
   std::function<std::optional<std::uint64_t>(const std::string& path)> free_space = os::free_space;
 };
 
-}  // namespace host
+}  // namespace detail::diagnose
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -19,7 +19,7 @@
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_WEB
+#if WINSVC_BODIES_ADDONS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -34,9 +34,9 @@ WINSVC_INLINE service& service::openapi(std::string_view path, source_location l
   get(path, [&definition = plan_, cache = std::make_shared<document>()] {
     std::call_once(cache->generated, [&] {
       const auto& spec = definition.spec;
-      const web::api_info info{spec.display_name.value_or(spec.name), definition.version,
+      const detail::addons::api_info info{spec.display_name.value_or(spec.name), definition.version,
                                spec.description.value_or(std::string())};
-      cache->text = web::openapi_document(definition.router.routes(), info);
+      cache->text = detail::addons::openapi_document(definition.router.routes(), info);
     });
     return reply::with(cache->text, "application/json");
   }, location).hidden();
@@ -45,24 +45,28 @@ WINSVC_INLINE service& service::openapi(std::string_view path, source_location l
 WINSVC_INLINE service& service::metrics(std::string_view path, source_location location) {
   check_not_frozen("metrics");
   struct metrics_state {
-    std::optional<web::request_counts> counts;
-    const http::engine* engine = nullptr;
+    std::optional<detail::addons::request_counts> counts;
+    const detail::server::engine* engine = nullptr;
   };
   const auto state = std::make_shared<metrics_state>();
-  plan_.on_engine_created.push_back([&definition = plan_, state](http::engine& engine) {  // the routes are complete now
+  plan_.on_engine_created.push_back([&definition = plan_,
+                                     state](detail::server::engine& engine) {  // the routes are complete now
     state->counts.emplace(definition.router.routes());
     state->engine = &engine;
-    engine.on_response([state](const http::access_record& record) {
+    engine.on_response([state](const detail::http::access_record& record) {
       state->counts->count(record.route_id, record.method_id, record.status, record.duration);
     });
   });
   get(path, [&definition = plan_, state] {
-    const http::engine& engine = *state->engine;
-    const web::gauges now{engine.in_flight(), engine.connections(), engine.websockets(), os::query_process_usage(),
-                          {{"service", definition.spec.name},
-                           {"version", definition.version},
-                           {"winsvc", WINSVC_VERSION_STRING},
-                           {"httplib", std::string(http::httplib_version_text())}}};
+    const detail::server::engine& engine = *state->engine;
+    const detail::addons::gauges now{engine.in_flight(),
+                                     engine.connections(),
+                                     engine.websockets(),
+                                     detail::os::query_process_usage(),
+                                     {{"service", definition.spec.name},
+                                      {"version", definition.version},
+                                      {"winsvc", WINSVC_VERSION_STRING},
+                                      {"httplib", std::string(detail::api::httplib_version_text())}}};
     return reply::with(state->counts->text(now), "text/plain; version=0.0.4; charset=utf-8");
   }, location);
   plan_.router.serve_while_paused();
@@ -71,8 +75,8 @@ WINSVC_INLINE service& service::metrics(std::string_view path, source_location l
 WINSVC_INLINE service& service::access_log() {
   check_not_frozen("access_log");
   if (std::exchange(plan_.access_log, true)) return *this;
-  plan_.on_engine_created.push_back([&definition = plan_](http::engine& engine) {
-    engine.on_response([&definition](const http::access_record& record) {
+  plan_.on_engine_created.push_back([&definition = plan_](detail::server::engine& engine) {
+    engine.on_response([&definition](const detail::http::access_record& record) {
       if (definition.is_dashboard_route(record.pattern)) return;
       std::string line = record.peer.host + ' ';
       if (!record.id.empty()) line += std::string(record.id) + ' ';
@@ -88,4 +92,4 @@ WINSVC_INLINE service& service::access_log() {
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_WEB
+#endif  // WINSVC_BODIES_ADDONS

@@ -23,14 +23,14 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 /// Path of the settings file: --config, or `<program>.ini` next to the executable. An instance has its own file,
 /// `<program>-<instance>.ini`.
-[[nodiscard]] std::string settings_path(const std::string& executable, const model::launch_options& launch);
+[[nodiscard]] std::string settings_path(const std::string& executable, const scm::launch_options& launch);
 
 /// Reads all sources. Call it before the app declares its first setting; `definition` has the name and the instance.
-void load_setting_sources(service_definition& definition, const model::launch_options& launch,
+void load_setting_sources(service_definition& definition, const scm::launch_options& launch,
                           const std::string& executable);
 
 /// Format of the log file before the app has run. It is a setting too, so it is read from the sources.
@@ -40,13 +40,13 @@ void load_setting_sources(service_definition& definition, const model::launch_op
 void declare_builtin_settings(service_definition& definition);
 
 /// All errors of the settings as one error; nullopt if there are no errors.
-[[nodiscard]] std::optional<error> settings_error(const model::setting_registry& registry);
+[[nodiscard]] std::optional<error> settings_error(const settings::setting_registry& registry);
 
 /// Reads the settings file again. All new values are applied, or no value; the log lists the changes. False: no value
 /// was applied.
 bool reload_settings(service_definition& definition);
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -56,33 +56,33 @@ bool reload_settings(service_definition& definition);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
-WINSVC_INLINE std::string settings_path(const std::string& executable, const model::launch_options& launch) {
+WINSVC_INLINE std::string settings_path(const std::string& executable, const scm::launch_options& launch) {
   if (launch.config) return *launch.config;
   const std::string suffix = launch.instance ? '-' + *launch.instance : std::string();
   return os::path_join(os::folder_of(executable), os::program_name(executable) + suffix + ".ini");
 }
 
 /// Reads the file into `sources`. A missing file is an error only if it is `expected`.
-WINSVC_INLINE void read_settings_file(model::setting_sources& sources, bool is_expected) {
+WINSVC_INLINE void read_settings_file(settings::setting_sources& sources, bool is_expected) {
   sources.content = os::read_file(sources.path);
   sources.file_error.reset();
   if (sources.content) {
-    sources.file = model::parse_settings_file(*sources.content);
+    sources.file = settings::parse_settings_file(*sources.content);
     return;
   }
   const auto opened = os::input_file::open(sources.path);
-  const std::uint32_t code = opened ? model::win32_error::invalid_data : opened.error();
+  const std::uint32_t code = opened ? base::win32_error::invalid_data : opened.error();
   sources.file.reset();
   if (!opened && os::is_missing(code) && !is_expected) return;
   sources.file_error =
-      model::error_with_explanation(code, "read the settings", sources.path, os::system_error_message(code));
+      base::error_with_explanation(code, "read the settings", sources.path, os::system_error_message(code));
 }
 
-WINSVC_INLINE void load_setting_sources(service_definition& definition, const model::launch_options& launch,
+WINSVC_INLINE void load_setting_sources(service_definition& definition, const scm::launch_options& launch,
                                         const std::string& executable) {
-  model::setting_sources sources;
+  settings::setting_sources sources;
   if (launch.host) sources.command_line.push_back({"host", *launch.host, "--host"});
   if (launch.port) sources.command_line.push_back({"port", std::to_string(*launch.port), "--port"});
   for (const auto& [name, value] : launch.settings) sources.command_line.push_back({name, value, "--set " + name});
@@ -94,18 +94,18 @@ WINSVC_INLINE void load_setting_sources(service_definition& definition, const mo
       service.compare(service.size() - tail.size(), tail.size(), tail) == 0) {
     service.resize(service.size() - tail.size());
   }
-  sources.prefix = model::variable_prefix(service);
+  sources.prefix = settings::variable_prefix(service);
   sources.path = settings_path(executable, launch);
   sources.file_name = sources.path.substr(sources.path.find_last_of("/\\") + 1);
   read_settings_file(sources, launch.config.has_value());
   definition.settings.set_sources(std::move(sources));
 }
 
-WINSVC_INLINE std::shared_ptr<model::typed_setting<log_format>> log_format_setting(
+WINSVC_INLINE std::shared_ptr<settings::typed_setting<log_format>> log_format_setting(
     const service_definition& definition) {
-  return make_setting<log_format>({"log_format"}, definition.log_file.format, "format of the lines in the log file",
-                                  at_start,
-                                  enum_names<log_format>{{"text", log_format::text}, {"json", log_format::json}});
+  return api::make_setting<log_format>({"log_format"}, definition.log_file.format,
+                                       "format of the lines in the log file", at_start,
+                                       enum_names<log_format>{{"text", log_format::text}, {"json", log_format::json}});
 }
 
 WINSVC_INLINE log_format initial_log_format(const service_definition& definition) {
@@ -120,10 +120,11 @@ WINSVC_INLINE void declare_builtin_settings(service_definition& definition) {
     definition.settings.declare(setting);
     return setting;
   };
-  const auto host = declare(make_setting<std::string>({"host"}, definition.host, "address to listen on", at_start));
-  const auto port = declare(
-      make_setting<std::uint16_t>({"port"}, definition.port, "port to listen on; 0 selects a free port", at_start));
-  definition.log_level = declare(make_setting<log_level>(
+  const auto host =
+      declare(api::make_setting<std::string>({"host"}, definition.host, "address to listen on", at_start));
+  const auto port = declare(api::make_setting<std::uint16_t>({"port"}, definition.port,
+                                                             "port to listen on; 0 selects a free port", at_start));
+  definition.log_level = declare(api::make_setting<log_level>(
       {"log_level"}, definition.log.threshold(), "minimum level of the log",
       enum_names<log_level>{{"debug", log_level::debug}, {"info", log_level::info}, {"warn", log_level::warn},
                                                             {"error", log_level::error}}));
@@ -134,7 +135,7 @@ WINSVC_INLINE void declare_builtin_settings(service_definition& definition) {
   definition.log.threshold(definition.log_level->get());
 }
 
-WINSVC_INLINE std::optional<error> settings_error(const model::setting_registry& registry) {
+WINSVC_INLINE std::optional<error> settings_error(const settings::setting_registry& registry) {
   constexpr std::size_t max_listed = 10;
   const auto errors = registry.errors();
   if (errors.empty()) return std::nullopt;
@@ -162,7 +163,7 @@ WINSVC_INLINE bool reload_settings(service_definition& definition) {
   return report.faults.empty();
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

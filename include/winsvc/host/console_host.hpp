@@ -17,7 +17,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 /// Formats one line for each route: `GET    /users/{id}   user   main.cpp:12`. The name column is present if a route
 /// has a name.
@@ -27,7 +27,7 @@ namespace host {
 /// the exit code of the process.
 int run_in_console(service_definition& definition, std::shared_ptr<void> app);
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -37,7 +37,7 @@ int run_in_console(service_definition& definition, std::shared_ptr<void> app);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 WINSVC_INLINE std::string format_routes(const route::table& routes) {
   std::size_t path_width = 0, name_width = 0;
@@ -47,15 +47,16 @@ WINSVC_INLINE std::string format_routes(const route::table& routes) {
   }
   std::string lines;
   for (const auto& entry : routes.entries()) {
-    lines += model::pad_right(route::name(entry.method_id), 8) + model::pad_right(entry.path.text, path_width + 2) +
-             (name_width != 0 ? model::pad_right(entry.metadata.name, name_width + 2) : std::string()) +
+    lines += commandline::pad_right(route::name(entry.method_id), 8) +
+             commandline::pad_right(entry.path.text, path_width + 2) +
+             (name_width != 0 ? commandline::pad_right(entry.metadata.name, name_width + 2) : std::string()) +
              entry.location.to_string() + '\n';
   }
   return lines;
 }
 WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr<void> app) {
-  auto console_queue = std::make_shared<async_sink>();  // a user who selects text in a console blocks its writer
-  const auto terminal = std::make_shared<console_sink>();
+  auto console_queue = std::make_shared<log::async_sink>();  // a user who selects text in a console blocks its writer
+  const auto terminal = std::make_shared<log::console_sink>();
   console_queue->add_sink(terminal);
   definition.log.add_sink(console_queue);
   definition.log.add_sink(definition.recent_entries);
@@ -78,18 +79,18 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
       if (!definition.is_dashboard_route(record.pattern)) definition.log.info(record.to_text());
     };
   status_reporter reporter({});
-  reporter.apply(model::lifecycle_event::start);
+  reporter.apply(scm::lifecycle_event::start);
   service = std::make_unique<runtime>(definition, reporter, std::move(options));
   int code = 0;
   {
     // A console that closes waits until this scope ends, so all cleanup is done in the scope.
     const os::interrupts interrupts([&service](os::interruption reason) {
       if (reason == os::interruption::stop_requested) service->request_stop("Ctrl-C");
-      else service->request_stop("the terminal was closed", model::shutdown_limit, model::shutdown_total);
+      else service->request_stop("the terminal was closed", scm::shutdown_limit, scm::shutdown_total);
     });
     const run_result result = service->run();
     keys.reset();
-    reporter.apply(model::lifecycle_event::finished, {}, result.exit);
+    reporter.apply(scm::lifecycle_event::finished, {}, result.exit);
     code = os::exit_code(result.exit.code());
     if (code == 0 && result.incomplete_stop) code = os::exit_code(result.incomplete_stop->code);
     if (result.has_stuck_thread) os::end_process(code);  // it still runs user code, which uses these objects
@@ -99,7 +100,7 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
   return code;
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -23,14 +23,14 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 inline constexpr const char* keys_help = "p pause  c continue  r reload  d preshutdown  l log level  s status  q stop";
 
 /// Reads keys and updates the status line while it exists. Does nothing if there is no terminal.
 class console_keys {
  public:
-  console_keys(service_definition& definition, runtime& service, std::shared_ptr<console_sink> screen)
+  console_keys(service_definition& definition, runtime& service, std::shared_ptr<log::console_sink> screen)
       : definition_(definition),
         service_(service),
         console_(std::move(screen)),
@@ -52,12 +52,12 @@ class console_keys {
 
  private:
   void on_key(char key);
-  void send_control(model::control control, const char* hook);
+  void send_control(scm::control control, const char* hook);
   void update_status_line();
 
   service_definition& definition_;
   runtime& service_;
-  std::shared_ptr<console_sink> console_;
+  std::shared_ptr<log::console_sink> console_;
   std::mutex mutex_;
   std::condition_variable stop_signal_;
   bool stopping_ = false;
@@ -65,7 +65,7 @@ class console_keys {
   os::key_reader keys_;  // last: its thread ends before the members that it uses
 };
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -75,23 +75,23 @@ class console_keys {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
-WINSVC_INLINE void console_keys::send_control(model::control control, const char* hook) {
+WINSVC_INLINE void console_keys::send_control(scm::control control, const char* hook) {
   const std::uint32_t code = service_.control({static_cast<std::uint32_t>(control), 0, 0, {}, {}});
   if (code == 0) return;
-  const auto* explanation = model::explain(code);
+  const auto* explanation = base::explain(code);
   definition_.log.warn(std::string(hook) + ": " +
                        (explanation ? std::string(explanation->message) : os::system_error_message(code)) + " (" +
                        std::to_string(code) + "); register a hook for it in the app");
 }
 
 WINSVC_INLINE void console_keys::on_key(char key) {
-  switch (strings::to_lower(key)) {
-    case 'p': return send_control(model::control::pause, "pause");
-    case 'c': return send_control(model::control::continue_control, "continue");
-    case 'r': return send_control(model::control::param_change, "reload");
-    case 'd': return send_control(model::control::preshutdown, "preshutdown");
+  switch (base::to_lower(key)) {
+    case 'p': return send_control(scm::control::pause, "pause");
+    case 'c': return send_control(scm::control::continue_control, "continue");
+    case 'r': return send_control(scm::control::param_change, "reload");
+    case 'd': return send_control(scm::control::preshutdown, "preshutdown");
     case 'q': return service_.request_stop("q");
     case 's': return console_->write_lines(format_live_status(service_.status()));
     case 'l': {
@@ -120,7 +120,7 @@ WINSVC_INLINE void console_keys::update_status_line() {
   }
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

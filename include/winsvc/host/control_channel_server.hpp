@@ -28,12 +28,12 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 /// Serves requests while it exists. Create it after the engine listens and destroy it before the engine.
 class control_channel_server {
  public:
-  control_channel_server(service_definition& definition, http::engine& engine, const std::atomic<run_phase>& phase)
+  control_channel_server(service_definition& definition, server::engine& engine, const std::atomic<run_phase>& phase)
       : definition_(definition), engine_(engine), phase_(phase), started_at_(clock::system().system_now()) {}
 
   /// Opens the channel. On an error the service runs without a channel.
@@ -67,7 +67,7 @@ class control_channel_server {
   static constexpr int max_followers = static_cast<int>(os::control_channel::max_connections) / 2;
 
   service_definition& definition_;
-  http::engine& engine_;
+  server::engine& engine_;
   const std::atomic<run_phase>& phase_;
   clock::system_time started_at_;
   mutable std::mutex mutex_;
@@ -77,7 +77,7 @@ class control_channel_server {
   std::unique_ptr<os::control_channel> channel_;
 };
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -87,11 +87,11 @@ class control_channel_server {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 WINSVC_INLINE std::string control_channel_server::status() const {
   const auto minute = engine_.statistics().last_minute(std::chrono::steady_clock::now());
-  strings::json_object_writer json;
+  base::json_object_writer json;
   const auto put = [&json](std::string_view name, std::uint64_t value) { json.put(name, std::to_string(value)); };
   put("pid", os::process_id());
   json.put_text("name", definition_.spec.name)
@@ -121,7 +121,7 @@ WINSVC_INLINE void control_channel_server::send_log(log_level min_level,
     write("too many log followers (limit " + std::to_string(max_followers) + "); close one and try again\n");
     return;
   }
-  const ring_sink& buffer = *definition_.recent_entries;
+  const log::ring_sink& buffer = *definition_.recent_entries;
   for (std::uint64_t last = buffer.last_number(); write({});) {
     buffer.wait_after(last, std::chrono::milliseconds(250));
     for (const auto& line : buffer.after(last)) {
@@ -157,7 +157,7 @@ WINSVC_INLINE void control_channel_server::handle_request(const std::string& req
   }
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -29,7 +29,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 /// Result of a custom control: the hook sets it, the control handler waits for it.
 class pending_result {
@@ -54,19 +54,19 @@ class pending_result {
 
 /// One queued control.
 struct control_task {
-  model::control_action kind = model::control_action::nothing;
-  model::control_event event;
+  scm::control_action kind = scm::control_action::nothing;
+  scm::control_event event;
   std::shared_ptr<pending_result> result;  ///< set for a custom control
 };
 
 /// Runs control tasks on the thread of the service.
 class control_task_runner {
  public:
-  using event_function = std::function<void(model::service_event, const std::string&)>;
+  using event_function = std::function<void(scm::service_event, const std::string&)>;
 
   /// Pause and continue change `phase` and the engine.
   control_task_runner(service_definition& definition, logger& log, status_reporter& reporter, hook_runner& hooks,
-                      http::engine& engine, std::atomic<run_phase>& phase, event_function on_event)
+                      server::engine& engine, std::atomic<run_phase>& phase, event_function on_event)
       : definition_(definition),
         log_(log),
         status_reporter_(reporter),
@@ -84,18 +84,18 @@ class control_task_runner {
   void pause();
   void resume();
   void run_custom_control(control_task& task);
-  bool run(const char* operation, const std::vector<named_hook>& hooks);
+  bool run(const char* operation, const std::vector<api::named_hook>& hooks);
   bool reload_certificates();
   template <class Event>
-  void run(const char* operation, const std::vector<event_hook<Event>>& hooks, Event event);
-  void report_completed(model::service_event event, const char* message);
+  void run(const char* operation, const std::vector<api::event_hook<Event>>& hooks, Event event);
+  void report_completed(scm::service_event event, const char* message);
   [[nodiscard]] std::chrono::milliseconds wait_hint() const { return definition_.stop_limit + wait_hint_margin; }
 
   service_definition& definition_;
   logger& log_;
   status_reporter& status_reporter_;
   hook_runner& hooks_;
-  http::engine& engine_;
+  server::engine& engine_;
   std::atomic<run_phase>& phase_;
   event_function on_event_;
 };
@@ -103,7 +103,7 @@ class control_task_runner {
 // ---------------------------------------------------------------------------------------------------------------------
 
 template <class Event>
-void control_task_runner::run(const char* operation, const std::vector<event_hook<Event>>& hooks, Event event) {
+void control_task_runner::run(const char* operation, const std::vector<api::event_hook<Event>>& hooks, Event event) {
   const auto shared = std::make_shared<const Event>(std::move(event));
   for (const auto& hook : hooks) {
     const std::string hook_name = "hook at " + hook.location.to_string();
@@ -115,7 +115,7 @@ void control_task_runner::run(const char* operation, const std::vector<event_hoo
   }
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -123,31 +123,31 @@ void control_task_runner::run(const char* operation, const std::vector<event_hoo
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 WINSVC_INLINE void control_task_runner::run_task(control_task& task) {
   switch (task.kind) {
-    case model::control_action::pause: return pause();
-    case model::control_action::resume: return resume();
-    case model::control_action::reload:
+    case scm::control_action::pause: return pause();
+    case scm::control_action::resume: return resume();
+    case scm::control_action::reload:
       if (reload_settings(definition_) && run("reload", definition_.reload_hooks) && reload_certificates())
-        report_completed(model::service_event::reloaded, "reloaded");
+        report_completed(scm::service_event::reloaded, "reloaded");
       return;
-    case model::control_action::time: run("time change", definition_.time_hooks); return;
-    case model::control_action::session:
+    case scm::control_action::time: run("time change", definition_.time_hooks); return;
+    case scm::control_action::session:
       return run("session change", definition_.session_hooks,
                  session_change{static_cast<session_change::kind>(task.event.type), task.event.session});
-    case model::control_action::power:
+    case scm::control_action::power:
       return run("power event", definition_.power_hooks,
                  power_event{static_cast<power_event::kind>(task.event.type), task.event.setting, task.event.data});
-    case model::control_action::custom: return run_custom_control(task);
-    case model::control_action::stop:
-    case model::control_action::nothing: return;
+    case scm::control_action::custom: return run_custom_control(task);
+    case scm::control_action::stop:
+    case scm::control_action::nothing: return;
   }
 }
 
 WINSVC_INLINE void control_task_runner::pause() {
-  status_reporter_.apply(model::lifecycle_event::progress, wait_hint());  // the tasks before it are complete
+  status_reporter_.apply(scm::lifecycle_event::progress, wait_hint());  // the tasks before it are complete
   engine_.pause(true);
   phase_.store(run_phase::paused);
   const bool succeeded = run("pause", definition_.pause_hooks);
@@ -156,25 +156,25 @@ WINSVC_INLINE void control_task_runner::pause() {
     engine_.pause(false);
   }
   // Illegal if a stop was requested in the meantime; the stop then continues.
-  if (status_reporter_.apply(succeeded ? model::lifecycle_event::paused : model::lifecycle_event::hook_failed) &&
+  if (status_reporter_.apply(succeeded ? scm::lifecycle_event::paused : scm::lifecycle_event::hook_failed) &&
       succeeded)
-    report_completed(model::service_event::paused, "paused");
+    report_completed(scm::service_event::paused, "paused");
 }
 
 WINSVC_INLINE void control_task_runner::resume() {
-  status_reporter_.apply(model::lifecycle_event::progress, wait_hint());
+  status_reporter_.apply(scm::lifecycle_event::progress, wait_hint());
   if (!run("continue", definition_.continue_hooks)) {
-    status_reporter_.apply(model::lifecycle_event::hook_failed);
+    status_reporter_.apply(scm::lifecycle_event::hook_failed);
     return;
   }
   phase_.store(run_phase::serving);
   engine_.pause(false);
-  if (status_reporter_.apply(model::lifecycle_event::resumed))
-    report_completed(model::service_event::continued, "continued");
+  if (status_reporter_.apply(scm::lifecycle_event::resumed))
+    report_completed(scm::service_event::continued, "continued");
 }
 
 WINSVC_INLINE void control_task_runner::run_custom_control(control_task& task) {
-  std::uint32_t code = model::win32_error::exception_in_service;
+  std::uint32_t code = scm::win32_error::exception_in_service;
   for (const auto& hook : definition_.control_hooks) {
     if (hook.code != task.event.control) continue;
     const auto result = std::make_shared<std::uint32_t>(0);  // shared: a hook that timed out may still write it
@@ -188,13 +188,13 @@ WINSVC_INLINE void control_task_runner::run_custom_control(control_task& task) {
 }
 
 /// Runs the hooks in the order of registration. False if a hook threw or timed out; the hooks after it are not run.
-WINSVC_INLINE bool control_task_runner::run(const char* operation, const std::vector<named_hook>& hooks) {
+WINSVC_INLINE bool control_task_runner::run(const char* operation, const std::vector<api::named_hook>& hooks) {
   // By value: a hook that timed out may outlive this object.
   hooks_.set_progress_context(operation, [h = wait_hint()] { return h; });
   bool first = true;
   for (const auto& hook : hooks) {
     // The previous hook returned.
-    if (!std::exchange(first, false)) status_reporter_.apply(model::lifecycle_event::progress, wait_hint());
+    if (!std::exchange(first, false)) status_reporter_.apply(scm::lifecycle_event::progress, wait_hint());
     const hook_result result = hooks_.run_hook(operation, hook, definition_.stop_limit);
     if (result.outcome == hook_result::threw)
       log_.error(std::string(operation) + ": " + hook.description() + " threw: " + result.message);
@@ -206,18 +206,18 @@ WINSVC_INLINE bool control_task_runner::run(const char* operation, const std::ve
 /// Loads the certificates again; new connections use them. False if they cannot be used; the old ones stay in use then.
 WINSVC_INLINE bool control_task_runner::reload_certificates() {
   if (!definition_.tls) return true;
-  auto identity = http::tls_identity::load(*definition_.tls);
+  auto identity = server::tls_identity::load(*definition_.tls);
   if (identity) engine_.tls(*identity);
   else log_.error("reload: " + identity.error().to_string() + "; the previous certificate stays in use");
   return static_cast<bool>(identity);
 }
 
-WINSVC_INLINE void control_task_runner::report_completed(model::service_event event, const char* message) {
+WINSVC_INLINE void control_task_runner::report_completed(scm::service_event event, const char* message) {
   log_.info(message);
   if (on_event_) on_event_(event, definition_.spec.name + ' ' + message);
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

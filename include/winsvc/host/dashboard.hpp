@@ -34,7 +34,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 /// Request counters and durations of each route since the start of the service. Thread-safe.
 class route_statistics {
@@ -74,7 +74,7 @@ class route_statistics {
 class dashboard_data {
  public:
   explicit dashboard_data(const service_definition& definition) : definition_(definition) {}
-  void attach(http::engine& engine) {
+  void attach(server::engine& engine) {
     using namespace std::chrono;
     engine_ = &engine;
     statistics_ = std::make_unique<route_statistics>(definition_);
@@ -96,24 +96,24 @@ class dashboard_data {
   }
 
   const service_definition& definition_;
-  http::engine* engine_ = nullptr;
+  server::engine* engine_ = nullptr;
   std::unique_ptr<route_statistics> statistics_;
   std::chrono::seconds epoch_{0};  // system time at zero of the steady clock, in whole seconds
   std::chrono::milliseconds since_{0};
 };
 
-}  // namespace host
+}  // namespace detail::host
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_WEB
+#if WINSVC_BODIES_ADDONS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 WINSVC_INLINE std::string route_statistics::json(std::size_t max_routes) const {
   constexpr auto relaxed = std::memory_order_relaxed;
@@ -137,10 +137,10 @@ WINSVC_INLINE std::string route_statistics::json(std::size_t max_routes) const {
   }
   std::sort(rows.begin(), rows.end(), [](const row& a, const row& b) { return a.p99 > b.p99; });
   if (rows.size() > max_routes) rows.resize(max_routes);
-  return strings::json_array(rows, [this](const row& r) {
+  return base::json_array(rows, [this](const row& r) {
     const auto& entry = definition_.router.routes().entries()[r.route];
     const std::uint64_t failed = counters_[r.route].failed.load(std::memory_order_relaxed);
-    strings::json_object_writer o;
+    base::json_object_writer o;
     o.put_text("method", route::name(entry.method_id)).put_text("pattern", entry.path.text);
     o.put("n", std::to_string(r.count)).put("e", std::to_string(failed));
     o.put("p50", std::to_string(r.p50)).put("p99", std::to_string(r.p99));
@@ -156,7 +156,7 @@ WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t
   auto& statistics = engine_->statistics();
   const auto& spec = definition_.spec;
 
-  strings::json_object_writer o;
+  base::json_object_writer o;
   o.put_text("name", spec.name).put_text("display_name", spec.display_name.value_or(spec.name));
   o.put_text("version", definition_.version).put_text("state", engine_->is_paused() ? "paused" : "running");
   o.put_text("address", engine_->address().url()).put("pid", number(os::process_id()));
@@ -167,8 +167,8 @@ WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t
   o.put("answered", number(engine_->response_count()));
   const auto after_start = (std::max)(after, epoch_.count()) - epoch_.count();
   const auto seconds = statistics.seconds(std::chrono::steady_clock::now(), after_start);
-  o.put("seconds", strings::json_array(seconds, [&](const http::request_statistics::interval_statistics& interval) {
-    strings::json_object_writer s;
+  o.put("seconds", base::json_array(seconds, [&](const http::request_statistics::interval_statistics& interval) {
+    base::json_object_writer s;
     s.put("t", number(interval.second + epoch_.count()));
     s.put("n", number(interval.count)).put("e", number(interval.failed));
     return s.put("p50", number(interval.p50)).put("p99", number(interval.p99)).text();
@@ -177,24 +177,24 @@ WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t
   const std::string data_request = "GET " + definition_.dashboard_path + "/data.json";
   const auto is_data_request = [&](const http::active_request& w) { return w.request_line == data_request; };
   requests.erase(std::remove_if(requests.begin(), requests.end(), is_data_request), requests.end());
-  o.put("active_requests", strings::json_array(requests, [&number](const http::active_request& w) {
+  o.put("active_requests", base::json_array(requests, [&number](const http::active_request& w) {
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(w.age).count();
     const auto blank = w.request_line.find(' ');
-    strings::json_object_writer active;
+    base::json_object_writer active;
     active.put_text("method", w.request_line.substr(0, blank)).put_text("target", w.request_line.substr(blank + 1));
     return active.put("us", number(us)).text();
   }));
   o.put("routes", statistics_->json(max_routes));
   const auto entries = definition_.recent_entries->after(log_after);
-  o.put("log", strings::json_array(entries, [&](const ring_sink::numbered_entry& numbered) {
+  o.put("log", base::json_array(entries, [&](const log::ring_sink::numbered_entry& numbered) {
     const auto& entry = numbered.entry;
-    strings::json_object_writer line;
+    base::json_object_writer line;
     line.put("n", number(numbered.number)).put("t", ms(entry.time)).put_text("level", name(entry.level));
     return line.put_text("text", entry.text).text();
   }));
-  using view = model::setting_registry::setting_view;
-  o.put("settings", strings::json_array(definition_.settings.views(), [](const view& v) {
-    strings::json_object_writer setting;
+  using view = settings::setting_registry::setting_view;
+  o.put("settings", base::json_array(definition_.settings.views(), [](const view& v) {
+    base::json_object_writer setting;
     setting.put_text("name", v.name).put_text("value", v.value).put_text("source", v.origin);
     return setting.put_text("help", v.help).text();
   }));
@@ -219,7 +219,7 @@ WINSVC_INLINE bool is_local_request(const request& req) {
     host = host.substr(1, host.size() - 2);
     if (host.find(':') == host.npos) return false;
   }
-  return is_loopback(client_address(req)) && (strings::equal_nocase(host, "localhost") || is_loopback(host));
+  return is_loopback(client_address(req)) && (base::equal_nocase(host, "localhost") || is_loopback(host));
 }
 
 WINSVC_INLINE bool is_same_origin_request(const request& req) {
@@ -229,7 +229,7 @@ WINSVC_INLINE bool is_same_origin_request(const request& req) {
   return site.empty() || site == "same-origin" || site == "none" || header_text(req, "Sec-Fetch-Mode") == "navigate";
 }
 
-}  // namespace host
+}  // namespace detail::host
 
 WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guard, source_location location) {
   check_not_frozen("dashboard");
@@ -238,24 +238,26 @@ WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guar
     throw setup_error("dashboard '" + base + "' (" + location.to_string() +
                       "): invalid path; use a path such as /_service, without '/' at the end");
   }
-  const auto data = std::make_shared<host::dashboard_data>(plan_);
+  const auto data = std::make_shared<detail::host::dashboard_data>(plan_);
   plan_.dashboard_path = base;
-  plan_.on_engine_created.push_back([data](http::engine& engine) { data->attach(engine); });  // routes are complete now
+  plan_.on_engine_created.push_back(
+      [data](detail::server::engine& engine) { data->attach(engine); });  // routes are complete now
   if (!guard) {
     guard = [](const request& req, response&, const next_handler& next) {
-      if (!host::is_local_request(req)) abort(403, "this page is available only on the computer of the service");
-      if (!host::is_same_origin_request(req)) abort(403, "a page of another site may not read this page");
+      if (!detail::host::is_local_request(req))
+        abort(403, "this page is available only on the computer of the service");
+      if (!detail::host::is_same_origin_request(req)) abort(403, "a page of another site may not read this page");
       next();
     };
   }
   const auto send = [](std::string_view content, const char* type) {
     auto result = reply::with(std::string(content), type);
-    result.header("Content-Security-Policy", std::string(web::dashboard_policy));
+    result.header("Content-Security-Policy", std::string(detail::addons::dashboard_policy));
     result.header("X-Content-Type-Options", "nosniff").header("Referrer-Policy", "no-referrer");
     result.header("Cross-Origin-Resource-Policy", "same-origin");
     return result.header("Cache-Control", "no-store");
   };
-  std::string page(web::dashboard_html);
+  std::string page(detail::addons::dashboard_html);
   const std::string folder = base.substr(base.rfind('/') + 1);
   for (auto mark = page.find('@'); mark != page.npos; mark = page.find('@', mark + folder.size()))
     page.replace(mark, 1, folder);
@@ -263,9 +265,13 @@ WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guar
     g.use(std::move(guard));
     g.get("", [send, page] { return send(page, "text/html; charset=utf-8"); }, location).hidden();
     plan_.router.serve_while_paused();
-    g.get("/page.css", [send] { return send(web::dashboard_css, "text/css; charset=utf-8"); }, location).hidden();
+    g.get(
+         "/page.css", [send] { return send(detail::addons::dashboard_css, "text/css; charset=utf-8"); }, location)
+        .hidden();
     plan_.router.serve_while_paused();
-    g.get("/page.js", [send] { return send(web::dashboard_js, "text/javascript; charset=utf-8"); }, location).hidden();
+    g.get(
+         "/page.js", [send] { return send(detail::addons::dashboard_js, "text/javascript; charset=utf-8"); }, location)
+        .hidden();
     plan_.router.serve_while_paused();
     g.get("/data.json", [send, data](const request& req) {
       return send(data->json(query(req, "after", std::int64_t{0}), query(req, "log", std::uint64_t{0})),
@@ -279,4 +285,4 @@ WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guar
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_WEB
+#endif  // WINSVC_BODIES_ADDONS

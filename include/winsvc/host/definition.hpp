@@ -31,7 +31,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 struct worker {
   std::string name;
@@ -43,7 +43,7 @@ struct readiness_check {
 };
 
 struct service_definition {
-  model::service_spec spec;
+  scm::service_spec spec;
   std::optional<std::string> instance;  ///< instance of this run; set before the app is called
   std::string version;
   std::string data_folder;              ///< data folder of this run, if the host sets it; see resolve_data_folder()
@@ -52,47 +52,49 @@ struct service_definition {
   std::chrono::milliseconds start_limit = std::chrono::seconds(30), stop_limit = std::chrono::seconds(20);
   std::string live_path = "/livez", ready_path = "/readyz";
   wire::limits limits;
-  std::optional<http::tls_files> tls;
+  std::optional<api::tls_files> tls;
   http::router router;
   bool access_log = false;          ///< write a log line for each response
   std::string dashboard_path = {};  ///< path of the dashboard; its requests are not in the access log
-  std::vector<std::function<void(http::engine&)>> on_engine_created;  ///< called before the engine accepts connections
-  std::vector<hook> hooks;
-  std::vector<named_hook> pause_hooks, continue_hooks, reload_hooks, time_hooks;
-  std::vector<event_hook<session_change>> session_hooks;
-  std::vector<event_hook<power_event>> power_hooks;
-  std::vector<control_hook> control_hooks;
+  std::vector<std::function<void(server::engine&)>>
+      on_engine_created;  ///< called before the engine accepts connections
+  std::vector<api::hook> hooks;
+  std::vector<api::named_hook> pause_hooks, continue_hooks, reload_hooks, time_hooks;
+  std::vector<api::event_hook<session_change>> session_hooks;
+  std::vector<api::event_hook<power_event>> power_hooks;
+  std::vector<api::control_hook> control_hooks;
   std::vector<worker> workers;
   std::vector<readiness_check> ready_checks;
   logger log;
   log_file_options log_file;
   std::optional<winsvc::log_level> event_log_level;      ///< entries of this level and above are also events
   std::vector<std::shared_ptr<log_sink>> log_sinks;      ///< sinks of the app, until attach_log_sinks
-  std::vector<std::shared_ptr<async_sink>> async_sinks;  ///< in front of the sinks of the app, after attach_log_sinks
-  model::setting_registry settings;
+  std::vector<std::shared_ptr<log::async_sink>>
+      async_sinks;  ///< in front of the sinks of the app, after attach_log_sinks
+  settings::setting_registry settings;
   bool reload_on_change = false;  ///< reload when the settings file changes
-  std::shared_ptr<model::typed_setting<winsvc::log_level>> log_level;  ///< null until it is declared
+  std::shared_ptr<settings::typed_setting<winsvc::log_level>> log_level;  ///< null until it is declared
   /// The newest log entries. Added to the log together with the first sink.
-  std::shared_ptr<ring_sink> recent_entries = std::make_shared<ring_sink>();
+  std::shared_ptr<log::ring_sink> recent_entries = std::make_shared<log::ring_sink>();
   bool frozen = false;
 
   /// Returns the path of the data folder, which may not exist yet; "" if the system does not provide one.
   [[nodiscard]] std::string resolve_data_folder() const {
     if (!data_folder.empty()) return data_folder;
-    const auto default_folder = os::data_folder(instance ? model::instance_name(spec.name, *instance) : spec.name);
+    const auto default_folder = os::data_folder(instance ? scm::instance_name(spec.name, *instance) : spec.name);
     return default_folder ? *default_folder : std::string();
   }
   /// True if the pattern belongs to the dashboard, which sends a request per second.
   [[nodiscard]] bool is_dashboard_route(std::string_view pattern) const noexcept {
-    return !dashboard_path.empty() && strings::starts_with(pattern, dashboard_path) &&
+    return !dashboard_path.empty() && base::starts_with(pattern, dashboard_path) &&
            (pattern.size() == dashboard_path.size() || pattern[dashboard_path.size()] == '/');
   }
   /// Adds the sinks of the app to the log, each with its own queue, so that a slow sink does not delay the others.
   void attach_log_sinks() {
-    async_sink::async_sink_options options;
+    log::async_sink::async_sink_options options;
     options.flush_timeout = std::chrono::seconds(1);
     for (const auto& sink : std::exchange(log_sinks, {})) {
-      async_sinks.push_back(std::make_shared<async_sink>(options));
+      async_sinks.push_back(std::make_shared<log::async_sink>(options));
       async_sinks.back()->add_sink(sink);
       log.add_sink(async_sinks.back());
     }
@@ -102,8 +104,8 @@ struct service_definition {
     return std::any_of(async_sinks.begin(), async_sinks.end(), [](const auto& q) { return q->is_flush_overdue(); });
   }
   /// Returns the controls that the SCM may send: those that have a hook or another effect.
-  [[nodiscard]] model::handled_controls handled_controls() const {
-    model::handled_controls controls;
+  [[nodiscard]] scm::handled_controls handled_controls() const {
+    scm::handled_controls controls;
     controls.pause_continue = !pause_hooks.empty() || !continue_hooks.empty();
     controls.param_change = !reload_hooks.empty() || tls.has_value() || !settings.empty();
     controls.power_event = !power_hooks.empty();
@@ -115,6 +117,6 @@ struct service_definition {
   }
 };
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -17,7 +17,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 /// Phase of a run. The readiness route returns 503 in each phase except `serving`.
 enum class run_phase { starting, serving, paused, stopping };
@@ -31,7 +31,7 @@ enum class run_phase { starting, serving, paused, stopping };
 /// router.
 void add_health_routes(service_definition& definition, const std::atomic<run_phase>& phase);
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -41,7 +41,7 @@ void add_health_routes(service_definition& definition, const std::atomic<run_pha
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 WINSVC_INLINE void add_health_routes(service_definition& definition, const std::atomic<run_phase>& phase) {
   const source_location location = source_location::current();
@@ -78,7 +78,7 @@ WINSVC_INLINE void add_health_routes(service_definition& definition, const std::
   definition.router.serve_while_paused();
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

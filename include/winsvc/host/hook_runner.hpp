@@ -19,7 +19,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 class hook_runner {
  public:
@@ -44,11 +44,11 @@ class hook_runner {
   /// Runs one hook. If it times out, the timeout callback has run when this returns.
   hook_result run_hook(const std::string& operation, const std::string& hook, std::function<void()> callback,
                        milliseconds limit);
-  hook_result run_hook(const std::string& operation, const named_hook& hook, milliseconds limit) {
+  hook_result run_hook(const std::string& operation, const api::named_hook& hook, milliseconds limit) {
     return run_hook(operation, hook.description(), [this, &hook] { hook.run(*stop_context_); }, limit);
   }
   /// Runs a start hook; `cleanup` receives its cleanup function.
-  hook_result run_hook(const hook& lifecycle_hook, cleanup_function& cleanup, milliseconds limit);
+  hook_result run_hook(const api::hook& lifecycle_hook, api::cleanup_function& cleanup, milliseconds limit);
 
  private:
   start_context::progress_function progress(const char* operation, std::function<milliseconds()> wait_hint);
@@ -61,7 +61,7 @@ class hook_runner {
   hook_thread thread_;  // last: it ends before the members that hooks use
 };
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -71,7 +71,7 @@ class hook_runner {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 WINSVC_INLINE start_context::progress_function hook_runner::progress(const char* operation,
                                                                      std::function<milliseconds()> wait_hint) {
@@ -80,7 +80,7 @@ WINSVC_INLINE start_context::progress_function hook_runner::progress(const char*
     if (steps != 0) line += " (" + std::to_string(step) + " of " + std::to_string(steps) + ")";
     definition_.log.info(std::move(line));
     thread_.progress();
-    status_reporter_.apply(model::lifecycle_event::progress, wait_hint());
+    status_reporter_.apply(scm::lifecycle_event::progress, wait_hint());
   };
 }
 
@@ -100,9 +100,10 @@ WINSVC_INLINE hook_result hook_runner::run_hook(const std::string& operation, co
   return result;
 }
 
-WINSVC_INLINE hook_result hook_runner::run_hook(const hook& lifecycle_hook, cleanup_function& cleanup,
+WINSVC_INLINE hook_result hook_runner::run_hook(const api::hook& lifecycle_hook, api::cleanup_function& cleanup,
                                                 milliseconds limit) {
-  const auto cleanup_result = std::make_shared<cleanup_function>();  // shared: a hook that timed out may still write it
+  const auto cleanup_result =
+      std::make_shared<api::cleanup_function>();  // shared: a hook that timed out may still write it
   hook_result result = run_hook(
       "start", lifecycle_hook.stop.description(),
       [this, &lifecycle_hook, cleanup_result] { *cleanup_result = lifecycle_hook.start(*start_context_); }, limit);
@@ -110,7 +111,7 @@ WINSVC_INLINE hook_result hook_runner::run_hook(const hook& lifecycle_hook, clea
   return result;
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

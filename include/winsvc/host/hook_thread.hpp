@@ -25,7 +25,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 /// How a hook ended.
 struct hook_result {
@@ -79,7 +79,7 @@ class hook_thread {
   std::thread thread_;
 };
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -89,7 +89,7 @@ class hook_thread {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 WINSVC_INLINE void hook_thread::shared_state::thread_main() {
   std::unique_lock lock(mutex);
@@ -159,7 +159,7 @@ WINSVC_INLINE hook_thread::~hook_thread() {
   thread_.join();
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

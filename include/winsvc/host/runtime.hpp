@@ -41,7 +41,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 /// Options of a run, from the host.
 struct run_options {
@@ -49,7 +49,7 @@ struct run_options {
   std::function<void(const os::endpoint&)> on_listening;  ///< called after bind, before RUNNING
   std::function<void(const os::endpoint&)> on_running;    ///< called after RUNNING was reported
   std::function<void(const http::access_record&)> on_response;
-  std::function<void(model::service_event, const std::string&)> on_event;  ///< paused, continued, reloaded
+  std::function<void(scm::service_event, const std::string&)> on_event;  ///< paused, continued, reloaded
   /// Time to wait for an address that the machine does not have yet (10049): the network may come up after boot.
   std::chrono::milliseconds bind_timeout{0};
   std::chrono::milliseconds bind_retry_delay{500};  ///< between two attempts
@@ -58,7 +58,7 @@ struct run_options {
 
 /// Result of a run.
 struct run_result {
-  model::exit_status exit;
+  scm::exit_status exit;
   std::optional<error> failure;  ///< set if the run failed
   /// Set after a requested stop in which a hook, handler or worker did not return in time.
   std::optional<error> incomplete_stop;
@@ -89,7 +89,7 @@ class runtime {
 
   /// Handles a control from the SCM: publishes the resulting state, queues the task and returns. A custom control waits
   /// up to `control_timeout` for its result. Safe to call from any thread.
-  std::uint32_t control(const model::control_event& event);
+  std::uint32_t control(const scm::control_event& event);
   /// Requests a stop. Safe to call from any thread, any number of times; the first call counts. STOP_PENDING is
   /// published before the stop is signaled. `limit` applies to requests in flight and to each hook (default
   /// stop_limit); `total` applies to the whole stop.
@@ -151,11 +151,11 @@ class runtime {
   std::atomic<milliseconds> stop_limit_;                         // changed at most once, before stop_ is requested
   std::atomic<time_point> total_deadline_{(time_point::max)()};  // as stop_limit_
   std::atomic<run_phase> phase_{run_phase::starting};
-  std::unique_ptr<http::engine> engine_;
+  std::unique_ptr<server::engine> engine_;
   std::unique_ptr<control_channel_server> control_channel_;
   std::unique_ptr<worker_pool> workers_;
   std::unique_ptr<settings_watcher> settings_watcher_;
-  std::vector<named_hook> cleanups_;  // run in reverse order
+  std::vector<api::named_hook> cleanups_;  // run in reverse order
   std::vector<std::string> incomplete_stop_;
   bool has_stuck_thread_ = false;
   hook_runner hooks_;  // last: its thread ends before the members that hooks use
@@ -163,7 +163,7 @@ class runtime {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -171,23 +171,23 @@ class runtime {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
-WINSVC_INLINE std::uint32_t runtime::control(const model::control_event& event) {
+WINSVC_INLINE std::uint32_t runtime::control(const scm::control_event& event) {
   std::shared_ptr<pending_result> result;
   {
     const std::lock_guard lock(mutex_);
-    const auto limits = model::stop_limits_for(event.control, definition_.stop_limit, definition_.spec.preshutdown);
+    const auto limits = scm::stop_limits_for(event.control, definition_.stop_limit, definition_.spec.preshutdown);
     const auto decision =
         status_reporter_.handle_control(event.control, limits.per_step + control_task_runner::wait_hint_margin);
-    if (decision.action == model::control_action::nothing) return decision.return_code;
-    if (decision.action == model::control_action::stop) {
-      record_stop_request(event.control == static_cast<std::uint32_t>(model::control::stop)
+    if (decision.action == scm::control_action::nothing) return decision.return_code;
+    if (decision.action == scm::control_action::stop) {
+      record_stop_request(event.control == static_cast<std::uint32_t>(scm::control::stop)
                               ? "requested by the service control manager"
                               : "Windows is shutting down",
                           limits.per_step, limits.total);
     } else {
-      if (decision.action == model::control_action::custom) result = std::make_shared<pending_result>();
+      if (decision.action == scm::control_action::custom) result = std::make_shared<pending_result>();
       tasks_.push_back({decision.action, event, result});
       wakeup_.notify_all();
     }
@@ -205,7 +205,7 @@ WINSVC_INLINE void runtime::request_stop(std::string_view reason, std::optional<
     const std::lock_guard lock(mutex_);
     if (stop_requested_) return;
     // Illegal before START_PENDING and during a stop: nothing is published then, and the request is stored.
-    status_reporter_.apply(model::lifecycle_event::stop,
+    status_reporter_.apply(scm::lifecycle_event::stop,
                            limit.value_or(definition_.stop_limit) + control_task_runner::wait_hint_margin);
     record_stop_request(reason, limit.value_or(definition_.stop_limit), total);
   }
@@ -245,15 +245,15 @@ WINSVC_INLINE run_result runtime::run() {
   try {
     if (start()) serve();
   } catch (const std::exception& e) {  // out of memory, or the system cannot create a thread
-    fail({model::win32_error::exception_in_service, "start", definition_.spec.name, e.what(), {}});
+    fail({scm::win32_error::exception_in_service, "start", definition_.spec.name, e.what(), {}});
   } catch (...) {
-    fail({model::win32_error::exception_in_service,
+    fail({scm::win32_error::exception_in_service,
           "start",
           definition_.spec.name,
           "unknown exception (not derived from std::exception)",
           {}});
   }
-  status_reporter_.apply(model::lifecycle_event::stop, stop_hint());  // after a failure, no stop was requested
+  status_reporter_.apply(scm::lifecycle_event::stop, stop_hint());  // after a failure, no stop was requested
   if (engine_) drain();
   run_stop_hooks();
   if (control_channel_) control_channel_->close();
@@ -263,17 +263,17 @@ WINSVC_INLINE run_result runtime::run() {
     const std::lock_guard lock(mutex_);
     result.failure = failure_;
   }
-  if (result.failure) result.exit = model::failure_status(result.failure->code);
+  if (result.failure) result.exit = scm::failure_status(result.failure->code);
   else if (!incomplete_stop_.empty())
     result.incomplete_stop =
-        error{model::win32_error::timeout, "stop", definition_.spec.name, strings::join(incomplete_stop_, "; "), {}};
+        error{base::win32_error::timeout, "stop", definition_.spec.name, base::join(incomplete_stop_, "; "), {}};
   result.has_stuck_thread = has_stuck_thread_;
   definition_.log.info(result.failure ? "stopped after a failure" : "stopped");
   definition_.log.flush();
   if (definition_.is_flush_overdue()) {  // the sink may never complete
     result.has_stuck_thread = true;
     if (!result.failure && !result.incomplete_stop)
-      result.incomplete_stop = error{model::win32_error::timeout,
+      result.incomplete_stop = error{base::win32_error::timeout,
                                      "stop",
                                      definition_.spec.name,
                                      "a log sink did not write its last lines in time",
@@ -296,7 +296,7 @@ WINSVC_INLINE bool runtime::start() {
   if (definition_.router.accepts_uploads()) remove_stale_uploads(definition_);
   definition_.router.freeze();
   status_reporter_.set_handled_controls(definition_.handled_controls());
-  status_reporter_.apply(model::lifecycle_event::progress, start_hint());  // the app has run: its own limit counts now
+  status_reporter_.apply(scm::lifecycle_event::progress, start_hint());  // the app has run: its own limit counts now
   if (!run_start_hooks() || stop_.token().stop_requested() || !bind()) return false;
   open_channel();
   if (options_.on_response) engine_->on_response(options_.on_response);
@@ -306,7 +306,7 @@ WINSVC_INLINE bool runtime::start() {
 
   phase_.store(run_phase::serving);
   // A stop was requested in the meantime; STOP_PENDING is published.
-  if (!status_reporter_.apply(model::lifecycle_event::ready)) return false;
+  if (!status_reporter_.apply(scm::lifecycle_event::ready)) return false;
   definition_.log.info(std::string("listening on ") + (address.tls ? "https://" : "http://") + address.text());
   if (options_.on_running) options_.on_running(address);
   engine_->start();
@@ -324,16 +324,16 @@ WINSVC_INLINE bool runtime::run_start_hooks() {
     if (hook.stop.run) cleanups_.push_back(hook.stop);
     if (!hook.start) continue;
     // The previous hook returned.
-    if (!std::exchange(first, false)) status_reporter_.apply(model::lifecycle_event::progress, start_hint());
+    if (!std::exchange(first, false)) status_reporter_.apply(scm::lifecycle_event::progress, start_hint());
 
-    cleanup_function cleanup;
+    api::cleanup_function cleanup;
     const hook_result result = hooks_.run_hook(hook, cleanup, definition_.start_limit);
     if (result.outcome == hook_result::timed_out) return false;
     if (result.outcome == hook_result::threw) {
       const std::string message = hook.stop.description() + " threw: " + result.message;
       // If a stop was requested during start, an exception counts as cancellation.
       if (stop_.token().stop_requested()) definition_.log.warn("start canceled: " + message);
-      else fail({model::win32_error::exception_in_service, "start", definition_.spec.name, message, {}});
+      else fail({scm::win32_error::exception_in_service, "start", definition_.spec.name, message, {}});
       return false;
     }
     if (cleanup) cleanups_.push_back({hook.stop.name, hook.stop.location, std::move(cleanup)});
@@ -344,7 +344,7 @@ WINSVC_INLINE bool runtime::run_start_hooks() {
 /// Binds the listener. An address that does not exist yet is tried again until the timeout; each attempt is a
 /// checkpoint.
 WINSVC_INLINE bool runtime::bind() {
-  engine_ = std::make_unique<http::engine>(definition_.router, definition_.limits, definition_.log);
+  engine_ = std::make_unique<server::engine>(definition_.router, definition_.limits, definition_.log);
   for (const auto& notify : definition_.on_engine_created) notify(*engine_);
   for (const auto& folder : definition_.router.static_folders) {
     if (!os::real_folder(folder.folder))
@@ -352,7 +352,7 @@ WINSVC_INLINE bool runtime::bind() {
                            folder.folder + "' does not exist; its paths return 404 until it exists");
   }
   if (definition_.tls) {
-    auto identity = http::tls_identity::load(*definition_.tls);
+    auto identity = server::tls_identity::load(*definition_.tls);
     if (!identity) {
       fail(identity.error());
       return false;
@@ -363,16 +363,16 @@ WINSVC_INLINE bool runtime::bind() {
   for (bool first = true;; first = false) {
     const auto bound = engine_->bind(definition_.host, definition_.port);
     if (bound) return true;
-    if (bound.error().code != model::win32_error::address_not_available ||
+    if (bound.error().code != base::win32_error::address_not_available ||
         std::chrono::steady_clock::now() >= deadline) {
       fail(bound.error());
       return false;
     }
     if (first) {
       definition_.log.warn(bound.error().to_string() + "; the network may not be up yet; trying again for up to " +
-                           duration_text(options_.bind_timeout));
+                           base::duration_text(options_.bind_timeout));
     }
-    status_reporter_.apply(model::lifecycle_event::progress, start_hint());
+    status_reporter_.apply(scm::lifecycle_event::progress, start_hint());
     if (stop_.token().wait_for(options_.bind_retry_delay)) return false;
   }
 }
@@ -398,7 +398,7 @@ WINSVC_INLINE void runtime::open_channel() {
 
 WINSVC_INLINE void runtime::start_workers() {
   workers_ = std::make_unique<worker_pool>([this](const worker& failed, const std::string& message) {
-    fail({model::win32_error::exception_in_service, "run worker", failed.name, "threw: " + message, {}});
+    fail({scm::win32_error::exception_in_service, "run worker", failed.name, "threw: " + message, {}});
     request_stop("worker '" + failed.name + "' failed");
   });
   for (const auto& worker : definition_.workers) workers_->start(worker);
@@ -414,7 +414,7 @@ WINSVC_INLINE void runtime::start_settings_watcher() {
   settings_watcher::callbacks callbacks;
   callbacks.reload = [this, path] {
     definition_.log.info(path + " has changed");
-    return control({static_cast<std::uint32_t>(model::control::param_change), 0, 0, {}, {}}) == 0;
+    return control({static_cast<std::uint32_t>(scm::control::param_change), 0, 0, {}, {}}) == 0;
   };
   callbacks.watch_lost = [warn] { warn(" any more"); };
   settings_watcher_ = std::make_unique<settings_watcher>(path, sources.content, std::move(callbacks));
@@ -443,10 +443,10 @@ WINSVC_INLINE void runtime::on_hook_timeout(const std::string& operation, const 
   if (stop_.token().stop_requested()) {
     const bool out_of_time = std::chrono::steady_clock::now() >= total_deadline_.load();
     return record_incomplete_stop(hook + (out_of_time ? " did not finish before the shutdown time limit"
-                                                      : " made no progress for " + duration_text(stop_limit_)));
+                                                      : " made no progress for " + base::duration_text(stop_limit_)));
   }
-  fail({model::win32_error::service_request_timeout, operation, definition_.spec.name,
-        hook + " made no progress for " + duration_text(limit),
+  fail({base::win32_error::service_request_timeout, operation, definition_.spec.name,
+        hook + " made no progress for " + base::duration_text(limit),
         "call progress() during long work, or increase " +
             std::string(operation == "start" ? "start_limit" : "stop_limit")});
   request_stop(hook + " hangs");
@@ -470,10 +470,10 @@ WINSVC_INLINE void runtime::drain() {
     tasks.swap(tasks_);
   }
   for (auto& task : tasks) {
-    if (task.result) task.result->set(model::win32_error::service_cannot_accept_control);
+    if (task.result) task.result->set(base::win32_error::service_cannot_accept_control);
   }
   if (workers_) workers_->request_stop();
-  const auto progress = [this] { status_reporter_.apply(model::lifecycle_event::progress, stop_hint()); };
+  const auto progress = [this] { status_reporter_.apply(scm::lifecycle_event::progress, stop_hint()); };
   progress();  // the hook that ran when the stop was requested has returned
   const auto now = std::chrono::steady_clock::now();
   const milliseconds limit = (std::min)(stop_limit_.load(), time_until(total_deadline_));
@@ -491,7 +491,7 @@ WINSVC_INLINE void runtime::drain() {
     has_stuck_thread_ = true;
     engine_->abandon_threads();
     record_incomplete_stop(std::to_string(drained.stuck_threads) + " request handler(s) did not return within " +
-                           duration_text(limit));
+                           base::duration_text(limit));
   }
 
   if (!workers_) return;
@@ -499,7 +499,7 @@ WINSVC_INLINE void runtime::drain() {
       (std::max)(deadline, std::chrono::steady_clock::now() + std::chrono::seconds(1)), total_deadline_.load());
   for (const auto& name : workers_->join(one_second_more, progress)) {
     has_stuck_thread_ = true;
-    record_incomplete_stop("worker '" + name + "' did not return within " + duration_text(limit));
+    record_incomplete_stop("worker '" + name + "' did not return within " + base::duration_text(limit));
   }
 }
 
@@ -511,18 +511,18 @@ WINSVC_INLINE void runtime::run_stop_hooks() {
   }
   hooks_.set_progress_context("stopping", [this] { return stop_hint(); });
   for (; !cleanups_.empty() && !has_stuck_thread_; cleanups_.pop_back()) {
-    const named_hook& hook = cleanups_.back();
+    const api::named_hook& hook = cleanups_.back();
     const hook_result result =
         hooks_.run_hook("stop", hook, (std::min)(stop_limit_.load(), time_until(total_deadline_)));
     // Logged only: if an exception made a requested stop a failure, the SCM would start the service again.
     if (result.outcome == hook_result::threw)
       definition_.log.error("stopping: " + hook.description() + " threw: " + result.message);
     if (result.outcome == hook_result::timed_out) return;
-    status_reporter_.apply(model::lifecycle_event::progress, stop_hint());
+    status_reporter_.apply(scm::lifecycle_event::progress, stop_hint());
   }
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -32,13 +32,13 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 /// Dependencies of a service host, which a simulated SCM replaces in tests.
 struct service_host_dependencies {
   os::dispatcher& dispatcher;
   std::function<os::sys_result<std::string>(const std::string& service_name)> data_folder = os::data_folder;
-  std::function<void(const std::string& source, model::event_level, std::uint32_t id, std::string_view)> report_event =
+  std::function<void(const std::string& source, scm::event_level, std::uint32_t id, std::string_view)> report_event =
       os::report_event;
   std::function<void(const os::endpoint&)> on_listening = {};  ///< called with the address before RUNNING
   /// False in tests, whose process must keep its own crash handler.
@@ -53,7 +53,7 @@ void keep_alive_until_exit(std::shared_ptr<void> object);
 /// Runs one service under the SCM.
 class service_host {
  public:
-  service_host(app_factory app, model::launch_options launch, service_host_dependencies dependencies)
+  service_host(api::app_factory app, scm::launch_options launch, service_host_dependencies dependencies)
       : app_(std::move(app)), launch_options_(std::move(launch)), dependencies_(std::move(dependencies)) {}
 
   /// Blocks until the service has stopped. Returns the exit code of the process: the code of the service, or of the
@@ -70,13 +70,13 @@ class service_host {
   void report_log_error(std::uint32_t code);
   void on_crash(logger& log, const os::crash_report& report);
   void write_state_file(const std::string& url, const std::string& failure);
-  std::uint32_t control(const model::control_event& event);
-  void report_event(model::service_event event, std::string_view text) {
-    dependencies_.report_event(name_, model::event_info(event).level, static_cast<std::uint32_t>(event), text);
+  std::uint32_t control(const scm::control_event& event);
+  void report_event(scm::service_event event, std::string_view text) {
+    dependencies_.report_event(name_, scm::event_info(event).level, static_cast<std::uint32_t>(event), text);
   }
 
-  app_factory app_;
-  model::launch_options launch_options_;
+  api::app_factory app_;
+  scm::launch_options launch_options_;
   service_host_dependencies dependencies_;
   const std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();
   std::string name_;
@@ -84,9 +84,9 @@ class service_host {
   std::string state_file_;        // empty: no state is saved
   std::string data_folder_;
   std::string log_folder_;  // empty: no dump is written
-  std::shared_ptr<rotating_file_sink> log_file_;
+  std::shared_ptr<log::rotating_file_sink> log_file_;
   status_reporter report_{
-      [this](const model::service_status& s) { static_cast<void>(dependencies_.dispatcher.set_status(s)); }};
+      [this](const scm::service_status& s) { static_cast<void>(dependencies_.dispatcher.set_status(s)); }};
   std::mutex mutex_;
   std::condition_variable control_finished_;
   int active_controls_ = 0;                     // under mutex_: controls that the runtime is handling
@@ -95,7 +95,7 @@ class service_host {
   run_result result_;
 };
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -105,7 +105,7 @@ class service_host {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 WINSVC_INLINE void keep_alive_until_exit(std::shared_ptr<void> object) {
   static auto& mutex = *new std::mutex;
@@ -135,50 +135,50 @@ WINSVC_INLINE int service_host::run() {
 WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& arguments) {
   name_ = arguments.empty() ? std::string() : arguments[0];
   const auto code =
-      dependencies_.dispatcher.register_handler(name_, [this](const model::control_event& e) { return control(e); });
+      dependencies_.dispatcher.register_handler(name_, [this](const scm::control_event& e) { return control(e); });
   if (code != 0) {  // without a handler no state can be reported: only the event log remains
-    report_event(model::service_event::failed, model::error_with_explanation(code, "register the control handler of",
+    report_event(scm::service_event::failed, base::error_with_explanation(code, "register the control handler of",
                                                                              name_, os::system_error_message(code))
                                                    .to_string());
-    result_.exit = model::failure_status(code);
+    result_.exit = scm::failure_status(code);
     dependencies_.end_process(os::exit_code(result_.exit.code()));
     return;
   }
-  report_.apply(model::lifecycle_event::start, start_hint);
+  report_.apply(scm::lifecycle_event::start, start_hint);
   try {
     result_ = serve(arguments);
   } catch (const std::exception& e) {
-    result_.failure = error{model::win32_error::exception_in_service, "run", name_, e.what(), {}};
+    result_.failure = error{scm::win32_error::exception_in_service, "run", name_, e.what(), {}};
   } catch (...) {
-    result_.failure = error{model::win32_error::exception_in_service,
+    result_.failure = error{scm::win32_error::exception_in_service,
                             "run",
                             name_,
                             "unknown exception (not derived from std::exception)",
                             {}};
   }
   if (result_.failure) {
-    result_.exit = model::failure_status(result_.failure->code);
-    report_event(model::service_event::failed, result_.failure->to_string());
+    result_.exit = scm::failure_status(result_.failure->code);
+    report_event(scm::service_event::failed, result_.failure->to_string());
   } else if (result_.incomplete_stop) {
-    report_event(model::service_event::stop_incomplete, result_.incomplete_stop->to_string());
+    report_event(scm::service_event::stop_incomplete, result_.incomplete_stop->to_string());
   } else {
-    report_event(model::service_event::stopped, name_ + " stopped");
+    report_event(scm::service_event::stopped, name_ + " stopped");
   }
   write_state_file({}, result_.failure           ? result_.failure->to_string()
                        : result_.incomplete_stop ? result_.incomplete_stop->to_string()
                                                  : std::string());
   // The process may end before this returns. From RUNNING, which only an exception can leave this way, STOPPED takes
   // two transitions.
-  if (!report_.apply(model::lifecycle_event::finished, {}, result_.exit)) {
-    report_.apply(model::lifecycle_event::stop, start_hint);
-    report_.apply(model::lifecycle_event::finished, {}, result_.exit);
+  if (!report_.apply(scm::lifecycle_event::finished, {}, result_.exit)) {
+    report_.apply(scm::lifecycle_event::stop, start_hint);
+    report_.apply(scm::lifecycle_event::finished, {}, result_.exit);
   }
 }
 
 /// Saves the state for `start` and `status`. An error is ignored: `start` only prints less then.
 WINSVC_INLINE void service_host::write_state_file(const std::string& url, const std::string& failure) {
   if (state_file_.empty()) return;
-  model::saved_state saved{os::process_id(), url, {}, failure};
+  scm::saved_state saved{os::process_id(), url, {}, failure};
   saved.previous_failure = previous_failure_;
   if (!failure.empty()) saved.written_at = iso_time(clock::system().system_now());
   if (!url.empty()) {
@@ -186,7 +186,7 @@ WINSVC_INLINE void service_host::write_state_file(const std::string& url, const 
     saved.since = iso_time(clock::system().system_now());
     saved.start_ms = static_cast<std::uint32_t>(elapsed.count());
   }
-  static_cast<void>(os::replace_file(state_file_, model::format_saved_state(saved)));
+  static_cast<void>(os::replace_file(state_file_, scm::format_saved_state(saved)));
 }
 
 /// Opens the log in the data folder of the service. The name comes from the SCM, because the app has not run yet.
@@ -198,12 +198,13 @@ WINSVC_INLINE void service_host::open_log(service_definition& definition, log_fo
     if (const auto created = os::make_folders(logs); !created) code = created.error();
     else log_folder_ = logs;
     state_file_ = os::path_join(*folder, "state.json");
-    log_file_ = std::make_shared<rotating_file_sink>(log_path(*folder, name_), startup_log_options(format));
+    log_file_ =
+        std::make_shared<log::rotating_file_sink>(log::log_path(*folder, name_), log::startup_log_options(format));
     log_file_->on_write_error([this](std::uint32_t error) { report_log_error(error); });
     if (code == 0) code = log_file_->last_error();
-    async_sink::async_sink_options options;
+    log::async_sink::async_sink_options options;
     options.utc_offset = &os::utc_offset;
-    auto queue = std::make_shared<async_sink>(std::move(options));
+    auto queue = std::make_shared<log::async_sink>(std::move(options));
     queue->add_sink(log_file_);
     definition.log.add_sink(queue);
     definition.async_sinks.push_back(std::move(queue));
@@ -215,7 +216,7 @@ WINSVC_INLINE void service_host::open_log(service_definition& definition, log_fo
 
 /// Reports to the event log that the log file cannot be written.
 WINSVC_INLINE void service_host::report_log_error(std::uint32_t code) {
-  report_event(model::service_event::degraded,
+  report_event(scm::service_event::degraded,
                "the log file cannot be written: " + os::system_error_message(code) + " (" + std::to_string(code) + ")");
 }
 
@@ -226,7 +227,7 @@ WINSVC_INLINE void service_host::on_crash(logger& log, const os::crash_report& r
                            : report.dump_error != 0 ? "; no dump: " + os::system_error_message(report.dump_error)
                                                     : std::string();
   const std::string sentence = "crashed: " + report.description + dump;
-  report_event(model::service_event::crashed, name_ + ' ' + sentence);
+  report_event(scm::service_event::crashed, name_ + ' ' + sentence);
   write_state_file({}, sentence);
   log.error(sentence);
   log.flush();
@@ -247,12 +248,12 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
   if (dependencies_.handle_crashes) {
     os::crash_handler::crash_handler_options options;
     options.folder = log_folder_;
-    options.name = model::folder_name(name_);
+    options.name = scm::folder_name(name_);
     options.on_crash = [this, &log = definition->log](const os::crash_report& report) { on_crash(log, report); };
     crash_handler = std::make_shared<os::crash_handler>(std::move(options));
   }
   if (const auto content = os::read_file(state_file_)) {
-    if (const auto saved = model::parse_saved_state(*content)) previous_failure_ = model::last_failure(*saved);
+    if (const auto saved = scm::parse_saved_state(*content)) previous_failure_ = scm::last_failure(*saved);
   }
   write_state_file({}, {});  // the state of an earlier run is not valid any more, except its failure
 
@@ -275,7 +276,7 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
     return result;
   };
   const auto threw = [&](const std::string& message) {
-    return fail({model::win32_error::exception_in_service, "set up", name_, message, {}});
+    return fail({scm::win32_error::exception_in_service, "set up", name_, message, {}});
   };
   try {
     app = app_(*svc);
@@ -287,16 +288,16 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
   }
   if (log_file_) log_file_->options(definition->log_file);
   if (definition->event_log_level) {  // by value: a log that an abandoned thread uses outlives this host
-    const auto report = [notify = dependencies_.report_event, name = name_](model::service_event event,
+    const auto report = [notify = dependencies_.report_event, name = name_](scm::service_event event,
                                                                             std::string_view text) {
-      notify(name, model::event_info(event).level, static_cast<std::uint32_t>(event), text);
+      notify(name, scm::event_info(event).level, static_cast<std::uint32_t>(event), text);
     };
-    definition->log_sinks.push_back(std::make_shared<event_log_sink>(*definition->event_log_level, report));
+    definition->log_sinks.push_back(std::make_shared<log::event_log_sink>(*definition->event_log_level, report));
   }
   definition->attach_log_sinks();
   if (auto fault = settings_error(definition->settings)) {
     if (fault->code == 0) {  // an error of the installed command line
-      fault->code = model::win32_error::invalid_data;
+      fault->code = base::win32_error::invalid_data;
       fault->hint += (fault->hint.empty() ? "" : "; ") +
                      std::string("use 'update --unset NAME' to remove it from the installed service");
     }
@@ -313,10 +314,10 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
     if (dependencies_.on_listening) dependencies_.on_listening(address);
   };
   options.on_running = [this](const os::endpoint& address) {
-    report_event(model::service_event::started, name_ + " listens on " + address.url());
+    report_event(scm::service_event::started, name_ + " listens on " + address.url());
   };
   options.control_channel = os::control_channel_address(name_, data_folder_);
-  options.on_event = [this](model::service_event event, const std::string& text) { report_event(event, text); };
+  options.on_event = [this](scm::service_event event, const std::string& text) { report_event(event, text); };
 
   auto service_runtime = std::make_unique<runtime>(*definition, report_, std::move(options));
   const scope_exit clear_runtime([this] {  // no control uses the runtime after this scope
@@ -337,14 +338,14 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
   return result;
 }
 
-WINSVC_INLINE std::uint32_t service_host::control(const model::control_event& event) {
+WINSVC_INLINE std::uint32_t service_host::control(const scm::control_event& event) {
   runtime* running = nullptr;
   {
     const std::lock_guard lock(mutex_);
     running = runtime_;
     if (!running) {  // the app has not run yet, or the service has ended
-      const auto decision = model::decide_control(model::state::start_pending, {}, event.control);
-      if (decision.action == model::control_action::stop)
+      const auto decision = scm::decide_control(scm::state::start_pending, {}, event.control);
+      if (decision.action == scm::control_action::stop)
         pending_stop_ = [event](runtime& target) { static_cast<void>(target.control(event)); };
       return decision.return_code;
     }
@@ -357,7 +358,7 @@ WINSVC_INLINE std::uint32_t service_host::control(const model::control_event& ev
   return code;
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

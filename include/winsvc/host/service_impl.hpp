@@ -21,24 +21,24 @@
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_APP
+#if WINSVC_BODIES_HOST
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE service::service(host::service_definition& definition)
-    : route_registrar(definition.router, {}, std::make_shared<http::middleware_chain>()), plan_(definition) {}
+WINSVC_INLINE service::service(detail::host::service_definition& definition)
+    : route_registrar(definition.router, {}, std::make_shared<detail::api::middleware_chain>()), plan_(definition) {}
 
 WINSVC_INLINE std::string service::instance() const { return plan_.instance.value_or(std::string()); }
-WINSVC_INLINE wire::limits& service::limits() noexcept { return plan_.limits; }
+WINSVC_INLINE detail::wire::limits& service::limits() noexcept { return plan_.limits; }
 WINSVC_INLINE logger& service::log() noexcept { return plan_.log; }
 WINSVC_INLINE log_file_options& service::log_file() noexcept { return plan_.log_file; }
 
-WINSVC_INLINE void service::add_exception_page(http::exception_handler page) {
+WINSVC_INLINE void service::add_exception_page(detail::api::exception_handler page) {
   plan_.router.error_handlers.by_exception.push_back(std::move(page));
 }
-WINSVC_INLINE void service::add_hook(host::hook h) { plan_.hooks.push_back(std::move(h)); }
-WINSVC_INLINE void service::add_named(hook_list list, host::named_hook h) {
+WINSVC_INLINE void service::add_hook(detail::api::hook h) { plan_.hooks.push_back(std::move(h)); }
+WINSVC_INLINE void service::add_named(hook_list list, detail::api::named_hook h) {
   auto& hooks = list == hook_list::on_pause      ? plan_.pause_hooks
                 : list == hook_list::on_continue ? plan_.continue_hooks
                 : list == hook_list::on_reload   ? plan_.reload_hooks
@@ -53,26 +53,26 @@ WINSVC_INLINE void service::check_not_frozen(std::string_view function_name) con
   }
 }
 
-WINSVC_INLINE void service::set_tls(http::tls_files files) {
+WINSVC_INLINE void service::set_tls(detail::api::tls_files files) {
   check_not_frozen("tls");
   if (files.certificate.empty() || files.key.empty())
     throw setup_error("tls: the certificate or the key file is missing; give both");
-  const auto folder = os::folder_of(os::executable_path());  // a hook may change the current folder
+  const auto folder = detail::os::folder_of(detail::os::executable_path());  // a hook may change the current folder
   for (auto* path : {&files.certificate, &files.key, &files.client_authorities}) {
-    if (!path->empty() && !os::is_absolute(*path)) *path = os::path_join(folder, *path);
+    if (!path->empty() && !detail::os::is_absolute(*path)) *path = detail::os::path_join(folder, *path);
   }
   plan_.tls = std::move(files);
 }
 WINSVC_INLINE std::string service::data_folder() const {
   const std::string folder = plan_.resolve_data_folder();
-  if (const auto created = os::make_folders(folder); !created) {
+  if (const auto created = detail::os::make_folders(folder); !created) {
     const auto code = created.error();
     throw std::runtime_error(
-        error{code, "create the data folder", folder, os::system_error_message(code), {}}.to_string());
+        error{code, "create the data folder", folder, detail::os::system_error_message(code), {}}.to_string());
   }
   return folder;
 }
-WINSVC_INLINE void service::declare(std::shared_ptr<model::setting_base> setting) {
+WINSVC_INLINE void service::declare(std::shared_ptr<detail::settings::setting_base> setting) {
   for (const std::string_view builtin : {"host", "port", "log_level", "log_format"}) {
     if (setting->name() == builtin)
       throw setup_error("setting '" + setting->name() + "' (" + setting->location.to_string() +
@@ -100,14 +100,14 @@ WINSVC_INLINE service& service::name(std::string text) {
   if (!plan_.settings.empty())
     throw setup_error("name '" + text + "': a setting was declared before, whose environment variable contains the "
                       "name of the service; call name() before setting()");
-  if (const auto valid = model::check_name(text); !valid) throw setup_error(valid.error().to_string());
+  if (const auto valid = detail::scm::check_name(text); !valid) throw setup_error(valid.error().to_string());
   plan_.spec.name = std::move(text);
   plan_.settings.set_service_name(plan_.spec.name);
   return *this;
 }
 WINSVC_INLINE service& service::display_name(std::string text) {
   check_not_frozen("display_name");
-  if (const auto valid = model::check_display_name(text); !valid) throw setup_error(valid.error().to_string());
+  if (const auto valid = detail::scm::check_display_name(text); !valid) throw setup_error(valid.error().to_string());
   plan_.spec.display_name = std::move(text);
   return *this;
 }
@@ -147,7 +147,7 @@ WINSVC_INLINE service& service::stop_limit(std::chrono::milliseconds limit) {
 }
 WINSVC_INLINE service& service::account(std::string text) {
   check_not_frozen("account");
-  const auto valid = model::parse_account(text, plan_.spec.name);
+  const auto valid = detail::scm::parse_account(text, plan_.spec.name);
   if (!valid) throw setup_error(valid.error().to_string());
   plan_.spec.account = std::move(text);
   return *this;
@@ -159,7 +159,7 @@ WINSVC_INLINE service& service::depends_on(std::vector<std::string> services) {
 }
 WINSVC_INLINE service& service::recovery(std::vector<recovery_action> actions, std::chrono::seconds reset) {
   check_not_frozen("recovery");
-  plan_.spec.recovery = model::recovery_plan{std::move(actions), reset};
+  plan_.spec.recovery = detail::scm::recovery_plan{std::move(actions), reset};
   return *this;
 }
 WINSVC_INLINE service& service::preshutdown(std::chrono::milliseconds limit) {
@@ -183,7 +183,7 @@ WINSVC_INLINE service& service::on_power(std::function<void(const power_event&)>
   plan_.power_hooks.push_back({location, std::move(f)});
   return *this;
 }
-WINSVC_INLINE void service::add_control(host::control_hook h) {
+WINSVC_INLINE void service::add_control(detail::api::control_hook h) {
   check_not_frozen("on_control");
   const std::string call = "on_control " + std::to_string(h.code) + " (" + h.location.to_string() + "): ";
   if (h.code < 128 || h.code > 255) throw setup_error(call + "not a custom control; use a code from 128 to 255");
@@ -204,7 +204,7 @@ WINSVC_INLINE service& service::worker(std::string name, std::function<void(stop
   plan_.workers.push_back({std::move(name), std::move(body)});
   return *this;
 }
-WINSVC_INLINE service& service::on_error(int status, http::error_handler page, source_location location) {
+WINSVC_INLINE service& service::on_error(int status, detail::api::error_handler page, source_location location) {
   check_not_frozen("on_error");
   if (!plan_.router.error_handlers.by_status.emplace(status, std::move(page)).second)
     throw setup_error("on_error " + std::to_string(status) + " (" + location.to_string() +
@@ -219,7 +219,7 @@ WINSVC_INLINE service& service::ready(std::string name, std::function<bool()> is
 WINSVC_INLINE service& service::health_paths(std::string live, std::string ready, source_location location) {
   check_not_frozen("health_paths");
   for (const auto& path : {live, ready}) {
-    if (!path.empty() && !route::parse_pattern(path).names.empty()) {
+    if (!path.empty() && !detail::route::parse_pattern(path).names.empty()) {
       throw setup_error("health path " + path + " (" + location.to_string() +
                         "): health paths have no parameters; remove the braces");
     }
@@ -232,4 +232,4 @@ WINSVC_INLINE service& service::health_paths(std::string live, std::string ready
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_APP
+#endif  // WINSVC_BODIES_HOST

@@ -20,7 +20,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 /// Watches the settings file on its own thread while it exists.
 class settings_watcher {
@@ -69,7 +69,7 @@ class settings_watcher {
   std::thread thread_;
 };
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -79,7 +79,7 @@ class settings_watcher {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 WINSVC_INLINE void settings_watcher::thread_main() {
   for (watch_event event = watch_event::change;; event = folder_.wait()) {
@@ -105,7 +105,7 @@ WINSVC_INLINE settings_watcher::watch_event settings_watcher::wait_until_settled
   }
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -21,7 +21,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 /// Data of `status`.
 struct service_report {
@@ -29,7 +29,7 @@ struct service_report {
   bool installed = false;
   os::service_process_status process;
   os::service_config config;
-  model::saved_state saved_state;  ///< the state file; its url is set only if it belongs to the running process
+  scm::saved_state saved_state;  ///< the state file; its url is set only if it belongs to the running process
   std::vector<std::string> drift;  ///< differences between the installed and the desired configuration, one per line
   /// Flat JSON object from the control channel; empty if the service did not return one.
   std::string live_status;
@@ -43,7 +43,7 @@ struct service_report {
 /// Exit code of `status`: 0 running, 3 not running, 4 not installed.
 [[nodiscard]] int status_exit(const service_report& r) noexcept;
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -53,24 +53,24 @@ struct service_report {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 WINSVC_INLINE int status_exit(const service_report& r) noexcept {
-  if (!r.installed) return model::exit_codes::not_installed;
-  return r.process.status.current == model::state::running ? model::exit_codes::ok : model::exit_codes::not_running;
+  if (!r.installed) return base::exit_codes::not_installed;
+  return r.process.status.current == scm::state::running ? base::exit_codes::ok : base::exit_codes::not_running;
 }
 
 WINSVC_INLINE service_report query_status_report(const std::string& name, const std::string& live) {
   service_report report;
   report.name = name;
   report.live_status = live;
-  const auto message = model::parse_flat_object(live).value_or(model::flat_object());
-  report.process.pid = static_cast<std::uint32_t>(model::number_of(message, "pid"));
-  report.saved_state.url = model::text_of(message, "url");
-  report.saved_state.since = model::text_of(message, "since");
+  const auto message = base::parse_flat_object(live).value_or(base::flat_object());
+  report.process.pid = static_cast<std::uint32_t>(base::number_of(message, "pid"));
+  report.saved_state.url = base::text_of(message, "url");
+  report.saved_state.since = base::text_of(message, "since");
   for (const auto state :
-       {model::state::start_pending, model::state::stop_pending, model::state::running, model::state::paused}) {
-    if (model::text_of(message, "state") == model::name(state)) report.process.status.current = state;
+       {scm::state::start_pending, scm::state::stop_pending, scm::state::running, scm::state::paused}) {
+    if (base::text_of(message, "state") == scm::name(state)) report.process.status.current = state;
   }
   report.installed = true;
   return report;
@@ -78,9 +78,9 @@ WINSVC_INLINE service_report query_status_report(const std::string& name, const 
 
 /// Formats the live status, several lines.
 WINSVC_INLINE std::string format_live_status(const std::string& live) {
-  const auto reply = model::parse_flat_object(live);
+  const auto reply = base::parse_flat_object(live);
   if (!reply) return {};
-  const auto number = [&reply](const char* name) { return model::number_of(*reply, name); };
+  const auto number = [&reply](const char* name) { return base::number_of(*reply, name); };
   const auto text = [&number](const char* name) { return std::to_string(number(name)); };
   const auto in_minute = number("answered_in_minute");
   std::string out =
@@ -90,14 +90,15 @@ WINSVC_INLINE std::string format_live_status(const std::string& live) {
   out += "\n  open     " + text("connections") + " connections, " + text("in_flight") + " requests in flight, " +
          text("websockets") + " WebSockets\n  process  " + text("threads") + " pool threads, " +
          std::to_string(number("resident_bytes") / (1024 * 1024)) + " MiB, " +
-         duration_text(std::chrono::milliseconds(static_cast<std::int64_t>(number("cpu_ms")))) + " of processor time\n";
-  return out + "  log      " + model::text_of(*reply, "log_level") + " and above\n";
+         base::duration_text(std::chrono::milliseconds(static_cast<std::int64_t>(number("cpu_ms")))) +
+         " of processor time\n";
+  return out + "  log      " + base::text_of(*reply, "log_level") + " and above\n";
 }
 
 WINSVC_INLINE std::string status_text(const service_report& r) {
   if (!r.installed) return r.name + ": not installed\n";
   const auto& s = r.process.status;
-  std::string out = r.name + ": " + std::string(model::name(s.current));
+  std::string out = r.name + ": " + std::string(scm::name(s.current));
   if (r.process.pid != 0) out += ", pid " + std::to_string(r.process.pid);
   if (!r.saved_state.since.empty()) out += ", since " + escape_log_text(r.saved_state.since);
   out += '\n';
@@ -105,8 +106,8 @@ WINSVC_INLINE std::string status_text(const service_report& r) {
   out += format_live_status(r.live_status);
   if (r.config.binary.empty()) return out;  // it runs in a terminal
   out += "  startup  " + std::string(name(r.config.startup)) + "\n  binary   " + r.config.binary + '\n';
-  if (s.current == model::state::stopped && s.exit.failed()) {
-    const auto* row = model::explain(s.exit.code());
+  if (s.current == scm::state::stopped && s.exit.failed()) {
+    const auto* row = base::explain(s.exit.code());
     out += "  exit     " + std::to_string(s.exit.code()) + (row ? ", " + std::string(row->message) : "") + '\n';
   }
   if (!r.saved_state.failure.empty()) out += "  failure  " + escape_log_text(r.saved_state.failure) + '\n';
@@ -119,15 +120,15 @@ WINSVC_INLINE std::string status_text(const service_report& r) {
 
 WINSVC_INLINE std::string status_json(const service_report& r) {
   const auto& s = r.process.status;
-  std::string state = r.installed ? std::string(model::name(s.current)) : "not installed";
+  std::string state = r.installed ? std::string(scm::name(s.current)) : "not installed";
   std::replace(state.begin(), state.end(), ' ', '_');
 
-  strings::json_object_writer out;
+  base::json_object_writer out;
   const auto put = [&out, &r](std::string_view field, const std::string& value, bool known = true) {
     out.put(field, r.installed && known ? value : "null");
   };
   const auto put_text = [&put](std::string_view field, std::string_view value) {
-    put(field, strings::json_quoted(value), !value.empty());
+    put(field, base::json_quoted(value), !value.empty());
   };
   out.put_text("name", r.name).put("installed", r.installed ? "true" : "false").put_text("state", state);
   put("pid", std::to_string(r.process.pid));
@@ -139,12 +140,12 @@ WINSVC_INLINE std::string status_json(const service_report& r) {
   put_text("since", r.saved_state.since);
   put_text("failure", r.saved_state.failure);
   put_text("last_failure", r.saved_state.previous_failure);
-  put("drift", strings::json_array(r.drift, [](const std::string& line) { return strings::json_quoted(line); }));
+  put("drift", base::json_array(r.drift, [](const std::string& line) { return base::json_quoted(line); }));
   out.put("live", r.live_status.empty() ? "null" : r.live_status);
   return out.text() + '\n';
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -13,53 +13,53 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 class status_reporter {
  public:
   /// `publish` is called with the lock held, on any thread; it must not call the reporter.
-  explicit status_reporter(std::function<void(const model::service_status&)> publish)
+  explicit status_reporter(std::function<void(const scm::service_status&)> publish)
       : lifecycle_({}), publish_(std::move(publish)) {}
 
   /// Sets the controls that are accepted from RUNNING on. Call it after the app has run.
-  void set_handled_controls(model::handled_controls hooks) {
+  void set_handled_controls(scm::handled_controls hooks) {
     const std::lock_guard lock(mutex_);
     hooks_ = hooks;
     lifecycle_.hooks(hooks);
   }
 
   /// Applies the transition and publishes the state. False if the transition is illegal; nothing is published then.
-  bool apply(model::lifecycle_event event, std::chrono::milliseconds wait_hint = {}, model::exit_status exit = {}) {
+  bool apply(scm::lifecycle_event event, std::chrono::milliseconds wait_hint = {}, scm::exit_status exit = {}) {
     const std::lock_guard lock(mutex_);
     return publish(event, wait_hint, exit);
   }
 
   /// Decides what a control means in this state and publishes the resulting state, in one step under the lock.
-  model::control_decision handle_control(std::uint32_t control, std::chrono::milliseconds wait_hint) {
+  scm::control_decision handle_control(std::uint32_t control, std::chrono::milliseconds wait_hint) {
     const std::lock_guard lock(mutex_);
-    const auto decision = model::decide_control(lifecycle_.status().current, hooks_, control);
+    const auto decision = scm::decide_control(lifecycle_.status().current, hooks_, control);
     if (decision.event) publish(*decision.event, wait_hint, {});
     return decision;
   }
 
-  [[nodiscard]] model::service_status now() const {
+  [[nodiscard]] scm::service_status now() const {
     const std::lock_guard lock(mutex_);
     return lifecycle_.status();
   }
 
  private:
-  bool publish(model::lifecycle_event event, std::chrono::milliseconds wait_hint, model::exit_status exit) {
+  bool publish(scm::lifecycle_event event, std::chrono::milliseconds wait_hint, scm::exit_status exit) {
     const auto status = lifecycle_.apply(event, wait_hint, exit);
     if (status && publish_) publish_(*status);
     return status.has_value();
   }
 
   mutable std::mutex mutex_;
-  model::lifecycle lifecycle_;
-  model::handled_controls hooks_;
-  std::function<void(const model::service_status&)> publish_;
+  scm::lifecycle lifecycle_;
+  scm::handled_controls hooks_;
+  std::function<void(const scm::service_status&)> publish_;
 };
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -19,7 +19,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 class worker_pool {
  public:
@@ -51,7 +51,7 @@ class worker_pool {
   std::list<running_worker> workers_;
 };
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -61,7 +61,7 @@ class worker_pool {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 WINSVC_INLINE void worker_pool::start(const worker& definition) {
   auto& running = workers_.emplace_back();
@@ -103,7 +103,7 @@ WINSVC_INLINE std::vector<std::string> worker_pool::join(std::chrono::steady_clo
   return unfinished;
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

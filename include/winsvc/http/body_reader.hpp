@@ -28,7 +28,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// Receives the next bytes of the body. Returns false to stop reading.
 using body_receiver = std::function<bool(const char* bytes, std::size_t count)>;
@@ -50,7 +50,7 @@ inline constexpr std::size_t max_form_fields = 1024;
 /// Parses a URL-encoded body into `req.params`. Throws abort_error (413) for more than `max_form_fields` fields.
 void parse_urlencoded(request& req);
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -60,7 +60,7 @@ void parse_urlencoded(request& req);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 [[noreturn]] WINSVC_INLINE void reject_too_many_fields() {
   winsvc::abort(413, "the form has more than " + std::to_string(max_form_fields) + " fields");
@@ -145,7 +145,7 @@ WINSVC_INLINE bool read_multipart(request& req, const body_source& read, std::ui
 
 WINSVC_INLINE std::string media_type_of(const request& req) {
   const std::string type = req.get_header_value("Content-Type");
-  return strings::to_lower(strings::trim(std::string_view(type).substr(0, type.find(';'))));
+  return base::to_lower(base::trim(std::string_view(type).substr(0, type.find(';'))));
 }
 
 WINSVC_INLINE bool is_multipart(const request& req) { return media_type_of(req) == "multipart/form-data"; }
@@ -154,11 +154,19 @@ WINSVC_INLINE bool is_urlencoded(const request& req) {
   return media_type_of(req) == "application/x-www-form-urlencoded";
 }
 
+}  // namespace detail::http
+
+namespace detail::api {
+
 WINSVC_INLINE std::optional<std::string> form_text(const request& req, const std::string& name) {
-  if (is_multipart(req))
+  if (http::is_multipart(req))
     return req.form.has_field(name) ? std::optional(req.form.get_field(name)) : std::nullopt;
-  return is_urlencoded(req) ? wire::find_field(req.body, name) : std::nullopt;
+  return http::is_urlencoded(req) ? wire::find_field(req.body, name) : std::nullopt;
 }
+
+}  // namespace detail::api
+
+namespace detail::http {
 
 WINSVC_INLINE void parse_urlencoded(request& req) {
   if (wire::field_count(req.body) > max_form_fields) reject_too_many_fields();
@@ -177,7 +185,7 @@ WINSVC_INLINE bool read_body(request& req, const body_source& read, std::uint64_
   return true;
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

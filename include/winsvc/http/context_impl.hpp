@@ -18,7 +18,7 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE context::context(const request& req) : exchange_(http::current_exchange()) {
+WINSVC_INLINE context::context(const request& req) : exchange_(detail::http::current_exchange()) {
   if (!exchange_ || exchange_->current_request != &req)
     throw setup_error("context: use it only on the thread that handles the request, while the handler runs");
 }
@@ -42,12 +42,12 @@ WINSVC_INLINE void* context::find(const void* key) const noexcept {
   return found == exchange_->values.end() ? nullptr : found->second.get();
 }
 
-WINSVC_INLINE void http::set_client(const request& req, std::string client) {
+WINSVC_INLINE void detail::api::set_client(const request& req, std::string client) {
   // cpp-httplib passes its own non-const object as const; removing the const is well defined.
   auto& target = const_cast<request&>(req);
   target.remote_addr = client;
   target.remote_port = -1;  // only the port of the proxy is known
-  if (auto* exchange = current_exchange()) exchange->client = std::move(client);
+  if (auto* exchange = detail::http::current_exchange()) exchange->client = std::move(client);
 }
 
 }  // inline namespace WINSVC_ABI

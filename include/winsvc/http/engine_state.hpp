@@ -20,7 +20,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// One response, for the access log and for observers.
 struct access_record {
@@ -31,7 +31,7 @@ struct access_record {
   std::uint64_t bytes = 0;  ///< head and body of the response
   std::chrono::microseconds duration{0};
   std::optional<std::size_t> route_id = {};  ///< of the matched route, also if a middleware responded
-  std::optional<winsvc::route::method> method_id = {};  ///< nullopt for a rejected request
+  std::optional<winsvc::detail::route::method> method_id = {};  ///< nullopt for a rejected request
   /// False for responses whose duration does not measure the app: streams, which last until the client closes, and
   /// routes that winsvc serves while paused.
   bool counts_in_statistics = true;
@@ -44,7 +44,7 @@ struct access_record {
   }
   /// The members of a JSON object, without braces, for a log in JSON lines.
   [[nodiscard]] std::string to_json_fields() const {
-    strings::json_object_writer object;
+    base::json_object_writer object;
     object.put_text_if_set("id", id).put_text("peer", peer.host).put_text("method", method).put_text("target", target);
     object.put_text_if_set("route", pattern).put("status", std::to_string(status)).put("bytes", std::to_string(bytes));
     const std::string text = object.put("us", std::to_string(duration.count())).text();
@@ -111,6 +111,6 @@ class route_latency {
   std::atomic<bool> streams_{false};
 };
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -24,7 +24,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 class error_responder {
  public:
@@ -74,7 +74,7 @@ void error_responder::run_guarded(exchange& exchange, const request& req, respon
   }
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -82,7 +82,7 @@ void error_responder::run_guarded(exchange& exchange, const request& req, respon
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 WINSVC_INLINE std::string exception_message() {
   try {
@@ -160,7 +160,7 @@ WINSVC_INLINE void error_responder::log(const exchange& exchange, const char* so
              std::string(exchange.head.path) + ": " + source + location + " failed: " + std::string(message));
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

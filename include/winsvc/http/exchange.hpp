@@ -34,7 +34,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// Received bytes that are not consumed yet: a head, which is parsed in place, its body, then the next request.
 struct receive_buffer {
@@ -232,9 +232,9 @@ class exchange_stream final : public httplib::Stream {
       const auto step = decoder_.feed(buffer_.remaining(), consumed, target);
       buffer_.consume(consumed);
       body_bytes_read_ += consumed;
-      if (step == chunked_decoder::step::bad) return fail(400) >= 0;
-      if (step == chunked_decoder::step::too_large) return fail(413) >= 0;
-      if (step == chunked_decoder::step::done) framing_ = wire::framing::none;
+      if (step == wire::chunked_decoder::step::bad) return fail(400) >= 0;
+      if (step == wire::chunked_decoder::step::too_large) return fail(413) >= 0;
+      if (step == wire::chunked_decoder::step::done) framing_ = wire::framing::none;
     }
     return true;
   }
@@ -356,7 +356,7 @@ struct exchange {
 /// other access to it.
 exchange*& current_exchange() noexcept;
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -366,14 +366,14 @@ exchange*& current_exchange() noexcept;
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 WINSVC_INLINE exchange*& current_exchange() noexcept {
   static thread_local exchange* current = nullptr;
   return current;
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

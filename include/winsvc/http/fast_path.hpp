@@ -29,7 +29,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// True if the request has been received completely and needs nothing that only cpp-httplib can do.
 [[nodiscard]] bool is_fast_path_request(const wire::head& head, const exchange_stream& stream);
@@ -52,7 +52,7 @@ struct connection_headers {
 /// Appends the response to `output`: its headers, `connection`, and type, length and date if they are missing.
 void serialize_response(const response& res, const connection_headers& connection, std::string& output);
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -62,7 +62,7 @@ void serialize_response(const response& res, const connection_headers& connectio
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 WINSVC_INLINE bool is_complete_response(const response& res) noexcept {
   return !res.content_provider_ && res.file_content_path_.empty();
@@ -98,18 +98,18 @@ WINSVC_INLINE bool is_fast_path_request(const wire::head& head, const exchange_s
   for (const auto& field : head.fields) {
     switch (field.name.size()) {  // compares only names of the same length
       case 5:
-        if (strings::equal_nocase(field.name, "Range")) return false;
+        if (base::equal_nocase(field.name, "Range")) return false;
         break;
       case 12:
-        if (strings::equal_nocase(field.name, "Content-Type") &&
-            strings::equal_nocase(field.value.substr(0, 10), "multipart/"))
+        if (base::equal_nocase(field.name, "Content-Type") &&
+            base::equal_nocase(field.value.substr(0, 10), "multipart/"))
           return false;
         break;
       case 15:
-        if (httplib_compresses && strings::equal_nocase(field.name, "Accept-Encoding")) return false;
+        if (httplib_compresses && base::equal_nocase(field.name, "Accept-Encoding")) return false;
         break;
       case 16:
-        if (strings::equal_nocase(field.name, "Content-Encoding")) return false;
+        if (base::equal_nocase(field.name, "Content-Encoding")) return false;
         break;
       default: break;
     }
@@ -136,7 +136,7 @@ WINSVC_INLINE bool fill_request(request& req, const wire::head& head, const os::
 
   bool acceptable = true;
   wire::for_each_normalized_field(head, [&](std::string_view name, std::string&& value) {
-    if (name.size() == 6 && strings::equal_nocase(name, "Accept"))
+    if (name.size() == 6 && base::equal_nocase(name, "Accept"))
       acceptable = httplib::detail::parse_accept_header(value, req.accept_content_types);
     req.headers.emplace(std::string(name), std::move(value));
   });
@@ -159,7 +159,7 @@ WINSVC_INLINE void serialize_response(const response& res, const connection_head
 
   bool type = false, length = false, date = false;
   for (const auto& [name, value] : res.headers) {
-    const auto is = [&field_name = name](std::string_view other) { return strings::equal_nocase(field_name, other); };
+    const auto is = [&field_name = name](std::string_view other) { return base::equal_nocase(field_name, other); };
     if (is("Connection") || is("Keep-Alive")) continue;
     if (is("Content-Type")) {
       if (connection.no_body_allowed && res.status != 304) continue;
@@ -180,7 +180,7 @@ WINSVC_INLINE void serialize_response(const response& res, const connection_head
   put("\r\n", connection.send_body && has_body ? std::string_view(res.body) : std::string_view(), "");
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

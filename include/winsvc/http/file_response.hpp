@@ -31,7 +31,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// How the content of a file is sent.
 struct file_variant {
@@ -50,7 +50,7 @@ void send_file_response(const request& req, response& res, const std::string& pa
 /// Value of Content-Disposition (RFC 6266): an ASCII file name, followed by the exact name if it is not ASCII.
 [[nodiscard]] std::string attachment(std::string_view file_name);
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -60,7 +60,7 @@ void send_file_response(const request& req, response& res, const std::string& pa
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 WINSVC_INLINE std::string attachment(std::string_view file_name) {
   std::string plain;
@@ -94,9 +94,9 @@ WINSVC_INLINE void send_file_response(const request& req, response& res, os::inp
                 static_cast<unsigned long long>(duration_cast<nanoseconds>(since).count()),
                 variant.coding.empty() ? "" : ("-" + variant.coding).c_str());
   const wire::validators validators{tag, duration_cast<seconds>(since).count()};
-  replace_header(res, "ETag", tag);
-  replace_header(res, "Last-Modified", http_date(file.modified()));
-  if (!variant.cache_control.empty()) replace_header(res, "Cache-Control", variant.cache_control);
+  api::replace_header(res, "ETag", tag);
+  api::replace_header(res, "Last-Modified", http_date(file.modified()));
+  if (!variant.cache_control.empty()) api::replace_header(res, "Cache-Control", variant.cache_control);
 
   const auto field = [&req](const char* name) { return req.get_header_value(name); };
   const std::string match = field("If-Match"), none_match = field("If-None-Match"),
@@ -113,15 +113,15 @@ WINSVC_INLINE void send_file_response(const request& req, response& res, os::inp
   if (!ranges.empty()) {
     ranges = wire::satisfiable_ranges(ranges, static_cast<ssize_t>(file.size()));
     if (ranges.empty()) {
-      replace_header(res, "Content-Range", "bytes */" + std::to_string(file.size()));
+      api::replace_header(res, "Content-Range", "bytes */" + std::to_string(file.size()));
       abort(416, "the file has " + std::to_string(file.size()) + " bytes");
     }
     res.status = 206;
   }
 
-  replace_header(res, "Accept-Ranges", "bytes");
-  replace_header(res, "X-Content-Type-Options", "nosniff");
-  if (!variant.coding.empty()) replace_header(res, "Content-Encoding", variant.coding);
+  api::replace_header(res, "Accept-Ranges", "bytes");
+  api::replace_header(res, "X-Content-Type-Options", "nosniff");
+  if (!variant.coding.empty()) api::replace_header(res, "Content-Encoding", variant.coding);
   if (file.size() == 0) return res.set_content("", variant.type);
   const auto size = static_cast<std::size_t>(file.size());
   res.set_content_provider(size, variant.type, [from = std::make_shared<os::input_file>(std::move(file))](
@@ -140,18 +140,18 @@ WINSVC_INLINE void send_file_response(const request& req, response& res, const s
       throw std::runtime_error("open '" + path + "': " + os::system_error_message(file.error()));
     abort(404);
   }
-  if (!save_as.empty()) replace_header(res, "Content-Disposition", attachment(save_as));
+  if (!save_as.empty()) api::replace_header(res, "Content-Disposition", attachment(save_as));
   send_file_response(req, res, *std::move(file), {std::string(wire::media_type(path)), {}, {}});
 }
 
-}  // namespace http
+}  // namespace detail::http
 
 WINSVC_INLINE reply reply::file(std::string path, std::string save_as) {
   reply r;
   r.file_ = std::move(path);
   r.save_as_ = std::move(save_as);
   r.send_file_ = [](const request& req, response& res, const std::string& from, const std::string& name) {
-    http::send_file_response(req, res, from, name);
+    detail::http::send_file_response(req, res, from, name);
   };
   return r;
 }

@@ -21,17 +21,17 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::api {
 
-WINSVC_INLINE std::size_t add_route(router& router, route::method method, std::string_view pattern,
+WINSVC_INLINE std::size_t add_route(http::router& router, route::method method, std::string_view pattern,
                                     erased_handler handler, source_location location,
                                     std::shared_ptr<const middleware_chain> chain) {
   return router.add(method, pattern, std::move(handler), location, std::move(chain));
 }
 
-WINSVC_INLINE std::size_t route_count(const router& router) noexcept { return router.routes().entries().size(); }
+WINSVC_INLINE std::size_t route_count(const http::router& router) noexcept { return router.routes().entries().size(); }
 
-WINSVC_INLINE void set_outer_chain(router& router, std::shared_ptr<const middleware_chain> chain,
+WINSVC_INLINE void set_outer_chain(http::router& router, std::shared_ptr<const middleware_chain> chain,
                                    source_location location) {
   router.set_global_middleware(std::move(chain), location);
 }
@@ -42,11 +42,12 @@ WINSVC_INLINE std::shared_ptr<const middleware_chain> with_link(const middleware
   return longer;
 }
 
-WINSVC_INLINE std::string path_of(const router& router, std::string_view name, const std::vector<url_value>& values) {
+WINSVC_INLINE std::string path_of(const http::router& router, std::string_view name,
+                                  const std::vector<url_value>& values) {
   return route::build_path(router.routes(), name, values);
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -19,7 +19,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 class handler_timeouts {
  public:
@@ -55,7 +55,7 @@ class handler_timeouts {
   bool stopping_ = false;
 };
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -65,7 +65,7 @@ class handler_timeouts {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 WINSVC_INLINE handler_timeouts::scoped_timeout::scoped_timeout(handler_timeouts& owner, std::chrono::milliseconds limit,
                                                                std::function<void()> on_timeout)
@@ -107,7 +107,7 @@ WINSVC_INLINE handler_timeouts::~handler_timeouts() {
   thread_.join();
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

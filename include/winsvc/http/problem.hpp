@@ -11,7 +11,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// Releases the content provider of the response, so that nothing is streamed.
 void discard_stream(response& res);
@@ -30,7 +30,7 @@ void write_problem(response& res, int status, std::string_view detail, std::stri
 /// Writes the same error as a line of text.
 void write_text_problem(response& res, int status, std::string_view detail, std::string_view id = {});
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -40,7 +40,7 @@ void write_text_problem(response& res, int status, std::string_view detail, std:
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 WINSVC_INLINE void discard_stream(response& res) {
   if (res.content_provider_resource_releaser_) res.content_provider_resource_releaser_(false);
@@ -58,7 +58,7 @@ WINSVC_INLINE void discard_body(response& res) {
     res.headers.erase(name);
 }
 WINSVC_INLINE void write_problem(response& res, int status, std::string_view detail, std::string_view id) {
-  strings::json_object_writer body;
+  base::json_object_writer body;
   body.put_text("title", httplib::status_message(status)).put("status", std::to_string(status));
   body.put_text_if_set("detail", detail).put_text_if_set("request_id", id);
   discard_body(res);
@@ -66,7 +66,7 @@ WINSVC_INLINE void write_problem(response& res, int status, std::string_view det
   res.set_content(body.text() + '\n', "application/problem+json");
 }
 WINSVC_INLINE bool prefers_text(const request& req) {
-  const std::string accept = strings::to_lower(req.get_header_value("Accept"));
+  const std::string accept = base::to_lower(req.get_header_value("Accept"));
   const auto names = [&](std::string_view type) { return accept.find(type) != std::string::npos; };
   return names("text/plain") && !names("json") && !names("*/*");
 }
@@ -79,7 +79,7 @@ WINSVC_INLINE void write_text_problem(response& res, int status, std::string_vie
   res.set_content(body + "\n", "text/plain; charset=utf-8");
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -21,7 +21,7 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE reply reply::events(std::function<void(event_stream&)> write) {
   auto result = stream("text/event-stream", [write = std::move(write)](winsvc::stream& output) {
-    const auto* req = http::current_exchange()->current_request;
+    const auto* req = detail::http::current_exchange()->current_request;
     event_stream events(output, req ? req->get_header_value("Last-Event-ID") : std::string());
     write(events);
   });
@@ -31,11 +31,11 @@ WINSVC_INLINE reply reply::events(std::function<void(event_stream&)> write) {
 
 WINSVC_INLINE void reply::apply(response& res) && {
   res.status = status_;
-  for (const auto& [name, value] : headers_) http::add_header(res, name, value);
-  if (send_file_) return send_file_(*http::current_exchange()->current_request, res, file_, save_as_);
+  for (const auto& [name, value] : headers_) detail::api::add_header(res, name, value);
+  if (send_file_) return send_file_(*detail::http::current_exchange()->current_request, res, file_, save_as_);
   if (stream_function_) {
     const auto run = [write = std::move(stream_function_)](std::size_t, httplib::DataSink& sink) {
-      winsvc::stream output(sink, *http::current_exchange());
+      winsvc::stream output(sink, *detail::http::current_exchange());
       write(output);
       sink.done();
       return true;

@@ -41,7 +41,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 class request_processor final : public httplib::Server {
  public:
@@ -106,7 +106,7 @@ class request_processor final : public httplib::Server {
 /// The complete bytes of an error response that ends the connection, for requests without a handler.
 [[nodiscard]] std::string error_response(int status, std::string_view reason, bool send_body = true);
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -116,7 +116,7 @@ class request_processor final : public httplib::Server {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 WINSVC_INLINE request_processor::request_processor(const router& routes, const wire::limits& limits, logger& log)
     : routes_(routes),
@@ -148,7 +148,7 @@ WINSVC_INLINE request_processor::request_processor(const router& routes, const w
     const bool has_unread_body = !exchange.stream.is_body_complete() && r.method != "HEAD";
     if (exchange.match.outcome == route::match_outcome::matched && has_unread_body) {
       const std::string coding = r.get_header_value("Content-Encoding");
-      const bool plain = coding.empty() || strings::equal_nocase(coding, "identity");
+      const bool plain = coding.empty() || base::equal_nocase(coding, "identity");
 #if WINSVC_COMPRESSES
       if (!plain) {
         // Continue with the handler below: only there does cpp-httplib provide a reader that decompresses.
@@ -240,7 +240,7 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange, const os::endp
 
 WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange, const os::endpoint& peer,
                                                            const os::endpoint& local) {
-  exchange.stream.set_normalized_head(wire::write_normalized_head(exchange.head, httplib_decodes_headers));
+  exchange.stream.set_normalized_head(wire::write_normalized_head(exchange.head, api::httplib_decodes_headers));
   return process_request(exchange.stream, peer.host, peer.port, local.host, local.port, exchange.close_after_response,
                          exchange.httplib_closes_connection, nullptr);
 }
@@ -297,11 +297,12 @@ WINSVC_INLINE void request_processor::route(exchange& exchange, request& req, re
     exchange.pattern = routes_.entry(exchange.match.route_id).path.text;
   run_middleware(exchange, 0, req, res);
   error_responder_.check_status(exchange, req, res);
-  const std::string* const connection = find_header(res, "Connection");  // set by the app
-  if (connection && strings::equal_nocase(*connection, "close")) exchange.close_after_response = true;
+  const std::string* const connection = api::find_header(res, "Connection");  // set by the app
+  if (connection && base::equal_nocase(*connection, "close")) exchange.close_after_response = true;
   if (res.status == -1) res.status = 200;     // with -1, cpp-httplib would respond to a Range with 206
   if (res.status != 206) req.ranges.clear();  // cpp-httplib would respond with 416 to a range after the end of the body
-  if (find_header(res, "Content-Encoding")) req.headers.erase("Accept-Encoding");  // else cpp-httplib encodes it again
+  if (api::find_header(res, "Content-Encoding"))
+    req.headers.erase("Accept-Encoding");  // else cpp-httplib encodes it again
   discard_unread_body(exchange);
 }
 
@@ -309,7 +310,7 @@ WINSVC_INLINE void request_processor::route(exchange& exchange, request& req, re
 /// an inner function throws.
 WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, std::size_t position, request& req,
                                                      response& res) {
-  const middleware_chain& chain = routes_.middleware_for(exchange.match, exchange.head.method_id);
+  const api::middleware_chain& chain = routes_.middleware_for(exchange.match, exchange.head.method_id);
   if (position == chain.size()) return dispatch(exchange, req, res);
   bool called = false;
   const std::function<void()> call_next = [&] {
@@ -336,10 +337,10 @@ WINSVC_INLINE void request_processor::dispatch(exchange& exchange, request& req,
       return error_responder_.send_error(exchange, req, res, 400, "the path is not well formed");
     case route::match_outcome::not_found: return error_responder_.send_error(exchange, req, res, 404, {});
     case route::match_outcome::paused:
-      replace_header(res, "Retry-After", "10");
+      api::replace_header(res, "Retry-After", "10");
       return error_responder_.send_error(exchange, req, res, 503, "the service is paused");
     case route::match_outcome::method_not_allowed:
-      replace_header(res, "Allow", exchange.match.allowed.allow());
+      api::replace_header(res, "Allow", exchange.match.allowed.allow());
       if (exchange.head.method_id == route::method::options) res.status = 204;
       else error_responder_.send_error(exchange, req, res, 405, {});
   }
@@ -385,7 +386,7 @@ WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange, 
                                                             std::chrono::milliseconds limit) noexcept {
   try {
     response res;
-    const std::string detail = "no response within " + duration_text(limit);
+    const std::string detail = "no response within " + base::duration_text(limit);
     if (prefers_text(req)) write_text_problem(res, 503, detail, exchange.id);
     else write_problem(res, 503, detail, exchange.id);
     if (!exchange.stream.send_instead(complete_response(res))) return;
@@ -408,7 +409,8 @@ WINSVC_INLINE connection_headers request_processor::decide_connection_headers(ex
   connection_headers headers;
   headers.no_body_allowed = res.status < 200 || res.status == 204 || res.status == 304;
   headers.send_body = req.method != "HEAD";
-  const bool has_upgrade = find_header(res, "Upgrade") != nullptr;  // status 101, or 426 with the required protocol
+  const bool has_upgrade =
+      api::find_header(res, "Upgrade") != nullptr;  // status 101, or 426 with the required protocol
   if (exchange.close_after_response && res.status != 101) headers.connection = has_upgrade ? "Upgrade, close" : "close";
   else if (has_upgrade) headers.connection = "Upgrade";
   else if (exchange.head.minor_version == 0) headers.connection = "keep-alive";
@@ -425,7 +427,7 @@ WINSVC_INLINE void request_processor::before_write(exchange& exchange, const req
   const connection_headers headers = decide_connection_headers(exchange, req, res);
   if (res.content_provider_ && (headers.no_body_allowed || !res.body.empty())) {  // a stream that was replaced
     discard_stream(res);
-    replace_header(res, "Content-Length", std::to_string(res.body.size()));
+    api::replace_header(res, "Content-Length", std::to_string(res.body.size()));
   }
   if (res.content_provider_) exchange.stream.disable_buffering();
   // RFC 9110 section 8.6: no Content-Length with 1xx or 204; in a 304 it would describe the 200 response.
@@ -453,11 +455,11 @@ WINSVC_INLINE std::string complete_response(const response& res, bool send_body)
 WINSVC_INLINE std::string error_response(int status, std::string_view reason, bool send_body) {
   response res;
   write_problem(res, status, reason);
-  if (status == 503 || status == 429) replace_header(res, "Retry-After", "10");
+  if (status == 503 || status == 429) api::replace_header(res, "Retry-After", "10");
   return complete_response(res, send_body);
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

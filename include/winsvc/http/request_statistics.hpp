@@ -21,7 +21,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// Shards and their counters are relaxed atomics: they count only, and a count may fall into the next second.
 /// current_second_ is written under mutex_; record() reads it relaxed and checks it again under mutex_.
@@ -92,7 +92,7 @@ class request_statistics {
   std::vector<std::int64_t> histogram_seconds_;  // the second of each histogram; -1: unused
 };
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -102,7 +102,7 @@ class request_statistics {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// 0 to 7 us have their own buckets; then each power of two has four.
 WINSVC_INLINE std::size_t request_statistics::bucket_of(duration elapsed) noexcept {
@@ -198,7 +198,7 @@ WINSVC_INLINE request_statistics::interval_statistics request_statistics::last_m
   return total;
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -41,42 +41,42 @@ WINSVC_INLINE route_builder route_builder::name(std::string text) const {
 }
 
 WINSVC_INLINE route_builder route_builder::limit_body(std::uint64_t bytes) const {
-  return set("limit_body", [&](route::route_metadata& metadata) { metadata.body_limit = bytes; });
+  return set("limit_body", [&](detail::route::route_metadata& metadata) { metadata.body_limit = bytes; });
 }
 
 WINSVC_INLINE route_builder route_builder::timeout(std::chrono::milliseconds limit) const {
   if (limit.count() <= 0)
     throw setup_error("route " + router_->entry(first_).text() + ": timeout: the time must be more than 0");
-  return set("timeout", [&](route::route_metadata& metadata) { metadata.time_limit = limit; });
+  return set("timeout", [&](detail::route::route_metadata& metadata) { metadata.time_limit = limit; });
 }
 
 WINSVC_INLINE route_builder route_builder::limit_file(std::uint64_t bytes) const {
-  return set("limit_file", [&](route::route_metadata& metadata) { metadata.file_limit = bytes; });
+  return set("limit_file", [&](detail::route::route_metadata& metadata) { metadata.file_limit = bytes; });
 }
 
 WINSVC_INLINE route_builder route_builder::summary(const std::string& text) const {
-  return set("summary", [&](route::route_metadata& metadata) { metadata.summary = text; });
+  return set("summary", [&](detail::route::route_metadata& metadata) { metadata.summary = text; });
 }
 
 WINSVC_INLINE route_builder route_builder::description(const std::string& text) const {
-  return set("description", [&](route::route_metadata& metadata) { metadata.description = text; });
+  return set("description", [&](detail::route::route_metadata& metadata) { metadata.description = text; });
 }
 
 WINSVC_INLINE route_builder route_builder::tag(const std::string& text) const {
-  return set("tag", [&](route::route_metadata& metadata) { metadata.tags.push_back(text); });
+  return set("tag", [&](detail::route::route_metadata& metadata) { metadata.tags.push_back(text); });
 }
 
 WINSVC_INLINE route_builder route_builder::deprecated() const {
-  return set("deprecated", [](route::route_metadata& metadata) { metadata.deprecated = true; });
+  return set("deprecated", [](detail::route::route_metadata& metadata) { metadata.deprecated = true; });
 }
 
 WINSVC_INLINE route_builder route_builder::hidden() const {
-  return set("hidden", [](route::route_metadata& metadata) { metadata.hidden = true; });
+  return set("hidden", [](detail::route::route_metadata& metadata) { metadata.hidden = true; });
 }
 
 WINSVC_INLINE route_builder route_builder::takes(const std::string& description, const std::string& media_type) const {
-  const auto change = [&](route::route_metadata& metadata) {
-    metadata.request_body = route::body_metadata{description, media_type, {}, {}};
+  const auto change = [&](detail::route::route_metadata& metadata) {
+    metadata.request_body = detail::route::body_metadata{description, media_type, {}, {}};
   };
   return set("takes", change, request_body);
 }
@@ -86,38 +86,40 @@ WINSVC_INLINE route_builder route_builder::returns(int status, const std::string
   if (status < 100 || status > 599)
     throw setup_error("route " + router_->entry(first_).text() + ": returns: " + std::to_string(status) +
                       " is not an HTTP status (100 to 599)");
-  return set("returns", [&](route::route_metadata& metadata) {
+  return set("returns", [&](detail::route::route_metadata& metadata) {
     for (const auto& [known, body] : metadata.responses) {
       if (known == status)
         throw setup_error("route " + router_->entry(first_).text() + ": returns: " + std::to_string(status) +
                           " is described already");
     }
-    metadata.responses.emplace_back(status, route::body_metadata{description, media_type, {}, {}});
+    metadata.responses.emplace_back(status, detail::route::body_metadata{description, media_type, {}, {}});
   }, status);
 }
 
 WINSVC_INLINE route_builder route_builder::schema_text(std::string_view text) const {
-  const auto change = [&](route::route_metadata& metadata) { current_body(metadata, "schema").schema = text; };
+  const auto change = [&](detail::route::route_metadata& metadata) { current_body(metadata, "schema").schema = text; };
   return set("schema", change, current_body_status_);
 }
 WINSVC_INLINE route_builder route_builder::example_text(std::string_view text) const {
-  const auto change = [&](route::route_metadata& metadata) { current_body(metadata, "example").example = text; };
+  const auto change = [&](detail::route::route_metadata& metadata) {
+    current_body(metadata, "example").example = text;
+  };
   return set("example", change, current_body_status_);
 }
 
-WINSVC_INLINE route_builder route_builder::on(route::method method) const {
+WINSVC_INLINE route_builder route_builder::on(detail::route::method method) const {
   std::string existing;
   for (std::size_t id = first_; id < last_; ++id) {
     const auto& entry = router_->entry(id);
     if (entry.method_id == method) return {*router_, id, id + 1};
-    existing += (existing.empty() ? "" : ", ") + std::string(route::name(entry.method_id));
+    existing += (existing.empty() ? "" : ", ") + std::string(detail::route::name(entry.method_id));
   }
-  throw setup_error("route " + router_->entry(first_).text() + ": on " + std::string(route::name(method)) +
+  throw setup_error("route " + router_->entry(first_).text() + ": on " + std::string(detail::route::name(method)) +
                     ": this resource has only " + existing);
 }
 
-WINSVC_INLINE route_builder route_builder::add_query(route::query_metadata parameter) const {
-  return set("query", [&](route::route_metadata& metadata) {
+WINSVC_INLINE route_builder route_builder::add_query(detail::route::query_metadata parameter) const {
+  return set("query", [&](detail::route::route_metadata& metadata) {
     for (const auto& known : metadata.query) {
       if (known.name == parameter.name)
         throw setup_error("route " + router_->entry(first_).text() + ": query: '" + parameter.name +
@@ -127,7 +129,7 @@ WINSVC_INLINE route_builder route_builder::add_query(route::query_metadata param
   });
 }
 
-WINSVC_INLINE route::body_metadata& route_builder::current_body(route::route_metadata& metadata,
+WINSVC_INLINE detail::route::body_metadata& route_builder::current_body(detail::route::route_metadata& metadata,
                                                                 std::string_view operation) const {
   if (current_body_status_ == request_body && metadata.request_body) return *metadata.request_body;
   if (current_body_status_ != no_body && !metadata.responses.empty()) return metadata.responses.back().second;

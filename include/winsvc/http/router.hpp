@@ -30,7 +30,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 class router {
  public:
@@ -38,25 +38,25 @@ class router {
   /// or a conflict (with both locations), a number of parameters that differs from the handler's, and after freeze().
   template <class F>
   std::size_t add(route::method method, std::string_view pattern, F f, source_location location,
-                  std::shared_ptr<const middleware_chain> chain = std::make_shared<middleware_chain>()) {
-    return add(method, pattern, make_handler(std::move(f)), location, std::move(chain));
+                  std::shared_ptr<const api::middleware_chain> chain = std::make_shared<api::middleware_chain>()) {
+    return add(method, pattern, api::make_handler(std::move(f)), location, std::move(chain));
   }
-  std::size_t add(route::method method, std::string_view pattern, erased_handler handler, source_location location,
-                  std::shared_ptr<const middleware_chain> chain);
+  std::size_t add(route::method method, std::string_view pattern, api::erased_handler handler, source_location location,
+                  std::shared_ptr<const api::middleware_chain> chain);
 
   /// Sets the app's global middleware, for requests without a route. Throws setup_error after freeze().
-  void set_global_middleware(std::shared_ptr<const middleware_chain> chain, source_location location);
+  void set_global_middleware(std::shared_ptr<const api::middleware_chain> chain, source_location location);
   /// The middleware for a match: that of the route, or the global middleware if there is no route. An OPTIONS request
   /// without a route of its own uses the middleware of another method of the path, so that CORS in a group sees the
   /// preflight request of a browser.
-  [[nodiscard]] const middleware_chain& middleware_for(const route::match_result& match,
+  [[nodiscard]] const api::middleware_chain& middleware_for(const route::match_result& match,
                                                        route::method method) const noexcept {
     if (match.outcome == route::match_outcome::matched) return *handlers_[match.route_id].middleware;
     const bool is_preflight =
         match.outcome == route::match_outcome::method_not_allowed && method == route::method::options;
     return is_preflight && match.sibling_id ? *handlers_[*match.sibling_id].middleware : *global_middleware_;
   }
-  http::error_handlers error_handlers;  ///< filled before start; qualified, because GCC rejects the name alone
+  api::error_handlers error_handlers;  ///< filled before start; qualified, because GCC rejects the name alone
   std::string upload_folder;            ///< set before start; empty: the temporary folder of the system
 
   /// A served folder; a check at start reports a missing one.
@@ -107,19 +107,19 @@ class router {
 
  private:
   struct bound_route {
-    std::unique_ptr<handler> call;
+    std::unique_ptr<api::handler> call;
     bool needs_parameter_names;
-    std::shared_ptr<const middleware_chain> middleware;
+    std::shared_ptr<const api::middleware_chain> middleware;
     const upload_receiver& (*receiver)() noexcept = nullptr;
     bool while_paused = false;
   };
   route::table table_;
   std::vector<bound_route> handlers_;  // by route id
-  std::shared_ptr<const middleware_chain> global_middleware_ = std::make_shared<middleware_chain>();
+  std::shared_ptr<const api::middleware_chain> global_middleware_ = std::make_shared<api::middleware_chain>();
   bool frozen_ = false;
 };
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -129,7 +129,7 @@ class router {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 WINSVC_INLINE bool router::has_pattern(std::string_view pattern) const noexcept {
   for (const auto& entry : table_.entries()) {
@@ -138,7 +138,7 @@ WINSVC_INLINE bool router::has_pattern(std::string_view pattern) const noexcept 
   return false;
 }
 
-WINSVC_INLINE void router::set_global_middleware(std::shared_ptr<const middleware_chain> chain,
+WINSVC_INLINE void router::set_global_middleware(std::shared_ptr<const api::middleware_chain> chain,
                                                  source_location location) {
   if (frozen_) {
     throw setup_error("use (" + location.to_string() +
@@ -155,9 +155,9 @@ WINSVC_INLINE route::table& router::mutable_routes(std::size_t id, std::string_v
   return table_;
 }
 
-WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pattern, erased_handler handler,
-                                      source_location location, std::shared_ptr<const middleware_chain> chain) {
-  const handler_shape& shape = handler.shape;
+WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pattern, api::erased_handler handler,
+                                      source_location location, std::shared_ptr<const api::middleware_chain> chain) {
+  const api::handler_shape& shape = handler.shape;
   const auto describe_route = [&] {
     return std::string(route::name(method)) + " " + std::string(pattern) + " (" + location.to_string() + ")";
   };
@@ -200,7 +200,7 @@ WINSVC_INLINE void router::call(const route::match_result& match, request& req, 
   handlers_[match.route_id].call->call({req, res, match.values});
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

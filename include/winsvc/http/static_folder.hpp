@@ -27,7 +27,7 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-namespace http {
+namespace detail::http {
 
 class static_folder {
  public:
@@ -51,7 +51,7 @@ class static_folder {
   file_options options_;
 };
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -61,7 +61,7 @@ class static_folder {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 WINSVC_INLINE void static_folder::redirect_to_slash(const request& req, response& res) {
   // A relative redirect is correct behind a proxy that removes a prefix. After "./", a colon does not end a URI scheme.
@@ -107,7 +107,7 @@ WINSVC_INLINE bool static_folder::send_variant(const request& req, response& res
                                                const char* coding) const {
   auto file = os::input_file::open(on_disk);
   if (!file || !is_within(root, file->real_path())) return false;
-  replace_header(res, "Vary", "Accept-Encoding");
+  api::replace_header(res, "Vary", "Accept-Encoding");
   res.status = 200;
   send_file_response(req, res, *std::move(file),
                      {std::string(wire::media_type(relative)), coding, options_.cache_control});
@@ -126,13 +126,17 @@ WINSVC_INLINE bool static_folder::is_within(const std::string& root, const std::
   return wire::map_to_file(relative, {options_.hidden}).has_value();
 }
 
-WINSVC_INLINE void add_files(router& router, const std::string& outer, std::string_view prefix, std::string folder,
-                             file_options options, const std::shared_ptr<const middleware_chain>& middleware,
-                             source_location location) {
+}  // namespace detail::http
+
+namespace detail::api {
+
+WINSVC_INLINE void add_files(http::router& router, const std::string& outer, std::string_view prefix,
+                             std::string folder, file_options options,
+                             const std::shared_ptr<const middleware_chain>& middleware, source_location location) {
   if (folder.empty())
     throw setup_error("files '" + std::string(prefix) + "' (" + location.to_string() + "): the folder name is empty");
   router.static_folders.push_back({outer + std::string(prefix), folder, location});
-  const auto served = std::make_shared<static_folder>(std::move(folder), std::move(options));
+  const auto served = std::make_shared<http::static_folder>(std::move(folder), std::move(options));
   const auto serve_root = [served](const request& req, response& res) { served->handle(req, res, {}); };
   const auto serve_path = [served](const request& req, response& res, const std::string& path) {
     served->handle(req, res, path);
@@ -142,12 +146,12 @@ WINSVC_INLINE void add_files(router& router, const std::string& outer, std::stri
     winsvc::route_builder(router, id, id + 1).hidden();
   };
   const std::string full = outer + (prefix == "/" ? std::string() : std::string(prefix));
-  if (!full.empty()) add_route(full, &static_folder::redirect_to_slash);
+  if (!full.empty()) add_route(full, &http::static_folder::redirect_to_slash);
   add_route(full + "/", serve_root);
   add_route(full + "/{path...}", serve_path);
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

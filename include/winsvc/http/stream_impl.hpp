@@ -23,8 +23,8 @@ WINSVC_INLINE bool stream::write(std::string_view bytes) {
 WINSVC_INLINE bool stream::wait_for(std::chrono::milliseconds limit) {
   if (!open_) return false;
   const auto event = exchange_.stream.wait_stream_event(limit);
-  open_ = event != http::stream_event::peer_closed;
-  return event == http::stream_event::timed_out;
+  open_ = event != detail::http::stream_event::peer_closed;
+  return event == detail::http::stream_event::timed_out;
 }
 
 WINSVC_INLINE bool stream::is_open() const noexcept { return open_ && !exchange_.draining.load(); }

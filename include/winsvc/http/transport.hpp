@@ -19,7 +19,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// Reason for the end of a connection; it decides how long input is discarded.
 enum class close_reason {
@@ -143,6 +143,6 @@ class socket_transport : public transport {
   bool has_no_input_ = false;
 };
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

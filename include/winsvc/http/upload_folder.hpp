@@ -14,14 +14,14 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// Returns a unique name for a file that is being received; it contains the process id.
 [[nodiscard]] std::string temporary_name();
 /// Removes the files in `folder` whose process no longer exists. Call it before the first upload.
 void remove_stale_uploads(const std::string& folder) noexcept;
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -31,7 +31,7 @@ void remove_stale_uploads(const std::string& folder) noexcept;
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 inline constexpr std::string_view upload_prefix = "upload-", upload_suffix = ".part";
 
@@ -50,10 +50,10 @@ WINSVC_INLINE void remove_stale_uploads(const std::string& folder) noexcept {
     const auto names = os::list_files(folder);
     if (!names) return;
     for (const auto& name : *names) {
-      if (!strings::starts_with(name, upload_prefix)) continue;
+      if (!base::starts_with(name, upload_prefix)) continue;
       const std::string_view suffix = std::string_view(name).substr(upload_prefix.size());
       std::uint64_t owner = 0;
-      if (!strings::parse_number(suffix.substr(0, suffix.find('-')), 0xFFFFFFFF, owner)) continue;
+      if (!base::parse_number(suffix.substr(0, suffix.find('-')), 0xFFFFFFFF, owner)) continue;
       // A file with the id of this process belongs to an earlier process with the same id: no upload has begun yet.
       const auto id = static_cast<std::uint32_t>(owner);
       if (id == os::process_id() || !os::process_exists(id)) os::remove_file(os::path_join(folder, name));
@@ -62,7 +62,7 @@ WINSVC_INLINE void remove_stale_uploads(const std::string& folder) noexcept {
   }
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

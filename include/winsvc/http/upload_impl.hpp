@@ -15,12 +15,12 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// Stores an upload in the exchange; make_upload() takes it for the handler of this request.
 void attach_upload(exchange& exchange, upload u);
 
-}  // namespace http
+}  // namespace detail::http
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -33,39 +33,50 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE upload_error::upload_error(const error& e)
-    : std::runtime_error(e.to_string()), code_(e.code), no_room_(os::is_disk_full_error(e.code)) {}
+    : std::runtime_error(e.to_string()), code_(e.code), no_room_(detail::os::is_disk_full_error(e.code)) {}
 
 WINSVC_INLINE uploaded_file::~uploaded_file() {
-  if (temporary_) os::remove_file(path_);
+  if (temporary_) detail::os::remove_file(path_);
 }
 
 WINSVC_INLINE void uploaded_file::save_to(const std::string& path) {
-  if (const auto moved = os::move_file(path_, path); !moved)
-    throw upload_error({moved.error(), "save the uploaded file as", path, os::system_error_message(moved.error()), {}});
+  if (const auto moved = detail::os::move_file(path_, path); !moved)
+    throw upload_error(
+        {moved.error(), "save the uploaded file as", path, detail::os::system_error_message(moved.error()), {}});
   path_ = path;
   temporary_ = false;
 }
 
-namespace http {
+namespace detail::http {
 
 /// Key of the upload in exchange::values.
 WINSVC_INLINE const void* upload_key() noexcept {
   static const char character = 0;
   return &character;
 }
+
+}  // namespace detail::http
+
+namespace detail::api {
+
 WINSVC_INLINE upload make_upload() {
-  auto& values = current_exchange()->values;
-  const auto found = values.find(upload_key());
+  auto& values = http::current_exchange()->values;
+  const auto found = values.find(http::upload_key());
   if (found == values.end()) return {};
   const auto stored = std::static_pointer_cast<upload>(found->second);
   values.erase(found);
   return std::move(*stored);
 }
+
+}  // namespace detail::api
+
+namespace detail::http {
+
 WINSVC_INLINE void attach_upload(exchange& exchange, upload u) {
   exchange.values[upload_key()] = std::make_shared<upload>(std::move(u));
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -30,7 +30,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// Reads the body to its end. Returns false if it did not arrive, or if its framing or coding is invalid. Throws
 /// abort_error for an upload that is too large or a malformed form, and upload_error for a file that cannot be written.
@@ -46,7 +46,7 @@ class upload_reader {
     const std::string type = req.get_header_value("Content-Type");
     urlencoded_ = is_urlencoded(req);
     if (const auto boundary = wire::multipart_boundary(type)) decoder_.emplace(*boundary);
-    else if (strings::starts_with_nocase(type, "multipart/form-data"))
+    else if (base::starts_with_nocase(type, "multipart/form-data"))
       winsvc::abort(400, "the form has no boundary in its Content-Type");
   }
 
@@ -185,7 +185,7 @@ class upload_reader {
   std::string error_path_;
 };
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -193,7 +193,7 @@ class upload_reader {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 WINSVC_INLINE bool read_upload(request& req, const body_source& read, const upload_limits& limits, upload& result) {
   upload files;  // declared before the reader: Windows cannot remove a file that the reader has open
@@ -205,18 +205,22 @@ WINSVC_INLINE bool read_upload(request& req, const body_source& read, const uplo
   return complete;
 }
 
-WINSVC_INLINE const upload_receiver& the_upload_receiver() noexcept {
-  static const upload_receiver receiver{
-      [](exchange& exchange, request& req, const body_source& read, const upload_limits& limits) {
+}  // namespace detail::http
+
+namespace detail::api {
+
+WINSVC_INLINE const http::upload_receiver& the_upload_receiver() noexcept {
+  static const http::upload_receiver receiver{
+      [](http::exchange& exchange, request& req, const http::body_source& read, const http::upload_limits& limits) {
         upload files;
-        if (!read_upload(req, read, limits, files)) return false;
+        if (!http::read_upload(req, read, limits, files)) return false;
         attach_upload(exchange, std::move(files));
         return true;
       }};
   return receiver;
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

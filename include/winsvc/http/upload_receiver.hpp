@@ -13,7 +13,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// Maximum sizes of an upload in decompressed bytes, and the folder of its files.
 struct upload_limits {
@@ -28,6 +28,6 @@ struct upload_receiver {
   bool (*receive)(exchange& exchange, request& req, const body_source& read, const upload_limits& limits);
 };
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -17,16 +17,16 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::api {
 
 WINSVC_INLINE std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values) {
-  const auto* const exchange = current_exchange();
+  const auto* const exchange = http::current_exchange();
   if (!exchange || exchange->current_request != &req || !exchange->routes)
     throw setup_error("url_for: use it only on the thread that handles the request, while the handler runs");
   return route::build_path(*exchange->routes, name, values);
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

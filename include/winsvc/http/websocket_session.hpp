@@ -31,7 +31,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 class websocket_session {
  public:
@@ -110,12 +110,7 @@ class websocket_count_guard {
 void serve_websocket(exchange& exchange, const std::shared_ptr<websocket_session>& session, logger& log,
                      const std::function<void(websocket&)>& handler);
 
-/// Checks the opening handshake. Sets the 101 response and the function that serves the connection after it; aborts
-/// with 4xx or 5xx if the handshake is rejected.
-void accept_websocket(const invocation& invocation, const websocket_options& options,
-                      std::function<void(websocket&)> handler);
-
-}  // namespace http
+}  // namespace detail::http
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -126,7 +121,7 @@ void accept_websocket(const invocation& invocation, const websocket_options& opt
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// Sends one frame. Requires mutex_. Returns false if the WebSocket is closed or the send failed.
 WINSVC_INLINE bool websocket_session::write_frame(wire::opcode opcode, std::string_view payload) {
@@ -304,51 +299,56 @@ WINSVC_INLINE void serve_websocket(exchange& exchange, const std::shared_ptr<web
               std::to_string(session->peer_close_code()));
   }
 }
-WINSVC_INLINE void accept_websocket(const invocation& invocation, const websocket_options& options,
+
+}  // namespace detail::http
+
+namespace detail::api {
+
+WINSVC_INLINE void accept_websocket(const api::invocation& invocation, const websocket_options& options,
                                     std::function<void(websocket&)> handler) {
-  exchange& exchange = *current_exchange();
+  http::exchange& exchange = *http::current_exchange();
   const auto requested = wire::check_handshake(exchange.head, options.protocols, options.origins);
   if (requested.status == 426) {  // RFC 9110 section 15.5.22, RFC 6455 section 4.4
-    replace_header(invocation.res, "Upgrade", "websocket");
-    replace_header(invocation.res, "Sec-WebSocket-Version", "13");
+    api::replace_header(invocation.res, "Upgrade", "websocket");
+    api::replace_header(invocation.res, "Sec-WebSocket-Version", "13");
   }
   if (requested.status != 101) abort(requested.status, std::string(requested.reason));
   if (!exchange.websockets) abort(501, "WebSockets are not available here");
 
-  auto count_guard = std::make_shared<websocket_count_guard>(*exchange.websockets);
+  auto count_guard = std::make_shared<http::websocket_count_guard>(*exchange.websockets);
   if (exchange.draining.load() || exchange.websockets->load() > exchange.stream.limits().websockets) {
-    replace_header(invocation.res, "Retry-After", "10");
-    abort(503, exchange.draining.load() ? websocket_session::stop_reason_text : "too many WebSockets are open");
+    api::replace_header(invocation.res, "Retry-After", "10");
+    abort(503, exchange.draining.load() ? http::websocket_session::stop_reason_text : "too many WebSockets are open");
   }
   invocation.res.status = 101;
-  replace_header(invocation.res, "Upgrade", "websocket");
+  api::replace_header(invocation.res, "Upgrade", "websocket");
   // RFC 6455 section 4.2.2. cpp-httplib's functions are not usable: its base64 of 0.41 shifts negative numbers, and its
   // sha1 is private.
   const std::string proof = std::string(requested.key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-  replace_header(invocation.res, "Sec-WebSocket-Accept", strings::to_base64(sha1(proof)));
+  api::replace_header(invocation.res, "Sec-WebSocket-Accept", base::to_base64(base::sha1(proof)));
   if (!requested.protocol.empty())
-    replace_header(invocation.res, "Sec-WebSocket-Protocol", std::string(requested.protocol));
-  auto session = std::make_shared<websocket_session>(exchange, invocation.req, requested.protocol);
+    api::replace_header(invocation.res, "Sec-WebSocket-Protocol", std::string(requested.protocol));
+  auto session = std::make_shared<http::websocket_session>(exchange, invocation.req, requested.protocol);
   exchange.serve_upgraded = [&exchange, session, count_guard, handler = std::move(handler)](logger& log) {
-    serve_websocket(exchange, session, log, handler);
+    http::serve_websocket(exchange, session, log, handler);
   };
 }
 
-}  // namespace http
+}  // namespace detail::api
 
 WINSVC_INLINE std::optional<websocket::message> websocket::receive() const {
-  return session_->receive((http::websocket_session::steady::time_point::max)());
+  return session_->receive((detail::http::websocket_session::steady::time_point::max)());
 }
 WINSVC_INLINE std::optional<websocket::message> websocket::receive(std::chrono::milliseconds limit) const {
-  return session_->receive(http::websocket_session::steady::now() + limit);
+  return session_->receive(detail::http::websocket_session::steady::now() + limit);
 }
 WINSVC_INLINE bool websocket::send(std::string_view text) const {
-  if (!wire::is_utf8(text))
+  if (!detail::wire::is_utf8(text))
     throw std::invalid_argument("websocket: a text message is UTF-8; send_binary takes any bytes");
-  return session_->send(wire::opcode::text, text);
+  return session_->send(detail::wire::opcode::text, text);
 }
 WINSVC_INLINE bool websocket::send_binary(std::string_view bytes) const {
-  return session_->send(wire::opcode::binary, bytes);
+  return session_->send(detail::wire::opcode::binary, bytes);
 }
 WINSVC_INLINE void websocket::close(int code, std::string_view reason) const { session_->close(code, reason); }
 WINSVC_INLINE bool websocket::is_open() const noexcept { return session_->is_open(); }

@@ -31,6 +31,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::log {
 
 class async_sink final : public log_sink {
  public:
@@ -105,15 +106,17 @@ class async_sink final : public log_sink {
   std::thread thread_;  // the last member: it uses the others
 };
 
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_BASE
+#if WINSVC_BODIES_LOG
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::log {
 
 WINSVC_INLINE async_sink::async_sink(async_sink_options options) : options_(std::move(options)) {
   try {
@@ -287,7 +290,8 @@ WINSVC_INLINE void async_sink::flush() noexcept {
   }
 }
 
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_BASE
+#endif  // WINSVC_BODIES_LOG

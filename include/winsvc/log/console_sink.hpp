@@ -18,7 +18,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::log {
 
 /// Formats a line without its line end. The text cannot set a color, because escape_log_text escapes it.
 [[nodiscard]] std::string format_console_line(const log_entry& entry, std::chrono::minutes offset, bool colors);
@@ -41,14 +41,14 @@ class console_sink final : public log_sink {
   }
   /// Writes complete lines above the status line. Safe to call from any thread.
   void write_lines(const std::string& lines) {
-    const timed_mutex::scoped_lock lock(mutex_, std::chrono::hours(24));
+    const base::timed_mutex::scoped_lock lock(mutex_, std::chrono::hours(24));
     os::write_stderr(status_line_.empty() ? lines : std::string(erase_line) + lines + status_line_);
   }
   /// Sets the status line, the last line of the terminal; "" removes it. Does nothing if the terminal cannot erase a
   /// line, or if it does not accept output (Ctrl-S, or a window that hangs).
   void set_status_line(const std::string& text) {
     if (!colors_.on()) return;  // a terminal with colors can also erase a line
-    const timed_mutex::scoped_lock lock(mutex_, std::chrono::milliseconds(100));
+    const base::timed_mutex::scoped_lock lock(mutex_, std::chrono::milliseconds(100));
     if (!lock || text == status_line_ || !os::is_stderr_writable()) return;
     os::write_stderr(std::string(erase_line) + text);
     status_line_ = text;
@@ -61,23 +61,23 @@ class console_sink final : public log_sink {
   }
 
   static constexpr const char* erase_line = "\r\x1b[K";  // carriage return, then erase to the end of the line
-  timed_mutex mutex_;
+  base::timed_mutex mutex_;
   std::string status_line_;
   bool terminal_ = os::is_stderr_terminal();
   os::stderr_colors colors_;
 };
 
-}  // namespace host
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_HOST
+#if WINSVC_BODIES_LOG
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::log {
 
 WINSVC_INLINE std::string format_console_line(const log_entry& entry, std::chrono::minutes offset, bool colors) {
   // Info has the default color, because the background is unknown; bright colors are not used.
@@ -92,8 +92,8 @@ WINSVC_INLINE std::string format_console_line(const log_entry& entry, std::chron
   return color.empty() ? line_text : line_text + "\x1b[0m";
 }
 
-}  // namespace host
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_HOST
+#endif  // WINSVC_BODIES_LOG

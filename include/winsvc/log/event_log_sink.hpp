@@ -14,12 +14,12 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::log {
 
 class event_log_sink final : public log_sink {
  public:
   /// Passes lines of `min_level` and above to `report`, on the thread that writes.
-  event_log_sink(log_level min_level, std::function<void(model::service_event, std::string_view)> report)
+  event_log_sink(log_level min_level, std::function<void(scm::service_event, std::string_view)> report)
       : min_level_(min_level), report_event_(std::move(report)) {}
 
   void write(const log_entry& entry) noexcept override {
@@ -31,14 +31,14 @@ class event_log_sink final : public log_sink {
   }
 
  private:
-  [[nodiscard]] static model::service_event event_id_of(log_level level) noexcept {
-    if (level == log_level::error) return model::service_event::error_line;
-    return level == log_level::warn ? model::service_event::warning_line : model::service_event::line;
+  [[nodiscard]] static scm::service_event event_id_of(log_level level) noexcept {
+    if (level == log_level::error) return scm::service_event::error_line;
+    return level == log_level::warn ? scm::service_event::warning_line : scm::service_event::line;
   }
   const log_level min_level_;
-  const std::function<void(model::service_event, std::string_view)> report_event_;
+  const std::function<void(scm::service_event, std::string_view)> report_event_;
 };
 
-}  // namespace host
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -18,7 +18,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::log {
 
 /// Beginning of the first line of an entry.
 struct log_line_header {
@@ -44,17 +44,17 @@ struct log_query {
 /// and times does.
 [[nodiscard]] bool includes_continuation_lines(const log_query& query) noexcept;
 
-}  // namespace model
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_LOG
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::log {
 
 WINSVC_INLINE bool matches(const log_query& query, const log_line_header& entry) noexcept {
   return entry.level >= query.min_level && (!query.since || entry.time >= *query.since);
@@ -65,22 +65,22 @@ WINSVC_INLINE bool includes_continuation_lines(const log_query& query) noexcept 
 
 WINSVC_INLINE std::optional<log_line_header> parse_log_line(std::string_view line) noexcept {
   constexpr std::string_view json = "{\"time\":\"", json_level = "\",\"level\":\"";
-  const bool as_json = strings::starts_with(line, json);
+  const bool as_json = base::starts_with(line, json);
   if (as_json) line.remove_prefix(json.size());
   const auto end = line.find(as_json ? '"' : ' ');
   if (end == std::string_view::npos) return std::nullopt;
   const auto time = parse_time(line.substr(0, end));
   if (!time) return std::nullopt;
   line.remove_prefix(end);
-  if (as_json && !strings::starts_with(line, json_level)) return std::nullopt;
+  if (as_json && !base::starts_with(line, json_level)) return std::nullopt;
   line.remove_prefix(as_json ? json_level.size() : 1);
   const auto level = parse_log_level(line.substr(0, line.find(as_json ? '"' : ' ')));
   if (!level) return std::nullopt;
   return log_line_header{*time, *level};
 }
 
-}  // namespace model
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_LOG

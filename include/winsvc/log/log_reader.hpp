@@ -30,29 +30,29 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::log {
 
 using log_output = std::function<void(std::string_view)>;
 
 /// Prints the matching entries. `path` is without `.log`. `output` receives complete lines, many per call. Returns the
 /// number of entries.
-std::size_t print_log(const std::string& path, const model::log_query& query, const log_output& output);
+std::size_t print_log(const std::string& path, const log::log_query& query, const log_output& output);
 
 /// Prints the matching entries and then new entries, checked every 250 ms, until `go_on` returns false.
-void follow_log(const std::string& path, const model::log_query& query, const log_output& output,
+void follow_log(const std::string& path, const log::log_query& query, const log_output& output,
                 const std::function<bool()>& go_on, clock& time = clock::system());
 
-}  // namespace host
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_LOG
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::log {
 
 /// The files of a log, oldest first; only the files that are newer than `known` if it is one of them.
 struct log_files {
@@ -83,10 +83,10 @@ struct log_position {
   std::uint64_t offset = 0;
 };
 
-WINSVC_INLINE log_position find_first_match(const std::vector<os::input_file>& files, const model::log_query& query) {
+WINSVC_INLINE log_position find_first_match(const std::vector<os::input_file>& files, const log::log_query& query) {
   constexpr std::uint64_t chunk_size = 64 * 1024;
   constexpr std::uint64_t mark_length = 80;  // the time and the level are in the first 80 bytes of a line
-  if (query.max_entries == model::log_query::unlimited && !query.since) return {};
+  if (query.max_entries == log::log_query::unlimited && !query.since) return {};
   log_position found{files.size(), 0};
   std::size_t count = 0;
   std::string buffer;
@@ -101,7 +101,7 @@ WINSVC_INLINE log_position find_first_match(const std::vector<os::input_file>& f
       for (auto position = (std::min)(static_cast<std::size_t>(end - from), text.size()); position-- > begin - from;) {
         if (from + position != 0 && text[position - 1] != '\n') continue;
         const std::string_view line = text.substr(position, mark_length);
-        const auto mark = model::parse_log_line(line.substr(0, line.find('\n')));
+        const auto mark = log::parse_log_line(line.substr(0, line.find('\n')));
         if (!mark) continue;
         if (query.since && mark->time < *query.since) return found;
         if (!matches(query, *mark)) continue;
@@ -116,7 +116,7 @@ WINSVC_INLINE log_position find_first_match(const std::vector<os::input_file>& f
 /// Splits a log into lines and outputs the entries that match a query.
 class log_filter {
  public:
-  log_filter(const model::log_query& query, const log_output& output)
+  log_filter(const log::log_query& query, const log_output& output)
       : query_(query), output_(output), entry_matches_(includes_continuation_lines(query)) {}
 
   void feed(std::string_view chunk) {
@@ -144,14 +144,14 @@ class log_filter {
 
  private:
   void filter_line(std::string_view line, std::string& ready) {
-    if (const auto mark = model::parse_log_line(line)) {
+    if (const auto mark = log::parse_log_line(line)) {
       entry_matches_ = matches(query_, *mark);
       if (entry_matches_) ++entries_;
     }
     if (entry_matches_) (ready += line) += '\n';
   }
 
-  const model::log_query query_;
+  const log::log_query query_;
   const log_output& output_;
   bool entry_matches_;        // true if the current entry matches
   std::string partial_line_;  // start of a line whose end was not read yet
@@ -170,7 +170,7 @@ WINSVC_INLINE std::uint64_t filter_file(const os::input_file& file, std::uint64_
 }
 
 /// Filters all files. The last line of the last file may be incomplete; returns the offset of its end.
-WINSVC_INLINE std::uint64_t filter_files(const std::vector<os::input_file>& files, const model::log_query& query,
+WINSVC_INLINE std::uint64_t filter_files(const std::vector<os::input_file>& files, const log::log_query& query,
                                          log_filter& filter) {
   const log_position begin = find_first_match(files, query);
   if (begin.file >= files.size()) return files.empty() ? 0 : files.back().size();
@@ -182,7 +182,7 @@ WINSVC_INLINE std::uint64_t filter_files(const std::vector<os::input_file>& file
   }
 }
 
-WINSVC_INLINE std::size_t print_log(const std::string& path, const model::log_query& query, const log_output& output) {
+WINSVC_INLINE std::size_t print_log(const std::string& path, const log::log_query& query, const log_output& output) {
   const log_files log(path);
   log_filter filter(query, output);
   filter_files(log.files, query, filter);
@@ -190,7 +190,7 @@ WINSVC_INLINE std::size_t print_log(const std::string& path, const model::log_qu
   return filter.entry_count();
 }
 
-WINSVC_INLINE void follow_log(const std::string& path, const model::log_query& query, const log_output& output,
+WINSVC_INLINE void follow_log(const std::string& path, const log::log_query& query, const log_output& output,
                               const std::function<bool()>& go_on, clock& time) {
   log_filter filter(query, output);
   std::optional<os::input_file> current;
@@ -228,8 +228,8 @@ WINSVC_INLINE void follow_log(const std::string& path, const model::log_query& q
   }
 }
 
-}  // namespace host
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_LOG

@@ -18,6 +18,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::log {
 
 class ring_sink final : public log_sink {
  public:
@@ -67,5 +68,6 @@ class ring_sink final : public log_sink {
   std::uint64_t last_number_ = 0;
 };
 
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

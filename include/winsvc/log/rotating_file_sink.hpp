@@ -34,7 +34,7 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-namespace host {
+namespace detail::log {
 
 /// Path of a service's log without `.log`.
 [[nodiscard]] std::string log_path(const std::string& data_folder, const std::string& service_name);
@@ -133,20 +133,20 @@ class rotating_file_sink final : public log_sink {
   clock::system_time first_pending_time_;  // time of the first pending entry
 };
 
-}  // namespace host
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_HOST
+#if WINSVC_BODIES_LOG
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::log {
 
 WINSVC_INLINE std::string log_path(const std::string& data_folder, const std::string& service_name) {
-  return os::path_join(os::path_join(data_folder, "logs"), model::folder_name(service_name));
+  return os::path_join(os::path_join(data_folder, "logs"), scm::folder_name(service_name));
 }
 WINSVC_INLINE std::string log_file_name(const std::string& path, int age) {
   return path + (age == 0 ? "" : "." + std::to_string(age)) + ".log";
@@ -245,7 +245,7 @@ WINSVC_INLINE bool rotating_file_sink::open() {
   char end = '\n', begin[80];
   if (previous->read(file_.size() - 1, &end, 1) == std::size_t{1}) partial_line_ = end != '\n';
   const std::size_t received = previous->read(0, begin, sizeof begin).value_or(0);
-  const auto mark = model::parse_log_line(std::string_view(begin, received));
+  const auto mark = log::parse_log_line(std::string_view(begin, received));
   first_entry_day_ = options_.daily ? day_of(mark ? mark->time : previous->modified()) : 0;
   return true;
 }
@@ -383,8 +383,8 @@ WINSVC_INLINE std::int64_t rotating_file_sink::day_of(clock::system_time time) c
   return std::chrono::floor<days>(time.time_since_epoch() + utc_offset_at(time)).count();
 }
 
-}  // namespace host
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_HOST
+#endif  // WINSVC_BODIES_LOG

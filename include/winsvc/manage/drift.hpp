@@ -13,36 +13,36 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 struct drift {
-  std::vector<model::config_change> differences;
+  std::vector<manage::config_change> differences;
   std::vector<std::string> unreadable;  ///< settings that the caller may not read, or that Windows does not support
 };
 
 /// Fails if the account that the app names is invalid.
-[[nodiscard]] result<drift> find_drift(const verb_context& context, const model::installation& installed);
+[[nodiscard]] result<drift> find_drift(const verb_context& context, const manage::installation& installed);
 
 /// One line for each difference; empty if there is no drift, or if it cannot be read.
 [[nodiscard]] std::vector<std::string> drift_lines(verb_context& context);
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_MANAGE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
-WINSVC_INLINE result<drift> find_drift(const verb_context& context, const model::installation& installed) {
-  const auto desired = model::desired_installation({}, context.spec(), &installed, context.defaults());
+WINSVC_INLINE result<drift> find_drift(const verb_context& context, const manage::installation& installed) {
+  const auto desired = manage::desired_installation({}, context.spec(), &installed, context.defaults());
   if (!desired) return failure{desired.error()};
   drift found;
-  for (auto& change : model::plan_install(&installed, *desired, context.defaults()).changes) {
+  for (auto& change : manage::plan_install(&installed, *desired, context.defaults()).changes) {
     if (change.from == "unknown") found.unreadable.push_back(std::move(change.name));
     else found.differences.push_back(std::move(change));
   }
@@ -53,13 +53,13 @@ WINSVC_INLINE std::vector<std::string> drift_lines(verb_context& context) {
   const auto service = query_installed(context, {}, "query");
   if (!service || !service->installation) return lines;
   if (const auto found = find_drift(context, *service->installation)) {
-    for (const auto& change : found->differences) lines.push_back(model::format_drift(change));
+    for (const auto& change : found->differences) lines.push_back(manage::format_drift(change));
   }
   return lines;
 }
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_MANAGE

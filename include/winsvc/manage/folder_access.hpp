@@ -16,31 +16,31 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 /// Reads the current access of the service; leaves it unknown if it cannot be read.
-void query_folder_access(verb_context& context, model::installation& installed);
+void query_folder_access(verb_context& context, manage::installation& installed);
 /// Executes the folder changes of the plan and removes failed changes from the plan. `installed` is the state before
 /// the change; its executable may be in another folder.
-void grant_folder_access(verb_context& context, model::install_plan& plan,
-                         const std::optional<model::installation>& installed);
+void grant_folder_access(verb_context& context, manage::install_plan& plan,
+                         const std::optional<manage::installation>& installed);
 /// Removes the entries of `sid` from the permissions of the folder of `binary` (an ImagePath).
 void revoke_folder_access(verb_context& context, const std::string& sid, const std::string& binary);
 
 /// The service SID, which does not depend on the account. It exists only while the service is installed.
 [[nodiscard]] os::sys_result<std::string> service_sid(verb_context& context);
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_MANAGE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 WINSVC_INLINE os::sys_result<std::string> service_sid(verb_context& context) {
   return context.scm().account_sid("NT SERVICE\\" + context.name());
@@ -49,20 +49,20 @@ WINSVC_INLINE os::sys_result<std::string> service_sid(verb_context& context) {
 WINSVC_INLINE bool is_not_found(std::uint32_t code) noexcept { return code == 2 || code == 3; }
 
 WINSVC_INLINE std::string folder_of_binary(const std::string& binary) {
-  const auto arguments = split_command_line(binary);
+  const auto arguments = base::split_command_line(binary);
   return arguments.empty() ? std::string() : os::folder_of(arguments[0]);
 }
 
-WINSVC_INLINE void query_folder_access(verb_context& context, model::installation& installed) {
+WINSVC_INLINE void query_folder_access(verb_context& context, manage::installation& installed) {
   const auto sid = service_sid(context);
   if (!sid) return;
   const auto has = [&context](const std::string& folder, const std::string& ace, bool is_data) -> std::optional<bool> {
     const auto security = context.scm().query_folder_security(folder);
-    if (security) return model::has_ace(*security, ace) && (!is_data || model::is_restricted(*security));
+    if (security) return scm::has_ace(*security, ace) && (!is_data || scm::is_restricted(*security));
     return is_not_found(security.error()) ? std::optional(false) : std::nullopt;
   };
-  installed.can_read_program_folder = has(context.defaults().program_folder, model::read_ace(*sid), false);
-  installed.can_modify_data_folder = has(context.defaults().data_folder, model::modify_ace(*sid), true);
+  installed.can_read_program_folder = has(context.defaults().program_folder, scm::read_ace(*sid), false);
+  installed.can_modify_data_folder = has(context.defaults().data_folder, scm::modify_ace(*sid), true);
 }
 
 WINSVC_INLINE std::string error_code_text(std::uint32_t code) {
@@ -70,9 +70,9 @@ WINSVC_INLINE std::string error_code_text(std::uint32_t code) {
 }
 
 /// Adds an entry for the service SID to the permissions of a folder; creates the data folder if it does not exist.
-WINSVC_INLINE bool open_folder(verb_context& context, model::config_item item, const std::string& folder,
+WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, const std::string& folder,
                                const std::string& sid) {
-  const bool is_data = item == model::config_item::data_folder;
+  const bool is_data = item == manage::config_item::data_folder;
   const std::string access = is_data ? "modify" : "read", user = "'NT SERVICE\\" + context.name() + '\'';
   const auto security = context.scm().query_folder_security(folder);
   // Permissions that cannot be read must not be overwritten.
@@ -81,9 +81,9 @@ WINSVC_INLINE bool open_folder(verb_context& context, model::config_item item, c
                  "; grant " + user + ' ' + access + " access manually");
     return false;
   }
-  const std::string sddl = !is_data   ? model::add_ace(model::without_owner(*security), model::read_ace(sid))
-                           : security ? model::data_folder_security(*security, sid)
-                                      : model::data_folder_security(sid);
+  const std::string sddl = !is_data   ? scm::add_ace(scm::without_owner(*security), scm::read_ace(sid))
+                           : security ? scm::data_folder_security(*security, sid)
+                                      : scm::data_folder_security(sid);
   if (const auto done = context.scm().change_folder_security(folder, sddl); !done) {
     context.warn(access + " access to '" + folder + "' cannot be granted: " + error_code_text(done.error()) +
                  "; grant it to " + user + " manually");
@@ -92,17 +92,17 @@ WINSVC_INLINE bool open_folder(verb_context& context, model::config_item item, c
   return true;
 }
 
-WINSVC_INLINE void grant_folder_access(verb_context& context, model::install_plan& plan,
-                                       const std::optional<model::installation>& installed) {
+WINSVC_INLINE void grant_folder_access(verb_context& context, manage::install_plan& plan,
+                                       const std::optional<manage::installation>& installed) {
   const auto& defaults = context.defaults();
-  if (const auto reason = model::shared_folder_reason(defaults.program_folder);
-      !reason.empty() && (plan.creates_service || plan.has(model::config_item::binary))) {
+  if (const auto reason = scm::shared_folder_reason(defaults.program_folder);
+      !reason.empty() && (plan.creates_service || plan.has(manage::config_item::binary))) {
     context.warn("no access to '" + defaults.program_folder + "' is granted, because " + std::string(reason) +
                  "; move the program to a separate folder");
   }
-  const bool program = plan.has(model::config_item::program_folder), data = plan.has(model::config_item::data_folder);
+  const bool program = plan.has(manage::config_item::program_folder), data = plan.has(manage::config_item::data_folder);
   const std::string old_folder = installed && installed->binary ? folder_of_binary(*installed->binary) : std::string();
-  const bool moved = !old_folder.empty() && !strings::equal_nocase(old_folder, defaults.program_folder);
+  const bool moved = !old_folder.empty() && !base::equal_nocase(old_folder, defaults.program_folder);
   if (!program && !data && !moved) return;
 
   const auto sid = service_sid(context);
@@ -112,20 +112,20 @@ WINSVC_INLINE void grant_folder_access(verb_context& context, model::install_pla
                  (program && data ? " and" : "") + (data ? " modify access to '" + defaults.data_folder + '\'' : "") +
                  " manually");
   }
-  const auto open = [&](model::config_item item, const std::string& folder) {
+  const auto open = [&](manage::config_item item, const std::string& folder) {
     if (!sid || !open_folder(context, item, folder, *sid)) plan.remove_item(item);
   };
-  if (program) open(model::config_item::program_folder, defaults.program_folder);
-  if (data) open(model::config_item::data_folder, defaults.data_folder);
+  if (program) open(manage::config_item::program_folder, defaults.program_folder);
+  if (data) open(manage::config_item::data_folder, defaults.data_folder);
   if (moved && sid) revoke_folder_access(context, *sid, *installed->binary);
 }
 
 WINSVC_INLINE void revoke_folder_access(verb_context& context, const std::string& sid, const std::string& binary) {
   const std::string folder = folder_of_binary(binary);
-  if (folder.empty() || !model::shared_folder_reason(folder).empty()) return;
+  if (folder.empty() || !scm::shared_folder_reason(folder).empty()) return;
   const auto security = context.scm().query_folder_security(folder);
   if (!security) return;  // it was deleted, perhaps with the program
-  const std::string before = model::without_owner(*security), after = model::remove_aces_of(before, sid);
+  const std::string before = scm::without_owner(*security), after = scm::remove_aces_of(before, sid);
   if (after == before) return;
   if (const auto done = context.scm().change_folder_security(folder, after); !done) {
     context.warn("the access of " + sid + " to '" + folder + "' cannot be removed: " + error_code_text(done.error()) +
@@ -133,8 +133,8 @@ WINSVC_INLINE void revoke_folder_access(verb_context& context, const std::string
   }
 }
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_MANAGE

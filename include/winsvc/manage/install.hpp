@@ -29,7 +29,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 /// Reverts the completed steps, last first, unless commit() was called.
 class rollback {
@@ -53,23 +53,23 @@ class installer {
   explicit installer(verb_context& context) noexcept : context_(context) {}
 
   /// Installs or updates the service. If it is not installed, `install` creates it and `update` fails.
-  result<void> run(const model::command& command);
+  result<void> run(const commandline::command& command);
   /// True if `run` would request a password, as far as can be read without rights. Called before elevation.
-  bool needs_password(const model::command& command);
+  bool needs_password(const commandline::command& command);
 
  private:
   /// State of one install.
   struct install_job {
-    const model::command& command;
+    const commandline::command& command;
     std::string operation;
-    std::optional<model::installation> installation;
+    std::optional<manage::installation> installation;
     std::map<std::string, std::string> sids;  ///< SIDs of the users of --allow-control
-    model::installation desired;
-    model::install_plan plan;
+    manage::installation desired;
+    manage::install_plan plan;
     std::optional<std::string> password;
   };
 
-  result<install_job> plan(const model::command& command);
+  result<install_job> plan(const commandline::command& command);
   result<void> read_password(install_job& job);
   result<void> create(install_job& job);
   result<void> change(install_job& job);
@@ -78,7 +78,7 @@ class installer {
   result<void> change_account(const install_job& job, verb_context::raw_handle service, rollback& rollback);
   result<void> change_levels(install_job& job, verb_context::raw_handle service, rollback& rollback);
   result<void> change_level(install_job& job, verb_context::raw_handle service,
-                            const std::optional<model::config_level>& from, const model::config_level& to,
+                            const std::optional<scm::config_level>& from, const scm::config_level& to,
                             rollback& rollback);
   result<void> change_related_objects(const install_job& job, verb_context::raw_handle service, rollback& rollback);
   result<void> grant_logon_right(const install_job& job);
@@ -92,22 +92,22 @@ class installer {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_MANAGE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
-WINSVC_INLINE result<void> installer::run(const model::command& command) {
+WINSVC_INLINE result<void> installer::run(const commandline::command& command) {
   auto planned = plan(command);
   if (!planned) return failure{planned.error()};
   install_job& job = *planned;
   if (command.plan) {
-    std::string text = model::format_plan(context_.name(), job.plan);
+    std::string text = manage::format_plan(context_.name(), job.plan);
     text.pop_back();
     context_.print(text);
     return {};
@@ -124,47 +124,47 @@ WINSVC_INLINE result<void> installer::run(const model::command& command) {
   return service_controller(context_).start(command);
 }
 
-WINSVC_INLINE bool installer::needs_password(const model::command& command) {
+WINSVC_INLINE bool installer::needs_password(const commandline::command& command) {
   if (const auto planned = plan(command)) return planned->desired.new_password;
   // As for a new service.
-  const auto desired = model::desired_installation(command, context_.spec(), nullptr, context_.defaults());
+  const auto desired = manage::desired_installation(command, context_.spec(), nullptr, context_.defaults());
   return desired && desired->new_password;
 }
 
-WINSVC_INLINE result<installer::install_job> installer::plan(const model::command& command) {
-  install_job job{command, std::string(model::info(command.verb).word), {}, {}, {}, {}, {}};
+WINSVC_INLINE result<installer::install_job> installer::plan(const commandline::command& command) {
+  install_job job{command, std::string(commandline::info(command.verb).word), {}, {}, {}, {}, {}};
   auto found = query_installed(context_, command, job.operation);
   if (!found) return failure{found.error()};
   job.installation = std::move(found->installation);
   job.sids = std::move(found->sids);
-  if (!job.installation && command.verb == model::verb::update)
-    return context_.make_error(job.operation, model::win32_error::service_does_not_exist);
+  if (!job.installation && command.verb == commandline::verb::update)
+    return context_.make_error(job.operation, base::win32_error::service_does_not_exist);
 
-  const model::installation* old = job.installation ? &*job.installation : nullptr;
-  auto desired = model::desired_installation(command, context_.spec(), old, context_.defaults());
+  const manage::installation* old = job.installation ? &*job.installation : nullptr;
+  auto desired = manage::desired_installation(command, context_.spec(), old, context_.defaults());
   if (!desired) return failure{desired.error()};
   job.desired = *std::move(desired);
-  job.plan = model::plan_install(old, job.desired, context_.defaults());
+  job.plan = manage::plan_install(old, job.desired, context_.defaults());
   return job;
 }
 
 WINSVC_INLINE std::uint32_t installer::rights_for(const install_job& job) {
-  const auto restarts = [](const std::optional<model::config_level>& l) {
+  const auto restarts = [](const std::optional<scm::config_level>& l) {
     if (!l) return false;
-    for (const auto& action : std::get<model::recovery_plan>(*l).actions) {
+    for (const auto& action : std::get<scm::recovery_plan>(*l).actions) {
       if (action.kind_of_action == recovery_action::kind::restart) return true;
     }
     return false;
   };
   std::uint32_t rights = os::access_rights::change_config | (job.plan.creates_service ? os::access_rights::remove : 0);
   // To configure a restart, the caller needs the right to start the service; a rollback may need it too.
-  if (job.plan.has(model::config_item::recovery)) {
+  if (job.plan.has(manage::config_item::recovery)) {
     const auto old =
-        job.installation ? model::level_of(*job.installation, model::config_level_id::failure_actions) : std::nullopt;
-    if (restarts(model::level_of(job.desired, model::config_level_id::failure_actions)) || restarts(old))
+        job.installation ? manage::level_of(*job.installation, scm::config_level_id::failure_actions) : std::nullopt;
+    if (restarts(manage::level_of(job.desired, scm::config_level_id::failure_actions)) || restarts(old))
       rights |= os::access_rights::start;
   }
-  if (job.plan.has(model::config_item::control))
+  if (job.plan.has(manage::config_item::control))
     rights |= os::access_rights::read_security | os::access_rights::write_security;
   return rights;
 }
@@ -201,7 +201,7 @@ WINSVC_INLINE result<void> installer::create(install_job& job) {
   rollback rollback;  // after the handle, which it uses
   rollback.add([&] { static_cast<void>(scm.delete_service(service.get())); });
   if (job.desired.startup == startup::delayed) {
-    if (auto done = change_level(job, service.get(), {}, model::delayed_start{true}, rollback); !done) return done;
+    if (auto done = change_level(job, service.get(), {}, scm::delayed_start{true}, rollback); !done) return done;
   }
   if (auto done = change_levels(job, service.get(), rollback); !done) return done;
   if (auto done = change_related_objects(job, service.get(), rollback); !done) return done;
@@ -232,27 +232,27 @@ WINSVC_INLINE result<void> installer::change_settings(install_job& job, verb_con
                                                       rollback& rollback) {
   auto& scm = context_.scm();
   os::service_config_change to, restore;
-  if (job.plan.has(model::config_item::startup))
+  if (job.plan.has(manage::config_item::startup))
     to.startup = job.desired.startup, restore.startup = job.installation->startup;
-  if (job.plan.has(model::config_item::binary))
+  if (job.plan.has(manage::config_item::binary))
     to.binary = job.desired.binary, restore.binary = job.installation->binary;
-  if (job.plan.has(model::config_item::display_name))
+  if (job.plan.has(manage::config_item::display_name))
     to.display_name = job.desired.display_name, restore.display_name = job.installation->display_name;
-  if (!to.startup && !to.binary && !to.display_name && !job.plan.has(model::config_item::dependencies)) return {};
+  if (!to.startup && !to.binary && !to.display_name && !job.plan.has(manage::config_item::dependencies)) return {};
   restore.dependencies = job.installation->dependencies;
   to.dependencies = job.desired.dependencies ? job.desired.dependencies : job.installation->dependencies;
 
   // Delayed start requires an automatic start: remove the delay before the start type changes, and set it afterwards.
   const bool was_delayed = to.startup && job.installation->startup == startup::delayed;
   if (was_delayed) {
-    const model::config_level off = model::delayed_start{false}, on = model::delayed_start{true};
+    const scm::config_level off = scm::delayed_start{false}, on = scm::delayed_start{true};
     if (auto done = change_level(job, service, on, off, rollback); !done) return done;
   }
   if (auto changed = scm.change_config(service, to); !changed)
     return context_.make_error(job.operation, changed.error());
   rollback.add([&scm, service, restore] { static_cast<void>(scm.change_config(service, restore)); });
   if (to.startup == startup::delayed) {
-    const model::config_level off = model::delayed_start{false}, on = model::delayed_start{true};
+    const scm::config_level off = scm::delayed_start{false}, on = scm::delayed_start{true};
     if (auto done = change_level(job, service, off, on, rollback); !done) return done;
   }
   return {};
@@ -260,7 +260,7 @@ WINSVC_INLINE result<void> installer::change_settings(install_job& job, verb_con
 
 WINSVC_INLINE result<void> installer::change_account(const install_job& job, verb_context::raw_handle service,
                                                      rollback& rollback) {
-  if (!job.plan.has(model::config_item::account) && !job.plan.has(model::config_item::password)) return {};
+  if (!job.plan.has(manage::config_item::account) && !job.plan.has(manage::config_item::password)) return {};
   auto& scm = context_.scm();
   os::service_config_change to, restore;
   to.account = job.desired.account->name;
@@ -279,23 +279,23 @@ WINSVC_INLINE result<void> installer::change_account(const install_job& job, ver
 WINSVC_INLINE result<void> installer::change_levels(install_job& job, verb_context::raw_handle service,
                                                     rollback& rollback) {
   for (const auto& [number, to] : job.desired.levels) {
-    const auto from = job.installation ? model::level_of(*job.installation, number) : std::nullopt;
-    if (from && model::format_config_level(*from) == model::format_config_level(to)) continue;
+    const auto from = job.installation ? manage::level_of(*job.installation, number) : std::nullopt;
+    if (from && scm::format_config_level(*from) == scm::format_config_level(to)) continue;
     if (auto done = change_level(job, service, from, to, rollback); !done) return done;
   }
   return {};
 }
 
 WINSVC_INLINE result<void> installer::change_level(install_job& job, verb_context::raw_handle service,
-                                                   const std::optional<model::config_level>& from,
-                                                   const model::config_level& to, rollback& rollback) {
+                                                   const std::optional<scm::config_level>& from,
+                                                   const scm::config_level& to, rollback& rollback) {
   auto& scm = context_.scm();
-  const std::uint32_t number = model::number(to);
+  const std::uint32_t number = scm::number(to);
   if (auto done = scm.change_level(service, to); !done) {
-    if (!model::is_level_unreadable(done.error())) return context_.make_error("configure", done.error());
+    if (!manage::is_level_unreadable(done.error())) return context_.make_error("configure", done.error());
     context_.warn("this system does not support configuration level " + std::to_string(number) + " (" +
-                  std::to_string(done.error()) + "): " + std::string(model::consequence_of_missing(number)));
-    for (const auto& row : model::config_level_table) {
+                  std::to_string(done.error()) + "): " + std::string(manage::consequence_of_missing(number)));
+    for (const auto& row : manage::config_level_table) {
       if (row.number == number) job.plan.remove_item(row.item);
     }
     return {};
@@ -308,7 +308,7 @@ WINSVC_INLINE result<void> installer::change_level(install_job& job, verb_contex
 WINSVC_INLINE result<void> installer::change_related_objects(const install_job& job, verb_context::raw_handle service,
                                                              rollback& rollback) {
   auto& scm = context_.scm();
-  if (job.plan.has(model::config_item::environment)) {
+  if (job.plan.has(manage::config_item::environment)) {
     if (auto done = scm.change_environment(context_.name(), *job.desired.environment); !done)
       return context_.make_error("set the environment of", done.error());
     if (job.installation) {  // the environment of a new service is deleted with the service
@@ -317,11 +317,11 @@ WINSVC_INLINE result<void> installer::change_related_objects(const install_job& 
       });
     }
   }
-  if (job.plan.has(model::config_item::control)) {
+  if (job.plan.has(manage::config_item::control)) {
     const auto security = scm.query_security(service);
     if (!security) return context_.make_error("read the permissions of", security.error());
     std::string to = *security;
-    for (const auto& [user, sid] : job.sids) to = model::add_ace(to, model::control_ace(sid));
+    for (const auto& [user, sid] : job.sids) to = scm::add_ace(to, scm::control_ace(sid));
     if (auto done = scm.change_security(service, to); !done)
       return context_.make_error("change the permissions of", done.error());
     rollback.add([&scm, service, restore = *security] { static_cast<void>(scm.change_security(service, restore)); });
@@ -336,9 +336,9 @@ WINSVC_INLINE result<void> installer::change_related_objects(const install_job& 
 
 /// Without this right the start fails with 1069, and the Services window does not show the reason.
 WINSVC_INLINE result<void> installer::grant_logon_right(const install_job& job) {
-  if (!job.plan.has(model::config_item::logon_right)) return {};
+  if (!job.plan.has(manage::config_item::logon_right)) return {};
   const std::string& name = (job.desired.account ? job.desired.account : job.installation->account)->name;
-  const auto sid = context_.scm().account_sid(model::lookup_name(name));
+  const auto sid = context_.scm().account_sid(scm::lookup_name(name));
   if (!sid) return context_.make_error("find the account", name, sid.error());
   if (auto done = context_.scm().add_logon_right(*sid); !done)
     return context_.make_error("grant the right to log on as a service to", name, done.error());
@@ -352,7 +352,7 @@ WINSVC_INLINE void installer::print_result(const install_job& job) const {
   } else if (job.plan.changes.empty()) {
     context_.print(context_.quoted_name() + " is installed; this system does not support the remaining changes");
   } else {
-    std::string text = "updated " + context_.quoted_name() + ":\n" + model::format_changes(job.plan);
+    std::string text = "updated " + context_.quoted_name() + ":\n" + manage::format_changes(job.plan);
     text.pop_back();
     context_.print(text);
   }
@@ -361,8 +361,8 @@ WINSVC_INLINE void installer::print_result(const install_job& job) const {
     context_.print("note: " + std::string(warning));
 }
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_MANAGE

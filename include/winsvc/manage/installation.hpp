@@ -29,7 +29,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::manage {
 
 /// Configuration of a service, as installed or as desired. An empty member is unknown in the installed configuration,
 /// and stays unchanged in the desired one.
@@ -37,9 +37,9 @@ struct installation {
   std::optional<winsvc::startup> startup;
   std::optional<std::string> binary;
   std::optional<std::string> display_name;
-  std::optional<model::account> account;
+  std::optional<scm::account> account;
   std::optional<std::vector<std::string>> dependencies;
-  std::map<std::uint32_t, config_level> levels;  ///< by number; without delayed_start, which `startup` includes
+  std::map<std::uint32_t, scm::config_level> levels;  ///< by number; without delayed_start, which `startup` includes
   std::optional<std::vector<std::string>> environment;
   std::map<std::string, bool> control_users;    ///< users of --allow-control: true if the user may control the service
   std::optional<bool> event_source;             ///< the event source is registered
@@ -70,12 +70,12 @@ struct config_level_info {
   std::string_view name;
 };
 inline constexpr config_level_info config_level_table[] = {
-    {config_level_id::description, config_item::description, "description"},
-    {config_level_id::failure_actions, config_item::recovery, "recovery"},
-    {config_level_id::failure_flag, config_item::failure_flag, "failure flag"},
-    {config_level_id::sid_type, config_item::service_sid, "service SID"},
-    {config_level_id::required_privileges, config_item::privileges, "privileges"},
-    {config_level_id::preshutdown, config_item::preshutdown, "preshutdown"},
+    {scm::config_level_id::description, config_item::description, "description"},
+    {scm::config_level_id::failure_actions, config_item::recovery, "recovery"},
+    {scm::config_level_id::failure_flag, config_item::failure_flag, "failure flag"},
+    {scm::config_level_id::sid_type, config_item::service_sid, "service SID"},
+    {scm::config_level_id::required_privileges, config_item::privileges, "privileges"},
+    {scm::config_level_id::preshutdown, config_item::preshutdown, "preshutdown"},
 };
 
 /// One change of a plan.
@@ -106,8 +106,8 @@ struct install_plan {
 
 /// Returns the desired configuration. `installed`: null if the service is not installed. Fails with 1057 if the account
 /// is invalid.
-[[nodiscard]] result<installation> desired_installation(const command& command, const service_spec& spec,
-                                                        const installation* installed,
+[[nodiscard]] result<installation> desired_installation(const commandline::command& command,
+                                                        const scm::service_spec& spec, const installation* installed,
                                                         const install_defaults& defaults);
 /// Returns the changes. `installed`: null if the service is not installed.
 [[nodiscard]] install_plan plan_install(const installation* installed, const installation& desired,
@@ -121,7 +121,7 @@ struct install_plan {
 [[nodiscard]] std::string format_drift(const config_change& c);
 
 /// Returns the account of an installed service. Accepts any name that Windows returns.
-[[nodiscard]] account parse_known_account(std::string_view name, std::string_view service);
+[[nodiscard]] scm::account parse_known_account(std::string_view name, std::string_view service);
 
 /// Returns the environment with the requested changes: NAME=value sets a variable, NAME= removes it. Names are not
 /// case-sensitive.
@@ -132,29 +132,29 @@ struct install_plan {
 [[nodiscard]] std::string_view consequence_of_missing(std::uint32_t level) noexcept;
 /// True for the error codes of a level that the system does not support: 120, 124 and 1733.
 [[nodiscard]] constexpr bool is_level_unreadable(std::uint32_t code) noexcept {
-  return code == win32_error::call_not_implemented || code == win32_error::invalid_level ||
-         code == win32_error::invalid_tag;
+  return code == base::win32_error::call_not_implemented || code == base::win32_error::invalid_level ||
+         code == base::win32_error::invalid_tag;
 }
 
 /// Returns a level of the installation, or nullopt.
-[[nodiscard]] std::optional<config_level> level_of(const installation& source, std::uint32_t number);
+[[nodiscard]] std::optional<scm::config_level> level_of(const installation& source, std::uint32_t number);
 
-}  // namespace model
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_MANAGE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::manage {
 
-WINSVC_INLINE account parse_known_account(std::string_view name, std::string_view service) {
-  if (auto known = parse_account(name, service)) return *std::move(known);
-  const bool is_virtual = strings::starts_with_nocase(name, "NT SERVICE\\");
-  return {is_virtual ? account_kind::virtual_account : account_kind::user, std::string(name)};
+WINSVC_INLINE scm::account parse_known_account(std::string_view name, std::string_view service) {
+  if (auto known = scm::parse_account(name, service)) return *std::move(known);
+  const bool is_virtual = base::starts_with_nocase(name, "NT SERVICE\\");
+  return {is_virtual ? scm::account_kind::virtual_account : scm::account_kind::user, std::string(name)};
 }
 
 WINSVC_INLINE std::vector<std::string> merged_environment(std::vector<std::string> existing,
@@ -164,7 +164,7 @@ WINSVC_INLINE std::vector<std::string> merged_environment(std::vector<std::strin
   };
   for (const auto& variable : requested) {
     const auto found = std::find_if(existing.begin(), existing.end(), [&](const std::string& other) {
-      return strings::equal_nocase(name_of(other), name_of(variable));
+      return base::equal_nocase(name_of(other), name_of(variable));
     });
     const bool removes = variable.size() == name_of(variable).size() + 1;
     if (found == existing.end()) {
@@ -180,36 +180,39 @@ WINSVC_INLINE std::vector<std::string> merged_environment(std::vector<std::strin
 
 WINSVC_INLINE std::string_view consequence_of_missing(std::uint32_t level) noexcept {
   switch (level) {
-    case config_level_id::description:
+    case scm::config_level_id::description:
       return "the Services window shows no description";
-    case config_level_id::failure_actions:
+    case scm::config_level_id::failure_actions:
       return "it is not restarted after a failure";
-    case config_level_id::delayed_start:
+    case scm::config_level_id::delayed_start:
       return "it starts without delay";
-    case config_level_id::failure_flag:
+    case scm::config_level_id::failure_flag:
       return "it is restarted only after a crash, not after a stop with an error code";
-    case config_level_id::sid_type:
+    case scm::config_level_id::sid_type:
       return "access to files cannot be granted to this service alone";
-    case config_level_id::required_privileges:
+    case scm::config_level_id::required_privileges:
       return "its process keeps all privileges of its account";
-    case config_level_id::preshutdown:
+    case scm::config_level_id::preshutdown:
       return "at shutdown, the default time limit of Windows applies";
     default:
       return {};
   }
 }
 
-WINSVC_INLINE std::optional<config_level> level_of(const installation& source, std::uint32_t number) {
+WINSVC_INLINE std::optional<scm::config_level> level_of(const installation& source, std::uint32_t number) {
   const auto found = source.levels.find(number);
   return found == source.levels.end() ? std::nullopt : std::optional(found->second);
 }
 
 /// Returns the desired recovery; nullopt: it stays unchanged.
-WINSVC_INLINE std::optional<recovery_plan> desired_recovery(const command& command, const service_spec& spec,
-                                                            const installation* installed) {
+WINSVC_INLINE std::optional<scm::recovery_plan> desired_recovery(const commandline::command& command,
+                                                                 const scm::service_spec& spec,
+                                                                 const installation* installed) {
   if (installed && !command.recovery && !command.recovery_reset && !spec.recovery) return std::nullopt;
-  const auto old = installed ? level_of(*installed, config_level_id::failure_actions) : std::nullopt;
-  recovery_plan recovery = spec.recovery ? *spec.recovery : old ? std::get<recovery_plan>(*old) : default_recovery();
+  const auto old = installed ? level_of(*installed, scm::config_level_id::failure_actions) : std::nullopt;
+  scm::recovery_plan recovery = spec.recovery ? *spec.recovery
+                                : old         ? std::get<scm::recovery_plan>(*old)
+                                              : scm::default_recovery();
   if (command.recovery) recovery.actions = *command.recovery;
   if (command.recovery_reset) recovery.reset = *command.recovery_reset;
   for (auto& action : recovery.actions)
@@ -217,8 +220,8 @@ WINSVC_INLINE std::optional<recovery_plan> desired_recovery(const command& comma
   return recovery;
 }
 
-WINSVC_INLINE result<installation> desired_installation(const command& command, const service_spec& spec,
-                                                        const installation* installed,
+WINSVC_INLINE result<installation> desired_installation(const commandline::command& command,
+                                                        const scm::service_spec& spec, const installation* installed,
                                                         const install_defaults& defaults) {
   installation desired;
   // An installed value is not replaced by a default.
@@ -232,14 +235,14 @@ WINSVC_INLINE result<installation> desired_installation(const command& command, 
   desired.startup = first_of(command.startup, spec.startup, default_of(startup::automatic));
   desired.display_name = first_of(command.display_name, spec.display_name, default_of(spec.name));
   desired.dependencies = first_of(command.depends_on, spec.depends_on, default_of(std::vector<std::string>()));
-  launch_options older;
-  if (installed && installed->binary) older = launch_options_of(*installed->binary);
-  const launch_options launch = command.launch.override_with(older);
-  desired.binary = image_path(defaults.executable, launch);
+  scm::launch_options older;
+  if (installed && installed->binary) older = commandline::launch_options_of(*installed->binary);
+  const scm::launch_options launch = command.launch.override_with(older);
+  desired.binary = scm::image_path(defaults.executable, launch);
 
   const auto name = first_of(command.username, spec.account, default_of(std::string("virtual")));
   if (name) {
-    auto parsed = parse_account(*name, spec.name);
+    auto parsed = scm::parse_account(*name, spec.name);
     if (!parsed) return failure{parsed.error()};
     desired.account = *std::move(parsed);
   } else if (command.password_stdin) {
@@ -247,25 +250,26 @@ WINSVC_INLINE result<installation> desired_installation(const command& command, 
   }
   if (desired.account && desired.account->needs_password()) {
     const bool is_same = installed && installed->account &&
-                         strings::equal_nocase(installed->account->name, desired.account->name);
+                         base::equal_nocase(installed->account->name, desired.account->name);
     desired.new_password = !is_same || command.username || command.password_stdin;
   }
 
   const auto description = first_of(command.description, spec.description, std::optional<std::string>());
-  const auto set = [&desired](config_level l) { desired.levels.insert_or_assign(number(l), std::move(l)); };
-  if (description && (installed || !description->empty())) set(description_text{*description});
+  const auto set = [&desired](scm::config_level l) { desired.levels.insert_or_assign(scm::number(l), std::move(l)); };
+  if (description && (installed || !description->empty())) set(scm::description_text{*description});
   if (auto recovery = desired_recovery(command, spec, installed)) set(*std::move(recovery));
-  set(failure_flag{true});
-  const auto old_type = installed ? level_of(*installed, config_level_id::sid_type) : std::nullopt;
+  set(scm::failure_flag{true});
+  const auto old_type = installed ? level_of(*installed, scm::config_level_id::sid_type) : std::nullopt;
   // An administrator has set `restricted`: keep it.
-  const bool has_restricted = old_type && std::get<sid_type>(*old_type).value == sid_type::restricted;
-  set(sid_type{has_restricted ? sid_type::restricted : sid_type::unrestricted});
-  required_privileges privileges{{"SeChangeNotifyPrivilege"}};
+  const bool has_restricted = old_type && std::get<scm::sid_type>(*old_type).value == scm::sid_type::restricted;
+  set(scm::sid_type{has_restricted ? scm::sid_type::restricted : scm::sid_type::unrestricted});
+  scm::required_privileges privileges{{"SeChangeNotifyPrivilege"}};
   for (const auto& privilege : spec.privileges) {
-    if (!strings::equal_nocase(privilege, privileges.names[0])) privileges.names.push_back(privilege);
+    if (!base::equal_nocase(privilege, privileges.names[0])) privileges.names.push_back(privilege);
   }
   set(std::move(privileges));
-  set(preshutdown_timeout{first_of(launch.preshutdown, spec.preshutdown, std::optional(defaults.preshutdown)).value()});
+  set(scm::preshutdown_timeout{
+      first_of(launch.preshutdown, spec.preshutdown, std::optional(defaults.preshutdown)).value()});
 
   if (!command.environment.empty()) {
     const bool is_known = installed && installed->environment;
@@ -273,7 +277,7 @@ WINSVC_INLINE result<installation> desired_installation(const command& command, 
                                              command.environment);
   }
   for (const auto& user : command.allow_control) desired.control_users[user] = true;
-  if (shared_folder_reason(defaults.program_folder).empty()) desired.can_read_program_folder = true;
+  if (scm::shared_folder_reason(defaults.program_folder).empty()) desired.can_read_program_folder = true;
   if (!defaults.data_folder.empty()) desired.can_modify_data_folder = true;
   return desired;
 }
@@ -288,11 +292,11 @@ WINSVC_INLINE std::string format_variables(const std::vector<std::string>& varia
   std::vector<std::string> names;
   for (const auto& variable : variables) {
     const bool is_changed = std::any_of(before.begin(), before.end(), [&](const std::string& other) {
-      return strings::equal_nocase(name_of(other), name_of(variable)) && other != variable;
+      return base::equal_nocase(name_of(other), name_of(variable)) && other != variable;
     });
     names.push_back(std::string(name_of(variable)) + (is_changed ? " (new value)" : ""));
   }
-  return names.empty() ? "none" : strings::join(names, ", ");
+  return names.empty() ? "none" : base::join(names, ", ");
 }
 
 WINSVC_INLINE install_plan plan_install(const installation* installed, const installation& desired,
@@ -311,7 +315,7 @@ WINSVC_INLINE install_plan plan_install(const installation* installed, const ins
     return field ? std::optional<std::string>(to_text(*field)) : std::nullopt;
   };
   const auto list_text = [](const std::vector<std::string>& items) {
-    return items.empty() ? std::string("none") : strings::join(items, ", ");
+    return items.empty() ? std::string("none") : base::join(items, ", ");
   };
   const auto plain_text = [](const std::string& value) { return value; };
   const installation old = installed ? *installed : installation();
@@ -323,8 +327,8 @@ WINSVC_INLINE install_plan plan_install(const installation* installed, const ins
   if (desired.binary) add(config_item::binary, "binary", format(old.binary, plain_text), *desired.binary);
   if (desired.display_name)
     add(config_item::display_name, "display name", format(old.display_name, plain_text), *desired.display_name);
-  if (desired.account && !(old.account && strings::equal_nocase(old.account->name, desired.account->name))) {
-    const auto account_text = [](const account& a) { return a.name; };
+  if (desired.account && !(old.account && base::equal_nocase(old.account->name, desired.account->name))) {
+    const auto account_text = [](const scm::account& a) { return a.name; };
     add(config_item::account, "account", format(old.account, account_text), desired.account->name);
   }
   if (desired.new_password) add(config_item::password, "password", std::nullopt, "the given password");
@@ -333,7 +337,7 @@ WINSVC_INLINE install_plan plan_install(const installation* installed, const ins
       add(config_item::dependencies, "depends on", format(old.dependencies, list_text),
           list_text(*desired.dependencies));
   }
-  const auto level_text = [](const config_level& level) { return format_config_level(level); };
+  const auto level_text = [](const scm::config_level& level) { return scm::format_config_level(level); };
   for (const auto& row : config_level_table) {
     if (const auto to = level_of(desired, row.number))
       add(row.item, std::string(row.name), format(level_of(old, row.number), level_text), level_text(*to));
@@ -374,7 +378,7 @@ WINSVC_INLINE install_plan plan_install(const installation* installed, const ins
 WINSVC_INLINE std::string format_changes(const install_plan& plan) {
   std::string out;
   for (const auto& c : plan.changes) {
-    out += "  " + pad_right(c.name, 14) + (c.from.empty() ? "" : c.from + " -> ") + c.to + '\n';
+    out += "  " + commandline::pad_right(c.name, 14) + (c.from.empty() ? "" : c.from + " -> ") + c.to + '\n';
   }
   return out;
 }
@@ -396,8 +400,8 @@ WINSVC_INLINE std::string format_drift(const config_change& c) {
   }
 }
 
-}  // namespace model
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_MANAGE

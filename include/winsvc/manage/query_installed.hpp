@@ -19,46 +19,46 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 struct installed_service {
-  std::optional<model::installation> installation;  ///< nullopt: not installed
+  std::optional<manage::installation> installation;  ///< nullopt: not installed
   std::map<std::string, std::string> sids;          ///< SIDs of the users of --allow-control
 };
 
 /// Fails if access is denied, if a service of another program has the name, or if a user is unknown.
-[[nodiscard]] result<installed_service> query_installed(verb_context& context, const model::command& command,
+[[nodiscard]] result<installed_service> query_installed(verb_context& context, const commandline::command& command,
                                                         const std::string& operation);
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_MANAGE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 /// Reads the event source and the logon right, which are not in the SCM's database. Values that cannot be read stay
 /// unknown.
-WINSVC_INLINE void query_related_objects(verb_context& context, model::installation& installed) {
+WINSVC_INLINE void query_related_objects(verb_context& context, manage::installation& installed) {
   auto& scm = context.scm();
   if (const auto source = scm.query_event_source(context.name())) installed.event_source = *source;
   if (!installed.account->needs_logon_right()) return;
-  const auto sid = scm.account_sid(model::lookup_name(installed.account->name));
+  const auto sid = scm.account_sid(scm::lookup_name(installed.account->name));
   if (!sid) return;
   if (const auto right = scm.query_logon_right(*sid)) installed.logon_right = *right;
 }
 
-WINSVC_INLINE result<installed_service> query_installed(verb_context& context, const model::command& command,
+WINSVC_INLINE result<installed_service> query_installed(verb_context& context, const commandline::command& command,
                                                         const std::string& operation) {
   auto& scm = context.scm();
   installed_service queried;
   for (const auto& user : command.allow_control) {
-    const auto sid = scm.account_sid(model::lookup_name(user));
+    const auto sid = scm.account_sid(scm::lookup_name(user));
     if (!sid) return context.make_error("find the account", user, sid.error());
     queried.sids[user] = *sid;
   }
@@ -66,20 +66,20 @@ WINSVC_INLINE result<installed_service> query_installed(verb_context& context, c
   const std::uint32_t security_right = queried.sids.empty() ? 0 : os::access_rights::read_security;
   const auto service = context.open(operation, os::access_rights::query_config | security_right);
   if (!service) {
-    if (service.error().code == model::win32_error::service_does_not_exist) return queried;
+    if (service.error().code == base::win32_error::service_does_not_exist) return queried;
     return failure{service.error()};
   }
   const auto config = scm.query_config(service->get());
   if (!config) return context.make_error(operation, config.error());
   if (auto own = context.check_same_program(operation, config->binary); !own) return failure{own.error()};
 
-  model::installation& installed = queried.installation.emplace();
+  manage::installation& installed = queried.installation.emplace();
   installed.startup = config->startup;
   installed.binary = config->binary;
   installed.display_name = config->display_name;
-  installed.account = model::parse_known_account(config->account, context.name());
+  installed.account = manage::parse_known_account(config->account, context.name());
   installed.dependencies = config->dependencies;
-  for (const auto& row : model::config_level_table) {
+  for (const auto& row : manage::config_level_table) {
     auto value = scm.query_level(service->get(), row.number);
     if (value) installed.levels.insert_or_assign(row.number, *std::move(value));
   }
@@ -92,15 +92,15 @@ WINSVC_INLINE result<installed_service> query_installed(verb_context& context, c
     const auto security = scm.query_security(service->get());
     if (!security) return context.make_error("read the permissions of", security.error());
     for (const auto& [user, sid] : queried.sids)
-      installed.control_users[user] = model::has_ace(*security, model::control_ace(sid));
+      installed.control_users[user] = scm::has_ace(*security, scm::control_ace(sid));
   }
   query_related_objects(context, installed);
   query_folder_access(context, installed);
   return queried;
 }
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_MANAGE

@@ -19,39 +19,39 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 /// Removes the service. The data folder is kept, because it contains data of the user.
-result<void> remove(verb_context& context, const model::command& command);
+result<void> remove(verb_context& context, const commandline::command& command);
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_MANAGE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 WINSVC_INLINE result<void> wait_until_deleted(verb_context& context, std::chrono::milliseconds limit) {
   const auto deadline = context.time().now() + limit;
   for (auto pause = std::chrono::milliseconds(10);; pause = (std::min)(pause * 2, std::chrono::milliseconds(1000))) {
     {
       const auto existing = context.open("remove", os::access_rights::query_status);
-      if (!existing && existing.error().code == model::win32_error::service_does_not_exist) return {};
-      if (!existing && existing.error().code != model::win32_error::service_marked_for_delete)
+      if (!existing && existing.error().code == base::win32_error::service_does_not_exist) return {};
+      if (!existing && existing.error().code != base::win32_error::service_marked_for_delete)
         return failure{existing.error()};
     }  // close our handle, which keeps the service
     if (context.time().now() >= deadline)
-      return context.make_error("remove", model::win32_error::service_marked_for_delete);
+      return context.make_error("remove", base::win32_error::service_marked_for_delete);
     context.time().sleep(pause);
   }
 }
 
-WINSVC_INLINE result<void> remove(verb_context& context, const model::command& command) {
+WINSVC_INLINE result<void> remove(verb_context& context, const commandline::command& command) {
   bool existed = false;
   std::string binary;
   std::optional<std::string> sid;
@@ -66,18 +66,18 @@ WINSVC_INLINE result<void> remove(verb_context& context, const model::command& c
       binary = config->binary;
       if (const auto known = service_sid(context)) sid = *known;  // the SID exists only while the service does
 
-      model::command waiting = command;
+      commandline::command waiting = command;
       waiting.no_wait = false;
       const auto stopped = service_controller(context).stop_and_wait(service->get(), waiting, "remove");
       if (!stopped) return failure{stopped.error()};
       if (stopped->code != 0) context.warn("stopped " + context.quoted_name() + ", but: " + stopped->sentence);
       if (auto deleted = context.scm().delete_service(service->get());
-          !deleted && deleted.error() != model::win32_error::service_marked_for_delete) {
+          !deleted && deleted.error() != base::win32_error::service_marked_for_delete) {
         return context.make_error("remove", deleted.error());
       }
-    } else if (service.error().code == model::win32_error::service_marked_for_delete) {
+    } else if (service.error().code == base::win32_error::service_marked_for_delete) {
       existed = true;  // already deleted; Windows removes it when the last handle is closed
-    } else if (service.error().code != model::win32_error::service_does_not_exist) {
+    } else if (service.error().code != base::win32_error::service_does_not_exist) {
       return failure{service.error()};
     }
   }  // close our handle before the wait: it keeps the service
@@ -91,8 +91,8 @@ WINSVC_INLINE result<void> remove(verb_context& context, const model::command& c
   return {};
 }
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_MANAGE

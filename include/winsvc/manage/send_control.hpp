@@ -15,27 +15,27 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 /// Both wait until the state is reached; a service that already has the state is a success.
-result<void> pause(verb_context& context, const model::command& command);
-result<void> resume(verb_context& context, const model::command& command);
+result<void> pause(verb_context& context, const commandline::command& command);
+result<void> resume(verb_context& context, const commandline::command& command);
 /// Sends PARAMCHANGE and does not wait for the reload.
 result<void> reload(verb_context& context);
 /// Sends a custom control, 128 to 255. If the hook returns an error code, the error has this code.
-result<void> send_control(verb_context& context, const model::command& command);
+result<void> send_control(verb_context& context, const commandline::command& command);
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_MANAGE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 WINSVC_INLINE failure<error> missing_hook_error(const verb_context& context, const char* operation, std::uint32_t code,
                                                 const std::string& hook) {
@@ -45,13 +45,13 @@ WINSVC_INLINE failure<error> missing_hook_error(const verb_context& context, con
 /// Table row for pause and continue, which differ only in these values.
 struct pause_transition {
   const char* operation;
-  model::control control;
-  model::state target, from;
+  scm::control control;
+  scm::state target, from;
   const char* result_text;
   const char* hook;
 };
 
-WINSVC_INLINE result<void> change_pause_state(verb_context& context, const model::command& command,
+WINSVC_INLINE result<void> change_pause_state(verb_context& context, const commandline::command& command,
                                               const pause_transition& row) {
   const auto service = context.open(row.operation, os::access_rights::pause_continue | os::access_rights::query_status);
   if (!service) return failure{service.error()};
@@ -65,10 +65,10 @@ WINSVC_INLINE result<void> change_pause_state(verb_context& context, const model
     }
     const auto done = context.scm().control_service(service->get(), static_cast<std::uint32_t>(row.control));
     if (done) break;
-    if (done.error() == model::win32_error::invalid_service_control && !model::is_pending(current->status.current))
+    if (done.error() == base::win32_error::invalid_service_control && !scm::is_pending(current->status.current))
       return missing_hook_error(context, row.operation, done.error(), row.hook);
-    const bool is_retryable = done.error() == model::win32_error::service_cannot_accept_control ||
-                              done.error() == model::win32_error::invalid_service_control;
+    const bool is_retryable = done.error() == base::win32_error::service_cannot_accept_control ||
+                              done.error() == base::win32_error::invalid_service_control;
     if (!is_retryable || context.time().now() >= deadline) return context.make_error(row.operation, done.error());
     context.time().sleep(std::chrono::milliseconds(50));
   }
@@ -81,11 +81,11 @@ WINSVC_INLINE result<void> change_pause_state(verb_context& context, const model
     context.print(context.quoted_name() + " is " + row.result_text);
     return {};
   }
-  if (settled->status.current == model::state::stopped)
-    return context.make_error(row.operation, model::win32_error::service_not_active);
-  return failure{error{model::win32_error::exception_in_service, row.operation, context.name(),
+  if (settled->status.current == scm::state::stopped)
+    return context.make_error(row.operation, base::win32_error::service_not_active);
+  return failure{error{scm::win32_error::exception_in_service, row.operation, context.name(),
                        "the " + std::string(row.hook) + " hook failed; the service is still '" +
-                           std::string(model::name(settled->status.current)) + '\'',
+                           std::string(scm::name(settled->status.current)) + '\'',
                        "read its log with 'logs'"}};
 }
 
@@ -93,13 +93,13 @@ WINSVC_INLINE result<void> reload(verb_context& context) {
   const auto service = context.open("reload", os::access_rights::pause_continue);  // PARAMCHANGE has no separate right
   if (!service) return failure{service.error()};
   const auto done =
-      context.scm().control_service(service->get(), static_cast<std::uint32_t>(model::control::param_change));
+      context.scm().control_service(service->get(), static_cast<std::uint32_t>(scm::control::param_change));
   if (!done) return context.make_error("reload", done.error());
   context.print("sent 'reload' to " + context.quoted_name());
   return {};
 }
 
-WINSVC_INLINE result<void> send_control(verb_context& context, const model::command& command) {
+WINSVC_INLINE result<void> send_control(verb_context& context, const commandline::command& command) {
   const auto service = context.open("control", os::access_rights::user_control);
   if (!service) return failure{service.error()};
   const std::string number = std::to_string(command.control);
@@ -109,15 +109,15 @@ WINSVC_INLINE result<void> send_control(verb_context& context, const model::comm
     return {};
   }
   switch (done.error()) {
-    case model::win32_error::io_pending:
+    case base::win32_error::io_pending:
       context.print(context.quoted_name() + " accepted control " + number + " and is still processing it");
       return {};
-    case model::win32_error::call_not_implemented:
-    case model::win32_error::invalid_service_control:
+    case base::win32_error::call_not_implemented:
+    case base::win32_error::invalid_service_control:
       return missing_hook_error(context, "control", done.error(), "on_control " + number);
-    case model::win32_error::service_request_timeout:
-    case model::win32_error::service_cannot_accept_control:
-    case model::win32_error::service_not_active: return context.make_error("control", done.error());
+    case base::win32_error::service_request_timeout:
+    case base::win32_error::service_cannot_accept_control:
+    case base::win32_error::service_not_active: return context.make_error("control", done.error());
     default: break;
   }
   // The handle has the right to send the control, so the code comes from the hook, not from the system.
@@ -125,19 +125,19 @@ WINSVC_INLINE result<void> send_control(verb_context& context, const model::comm
                        "the hook for " + number + " returned: " + os::system_error_message(done.error()), {}}};
 }
 
-WINSVC_INLINE result<void> pause(verb_context& context, const model::command& command) {
+WINSVC_INLINE result<void> pause(verb_context& context, const commandline::command& command) {
   return change_pause_state(context, command,
-      {"pause", model::control::pause, model::state::paused, model::state::running, "paused", "on_pause"});
+      {"pause", scm::control::pause, scm::state::paused, scm::state::running, "paused", "on_pause"});
 }
 
-WINSVC_INLINE result<void> resume(verb_context& context, const model::command& command) {
+WINSVC_INLINE result<void> resume(verb_context& context, const commandline::command& command) {
   return change_pause_state(context, command,
-              {"continue", model::control::continue_control, model::state::running, model::state::paused, "running",
+              {"continue", scm::control::continue_control, scm::state::running, scm::state::paused, "running",
                "on_continue"});
 }
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_MANAGE

@@ -24,18 +24,18 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 /// Starts, stops and queries one service.
 class service_controller {
  public:
   explicit service_controller(verb_context& context) noexcept : context_(context) {}
 
-  result<void> start(const model::command& command);
+  result<void> start(const commandline::command& command);
   /// Stops the service. Fails with 1460 if it stopped but did not complete a request, hook or worker.
-  result<void> stop(const model::command& command);
-  result<void> restart(const model::command& command);
-  result<service_report> status();
+  result<void> stop(const commandline::command& command);
+  result<void> restart(const commandline::command& command);
+  result<host::service_report> status();
 
   /// How a stop ended. A service that was not running has code 0.
   struct stop_result {
@@ -48,51 +48,51 @@ class service_controller {
   static constexpr std::uint32_t stop_rights =
       os::access_rights::stop | os::access_rights::query_status | os::access_rights::enumerate_dependents;
   /// Stops the service, and with --force the services that depend on it first; waits unless --no-wait is given.
-  result<stop_result> stop_and_wait(verb_context::raw_handle service, const model::command& command,
+  result<stop_result> stop_and_wait(verb_context::raw_handle service, const commandline::command& command,
                                     const std::string& operation);
 
  private:
-  result<void> stop_one(verb_context::raw_handle service, const std::string& name, const model::command& command,
+  result<void> stop_one(verb_context::raw_handle service, const std::string& name, const commandline::command& command,
                         bool wait, const std::string& operation, os::service_process_status* stopped);
-  result<std::vector<std::string>> stop_dependents(verb_context::raw_handle service, const model::command& command,
-                                                   const std::string& operation);
-  result<void> restart_dependents(const std::vector<std::string>& stopped_names, const model::command& command);
-  [[nodiscard]] stop_result describe_stop(const model::service_status& status,
-                                          const std::optional<model::saved_state>& previous) const;
-  [[nodiscard]] error start_error(const model::service_status& status,
-                                  const std::optional<model::saved_state>& previous) const;
+  result<std::vector<std::string>> stop_dependents(verb_context::raw_handle service,
+                                                   const commandline::command& command, const std::string& operation);
+  result<void> restart_dependents(const std::vector<std::string>& stopped_names, const commandline::command& command);
+  [[nodiscard]] stop_result describe_stop(const scm::service_status& status,
+                                          const std::optional<scm::saved_state>& previous) const;
+  [[nodiscard]] error start_error(const scm::service_status& status,
+                                  const std::optional<scm::saved_state>& previous) const;
 
   verb_context& context_;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_MANAGE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
-WINSVC_INLINE result<void> service_controller::start(const model::command& command) {
+WINSVC_INLINE result<void> service_controller::start(const commandline::command& command) {
   const auto service = context_.open("start", os::access_rights::start | os::access_rights::query_status);
   if (!service) return failure{service.error()};
   const auto previous = context_.state();
   for (bool first = true;; first = false) {
     const auto started = context_.scm().start_service(service->get(), command.arguments);
     if (started) break;
-    if (started.error() != model::win32_error::service_already_running)
+    if (started.error() != base::win32_error::service_already_running)
       return context_.make_error("start", started.error());
     const auto current = context_.scm().query_status(service->get());
-    if (current && current->status.current == model::state::running) {
+    if (current && current->status.current == scm::state::running) {
       context_.print(context_.quoted_name() + " is already running");
       if (!command.arguments.empty()) context_.warn("the arguments were not delivered; use 'restart'");
       return {};
     }
-    if (!first || !current || current->status.current != model::state::stop_pending) break;
+    if (!first || !current || current->status.current != scm::state::stop_pending) break;
     // The service is stopping: wait until it has stopped, and start it then.
     const auto settled =
         wait_while_pending(context_.scm(), service->get(), context_.time(), {}, command.wait, "start", context_.name());
@@ -100,10 +100,10 @@ WINSVC_INLINE result<void> service_controller::start(const model::command& comma
   }
   if (command.no_wait) return {};
 
-  const auto settled = wait_while_pending(context_.scm(), service->get(), context_.time(), {model::state::running},
+  const auto settled = wait_while_pending(context_.scm(), service->get(), context_.time(), {scm::state::running},
                                           command.wait, "start", context_.name());
   if (!settled) return failure{settled.error()};
-  if (settled->status.current != model::state::running) return failure{start_error(settled->status, previous)};
+  if (settled->status.current != scm::state::running) return failure{start_error(settled->status, previous)};
   const auto saved = context_.state();
   const bool known = saved && saved->pid == settled->pid && !saved->url.empty();
   context_.print("started " + context_.quoted_name() + (known ? ": " + saved->url : ""));
@@ -112,10 +112,10 @@ WINSVC_INLINE result<void> service_controller::start(const model::command& comma
 
 /// Error of a failed start, with the message of the service if it saved one, for example "the port is taken by pid 7"
 /// for 10048. `previous` is the state before this start, which does not count.
-WINSVC_INLINE error service_controller::start_error(const model::service_status& status,
-                                                    const std::optional<model::saved_state>& previous) const {
-  const std::uint32_t code = status.exit.failed() ? status.exit.code() : model::win32_error::service_request_timeout;
-  error error = model::error_with_explanation(code, "start", context_.name(), os::system_error_message(code));
+WINSVC_INLINE error service_controller::start_error(const scm::service_status& status,
+                                                    const std::optional<scm::saved_state>& previous) const {
+  const std::uint32_t code = status.exit.failed() ? status.exit.code() : base::win32_error::service_request_timeout;
+  error error = base::error_with_explanation(code, "start", context_.name(), os::system_error_message(code));
   if (const auto saved = context_.state();
       saved && !saved->failure.empty() && (!previous || saved->pid != previous->pid)) {
     error.message = saved->failure;
@@ -127,11 +127,11 @@ WINSVC_INLINE error service_controller::start_error(const model::service_status&
   return error;
 }
 
-WINSVC_INLINE result<void> service_controller::stop(const model::command& command) {
+WINSVC_INLINE result<void> service_controller::stop(const commandline::command& command) {
   const auto service = context_.open("stop", stop_rights);
   if (!service) return failure{service.error()};
   const auto current = context_.scm().query_status(service->get());
-  if (current && current->status.current == model::state::stopped) {
+  if (current && current->status.current == scm::state::stopped) {
     context_.print(context_.quoted_name() + " is not running");
     return {};
   }
@@ -148,7 +148,7 @@ WINSVC_INLINE result<void> service_controller::stop(const model::command& comman
   return {};
 }
 
-WINSVC_INLINE result<void> service_controller::restart(const model::command& command) {
+WINSVC_INLINE result<void> service_controller::restart(const commandline::command& command) {
   stop_result stopped;
   {
     const auto service = context_.open("restart", stop_rights);
@@ -167,13 +167,13 @@ WINSVC_INLINE result<void> service_controller::restart(const model::command& com
 }
 
 WINSVC_INLINE result<service_controller::stop_result> service_controller::stop_and_wait(
-    verb_context::raw_handle service, const model::command& command, const std::string& operation) {
+    verb_context::raw_handle service, const commandline::command& command, const std::string& operation) {
   const auto previous = context_.state();
   const bool wait = !command.no_wait;
   stop_result stopped;
   os::service_process_status last;
   auto done = stop_one(service, context_.name(), command, wait, operation, &last);
-  if (!done && done.error().code == model::win32_error::dependent_services_running) {
+  if (!done && done.error().code == base::win32_error::dependent_services_running) {
     auto dependents = stop_dependents(service, command, operation);
     if (!dependents) return failure{dependents.error()};
     stopped.dependents = *std::move(dependents);
@@ -181,7 +181,7 @@ WINSVC_INLINE result<service_controller::stop_result> service_controller::stop_a
   }
   if (!done) return failure{done.error()};
   // It was not running, or the stop is not waited for.
-  if (last.status.current != model::state::stopped) return stopped;
+  if (last.status.current != scm::state::stopped) return stopped;
   auto result =  describe_stop(last.status, previous);
   result.dependents = std::move(stopped.dependents);
   return result;
@@ -189,29 +189,29 @@ WINSVC_INLINE result<service_controller::stop_result> service_controller::stop_a
 
 /// Stops one service, ours or a dependent one. `stopped` receives its last state if the stop was waited for.
 WINSVC_INLINE result<void> service_controller::stop_one(verb_context::raw_handle service, const std::string& name,
-                                                        const model::command& command, bool wait,
+                                                        const commandline::command& command, bool wait,
                                                         const std::string& operation,
                                                         os::service_process_status* stopped) {
   const auto start =  context_.time().now(), deadline = start + command.wait;
   for (;;) {
-    const auto done = context_.scm().control_service(service, static_cast<std::uint32_t>(model::control::stop));
+    const auto done = context_.scm().control_service(service, static_cast<std::uint32_t>(scm::control::stop));
     if (done) break;
-    if (done.error() == model::win32_error::service_not_active) return {};
+    if (done.error() == base::win32_error::service_not_active) return {};
     const auto current = context_.scm().query_status(service);
     // A service between two states returns 1061 on Windows and 1052 on Wine. A service that never accepts a stop also
     // returns 1052, so a state that just changed is tried again for a second.
-    const bool refused = done.error() == model::win32_error::service_cannot_accept_control ||
-                         done.error() == model::win32_error::invalid_service_control;
+    const bool refused = done.error() == base::win32_error::service_cannot_accept_control ||
+                         done.error() == base::win32_error::invalid_service_control;
     if (!refused) return context_.make_error(operation, name, done.error());
-    if (current && current->status.current == model::state::stop_pending) break;
+    if (current && current->status.current == scm::state::stop_pending) break;
 
     // The service may be starting: wait until it has started and try again.
-    const bool pending = current && model::is_pending(current->status.current);
+    const bool pending = current && scm::is_pending(current->status.current);
     if (!pending && context_.time().now() >= (std::min)(deadline, start + std::chrono::seconds(1)))
       return context_.make_error(operation, name, done.error());
     if (pending && context_.time().now() >= deadline) {
-      error late = model::error_with_explanation(model::win32_error::timeout, operation, name);
-      late.message = "the service is still '" + std::string(model::name(current->status.current)) + '\'';
+      error late = base::error_with_explanation(base::win32_error::timeout, operation, name);
+      late.message = "the service is still '" + std::string(scm::name(current->status.current)) + '\'';
       return failure{std::move(late)};
     }
     context_.time().sleep(std::chrono::milliseconds(50));
@@ -224,13 +224,13 @@ WINSVC_INLINE result<void> service_controller::stop_one(verb_context::raw_handle
 }
 
 WINSVC_INLINE result<std::vector<std::string>> service_controller::stop_dependents(verb_context::raw_handle service,
-                                                                                   const model::command& command,
+                                                                                   const commandline::command& command,
                                                                                    const std::string& operation) {
   auto dependents = context_.scm().active_dependents(service);
   if (!dependents) return context_.make_error(operation, dependents.error());
   if (!command.force) {
-    auto error = context_.make_error(operation, model::win32_error::dependent_services_running);
-    if (!dependents->empty()) error.error.message += ": " + strings::join(*dependents, ", ");
+    auto error = context_.make_error(operation, base::win32_error::dependent_services_running);
+    if (!dependents->empty()) error.error.message += ": " + base::join(*dependents, ", ");
     return error;
   }
   for (const auto& name : *dependents) {
@@ -245,18 +245,18 @@ WINSVC_INLINE result<std::vector<std::string>> service_controller::stop_dependen
 
 /// Starts the dependent services that `restart` has stopped, in reverse order.
 WINSVC_INLINE result<void> service_controller::restart_dependents(const std::vector<std::string>& stopped_names,
-                                                                  const model::command& command) {
+                                                                  const commandline::command& command) {
   for (auto name = stopped_names.rbegin(); name != stopped_names.rend(); ++name) {
     const auto dependent = context_.open("start", *name, os::access_rights::start | os::access_rights::query_status);
     if (!dependent) return failure{dependent.error()};
     const auto started = context_.scm().start_service(dependent->get(), {});
-    if (!started && started.error() != model::win32_error::service_already_running)
+    if (!started && started.error() != base::win32_error::service_already_running)
       return context_.make_error("start", *name, started.error());
-    const auto settled = wait_while_pending(context_.scm(), dependent->get(), context_.time(), {model::state::running},
+    const auto settled = wait_while_pending(context_.scm(), dependent->get(), context_.time(), {scm::state::running},
                                             command.wait, "start", *name);
     if (!settled) return failure{settled.error()};
-    if (settled->status.current != model::state::running)
-      return failure{model::error_with_explanation(settled->status.exit.code(), "start", *name,
+    if (settled->status.current != scm::state::running)
+      return failure{base::error_with_explanation(settled->status.exit.code(), "start", *name,
                                                    "it stopped immediately after its start")};
     context_.print("started '" + *name + "' again");
   }
@@ -265,8 +265,8 @@ WINSVC_INLINE result<void> service_controller::restart_dependents(const std::vec
 
 /// Describes a stop. A stop that aborted a request or a hook ends with code 0, because it must not cause a recovery;
 /// the message then comes from the state file.
-WINSVC_INLINE service_controller::stop_result service_controller::describe_stop(const model::service_status& status,
-                                              const std::optional<model::saved_state>& previous) const {
+WINSVC_INLINE service_controller::stop_result service_controller::describe_stop(const scm::service_status& status,
+                                              const std::optional<scm::saved_state>& previous) const {
   stop_result result;
   result.was_running = true;
   const auto saved = context_.state();
@@ -274,23 +274,23 @@ WINSVC_INLINE service_controller::stop_result service_controller::describe_stop(
                                (!previous || previous->pid != saved->pid || previous->failure != saved->failure);
   if (status.exit.failed()) {
     result.code = status.exit.code();
-    const auto* explanation = model::explain(result.code);
+    const auto* explanation = base::explain(result.code);
     result.sentence = has_new_failure ? saved->failure
                       : explanation   ? std::string(explanation->message)
                                       : os::system_error_message(result.code);
   } else if (has_new_failure) {
-    result.code = model::win32_error::timeout;
+    result.code = base::win32_error::timeout;
     result.sentence = saved->failure;
   }
   return result;
 }
 
-WINSVC_INLINE result<service_report> service_controller::status() {
-  service_report report;
+WINSVC_INLINE result<host::service_report> service_controller::status() {
+  host::service_report report;
   report.name = context_.name();
   const auto service = context_.open("query", os::access_rights::query_status | os::access_rights::query_config);
   if (!service) {
-    if (service.error().code == model::win32_error::service_does_not_exist) return report;
+    if (service.error().code == base::win32_error::service_does_not_exist) return report;
     return failure{service.error()};
   }
   report.installed = true;
@@ -308,8 +308,8 @@ WINSVC_INLINE result<service_report> service_controller::status() {
   return report;
 }
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_MANAGE

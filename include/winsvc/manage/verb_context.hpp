@@ -23,7 +23,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 /// Service, system interfaces and output of one verb.
 class verb_context {
@@ -34,20 +34,20 @@ class verb_context {
     os::service_manager& scm;
     clock& time;
     std::function<void(const std::string&)> print;                        ///< prints a line
-    std::function<std::optional<model::saved_state>()> read_saved_state;  ///< the state file of the service
-    model::install_defaults defaults;
+    std::function<std::optional<scm::saved_state>()> read_saved_state;  ///< the state file of the service
+    manage::install_defaults defaults;
     std::function<result<std::string>()> read_password = no_password_source;  ///< the password of the account
   };
-  verb_context(model::service_spec spec, verb_dependencies dependencies)
+  verb_context(scm::service_spec spec, verb_dependencies dependencies)
       : spec_(std::move(spec)), dependencies_(std::move(dependencies)) {}
 
-  [[nodiscard]] const model::service_spec& spec() const noexcept { return spec_; }
+  [[nodiscard]] const scm::service_spec& spec() const noexcept { return spec_; }
   [[nodiscard]] const std::string& name() const noexcept { return spec_.name; }
   [[nodiscard]] std::string quoted_name() const { return '\'' + spec_.name + '\''; }
   [[nodiscard]] os::service_manager& scm() const noexcept { return dependencies_.scm; }
   [[nodiscard]] clock& time() const noexcept { return dependencies_.time; }
-  [[nodiscard]] const model::install_defaults& defaults() const noexcept { return dependencies_.defaults; }
-  [[nodiscard]] std::optional<model::saved_state> state() const {
+  [[nodiscard]] const manage::install_defaults& defaults() const noexcept { return dependencies_.defaults; }
+  [[nodiscard]] std::optional<scm::saved_state> state() const {
     return dependencies_.read_saved_state ? dependencies_.read_saved_state() : std::nullopt;
   }
   [[nodiscard]] result<std::string> read_password() const { return dependencies_.read_password(); }
@@ -77,33 +77,33 @@ class verb_context {
 
  private:
   static result<std::string> no_password_source() {
-    return failure{error{model::win32_error::invalid_service_account,
+    return failure{error{base::win32_error::invalid_service_account,
                          "read the password",
                          {},
                          "no password was given",
                          "pipe it with --password-stdin"}};
   }
-  model::service_spec spec_;
+  scm::service_spec spec_;
   verb_dependencies dependencies_;
   bool access_denied_ = false;
 };
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_MANAGE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 WINSVC_INLINE failure<error> verb_context::make_error(std::string operation, std::string subject, std::uint32_t code) {
-  if (code == model::win32_error::access_denied) access_denied_ = true;
+  if (code == base::win32_error::access_denied) access_denied_ = true;
   return {
-      model::error_with_explanation(code, std::move(operation), std::move(subject), os::system_error_message(code))};
+      base::error_with_explanation(code, std::move(operation), std::move(subject), os::system_error_message(code))};
 }
 
 WINSVC_INLINE result<os::service_handle> verb_context::open_manager(const std::string& operation,
@@ -111,7 +111,7 @@ WINSVC_INLINE result<os::service_handle> verb_context::open_manager(const std::s
   const auto handle = dependencies_.scm.open_manager(rights);
   if (!handle) {
     auto error = make_error(operation, handle.error());
-    if (handle.error() == model::win32_error::not_supported) {
+    if (handle.error() == base::win32_error::not_supported) {
       error.error.message = "Windows services are not available on this system";
       error.error.hint = "use 'debug' to run in the terminal";
     }
@@ -131,16 +131,16 @@ WINSVC_INLINE result<os::service_handle> verb_context::open(const std::string& o
 
 WINSVC_INLINE result<void> verb_context::check_same_program(const std::string& operation,
                                                             const std::string& binary) const {
-  const auto arguments = split_command_line(binary);
-  const bool has_verb = arguments.size() > 1 && arguments[1] == model::run_service_verb;
-  if (has_verb || (!arguments.empty() && strings::equal_nocase(arguments[0], dependencies_.defaults.executable)))
+  const auto arguments = base::split_command_line(binary);
+  const bool has_verb = arguments.size() > 1 && arguments[1] == scm::run_service_verb;
+  if (has_verb || (!arguments.empty() && base::equal_nocase(arguments[0], dependencies_.defaults.executable)))
     return {};
-  return failure{error{model::win32_error::service_exists, operation, name(),
+  return failure{error{base::win32_error::service_exists, operation, name(),
                        "a service of another program has this name: " + binary, "rename the app"}};
 }
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_MANAGE

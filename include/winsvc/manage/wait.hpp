@@ -20,30 +20,30 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 /// Waits until the service is in one of the states `expected`, or stopped. Fails after `limit`, or after 30 s without
 /// progress (or the wait hint, if it is longer), when the SCM also treats the service as hung.
 [[nodiscard]] result<os::service_process_status> wait_while_pending(
     os::service_manager& scm, os::service_manager::raw_handle service, clock& time,
-    std::initializer_list<model::state> expected, std::chrono::milliseconds limit, const std::string& operation,
+    std::initializer_list<scm::state> expected, std::chrono::milliseconds limit, const std::string& operation,
     const std::string& name);
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_MANAGE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 WINSVC_INLINE result<os::service_process_status> wait_while_pending(
     os::service_manager& scm, os::service_manager::raw_handle service, clock& time,
-    std::initializer_list<model::state> expected, std::chrono::milliseconds limit, const std::string& operation,
+    std::initializer_list<scm::state> expected, std::chrono::milliseconds limit, const std::string& operation,
     const std::string& name) {
   using namespace std::chrono;
   const auto start = time.now();
@@ -54,10 +54,10 @@ WINSVC_INLINE result<os::service_process_status> wait_while_pending(
     const auto process = scm.query_status(service);
     if (!process)
       return failure{
-          model::error_with_explanation(process.error(), operation, name, os::system_error_message(process.error()))};
+          base::error_with_explanation(process.error(), operation, name, os::system_error_message(process.error()))};
     const auto& status = process->status;
     const bool reached = std::find(expected.begin(), expected.end(), status.current) != expected.end();
-    if (reached || status.current == model::state::stopped) return *process;
+    if (reached || status.current == scm::state::stopped) return *process;
 
     const auto now = time.now();
     if (status.checkpoint != checkpoint) {
@@ -66,9 +66,9 @@ WINSVC_INLINE result<os::service_process_status> wait_while_pending(
     }
     const auto timeout = (std::max)(status.wait_hint, milliseconds(30'000));
     if (now - start >= limit || now - last_progress >= timeout) {
-      error late = model::error_with_explanation(model::win32_error::timeout, operation, name);
-      late.message = "the service is still '" + std::string(model::name(status.current)) + "' after " +
-                     duration_text(duration_cast<milliseconds>(now - start));
+      error late = base::error_with_explanation(base::win32_error::timeout, operation, name);
+      late.message = "the service is still '" + std::string(scm::name(status.current)) + "' after " +
+                     base::duration_text(duration_cast<milliseconds>(now - start));
       return failure{std::move(late)};
     }
     time.sleep((std::min)(pause, duration_cast<milliseconds>(limit - (now - start)) + milliseconds(1)));
@@ -78,8 +78,8 @@ WINSVC_INLINE result<os::service_process_status> wait_while_pending(
   }
 }
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_MANAGE

@@ -15,7 +15,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Write UTF-8 to standard output or standard error. A Windows console receives UTF-16, independent of its code page.
 /// Errors are ignored.
@@ -76,7 +76,7 @@ class interrupts {
   state* state_;
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -86,14 +86,14 @@ class interrupts {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::string without_line_end(std::string line) {
   if (!line.empty() && line.back() == '\r') line.pop_back();
   return line.compare(0, 3, "\xEF\xBB\xBF") == 0 ? line.substr(3) : line;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -26,7 +26,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 class control_channel {
  public:
@@ -65,6 +65,6 @@ class control_channel {
 sys_result<void> send_channel_request(const std::string& address, const std::string& request, std::uint32_t pid,
                                       const std::function<bool(std::string_view)>& on_chunk);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -33,7 +33,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// The description of one crash.
 struct crash_report {
@@ -76,7 +76,7 @@ class crash_handler {
 [[nodiscard]] std::vector<std::string> excess_dumps(const std::vector<std::string>& files, std::string_view name,
                                                     int max_dumps);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -86,7 +86,7 @@ class crash_handler {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::string current_exception_message() {
   const std::exception_ptr current = std::current_exception();
@@ -106,7 +106,7 @@ WINSVC_INLINE std::string terminate_message() {
 
 /// True if `file` is a dump of exactly this name, not of a longer name that begins with it.
 WINSVC_INLINE bool is_dump_file_of(std::string_view name, std::string_view file) {
-  if (!strings::starts_with(file, name)) return false;
+  if (!base::starts_with(file, name)) return false;
   file.remove_prefix(name.size());
   constexpr std::string_view format = "-########-######-", extension = ".dmp";
   if (file.size() <= format.size() + extension.size()) return false;
@@ -114,7 +114,7 @@ WINSVC_INLINE bool is_dump_file_of(std::string_view name, std::string_view file)
   file.remove_suffix(extension.size());
   for (std::size_t i = 0; i < file.size(); ++i) {
     const bool digit = i >= format.size() || format[i] == '#';
-    if (digit ? !strings::is_digit(file[i]) : file[i] != format[i]) return false;
+    if (digit ? !base::is_digit(file[i]) : file[i] != format[i]) return false;
   }
   return true;
 }
@@ -129,7 +129,7 @@ WINSVC_INLINE std::vector<std::string> excess_dumps(const std::vector<std::strin
   return dumps;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -13,7 +13,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 class dispatcher {
  public:
@@ -22,7 +22,7 @@ class dispatcher {
   using service_main = std::function<void(const std::vector<std::string>& arguments)>;
   /// HandlerEx: receives a control and returns the Win32 code for the SCM. Runs on the thread that called `run`, one
   /// call at a time. It must return at once, because the SCM serves no other service during the call.
-  using control_handler = std::function<std::uint32_t(const model::control_event& event)>;
+  using control_handler = std::function<std::uint32_t(const scm::control_event& event)>;
 
   virtual ~dispatcher() = default;
 
@@ -32,9 +32,9 @@ class dispatcher {
   /// RegisterServiceCtrlHandlerExW: must be the first call in service_main. Returns 0 or a Win32 code.
   virtual std::uint32_t register_handler(const std::string& service_name, control_handler handler) = 0;
   /// SetServiceStatus. Returns 0 or a Win32 code. After STOPPED, the process may end before the call returns.
-  virtual std::uint32_t set_status(const model::service_status& status) noexcept = 0;
+  virtual std::uint32_t set_status(const scm::service_status& status) noexcept = 0;
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -21,7 +21,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Runs this executable with `arguments`, elevated, in the current folder, and waits for it. Returns its exit code;
 /// fails with 1223 if the user refuses. `input`: the text that `connect_to_parent` returns in the child (a password,
@@ -43,7 +43,7 @@ inline constexpr std::string_view elevated_option = "--elevated";
 /// with 123 if `pipe` is not the name of such a pipe.
 [[nodiscard]] sys_result<std::string> connect_to_parent(const std::string& pipe);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -53,7 +53,7 @@ inline constexpr std::string_view elevated_option = "--elevated";
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Returns the length of the prefix that ends with a complete UTF-8 character: a read from a pipe can end inside a
 /// character. Invalid UTF-8 counts as complete, because later bytes cannot complete it.
@@ -67,7 +67,7 @@ WINSVC_INLINE std::size_t complete_utf8_prefix(std::string_view text) noexcept {
   return text.size();
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

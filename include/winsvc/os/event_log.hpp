@@ -19,10 +19,10 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Writes an event. An event that cannot be written is dropped, because the log file contains it too.
-void report_event(const std::string& source, model::event_level level, std::uint32_t id,
+void report_event(const std::string& source, scm::event_level level, std::uint32_t id,
                   std::string_view text) noexcept;
 
 /// Prepares a text for ReportEvent: limits it to 31,839 characters, the maximum of that function, and escapes
@@ -30,7 +30,7 @@ void report_event(const std::string& source, model::event_level level, std::uint
 /// such a `%`.
 [[nodiscard]] std::string truncate_event_text(std::string_view text);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -40,24 +40,24 @@ void report_event(const std::string& source, model::event_level level, std::uint
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::string truncate_event_text(std::string_view text) {
   constexpr std::size_t limit = 31'839;
   const auto begins_insertion = [](char c) {
-    const char lower = winsvc::strings::to_lower(c);
-    return (lower >= 'a' && lower <= 'z') || winsvc::strings::is_digit(c) || c == '%' || c == '!';
+    const char lower = winsvc::detail::base::to_lower(c);
+    return (lower >= 'a' && lower <= 'z') || winsvc::detail::base::is_digit(c) || c == '%' || c == '!';
   };
   std::string out;
   for (std::size_t i = 0; i < text.size() && out.size() <= limit; ++i) {
     out += text[i];
     if (text[i] == '%' && i + 1 < text.size() && begins_insertion(text[i + 1])) out += ' ';
   }
-  out.resize(winsvc::strings::truncate(out, limit).size());
+  out.resize(winsvc::detail::base::truncate(out, limit).size());
   return out;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

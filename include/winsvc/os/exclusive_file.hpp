@@ -18,7 +18,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 class exclusive_file {
  public:
@@ -57,7 +57,7 @@ sys_result<void> make_private_folder(const std::string& path);
 /// A path in the folder of `to` for the copy that `move_file` renames to `to`: `to`, a hyphen, the file name of `from`.
 [[nodiscard]] std::string sibling_path(const std::string& from, const std::string& to);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -67,14 +67,14 @@ sys_result<void> make_private_folder(const std::string& path);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::string sibling_path(const std::string& from, const std::string& to) {
   const auto slash = from.find_last_of("/\\");
   return to + '-' + (slash == std::string::npos ? from : from.substr(slash + 1));
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

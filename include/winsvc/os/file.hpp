@@ -18,7 +18,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 #if WINSVC_OS_WINDOWS
 inline constexpr char path_separator = '\\';
@@ -94,7 +94,7 @@ sys_result<void> make_folders(const std::string& path);
 /// The names of the files in a folder, sorted by byte values, without subfolders.
 [[nodiscard]] sys_result<std::vector<std::string>> list_files(const std::string& folder);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -104,13 +104,13 @@ sys_result<void> make_folders(const std::string& path);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::string path_join(const std::string& folder, std::string_view name) {
   return folder + path_separator + std::string(name);
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

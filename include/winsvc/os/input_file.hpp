@@ -22,7 +22,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// A regular file, open for reading. Movable.
 class input_file {
@@ -70,6 +70,6 @@ class input_file {
 /// The real path of a folder, as in input_file::real_path; nullopt if the folder does not exist.
 [[nodiscard]] std::optional<std::string> real_folder(const std::string& path);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

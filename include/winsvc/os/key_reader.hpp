@@ -13,7 +13,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Calls `on_key` for each key during its lifetime, on a separate thread. Ctrl-C keeps its meaning. Does nothing if
 /// standard input or standard error is not a terminal (in `app | less` the keys belong to less), and nothing while this
@@ -34,6 +34,6 @@ class key_reader {
   state* state_ = nullptr;
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

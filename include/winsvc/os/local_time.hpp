@@ -10,12 +10,12 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// The offset at `time`, with the daylight saving time of that day. 0 if the system cannot determine it. It changes
 /// only at a full quarter of an hour UTC, so that a caller may cache it until then.
 [[nodiscard]] std::chrono::minutes utc_offset(clock::system_time time) noexcept;
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -16,7 +16,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 class poll_poller {
  public:
@@ -100,7 +100,7 @@ class poll_poller {
   std::vector<polled_entry> polled_;
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -110,7 +110,7 @@ class poll_poller {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::size_t poll_poller::wait(void** user_data, std::size_t capacity) noexcept {
   std::unique_lock lock(mutex_);
@@ -158,7 +158,7 @@ WINSVC_INLINE std::size_t poll_poller::wait(void** user_data, std::size_t capaci
   return reported;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

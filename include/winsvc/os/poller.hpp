@@ -37,7 +37,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 #if WINSVC_OS_LINUX
 using poller = epoll_poller;
@@ -47,6 +47,6 @@ using poller = iocp_poller;
 using poller = poll_poller;
 #endif
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

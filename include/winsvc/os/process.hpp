@@ -20,7 +20,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// The absolute path of the running executable. GetModuleFileNameW; /proc/self/exe.
 [[nodiscard]] std::string executable_path();
@@ -82,7 +82,7 @@ bool change_directory(const std::string& folder) noexcept;
 /// not, the exit code is 1.
 [[nodiscard]] int exit_code(std::uint32_t code) noexcept;
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -92,7 +92,7 @@ bool change_directory(const std::string& folder) noexcept;
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::string folder_of(std::string_view path) {
   const auto slash = path.find_last_of("/\\");
@@ -107,7 +107,7 @@ WINSVC_INLINE bool is_absolute(std::string_view path) {
 WINSVC_INLINE std::string program_name(std::string_view path) {
   const auto slash = path.find_last_of("/\\");
   std::string name(slash == std::string_view::npos ? path : path.substr(slash + 1));
-  if (name.size() > 4 && strings::equal_nocase(std::string_view(name).substr(name.size() - 4), ".exe"))
+  if (name.size() > 4 && base::equal_nocase(std::string_view(name).substr(name.size() - 4), ".exe"))
     name.resize(name.size() - 4);
   return name;
 }
@@ -118,7 +118,7 @@ WINSVC_INLINE int exit_code(std::uint32_t code) noexcept {
   return static_cast<int>(code);
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -23,7 +23,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// A value or a system code.
 template <class T>
@@ -61,7 +61,7 @@ struct service_config_change {
 
 /// SERVICE_STATUS_PROCESS.
 struct service_process_status {
-  model::service_status status;
+  scm::service_status status;
   std::uint32_t pid = 0;
 };
 
@@ -76,8 +76,8 @@ class service_manager {
   virtual sys_result<raw_handle> open_service(raw_handle manager, const std::string& name, std::uint32_t rights) = 0;
   virtual sys_result<void> change_config(raw_handle service, const service_config_change& settings) = 0;
   /// ChangeServiceConfig2W and QueryServiceConfig2W.
-  virtual sys_result<void> change_level(raw_handle service, const model::config_level& value) = 0;
-  virtual sys_result<model::config_level> query_level(raw_handle service, std::uint32_t level) = 0;
+  virtual sys_result<void> change_level(raw_handle service, const scm::config_level& value) = 0;
+  virtual sys_result<scm::config_level> query_level(raw_handle service, std::uint32_t level) = 0;
   virtual sys_result<service_config> query_config(raw_handle service) = 0;
   virtual sys_result<service_process_status> query_status(raw_handle service) = 0;
   virtual sys_result<void> start_service(raw_handle service, const std::vector<std::string>& arguments) = 0;
@@ -149,7 +149,7 @@ class service_handle {
   service_manager::raw_handle handle_;
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -159,11 +159,11 @@ class service_handle {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE failure<std::uint32_t> sys_failure(std::uint32_t code) { return {code}; }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

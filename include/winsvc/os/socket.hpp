@@ -20,7 +20,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// A numeric address and a port.
 struct endpoint {
@@ -144,6 +144,6 @@ class waker {
 /// The process that listens on this address, "pid 1234 (other.exe)"; empty if it cannot be determined.
 [[nodiscard]] std::string port_owner(const endpoint& address);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -18,7 +18,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 namespace socket_api {
 
 [[nodiscard]] socket_type raw(tcp_socket::native_handle h) noexcept;
@@ -39,7 +39,7 @@ void set_option(socket_type s, int level, int name, int value) noexcept;
 
 }  // namespace socket_api
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -49,7 +49,7 @@ void set_option(socket_type s, int level, int name, int value) noexcept;
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 namespace socket_api {
 
 WINSVC_INLINE socket_type raw(tcp_socket::native_handle h) noexcept { return static_cast<socket_type>(h); }
@@ -146,7 +146,7 @@ WINSVC_INLINE sys_result<tcp_socket> tcp_socket::connect(const endpoint& server,
     return client;
   // Return all other codes here: poll() would report the socket as ready and SO_ERROR would be 0.
   if (const auto code = socket_api::last_error(); !socket_api::is_connect_pending(code)) return sys_failure(code);
-  if (!socket_api::wait_ready(s, POLLOUT, limit)) return sys_failure(model::win32_error::timeout);
+  if (!socket_api::wait_ready(s, POLLOUT, limit)) return sys_failure(base::win32_error::timeout);
 
   int error = 0;
   socket_api::length_type size = sizeof error;
@@ -270,7 +270,7 @@ WINSVC_INLINE waker::outcome waker::wait_for(const tcp_socket& socket, std::chro
   }
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -22,7 +22,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 /// The type of a value in a path or a query, for descriptions.
 enum class value_kind { text, int32, int64, uint32, uint64, number, boolean };
@@ -83,7 +83,7 @@ struct route_metadata {
   std::optional<std::chrono::milliseconds> time_limit;  ///< of the handler; afterwards the client receives 503
 };
 
-}  // namespace route
+}  // namespace detail::route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -93,7 +93,7 @@ struct route_metadata {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 WINSVC_INLINE std::string_view describe(value_kind k) noexcept {
   switch (k) {
@@ -128,7 +128,7 @@ WINSVC_INLINE bool accepts_text(value_kind k, std::string_view value) noexcept {
   return true;
 }
 
-}  // namespace route
+}  // namespace detail::route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -16,7 +16,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 /// A method of RFC 9110 section 9.3 (PATCH: RFC 5789). `any` is for a route that serves all methods; a request never
 /// has it. `del` is DELETE, because Windows headers define DELETE as a macro.
@@ -52,7 +52,7 @@ class method_set {
 
 inline constexpr unsigned method_count = 7;  // without `any`
 
-}  // namespace route
+}  // namespace detail::route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -60,7 +60,7 @@ inline constexpr unsigned method_count = 7;  // without `any`
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 inline constexpr std::string_view method_names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "ANY"};
 
@@ -97,7 +97,7 @@ WINSVC_INLINE std::string method_set::allow() const {
   return out;
 }
 
-}  // namespace route
+}  // namespace detail::route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

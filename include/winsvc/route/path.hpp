@@ -20,7 +20,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 /// The decoded segments of a raw path (RFC 9110 section 4.2.1, RFC 3986 section 3.3). nullopt if the path does not
 /// begin with '/', if a '%' is not followed by two hex digits (RFC 3986 section 2.1), or if it contains a NUL, encoded
@@ -46,7 +46,7 @@ namespace route {
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-}  // namespace route
+}  // namespace detail::route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -54,7 +54,7 @@ namespace route {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 /// The byte of the escape at `raw[position]`, or -1 if the escape is invalid.
 WINSVC_INLINE int escaped_byte(std::string_view raw, std::size_t position) noexcept {
@@ -117,7 +117,7 @@ WINSVC_INLINE std::string percent_encode_segment(std::string_view segment) {
   return out;
 }
 
-}  // namespace route
+}  // namespace detail::route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

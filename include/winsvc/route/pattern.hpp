@@ -26,7 +26,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 /// The part of a pattern between two slashes.
 struct segment {
@@ -54,7 +54,7 @@ enum class relation { same, more_specific, more_general, overlap, disjoint };
 /// A path that both patterns match, percent-encoded as a client sends it. Empty if the patterns are disjoint.
 [[nodiscard]] std::string common_path(const pattern& a, const pattern& b);
 
-}  // namespace route
+}  // namespace detail::route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -64,7 +64,7 @@ enum class relation { same, more_specific, more_general, overlap, disjoint };
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 WINSVC_INLINE void throw_bad_pattern(std::string_view text, std::size_t position, std::string_view reason) {
   std::string printable(text);
@@ -78,14 +78,14 @@ WINSVC_INLINE void throw_bad_pattern(std::string_view text, std::size_t position
 WINSVC_INLINE bool is_identifier(std::string_view s) noexcept {
   const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
   return !s.empty() && letter(s[0]) &&
-         std::all_of(s.begin(), s.end(), [&](char c) { return letter(c) || strings::is_digit(c); });
+         std::all_of(s.begin(), s.end(), [&](char c) { return letter(c) || base::is_digit(c); });
 }
 
 /// Throws for characters that a pattern must not contain at any position.
 WINSVC_INLINE void check_pattern_text(std::string_view text) {
   for (std::size_t position = 0; position < text.size();) {
     const std::size_t begin = position;
-    const char32_t c = strings::next_code_point(text, position);
+    const char32_t c = base::next_code_point(text, position);
     if (c == '?' || c == '#') throw_bad_pattern(text, begin, "a pattern is only a path, without '?' and '#'");
     if (c < 0x20 || c == 0x7F) throw_bad_pattern(text, begin, "control character");
     if (c == '%' && escaped_byte(text, begin) >= 0) {
@@ -192,7 +192,7 @@ WINSVC_INLINE std::string common_path(const pattern& a, const pattern& b) {
   return path;
 }
 
-}  // namespace route
+}  // namespace detail::route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -31,7 +31,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 /// The result of a match, and the response that follows from it.
 ///
@@ -144,7 +144,7 @@ class table {
   method_set all_methods_;
 };
 
-}  // namespace route
+}  // namespace detail::route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -154,7 +154,7 @@ class table {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 WINSVC_INLINE void table::check_conflicts(method method_id, const pattern& path, source_location location) const {
   for (const auto& other : entries_) {
@@ -325,7 +325,7 @@ WINSVC_INLINE method_set table::methods_at(std::string_view raw_path) const {
   return s.allowed;
 }
 
-}  // namespace route
+}  // namespace detail::route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -27,7 +27,7 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-namespace route {
+namespace detail::route {
 
 /// The path of a route, percent-encoded (RFC 3986). Throws setup_error if the number of values is wrong, or if a value
 /// cannot be in a path or does not have the type of the parameter.
@@ -36,7 +36,7 @@ namespace route {
 /// The same for the route with this name. Throws setup_error for an unknown name, with the most similar known name.
 [[nodiscard]] std::string build_path(const table& routes, std::string_view name, const std::vector<url_value>& values);
 
-}  // namespace route
+}  // namespace detail::route
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -47,7 +47,7 @@ namespace route {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 /// The reason why a decoded segment is invalid. Empty if it is valid.
 WINSVC_INLINE std::string_view find_invalid_segment(std::string_view value) noexcept {
@@ -78,9 +78,9 @@ WINSVC_INLINE std::string build_path(const route_entry& route, const std::vector
     const auto& kinds = route.metadata.parameters;
     if (next < kinds.size() && !accepts_text(kinds[next], value)) {
       fail(subject + " is not " + std::string(describe(kinds[next])) + ": '" +
-           std::string(strings::truncate(value, 80)) + "'");
+           std::string(base::truncate(value, 80)) + "'");
     }
-    for (const std::string_view part : tail ? strings::split(value, '/') : std::vector<std::string_view>{value}) {
+    for (const std::string_view part : tail ? base::split(value, '/') : std::vector<std::string_view>{value}) {
       if (const auto reason = find_invalid_segment(part); !reason.empty()) fail(subject + " " + std::string(reason));
       path += '/' + percent_encode_segment(part);
     }
@@ -96,12 +96,12 @@ WINSVC_INLINE std::string build_path(const table& routes, std::string_view name,
   const auto names = routes.names();
   std::string hint;
   if (names.empty()) hint = "; no route has a name yet: call .name(\"...\") after a route";
-  else if (const auto similar = strings::closest_match(name, names); !similar.empty())
+  else if (const auto similar = base::closest_match(name, names); !similar.empty())
     hint = "; did you mean '" + std::string(similar) + "'?";
   throw setup_error("url_for '" + std::string(name) + "': no route has this name" + hint);
 }
 
-}  // namespace route
+}  // namespace detail::route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -53,7 +53,7 @@ class url_value {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 /// Encodes a name or a value of a query: all but the unreserved characters (RFC 3986 section 2.3), so that '+', '&' and
 /// '=' are decoded as themselves.
@@ -67,7 +67,7 @@ WINSVC_INLINE std::string percent_encode_value(std::string_view value) {
   return out;
 }
 
-}  // namespace route
+}  // namespace detail::route
 
 WINSVC_INLINE std::string with_query(std::string url,
                               std::initializer_list<std::pair<std::string_view, url_value>> values) {
@@ -77,7 +77,7 @@ WINSVC_INLINE std::string with_query(std::string url,
   for (const auto& [name, value] : values) {
     if (url.find('?') == std::string::npos) url += '?';
     else if (url.back() != '?' && url.back() != '&') url += '&';
-    url += route::percent_encode_value(name) + '=' + route::percent_encode_value(value.text());
+    url += detail::route::percent_encode_value(name) + '=' + detail::route::percent_encode_value(value.text());
   }
   return url + fragment;
 }

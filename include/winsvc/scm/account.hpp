@@ -19,7 +19,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 /// `managed`: a managed service account, `DOMAIN\name$`. `user`: an account with a password.
 enum class account_kind { virtual_account, local_system, local_service, network_service, managed, user };
@@ -54,20 +54,20 @@ struct account {
 /// up a name without a domain on this machine first.
 [[nodiscard]] std::string lookup_name(std::string_view name);
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SCM
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 WINSVC_INLINE std::string lookup_name(std::string_view name) {
-  return std::string(strings::starts_with(name, ".\\") ? name.substr(2) : name);
+  return std::string(base::starts_with(name, ".\\") ? name.substr(2) : name);
 }
 
 WINSVC_INLINE std::string_view account::losing_rights_warning() const noexcept {
@@ -108,17 +108,17 @@ WINSVC_INLINE result<account> parse_account(std::string_view text, std::string_v
   const auto refuse = [&](std::string message, std::string hint) {
     return failure{error{1057, "use the account", std::string(text), std::move(message), std::move(hint)}};
   };
-  text = strings::trim(text);
+  text = base::trim(text);
   if (text.empty())
     return refuse("it is empty", "write virtual, system, local-service, network-service or DOMAIN\\name");
   const std::string virtual_name = "NT SERVICE\\" + std::string(service_name);
-  if (strings::equal_nocase(text, "virtual") || strings::equal_nocase(text, virtual_name)) {
+  if (base::equal_nocase(text, "virtual") || base::equal_nocase(text, virtual_name)) {
     return account{account_kind::virtual_account, virtual_name};
   }
   for (const auto& known : table) {
-    if (strings::equal_nocase(text, known.word)) return account{known.kind, std::string(known.name)};
+    if (base::equal_nocase(text, known.word)) return account{known.kind, std::string(known.name)};
   }
-  if (strings::starts_with_nocase(text, "NT SERVICE\\")) {
+  if (base::starts_with_nocase(text, "NT SERVICE\\")) {
     return refuse("it is the virtual account of another service",
                   "write 'virtual' for the account of this service: " + virtual_name);
   }
@@ -133,8 +133,8 @@ WINSVC_INLINE result<account> parse_account(std::string_view text, std::string_v
   return account{kind, ".\\" + std::string(text)};
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SCM

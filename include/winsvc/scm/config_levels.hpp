@@ -20,7 +20,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 struct description_text {
   std::string text;
@@ -65,17 +65,17 @@ inline constexpr std::uint32_t description = 1, failure_actions = 2, delayed_sta
 /// Returns the value of a level as an install plan shows it.
 [[nodiscard]] std::string format_config_level(const config_level& l);
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SCM
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 WINSVC_INLINE std::uint32_t number(const config_level& l) noexcept {
   return static_cast<std::uint32_t>(l.index()) + 1;
@@ -85,7 +85,7 @@ WINSVC_INLINE std::string format_config_level(const config_level& l) {
   struct formatter {
     std::string operator()(const description_text& level) const { return level.text; }
     std::string operator()(const recovery_plan& level) const {
-      return recovery_text(level.actions) + ", reset " + exact_duration(level.reset);
+      return recovery_text(level.actions) + ", reset " + base::exact_duration(level.reset);
     }
     std::string operator()(const delayed_start& level) const { return level.on ? "yes" : "no"; }
     std::string operator()(const failure_flag& level) const { return level.on ? "yes" : "no"; }
@@ -96,15 +96,15 @@ WINSVC_INLINE std::string format_config_level(const config_level& l) {
                                                      : std::to_string(level.value);
     }
     std::string operator()(const required_privileges& level) const {
-      return level.names.empty() ? "all privileges of the account" : strings::join(level.names, ", ");
+      return level.names.empty() ? "all privileges of the account" : base::join(level.names, ", ");
     }
-    std::string operator()(const preshutdown_timeout& level) const { return exact_duration(level.limit); }
+    std::string operator()(const preshutdown_timeout& level) const { return base::exact_duration(level.limit); }
   };
   return std::visit(formatter{}, l);
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SCM

@@ -56,7 +56,7 @@ struct power_event {
                                               : "unknown";
 }
 
-namespace model {
+namespace detail::scm {
 
 /// A control with its event data, which the dispatcher has copied from the memory of Windows.
 struct control_event {
@@ -66,6 +66,6 @@ struct control_event {
   std::string setting, data;  ///< for POWER_EVENT with a setting: GUID and bytes of the value
 };
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

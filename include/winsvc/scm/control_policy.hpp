@@ -17,7 +17,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 /// Control task that a control causes.
 enum class control_action { nothing, stop, pause, resume, reload, power, session, time, custom };
@@ -33,17 +33,17 @@ struct control_decision {
 [[nodiscard]] control_decision decide_control(state current, const handled_controls& hooks,
                                               std::uint32_t number) noexcept;
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SCM
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 WINSVC_INLINE control_decision decide_control(state current, const handled_controls& hooks,
                                               std::uint32_t number) noexcept {
@@ -78,8 +78,8 @@ WINSVC_INLINE control_decision decide_control(state current, const handled_contr
   }
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SCM

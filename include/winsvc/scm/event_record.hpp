@@ -23,7 +23,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 /// One entry of an event log.
 struct event_record {
@@ -41,17 +41,17 @@ inline constexpr std::string_view scm_source = "Service Control Manager";
 /// for another service or source, or is not one of the known failures.
 [[nodiscard]] std::optional<std::string> describe_scm_event(const event_record& record, std::string_view display_name);
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SCM
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 WINSVC_INLINE std::vector<event_record> parse_event_records(std::string_view buffer) {
   std::vector<event_record> records;
@@ -73,7 +73,7 @@ WINSVC_INLINE std::vector<event_record> parse_event_records(std::string_view buf
         units += unit;
       }
       position += 2;
-      return strings::to_utf8(units);
+      return base::to_utf8(units);
     };
     event_record record;
     record.time = clock::system_time(std::chrono::seconds(number(bytes, 12, 4)));
@@ -111,7 +111,7 @@ WINSVC_INLINE std::optional<std::string> describe_scm_event(const event_record& 
   if (record.source != scm_source) return std::nullopt;
   for (const auto& r : rows) {
     if (r.id != record.id || r.name >= record.insertion_strings.size()) continue;
-    if (!strings::equal_nocase(record.insertion_strings[r.name], display_name)) return std::nullopt;
+    if (!base::equal_nocase(record.insertion_strings[r.name], display_name)) return std::nullopt;
     std::string out;
     for (std::size_t position = 0; position < r.sentence.size(); ++position) {
       if (r.sentence[position] != '{') {
@@ -124,19 +124,20 @@ WINSVC_INLINE std::optional<std::string> describe_scm_event(const event_record& 
       const bool exists = index < record.insertion_strings.size();
       std::string_view text = exists ? std::string_view(record.insertion_strings[index]) : std::string_view("?");
       ++position;  // the brace
-      while (is_code && strings::starts_with(text, "%%")) text.remove_prefix(2);
+      while (is_code && base::starts_with(text, "%%")) text.remove_prefix(2);
       out += text;
       std::uint64_t code = 0;
-      if (!is_code || !strings::parse_number(text, 0xFFFFFFFFu, code)) continue;
-      if (const auto* known = explain(static_cast<std::uint32_t>(code))) out += ", " + std::string(known->message);
+      if (!is_code || !base::parse_number(text, 0xFFFFFFFFu, code)) continue;
+      if (const auto* known = base::explain(static_cast<std::uint32_t>(code)))
+        out += ", " + std::string(known->message);
     }
     return out;
   }
   return std::nullopt;
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SCM

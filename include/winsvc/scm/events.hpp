@@ -13,7 +13,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 /// Type of an event: EVENTLOG_*_TYPE.
 enum class event_level : std::uint16_t { error = 1, warning = 2, information = 4 };
@@ -60,6 +60,6 @@ inline constexpr event_row event_table[] = {
   return event_table[0];
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

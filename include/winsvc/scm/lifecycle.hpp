@@ -19,7 +19,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 /// Event that causes a transition. `hook_failed`: a pause or continue hook threw, and the service returns to the state
 /// before the control.
@@ -76,17 +76,17 @@ class lifecycle {
   service_status status_;
 };
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SCM
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 WINSVC_INLINE std::optional<service_status> lifecycle::apply(lifecycle_event event, std::chrono::milliseconds wait_hint,
                                                               exit_status exit) noexcept {
@@ -109,8 +109,8 @@ WINSVC_INLINE std::optional<service_status> lifecycle::apply(lifecycle_event eve
   return std::nullopt;
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SCM

@@ -41,7 +41,7 @@ struct recovery_action {
 /// Maximum delay, 49 days: Windows stores milliseconds in 32 bits.
 inline constexpr std::chrono::milliseconds longest_recovery_delay{0xFFFFFFFF};
 
-namespace model {
+namespace detail::scm {
 
 /// Actions after failures, and the time after which the failure count is reset.
 struct recovery_plan {
@@ -63,13 +63,13 @@ struct recovery_plan {
 /// `run/...`.
 [[nodiscard]] std::string recovery_text(const std::vector<recovery_action>& actions);
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SCM
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -79,7 +79,7 @@ WINSVC_INLINE recovery_action restart_after(std::chrono::milliseconds delay) noe
 }
 WINSVC_INLINE recovery_action no_action() noexcept { return {}; }
 
-namespace model {
+namespace detail::scm {
 
 WINSVC_INLINE recovery_plan default_recovery() {
   using namespace std::chrono_literals;
@@ -88,21 +88,21 @@ WINSVC_INLINE recovery_plan default_recovery() {
 
 WINSVC_INLINE std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s) {
   std::vector<recovery_action> actions;
-  if (strings::trim(s).empty()) return actions;
+  if (base::trim(s).empty()) return actions;
   bool has_restart = false;
   while (true) {
     const auto comma = s.find(',');
-    const std::string_view item = strings::trim(s.substr(0, comma));
+    const std::string_view item = base::trim(s.substr(0, comma));
     const auto slash = item.find('/');
     const std::string_view word = item.substr(0, slash);
     recovery_action action;
-    if (strings::equal_nocase(word, "restart")) {
-      const auto delay =
-          slash == item.npos ? std::optional(std::chrono::milliseconds(0)) : parse_duration(item.substr(slash + 1));
+    if (base::equal_nocase(word, "restart")) {
+      const auto delay = slash == item.npos ? std::optional(std::chrono::milliseconds(0))
+                                            : base::parse_duration(item.substr(slash + 1));
       if (!delay || *delay > longest_recovery_delay) return std::nullopt;
       action = restart_after(*delay);
       has_restart = true;
-    } else if (!strings::equal_nocase(word, "none") || slash != item.npos) {
+    } else if (!base::equal_nocase(word, "none") || slash != item.npos) {
       return std::nullopt;
     }
     actions.push_back(action);
@@ -120,13 +120,13 @@ WINSVC_INLINE std::string recovery_text(const std::vector<recovery_action>& acti
     const auto i = static_cast<std::uint32_t>(a.kind_of_action);
     if (!out.empty()) out += ',';
     out += i < 4 ? std::string(kinds[i]) : "action " + std::to_string(i);
-    if (a.kind_of_action != recovery_action::kind::none) out += '/' + exact_duration(a.delay);
+    if (a.kind_of_action != recovery_action::kind::none) out += '/' + base::exact_duration(a.delay);
   }
   return out.empty() ? "none" : out;
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SCM

@@ -19,7 +19,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 /// Content of the file.
 struct saved_state {
@@ -44,20 +44,20 @@ struct saved_state {
 /// machine lost power.
 [[nodiscard]] std::string last_failure(const saved_state& saved);
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SCM
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 WINSVC_INLINE std::string format_saved_state(const saved_state& state) {
-  strings::json_object_writer o;
+  base::json_object_writer o;
   o.put("pid", std::to_string(state.pid)).put_text("url", state.url).put_text("since", state.since);
   o.put_text("failure", state.failure);
   if (state.start_ms != 0) o.put("start_ms", std::to_string(state.start_ms));
@@ -75,7 +75,7 @@ WINSVC_INLINE std::string last_failure(const saved_state& saved) {
 }
 
 WINSVC_INLINE std::optional<saved_state> parse_saved_state(std::string_view text) {
-  const auto members = parse_flat_object(text);
+  const auto members = base::parse_flat_object(text);
   if (!members) return std::nullopt;
   saved_state out;
   for (const auto& [name, value] : *members) {
@@ -86,14 +86,14 @@ WINSVC_INLINE std::optional<saved_state> parse_saved_state(std::string_view text
     if (name == "earlier") out.previous_failure = value.text;
     if (name != "pid" && name != "start_ms") continue;
     std::uint64_t number = 0;
-    if (!strings::parse_number(value.text, 0xFFFFFFFFu, number)) return std::nullopt;
+    if (!base::parse_number(value.text, 0xFFFFFFFFu, number)) return std::nullopt;
     (name == "pid" ? out.pid : out.start_ms) = static_cast<std::uint32_t>(number);
   }
   return out;
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SCM

@@ -17,7 +17,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 /// Returns the SID in the form that Windows writes to SDDL: two letters for a well-known SID. With another spelling, an
 /// entry would not be found when the SDDL is read again, and each install would add it again.
@@ -56,17 +56,17 @@ namespace model {
 /// alone. All files in a folder inherit its entries, so a shared folder must not be changed.
 [[nodiscard]] std::string_view shared_folder_reason(std::string_view path) noexcept;
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SCM
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 WINSVC_INLINE std::string read_ace(std::string_view sid) { return "(A;OICI;0x1200a9;;;" + trustee(sid) + ")"; }
 WINSVC_INLINE std::string modify_ace(std::string_view sid) {
@@ -90,7 +90,7 @@ WINSVC_INLINE std::string trustee(std::string_view sid) {
       {"S-1-5-32-545", "BU"},  {"S-1-5-32-546", "BG"},  {"S-1-5-32-547", "PU"},
   };
   for (const auto& known : table) {
-    if (strings::equal_nocase(known.sid, sid)) return std::string(known.letters);
+    if (base::equal_nocase(known.sid, sid)) return std::string(known.letters);
   }
   return std::string(sid);
 }
@@ -155,7 +155,7 @@ WINSVC_INLINE std::string remove_aces_of(std::string_view sddl, std::string_view
   if (dacl.begin == sddl.npos) return std::string(sddl);
   const auto belongs_to = [](std::string_view entry, const std::string& owner) {
     const std::string ending = ";" + owner + ")";
-    return entry.size() >= ending.size() && strings::equal_nocase(entry.substr(entry.size() - ending.size()), ending);
+    return entry.size() >= ending.size() && base::equal_nocase(entry.substr(entry.size() - ending.size()), ending);
   };
   const std::string full_sid(sid), letters = trustee(sid);
   std::string out(sddl.substr(0, dacl.begin));
@@ -180,9 +180,9 @@ WINSVC_INLINE bool is_restricted(std::string_view sddl) noexcept {
   bool has_owner = false;
   for (const std::string_view owner : {"O:BA", "O:SY", "O:S-1-5-32-544", "O:S-1-5-18"}) {
     const auto next_part = sddl.substr((std::min)(owner.size(), sddl.size()), 2);
-    has_owner = has_owner || (strings::starts_with(sddl, owner) && (next_part == "D:" || next_part == "G:"));
+    has_owner = has_owner || (base::starts_with(sddl, owner) && (next_part == "D:" || next_part == "G:"));
   }
-  return has_owner && strings::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
+  return has_owner && base::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
 }
 
 WINSVC_INLINE std::string without_owner(std::string_view sddl) {
@@ -193,7 +193,7 @@ WINSVC_INLINE std::string without_owner(std::string_view sddl) {
 WINSVC_INLINE std::string_view shared_folder_reason(std::string_view path) noexcept {
   const auto is_slash = [](char c) { return c == '\\' || c == '/'; };
   while (!path.empty() && is_slash(path.back())) path.remove_suffix(1);
-  if (strings::starts_with(path, "\\\\?\\") && path.size() > 5 && path[5] == ':') path.remove_prefix(4);  // \\?\C:\...
+  if (base::starts_with(path, "\\\\?\\") && path.size() > 5 && path[5] == ':') path.remove_prefix(4);  // \\?\C:\...
   if (path.size() >= 2 && is_slash(path[0]) && is_slash(path[1])) return "it is on another machine";
   if (path.size() >= 2 && path[1] == ':') path.remove_prefix(2);
   if (path.empty() || path == ".") return "it is the root of a drive";
@@ -202,16 +202,16 @@ WINSVC_INLINE std::string_view shared_folder_reason(std::string_view path) noexc
   std::size_t end = 0;
   while (end < path.size() && !is_slash(path[end])) ++end;
   const std::string_view first = path.substr(0, end);
-  if (strings::equal_nocase(first, "Windows")) return "it is a folder of Windows";
+  if (base::equal_nocase(first, "Windows")) return "it is a folder of Windows";
   if (end < path.size()) return {};
   for (const std::string_view shared : {"Program Files", "Program Files (x86)", "ProgramData", "Users"}) {
-    if (strings::equal_nocase(first, shared)) return "other programs and users share it";
+    if (base::equal_nocase(first, shared)) return "other programs and users share it";
   }
   return {};
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SCM

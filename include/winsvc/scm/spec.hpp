@@ -40,7 +40,7 @@ enum class startup { automatic, delayed, manual, disabled };
 /// Parses `auto`, `automatic`, `delayed`, `manual` or `disabled`, not case-sensitive.
 [[nodiscard]] std::optional<startup> parse_startup(std::string_view s) noexcept;
 
-namespace model {
+namespace detail::scm {
 
 /// Options that the ImagePath passes from install to each start. An empty member was not specified.
 struct launch_options {
@@ -92,25 +92,25 @@ inline constexpr std::string_view run_service_verb = "run-service";
 /// Fails with 123 if the display name is longer than 256 UTF-16 units.
 [[nodiscard]] result<void> check_display_name(std::string_view display_name);
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SCM
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE std::optional<startup> parse_startup(std::string_view s) noexcept {
   for (const startup value : {startup::automatic, startup::delayed, startup::manual, startup::disabled}) {
-    if (strings::equal_nocase(s, name(value))) return value;
+    if (detail::base::equal_nocase(s, name(value))) return value;
   }
-  return strings::equal_nocase(s, "automatic") ? std::optional(startup::automatic) : std::nullopt;
+  return detail::base::equal_nocase(s, "automatic") ? std::optional(startup::automatic) : std::nullopt;
 }
 
-namespace model {
+namespace detail::scm {
 
 WINSVC_INLINE std::string instance_name(std::string_view service, std::string_view instance) {
   return std::string(service) + '$' + std::string(instance);
@@ -119,13 +119,15 @@ WINSVC_INLINE std::string instance_name(std::string_view service, std::string_vi
 WINSVC_INLINE launch_options launch_options::override_with(const launch_options& older) const {
   const auto is_unset = [this](std::string_view name) {
     return std::any_of(unset_settings.begin(), unset_settings.end(),
-                       [name](const std::string& unset) { return setting_name(unset) == name; });
+                       [name](const std::string& unset) { return settings::setting_name(unset) == name; });
   };
   launch_options out{instance ? instance : older.instance, host || is_unset("host") ? host : older.host,
                      port || is_unset("port") ? port : older.port, preshutdown ? preshutdown : older.preshutdown,
                      config ? config : older.config};
   const auto is_overridden = [this](const std::string& name) {
-    const auto is_same = [&name](const std::string& other) { return setting_name(other) == setting_name(name); };
+    const auto is_same = [&name](const std::string& other) {
+      return settings::setting_name(other) == settings::setting_name(name);
+    };
     return std::any_of(unset_settings.begin(), unset_settings.end(), is_same) ||
            std::any_of(settings.begin(), settings.end(), [&is_same](const auto& s) { return is_same(s.first); });
   };
@@ -141,10 +143,11 @@ WINSVC_INLINE std::string image_path(std::string_view executable, const launch_o
   if (launch.instance) arguments.insert(arguments.end(), {"--instance", *launch.instance});
   if (launch.host) arguments.insert(arguments.end(), {"--host", *launch.host});
   if (launch.port) arguments.insert(arguments.end(), {"--port", std::to_string(*launch.port)});
-  if (launch.preshutdown) arguments.insert(arguments.end(), {"--preshutdown", exact_duration(*launch.preshutdown)});
+  if (launch.preshutdown)
+    arguments.insert(arguments.end(), {"--preshutdown", base::exact_duration(*launch.preshutdown)});
   if (launch.config) arguments.insert(arguments.end(), {"--config", *launch.config});
   for (const auto& [name, value] : launch.settings) arguments.insert(arguments.end(), {"--set", name + '=' + value});
-  return command_line(executable, arguments);
+  return base::command_line(executable, arguments);
 }
 
 WINSVC_INLINE result<void> check_name(std::string_view name) {
@@ -153,7 +156,7 @@ WINSVC_INLINE result<void> check_name(std::string_view name) {
                          "choose 1 to 256 characters without '/', '\\' and control characters"}};
   };
   if (name.empty()) return refuse("it is empty");
-  if (strings::to_utf16(name).size() > 256) return refuse("it is longer than 256 characters");
+  if (base::to_utf16(name).size() > 256) return refuse("it is longer than 256 characters");
   for (const char c : name) {
     if (c == '/' || c == '\\') return refuse("it contains a slash");
     if (static_cast<unsigned char>(c) < 0x20) return refuse("it contains a control character");
@@ -164,11 +167,11 @@ WINSVC_INLINE result<void> check_name(std::string_view name) {
 WINSVC_INLINE result<void> check_instance(std::string_view instance) {
   bool is_valid = !instance.empty() && instance.size() <= 64;
   for (const char c : instance) {
-    const bool is_letter = strings::to_lower(c) >= 'a' && strings::to_lower(c) <= 'z';
-    is_valid = is_valid && (is_letter || strings::is_digit(c) || c == '-' || c == '_' || c == '.');
+    const bool is_letter = base::to_lower(c) >= 'a' && base::to_lower(c) <= 'z';
+    is_valid = is_valid && (is_letter || base::is_digit(c) || c == '-' || c == '_' || c == '.');
   }
   if (is_valid) return {};
-  return failure{error{123, "use the instance name", std::string(strings::truncate(instance, 80)),
+  return failure{error{123, "use the instance name", std::string(base::truncate(instance, 80)),
                        "an instance name has 1 to 64 letters, digits, '-', '_' and '.'",
                        "choose another name, such as blue"}};
 }
@@ -192,13 +195,13 @@ WINSVC_INLINE std::string folder_name(std::string_view service_name) {
 }
 
 WINSVC_INLINE result<void> check_display_name(std::string_view display_name) {
-  if (strings::to_utf16(display_name).size() <= 256) return {};
-  return failure{error{123, "use the display name", std::string(strings::truncate(display_name, 40)) + "...",
+  if (base::to_utf16(display_name).size() <= 256) return {};
+  return failure{error{123, "use the display name", std::string(base::truncate(display_name, 40)) + "...",
                        "it is longer than 256 characters", "shorten it"}};
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SCM

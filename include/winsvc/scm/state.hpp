@@ -18,7 +18,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 /// dwCurrentState. `none` is the state before the first report; Win32 does not have it.
 enum class state : std::uint32_t {
@@ -138,17 +138,17 @@ struct handled_controls {
   }
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SCM
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 WINSVC_INLINE std::uint32_t accepted_controls(state s, const handled_controls& h) noexcept {
   if (s != state::running && s != state::paused) return 0;
@@ -162,8 +162,8 @@ WINSVC_INLINE std::uint32_t accepted_controls(state s, const handled_controls& h
   return mask;
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SCM

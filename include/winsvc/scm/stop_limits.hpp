@@ -17,7 +17,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 /// Limits of one stop.
 struct stop_limits {
@@ -33,17 +33,17 @@ inline constexpr std::chrono::milliseconds shutdown_limit{3'000}, shutdown_total
 [[nodiscard]] stop_limits stop_limits_for(std::uint32_t number, std::chrono::milliseconds limit,
                                           std::optional<std::chrono::milliseconds> preshutdown) noexcept;
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SCM
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 WINSVC_INLINE stop_limits stop_limits_for(std::uint32_t number, std::chrono::milliseconds limit,
                                           std::optional<std::chrono::milliseconds> preshutdown) noexcept {
@@ -57,8 +57,8 @@ WINSVC_INLINE stop_limits stop_limits_for(std::uint32_t number, std::chrono::mil
   }
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SCM

@@ -49,7 +49,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::server {
 
 /// Memory blocks for one step. Each thread has one set for all connections, so that an idle connection holds no block.
 struct scratch_buffers {
@@ -65,7 +65,7 @@ struct step_options {
   bool skip_slow_handlers = false;  ///< do not run the handler of a slow route; request a blocking thread
   bool queue_full = false;          ///< no blocking thread is available: send 503
   /// Receives the latency history of the route while its handler runs; null: not needed.
-  std::atomic<route_latency*>* latency = nullptr;
+  std::atomic<http::route_latency*>* latency = nullptr;
 };
 
 /// Condition for the next step. `yield`: more work is available at once, but other connections go first.
@@ -80,7 +80,8 @@ class connection {
  public:
   using steady = std::chrono::steady_clock;
 
-  connection(transport& transport, request_processor& processor, engine_state& state, const wire::limits& limits)
+  connection(http::transport& transport, http::request_processor& processor, http::engine_state& state,
+             const wire::limits& limits)
       : transport_(transport),
         processor_(processor),
         engine_state_(state),
@@ -100,7 +101,7 @@ class connection {
   [[nodiscard]] wait_condition advance(scratch_buffers& buffers, const step_options& options) noexcept;
 
   /// The request whose handler runs now and its age; nullopt if no handler runs. Thread-safe.
-  [[nodiscard]] std::optional<active_request> current_request() const;
+  [[nodiscard]] std::optional<http::active_request> current_request() const;
   /// Response bytes that are not sent yet.
   [[nodiscard]] std::string_view unsent() const noexcept { return std::string_view(output_).substr(output_sent_); }
   /// Removes `count` bytes from the front of unsent(), because the poller has sent them.
@@ -118,7 +119,7 @@ class connection {
   void find_route();
   void run_handler(const step_options& options);
   void reject(int status, std::string_view reason);
-  void close(close_reason reason) noexcept;
+  void close(http::close_reason reason) noexcept;
   void finish_request() noexcept;
   os::transfer receive();
   [[nodiscard]] wait_condition wait_for(wait_reason reason) const noexcept { return {reason, deadline_}; }
@@ -127,16 +128,16 @@ class connection {
   }
   void set_deadline(std::chrono::milliseconds limit) noexcept { deadline_ = steady::now() + limit; }
 
-  transport& transport_;
-  request_processor& processor_;
-  engine_state& engine_state_;
+  http::transport& transport_;
+  http::request_processor& processor_;
+  http::engine_state& engine_state_;
   const wire::limits& limits_;
   os::endpoint peer_, local_;
 
   stage stage_ = stage::head;
   steady::time_point deadline_;  // of the current wait
   steady::time_point now_;       // when the step began, or when its handler returned
-  receive_buffer buffer_;
+  http::receive_buffer buffer_;
   std::size_t scanned_ = 0;  // bytes of an incomplete head that the parser has checked
 
   // The request in progress.
@@ -145,7 +146,7 @@ class connection {
   wire::head head_;
   route::match_result match_;
   steady::time_point request_started_;
-  access_record access_record_;
+  http::access_record access_record_;
   std::string id_, client_;
   std::string output_;  // response bytes
   std::size_t output_sent_ = 0, lingered_bytes_ = 0;
@@ -206,15 +207,15 @@ class connection::buffer_lease {
   scratch_buffers& buffers_;
 };
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#if WINSVC_BODIES_HTTP
+#if WINSVC_BODIES_SERVER
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::server {
 
 WINSVC_INLINE wait_condition connection::advance(scratch_buffers& buffers, const step_options& options) noexcept {
   try {
@@ -280,9 +281,9 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_opt
     if (!begun) set_deadline(limits_.head_timeout);
     return std::nullopt;
   }
-  if (result != os::transfer::timed_out) return close(close_reason::idle), std::nullopt;
+  if (result != os::transfer::timed_out) return close(http::close_reason::idle), std::nullopt;
   if (!begun) {
-    if (options.timed_out || engine_state_.draining.load()) return close(close_reason::idle), std::nullopt;
+    if (options.timed_out || engine_state_.draining.load()) return close(http::close_reason::idle), std::nullopt;
     return wait_for_input();
   }
   if (options.timed_out || steady::now() >= deadline_)
@@ -344,9 +345,9 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_body(const step_opt
 }
 
 WINSVC_INLINE void connection::run_handler(const step_options& options) {
-  exchange_stream stream(transport_, buffer_, output_, head_, limits_);
+  http::exchange_stream stream(transport_, buffer_, output_, head_, limits_);
   stream.set_request_start(request_started_);
-  exchange exchange(head_, stream, processor_.next_id(), engine_state_.draining);
+  http::exchange exchange(head_, stream, processor_.next_id(), engine_state_.draining);
   exchange.websockets = &engine_state_.websockets;
   exchange.routes = &processor_.routes().routes();
   exchange.match = std::move(match_);
@@ -381,7 +382,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options) {
     access_record_.bytes = stream.sent_bytes();
     finish_request();  // the new protocol is not part of the request
     if (keep_alive_) processor_.process_upgraded(exchange);
-    return close(close_reason::after_response);
+    return close(http::close_reason::after_response);
   }
   body_unread_ = !stream.is_body_complete();
   output_sent_ = 0;
@@ -390,7 +391,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options) {
 }
 
 WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step_options& options) {
-  if (options.timed_out) return close(close_reason::idle), std::nullopt;
+  if (options.timed_out) return close(http::close_reason::idle), std::nullopt;
   std::size_t sent = 0;
   const auto result = transport_.send_some(output_.data() + output_sent_, output_.size() - output_sent_, sent);
   output_sent_ += sent;
@@ -402,9 +403,9 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
   output_.clear();
   output_sent_ = 0;
   finish_request();
-  if (result != os::transfer::done) return close(close_reason::idle), std::nullopt;
+  if (result != os::transfer::done) return close(http::close_reason::idle), std::nullopt;
   if (!keep_alive_)
-    return close(body_unread_ ? close_reason::unread_input : close_reason::after_response), std::nullopt;
+    return close(body_unread_ ? http::close_reason::unread_input : http::close_reason::after_response), std::nullopt;
   std::vector<wire::field>().swap(head_.fields);
   stage_ = stage::head;
   deadline_ = now_ + (buffer_.remaining().empty() ? limits_.keep_alive_timeout : limits_.head_timeout);
@@ -438,8 +439,8 @@ WINSVC_INLINE void connection::finish_request() noexcept {
 WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
   // Even a malformed head shows whether the method is HEAD, whose response has no body (RFC 9110 section 9.3.2).
   auto requested = in_flight_ ? std::string_view(head_block_) : buffer_.remaining();
-  while (strings::starts_with(requested, "\r\n")) requested.remove_prefix(2);
-  output_ = error_response(status, reason, !strings::starts_with(requested, "HEAD "));
+  while (base::starts_with(requested, "\r\n")) requested.remove_prefix(2);
+  output_ = http::error_response(status, reason, !base::starts_with(requested, "HEAD "));
   output_sent_ = 0;
   keep_alive_ = false;
   body_unread_ = true;
@@ -452,11 +453,11 @@ WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
 /// After a response, input is read and discarded for 100 ms, or 500 ms if the client still sends: if a socket with
 /// unread input is closed, Windows resets the connection and the client loses the response (RFC 9112 section 9.6). A
 /// client that closes first ends this wait.
-WINSVC_INLINE void connection::close(close_reason reason) noexcept {
+WINSVC_INLINE void connection::close(http::close_reason reason) noexcept {
   finish_request();
-  reason = transport_.shutdown(buffer_.remaining().empty() ? reason : close_reason::unread_input);
-  set_deadline(std::chrono::milliseconds(reason == close_reason::unread_input ? 500 : 100));
-  stage_ = reason == close_reason::idle ? stage::closed : stage::lingering_close;
+  reason = transport_.shutdown(buffer_.remaining().empty() ? reason : http::close_reason::unread_input);
+  set_deadline(std::chrono::milliseconds(reason == http::close_reason::unread_input ? 500 : 100));
+  stage_ = reason == http::close_reason::idle ? stage::closed : stage::lingering_close;
 }
 
 WINSVC_INLINE std::optional<wait_condition> connection::lingering_close(const step_options& options) {
@@ -470,16 +471,17 @@ WINSVC_INLINE std::optional<wait_condition> connection::lingering_close(const st
   return std::nullopt;
 }
 
-WINSVC_INLINE std::optional<active_request> connection::current_request() const {
+WINSVC_INLINE std::optional<http::active_request> connection::current_request() const {
   const std::lock_guard lock(current_request_mutex_);
   was_inspected_.store(true);  // before has_current_request_ is loaded
   const scope_exit clear([this]() noexcept { was_inspected_.store(false); });
   if (!has_current_request_.load()) return std::nullopt;
-  return active_request{std::string(head_.method) + ' ' + std::string(head_.path), steady::now() - request_started_};
+  return http::active_request{std::string(head_.method) + ' ' + std::string(head_.path),
+                              steady::now() - request_started_};
 }
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_HTTP
+#endif  // WINSVC_BODIES_SERVER

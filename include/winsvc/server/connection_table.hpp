@@ -39,7 +39,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::server {
 
 class slot_state {
  public:
@@ -91,7 +91,7 @@ class slot_state {
   // In ticks of the clock. set() stores deadline_, then loads scheduled_at_; advance() stores scheduled_at_, then loads
   // deadline_. Both need sequential consistency, so that an earlier deadline is not missed.
   std::atomic<std::int64_t> deadline_{no_deadline}, scheduled_at_{no_deadline};
-  timer_wheel::timer timer_;  // protected by the mutex of deadline_timers
+  base::timer_wheel::timer timer_;  // protected by the mutex of deadline_timers
   static constexpr std::int64_t no_deadline = (std::numeric_limits<std::int64_t>::max)();
 };
 
@@ -123,7 +123,7 @@ class deadline_timers {
   template <class F>
   time_point advance(time_point now, const F& f) {
     const std::lock_guard lock(mutex_);
-    wheel_.advance(now, [&](timer_wheel::timer& timer) {
+    wheel_.advance(now, [&](base::timer_wheel::timer& timer) {
       slot_state& slot = slot_of(timer);
       slot.scheduled_at_.store(slot_state::no_deadline);  // before deadline_ is loaded; see slot_state
       const auto deadline = slot.deadline_.load();
@@ -142,13 +142,15 @@ class deadline_timers {
   }
 
  private:
-  static slot_state& slot_of(timer_wheel::timer& timer) noexcept { return *static_cast<slot_state*>(timer.user_data); }
+  static slot_state& slot_of(base::timer_wheel::timer& timer) noexcept {
+    return *static_cast<slot_state*>(timer.user_data);
+  }
   std::mutex mutex_;
-  timer_wheel wheel_{steady::now()};
+  base::timer_wheel wheel_{steady::now()};
 };
 
 /// One open connection: its slot state, its registration in the poller, its transport and its HTTP state.
-struct connection_slot final : slot_state, blocking_observer {
+struct connection_slot final : slot_state, http::blocking_observer {
   connection_slot(os::poller& owner_poller, thread_pool& owner_pool) noexcept
       : poller(owner_poller), pool(owner_pool) {}
 
@@ -156,12 +158,12 @@ struct connection_slot final : slot_state, blocking_observer {
   thread_pool& pool;
   os::poller::registration registration;
   // Latency history of the route whose handler runs. The monitor thread only marks it slow, so relaxed stores suffice.
-  std::atomic<route_latency*> latency{nullptr};
+  std::atomic<http::route_latency*> latency{nullptr};
   std::string client_address;        // empty unless connections are counted by address
   bool in_blocking_section = false;  // of the owner: its thread is not counted in the thread pool
 
   std::mutex mutex;  // protects the two below: one thread closes them while another may inspect them
-  std::unique_ptr<socket_transport> transport;
+  std::unique_ptr<http::socket_transport> transport;
   std::optional<connection> active_connection;
 
   /// Called by the transport on the owner's thread before it waits for the client.
@@ -173,6 +175,6 @@ struct connection_slot final : slot_state, blocking_observer {
   [[nodiscard]] bool has_hung_up() const noexcept override { return poller.has_hung_up(registration); }
 };
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -28,7 +28,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::server {
 
 class server;
 class transport;
@@ -43,7 +43,7 @@ struct drain_report {
 
 class engine {
  public:
-  engine(const router& routes, const wire::limits& limits, logger& log);
+  engine(const http::router& routes, const wire::limits& limits, logger& log);
   /// Drains with a limit of 0 if drain() was not called, and waits for handlers that still run.
   ~engine();
   engine(const engine&) = delete;
@@ -60,7 +60,7 @@ class engine {
   void tls(std::shared_ptr<tls_identity> identity);
 
   /// Adds a function that is called after each response, on the thread that sent it. Call it before `start`.
-  void on_response(std::function<void(const access_record&)> f);
+  void on_response(std::function<void(const http::access_record&)> f);
 
   /// Starts the threads and serves. Throws std::system_error if no thread can be created.
   void start();
@@ -84,15 +84,15 @@ class engine {
   [[nodiscard]] http::request_statistics& statistics() noexcept;
 
   /// At most `limit` requests whose handlers run now. Thread-safe.
-  [[nodiscard]] std::vector<active_request> active_requests(std::size_t limit);
+  [[nodiscard]] std::vector<http::active_request> active_requests(std::size_t limit);
 
   /// Serves one connection on the calling thread, without a listener: used by the test client.
-  void serve(transport& transport);
+  void serve(http::transport& transport);
 
  private:
   std::unique_ptr<server> server_;
 };
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -34,11 +34,11 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::server {
 
 class server final : private thread_pool::work_source {
  public:
-  server(const router& routes, const wire::limits& limits, logger& log);
+  server(const http::router& routes, const wire::limits& limits, logger& log);
   /// Drains with a limit of 0 if drain() was not called, and waits for handlers that still run.
   ~server();
   server(const server&) = delete;
@@ -48,7 +48,7 @@ class server final : private thread_pool::work_source {
   [[nodiscard]] result<void> bind(const std::string& host, std::uint16_t port);
   [[nodiscard]] os::endpoint address() const { return address_; }
   void tls(std::shared_ptr<tls_identity> identity);
-  void on_response(std::function<void(const access_record&)> f) { state_.on_response.push_back(std::move(f)); }
+  void on_response(std::function<void(const http::access_record&)> f) { state_.on_response.push_back(std::move(f)); }
   void start();
   void pause(bool paused) noexcept { state_.paused.store(paused); }
   [[nodiscard]] bool is_paused() const noexcept { return state_.paused.load(); }
@@ -61,8 +61,8 @@ class server final : private thread_pool::work_source {
   [[nodiscard]] std::size_t threads() const { return thread_pool_.size(); }
   [[nodiscard]] std::uint64_t response_count() const noexcept { return state_.response_count.load(); }
   [[nodiscard]] http::request_statistics& statistics() noexcept { return state_.statistics; }
-  [[nodiscard]] std::vector<active_request> active_requests(std::size_t limit);
-  void serve(transport& transport);
+  [[nodiscard]] std::vector<http::active_request> active_requests(std::size_t limit);
+  void serve(http::transport& transport);
 
  private:
   static thread_pool_limits thread_pool_limits_for(const wire::limits& limits);
@@ -90,8 +90,8 @@ class server final : private thread_pool::work_source {
 
   const wire::limits limits_;
   logger& log_;
-  request_processor processor_;
-  engine_state state_;
+  http::request_processor processor_;
+  http::engine_state state_;
   os::endpoint address_;
   os::tcp_socket listener_;
   os::waker drain_waker_;
@@ -118,15 +118,15 @@ class server final : private thread_pool::work_source {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#if WINSVC_BODIES_HTTP
+#if WINSVC_BODIES_SERVER
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::server {
 
 WINSVC_INLINE thread_pool_limits server::thread_pool_limits_for(const wire::limits& limits) {
   thread_pool_limits result;
@@ -137,7 +137,7 @@ WINSVC_INLINE thread_pool_limits server::thread_pool_limits_for(const wire::limi
   return result;
 }
 
-WINSVC_INLINE server::server(const router& routes, const wire::limits& limits, logger& log)
+WINSVC_INLINE server::server(const http::router& routes, const wire::limits& limits, logger& log)
     : limits_(limits),
       log_(log),
       processor_(routes, limits_, log),
@@ -154,14 +154,14 @@ WINSVC_INLINE result<void> server::bind(const std::string& host, std::uint16_t p
   if (!drain_waker_.is_open() || !poller_.is_open()) {
     const auto code = os::socket_api::last_error();
     return failure{
-        model::error_with_explanation(code, "prepare to listen on", requested.text(), os::system_error_message(code))};
+        base::error_with_explanation(code, "prepare to listen on", requested.text(), os::system_error_message(code))};
   }
   auto listener = os::tcp_socket::listen(host, port);
   if (!listener) {
     const auto code = listener.error();
     error error =
-        model::error_with_explanation(code, "listen on", requested.text(), os::system_error_message(code));
-    if (code == model::win32_error::address_in_use || code == model::win32_error::access_to_address) {
+        base::error_with_explanation(code, "listen on", requested.text(), os::system_error_message(code));
+    if (code == base::win32_error::address_in_use || code == base::win32_error::access_to_address) {
       if (const auto owner = os::port_owner(requested); !owner.empty()) error.message += ": in use by " + owner;
     }
     return failure{std::move(error)};
@@ -186,7 +186,7 @@ WINSVC_INLINE void server::start() {
   else poller_.arm_accept(listener_registration_);
 }
 
-WINSVC_INLINE void server::serve(transport& transport) {
+WINSVC_INLINE void server::serve(http::transport& transport) {
   connection connection(transport, processor_, state_, limits_);
   scratch_buffers buffers;
   step_options options;
@@ -206,7 +206,7 @@ WINSVC_INLINE bool server::claim(void* user_data) noexcept {
 WINSVC_INLINE void server::on_slow(void* user_data) noexcept {
   if (user_data == &listener_slot_) return;
   auto& slot = *static_cast<connection_slot*>(static_cast<slot_state*>(user_data));
-  if (route_latency* const latency = slot.latency.load()) latency->mark_slow();
+  if (http::route_latency* const latency = slot.latency.load()) latency->mark_slow();
 }
 
 WINSVC_INLINE thread_pool::time_point server::run_timers(thread_pool::time_point now) noexcept {
@@ -377,7 +377,7 @@ WINSVC_INLINE void server::reject_connection(os::tcp_socket socket, int status, 
   warn_rate_limited(last_connection_limit_warning_, std::string(reason) + (address.empty() ? "" : ": " + address) +
                                                         "; rejecting new connections with " + std::to_string(status));
   if (!identity_) {
-    const std::string response = error_response(status, reason);
+    const std::string response = http::error_response(status, reason);
     static_cast<void>(socket.send(response.data(), response.size(), std::chrono::milliseconds(0)));
   }
   socket.shutdown_send();
@@ -419,8 +419,8 @@ WINSVC_INLINE void server::release_slot(connection_slot& slot) noexcept {
   free_slots_.push_back(&slot);
 }
 
-WINSVC_INLINE std::vector<active_request> server::active_requests(std::size_t limit) {
-  std::vector<active_request> requests;
+WINSVC_INLINE std::vector<http::active_request> server::active_requests(std::size_t limit) {
+  std::vector<http::active_request> requests;
   const std::lock_guard lock(mutex_);
   for (auto& slot : slots_) {
     if (requests.size() == limit) break;
@@ -498,7 +498,7 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
 
 // --- engine ----------------------------------------------------------------------------------------------------------
 
-WINSVC_INLINE engine::engine(const router& routes, const wire::limits& limits, logger& log)
+WINSVC_INLINE engine::engine(const http::router& routes, const wire::limits& limits, logger& log)
     : server_(std::make_unique<server>(routes, limits, log)) {}
 WINSVC_INLINE engine::~engine() = default;
 
@@ -507,7 +507,7 @@ WINSVC_INLINE result<void> engine::bind(const std::string& host, std::uint16_t p
 }
 WINSVC_INLINE os::endpoint engine::address() const { return server_->address(); }
 WINSVC_INLINE void engine::tls(std::shared_ptr<tls_identity> identity) { server_->tls(std::move(identity)); }
-WINSVC_INLINE void engine::on_response(std::function<void(const access_record&)> f) {
+WINSVC_INLINE void engine::on_response(std::function<void(const http::access_record&)> f) {
   server_->on_response(std::move(f));
 }
 WINSVC_INLINE void engine::start() { server_->start(); }
@@ -523,13 +523,13 @@ WINSVC_INLINE std::size_t engine::connections() const noexcept { return server_-
 WINSVC_INLINE std::size_t engine::threads() const { return server_->threads(); }
 WINSVC_INLINE std::uint64_t engine::response_count() const noexcept { return server_->response_count(); }
 WINSVC_INLINE http::request_statistics& engine::statistics() noexcept { return server_->statistics(); }
-WINSVC_INLINE std::vector<active_request> engine::active_requests(std::size_t limit) {
+WINSVC_INLINE std::vector<http::active_request> engine::active_requests(std::size_t limit) {
   return server_->active_requests(limit);
 }
-WINSVC_INLINE void engine::serve(transport& transport) { server_->serve(transport); }
+WINSVC_INLINE void engine::serve(http::transport& transport) { server_->serve(transport); }
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_HTTP
+#endif  // WINSVC_BODIES_SERVER

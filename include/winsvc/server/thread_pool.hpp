@@ -50,7 +50,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::server {
 
 struct thread_pool_limits {
   std::size_t io_threads = 1;      ///< number of I/O threads
@@ -185,15 +185,15 @@ class thread_pool {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#if WINSVC_BODIES_HTTP
+#if WINSVC_BODIES_SERVER
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::server {
 
 WINSVC_INLINE void thread_pool::start() {
   const std::lock_guard lock(mutex_);
@@ -507,8 +507,8 @@ WINSVC_INLINE void thread_pool::abandon() {
   }
 }
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_HTTP
+#endif  // WINSVC_BODIES_SERVER

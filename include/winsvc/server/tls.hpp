@@ -33,23 +33,23 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-namespace http {
+namespace detail::server {
 
 /// Returns the transport for an accepted socket: with TLS if `identity` is not null.
-[[nodiscard]] std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
+[[nodiscard]] std::unique_ptr<http::socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
                                                                std::shared_ptr<tls_identity> identity);
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_HTTP
+#if WINSVC_BODIES_SERVER
 #if WINSVC_TLS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::server {
 
 /// Clears the error queue of this thread, so that an old error is not taken for a new one. Returns the first message.
 WINSVC_INLINE std::string pop_tls_errors() {
@@ -64,7 +64,7 @@ WINSVC_INLINE std::string pop_tls_errors() {
 
 WINSVC_INLINE tls_identity::~tls_identity() { httplib::tls::free_context(native_); }
 
-WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files& files) {
+WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const api::tls_files& files) {
   constexpr std::uint32_t not_found = 2, not_valid = 13;  // ERROR_FILE_NOT_FOUND, ERROR_INVALID_DATA
   const auto fail = [](std::uint32_t code, const char* operation, const std::string& path, std::string message,
                           std::string hint) {
@@ -134,10 +134,10 @@ WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const tls
 ///   handshaking  plain HTTP, or the handshake fails               -> broken
 ///   ready        an error of the library                          -> broken
 ///   any          a send times out, perhaps in the middle of a record -> broken
-class tls_transport final : public socket_transport {
+class tls_transport final : public http::socket_transport {
  public:
   tls_transport(os::tcp_socket socket, os::waker& drain, std::shared_ptr<tls_identity> identity)
-      : socket_transport(std::move(socket), drain),
+      : http::socket_transport(std::move(socket), drain),
         identity_(std::move(identity)),
         session_(httplib::tls::create_session(identity_->native(), static_cast<socket_t>(socket_.native()))) {}
   ~tls_transport() override { httplib::tls::free_session(session_); }
@@ -198,39 +198,39 @@ class tls_transport final : public socket_transport {
     return os::transfer::done;
   }
 
-  stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept override {
+  http::stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept override {
     const auto deadline = steady::now() + limit;
     for (;;) {
       const auto woken = drain_->wait_for(socket_, time_until(deadline));
-      if (woken == os::waker::outcome::woken) return stream_event::draining;
-      if (woken == os::waker::outcome::timed_out) return stream_event::timed_out;
-      if (woken == os::waker::outcome::failed || socket_.peer_closed()) return stream_event::peer_closed;
+      if (woken == os::waker::outcome::woken) return http::stream_event::draining;
+      if (woken == os::waker::outcome::timed_out) return http::stream_event::timed_out;
+      if (woken == os::waker::outcome::failed || socket_.peer_closed()) return http::stream_event::peer_closed;
       // A readable socket may have the close_notify of the client. It is a record, so a read is necessary.
       if (early_size_ == 0) {
         const auto need = read(early_, sizeof early_, early_size_);
-        if (need == wait_need::closed || need == wait_need::failed) return stream_event::peer_closed;
+        if (need == wait_need::closed || need == wait_need::failed) return http::stream_event::peer_closed;
         if (need == wait_need::read && time_until(deadline).count() > 0) continue;
       }
       // The next request has arrived, so the socket stays readable: check it every 100 ms.
       const auto remaining = time_until(deadline);
-      if (remaining.count() <= 0) return stream_event::timed_out;
+      if (remaining.count() <= 0) return http::stream_event::timed_out;
       std::this_thread::sleep_for((std::min)(remaining, std::chrono::milliseconds(100)));
     }
   }
 
-  close_reason shutdown(close_reason reason) noexcept override {
+  http::close_reason shutdown(http::close_reason reason) noexcept override {
     if (state_ == state::ready) {
       const std::lock_guard lock(mutex_);
       pop_tls_errors();
       httplib::tls::shutdown(session_, true);
     }
     // If the handshake failed, close with a delay, so that the client receives the alert.
-    const bool failed = state_ != state::ready && reason == close_reason::idle;
-    return socket_transport::shutdown(failed ? close_reason::after_response : reason);
+    const bool failed = state_ != state::ready && reason == http::close_reason::idle;
+    return http::socket_transport::shutdown(failed ? http::close_reason::after_response : reason);
   }
 
   [[nodiscard]] os::endpoint local() const override {
-    auto endpoint = socket_transport::local();
+    auto endpoint = http::socket_transport::local();
     endpoint.tls = true;
     return endpoint;
   }
@@ -312,7 +312,7 @@ class tls_transport final : public socket_transport {
   }
   void reject_plain_http() noexcept {
     try {
-      const std::string response = error_response(400, "this port requires HTTPS: use https://");
+      const std::string response = http::error_response(400, "this port requires HTTPS: use https://");
       static_cast<void>(socket_.send(response.data(), response.size(), std::chrono::milliseconds(0)));
     } catch (...) {  // out of memory: close without a response
     }
@@ -328,35 +328,35 @@ class tls_transport final : public socket_transport {
   std::size_t early_size_ = 0;
 };
 
-WINSVC_INLINE std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
+WINSVC_INLINE std::unique_ptr<http::socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
                                                                std::shared_ptr<tls_identity> identity) {
-  if (!identity) return std::make_unique<socket_transport>(std::move(socket), drain);
+  if (!identity) return std::make_unique<http::socket_transport>(std::move(socket), drain);
   return std::make_unique<tls_transport>(std::move(socket), drain, std::move(identity));
 }
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 #else
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::server {
 
 WINSVC_INLINE tls_identity::~tls_identity() = default;
 
-WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files& files) {
-  return failure{error{model::win32_error::not_supported, "use certificate", files.certificate,
+WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const api::tls_files& files) {
+  return failure{error{base::win32_error::not_supported, "use certificate", files.certificate,
                        "cpp-httplib is built without TLS", "define CPPHTTPLIB_OPENSSL_SUPPORT"}};
 }
-WINSVC_INLINE std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
+WINSVC_INLINE std::unique_ptr<http::socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
                                                                std::shared_ptr<tls_identity>) {
-  return std::make_unique<socket_transport>(std::move(socket), drain);
+  return std::make_unique<http::socket_transport>(std::move(socket), drain);
 }
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 #endif
 
-#endif  // WINSVC_BODIES_HTTP
+#endif  // WINSVC_BODIES_SERVER

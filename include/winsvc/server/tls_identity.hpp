@@ -9,13 +9,13 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::server {
 
 /// Certificate and key in the form of the TLS library. Shared by the connections that started with them.
 class tls_identity {
  public:
   /// Loads and checks the files. The error names the file and the remedy.
-  [[nodiscard]] static result<std::shared_ptr<tls_identity>> load(const tls_files& files);
+  [[nodiscard]] static result<std::shared_ptr<tls_identity>> load(const api::tls_files& files);
   ~tls_identity();
   tls_identity(const tls_identity&) = delete;
   tls_identity& operator=(const tls_identity&) = delete;
@@ -28,6 +28,6 @@ class tls_identity {
   void* native_;
 };
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -32,7 +32,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::settings {
 
 /// Sources of the values.
 struct setting_sources {
@@ -121,23 +121,23 @@ class setting_registry {
   mutable std::mutex mutex_;  // protects the origins of the settings
 };
 
-}  // namespace model
+}  // namespace detail::settings
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SETTINGS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::settings {
 
 WINSVC_INLINE std::string variable_prefix(std::string_view service_name) {
   std::string out;
   for (const char c : service_name) {
-    const char upper = strings::to_upper(c);
-    out += (upper >= 'A' && upper <= 'Z') || strings::is_digit(upper) ? upper : '_';
+    const char upper = base::to_upper(c);
+    out += (upper >= 'A' && upper <= 'Z') || base::is_digit(upper) ? upper : '_';
   }
   return out;
 }
@@ -185,7 +185,7 @@ WINSVC_INLINE std::optional<error> setting_registry::stage(setting_base& setting
     } else if (const auto reason = setting.stage(value, in_file)) {
       const std::string message = '\'' + setting.name() + "' " + *reason;
       value_error = on_command_line ? error{0, {}, {}, origin.location + ": " + message, {}}
-                                    : error{win32_error::invalid_data, "read", origin.location, message, {}};
+                                    : error{base::win32_error::invalid_data, "read", origin.location, message, {}};
     } else {
       source = std::move(origin);
     }
@@ -224,8 +224,8 @@ WINSVC_INLINE error setting_registry::unknown_setting_error(std::string_view nam
                                                             std::uint32_t code) const {
   std::vector<std::string_view> known;
   for (const auto& setting : settings_) known.push_back(setting->name());
-  const auto best = strings::closest_match(name, known);
-  const std::string message = "there is no setting '" + std::string(strings::truncate(name, 80)) + '\'';
+  const auto best = base::closest_match(name, known);
+  const std::string message = "there is no setting '" + std::string(base::truncate(name, 80)) + '\'';
   std::string hint = best.empty() ? "'config' lists the settings" : "did you mean '" + std::string(best) + "'?";
   if (code == 0) return {0, {}, {}, source.location + ": " + message, std::move(hint)};
   return {code, "read", source.location, message, std::move(hint)};
@@ -242,12 +242,12 @@ WINSVC_INLINE std::vector<error> setting_registry::errors() const {
   if (!sources_.file) return out;
   for (const auto& e : sources_.file->errors) {
     const std::string location = sources_.file_name + ':' + std::to_string(e.line);
-    out.push_back({win32_error::invalid_data, "read", location, e.message, e.hint});
+    out.push_back({base::win32_error::invalid_data, "read", location, e.message, e.hint});
   }
   for (const auto& row : sources_.file->rows) {
     if (find(row.name)) continue;
     const setting_source source{setting_source::kind::file, file_location(row)};
-    out.push_back(unknown_setting_error(row.name, source, win32_error::invalid_data));
+    out.push_back(unknown_setting_error(row.name, source, base::win32_error::invalid_data));
   }
   return out;
 }
@@ -297,8 +297,8 @@ WINSVC_INLINE std::vector<setting_registry::setting_view> setting_registry::view
   return out;
 }
 
-}  // namespace model
+}  // namespace detail::settings
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SETTINGS

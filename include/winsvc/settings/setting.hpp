@@ -31,7 +31,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::settings {
 
 /// Source of a value.
 struct setting_source {
@@ -199,12 +199,12 @@ std::optional<std::string> typed_setting<T>::validate(const T& value) const {
 
 template <class T>
 std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool in_file) {
-  const std::string quoted = '\'' + std::string(strings::truncate(text, 80)) + '\'';
+  const std::string quoted = '\'' + std::string(base::truncate(text, 80)) + '\'';
   const std::string but_is = secret ? ", but is not" : ", but is " + quoted;
   std::optional<T> value;
   if (!enum_names.empty()) {
     for (const auto& [name, named_value] : enum_names) {
-      if (strings::equal_nocase(name, text)) value = named_value;
+      if (base::equal_nocase(name, text)) value = named_value;
     }
   } else if constexpr (setting_type<T>::is_supported) {
     constexpr bool can_have_quotes = std::is_same_v<T, std::string> || std::is_same_v<T, file_path>;
@@ -222,6 +222,6 @@ std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool i
   return std::nullopt;
 }
 
-}  // namespace model
+}  // namespace detail::settings
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -51,7 +51,7 @@ struct file_path {
   friend bool operator!=(const file_path& a, const file_path& b) noexcept { return a.text != b.text; }
 };
 
-namespace model {
+namespace detail::settings {
 
 /// Primary template: a type that settings do not support. A specialization has `kind` (a description for messages),
 /// `parse` (nullopt if the text is invalid) and `text`.
@@ -109,13 +109,13 @@ struct setting_type<std::chrono::duration<Rep, Period>,
   static constexpr bool is_supported = true;
   static std::string kind() { return "a time, such as 250ms, 30s, 1m30s or 2h"; }
   static std::optional<type> parse(std::string_view s) {
-    const auto duration = parse_duration(s);
+    const auto duration = base::parse_duration(s);
     if (!duration) return std::nullopt;
     const auto value = std::chrono::duration_cast<type>(*duration);
     return value == *duration ? std::optional(value) : std::nullopt;
   }
   static std::string text(type value) {
-    return exact_duration(std::chrono::duration_cast<std::chrono::milliseconds>(value));
+    return base::exact_duration(std::chrono::duration_cast<std::chrono::milliseconds>(value));
   }
 };
 
@@ -147,24 +147,24 @@ struct setting_type<file_path> {
   static std::string text(const file_path& value) { return value.text; }
 };
 
-}  // namespace model
+}  // namespace detail::settings
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SETTINGS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::settings {
 
 WINSVC_INLINE std::optional<bool> setting_type<bool>::parse(std::string_view s) {
   for (const auto yes : {"yes", "true", "on", "1"}) {
-    if (strings::equal_nocase(s, yes)) return true;
+    if (base::equal_nocase(s, yes)) return true;
   }
   for (const auto no : {"no", "false", "off", "0"}) {
-    if (strings::equal_nocase(s, no)) return false;
+    if (base::equal_nocase(s, no)) return false;
   }
   return std::nullopt;
 }
@@ -197,8 +197,8 @@ WINSVC_INLINE std::optional<byte_size> setting_type<byte_size>::parse(std::strin
   const auto digits = (std::min)(s.find_first_not_of("0123456789"), s.size());
   std::uint64_t count = 0;
   constexpr auto max_count = (std::numeric_limits<std::uint64_t>::max)();
-  if (!strings::parse_number(s.substr(0, digits), max_count, count)) return std::nullopt;
-  const std::string unit = strings::to_lower(strings::trim(s.substr(digits)));
+  if (!base::parse_number(s.substr(0, digits), max_count, count)) return std::nullopt;
+  const std::string unit = base::to_lower(base::trim(s.substr(digits)));
   if (unit.empty() || unit == "b") return byte_size(count);
   const auto power = std::string_view("kmgt").find(unit[0]);
   const auto ending = unit.substr(1);
@@ -218,7 +218,7 @@ WINSVC_INLINE std::string setting_type<byte_size>::text(byte_size value) {
 WINSVC_INLINE std::optional<std::vector<std::string>> setting_type<std::vector<std::string>>::parse(
     std::string_view s) {
   std::vector<std::string> items;
-  s = strings::trim(s);
+  s = base::trim(s);
   while (!s.empty()) {
     std::string item;
     if (s.front() == '"') {
@@ -229,17 +229,17 @@ WINSVC_INLINE std::optional<std::vector<std::string>> setting_type<std::vector<s
         if (s[position] == '"') ++position;
         item += s[position];
       }
-      s = strings::trim(s.substr(position + 1));
+      s = base::trim(s.substr(position + 1));
       if (!s.empty() && s.front() != ',') return std::nullopt;
     } else {
       const auto comma = (std::min)(s.find(','), s.size());
-      item = std::string(strings::trim(s.substr(0, comma)));
+      item = std::string(base::trim(s.substr(0, comma)));
       if (item.empty()) return std::nullopt;
       s.remove_prefix(comma);
     }
     items.push_back(std::move(item));
     if (s.empty()) break;
-    s = strings::trim(s.substr(1));
+    s = base::trim(s.substr(1));
     if (s.empty()) return std::nullopt;  // a comma at the end
   }
   return items;
@@ -249,7 +249,7 @@ WINSVC_INLINE std::string setting_type<std::vector<std::string>>::text(const std
   std::string out;
   for (const auto& item : value) {
     if (!out.empty()) out += ", ";
-    const bool needs_no_quotes = !item.empty() && item.find_first_of(",\"") == item.npos && strings::trim(item) == item;
+    const bool needs_no_quotes = !item.empty() && item.find_first_of(",\"") == item.npos && base::trim(item) == item;
     if (needs_no_quotes) {
       out += item;
       continue;
@@ -261,8 +261,8 @@ WINSVC_INLINE std::string setting_type<std::vector<std::string>>::text(const std
   return out;
 }
 
-}  // namespace model
+}  // namespace detail::settings
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SETTINGS

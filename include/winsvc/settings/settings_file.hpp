@@ -25,7 +25,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::settings {
 
 /// Content of a settings file.
 struct settings_file {
@@ -61,20 +61,20 @@ struct setting_template {
 [[nodiscard]] std::string settings_file_text(const std::vector<std::string>& head,
                                              const std::vector<setting_template>& settings);
 
-}  // namespace model
+}  // namespace detail::settings
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SETTINGS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::settings {
 
 WINSVC_INLINE std::string setting_name(std::string_view name) {
-  std::string normalized = strings::to_lower(name);
+  std::string normalized = base::to_lower(name);
   std::replace(normalized.begin(), normalized.end(), '-', '_');
   return normalized;
 }
@@ -82,8 +82,8 @@ WINSVC_INLINE std::string setting_name(std::string_view name) {
 WINSVC_INLINE bool is_setting_name(std::string_view s) noexcept {
   char previous = '.';
   for (const char c : s) {
-    const bool is_letter = (strings::to_lower(c) >= 'a' && strings::to_lower(c) <= 'z') || c == '_';
-    if (previous == '.' ? !is_letter : !is_letter && !strings::is_digit(c) && c != '-' && c != '.') return false;
+    const bool is_letter = (base::to_lower(c) >= 'a' && base::to_lower(c) <= 'z') || c == '_';
+    if (previous == '.' ? !is_letter : !is_letter && !base::is_digit(c) && c != '-' && c != '.') return false;
     previous = c;
   }
   return previous != '.';
@@ -99,7 +99,7 @@ WINSVC_INLINE std::string invalid_utf8_error(std::string_view line) {
   if (line.find('\0') != line.npos) return "it contains a zero byte; the file is damaged or not a text file";
   for (std::size_t position = 0; position < line.size();) {
     const auto start = position;
-    const bool is_replacement = strings::next_code_point(line, position) == 0xFFFD;
+    const bool is_replacement = base::next_code_point(line, position) == 0xFFFD;
     if (is_replacement && line.substr(start, 3) != "\xEF\xBF\xBD") return "it is not UTF-8";
   }
   return {};
@@ -113,12 +113,12 @@ WINSVC_INLINE void parse_settings_line(settings_file& output, std::string_view l
     output.errors.push_back({number, std::move(message), std::move(hint)});
   };
   if (auto reason = invalid_utf8_error(line); !reason.empty()) return add_error(std::move(reason), "save it as UTF-8");
-  line = strings::trim(line);
+  line = base::trim(line);
   if (line.empty() || line[0] == '#' || line[0] == ';') return;
-  const auto quoted = [](std::string_view s) { return '\'' + std::string(strings::truncate(s, 60)) + '\''; };
+  const auto quoted = [](std::string_view s) { return '\'' + std::string(base::truncate(s, 60)) + '\''; };
 
   if (line[0] == '[') {
-    const auto inside = strings::trim(line.substr(1, line.size() - 2));
+    const auto inside = base::trim(line.substr(1, line.size() - 2));
     if (line.back() == ']' && is_setting_name(inside)) {
       section = setting_name(inside) + '.';
       return;
@@ -128,11 +128,11 @@ WINSVC_INLINE void parse_settings_line(settings_file& output, std::string_view l
   const auto equals = line.find('=');
   // The message does not contain the line, which may be the second line of a secret.
   if (equals == line.npos) return add_error("the line has no '='", "write name = value, or '#' before a comment");
-  const auto name = strings::trim(line.substr(0, equals));
+  const auto name = base::trim(line.substr(0, equals));
   if (!is_setting_name(name))
     return add_error(quoted(name) + " is not a setting name", "use letters, digits, '_' and '-'");
 
-  const auto value = strings::trim(line.substr(equals + 1));
+  const auto value = base::trim(line.substr(equals + 1));
   settings_file::setting_line row{section + setting_name(name), std::string(value), number};
   const auto [other, is_new] = names.emplace(row.name, number);
   if (!is_new) {
@@ -152,7 +152,7 @@ WINSVC_INLINE settings_file parse_settings_file(std::string_view content) {
   std::string section;
   std::map<std::string, std::size_t> names;  // with their lines
   std::size_t number = 1;
-  for (auto line : strings::split(content, '\n')) {
+  for (auto line : base::split(content, '\n')) {
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
     parse_settings_line(out, line, number++, section, names);
   }
@@ -165,14 +165,14 @@ WINSVC_INLINE bool is_representable(std::string_view value) noexcept {
 }
 /// Returns the value, in double quotes if it begins or ends with blanks.
 WINSVC_INLINE std::string format_value(const std::string& value) {
-  return strings::trim(value) == value ? value : '"' + value + '"';
+  return base::trim(value) == value ? value : '"' + value + '"';
 }
 
 WINSVC_INLINE std::string settings_file_text(const std::vector<std::string>& head,
                                              const std::vector<setting_template>& settings) {
   std::string out;
   const auto add_comment = [&out](std::string_view text) {
-    for (const auto line : strings::split(text, '\n')) out += "# " + std::string(line) + '\n';
+    for (const auto line : base::split(text, '\n')) out += "# " + std::string(line) + '\n';
   };
   for (const auto& line : head) add_comment(line);
 
@@ -199,8 +199,8 @@ WINSVC_INLINE std::string settings_file_text(const std::vector<std::string>& hea
   return out;
 }
 
-}  // namespace model
+}  // namespace detail::settings
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SETTINGS

@@ -36,7 +36,7 @@ struct client_response {
   /// The value of the first header with this name, in any case; "" if it is missing.
   [[nodiscard]] std::string header(std::string_view name) const {
     for (const auto& [known, value] : headers) {
-      if (strings::equal_nocase(known, name)) return value;
+      if (detail::base::equal_nocase(known, name)) return value;
     }
     return {};
   }
@@ -57,7 +57,8 @@ struct client_response {
       const std::string line = head.substr(position + 2, next == std::string::npos ? next : next - position - 2);
       const auto colon = line.find(':');
       if (colon != std::string::npos)
-        response.headers.emplace_back(line.substr(0, colon), strings::trim(std::string_view(line).substr(colon + 1)));
+        response.headers.emplace_back(line.substr(0, colon),
+                                      detail::base::trim(std::string_view(line).substr(colon + 1)));
       position = next;
     }
     if (response.status >= 200 || response.status == 101) break;  // the body of a 101 is the other protocol
@@ -65,8 +66,8 @@ struct client_response {
   }
   if (to_head || response.status == 204 || response.status == 304) return response;
 
-  if (strings::equal_nocase(response.header("Transfer-Encoding"), "chunked")) {
-    wire::chunked_decoder decoder({}, ~std::uint64_t{0});
+  if (detail::base::equal_nocase(response.header("Transfer-Encoding"), "chunked")) {
+    detail::wire::chunked_decoder decoder({}, ~std::uint64_t{0});
     std::size_t consumed = 0;
     static_cast<void>(decoder.feed(bytes, consumed, response.body));
     bytes.erase(0, consumed);
@@ -88,8 +89,8 @@ struct websocket_transcript {
 };
 
 /// A frame of a client, with a mask of zeros.
-[[nodiscard]] inline std::string masked_frame(wire::opcode opcode, std::string_view payload) {
-  std::string out = wire::frame(opcode, payload);
+[[nodiscard]] inline std::string masked_frame(detail::wire::opcode opcode, std::string_view payload) {
+  std::string out = detail::wire::frame(opcode, payload);
   out[1] = static_cast<char>(out[1] | 0x80);
   return out.insert(out.size() - payload.size(), 4, '\0');
 }
@@ -104,15 +105,15 @@ struct websocket_transcript {
     return value;
   };
   while (bytes.size() > 1) {
-    const auto opcode = static_cast<wire::opcode>(bytes[0] & 0x0F);
+    const auto opcode = static_cast<detail::wire::opcode>(bytes[0] & 0x0F);
     std::size_t length = number(1, 1);
     const std::size_t length_bytes = length == 126 ? 2 : length == 127 ? 8 : 0;  // RFC 6455 section 5.2
     if (length_bytes != 0) length = number(2, length_bytes);
     bytes.remove_prefix((std::min)(bytes.size(), 2 + length_bytes));
-    if (opcode == wire::opcode::text || opcode == wire::opcode::binary)
+    if (opcode == detail::wire::opcode::text || opcode == detail::wire::opcode::binary)
       t.messages.emplace_back(bytes.substr(0, length));
-    if (opcode == wire::opcode::close)
-      t.close_code = length < 2 ? wire::close_code::none : static_cast<int>(number(0, 2));
+    if (opcode == detail::wire::opcode::close)
+      t.close_code = length < 2 ? detail::wire::close_code::none : static_cast<int>(number(0, 2));
     bytes.remove_prefix((std::min)(bytes.size(), length));
   }
   return t;
@@ -120,38 +121,38 @@ struct websocket_transcript {
 
 /// A transport that reads from memory and writes to memory. One `receive` returns at most `max_chunk` bytes; after the
 /// input, the stream is closed.
-class memory_transport final : public http::transport {
+class memory_transport final : public detail::http::transport {
  public:
   explicit memory_transport(std::string input, std::size_t max_chunk = ~std::size_t{0})
       : input_(std::move(input)), max_chunk_(max_chunk) {}
 
-  os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received,
+  detail::os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received,
                        std::chrono::milliseconds) noexcept override {
     received = (std::min)({capacity, max_chunk_, input_.size() - position_});
-    if (received == 0) return os::transfer::closed;
+    if (received == 0) return detail::os::transfer::closed;
     input_.copy(buffer, received, position_);
     position_ += received;
-    return os::transfer::done;
+    return detail::os::transfer::done;
   }
-  os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
+  detail::os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
                             std::chrono::milliseconds timeout) noexcept override {
     return receive(buffer, capacity, received, timeout);
   }
-  os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds) noexcept override {
+  detail::os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds) noexcept override {
     output.append(from, count);
     ++sends;
-    return os::transfer::done;
+    return detail::os::transfer::done;
   }
-  os::transfer send_some(const char* from, std::size_t count, std::size_t& sent) noexcept override {
+  detail::os::transfer send_some(const char* from, std::size_t count, std::size_t& sent) noexcept override {
     sent = count;
-    return count == 0 ? os::transfer::done : send(from, count, {});
+    return count == 0 ? detail::os::transfer::done : send(from, count, {});
   }
-  http::stream_event wait_stream_event(std::chrono::milliseconds) noexcept override {
-    return receive_count-- > 0 ? http::stream_event::timed_out : http::stream_event::peer_closed;
+  detail::http::stream_event wait_stream_event(std::chrono::milliseconds) noexcept override {
+    return receive_count-- > 0 ? detail::http::stream_event::timed_out : detail::http::stream_event::peer_closed;
   }
-  http::close_reason shutdown(http::close_reason reason) noexcept override { return reason; }
-  [[nodiscard]] os::endpoint local() const override { return {"127.0.0.1", 80}; }
-  [[nodiscard]] os::endpoint peer() const override { return {"127.0.0.1", 50000}; }
+  detail::http::close_reason shutdown(detail::http::close_reason reason) noexcept override { return reason; }
+  [[nodiscard]] detail::os::endpoint local() const override { return {"127.0.0.1", 80}; }
+  [[nodiscard]] detail::os::endpoint peer() const override { return {"127.0.0.1", 50000}; }
 
   std::string output;
   int sends = 0;          ///< number of writes
@@ -169,9 +170,9 @@ class client {
   /// `app`: a function or another callable; it must outlive the client. For an App that is a type, pass
   /// `std::in_place_type<T>`.
   template <class App>
-  explicit client(App& app) : client(host::app_of_callable(app)) {}
+  explicit client(App& app) : client(detail::api::app_of_callable(app)) {}
   template <class App>
-  explicit client(std::in_place_type_t<App>) : client(host::app_of_type<App>()) {}
+  explicit client(std::in_place_type_t<App>) : client(detail::api::app_of_type<App>()) {}
 
   /// Requests by method. A body has the given Content-Type.
   client_response get(std::string_view target, const headers& extra = {}) { return request("GET", target, extra); }
@@ -208,8 +209,9 @@ class client {
                         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
     for (const auto& [name, value] : extra) bytes += name + ": " + value + "\r\n";
     bytes += "\r\n";
-    for (const auto& text : texts) bytes += masked_frame(wire::opcode::text, text);
-    bytes += masked_frame(wire::opcode::close, wire::close_payload(wire::close_code::normal, {}));
+    for (const auto& text : texts) bytes += masked_frame(detail::wire::opcode::text, text);
+    bytes +=
+        masked_frame(detail::wire::opcode::close, detail::wire::close_payload(detail::wire::close_code::normal, {}));
     std::string out = raw(std::move(bytes));
     const client_response handshake = parse_response(out);
     return parse_transcript(handshake.status,
@@ -225,7 +227,7 @@ class client {
 
   /// The log entries of the app, oldest first.
   [[nodiscard]] const std::vector<log_entry>& log() const noexcept { return log_sink_->entries; }
-  [[nodiscard]] http::engine& engine() noexcept { return *engine_; }
+  [[nodiscard]] detail::server::engine& engine() noexcept { return *engine_; }
 
  private:
   struct memory_sink final : log_sink {
@@ -233,26 +235,27 @@ class client {
     std::vector<log_entry> entries;
   };
 
-  explicit client(const host::app_factory& app)
-      : definition_(std::make_unique<host::service_definition>()), log_sink_(std::make_shared<memory_sink>()) {
+  explicit client(const detail::api::app_factory& app)
+      : definition_(std::make_unique<detail::host::service_definition>()), log_sink_(std::make_shared<memory_sink>()) {
     definition_->spec.name = "test";
-    definition_->data_folder = os::path_join(os::temporary_folder(), "winsvc-test-" + std::to_string(os::process_id()));
+    definition_->data_folder = detail::os::path_join(detail::os::temporary_folder(),
+                                                     "winsvc-test-" + std::to_string(detail::os::process_id()));
     definition_->log.add_sink(log_sink_);
     service_ = std::make_unique<service>(*definition_);  // a member, because handlers may have captured it by reference
     object_ = app(*service_);
-    host::add_health_routes(*definition_, phase_);
+    detail::host::add_health_routes(*definition_, phase_);
     definition_->frozen = true;
     definition_->router.freeze();
-    engine_ = std::make_unique<http::engine>(definition_->router, definition_->limits, definition_->log);
+    engine_ = std::make_unique<detail::server::engine>(definition_->router, definition_->limits, definition_->log);
     for (const auto& notify : definition_->on_engine_created) notify(*engine_);
   }
 
-  std::unique_ptr<host::service_definition> definition_;
+  std::unique_ptr<detail::host::service_definition> definition_;
   std::shared_ptr<memory_sink> log_sink_;
   std::unique_ptr<service> service_;
   std::shared_ptr<void> object_;
-  std::atomic<host::run_phase> phase_{host::run_phase::serving};
-  std::unique_ptr<http::engine> engine_;
+  std::atomic<detail::host::run_phase> phase_{detail::host::run_phase::serving};
+  std::unique_ptr<detail::server::engine> engine_;
 };
 
 }  // namespace testing

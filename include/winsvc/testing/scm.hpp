@@ -4,7 +4,7 @@
 //   winsvc::testing::simulated_scm scm;
 //   scm.start(App);                                       // returns when the service is running or has stopped
 //   CHECK(scm.pause() == 0);
-//   CHECK(scm.wait_for(winsvc::model::state::paused));
+//   CHECK(scm.wait_for(winsvc::testing::state::paused));
 //   CHECK(scm.stop() == 0);
 //   CHECK(scm.wait() == 0);                               // the exit code
 //   CHECK(scm.violations().empty());
@@ -31,6 +31,11 @@
 namespace winsvc {
 namespace testing {
 
+/// State of a service: `state::running` ...
+using state = detail::scm::state;
+/// A control: `control::stop` ...
+using control = detail::scm::control;
+
 /// Safe to use from any thread. Runs one service.
 class simulated_scm {
  public:
@@ -44,7 +49,7 @@ class simulated_scm {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [this] { return handler_ || finished_; });
     }
-    static_cast<void>(deliver_always(model::control::stop));
+    static_cast<void>(deliver_always(detail::scm::control::stop));
     service_.join();
   }
   simulated_scm(const simulated_scm&) = delete;
@@ -55,7 +60,7 @@ class simulated_scm {
   /// The data folder of the service. Empty: the service receives error 5 (access denied) when it requests the folder.
   std::string data_folder;
   /// `--host`, `--port` and the other options of the ImagePath. Default: a free port of 127.0.0.1.
-  model::launch_options launch{{}, std::string("127.0.0.1"), std::uint16_t{0}, {}};
+  detail::scm::launch_options launch{{}, std::string("127.0.0.1"), std::uint16_t{0}, {}};
   /// The error code of a call: "run" (StartServiceCtrlDispatcher), "register_handler" or "set_status". A failed status
   /// is not recorded.
   std::map<std::string, std::uint32_t> fail_with;
@@ -74,59 +79,59 @@ class simulated_scm {
   /// Starts the service and returns at once.
   template <class App>
   void start_async(App& app, std::vector<std::string> arguments = {}) {
-    start_app(host::app_of_callable(app), std::move(arguments));
+    start_app(detail::api::app_of_callable(app), std::move(arguments));
   }
   /// Starts a program that uses the dispatcher directly. `port`: the port that must accept connections when the program
   /// reports RUNNING; 0: none.
-  void start_program_async(std::function<void(os::dispatcher&)> program, std::uint16_t port = 0) {
-    if (port != 0) address_ = os::endpoint{"127.0.0.1", port};
+  void start_program_async(std::function<void(detail::os::dispatcher&)> program, std::uint16_t port = 0) {
+    if (port != 0) address_ = detail::os::endpoint{"127.0.0.1", port};
     checks_port_ = port != 0;
     launch_thread([this, program = std::move(program)] { program(dispatcher_); });
   }
 
   // -- controls: return 0, the error code of the SCM (1052, 1061, 1062) or the code that the handler returned --
 
-  std::uint32_t control(const model::control_event& event) {
-    os::dispatcher::control_handler handler;
+  std::uint32_t control(const detail::scm::control_event& event) {
+    detail::os::dispatcher::control_handler handler;
     {
       const std::lock_guard lock(mutex_);
       if (history_.empty() || finished_) return 1062;
       const auto& now = history_.back().status;
-      const auto code = static_cast<model::control>(event.control);
-      if (now.current == model::state::stopped) return 1062;
-      if (code != model::control::interrogate && model::is_pending(now.current)) return 1061;
-      if (!model::is_accepted(now.accepted, code)) return 1052;
+      const auto code = static_cast<detail::scm::control>(event.control);
+      if (now.current == detail::scm::state::stopped) return 1062;
+      if (code != detail::scm::control::interrogate && detail::scm::is_pending(now.current)) return 1061;
+      if (!detail::scm::is_accepted(now.accepted, code)) return 1052;
       handler = handler_;
     }
     return send(handler, event);
   }
-  std::uint32_t control(model::control c) { return control(make_event(c)); }
-  std::uint32_t custom(std::uint32_t code) { return control(static_cast<model::control>(code)); }
-  std::uint32_t stop() { return control(model::control::stop); }
-  std::uint32_t pause() { return control(model::control::pause); }
-  std::uint32_t resume() { return control(model::control::continue_control); }
-  std::uint32_t reload() { return control(model::control::param_change); }
+  std::uint32_t control(detail::scm::control c) { return control(make_event(c)); }
+  std::uint32_t custom(std::uint32_t code) { return control(static_cast<detail::scm::control>(code)); }
+  std::uint32_t stop() { return control(detail::scm::control::stop); }
+  std::uint32_t pause() { return control(detail::scm::control::pause); }
+  std::uint32_t resume() { return control(detail::scm::control::continue_control); }
+  std::uint32_t reload() { return control(detail::scm::control::param_change); }
   std::uint32_t change_session(session_change::kind kind, std::uint32_t id) {
-    return control({static_cast<std::uint32_t>(model::control::session_change), kind, id, {}, {}});
+    return control({static_cast<std::uint32_t>(detail::scm::control::session_change), kind, id, {}, {}});
   }
   std::uint32_t power(power_event::kind kind) {
-    return control({static_cast<std::uint32_t>(model::control::power_event), kind, 0, {}, {}});
+    return control({static_cast<std::uint32_t>(detail::scm::control::power_event), kind, 0, {}, {}});
   }
   /// Sends PRESHUTDOWN, or SHUTDOWN if the service does not accept PRESHUTDOWN, as Windows does at shutdown.
   std::uint32_t shut_down() {
-    const auto result = control(model::control::preshutdown);
-    return result == 1052 ? control(model::control::shutdown) : result;
+    const auto result = control(detail::scm::control::preshutdown);
+    return result == 1052 ? control(detail::scm::control::shutdown) : result;
   }
   /// Sends a control in any state, also if the service does not accept it.
-  std::uint32_t deliver_always(const model::control_event& event) {
-    os::dispatcher::control_handler handler;
+  std::uint32_t deliver_always(const detail::scm::control_event& event) {
+    detail::os::dispatcher::control_handler handler;
     {
       const std::lock_guard lock(mutex_);
       handler = handler_;
     }
     return handler ? send(handler, event) : 1061;
   }
-  std::uint32_t deliver_always(model::control c) { return deliver_always(make_event(c)); }
+  std::uint32_t deliver_always(detail::scm::control c) { return deliver_always(make_event(c)); }
 
   // -- waiting --
 
@@ -138,7 +143,7 @@ class simulated_scm {
   }
   /// Waits until the service has reported this state, at `from` in the history or later. Returns false if it ended
   /// without reporting the state.
-  bool wait_for(model::state s, std::size_t from = 0) {
+  bool wait_for(detail::scm::state s, std::size_t from = 0) {
     std::unique_lock lock(mutex_);
     const auto was_reported = [&] {
       for (std::size_t i = from; i < history_.size(); ++i) {
@@ -155,15 +160,15 @@ class simulated_scm {
     std::unique_lock lock(mutex_);
     const std::size_t before = history_.size();
     changed_.wait_for(lock, duration, [&] { return history_.size() != before; });
-    if (history_.size() != before && model::is_pending(history_.back().status.current))
+    if (history_.size() != before && detail::scm::is_pending(history_.back().status.current))
       violations_.push_back("the checkpoint increased without progress: a timer that reports checkpoints hides a hang");
   }
 
   // -- the record --
 
-  [[nodiscard]] model::state state() const {
+  [[nodiscard]] detail::scm::state state() const {
     const std::lock_guard lock(mutex_);
-    return history_.empty() ? model::state::none : history_.back().status.current;
+    return history_.empty() ? detail::scm::state::none : history_.back().status.current;
   }
   [[nodiscard]] std::vector<timed_status> history() const {
     const std::lock_guard lock(mutex_);
@@ -188,7 +193,7 @@ class simulated_scm {
   }
 
  private:
-  struct test_dispatcher final : os::dispatcher {
+  struct test_dispatcher final : detail::os::dispatcher {
     explicit test_dispatcher(simulated_scm& s) : scm(s) {}
     std::uint32_t run(service_main entry) override {
       if (const auto code = scm.result_of("run")) return code;
@@ -202,7 +207,7 @@ class simulated_scm {
       scm.changed_.notify_all();
       return 0;
     }
-    std::uint32_t set_status(const model::service_status& status) noexcept override {
+    std::uint32_t set_status(const detail::scm::service_status& status) noexcept override {
       if (const auto code = scm.result_of("set_status")) return code;
       scm.record(status);
       return 0;
@@ -210,7 +215,9 @@ class simulated_scm {
     simulated_scm& scm;
   };
 
-  static model::control_event make_event(model::control c) { return {static_cast<std::uint32_t>(c), 0, 0, {}, {}}; }
+  static detail::scm::control_event make_event(detail::scm::control c) {
+    return {static_cast<std::uint32_t>(c), 0, 0, {}, {}};
+  }
 
   std::uint32_t result_of(const char* call) {
     if (const auto slow = delay.find(call); slow != delay.end()) std::this_thread::sleep_for(slow->second);
@@ -218,13 +225,13 @@ class simulated_scm {
     return failure == fail_with.end() ? 0 : failure->second;
   }
 
-  void record(const model::service_status& status) {
+  void record(const detail::scm::service_status& status) {
     const auto now = std::chrono::steady_clock::now();
     const std::lock_guard lock(mutex_);
-    const bool first_running = status.current == model::state::running && !was_running_;
+    const bool first_running = status.current == detail::scm::state::running && !was_running_;
     if (first_running) {
       was_running_ = true;
-      if (checks_port_ && !(address_ && os::tcp_socket::connect(*address_, std::chrono::seconds(5))))
+      if (checks_port_ && !(address_ && detail::os::tcp_socket::connect(*address_, std::chrono::seconds(5))))
         violations_.push_back("running: reported before the port accepts connections");
       if (!app_) running_ = true;
     }
@@ -232,22 +239,22 @@ class simulated_scm {
     changed_.notify_all();
   }
 
-  void start_app(host::app_factory app, std::vector<std::string> arguments) {
+  void start_app(detail::api::app_factory app, std::vector<std::string> arguments) {
     arguments_ = {"simulated"};
     arguments_.insert(arguments_.end(), arguments.begin(), arguments.end());
-    host::service_host_dependencies dependencies{dispatcher_};
-    dependencies.data_folder = [this](const std::string&) -> os::sys_result<std::string> {
-      if (data_folder.empty()) return os::sys_failure(model::win32_error::access_denied);
+    detail::host::service_host_dependencies dependencies{dispatcher_};
+    dependencies.data_folder = [this](const std::string&) -> detail::os::sys_result<std::string> {
+      if (data_folder.empty()) return detail::os::sys_failure(detail::base::win32_error::access_denied);
       return data_folder;
     };
-    dependencies.report_event = [this](const std::string&, model::event_level, std::uint32_t id,
+    dependencies.report_event = [this](const std::string&, detail::scm::event_level, std::uint32_t id,
                                     std::string_view text) {
       const std::lock_guard lock(mutex_);
       events_.push_back(std::to_string(id) + ' ' + std::string(text));
-      if (id == static_cast<std::uint32_t>(model::service_event::started)) running_ = true;
+      if (id == static_cast<std::uint32_t>(detail::scm::service_event::started)) running_ = true;
       changed_.notify_all();
     };
-    dependencies.on_listening = [this](const os::endpoint& address) {
+    dependencies.on_listening = [this](const detail::os::endpoint& address) {
       const std::lock_guard lock(mutex_);
       address_ = address;
     };
@@ -256,7 +263,7 @@ class simulated_scm {
       const std::lock_guard lock(mutex_);
       violations_.push_back("a hook, handler or worker did not return; the host would end the process");
     };
-    app_ = std::make_unique<host::service_host>(std::move(app), launch, std::move(dependencies));
+    app_ = std::make_unique<detail::host::service_host>(std::move(app), launch, std::move(dependencies));
     launch_thread([this] { app_->run(); });
   }
 
@@ -271,7 +278,7 @@ class simulated_scm {
   }
 
   /// Sends one control at a time, as the SCM does.
-  std::uint32_t send(const os::dispatcher::control_handler& handler, const model::control_event& event) {
+  std::uint32_t send(const detail::os::dispatcher::control_handler& handler, const detail::scm::control_event& event) {
     const std::lock_guard send_lock(send_mutex_);
     const auto start_time = std::chrono::steady_clock::now();
     const std::uint32_t result = handler(event);
@@ -288,11 +295,11 @@ class simulated_scm {
   std::condition_variable changed_;
   std::vector<timed_status> history_;
   std::vector<std::string> events_, violations_, arguments_;
-  std::optional<os::endpoint> address_;
-  os::dispatcher::control_handler handler_;
+  std::optional<detail::os::endpoint> address_;
+  detail::os::dispatcher::control_handler handler_;
   bool checks_port_ = true, was_running_ = false, running_ = false, finished_ = false;
   test_dispatcher dispatcher_{*this};
-  std::unique_ptr<host::service_host> app_;  // not reset when the service ends: a control may be in progress
+  std::unique_ptr<detail::host::service_host> app_;  // not reset when the service ends: a control may be in progress
   std::thread service_;
 };
 

@@ -26,19 +26,19 @@ namespace winsvc {
 namespace testing {
 
 /// Not synchronized: one thread uses it.
-class service_database final : public os::service_manager {
+class service_database final : public detail::os::service_manager {
  public:
   /// An installed service.
   struct entry {
-    os::service_config config;
+    detail::os::service_config config;
     std::optional<std::string> password;  ///< the last password that was set; nullopt: NULL
-    std::map<std::uint32_t, model::config_level> levels;
+    std::map<std::uint32_t, detail::scm::config_level> levels;
     std::vector<std::string> environment;
     std::vector<std::string> dependents;  ///< running services that depend on it; until they stop, STOP fails (1051)
     std::string security = "D:(A;;CCLCSWRPWPDTLOCRRC;;;SY)(A;;CCDCLCSWRPWPDTLOCRSDRCWDWO;;;BA)";
     std::map<std::uint32_t, std::uint32_t> replies_to_controls;  ///< result of the service by control; default 0
-    os::service_process_status process;
-    std::deque<os::service_process_status> next;  ///< each query_status removes the first
+    detail::os::service_process_status process;
+    std::deque<detail::os::service_process_status> next;  ///< each query_status removes the first
     bool marked_for_delete = false;
     int handles = 0;  ///< open handles; add 1 to simulate an open Services window
   };
@@ -53,22 +53,22 @@ class service_database final : public os::service_manager {
   std::map<std::string, std::uint32_t> fail_with;          ///< error code by function
   std::map<std::uint32_t, std::uint32_t> fail_level_with;  ///< error code of change_level and query_level, by level
   std::map<std::size_t, std::uint32_t> fail_call_with;     ///< error code by number of the call, from 0
-  std::deque<os::service_process_status> after_start;      ///< statuses of a service after start
-  std::deque<os::service_process_status> after_stop;       ///< statuses after STOP
-  std::deque<os::service_process_status> after_pause, after_continue;
+  std::deque<detail::os::service_process_status> after_start;      ///< statuses of a service after start
+  std::deque<detail::os::service_process_status> after_stop;       ///< statuses after STOP
+  std::deque<detail::os::service_process_status> after_pause, after_continue;
 
   /// A status with this state. The process ID is 0 if the service is stopped.
-  [[nodiscard]] static os::service_process_status at(model::state s, std::uint32_t pid = 42,
-                                                     std::uint32_t checkpoint = 0, model::exit_status exit = {}) {
-    os::service_process_status p;
+  [[nodiscard]] static detail::os::service_process_status at(detail::scm::state s, std::uint32_t pid = 42,
+                                                     std::uint32_t checkpoint = 0, detail::scm::exit_status exit = {}) {
+    detail::os::service_process_status p;
     p.status.current = s;
     p.status.checkpoint = checkpoint;
     p.status.exit = exit;
-    p.pid = s == model::state::stopped ? 0 : pid;
+    p.pid = s == detail::scm::state::stopped ? 0 : pid;
     return p;
   }
   /// Adds an installed service.
-  entry& add(const std::string& name, const std::string& binary, model::state s = model::state::stopped) {
+  entry& add(const std::string& name, const std::string& binary, detail::scm::state s = detail::scm::state::stopped) {
     entry& e = services[name];
     e.config.binary = binary;
     e.config.display_name = name;
@@ -83,33 +83,35 @@ class service_database final : public os::service_manager {
 
   // -- the seam --
 
-  os::sys_result<raw_handle> open_manager(std::uint32_t rights) override;
-  os::sys_result<raw_handle> create_service(raw_handle manager, const std::string& name, std::uint32_t rights,
-                                            const os::service_config_change& s) override;
-  os::sys_result<raw_handle> open_service(raw_handle manager, const std::string& name, std::uint32_t rights) override;
-  os::sys_result<void> change_config(raw_handle h, const os::service_config_change& s) override;
-  os::sys_result<void> change_level(raw_handle h, const model::config_level& value) override;
-  os::sys_result<model::config_level> query_level(raw_handle h, std::uint32_t level) override;
-  os::sys_result<os::service_config> query_config(raw_handle h) override;
-  os::sys_result<os::service_process_status> query_status(raw_handle h) override;
-  os::sys_result<void> start_service(raw_handle h, const std::vector<std::string>& arguments) override;
-  os::sys_result<void> control_service(raw_handle h, std::uint32_t control) override;
-  os::sys_result<std::vector<std::string>> active_dependents(raw_handle h) override;
-  os::sys_result<std::string> query_security(raw_handle h) override;
-  os::sys_result<void> change_security(raw_handle h, const std::string& sddl) override;
-  os::sys_result<void> delete_service(raw_handle h) override;
+  detail::os::sys_result<raw_handle> open_manager(std::uint32_t rights) override;
+  detail::os::sys_result<raw_handle> create_service(raw_handle manager, const std::string& name, std::uint32_t rights,
+                                            const detail::os::service_config_change& s) override;
+  detail::os::sys_result<raw_handle> open_service(raw_handle manager, const std::string& name,
+                                                  std::uint32_t rights) override;
+  detail::os::sys_result<void> change_config(raw_handle h, const detail::os::service_config_change& s) override;
+  detail::os::sys_result<void> change_level(raw_handle h, const detail::scm::config_level& value) override;
+  detail::os::sys_result<detail::scm::config_level> query_level(raw_handle h, std::uint32_t level) override;
+  detail::os::sys_result<detail::os::service_config> query_config(raw_handle h) override;
+  detail::os::sys_result<detail::os::service_process_status> query_status(raw_handle h) override;
+  detail::os::sys_result<void> start_service(raw_handle h, const std::vector<std::string>& arguments) override;
+  detail::os::sys_result<void> control_service(raw_handle h, std::uint32_t control) override;
+  detail::os::sys_result<std::vector<std::string>> active_dependents(raw_handle h) override;
+  detail::os::sys_result<std::string> query_security(raw_handle h) override;
+  detail::os::sys_result<void> change_security(raw_handle h, const std::string& sddl) override;
+  detail::os::sys_result<void> delete_service(raw_handle h) override;
   void close(raw_handle h) noexcept override;
-  os::sys_result<void> add_event_source(const std::string& source) override;
-  os::sys_result<void> remove_event_source(const std::string& source) override;
-  os::sys_result<bool> query_event_source(const std::string& source) override;
-  os::sys_result<bool> query_delete_mark(const std::string& name) override;
-  os::sys_result<std::vector<std::string>> query_environment(const std::string& name) override;
-  os::sys_result<void> change_environment(const std::string& name, const std::vector<std::string>& items) override;
-  os::sys_result<std::string> account_sid(const std::string& account) override;
-  os::sys_result<void> add_logon_right(const std::string& sid) override;
-  os::sys_result<bool> query_logon_right(const std::string& sid) override;
-  os::sys_result<std::string> query_folder_security(const std::string& path) override;
-  os::sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) override;
+  detail::os::sys_result<void> add_event_source(const std::string& source) override;
+  detail::os::sys_result<void> remove_event_source(const std::string& source) override;
+  detail::os::sys_result<bool> query_event_source(const std::string& source) override;
+  detail::os::sys_result<bool> query_delete_mark(const std::string& name) override;
+  detail::os::sys_result<std::vector<std::string>> query_environment(const std::string& name) override;
+  detail::os::sys_result<void> change_environment(const std::string& name,
+                                                  const std::vector<std::string>& items) override;
+  detail::os::sys_result<std::string> account_sid(const std::string& account) override;
+  detail::os::sys_result<void> add_logon_right(const std::string& sid) override;
+  detail::os::sys_result<bool> query_logon_right(const std::string& sid) override;
+  detail::os::sys_result<std::string> query_folder_security(const std::string& path) override;
+  detail::os::sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) override;
 
  private:
   struct handle {
@@ -129,7 +131,7 @@ class service_database final : public os::service_manager {
   std::uint32_t record_call(const std::string& function, const std::string& arguments, raw_handle h,
                             std::uint32_t rights) {
     if (const auto code = record_call(function, arguments)) return code;
-    if ((static_cast<handle*>(h)->rights & rights) != rights) return model::win32_error::access_denied;
+    if ((static_cast<handle*>(h)->rights & rights) != rights) return detail::base::win32_error::access_denied;
     return 0;
   }
   raw_handle add_handle(entry* e, std::uint32_t rights) {
@@ -139,29 +141,30 @@ class service_database final : public os::service_manager {
   }
   static entry& service_of(raw_handle h) noexcept { return *static_cast<handle*>(h)->service; }
   static std::uint32_t right_for(std::uint32_t control) noexcept {
-    if (control >= 128) return os::access_rights::user_control;
-    switch (static_cast<model::control>(control)) {
-      case model::control::stop:
-        return os::access_rights::stop;
-      case model::control::interrogate:
-        return os::access_rights::interrogate;
+    if (control >= 128) return detail::os::access_rights::user_control;
+    switch (static_cast<detail::scm::control>(control)) {
+      case detail::scm::control::stop:
+        return detail::os::access_rights::stop;
+      case detail::scm::control::interrogate:
+        return detail::os::access_rights::interrogate;
       default:
-        return os::access_rights::pause_continue;
+        return detail::os::access_rights::pause_continue;
     }
   }
   /// True if another service than `self` has the display name.
-  [[nodiscard]] bool is_display_name_taken(const os::service_config_change& s, const entry* self) const {
+  [[nodiscard]] bool is_display_name_taken(const detail::os::service_config_change& s, const entry* self) const {
     for (const auto& [name, e] : services) {
-      if (s.display_name && &e != self && strings::equal_nocase(e.config.display_name, *s.display_name)) return true;
+      if (s.display_name && &e != self && detail::base::equal_nocase(e.config.display_name, *s.display_name))
+        return true;
     }
     return false;
   }
-  static void apply(entry& e, const os::service_config_change& s);
+  static void apply(entry& e, const detail::os::service_config_change& s);
   /// The value of a level, or the default of Windows if it was not set.
-  static std::optional<model::config_level> level_of(const entry& e, std::uint32_t level);
-  static std::string text_of(const os::service_config_change& s);
+  static std::optional<detail::scm::config_level> level_of(const entry& e, std::uint32_t level);
+  static std::string text_of(const detail::os::service_config_change& s);
   static std::string hex(std::uint32_t v);
-  static std::string list(const std::vector<std::string>& l) { return l.empty() ? "none" : strings::join(l, " "); }
+  static std::string list(const std::vector<std::string>& l) { return l.empty() ? "none" : detail::base::join(l, " "); }
 
   std::list<handle> open_;  // a list, because a handle is the address of its element
 };
@@ -175,7 +178,7 @@ inline std::string service_database::hex(std::uint32_t v) {
   return "0x" + out;
 }
 
-inline std::string service_database::text_of(const os::service_config_change& s) {
+inline std::string service_database::text_of(const detail::os::service_config_change& s) {
   std::string out;
   const auto put = [&out](const std::string& text) { out += (out.empty() ? "" : ", ") + text; };
   if (s.startup) put("startup " + std::string(name(*s.startup)));
@@ -188,7 +191,7 @@ inline std::string service_database::text_of(const os::service_config_change& s)
   return out;
 }
 
-inline void service_database::apply(entry& e, const os::service_config_change& s) {
+inline void service_database::apply(entry& e, const detail::os::service_config_change& s) {
   // CreateServiceW and ChangeServiceConfigW cannot set delayed start; it is level 3 of ChangeServiceConfig2W.
   if (s.startup) e.config.startup = *s.startup == startup::delayed ? startup::automatic : *s.startup;
   if (s.binary) e.config.binary = *s.binary;
@@ -197,23 +200,23 @@ inline void service_database::apply(entry& e, const os::service_config_change& s
   if (s.dependencies) e.config.dependencies = *s.dependencies;
 }
 
-inline std::optional<model::config_level> service_database::level_of(const entry& e, std::uint32_t level) {
+inline std::optional<detail::scm::config_level> service_database::level_of(const entry& e, std::uint32_t level) {
   if (const auto found = e.levels.find(level); found != e.levels.end()) return found->second;
   switch (level) {
-    case model::config_level_id::description:
-      return model::description_text{};
-    case model::config_level_id::failure_actions:
-      return model::recovery_plan{{}, std::chrono::seconds(0)};
-    case model::config_level_id::delayed_start:
-      return model::delayed_start{};
-    case model::config_level_id::failure_flag:
-      return model::failure_flag{};
-    case model::config_level_id::sid_type:
-      return model::sid_type{};
-    case model::config_level_id::required_privileges:
-      return model::required_privileges{};
-    case model::config_level_id::preshutdown:
-      return model::preshutdown_timeout{std::chrono::minutes(3)};
+    case detail::scm::config_level_id::description:
+      return detail::scm::description_text{};
+    case detail::scm::config_level_id::failure_actions:
+      return detail::scm::recovery_plan{{}, std::chrono::seconds(0)};
+    case detail::scm::config_level_id::delayed_start:
+      return detail::scm::delayed_start{};
+    case detail::scm::config_level_id::failure_flag:
+      return detail::scm::failure_flag{};
+    case detail::scm::config_level_id::sid_type:
+      return detail::scm::sid_type{};
+    case detail::scm::config_level_id::required_privileges:
+      return detail::scm::required_privileges{};
+    case detail::scm::config_level_id::preshutdown:
+      return detail::scm::preshutdown_timeout{std::chrono::minutes(3)};
     default:
       return std::nullopt;
   }
@@ -225,10 +228,10 @@ inline std::string service_database::snapshot() const {
     out += name + ": " + std::string(winsvc::name(e.config.startup)) + ", " + e.config.binary + ", " +
            e.config.display_name + ", " + e.config.account + ", depends on " + list(e.config.dependencies) +
            ", environment " + list(e.environment) + ", " + e.security + ", " +
-           std::string(model::name(e.process.status.current)) + (e.marked_for_delete ? ", marked for delete" : "") +
-           '\n';
+           std::string(detail::scm::name(e.process.status.current)) +
+           (e.marked_for_delete ? ", marked for delete" : "") + '\n';
     for (std::uint32_t number = 1; const auto level = level_of(e, number); ++number)
-      out += "  " + std::to_string(number) + ": " + model::format_config_level(*level) + '\n';
+      out += "  " + std::to_string(number) + ": " + detail::scm::format_config_level(*level) + '\n';
   }
   for (const auto& source : event_sources) out += "event source " + source + '\n';
   for (const auto& sid : logon_rights) out += "log-on right of " + sid + '\n';
@@ -236,85 +239,90 @@ inline std::string service_database::snapshot() const {
   return out;
 }
 
-inline os::sys_result<os::service_manager::raw_handle> service_database::open_manager(std::uint32_t rights) {
-  if (const auto code = record_call("open_manager", hex(rights))) return os::sys_failure(code);
+inline detail::os::sys_result<detail::os::service_manager::raw_handle> service_database::open_manager(
+    std::uint32_t rights) {
+  if (const auto code = record_call("open_manager", hex(rights))) return detail::os::sys_failure(code);
   return add_handle(nullptr, rights);
 }
 
-inline os::sys_result<os::service_manager::raw_handle> service_database::create_service(
-    raw_handle manager, const std::string& name, std::uint32_t rights, const os::service_config_change& s) {
-  if (const auto code = record_call("create_service", name + ", " + hex(rights) + ", " + text_of(s), manager,
-                                    os::access_rights::manager_connect | os::access_rights::manager_create)) {
-    return os::sys_failure(code);
+inline detail::os::sys_result<detail::os::service_manager::raw_handle> service_database::create_service(
+    raw_handle manager, const std::string& name, std::uint32_t rights, const detail::os::service_config_change& s) {
+  if (const auto code =
+          record_call("create_service", name + ", " + hex(rights) + ", " + text_of(s), manager,
+                      detail::os::access_rights::manager_connect | detail::os::access_rights::manager_create)) {
+    return detail::os::sys_failure(code);
   }
   if (const auto found = services.find(name); found != services.end())
-    return os::sys_failure(found->second.marked_for_delete ? 1072u : 1073u);
-  if (is_display_name_taken(s, nullptr)) return os::sys_failure(1078);
+    return detail::os::sys_failure(found->second.marked_for_delete ? 1072u : 1073u);
+  if (is_display_name_taken(s, nullptr)) return detail::os::sys_failure(1078);
   entry& e = add(name, {});
   apply(e, s);
   return add_handle(&e, rights);
 }
 
-inline os::sys_result<os::service_manager::raw_handle> service_database::open_service(
+inline detail::os::sys_result<detail::os::service_manager::raw_handle> service_database::open_service(
     raw_handle manager, const std::string& name, std::uint32_t rights) {
   if (const auto code =
-          record_call("open_service", name + ", " + hex(rights), manager, os::access_rights::manager_connect)) {
-    return os::sys_failure(code);
+          record_call("open_service", name + ", " + hex(rights), manager, detail::os::access_rights::manager_connect)) {
+    return detail::os::sys_failure(code);
   }
   const auto found = services.find(name);
-  if (found == services.end()) return os::sys_failure(1060);
+  if (found == services.end()) return detail::os::sys_failure(1060);
   return add_handle(&found->second, rights);
 }
 
-inline os::sys_result<void> service_database::change_config(raw_handle h, const os::service_config_change& s) {
-  if (const auto code = record_call("change_config", text_of(s), h, os::access_rights::change_config))
-    return os::sys_failure(code);
-  if (service_of(h).marked_for_delete) return os::sys_failure(1072);
-  if (is_display_name_taken(s, &service_of(h))) return os::sys_failure(1078);
+inline detail::os::sys_result<void> service_database::change_config(raw_handle h,
+                                                                    const detail::os::service_config_change& s) {
+  if (const auto code = record_call("change_config", text_of(s), h, detail::os::access_rights::change_config))
+    return detail::os::sys_failure(code);
+  if (service_of(h).marked_for_delete) return detail::os::sys_failure(1072);
+  if (is_display_name_taken(s, &service_of(h))) return detail::os::sys_failure(1078);
   apply(service_of(h), s);
   return {};
 }
 
-inline os::sys_result<void> service_database::change_level(raw_handle h, const model::config_level& value) {
-  const std::uint32_t level = model::number(value);
-  std::uint32_t rights = os::access_rights::change_config;
-  if (const auto* recovery = std::get_if<model::recovery_plan>(&value)) {
+inline detail::os::sys_result<void> service_database::change_level(raw_handle h,
+                                                                   const detail::scm::config_level& value) {
+  const std::uint32_t level = detail::scm::number(value);
+  std::uint32_t rights = detail::os::access_rights::change_config;
+  if (const auto* recovery = std::get_if<detail::scm::recovery_plan>(&value)) {
     for (const auto& action : recovery->actions)
-      rights |= action.kind_of_action == recovery_action::kind::restart ? os::access_rights::start : 0;
+      rights |= action.kind_of_action == recovery_action::kind::restart ? detail::os::access_rights::start : 0;
   }
-  const std::string arguments = std::to_string(level) + ", " + model::format_config_level(value);
-  if (const auto code = record_call("change_level", arguments, h, rights)) return os::sys_failure(code);
+  const std::string arguments = std::to_string(level) + ", " + detail::scm::format_config_level(value);
+  if (const auto code = record_call("change_level", arguments, h, rights)) return detail::os::sys_failure(code);
   if (const auto failure = fail_level_with.find(level); failure != fail_level_with.end())
-    return os::sys_failure(failure->second);
+    return detail::os::sys_failure(failure->second);
   service_of(h).levels.insert_or_assign(level, value);
   return {};
 }
 
-inline os::sys_result<model::config_level> service_database::query_level(raw_handle h, std::uint32_t level) {
-  if (const auto code = record_call("query_level", std::to_string(level), h, os::access_rights::query_config))
-    return os::sys_failure(code);
+inline detail::os::sys_result<detail::scm::config_level> service_database::query_level(raw_handle h,
+                                                                                       std::uint32_t level) {
+  if (const auto code = record_call("query_level", std::to_string(level), h, detail::os::access_rights::query_config))
+    return detail::os::sys_failure(code);
   if (const auto failure = fail_level_with.find(level); failure != fail_level_with.end())
-    return os::sys_failure(failure->second);
+    return detail::os::sys_failure(failure->second);
   const auto value = level_of(service_of(h), level);
-  if (!value) return os::sys_failure(model::win32_error::invalid_level);
+  if (!value) return detail::os::sys_failure(detail::base::win32_error::invalid_level);
   return *value;
 }
 
-inline os::sys_result<os::service_config> service_database::query_config(raw_handle h) {
-  if (const auto code = record_call("query_config", "", h, os::access_rights::query_config))
-    return os::sys_failure(code);
-  os::service_config config = service_of(h).config;
-  const auto delayed = service_of(h).levels.find(model::config_level_id::delayed_start);
+inline detail::os::sys_result<detail::os::service_config> service_database::query_config(raw_handle h) {
+  if (const auto code = record_call("query_config", "", h, detail::os::access_rights::query_config))
+    return detail::os::sys_failure(code);
+  detail::os::service_config config = service_of(h).config;
+  const auto delayed = service_of(h).levels.find(detail::scm::config_level_id::delayed_start);
   if (config.startup == startup::automatic && delayed != service_of(h).levels.end() &&
-      std::get<model::delayed_start>(delayed->second).on) {
+      std::get<detail::scm::delayed_start>(delayed->second).on) {
     config.startup = startup::delayed;
   }
   return config;
 }
 
-inline os::sys_result<os::service_process_status> service_database::query_status(raw_handle h) {
-  if (const auto code = record_call("query_status", "", h, os::access_rights::query_status))
-    return os::sys_failure(code);
+inline detail::os::sys_result<detail::os::service_process_status> service_database::query_status(raw_handle h) {
+  if (const auto code = record_call("query_status", "", h, detail::os::access_rights::query_status))
+    return detail::os::sys_failure(code);
   entry& e = service_of(h);
   if (!e.next.empty()) {
     e.process = e.next.front();
@@ -323,63 +331,66 @@ inline os::sys_result<os::service_process_status> service_database::query_status
   return e.process;
 }
 
-inline os::sys_result<void> service_database::start_service(raw_handle h, const std::vector<std::string>& arguments) {
-  if (const auto code = record_call("start_service", strings::join(arguments, " "), h, os::access_rights::start))
-    return os::sys_failure(code);
+inline detail::os::sys_result<void> service_database::start_service(raw_handle h,
+                                                                    const std::vector<std::string>& arguments) {
+  if (const auto code =
+          record_call("start_service", detail::base::join(arguments, " "), h, detail::os::access_rights::start))
+    return detail::os::sys_failure(code);
   entry& e = service_of(h);
-  if (e.process.status.current != model::state::stopped) return os::sys_failure(1056);
-  if (e.config.startup == startup::disabled) return os::sys_failure(1058);
-  e.process = at(model::state::start_pending);
+  if (e.process.status.current != detail::scm::state::stopped) return detail::os::sys_failure(1056);
+  if (e.config.startup == startup::disabled) return detail::os::sys_failure(1058);
+  e.process = at(detail::scm::state::start_pending);
   e.next = after_start;
   return {};
 }
 
-inline os::sys_result<void> service_database::control_service(raw_handle h, std::uint32_t control) {
+inline detail::os::sys_result<void> service_database::control_service(raw_handle h, std::uint32_t control) {
   if (const auto code = record_call("control_service", std::to_string(control), h, right_for(control)))
-    return os::sys_failure(code);
+    return detail::os::sys_failure(code);
   entry& e = service_of(h);
-  const auto sent = static_cast<model::control>(control);
-  if (e.process.status.current == model::state::stopped) return os::sys_failure(1062);
-  if (model::is_pending(e.process.status.current)) return os::sys_failure(1061);
-  if (sent == model::control::stop) {
+  const auto sent = static_cast<detail::scm::control>(control);
+  if (e.process.status.current == detail::scm::state::stopped) return detail::os::sys_failure(1062);
+  if (detail::scm::is_pending(e.process.status.current)) return detail::os::sys_failure(1061);
+  if (sent == detail::scm::control::stop) {
     for (const auto& name : e.dependents) {
       const auto other = services.find(name);
-      if (other != services.end() && other->second.process.status.current != model::state::stopped)
-        return os::sys_failure(1051);
+      if (other != services.end() && other->second.process.status.current != detail::scm::state::stopped)
+        return detail::os::sys_failure(1051);
     }
   }
   if (const auto reply = e.replies_to_controls.find(control);
       reply != e.replies_to_controls.end() && reply->second != 0) {
-    return os::sys_failure(reply->second);
+    return detail::os::sys_failure(reply->second);
   }
-  if (sent == model::control::stop) e.next = after_stop;
-  if (sent == model::control::pause) e.next = after_pause;
-  if (sent == model::control::continue_control) e.next = after_continue;
+  if (sent == detail::scm::control::stop) e.next = after_stop;
+  if (sent == detail::scm::control::pause) e.next = after_pause;
+  if (sent == detail::scm::control::continue_control) e.next = after_continue;
   return {};
 }
 
-inline os::sys_result<std::vector<std::string>> service_database::active_dependents(raw_handle h) {
-  if (const auto code = record_call("active_dependents", "", h, os::access_rights::enumerate_dependents))
-    return os::sys_failure(code);
+inline detail::os::sys_result<std::vector<std::string>> service_database::active_dependents(raw_handle h) {
+  if (const auto code = record_call("active_dependents", "", h, detail::os::access_rights::enumerate_dependents))
+    return detail::os::sys_failure(code);
   return service_of(h).dependents;
 }
 
-inline os::sys_result<std::string> service_database::query_security(raw_handle h) {
-  if (const auto code = record_call("query_security", "", h, os::access_rights::read_security))
-    return os::sys_failure(code);
+inline detail::os::sys_result<std::string> service_database::query_security(raw_handle h) {
+  if (const auto code = record_call("query_security", "", h, detail::os::access_rights::read_security))
+    return detail::os::sys_failure(code);
   return service_of(h).security;
 }
 
-inline os::sys_result<void> service_database::change_security(raw_handle h, const std::string& sddl) {
-  if (const auto code = record_call("change_security", sddl, h, os::access_rights::write_security))
-    return os::sys_failure(code);
+inline detail::os::sys_result<void> service_database::change_security(raw_handle h, const std::string& sddl) {
+  if (const auto code = record_call("change_security", sddl, h, detail::os::access_rights::write_security))
+    return detail::os::sys_failure(code);
   service_of(h).security = sddl;
   return {};
 }
 
-inline os::sys_result<void> service_database::delete_service(raw_handle h) {
-  if (const auto code = record_call("delete_service", "", h, os::access_rights::remove)) return os::sys_failure(code);
-  if (service_of(h).marked_for_delete) return os::sys_failure(1072);
+inline detail::os::sys_result<void> service_database::delete_service(raw_handle h) {
+  if (const auto code = record_call("delete_service", "", h, detail::os::access_rights::remove))
+    return detail::os::sys_failure(code);
+  if (service_of(h).marked_for_delete) return detail::os::sys_failure(1072);
   service_of(h).marked_for_delete = true;
   return {};
 }
@@ -393,71 +404,73 @@ inline void service_database::close(raw_handle h) noexcept {
   }
 }
 
-inline os::sys_result<void> service_database::add_event_source(const std::string& source) {
-  if (const auto code = record_call("add_event_source", source)) return os::sys_failure(code);
+inline detail::os::sys_result<void> service_database::add_event_source(const std::string& source) {
+  if (const auto code = record_call("add_event_source", source)) return detail::os::sys_failure(code);
   event_sources.insert(source);
   return {};
 }
 
-inline os::sys_result<bool> service_database::query_event_source(const std::string& source) {
-  if (const auto code = record_call("query_event_source", source)) return os::sys_failure(code);
+inline detail::os::sys_result<bool> service_database::query_event_source(const std::string& source) {
+  if (const auto code = record_call("query_event_source", source)) return detail::os::sys_failure(code);
   return event_sources.count(source) != 0;
 }
-inline os::sys_result<bool> service_database::query_delete_mark(const std::string& name) {
-  if (const auto code = record_call("query_delete_mark", name)) return os::sys_failure(code);
+inline detail::os::sys_result<bool> service_database::query_delete_mark(const std::string& name) {
+  if (const auto code = record_call("query_delete_mark", name)) return detail::os::sys_failure(code);
   const auto found = services.find(name);
   return found != services.end() && found->second.marked_for_delete;
 }
-inline os::sys_result<void> service_database::remove_event_source(const std::string& source) {
-  if (const auto code = record_call("remove_event_source", source)) return os::sys_failure(code);
+inline detail::os::sys_result<void> service_database::remove_event_source(const std::string& source) {
+  if (const auto code = record_call("remove_event_source", source)) return detail::os::sys_failure(code);
   event_sources.erase(source);
   return {};
 }
 
-inline os::sys_result<std::vector<std::string>> service_database::query_environment(const std::string& name) {
-  if (const auto code = record_call("query_environment", name)) return os::sys_failure(code);
+inline detail::os::sys_result<std::vector<std::string>> service_database::query_environment(const std::string& name) {
+  if (const auto code = record_call("query_environment", name)) return detail::os::sys_failure(code);
   const auto found = services.find(name);
-  if (found == services.end()) return os::sys_failure(2);
+  if (found == services.end()) return detail::os::sys_failure(2);
   return found->second.environment;
 }
 
-inline os::sys_result<void> service_database::change_environment(const std::string& name,
+inline detail::os::sys_result<void> service_database::change_environment(const std::string& name,
                                                                  const std::vector<std::string>& items) {
-  if (const auto code = record_call("change_environment", name + ", " + list(items))) return os::sys_failure(code);
+  if (const auto code = record_call("change_environment", name + ", " + list(items)))
+    return detail::os::sys_failure(code);
   const auto found = services.find(name);
-  if (found == services.end()) return os::sys_failure(2);
+  if (found == services.end()) return detail::os::sys_failure(2);
   found->second.environment = items;
   return {};
 }
 
-inline os::sys_result<std::string> service_database::account_sid(const std::string& account) {
-  if (const auto code = record_call("account_sid", account)) return os::sys_failure(code);
+inline detail::os::sys_result<std::string> service_database::account_sid(const std::string& account) {
+  if (const auto code = record_call("account_sid", account)) return detail::os::sys_failure(code);
   if (const auto found = accounts.find(account); found != accounts.end()) return found->second;
   const auto slash = account.find('\\');
-  if (strings::starts_with_nocase(account, "NT SERVICE\\") && services.count(account.substr(slash + 1)) != 0)
+  if (detail::base::starts_with_nocase(account, "NT SERVICE\\") && services.count(account.substr(slash + 1)) != 0)
     return "S-1-5-80-" + account.substr(slash + 1);
-  return os::sys_failure(1332);
+  return detail::os::sys_failure(1332);
 }
 
-inline os::sys_result<void> service_database::add_logon_right(const std::string& sid) {
-  if (const auto code = record_call("add_logon_right", sid)) return os::sys_failure(code);
+inline detail::os::sys_result<void> service_database::add_logon_right(const std::string& sid) {
+  if (const auto code = record_call("add_logon_right", sid)) return detail::os::sys_failure(code);
   logon_rights.insert(sid);
   return {};
 }
 
-inline os::sys_result<bool> service_database::query_logon_right(const std::string& sid) {
-  if (const auto code = record_call("query_logon_right", sid)) return os::sys_failure(code);
+inline detail::os::sys_result<bool> service_database::query_logon_right(const std::string& sid) {
+  if (const auto code = record_call("query_logon_right", sid)) return detail::os::sys_failure(code);
   return logon_rights.count(sid) != 0;
 }
-inline os::sys_result<std::string> service_database::query_folder_security(const std::string& path) {
-  if (const auto code = record_call("query_folder_security", path)) return os::sys_failure(code);
+inline detail::os::sys_result<std::string> service_database::query_folder_security(const std::string& path) {
+  if (const auto code = record_call("query_folder_security", path)) return detail::os::sys_failure(code);
   const auto found = folders.find(path);
-  if (found == folders.end()) return os::sys_failure(2);
+  if (found == folders.end()) return detail::os::sys_failure(2);
   return found->second;
 }
 
-inline os::sys_result<void> service_database::change_folder_security(const std::string& path, const std::string& sddl) {
-  if (const auto code = record_call("change_folder_security", path + ", " + sddl)) return os::sys_failure(code);
+inline detail::os::sys_result<void> service_database::change_folder_security(const std::string& path,
+                                                                             const std::string& sddl) {
+  if (const auto code = record_call("change_folder_security", path + ", " + sddl)) return detail::os::sys_failure(code);
   folders[path] = sddl;
   return {};
 }

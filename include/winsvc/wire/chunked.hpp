@@ -23,7 +23,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 class chunked_decoder {
  public:
@@ -75,7 +75,7 @@ class chunked_decoder {
   step result_ = step::more;
 };
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -85,7 +85,7 @@ class chunked_decoder {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 WINSVC_INLINE chunked_decoder::step chunked_decoder::feed(std::string_view input, std::size_t& consumed,
                                                           std::string& output) {
@@ -158,7 +158,7 @@ WINSVC_INLINE chunked_decoder::step chunked_decoder::trailer_byte(bool allowed, 
   return expect(allowed && ++trailer_bytes_ <= limits_.trailer_bytes, next);
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

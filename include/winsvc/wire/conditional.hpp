@@ -17,7 +17,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// Parses an HTTP date; nullopt if it is invalid. Accepts the three forms of RFC 9110 section 5.6.7: IMF-fixdate
 /// (`Sun, 06 Nov 1994 08:49:37 GMT`), RFC 850 and asctime.
@@ -46,7 +46,7 @@ enum class condition_result { serve, not_modified, failed };
 /// (section 13.1.5).
 [[nodiscard]] bool range_applies(std::string_view if_range, const validators& validators);
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -56,7 +56,7 @@ enum class condition_result { serve, not_modified, failed };
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// Returns the days from 1970-01-01 to a date of the Gregorian calendar. A year starts in March here, so that the leap
 /// day is its last day.
@@ -70,7 +70,7 @@ namespace wire {
 }
 
 WINSVC_INLINE std::optional<std::int64_t> parse_http_date(std::string_view text) {
-  const std::string line(strings::trim(text));
+  const std::string line(base::trim(text));
   char month_name[4] = {}, zone[4] = {};
   unsigned day = 0, hour = 0, minute = 0, second = 0;
   int year = 0, end = -1;
@@ -102,7 +102,7 @@ WINSVC_INLINE std::optional<std::int64_t> parse_http_date(std::string_view text)
 WINSVC_INLINE bool matches_etag(std::string_view list, std::string_view etag, bool strong) {
   const auto is_weak = [](std::string_view tag) { return tag.substr(0, 2) == "W/"; };
   const auto opaque = [&](std::string_view tag) { return is_weak(tag) ? tag.substr(2) : tag; };
-  list = strings::trim(list);
+  list = base::trim(list);
   if (list == "*") return true;
   while (!list.empty()) {
     const auto open = list.find('"');
@@ -132,14 +132,14 @@ WINSVC_INLINE condition_result evaluate(const conditions& conditions, const vali
 }
 
 WINSVC_INLINE bool range_applies(std::string_view if_range, const validators& validators) {
-  if_range = strings::trim(if_range);
+  if_range = base::trim(if_range);
   if (if_range.empty()) return true;
   if (if_range.find('"') != if_range.npos) return if_range != "*" && matches_etag(if_range, validators.etag, true);
   const auto date = parse_http_date(if_range);
   return date && *date == validators.modified;
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

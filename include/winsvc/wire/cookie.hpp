@@ -76,14 +76,14 @@ class cookie {
 [[nodiscard]] std::optional<std::string> unsign(std::string_view name, std::optional<std::string_view> signed_value,
                                                 std::string_view key, const clock& time = clock::system());
 
-namespace wire {
+namespace detail::wire {
 
 /// Returns the value of the first cookie of this name in a Cookie header, without quotes around it.
 [[nodiscard]] std::optional<std::string_view> cookie_in(std::string_view header, std::string_view name);
 /// True if a browser replaces the cookie of one Set-Cookie value with the other: Name, Domain and Path are equal.
 [[nodiscard]] bool same_cookie(std::string_view first, std::string_view second);
 
-}  // namespace wire
+}  // namespace detail::wire
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -94,7 +94,7 @@ namespace wire {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 WINSVC_INLINE bool is_valid_cookie_value(std::string_view s) noexcept {
   for (const char c : s) {
@@ -112,18 +112,18 @@ WINSVC_INLINE std::string cookie_signature(std::string_view name, std::string_vi
   std::string text = std::to_string(name.size()) + ' ' + std::string(deadline) + ' ';
   text += name;
   text += value;
-  return strings::to_base64url(hmac_sha256(key, text));
+  return base::to_base64url(base::hmac_sha256(key, text));
 }
 WINSVC_INLINE std::int64_t unix_seconds(const clock& time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.system_now().time_since_epoch()).count();
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 
 WINSVC_INLINE cookie::cookie(std::string name, std::string value) : name_(std::move(name)), value_(std::move(value)) {
-  if (!wire::is_token(name_))
+  if (!detail::wire::is_token(name_))
     throw setup_error("cookie '" + name_ + "': the name is not a token (RFC 6265); use letters, digits and '-'");
-  if (!wire::is_valid_cookie_value(value_)) {
+  if (!detail::wire::is_valid_cookie_value(value_)) {
     throw setup_error("cookie '" + name_ +
                       "': the value contains a blank, quote, comma, semicolon, backslash, control character or "
                       "non-ASCII byte; encode it, for example with text::to_base64url");
@@ -155,36 +155,37 @@ WINSVC_INLINE std::string cookie::to_string() const {
 
 WINSVC_INLINE std::string sign(std::string_view name, std::string_view value, std::string_view key,
                                std::chrono::seconds lifetime, const clock& time) {
-  if (key.size() < wire::min_key_bytes)
+  if (key.size() < detail::wire::min_key_bytes)
     throw setup_error("sign: the key has fewer than 16 bytes and can be guessed; use a longer random key");
   constexpr std::int64_t max_lifetime = std::int64_t{1} << 40;  // 34,000 years in seconds: the sum cannot overflow
-  const auto now = (std::max)(std::int64_t{0}, wire::unix_seconds(time));
+  const auto now = (std::max)(std::int64_t{0}, detail::wire::unix_seconds(time));
   const auto deadline = std::to_string(now + (std::clamp)(std::int64_t{lifetime.count()}, -now, max_lifetime));
-  return strings::to_base64url(value) + '.' + deadline + '.' + wire::cookie_signature(name, value, deadline, key);
+  return detail::base::to_base64url(value) + '.' + deadline + '.' +
+         detail::wire::cookie_signature(name, value, deadline, key);
 }
 
 WINSVC_INLINE std::optional<std::string> unsign(std::string_view name, std::optional<std::string_view> signed_value,
                                                 std::string_view key, const clock& time) {
-  if (!signed_value || key.size() < wire::min_key_bytes) return std::nullopt;
-  const auto parts = strings::split(*signed_value, '.');
+  if (!signed_value || key.size() < detail::wire::min_key_bytes) return std::nullopt;
+  const auto parts = detail::base::split(*signed_value, '.');
   if (parts.size() != 3) return std::nullopt;
-  auto value = strings::from_base64(parts[0]);
-  if (!value || strings::to_base64url(*value) != parts[0]) return std::nullopt;  // a second encoding of the value
-  if (!equal_secret(parts[2], wire::cookie_signature(name, *value, parts[1], key))) return std::nullopt;
+  auto value = detail::base::from_base64(parts[0]);
+  if (!value || detail::base::to_base64url(*value) != parts[0]) return std::nullopt;  // a second encoding of the value
+  if (!equal_secret(parts[2], detail::wire::cookie_signature(name, *value, parts[1], key))) return std::nullopt;
   std::uint64_t deadline = 0;  // can be trusted: the signature is valid
-  if (!strings::parse_number(parts[1], UINT64_MAX, deadline)) return std::nullopt;
-  if (wire::unix_seconds(time) >= static_cast<std::int64_t>(deadline)) return std::nullopt;
+  if (!detail::base::parse_number(parts[1], UINT64_MAX, deadline)) return std::nullopt;
+  if (detail::wire::unix_seconds(time) >= static_cast<std::int64_t>(deadline)) return std::nullopt;
   return value;
 }
 
-namespace wire {
+namespace detail::wire {
 
 WINSVC_INLINE std::optional<std::string_view> cookie_in(std::string_view header, std::string_view name) {
-  for (const std::string_view part : strings::split(header, ';')) {
-    const std::string_view pair = strings::trim(part);
+  for (const std::string_view part : base::split(header, ';')) {
+    const std::string_view pair = base::trim(part);
     const auto equals = pair.find('=');
-    if (equals == pair.npos || strings::trim(pair.substr(0, equals)) != name) continue;
-    std::string_view value = strings::trim(pair.substr(equals + 1));
+    if (equals == pair.npos || base::trim(pair.substr(0, equals)) != name) continue;
+    std::string_view value = base::trim(pair.substr(equals + 1));
     if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
     return value;
   }
@@ -194,19 +195,19 @@ WINSVC_INLINE std::optional<std::string_view> cookie_in(std::string_view header,
 WINSVC_INLINE bool same_cookie(std::string_view first, std::string_view second) {
   const auto attribute = [](std::string_view cookie, std::string_view name) {
     std::string_view found;
-    for (const auto part : strings::split(cookie, ';')) {
-      const auto pair = strings::trim(part);
-      if (strings::equal_nocase(pair.substr(0, pair.find('=')), name))
+    for (const auto part : base::split(cookie, ';')) {
+      const auto pair = base::trim(part);
+      if (base::equal_nocase(pair.substr(0, pair.find('=')), name))
         found = pair.substr((std::min)(name.size() + 1, pair.size()));
     }
     return found;
   };
-  const auto name = [](std::string_view cookie) { return strings::trim(cookie.substr(0, cookie.find_first_of("=;"))); };
+  const auto name = [](std::string_view cookie) { return base::trim(cookie.substr(0, cookie.find_first_of("=;"))); };
   return name(first) == name(second) && attribute(first, "Path") == attribute(second, "Path") &&
-         strings::equal_nocase(attribute(first, "Domain"), attribute(second, "Domain"));
+         base::equal_nocase(attribute(first, "Domain"), attribute(second, "Domain"));
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -21,7 +21,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// Returns the decoded value of the first field of this name; nullopt if there is no such field.
 [[nodiscard]] std::optional<std::string> find_field(std::string_view fields, std::string_view name);
@@ -33,7 +33,7 @@ namespace wire {
 /// Returns the query of a request target: the text after the first '?' (RFC 3986 section 3.4).
 [[nodiscard]] std::string_view query_component(std::string_view target) noexcept;
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -43,7 +43,7 @@ namespace wire {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 WINSVC_INLINE std::string decode_field(std::string_view raw) {
   std::string out;
@@ -95,7 +95,7 @@ WINSVC_INLINE std::string_view query_component(std::string_view target) noexcept
   return mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

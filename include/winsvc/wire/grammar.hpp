@@ -16,14 +16,14 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// A set of ASCII characters: letters, digits and `marks`. The test reads one bit.
 class character_set {
  public:
   explicit constexpr character_set(std::string_view marks) noexcept {
     for (char c = '0'; c <= '9'; ++c) add(c);
-    for (char c = 'a'; c <= 'z'; ++c) add(c), add(strings::to_upper(c));
+    for (char c = 'a'; c <= 'z'; ++c) add(c), add(base::to_upper(c));
     for (const char c : marks) add(c);
   }
   [[nodiscard]] constexpr bool has(char c) const noexcept {
@@ -59,7 +59,7 @@ class character_set {
 /// Compares hosts without regard to case; the default port 80 may be omitted.
 [[nodiscard]] bool same_authority(std::string_view a, std::string_view b) noexcept;
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -69,7 +69,7 @@ class character_set {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 WINSVC_INLINE bool is_token(std::string_view s) noexcept {
   return !s.empty() && std::all_of(s.begin(), s.end(), [](char c) { return is_token_char(c); });
@@ -98,7 +98,7 @@ WINSVC_INLINE bool is_authority(std::string_view s) noexcept {
   }
   if (end == s.size()) return true;
   std::uint64_t port = 0;
-  return s[end] == ':' && (end + 1 == s.size() || strings::parse_number(s.substr(end + 1), 65535, port));
+  return s[end] == ':' && (end + 1 == s.size() || base::parse_number(s.substr(end + 1), 65535, port));
 }
 WINSVC_INLINE bool same_authority(std::string_view a, std::string_view b) noexcept {
   const auto without_port = [](std::string_view s) {
@@ -106,10 +106,10 @@ WINSVC_INLINE bool same_authority(std::string_view a, std::string_view b) noexce
     if (!s.empty() && s.back() == ':') return s.substr(0, s.size() - 1);
     return s;
   };
-  return strings::equal_nocase(without_port(a), without_port(b));
+  return base::equal_nocase(without_port(a), without_port(b));
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -21,7 +21,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// A field line (RFC 9112 section 5): the name as sent, the value without the blanks around it.
 struct field {
@@ -81,7 +81,7 @@ template <class F>
 void for_each_name(const head& h, F&& f) {
   std::vector<std::string_view> values;
   for (auto first = h.fields.begin(); first != h.fields.end(); ++first) {
-    const auto has_name = [first](const field& other) { return strings::equal_nocase(other.name, first->name); };
+    const auto has_name = [first](const field& other) { return base::equal_nocase(other.name, first->name); };
     if (!is_forwarded_field(h, *first) || std::any_of(h.fields.begin(), first, has_name)) continue;
     values.clear();
     for (auto line = first; line != h.fields.end(); ++line) {
@@ -112,7 +112,7 @@ void for_each_normalized_field(const head& h, const F& f) {
     f("Connection", std::string(!h.keep_alive ? "close" : h.upgrade ? "Upgrade" : "Keep-Alive"));
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -120,11 +120,11 @@ void for_each_normalized_field(const head& h, const F& f) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 WINSVC_INLINE std::optional<std::string_view> head::find(std::string_view name) const noexcept {
   for (const auto& f : fields) {
-    if (strings::equal_nocase(f.name, name)) return f.value;
+    if (base::equal_nocase(f.name, name)) return f.value;
   }
   return std::nullopt;
 }
@@ -133,30 +133,29 @@ WINSVC_INLINE std::optional<std::string_view> head::find(std::string_view name) 
 WINSVC_INLINE bool is_rewritten_field(std::string_view name) noexcept {
   constexpr std::string_view names[] = {"Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding",
                                         "Content-Length", "Expect", "TE", "Trailer", "Upgrade"};
-  return std::any_of(std::begin(names), std::end(names), [&](auto n) { return strings::equal_nocase(n, name); });
+  return std::any_of(std::begin(names), std::end(names), [&](auto n) { return base::equal_nocase(n, name); });
 }
 /// Range is forwarded only if it occurs once, counts bytes and the method is GET or HEAD. Other Range fields must be
 /// ignored (RFC 9110 section 14.2), but cpp-httplib responds with 416.
 WINSVC_INLINE bool is_forwarded_field(const head& h, const field& f) noexcept {
-  if (strings::equal_nocase(f.name, "Upgrade")) return h.upgrade;
-  if (strings::equal_nocase(f.name, "Range")) {
+  if (base::equal_nocase(f.name, "Upgrade")) return h.upgrade;
+  if (base::equal_nocase(f.name, "Range")) {
     return (h.method_id == route::method::get || h.method_id == route::method::head) &&
-           strings::equal_nocase(f.value.substr(0, 6), "bytes=") &&
+           base::equal_nocase(f.value.substr(0, 6), "bytes=") &&
            std::none_of(h.fields.begin(), h.fields.end(), [&f](const field& other) {
-             return &other != &f && strings::equal_nocase(other.name, f.name);
+             return &other != &f && base::equal_nocase(other.name, f.name);
            });
   }
   return !is_rewritten_field(f.name);
 }
 WINSVC_INLINE std::string_view value_separator(std::string_view name) noexcept {
-  return strings::equal_nocase(name, "Cookie") ? "; " : ", ";  // RFC 6265 section 4.2.1
+  return base::equal_nocase(name, "Cookie") ? "; " : ", ";  // RFC 6265 section 4.2.1
 }
 /// True for methods that usually have a body: without a Content-Length of 0, cpp-httplib waits 5 s for the body.
 WINSVC_INLINE bool implies_no_body(const head& h) noexcept {
   using route::method;
-  return h.framing == framing::none &&
-         (h.method_id == method::post || h.method_id == method::put || h.method_id == method::patch ||
-          h.method_id == method::del);
+  return h.framing == framing::none && (h.method_id == route::method::post || h.method_id == route::method::put ||
+                                        h.method_id == route::method::patch || h.method_id == route::method::del);
 }
 WINSVC_INLINE bool is_connection_field(const head& h) noexcept {
   return !h.keep_alive || h.upgrade || h.minor_version == 0;
@@ -170,7 +169,7 @@ WINSVC_INLINE std::string write_normalized_head(const head& h, bool escape_perce
   out.append(h.minor_version == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
   for_each_normalized_field(h, [&](std::string_view name, std::string_view value) {
     const bool escaped =
-        escape_percent && !strings::equal_nocase(name, "Location") && !strings::equal_nocase(name, "Referer");
+        escape_percent && !base::equal_nocase(name, "Location") && !base::equal_nocase(name, "Referer");
     out.append(name).append(": ");
     for (auto mark = value.find('%'); escaped && mark != value.npos; mark = value.find('%')) {
       out.append(value.substr(0, mark)).append("%25");
@@ -181,7 +180,7 @@ WINSVC_INLINE std::string write_normalized_head(const head& h, bool escape_perce
   return out.append("\r\n");
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -29,7 +29,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// The result of parse_head.
 struct head_parse_result {
@@ -55,7 +55,7 @@ struct head_error {
   explicit operator bool() const noexcept { return status != 0; }
 };
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -63,7 +63,7 @@ struct head_error {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// Parses the lines of one head in their order. Each function returns the first error it finds.
 class head_parser {
@@ -122,8 +122,8 @@ WINSVC_INLINE head_error head_parser::request_line(std::string_view line) {
   if (!is_token(method) || target_text.empty() || version.find(' ') != version.npos)
     return {400, "malformed request line"};
 
-  const bool is_well_formed = version.size() == 8 && strings::starts_with(version, "HTTP/") &&
-                              strings::is_digit(version[5]) && version[6] == '.' && strings::is_digit(version[7]);
+  const bool is_well_formed = version.size() == 8 && base::starts_with(version, "HTTP/") &&
+                              base::is_digit(version[5]) && version[6] == '.' && base::is_digit(version[7]);
   if (!is_well_formed) return {400, "malformed HTTP version"};
   if (version != "HTTP/1.1" && version != "HTTP/1.0") return {505, "HTTP version not supported"};
   head_.minor_version = version[7] - '0';
@@ -156,7 +156,7 @@ WINSVC_INLINE head_error head_parser::target(std::string_view text) {
     const auto scheme_end = text.find("://");
     if (scheme_end == std::string_view::npos) return {400, "target is neither a path nor a URL"};
     const auto scheme = text.substr(0, scheme_end);
-    if (!strings::equal_nocase(scheme, "http") && !strings::equal_nocase(scheme, "https"))
+    if (!base::equal_nocase(scheme, "http") && !base::equal_nocase(scheme, "https"))
       return {400, "unsupported scheme"};
     remaining.remove_prefix(scheme_end + 3);
     authority_ = remaining.substr(0, remaining.find_first_of("/?"));
@@ -178,7 +178,7 @@ WINSVC_INLINE head_error head_parser::field_line(std::string_view line) {
   if (head_.fields.size() == limits_.fields) return {431, "too many fields"};
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return {400, "field line without a colon"};
-  const field f{line.substr(0, colon), strings::trim(line.substr(colon + 1))};
+  const field f{line.substr(0, colon), base::trim(line.substr(colon + 1))};
   // RFC 9112 section 5.1 forbids a blank before the colon: parsers that treat it differently see different requests.
   if (!f.name.empty() && (f.name.back() == ' ' || f.name.back() == '\t')) return {400, "blank before the colon"};
   if (!is_token(f.name)) return {400, "invalid field name"};
@@ -189,14 +189,14 @@ WINSVC_INLINE head_error head_parser::field_line(std::string_view line) {
 
 /// Compares a name with the others only if the bit of its length, first and last letter is set.
 WINSVC_INLINE void head_parser::record_field_name(std::string_view name) noexcept {
-  const auto letter = [](char c) { return static_cast<unsigned>(strings::to_lower(c)); };
+  const auto letter = [](char c) { return static_cast<unsigned>(base::to_lower(c)); };
   const auto bit = std::uint64_t{1} << ((name.size() * 7 + letter(name.front()) * 5 + letter(name.back())) % 64);
   if ((names_ & bit) != 0 && head_.find(name)) head_.has_repeated_names = true;
   names_ |= bit;
 }
 
 WINSVC_INLINE head_error head_parser::parse_known_field(const field& f) {
-  const auto is = [&](std::string_view name) { return strings::equal_nocase(f.name, name); };
+  const auto is = [&](std::string_view name) { return base::equal_nocase(f.name, name); };
   if (is("Host")) {
     if (has_host_) return {400, "Host twice"};
     has_host_ = true;
@@ -208,17 +208,17 @@ WINSVC_INLINE head_error head_parser::parse_known_field(const field& f) {
   if (is("Connection")) {
     for (auto remaining = f.value; !remaining.empty();) {
       const auto end = (std::min)(remaining.find(','), remaining.size());
-      const auto option = strings::trim(remaining.substr(0, end));
+      const auto option = base::trim(remaining.substr(0, end));
       remaining.remove_prefix((std::min)(end + 1, remaining.size()));
-      if (strings::equal_nocase(option, "close")) has_close_ = true;
-      if (strings::equal_nocase(option, "keep-alive")) has_keep_alive_ = true;
-      if (strings::equal_nocase(option, "upgrade")) has_upgrade_ = true;
+      if (base::equal_nocase(option, "close")) has_close_ = true;
+      if (base::equal_nocase(option, "keep-alive")) has_keep_alive_ = true;
+      if (base::equal_nocase(option, "upgrade")) has_upgrade_ = true;
     }
     return {};
   }
   if (is("Upgrade")) has_upgrade_field_ = true;
   if (is("Expect") && head_.minor_version == 1) {  // must be ignored in HTTP/1.0 (RFC 9110 section 10.1.1)
-    if (!strings::equal_nocase(f.value, "100-continue")) return {417, "unknown expectation"};
+    if (!base::equal_nocase(f.value, "100-continue")) return {417, "unknown expectation"};
     has_expect_ = true;
   }
   return {};
@@ -231,7 +231,7 @@ WINSVC_INLINE head_error head_parser::content_length(std::string_view value) {
   has_content_length_ = true;
   constexpr std::size_t max_digits = 15;  // below 1 PB; exact even in a double
   if (value.size() > max_digits) return {400, "invalid Content-Length"};
-  if (!strings::parse_number(value, UINT64_MAX, head_.content_length)) return {400, "invalid Content-Length"};
+  if (!base::parse_number(value, UINT64_MAX, head_.content_length)) return {400, "invalid Content-Length"};
   if (has_transfer_encoding_) return {400, "Content-Length with Transfer-Encoding"};
   head_.framing = framing::length;
   return {};
@@ -243,7 +243,7 @@ WINSVC_INLINE head_error head_parser::transfer_encoding(std::string_view value) 
   if (has_transfer_encoding_) return {400, "Transfer-Encoding twice"};
   has_transfer_encoding_ = true;
   if (!is_token(value)) return {400, "invalid Transfer-Encoding"};
-  if (!strings::equal_nocase(value, "chunked")) return {501, "transfer coding not implemented"};
+  if (!base::equal_nocase(value, "chunked")) return {501, "transfer coding not implemented"};
   if (has_content_length_) return {400, "Content-Length with Transfer-Encoding"};
   head_.framing = framing::chunked;
   return {};
@@ -374,7 +374,7 @@ WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits
   return result;
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -41,7 +41,7 @@ class ip_range {
   unsigned bits_ = 128;
 };
 
-namespace wire {
+namespace detail::wire {
 
 /// Returns the client's address behind trusted proxies. It reads `forwarded_for` (the values of X-Forwarded-For in
 /// their order) from the right and believes an entry if the hop that wrote it is trusted. The peer wrote the last
@@ -53,7 +53,7 @@ namespace wire {
 /// Returns "::" if the text is not an address.
 [[nodiscard]] ip_bytes rate_limit_key(std::string_view address);
 
-}  // namespace wire
+}  // namespace detail::wire
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -72,10 +72,11 @@ WINSVC_INLINE bool is_v4(const ip_bytes& a) noexcept {
 WINSVC_INLINE std::optional<ip_bytes> parse_ip(std::string_view s) {
   ip_bytes out{};
   const auto number = [](std::string_view digits, std::uint64_t limit, std::uint64_t& value) {
-    return digits.size() <= 3 && (digits.size() < 2 || digits[0] != '0') && strings::parse_number(digits, limit, value);
+    return digits.size() <= 3 && (digits.size() < 2 || digits[0] != '0') &&
+           detail::base::parse_number(digits, limit, value);
   };
   const auto dotted = [&](std::string_view text, std::size_t position) {
-    const auto parts = strings::split(text, '.');
+    const auto parts = detail::base::split(text, '.');
     if (parts.size() != 4) return false;
     for (std::size_t i = 0; i < 4; ++i) {
       std::uint64_t value = 0;
@@ -94,7 +95,7 @@ WINSVC_INLINE std::optional<ip_bytes> parse_ip(std::string_view s) {
   const auto gap = s.find("::");
   const auto groups = [&](std::string_view part, std::vector<std::uint16_t>& output) {
     if (part.empty()) return true;
-    const auto items = strings::split(part, ':');
+    const auto items = detail::base::split(part, ':');
     for (std::size_t i = 0; i < items.size(); ++i) {
       if (i + 1 == items.size() && items[i].find('.') != std::string_view::npos) {  // the last 32 bits, dotted
         if (!dotted(items[i], 12)) return false;
@@ -105,8 +106,8 @@ WINSVC_INLINE std::optional<ip_bytes> parse_ip(std::string_view s) {
       if (items[i].empty() || items[i].size() > 4) return false;
       unsigned value = 0;
       for (const char c : items[i]) {
-        const char low = strings::to_lower(c);
-        const int digit = strings::is_digit(c) ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+        const char low = detail::base::to_lower(c);
+        const int digit = detail::base::is_digit(c) ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
         if (digit < 0) return false;
         value = value * 16 + static_cast<unsigned>(digit);
       }
@@ -144,7 +145,7 @@ WINSVC_INLINE std::optional<ip_range> ip_range::parse(std::string_view s) {
   if (slash == s.npos) return range;
   const bool v4 = s.find(':') == s.npos;
   std::uint64_t bits = 0;
-  if (!strings::parse_number(s.substr(slash + 1), v4 ? 32 : 128, bits)) return std::nullopt;
+  if (!detail::base::parse_number(s.substr(slash + 1), v4 ? 32 : 128, bits)) return std::nullopt;
   range.bits_ = static_cast<unsigned>(bits) + (v4 ? 96 : 0);
   for (unsigned i = 0; i < 16; ++i) {
     if ((range.first_[i] & ~network_mask(i, range.bits_) & 0xFFu) != 0) return std::nullopt;
@@ -160,7 +161,7 @@ WINSVC_INLINE bool ip_range::contains(const ip_bytes& a) const noexcept {
   return true;
 }
 
-namespace wire {
+namespace detail::wire {
 
 /// Returns the address of `203.0.113.9:4711`, `[2001:db8::1]:4711` or `[2001:db8::1]`; empty if it is invalid.
 WINSVC_INLINE std::string_view address_in(std::string_view hop) {
@@ -177,7 +178,7 @@ WINSVC_INLINE std::string_view address_in(std::string_view hop) {
     port_text = hop.substr(address.size());
   }
   std::uint64_t port = 0;
-  if (!port_text.empty() && !(port_text.front() == ':' && strings::parse_number(port_text.substr(1), 65535, port)))
+  if (!port_text.empty() && !(port_text.front() == ':' && base::parse_number(port_text.substr(1), 65535, port)))
     return {};
   return parse_ip(address) ? address : std::string_view();
 }
@@ -188,10 +189,10 @@ WINSVC_INLINE std::string_view client_behind_proxies(std::string_view peer, std:
     const auto bytes = parse_ip(address);
     return bytes && std::any_of(trusted.begin(), trusted.end(), [&](const auto& r) { return r.contains(*bytes); });
   };
-  auto hops = strings::split(forwarded_for, ',');
+  auto hops = base::split(forwarded_for, ',');
   auto client = peer;
   for (; !hops.empty() && is_trusted(client); hops.pop_back()) {
-    const auto hop = strings::trim(hops.back());
+    const auto hop = base::trim(hops.back());
     if (hop.empty()) continue;  // a list ignores empty elements (RFC 9110 section 5.6.1)
     const auto address = address_in(hop);
     if (address.empty()) break;
@@ -206,7 +207,7 @@ WINSVC_INLINE ip_bytes rate_limit_key(std::string_view address) {
   return bytes;
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

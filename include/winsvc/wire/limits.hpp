@@ -15,7 +15,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 struct limits {
   // Head (RFC 9112 sections 2.3, 3 and 5; RFC 6585 section 5 for 431). Browsers send 1 to 4 KiB.
@@ -61,6 +61,6 @@ struct limits {
   }
 };
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -29,7 +29,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// The head of a part.
 struct part_head {
@@ -85,7 +85,7 @@ class multipart_decoder {
   std::string_view data_;
 };
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -95,7 +95,7 @@ class multipart_decoder {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// Removes `; name=value` from the start of `text`; the value is a token or quoted. False if there is no parameter.
 WINSVC_INLINE bool parse_parameter(std::string_view& text, std::string& name, std::string& value) {
@@ -108,7 +108,7 @@ WINSVC_INLINE bool parse_parameter(std::string_view& text, std::string& name, st
   skip_blanks();
   const auto equals = text.find('=');
   if (equals == text.npos || !is_token(text.substr(0, equals))) return false;
-  name = strings::to_lower(text.substr(0, equals));
+  name = base::to_lower(text.substr(0, equals));
   text.remove_prefix(equals + 1);
   value.clear();
   if (text.empty() || text[0] != '"') {
@@ -148,7 +148,7 @@ WINSVC_INLINE std::string without_form_escapes(std::string_view text) {
 WINSVC_INLINE std::optional<std::string> multipart_boundary(std::string_view content_type) {
   constexpr std::string_view type = "multipart/form-data";
   const auto end = (std::min)(content_type.find(';'), content_type.size());
-  if (!strings::equal_nocase(strings::trim(content_type.substr(0, end)), type)) return std::nullopt;
+  if (!base::equal_nocase(base::trim(content_type.substr(0, end)), type)) return std::nullopt;
   std::string_view parameters = content_type.substr(end);
   std::string name, value;
   while (parse_parameter(parameters, name, value)) {
@@ -168,13 +168,13 @@ WINSVC_INLINE std::optional<part_head> parse_part_head(std::string_view lines) {
     const auto colon = line.find(':');
     if (colon == line.npos || !is_token(line.substr(0, colon))) return std::nullopt;
     if (std::any_of(line.begin(), line.end(), is_control)) return std::nullopt;
-    const std::string_view field = line.substr(0, colon), value = strings::trim(line.substr(colon + 1));
+    const std::string_view field = line.substr(0, colon), value = base::trim(line.substr(colon + 1));
     head.fields.emplace_back(field, value);
-    if (strings::equal_nocase(field, "Content-Type")) head.content_type = value;
-    if (!strings::equal_nocase(field, "Content-Disposition")) continue;
+    if (base::equal_nocase(field, "Content-Type")) head.content_type = value;
+    if (!base::equal_nocase(field, "Content-Disposition")) continue;
 
     const auto semicolon = (std::min)(value.find(';'), value.size());
-    if (has_name || !strings::equal_nocase(strings::trim(value.substr(0, semicolon)), "form-data")) return std::nullopt;
+    if (has_name || !base::equal_nocase(base::trim(value.substr(0, semicolon)), "form-data")) return std::nullopt;
     std::string_view parameters = value.substr(semicolon);
     std::string name, text, encoded;
     while (parse_parameter(parameters, name, text)) {
@@ -182,9 +182,9 @@ WINSVC_INLINE std::optional<part_head> parse_part_head(std::string_view lines) {
       if (name == "filename") head.file_name = without_form_escapes(text), head.is_file = true;
       if (name == "filename*") encoded = text;  // RFC 7578 section 4.2 forbids it, but Python's requests sends it
     }
-    const auto unparsed = strings::trim(parameters);
+    const auto unparsed = base::trim(parameters);
     if (!unparsed.empty() && unparsed != ";") return std::nullopt;
-    if (strings::starts_with_nocase(encoded, "utf-8''")) {
+    if (base::starts_with_nocase(encoded, "utf-8''")) {
       std::string decoded;
       if (!route::decode_segment(std::string_view(encoded).substr(7), decoded)) return std::nullopt;
       head.file_name = decoded, head.is_file = true;
@@ -248,7 +248,7 @@ WINSVC_INLINE multipart_decoder::step multipart_decoder::next() {
   }
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -16,7 +16,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 struct path_mapping_rules {
   bool hidden = false;  ///< serve names that begin with a dot
@@ -26,7 +26,7 @@ struct path_mapping_rules {
 /// nullopt if the path is rejected. `tail` is the decoded tail parameter of the route.
 [[nodiscard]] std::optional<std::string> map_to_file(std::string_view tail, path_mapping_rules rules = {});
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -36,7 +36,7 @@ struct path_mapping_rules {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// True if `name` is allowed in a path. Windows reserves characters and names, and removes a dot or a blank at the end,
 /// so that two names denote one file (Win32: "Naming Files, Paths, and Namespaces").
@@ -62,7 +62,7 @@ WINSVC_INLINE std::optional<std::string> map_to_file(std::string_view tail, path
   }
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -17,7 +17,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// Returns the media type of a file; "application/octet-stream" if the extension is unknown.
 [[nodiscard]] std::string_view media_type(std::string_view file_name);
@@ -52,7 +52,7 @@ byte_ranges<Number> satisfiable_ranges(const byte_ranges<Number>& ranges, Number
   return out;
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -60,7 +60,7 @@ byte_ranges<Number> satisfiable_ranges(const byte_ranges<Number>& ranges, Number
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 WINSVC_INLINE std::string_view media_type(std::string_view file_name) {
   struct row {
@@ -89,7 +89,7 @@ WINSVC_INLINE std::string_view media_type(std::string_view file_name) {
   };
   const auto dot = file_name.rfind('.');
   if (dot != file_name.npos) {
-    const std::string extension = strings::to_lower(file_name.substr(dot + 1));
+    const std::string extension = base::to_lower(file_name.substr(dot + 1));
     for (const auto& r : rows) {
       if (r.extension == extension) return r.type;
     }
@@ -105,19 +105,19 @@ WINSVC_INLINE bool accepts_coding(std::string_view accept_encoding, std::string_
     accept_encoding.remove_prefix(comma == accept_encoding.npos ? accept_encoding.size() : comma + 1);
 
     const auto semicolon = element.find(';');
-    const auto name = strings::trim(element.substr(0, semicolon));
+    const auto name = base::trim(element.substr(0, semicolon));
     bool accepted = true;
     if (semicolon != element.npos) {
-      const auto weight = strings::trim(element.substr(semicolon + 1));
+      const auto weight = base::trim(element.substr(semicolon + 1));
       accepted = weight.substr(0, 2) != "q=" || weight.find_first_of("123456789") != weight.npos;
     }
-    if (strings::equal_nocase(name, coding)) return accepted;
+    if (base::equal_nocase(name, coding)) return accepted;
     if (name == "*") wildcard_accepted = accepted;
   }
   return wildcard_accepted;
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

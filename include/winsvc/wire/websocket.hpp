@@ -24,7 +24,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// Close codes (RFC 6455 section 7.4.1). 4000 to 4999 are for the app.
 namespace close_code {
@@ -127,7 +127,7 @@ struct handshake {
 [[nodiscard]] bool origin_is_allowed(std::string_view origin, std::string_view host,
                                      const std::vector<std::string>& origins) noexcept;
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -137,7 +137,7 @@ struct handshake {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 WINSVC_INLINE bool is_utf8(std::string_view bytes) noexcept {
   utf8_validator validator;
@@ -214,15 +214,15 @@ WINSVC_INLINE frame_decoder::event frame_decoder::begin_frame() {
   using close_code::protocol_error;
   final_ = (header_[0] & 0x80) != 0;
   opcode_ = static_cast<opcode>(header_[0] & 0x0F);
-  if ((header_[0] & 0x70) != 0) return fail(protocol_error, "reserved bits");
-  if ((header_[1] & 0x80) == 0) return fail(protocol_error, "frame without a mask");
+  if ((header_[0] & 0x70) != 0) return fail(wire::close_code::protocol_error, "reserved bits");
+  if ((header_[1] & 0x80) == 0) return fail(wire::close_code::protocol_error, "frame without a mask");
 
   const unsigned length = header_[1] & 0x7F;
   const int length_bytes = length == 126 ? 2 : length == 127 ? 8 : 0;
   std::uint64_t size = length_bytes == 0 ? length : 0;
   for (int i = 0; i < length_bytes; ++i) size = size << 8 | header_[2 + i];
   if ((length_bytes == 2 && size < 126) || (length_bytes == 8 && (size <= 0xFFFF || size >> 63 != 0)))
-    return fail(protocol_error, "invalid or overlong payload length");
+    return fail(wire::close_code::protocol_error, "invalid or overlong payload length");
   payload_bytes_left_ = size;
   unmasked_bytes_ = 0;
   in_frame_ = true;
@@ -232,20 +232,21 @@ WINSVC_INLINE frame_decoder::event frame_decoder::begin_frame() {
     case opcode::ping:
     case opcode::pong:
       control_.clear();
-      if (!final_) return fail(protocol_error, "fragmented control frame");
-      if (payload_bytes_left_ > 125) return fail(protocol_error, "control frame too long");
+      if (!final_) return fail(wire::close_code::protocol_error, "fragmented control frame");
+      if (payload_bytes_left_ > 125) return fail(wire::close_code::protocol_error, "control frame too long");
       return event::more;
     case opcode::continuation:
-      if (!in_message_) return fail(protocol_error, "continuation frame without a message");
+      if (!in_message_) return fail(wire::close_code::protocol_error, "continuation frame without a message");
       break;
     case opcode::text:
     case opcode::binary:
-      if (in_message_) return fail(protocol_error, "new message before the end of the previous message");
+      if (in_message_)
+        return fail(wire::close_code::protocol_error, "new message before the end of the previous message");
       in_message_ = true;
       binary_ = opcode_ == opcode::binary;
       text_ = {};
       break;
-    default: return fail(protocol_error, "unknown opcode");
+    default: return fail(wire::close_code::protocol_error, "unknown opcode");
   }
   if (payload_bytes_left_ > max_message_bytes_ - message_.size()) return fail(close_code::too_big, "message too large");
   return event::more;
@@ -313,16 +314,16 @@ WINSVC_INLINE frame_decoder::event frame_decoder::feed(std::string_view bytes, s
 template <class F>
 void for_each_element(const head& head, std::string_view name, F f) {
   for (const auto& field : head.fields) {
-    if (!strings::equal_nocase(field.name, name)) continue;
-    for (const auto part : strings::split(field.value, ',')) {
-      if (const auto element = strings::trim(part); !element.empty()) f(element);
+    if (!base::equal_nocase(field.name, name)) continue;
+    for (const auto part : base::split(field.value, ',')) {
+      if (const auto element = base::trim(part); !element.empty()) f(element);
     }
   }
 }
 
 WINSVC_INLINE std::size_t count_fields(const head& head, std::string_view name) noexcept {
   std::size_t count = 0;
-  for (const auto& field : head.fields) count += strings::equal_nocase(field.name, name) ? 1 : 0;
+  for (const auto& field : head.fields) count += base::equal_nocase(field.name, name) ? 1 : 0;
   return count;
 }
 
@@ -336,7 +337,7 @@ WINSVC_INLINE handshake check_handshake(const head& head, const std::vector<std:
   };
   bool requested = false;
   for_each_element(head, "Upgrade", [&](std::string_view element) {
-    requested = requested || strings::equal_nocase(element, "websocket");
+    requested = requested || base::equal_nocase(element, "websocket");
   });
   if (!head.upgrade || !requested || head.method_id != route::method::get)
     return rejected(426, "WebSocket endpoint; send GET with Upgrade: websocket");
@@ -345,7 +346,7 @@ WINSVC_INLINE handshake check_handshake(const head& head, const std::vector<std:
 
   handshake result;
   result.key = head.find("Sec-WebSocket-Key").value_or("");
-  const auto nonce = result.key.size() == 24 ? strings::from_base64(result.key) : std::nullopt;
+  const auto nonce = result.key.size() == 24 ? base::from_base64(result.key) : std::nullopt;
   if (count_fields(head, "Sec-WebSocket-Key") != 1 || !nonce || nonce->size() != 16)
     return rejected(400, "Sec-WebSocket-Key is not 16 bytes in base64");
 
@@ -364,22 +365,22 @@ WINSVC_INLINE handshake check_handshake(const head& head, const std::vector<std:
 WINSVC_INLINE bool origin_is_allowed(std::string_view origin, std::string_view host,
                                      const std::vector<std::string>& origins) noexcept {
   for (const auto& allowed : origins) {
-    if (allowed == "*" || strings::equal_nocase(allowed, origin)) return true;
+    if (allowed == "*" || base::equal_nocase(allowed, origin)) return true;
   }
   const auto scheme_end = origin.find("://");
   if (scheme_end == origin.npos) return false;  // "null", an opaque origin
   const auto scheme = origin.substr(0, scheme_end);
   origin.remove_prefix(scheme_end + 3);
-  const std::string_view default_port = strings::equal_nocase(scheme, "https") ? ":443" : ":80";
+  const std::string_view default_port = base::equal_nocase(scheme, "https") ? ":443" : ":80";
   const auto without_default_port = [default_port](std::string_view authority) {
     const bool has_port = authority.size() > default_port.size() &&
                           authority.substr(authority.size() - default_port.size()) == default_port;
     return has_port ? authority.substr(0, authority.size() - default_port.size()) : authority;
   };
-  return !host.empty() && strings::equal_nocase(without_default_port(origin), without_default_port(host));
+  return !host.empty() && base::equal_nocase(without_default_port(origin), without_default_port(host));
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

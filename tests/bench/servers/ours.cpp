@@ -11,10 +11,10 @@
 
 int main(int count, char** arguments) {
   using winsvc::request;
-  using winsvc::route::method;
+  using winsvc::detail::route::method;
   const auto here = winsvc::source_location::current();
-  winsvc::http::router routes;
-  winsvc::wire::limits bounds;
+  winsvc::detail::http::router routes;
+  winsvc::detail::wire::limits bounds;
   bounds.connections = 20'000;
   bounds.fast_path = !(count > 2 && std::string_view(arguments[2]) == "--canonical");
 
@@ -43,7 +43,7 @@ int main(int count, char** arguments) {
   routes.freeze();
 
   winsvc::logger log;
-  winsvc::http::engine engine(routes, bounds, log);
+  winsvc::detail::server::engine engine(routes, bounds, log);
   const auto port = static_cast<std::uint16_t>(std::atoi(arguments[1]));
   if (const auto bound = engine.bind("127.0.0.1", port); !bound) {
     std::fprintf(stderr, "%s\n", bound.error().to_string().c_str());

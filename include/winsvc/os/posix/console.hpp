@@ -20,7 +20,7 @@
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 void write_descriptor(int descriptor, std::string_view bytes) noexcept;
 struct interrupts::state {
@@ -41,7 +41,7 @@ struct interrupts::state {
   }
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -51,7 +51,7 @@ struct interrupts::state {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE void write_descriptor(int descriptor, std::string_view bytes) noexcept {
   while (!bytes.empty()) {
@@ -148,7 +148,7 @@ WINSVC_INLINE interrupts::~interrupts() {
   delete state_;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -22,7 +22,7 @@
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Returns false if the path does not fit into a socket address (about 100 bytes).
 bool unix_address(const std::string& path, sockaddr_un& address) noexcept;
@@ -53,7 +53,7 @@ std::string control_channel_address(const std::string&, const std::string& data_
 sys_result<void> send_channel_request(const std::string& address, const std::string& request, std::uint32_t,
                                       const std::function<bool(std::string_view)>& on_chunk);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -63,7 +63,7 @@ sys_result<void> send_channel_request(const std::string& address, const std::str
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE bool unix_address(const std::string& path, sockaddr_un& address) noexcept {
   address = {};
@@ -214,7 +214,7 @@ WINSVC_INLINE sys_result<void> send_channel_request(const std::string& address, 
   }
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

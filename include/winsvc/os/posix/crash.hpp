@@ -24,7 +24,7 @@
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 struct crash_handler::state {
   struct fatal_signal {
@@ -124,7 +124,7 @@ struct crash_handler::state {
   }
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -134,7 +134,7 @@ struct crash_handler::state {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE crash_handler::crash_handler(crash_handler_options options) : state_(new state) {
   state_->options = std::move(options);
@@ -192,7 +192,7 @@ WINSVC_INLINE crash_handler::~crash_handler() {
   delete state_;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

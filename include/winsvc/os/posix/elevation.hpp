@@ -13,13 +13,13 @@
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 sys_result<std::uint32_t> run_elevated(std::vector<std::string>, const std::string&,
                                        const std::function<void(std::string_view)>&);
 sys_result<std::string> connect_to_parent(const std::string&);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -29,7 +29,7 @@ sys_result<std::string> connect_to_parent(const std::string&);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE sys_result<std::uint32_t> run_elevated(std::vector<std::string>, const std::string&,
                                                      const std::function<void(std::string_view)>&) {
@@ -37,7 +37,7 @@ WINSVC_INLINE sys_result<std::uint32_t> run_elevated(std::vector<std::string>, c
 }
 WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string&) { return sys_failure(50); }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

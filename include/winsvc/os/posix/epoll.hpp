@@ -17,7 +17,7 @@
 #if WINSVC_OS_LINUX
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 class epoll_poller {
  public:
@@ -109,7 +109,7 @@ class epoll_poller {
   int poll_, wakeup_;
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 #endif  // WINSVC_OS_LINUX

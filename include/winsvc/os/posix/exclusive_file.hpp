@@ -17,12 +17,12 @@
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Copies a file; fails if `to` exists.
 sys_result<void> copy_to_new(const std::string& from, const std::string& to);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -32,7 +32,7 @@ sys_result<void> copy_to_new(const std::string& from, const std::string& to);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE sys_result<exclusive_file> exclusive_file::create(const std::string& path) {
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -97,7 +97,7 @@ WINSVC_INLINE bool process_exists(std::uint32_t id) noexcept {
   return ::kill(static_cast<pid_t>(id), 0) == 0 || errno != ESRCH;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

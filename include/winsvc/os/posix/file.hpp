@@ -19,7 +19,7 @@
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 [[nodiscard]] failure<std::uint32_t> errno_failure();
 
@@ -29,7 +29,7 @@ bool write_all(int file, std::string_view bytes) noexcept;
 
 [[nodiscard]] file_id to_file_id(const struct stat& info) noexcept;
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -39,7 +39,7 @@ bool write_all(int file, std::string_view bytes) noexcept;
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE failure<std::uint32_t> errno_failure() { return {static_cast<std::uint32_t>(errno)}; }
 WINSVC_INLINE std::size_t write_some(int file, std::string_view bytes) noexcept {
@@ -163,7 +163,7 @@ WINSVC_INLINE sys_result<std::vector<std::string>> list_files(const std::string&
   return names;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

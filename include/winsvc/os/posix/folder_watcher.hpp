@@ -17,7 +17,7 @@
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 struct folder_watcher::state {
   wakeup_event stopping;
@@ -46,7 +46,7 @@ struct folder_watcher::state {
   }
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -56,7 +56,7 @@ struct folder_watcher::state {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE folder_watcher::folder_watcher() : state_(std::make_unique<state>()) {}
 WINSVC_INLINE folder_watcher::~folder_watcher() = default;
@@ -95,7 +95,7 @@ WINSVC_INLINE folder_watcher::watch_event folder_watcher::wait(std::optional<std
 
 WINSVC_INLINE void folder_watcher::stop() noexcept { state_->stopping.signal(); }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -18,12 +18,12 @@
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// realpath(3); nullopt after an error.
 std::optional<std::string> real_path_of(const std::string& path);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -33,7 +33,7 @@ std::optional<std::string> real_path_of(const std::string& path);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::optional<std::string> real_path_of(const std::string& path) {
   const std::unique_ptr<char, void (*)(void*)> real(::realpath(path.c_str(), nullptr), &std::free);
@@ -87,7 +87,7 @@ WINSVC_INLINE std::optional<std::size_t> input_file::read(std::uint64_t position
   }
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

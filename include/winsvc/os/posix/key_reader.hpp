@@ -24,7 +24,7 @@
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Blocks SIGTTIN and SIGTTOU on this thread during its lifetime.
 class ignore_sigttou {
@@ -145,7 +145,7 @@ struct key_reader::state {
   }
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -155,7 +155,7 @@ struct key_reader::state {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE key_reader::key_reader(std::function<void(char)> on_key) {
   if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) return;
@@ -179,7 +179,7 @@ WINSVC_INLINE key_reader::~key_reader() {
   delete state_;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

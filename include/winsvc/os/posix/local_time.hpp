@@ -16,7 +16,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::chrono::minutes utc_offset(clock::system_time time) noexcept {
   using namespace std::chrono;
@@ -26,7 +26,7 @@ WINSVC_INLINE std::chrono::minutes utc_offset(clock::system_time time) noexcept 
   return duration_cast<minutes>(seconds(local.tm_gmtoff));  // truncates the seconds of offsets before about 1900
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -11,11 +11,11 @@
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 bool is_on_network(const std::string&);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -25,14 +25,14 @@ bool is_on_network(const std::string&);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE sys_result<std::vector<std::string>> firewall_rules() { return sys_failure(50); }  // ERROR_NOT_SUPPORTED
-WINSVC_INLINE sys_result<std::vector<model::event_record>> system_events() { return sys_failure(50); }
+WINSVC_INLINE sys_result<std::vector<scm::event_record>> system_events() { return sys_failure(50); }
 WINSVC_INLINE bool is_on_network(const std::string&) { return false; }
 WINSVC_INLINE bool is_emulated() { return false; }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

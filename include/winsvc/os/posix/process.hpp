@@ -29,7 +29,7 @@
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
   #if WINSVC_OS_LINUX
   #else
@@ -43,7 +43,7 @@ std::string_view read_proc(const char* path, char* buffer, std::size_t capacity)
 /// number.
 std::uint64_t parse_number_at(std::string_view text, int n) noexcept;
 
-void report_event(const std::string&, model::event_level, std::uint32_t, std::string_view) noexcept;
+void report_event(const std::string&, scm::event_level, std::uint32_t, std::string_view) noexcept;
 
 class native_service_manager final : public service_manager {
  public:
@@ -58,8 +58,8 @@ class native_service_manager final : public service_manager {
   sys_result<void> change_config(raw_handle, const service_config_change&) override {
     return sys_failure(not_supported);
   }
-  sys_result<void> change_level(raw_handle, const model::config_level&) override { return sys_failure(not_supported); }
-  sys_result<model::config_level> query_level(raw_handle, std::uint32_t) override { return sys_failure(not_supported); }
+  sys_result<void> change_level(raw_handle, const scm::config_level&) override { return sys_failure(not_supported); }
+  sys_result<scm::config_level> query_level(raw_handle, std::uint32_t) override { return sys_failure(not_supported); }
   sys_result<service_config> query_config(raw_handle) override { return sys_failure(not_supported); }
   sys_result<service_process_status> query_status(raw_handle) override { return sys_failure(not_supported); }
   sys_result<void> start_service(raw_handle, const std::vector<std::string>&) override {
@@ -95,12 +95,12 @@ class native_service_manager final : public service_manager {
 
 class native_dispatcher final : public dispatcher {
  public:
-  std::uint32_t run(service_main) override { return model::win32_error::failed_controller_connect; }
+  std::uint32_t run(service_main) override { return base::win32_error::failed_controller_connect; }
   std::uint32_t register_handler(const std::string&, control_handler) override { return 50; }
-  std::uint32_t set_status(const model::service_status&) noexcept override { return 50; }
+  std::uint32_t set_status(const scm::service_status&) noexcept override { return 50; }
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -110,7 +110,7 @@ class native_dispatcher final : public dispatcher {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::string executable_path() {
   std::string path(256, '\0');
@@ -140,14 +140,14 @@ WINSVC_INLINE std::size_t processor_count() noexcept {
   return (std::max)(std::size_t{std::thread::hardware_concurrency()}, std::size_t{1});
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 #if WINSVC_OS_LINUX
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::uint32_t thread_id() noexcept { return static_cast<std::uint32_t>(::syscall(SYS_gettid)); }
 /// Reads the state in /proc (proc_pid_stat(5)): "number (name) state ...". The name may contain any character, so the
@@ -166,25 +166,25 @@ WINSVC_INLINE std::optional<bool> is_thread_blocked(std::uint32_t thread) noexce
   return line[end + 2] != 'R';
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 #else
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::uint32_t thread_id() noexcept { return 0; }
 WINSVC_INLINE std::optional<bool> is_thread_blocked(std::uint32_t) noexcept { return std::nullopt; }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 #endif
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::string_view read_proc(const char* path, char* buffer, std::size_t capacity) noexcept {
   const int file = ::open(path, O_RDONLY | O_CLOEXEC);
@@ -196,7 +196,7 @@ WINSVC_INLINE std::string_view read_proc(const char* path, char* buffer, std::si
 WINSVC_INLINE std::uint64_t parse_number_at(std::string_view text, int n) noexcept {
   for (; n > 0 && !text.empty(); --n) text.remove_prefix((std::min)(text.find(' '), text.size() - 1) + 1);
   std::uint64_t value = 0;
-  static_cast<void>(strings::parse_number(text.substr(0, text.find_first_of(" \n")), ~std::uint64_t{0}, value));
+  static_cast<void>(base::parse_number(text.substr(0, text.find_first_of(" \n")), ~std::uint64_t{0}, value));
   return value;
 }
 
@@ -253,14 +253,14 @@ WINSVC_INLINE sys_result<std::string> data_folder(const std::string& service_nam
   const char* home = std::getenv("HOME");
   const std::string root = state_home && *state_home ? std::string(state_home)
                                                      : (home && *home ? std::string(home) : "/tmp") + "/.local/state";
-  return path_join(root, model::folder_name(service_name));
+  return path_join(root, scm::folder_name(service_name));
 }
 
 WINSVC_INLINE std::string system_error_message(std::uint32_t code) { return std::strerror(static_cast<int>(code)); }
 
-WINSVC_INLINE void report_event(const std::string&, model::event_level, std::uint32_t, std::string_view) noexcept {}
+WINSVC_INLINE void report_event(const std::string&, scm::event_level, std::uint32_t, std::string_view) noexcept {}
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -15,7 +15,7 @@
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 namespace socket_api {
 
 using socket_type = int;
@@ -61,7 +61,7 @@ void clear_wakeup(tcp_socket::native_handle end) noexcept;
 
 std::string port_owner(const endpoint&);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -71,7 +71,7 @@ std::string port_owner(const endpoint&);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 namespace socket_api {
 
 WINSVC_INLINE void initialize() noexcept {}
@@ -82,9 +82,9 @@ WINSVC_INLINE bool would_block(std::uint32_t code) noexcept {
 WINSVC_INLINE bool is_connect_pending(std::uint32_t code) noexcept { return code == EINPROGRESS || code == EINTR; }
 WINSVC_INLINE std::uint32_t to_win32_error(std::uint32_t code) noexcept {
   switch (code) {
-    case EADDRINUSE: return model::win32_error::address_in_use;
-    case EACCES: return model::win32_error::access_to_address;
-    case EADDRNOTAVAIL: return model::win32_error::address_not_available;
+    case EADDRINUSE: return base::win32_error::address_in_use;
+    case EACCES: return base::win32_error::access_to_address;
+    case EADDRNOTAVAIL: return base::win32_error::address_not_available;
     default: return code;
   }
 }
@@ -143,7 +143,7 @@ WINSVC_INLINE void clear_wakeup(tcp_socket::native_handle end) noexcept {
 
 WINSVC_INLINE std::string port_owner(const endpoint&) { return {}; }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

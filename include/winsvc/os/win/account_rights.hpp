@@ -19,7 +19,7 @@
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// The rights of one account in the LSA policy database. <ntsecapi.h> conflicts with <winternl.h>, which a program may
 /// include, so its two structs are declared here.
@@ -95,7 +95,7 @@ inline constexpr wchar_t logon_right[] = L"SeServiceLogonRight";
 sys_result<void> add_logon_right(const std::string& sid);
 sys_result<bool> query_logon_right(const std::string& sid);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -105,7 +105,7 @@ sys_result<bool> query_logon_right(const std::string& sid);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE sys_result<void> add_logon_right(const std::string& sid) {
   constexpr ACCESS_MASK lookup_names = 0x800, create_account = 0x10;
@@ -121,7 +121,7 @@ WINSVC_INLINE sys_result<bool> query_logon_right(const std::string& sid) {
   return rights->has(logon_right);
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -22,12 +22,12 @@
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// The struct of one level, and the memory that its pointers refer to.
 class native_level {
  public:
-  explicit native_level(const model::config_level& value);
+  explicit native_level(const scm::config_level& value);
   native_level(const native_level&) = delete;
   native_level& operator=(const native_level&) = delete;
 
@@ -36,13 +36,13 @@ class native_level {
   [[nodiscard]] void* data() noexcept { return &native_; }
 
  private:
-  void set(const model::description_text& v);
-  void set(const model::recovery_plan& v);
-  void set(const model::delayed_start& v) { native_.delayed.fDelayedAutostart = v.on ? TRUE : FALSE; }
-  void set(const model::failure_flag& v) { native_.flag.fFailureActionsOnNonCrashFailures = v.on ? TRUE : FALSE; }
-  void set(const model::sid_type& v) { native_.sid.dwServiceSidType = v.value; }
-  void set(const model::required_privileges& v);
-  void set(const model::preshutdown_timeout& v);
+  void set(const scm::description_text& v);
+  void set(const scm::recovery_plan& v);
+  void set(const scm::delayed_start& v) { native_.delayed.fDelayedAutostart = v.on ? TRUE : FALSE; }
+  void set(const scm::failure_flag& v) { native_.flag.fFailureActionsOnNonCrashFailures = v.on ? TRUE : FALSE; }
+  void set(const scm::sid_type& v) { native_.sid.dwServiceSidType = v.value; }
+  void set(const scm::required_privileges& v);
+  void set(const scm::preshutdown_timeout& v);
 
   // The largest member is the first: `{}` initializes only the first member.
   union level_data {
@@ -62,9 +62,9 @@ class native_level {
 };
 
 /// Converts the struct that QueryServiceConfig2W returned for a level from 1 to 7.
-[[nodiscard]] model::config_level level_value(std::uint32_t number, const void* native);
+[[nodiscard]] scm::config_level level_value(std::uint32_t number, const void* native);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -74,7 +74,7 @@ class native_level {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Converts a duration to a DWORD; negative durations become 0, longer ones the maximum (49 days in milliseconds).
 template <class Unit>
@@ -84,16 +84,16 @@ template <class Unit>
   return static_cast<DWORD>(count < 0 ? 0 : count > limit ? limit : count);
 }
 
-WINSVC_INLINE native_level::native_level(const model::config_level& value) : number_(model::number(value)) {
+WINSVC_INLINE native_level::native_level(const scm::config_level& value) : number_(scm::number(value)) {
   std::visit([this](const auto& v) { set(v); }, value);
 }
 
-WINSVC_INLINE void native_level::set(const model::description_text& v) {
+WINSVC_INLINE void native_level::set(const scm::description_text& v) {
   text_ = to_wide(v.text);
   native_.description.lpDescription = text_.data();  // "" deletes the description; NULL would keep it
 }
 
-WINSVC_INLINE void native_level::set(const model::recovery_plan& v) {
+WINSVC_INLINE void native_level::set(const scm::recovery_plan& v) {
   for (const auto& action : v.actions)
     actions_.push_back({static_cast<SC_ACTION_TYPE>(action.kind_of_action), as_dword(action.delay)});
   native_.failure.cActions = static_cast<DWORD>(actions_.size());
@@ -104,22 +104,22 @@ WINSVC_INLINE void native_level::set(const model::recovery_plan& v) {
   native_.failure.dwResetPeriod = as_dword(v.reset);  // seconds here, milliseconds in the actions
 }
 
-WINSVC_INLINE void native_level::set(const model::required_privileges& v) {
+WINSVC_INLINE void native_level::set(const scm::required_privileges& v) {
   text_ = to_wide_list(v.names);
   native_.privileges.pmszRequiredPrivileges = text_.data();
 }
 
-WINSVC_INLINE void native_level::set(const model::preshutdown_timeout& v) {
+WINSVC_INLINE void native_level::set(const scm::preshutdown_timeout& v) {
   native_.preshutdown.dwPreshutdownTimeout = as_dword(v.limit);
 }
 
-WINSVC_INLINE model::config_level level_value(std::uint32_t number, const void* native) {
+WINSVC_INLINE scm::config_level level_value(std::uint32_t number, const void* native) {
   switch (number) {
-    case model::config_level_id::description:
-      return model::description_text{to_utf8(static_cast<const SERVICE_DESCRIPTIONW*>(native)->lpDescription)};
-    case model::config_level_id::failure_actions: {
+    case scm::config_level_id::description:
+      return scm::description_text{to_utf8(static_cast<const SERVICE_DESCRIPTIONW*>(native)->lpDescription)};
+    case scm::config_level_id::failure_actions: {
       const auto* s = static_cast<const SERVICE_FAILURE_ACTIONSW*>(native);
-      model::recovery_plan plan;
+      scm::recovery_plan plan;
       plan.reset = std::chrono::seconds(s->dwResetPeriod);
       for (DWORD i = 0; s->lpsaActions && i < s->cActions; ++i) {
         plan.actions.push_back({static_cast<recovery_action::kind>(s->lpsaActions[i].Type),
@@ -127,23 +127,23 @@ WINSVC_INLINE model::config_level level_value(std::uint32_t number, const void* 
       }
       return plan;
     }
-    case model::config_level_id::delayed_start:
-      return model::delayed_start{static_cast<const SERVICE_DELAYED_AUTO_START_INFO*>(native)->fDelayedAutostart != 0};
-    case model::config_level_id::failure_flag:
-      return model::failure_flag{
+    case scm::config_level_id::delayed_start:
+      return scm::delayed_start{static_cast<const SERVICE_DELAYED_AUTO_START_INFO*>(native)->fDelayedAutostart != 0};
+    case scm::config_level_id::failure_flag:
+      return scm::failure_flag{
           static_cast<const SERVICE_FAILURE_ACTIONS_FLAG*>(native)->fFailureActionsOnNonCrashFailures != 0};
-    case model::config_level_id::sid_type:
-      return model::sid_type{static_cast<const SERVICE_SID_INFO*>(native)->dwServiceSidType};
-    case model::config_level_id::required_privileges:
-      return model::required_privileges{
+    case scm::config_level_id::sid_type:
+      return scm::sid_type{static_cast<const SERVICE_SID_INFO*>(native)->dwServiceSidType};
+    case scm::config_level_id::required_privileges:
+      return scm::required_privileges{
           from_wide_list(static_cast<const SERVICE_REQUIRED_PRIVILEGES_INFOW*>(native)->pmszRequiredPrivileges)};
     default:
-      return model::preshutdown_timeout{
+      return scm::preshutdown_timeout{
           std::chrono::milliseconds(static_cast<const SERVICE_PRESHUTDOWN_INFO*>(native)->dwPreshutdownTimeout)};
   }
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -20,7 +20,7 @@
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// `standard_handle`: STD_OUTPUT_HANDLE or STD_ERROR_HANDLE.
 void write_handle(DWORD standard_handle, std::string_view utf8) noexcept;
@@ -59,7 +59,7 @@ struct interrupts::state {
   }
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -69,7 +69,7 @@ struct interrupts::state {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE void write_handle(DWORD standard_handle, std::string_view utf8) noexcept {
   const HANDLE handle = ::GetStdHandle(standard_handle);
@@ -194,7 +194,7 @@ WINSVC_INLINE interrupts::~interrupts() {
   ::SetConsoleCtrlHandler(&state::handler, FALSE);
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -19,7 +19,7 @@
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// One end of a named pipe. Each operation ends after its timeout, or when `stop_event` is set (null: never).
 class overlapped_pipe {
@@ -108,7 +108,7 @@ struct control_channel::implementation {
 
 std::string control_channel_address(const std::string& service_name, const std::string&);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -118,7 +118,7 @@ std::string control_channel_address(const std::string& service_name, const std::
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE void control_channel::implementation::serve_connection(overlapped_pipe& client) noexcept {
   constexpr auto limit = static_cast<DWORD>(control_channel::io_timeout.count());
@@ -240,7 +240,7 @@ WINSVC_INLINE sys_result<void> send_channel_request(const std::string& address, 
   }
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -34,7 +34,7 @@
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Describes an exception: `an access violation at 0x7ff6a1c01234 (hello.exe+0x1234), reading 0x10`.
 [[nodiscard]] std::string exception_description(const EXCEPTION_RECORD& record);
@@ -209,7 +209,7 @@ struct crash_handler::state {
   }
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -219,7 +219,7 @@ struct crash_handler::state {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::string exception_description(const EXCEPTION_RECORD& record) {
   struct known_exception {
@@ -265,7 +265,7 @@ WINSVC_INLINE std::string exception_description(const EXCEPTION_RECORD& record) 
 
 WINSVC_INLINE crash_handler::crash_handler(crash_handler_options options) : state_(new state) {
   state_->options = std::move(options);
-  state_->options.name = model::folder_name(state_->options.name);
+  state_->options.name = scm::folder_name(state_->options.name);
   state_->prepare_dump();
   const auto make_event = [] { return unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr)); };
   state_->crash_event = make_event();
@@ -301,7 +301,7 @@ WINSVC_INLINE crash_handler::~crash_handler() {
   delete state_;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -19,7 +19,7 @@
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// One object per process, because a process may call StartServiceCtrlDispatcherW only once.
 class native_dispatcher final : public dispatcher {
@@ -38,7 +38,7 @@ class native_dispatcher final : public dispatcher {
     return status_ ? 0 : ::GetLastError();
   }
 
-  std::uint32_t set_status(const model::service_status& s) noexcept override {
+  std::uint32_t set_status(const scm::service_status& s) noexcept override {
     SERVICE_STATUS native{};
     native.dwServiceType = SERVICE_WIN32_OWN_PROCESS;
     native.dwCurrentState = static_cast<DWORD>(s.current);
@@ -72,8 +72,8 @@ class native_dispatcher final : public dispatcher {
   }
 
   /// Copies the event data, which the system frees when the handler returns.
-  static model::control_event copy_event(DWORD control, DWORD type, void* data) {
-    model::control_event event;
+  static scm::control_event copy_event(DWORD control, DWORD type, void* data) {
+    scm::control_event event;
     event.control = control;
     event.type = type;
     if (data && control == SERVICE_CONTROL_SESSIONCHANGE) {
@@ -97,7 +97,7 @@ class native_dispatcher final : public dispatcher {
   SERVICE_STATUS_HANDLE status_ = nullptr;
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 #endif  // WINSVC_OS_WINDOWS

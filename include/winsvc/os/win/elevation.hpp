@@ -31,7 +31,7 @@
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// SHELLEXECUTEINFOW of shellapi.h.
 struct shell_execute_info {
@@ -134,7 +134,8 @@ class elevated_child {
 
     const std::wstring program = to_wide(executable_path());
     std::string command_line;
-    for (const auto& argument : arguments) command_line += (command_line.empty() ? "" : " ") + quote_argument(argument);
+    for (const auto& argument : arguments)
+      command_line += (command_line.empty() ? "" : " ") + base::quote_argument(argument);
     const std::wstring parameters = to_wide(command_line);
     std::wstring folder(32'768, L'\0');  // without a folder the child starts in System32, and relative paths fail
     folder.resize(::GetCurrentDirectoryW(static_cast<DWORD>(folder.size()), folder.data()));
@@ -175,7 +176,7 @@ class elevated_child {
   std::vector<char> buffer_ = std::vector<char>(buffer_size);
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -185,7 +186,7 @@ class elevated_child {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::string random_pipe_name() {
   std::random_device random;  // the generator of the system, with all compilers for Windows
@@ -198,7 +199,7 @@ WINSVC_INLINE std::string random_pipe_name() {
   return name;
 }
 WINSVC_INLINE bool is_pipe_name(std::string_view name) noexcept {
-  return name.size() == 39 && strings::starts_with(name, "winsvc-") &&
+  return name.size() == 39 && base::starts_with(name, "winsvc-") &&
          name.find_first_not_of("0123456789abcdef", 7) == std::string_view::npos;
 }
 
@@ -252,7 +253,7 @@ WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string& pipe)
   return input;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -20,7 +20,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE sys_result<exclusive_file> exclusive_file::create(const std::string& path) {
   const HANDLE file = ::CreateFileW(wide_path(path).c_str(), GENERIC_WRITE, FILE_SHARE_READ, nullptr, CREATE_NEW,
@@ -87,7 +87,7 @@ WINSVC_INLINE bool process_exists(std::uint32_t id) noexcept {
   return ::WaitForSingleObject(process.get(), 0) == WAIT_TIMEOUT;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -19,7 +19,7 @@
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 inline constexpr DWORD share_mode_all = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
 
@@ -29,7 +29,7 @@ bool write_all(HANDLE file, std::string_view bytes) noexcept;
 
 [[nodiscard]] file_id to_file_id(const BY_HANDLE_FILE_INFORMATION& info) noexcept;
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -39,7 +39,7 @@ bool write_all(HANDLE file, std::string_view bytes) noexcept;
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::size_t write_some(HANDLE file, std::string_view bytes) noexcept {
   std::size_t written = 0;
@@ -179,7 +179,7 @@ WINSVC_INLINE sys_result<std::vector<std::string>> list_files(const std::string&
   return names;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -15,7 +15,7 @@
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 struct folder_watcher::state {
   unique_handle stop_event;
@@ -26,7 +26,7 @@ struct folder_watcher::state {
   }
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -36,7 +36,7 @@ struct folder_watcher::state {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE folder_watcher::folder_watcher() : state_(std::make_unique<state>()) {}
 WINSVC_INLINE folder_watcher::~folder_watcher() = default;
@@ -63,7 +63,7 @@ WINSVC_INLINE folder_watcher::watch_event folder_watcher::wait(std::optional<std
 
 WINSVC_INLINE void folder_watcher::stop() noexcept { ::SetEvent(state_->stop_event.get()); }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -17,12 +17,12 @@
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// The final path of a handle, without the prefix \\?\ of GetFinalPathNameByHandleW; nullopt after an error.
 std::optional<std::string> real_path_of(HANDLE file);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -32,7 +32,7 @@ std::optional<std::string> real_path_of(HANDLE file);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::optional<std::string> real_path_of(HANDLE file) {
   std::wstring path(512, L'\0');
@@ -105,7 +105,7 @@ WINSVC_INLINE std::optional<std::size_t> input_file::read(std::uint64_t position
   return ::GetLastError() == ERROR_HANDLE_EOF ? std::optional<std::size_t>(0) : std::nullopt;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -25,7 +25,7 @@
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 sys_result<void> add_event_source(const std::string& source);
 sys_result<void> remove_event_source(const std::string& source);
@@ -36,7 +36,7 @@ sys_result<void> change_environment(const std::string& service_name, const std::
 [[nodiscard]] sys_result<std::string> query_folder_security(const std::string& path);
 sys_result<void> change_folder_security(const std::string& path, const std::string& sddl);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -46,7 +46,7 @@ sys_result<void> change_folder_security(const std::string& path, const std::stri
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE sys_result<void> add_event_source(const std::string& source) {
   auto key = registry_key::create(services_key("EventLog\\Application\\" + source), KEY_SET_VALUE);
@@ -160,7 +160,7 @@ WINSVC_INLINE sys_result<void> change_folder_security(const std::string& path, c
   return {};
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -23,7 +23,7 @@
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 class iocp_poller {
  public:
@@ -117,7 +117,7 @@ class iocp_poller {
 
 // --- accepting -------------------------------------------------------------------------------------------------------
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -125,7 +125,7 @@ class iocp_poller {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE void iocp_poller::arm(registration& registered, poll_for event, std::string_view bytes) noexcept {
   if (event == poll_for::readable && !registered.receiving.exchange(true)) {
@@ -243,7 +243,7 @@ WINSVC_INLINE sys_result<tcp_socket> iocp_poller::accept(registration& registere
   return accept_from(registered.socket);  // a client that connected without AcceptEx
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

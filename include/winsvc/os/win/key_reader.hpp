@@ -15,7 +15,7 @@
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 struct key_reader::state {
   HANDLE input = nullptr;
@@ -43,7 +43,7 @@ struct key_reader::state {
   }
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -53,7 +53,7 @@ struct key_reader::state {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE key_reader::key_reader(std::function<void(char)> on_key) {
   auto reader_state = std::make_unique<state>();
@@ -79,7 +79,7 @@ WINSVC_INLINE key_reader::~key_reader() {
   delete state_;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

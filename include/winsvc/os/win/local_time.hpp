@@ -20,7 +20,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::chrono::minutes utc_offset(clock::system_time time) noexcept {
   using namespace std::chrono;
@@ -44,7 +44,7 @@ WINSVC_INLINE std::chrono::minutes utc_offset(clock::system_time time) noexcept 
   return duration_cast<minutes>(ticks(local_count - utc_count));
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -25,7 +25,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE sys_result<std::vector<std::string>> firewall_rules() {
   const auto key = registry_key::open(services_key("SharedAccess\\Parameters\\FirewallPolicy\\FirewallRules"),
@@ -34,12 +34,12 @@ WINSVC_INLINE sys_result<std::vector<std::string>> firewall_rules() {
   return key->to_string_list();
 }
 
-WINSVC_INLINE sys_result<std::vector<model::event_record>> system_events() {
+WINSVC_INLINE sys_result<std::vector<scm::event_record>> system_events() {
   constexpr std::size_t max_records = 4000;  // some days on a busy computer
   const HANDLE log = ::OpenEventLogW(nullptr, L"System");
   if (!log) return sys_failure(::GetLastError());
   const scope_exit close([log] { ::CloseEventLog(log); });
-  std::vector<model::event_record> records;
+  std::vector<scm::event_record> records;
   std::string buffer(256 * 1024, '\0');  // the maximum size of a record
   while (records.size() < max_records) {
     DWORD received = 0, needed = 0;
@@ -48,7 +48,7 @@ WINSVC_INLINE sys_result<std::vector<model::event_record>> system_events() {
       if (::GetLastError() == ERROR_HANDLE_EOF || !records.empty()) break;
       return sys_failure(::GetLastError());
     }
-    auto parsed = model::parse_event_records(std::string_view(buffer).substr(0, received));
+    auto parsed = scm::parse_event_records(std::string_view(buffer).substr(0, received));
     if (parsed.empty()) break;
     for (auto& record : parsed) records.push_back(std::move(record));
   }
@@ -68,7 +68,7 @@ WINSVC_INLINE bool is_emulated() {
   return ::IsWow64Process(::GetCurrentProcess(), &emulated) && emulated;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -22,16 +22,16 @@
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 std::vector<std::string> arguments(int, char**);
 
 std::optional<bool> is_thread_blocked(std::uint32_t) noexcept;
 
-void report_event(const std::string& source, model::event_level level, std::uint32_t id,
+void report_event(const std::string& source, scm::event_level level, std::uint32_t id,
                   std::string_view text) noexcept;
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -41,7 +41,7 @@ void report_event(const std::string& source, model::event_level level, std::uint
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::string executable_path() {
   std::wstring path(MAX_PATH, L'\0');
@@ -56,7 +56,7 @@ WINSVC_INLINE std::string executable_path() {
 }
 
 WINSVC_INLINE std::vector<std::string> arguments(int, char**) {
-  std::vector<std::string> arguments = split_command_line(to_utf8(::GetCommandLineW()));
+  std::vector<std::string> arguments = base::split_command_line(to_utf8(::GetCommandLineW()));
   if (!arguments.empty()) arguments.erase(arguments.begin());
   return arguments;
 }
@@ -145,7 +145,7 @@ WINSVC_INLINE sys_result<std::string> data_folder(const std::string& service_nam
   release(path);
   if (FAILED(result)) return sys_failure(static_cast<std::uint32_t>(result) & 0xFFFFu);
 
-  return path_join(folder, model::folder_name(service_name));
+  return path_join(folder, scm::folder_name(service_name));
 }
 
 WINSVC_INLINE std::string system_error_message(std::uint32_t code) {
@@ -162,7 +162,7 @@ WINSVC_INLINE std::string system_error_message(std::uint32_t code) {
   return message;
 }
 
-WINSVC_INLINE void report_event(const std::string& source, model::event_level level, std::uint32_t id,
+WINSVC_INLINE void report_event(const std::string& source, scm::event_level level, std::uint32_t id,
                                 std::string_view text) noexcept {
   try {
     const HANDLE log = ::RegisterEventSourceW(nullptr, to_wide(source).c_str());
@@ -175,7 +175,7 @@ WINSVC_INLINE void report_event(const std::string& source, model::event_level le
   }
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -22,7 +22,7 @@
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Owns a key below HKEY_LOCAL_MACHINE and closes it. Movable.
 class registry_key {
@@ -114,7 +114,7 @@ class registry_key {
 /// The path of a key below SYSTEM\CurrentControlSet\Services.
 [[nodiscard]] std::wstring services_key(std::string_view subkey);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -124,13 +124,13 @@ class registry_key {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::wstring services_key(std::string_view subkey) {
   return L"SYSTEM\\CurrentControlSet\\Services\\" + to_wide(subkey);
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

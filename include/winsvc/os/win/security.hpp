@@ -20,7 +20,7 @@
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Owns memory that the system allocated with LocalAlloc (a descriptor, a SID, a text) and frees it. Movable.
 class local_memory {
@@ -55,7 +55,7 @@ class local_memory {
 /// The SID of the account of this process as text.
 [[nodiscard]] sys_result<std::string> current_user_sid();
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -65,7 +65,7 @@ class local_memory {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE sys_result<local_memory> descriptor_of(const std::string& sddl) {
   void* descriptor = nullptr;
@@ -118,7 +118,7 @@ WINSVC_INLINE sys_result<std::string> current_user_sid() {
   return sid_text(reinterpret_cast<TOKEN_USER*>(user)->User.Sid);
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

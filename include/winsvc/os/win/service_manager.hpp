@@ -27,9 +27,9 @@
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
-[[nodiscard]] model::service_status from_native(const SERVICE_STATUS_PROCESS& s) noexcept;
+[[nodiscard]] scm::service_status from_native(const SERVICE_STATUS_PROCESS& s) noexcept;
 
 /// The arguments of CreateServiceW and ChangeServiceConfigW for a service_config_change; NULL for an empty optional.
 class native_config {
@@ -94,13 +94,13 @@ class native_service_manager final : public service_manager {
                                               config.display_name()));
   }
 
-  sys_result<void> change_level(raw_handle service, const model::config_level& value) override {
+  sys_result<void> change_level(raw_handle service, const scm::config_level& value) override {
     native_level level(value);
     return ok_or_error(::ChangeServiceConfig2W(native(service), level.number(), level.data()));
   }
 
-  sys_result<model::config_level> query_level(raw_handle service, std::uint32_t level) override {
-    if (level < model::config_level_id::description || level > model::config_level_id::preshutdown)
+  sys_result<scm::config_level> query_level(raw_handle service, std::uint32_t level) override {
+    if (level < scm::config_level_id::description || level > scm::config_level_id::preshutdown)
       return sys_failure(ERROR_INVALID_LEVEL);
     std::vector<std::uint64_t> buffer(8192 / 8);  // 8 KiB is the documented maximum; 64-bit words align it
     DWORD needed = 0;
@@ -125,8 +125,8 @@ class native_service_manager final : public service_manager {
     out.dependencies = from_wide_list(config->lpDependencies);
 
     if (out.startup == startup::automatic) {
-      const auto level = query_level(service, model::config_level_id::delayed_start);
-      if (level && std::get<model::delayed_start>(*level).on) out.startup = startup::delayed;
+      const auto level = query_level(service, scm::config_level_id::delayed_start);
+      if (level && std::get<scm::delayed_start>(*level).on) out.startup = startup::delayed;
     }
     return out;
   }
@@ -229,7 +229,7 @@ class native_service_manager final : public service_manager {
   }
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -239,11 +239,11 @@ class native_service_manager final : public service_manager {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
-WINSVC_INLINE model::service_status from_native(const SERVICE_STATUS_PROCESS& s) noexcept {
-  model::service_status out;
-  out.current = static_cast<model::state>(s.dwCurrentState);
+WINSVC_INLINE scm::service_status from_native(const SERVICE_STATUS_PROCESS& s) noexcept {
+  scm::service_status out;
+  out.current = static_cast<scm::state>(s.dwCurrentState);
   out.accepted = s.dwControlsAccepted;
   out.exit = {s.dwWin32ExitCode, s.dwServiceSpecificExitCode};
   out.checkpoint = s.dwCheckPoint;
@@ -251,7 +251,7 @@ WINSVC_INLINE model::service_status from_native(const SERVICE_STATUS_PROCESS& s)
   return out;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

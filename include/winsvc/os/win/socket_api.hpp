@@ -16,7 +16,7 @@
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 namespace socket_api {
 
 using socket_type = SOCKET;
@@ -60,7 +60,7 @@ void clear_wakeup(tcp_socket::native_handle end) noexcept;
 
 }  // namespace socket_api
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -70,7 +70,7 @@ void clear_wakeup(tcp_socket::native_handle end) noexcept;
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 namespace socket_api {
 
 WINSVC_INLINE void initialize() noexcept {
@@ -179,7 +179,7 @@ WINSVC_INLINE std::string port_owner(const endpoint& endpoint) {
   return owner;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

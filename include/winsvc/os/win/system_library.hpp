@@ -11,7 +11,7 @@
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// A DLL from System32. The folder of the executable is not searched, because an attacker may have put a DLL there. The
 /// DLL stays loaded.
@@ -31,7 +31,7 @@ class system_library {
   HMODULE module_;
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 #endif  // WINSVC_OS_WINDOWS

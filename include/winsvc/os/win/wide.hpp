@@ -16,7 +16,7 @@
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 [[nodiscard]] std::wstring to_wide(std::string_view utf8);
 [[nodiscard]] std::string to_utf8(std::wstring_view utf16);
@@ -53,7 +53,7 @@ class unique_handle {
   HANDLE handle_ = nullptr;
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -63,14 +63,14 @@ class unique_handle {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::wstring to_wide(std::string_view utf8) {
-  const std::u16string units = strings::to_utf16(utf8);
+  const std::u16string units = base::to_utf16(utf8);
   return std::wstring(units.begin(), units.end());
 }
 WINSVC_INLINE std::string to_utf8(std::wstring_view utf16) {
-  return strings::to_utf8(std::u16string(utf16.begin(), utf16.end()));
+  return base::to_utf8(std::u16string(utf16.begin(), utf16.end()));
 }
 WINSVC_INLINE std::string to_utf8(const wchar_t* utf16) {
   return utf16 ? to_utf8(std::wstring_view(utf16)) : std::string();
@@ -98,7 +98,7 @@ WINSVC_INLINE std::wstring wide_path(const std::string& path) {
   return out;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
