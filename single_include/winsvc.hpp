@@ -21,282 +21,282 @@
 //    304  config/version.hpp                 The version of winsvc, defined only here.
 //    321  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
 //    360  config/form.hpp                    The form in which winsvc is compiled.
-//    446  config/options.hpp                 The compile-time options of winsvc.
-//    502  config/abi.hpp                     The inline namespace that contains all names of winsvc.
-//    553  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
-//    584  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    654  os/win/windows_headers.hpp         Windows system headers.
-//    712  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
-//    831  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
-//    870  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
-//    931  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
-//   1015  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
-//   1070  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
-//   1134  base/encoding.hpp                  base64 and constant-time comparison of secrets.
-//   1169  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
-//   1211  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
-//   1241  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
-//   1294  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   1358  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   1443  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
-//   1557  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
-//   1631  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
-//   1776  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
-//   1866  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
-//   2216  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
-//   2399  api/middleware.hpp                 Middleware: functions that run before and after the handler.
-//   2447  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
-//   2519  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
-//   2578  route/url_value.hpp                url_value, with_query.
-//   2627  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
-//   2760  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
-//   2799  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
-//   2894  api/file_options.hpp               Options of a static folder.
-//   2925  base/source_location.hpp           source_location: file and line of a call in the user's program.
-//   2961  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
-//   3182  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
-//   3260  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
-//   3299  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
-//   3433  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
-//   3465  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
-//   3548  scm/control_event.hpp              Event data of a control.
-//   3621  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   3796  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   3827  settings/setting_value.hpp         Types of settings and their text form.
-//   3979  settings/settings_file.hpp         Settings file (.ini).
-//   4046  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
-//   4271  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   4418  api/tls_options.hpp                TLS options: client certificates.
-//   4459  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   4526  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   4667  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
-//   4735  base/quote.hpp                     Windows command lines.
-//   4776  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   4851  scm/spec.hpp                       Service specification.
-//   4943  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
-//   5011  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   5311  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   5357  api/run.hpp                        Entry point: runs the verb on the command line.
-//   5395  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   5408  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   5451  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   5492  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   5609  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   5740  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   5767  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   5827  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   5898  addons/proxies.hpp                 Trusted proxies: middleware that takes the client's address from ...
-//   5924  addons/headers.hpp                 Middleware for response headers and body size.
+//    451  config/options.hpp                 The compile-time options of winsvc.
+//    507  config/abi.hpp                     The inline namespace that contains all names of winsvc.
+//    558  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
+//    589  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    659  os/win/windows_headers.hpp         Windows system headers.
+//    717  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
+//    836  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
+//    875  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
+//    936  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
+//   1020  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
+//   1075  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
+//   1139  base/encoding.hpp                  base64 and constant-time comparison of secrets.
+//   1174  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
+//   1216  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
+//   1248  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
+//   1301  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   1365  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   1450  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
+//   1564  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
+//   1638  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
+//   1786  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
+//   1876  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
+//   2226  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   2409  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   2457  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   2529  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
+//   2588  route/url_value.hpp                url_value, with_query.
+//   2637  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   2770  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   2809  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   2908  api/file_options.hpp               Options of a static folder.
+//   2939  base/source_location.hpp           source_location: file and line of a call in the user's program.
+//   2975  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   3198  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   3276  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
+//   3315  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   3449  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   3481  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
+//   3564  scm/control_event.hpp              Event data of a control.
+//   3637  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   3812  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   3845  settings/setting_value.hpp         Types of settings and their text form.
+//   3997  settings/settings_file.hpp         Settings file (.ini).
+//   4064  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
+//   4289  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   4438  api/tls_options.hpp                TLS options: client certificates.
+//   4479  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   4548  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   4689  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   4757  base/quote.hpp                     Windows command lines.
+//   4800  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   4875  scm/spec.hpp                       Service specification.
+//   4967  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
+//   5035  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   5339  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   5385  api/run.hpp                        Entry point: runs the verb on the command line.
+//   5423  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   5436  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
+//   5479  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
+//   5520  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   5637  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
+//   5768  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
+//   5795  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
+//   5855  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
+//   5926  addons/proxies.hpp                 Trusted proxies: middleware that takes the client's address from ...
+//   5952  addons/headers.hpp                 Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   5957  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   6168  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   6197  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   6213  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   6311  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//   6353  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//   6510  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
-//   6587  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   6617  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//   6733  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   6810  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   6864  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   6990  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//   7057  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//   7106  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   7155  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//   7181  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//   7209  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//   7260  route/url_value.hpp:bodies         url_value, with_query.
-//   7302  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//   7368  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//   7396  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//   7418  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   7490  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   7608  settings/settings_file.hpp:bodies  Settings file (.ini).
-//   7750  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//   7889  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//   7955  base/quote.hpp:bodies              Windows command lines.
-//   8043  scm/spec.hpp:bodies                Service specification.
-//   8152  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//   8234  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//   8303  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8378  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//   8634  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//   8661  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//   8817  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//   8869  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes the client's address from ...
-//   8902  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//   8943  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//   9091  base/error_codes.hpp               Error messages and remedies for system error codes.
-//   9230  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//   9363  settings/registry.hpp              Registry of the settings of an app.
-//   9664  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//   9862  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  10190  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  10296  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  10674  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  10838  wire/file_name.hpp                 Safe file names for uploads.
-//  10917  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  10987  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  11134  wire/representation.hpp            Representation of a file in a response.
-//  11259  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  11513  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  11684  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  11801  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  11886  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  11951  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  12018  scm/account.hpp                    Account of a service.
-//  12157  scm/security.hpp                   Security descriptors in SDDL.
-//  12375  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  12485  scm/event_record.hpp               Records of the Windows event log.
-//  12626  scm/saved_state.hpp                Saved state of a service.
-//  12724  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  12973  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
-//  13380  os/posix/headers.hpp               POSIX system headers.
-//  13415  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  13583  os/socket.hpp                      TCP sockets with timeouts.
-//  13733  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  13884  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  14002  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  14126  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  14233  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  14419  os/tcp.hpp                         TCP sockets on all platforms.
-//  14695  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  14861  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  14976  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  15228  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  15279  os/control_channel.hpp             Control channel of a running service.
-//  15350  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  15522  os/connection_threads.hpp          Thread group with a maximum size.
-//  15612  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  15832  os/console.hpp                     Console input and output.
-//  15933  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  16089  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  16226  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  16427  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  16502  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  16549  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  16600  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  16703  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  16744  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  16931  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  16953  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  16988  os/exclusive_file.hpp              Exclusively created file.
-//  17069  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  17173  os/probe.hpp                       System queries of the verbs `doctor` and `why`.
-//  17206  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  17247  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  17287  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  17351  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  17613  os/input_file.hpp                  File that is open for reading at any position.
-//  17686  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  17781  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  17907  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  18153  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  18354  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  18541  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  18579  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  18882  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  18984  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  19237  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  19308  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  19395  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  19448  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  19542  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  19680  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  19754  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  19932  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  20044  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  20171  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  20334  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  20485  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  20740  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  20746  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  21039  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  21111  log/log_query.hpp                  Log query of the verb `logs`.
-//  21196  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  21583  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  21680  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  21724  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  21957  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  22260  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  22502  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  22613  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  22764  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  23177  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  23379  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
-//  23586  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  23700  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  23771  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  23920  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  24295  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  24329  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  24388  http/problem.hpp                   Problem details: error responses as application/problem+json (RFC ...
-//  24473  http/context_impl.hpp              Implementation of api/context.hpp.
-//  24528  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  24559  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  24699  http/group_impl.hpp                Implementation of api/group.hpp.
-//  24749  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  24927  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  25043  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  25074  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  25235  http/fast_path.hpp                 Fast path: converts a simple request into cpp-httplib's Request and ...
-//  25418  http/request_processor.hpp         Request processor: runs one request.
-//  25871  http/file_response.hpp             File response: sends a file in parts from the open file, never as a ...
-//  26026  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  26174  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  26244  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  26458  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  26818  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  26851  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  26946  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  27428  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
-//  27942  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  28117  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  28474  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  29004  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  29112  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  29344  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  29430  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  29702  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  29767  host/health.hpp                    Liveness and readiness routes.
-//  29852  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  30019  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  30134  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
-//  30299  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  30412  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  30630  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  30740  host/control_channel_server.hpp    Control channel server.
-//  30900  host/runtime.hpp                   Runtime of a service.
-//  31417  host/status.hpp                    Text and JSON of `status`.
-//  31562  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  31686  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  31787  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  32143  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  32541  manage/wait.hpp                    Waits until a service reaches a state.
-//  32623  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  32762  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  33071  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  33211  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  33347  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  33447  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  33510  manage/install.hpp                 `install` and `update` verbs.
-//  33872  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  33966  diagnose/firewall.hpp              Check of the Windows firewall.
-//  34060  diagnose/finding.hpp               Findings of `doctor`.
-//  34242  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  34327  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  34356  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  34690  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  34823  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  35049  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  35204  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   5985  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   6196  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   6225  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   6241  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   6339  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//   6381  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//   6538  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
+//   6615  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   6645  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//   6763  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   6840  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   6894  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   7021  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//   7088  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//   7137  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   7186  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//   7212  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//   7240  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//   7291  route/url_value.hpp:bodies         url_value, with_query.
+//   7333  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
+//   7399  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//   7427  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//   7451  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   7525  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   7643  settings/settings_file.hpp:bodies  Settings file (.ini).
+//   7785  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//   7925  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//   7991  base/quote.hpp:bodies              Windows command lines.
+//   8081  scm/spec.hpp:bodies                Service specification.
+//   8193  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
+//   8276  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
+//   8345  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8419  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
+//   8676  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
+//   8704  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
+//   8861  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
+//   8913  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes the client's address from ...
+//   8946  addons/headers.hpp:bodies          Middleware for response headers and body size.
+//   8987  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//   9139  base/error_codes.hpp               Error messages and remedies for system error codes.
+//   9278  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//   9411  settings/registry.hpp              Registry of the settings of an app.
+//   9712  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//   9910  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  10238  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  10344  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  10722  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  10886  wire/file_name.hpp                 Safe file names for uploads.
+//  10965  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
+//  11035  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
+//  11182  wire/representation.hpp            Representation of a file in a response.
+//  11307  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
+//  11561  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  11732  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  11849  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  11934  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  11999  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  12066  scm/account.hpp                    Account of a service.
+//  12205  scm/security.hpp                   Security descriptors in SDDL.
+//  12423  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  12533  scm/event_record.hpp               Records of the Windows event log.
+//  12675  scm/saved_state.hpp                Saved state of a service.
+//  12773  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  13022  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
+//  13429  os/posix/headers.hpp               POSIX system headers.
+//  13464  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
+//  13632  os/socket.hpp                      TCP sockets with timeouts.
+//  13782  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  13933  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
+//  14051  os/process.hpp                     Process functions: executable path, command-line arguments ...
+//  14175  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  14282  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  14468  os/tcp.hpp                         TCP sockets on all platforms.
+//  14744  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  14910  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  15025  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  15277  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  15328  os/control_channel.hpp             Control channel of a running service.
+//  15399  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  15571  os/connection_threads.hpp          Thread group with a maximum size.
+//  15661  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  15881  os/console.hpp                     Console input and output.
+//  15982  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  16138  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  16275  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  16476  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  16551  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  16598  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  16649  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  16752  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  16793  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  16980  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  17002  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  17037  os/exclusive_file.hpp              Exclusively created file.
+//  17118  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  17222  os/probe.hpp                       System queries of the verbs `doctor` and `why`.
+//  17255  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  17296  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  17336  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  17400  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  17662  os/input_file.hpp                  File that is open for reading at any position.
+//  17735  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  17830  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  17956  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  18202  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  18403  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  18590  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  18628  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  18931  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  19033  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  19287  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  19358  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  19445  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  19498  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  19592  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  19730  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  19804  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  19982  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  20094  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  20221  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  20384  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  20535  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  20790  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  20796  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  21093  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  21167  log/log_query.hpp                  Log query of the verb `logs`.
+//  21252  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  21639  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  21736  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  21780  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  22013  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  22319  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  22561  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  22672  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  22823  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  23236  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  23438  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
+//  23645  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  23759  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  23830  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  23979  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  24354  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  24388  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  24447  http/problem.hpp                   Problem details: error responses as application/problem+json (RFC ...
+//  24532  http/context_impl.hpp              Implementation of api/context.hpp.
+//  24587  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  24618  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  24760  http/group_impl.hpp                Implementation of api/group.hpp.
+//  24811  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  24997  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  25113  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  25144  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  25305  http/fast_path.hpp                 Fast path: converts a simple request into cpp-httplib's Request and ...
+//  25488  http/request_processor.hpp         Request processor: runs one request.
+//  25943  http/file_response.hpp             File response: sends a file in parts from the open file, never as a ...
+//  26098  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  26250  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  26331  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  26549  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  26909  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  26942  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  27037  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  27521  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
+//  28035  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  28212  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  28569  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  29099  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  29209  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  29441  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  29531  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  29809  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  29874  host/health.hpp                    Liveness and readiness routes.
+//  29959  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  30126  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  30242  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
+//  30408  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  30521  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  30739  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  30849  host/control_channel_server.hpp    Control channel server.
+//  31009  host/runtime.hpp                   Runtime of a service.
+//  31526  host/status.hpp                    Text and JSON of `status`.
+//  31672  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  31796  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  31898  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  32255  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  32657  manage/wait.hpp                    Waits until a service reaches a state.
+//  32739  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  32878  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  33187  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  33327  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  33463  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  33563  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  33626  manage/install.hpp                 `install` and `update` verbs.
+//  33988  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  34082  diagnose/firewall.hpp              Check of the Windows firewall.
+//  34176  diagnose/finding.hpp               Findings of `doctor`.
+//  34359  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  34444  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  34473  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  34815  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  34948  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  35177  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  35333  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  35438  config/undef.hpp                   Undefines the internal macros.
+//  35570  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -429,18 +429,23 @@
 
 // The bodies in each part. CMakeLists.txt and meson.build read the number of parts from the next line.
 #define WINSVC_PARTS 7
-#define WINSVC_BODIES_BASE WINSVC_HAS_PART(1)      // values, decisions, parsers
-#define WINSVC_BODIES_MODEL WINSVC_HAS_PART(1)
+#define WINSVC_BODIES_BASE WINSVC_HAS_PART(1)         // values, decisions, parsers
+#define WINSVC_BODIES_SETTINGS WINSVC_HAS_PART(1)
 #define WINSVC_BODIES_ROUTE WINSVC_HAS_PART(1)
 #define WINSVC_BODIES_WIRE WINSVC_HAS_PART(1)
-#define WINSVC_BODIES_OS WINSVC_HAS_PART(2)        // the operating system
-#define WINSVC_BODIES_API WINSVC_HAS_PART(3)       // the server
+#define WINSVC_BODIES_SCM WINSVC_HAS_PART(1)
+#define WINSVC_BODIES_COMMANDLINE WINSVC_HAS_PART(1)
+#define WINSVC_BODIES_OS WINSVC_HAS_PART(2)           // the operating system
+#define WINSVC_BODIES_API WINSVC_HAS_PART(3)          // the server
 #define WINSVC_BODIES_HTTP WINSVC_HAS_PART(3)
-#define WINSVC_BODIES_FEATURES WINSVC_HAS_PART(4)  // files, uploads, WebSockets
-#define WINSVC_BODIES_APP WINSVC_HAS_PART(5)       // runs the app
+#define WINSVC_BODIES_SERVER WINSVC_HAS_PART(3)
+#define WINSVC_BODIES_FEATURES WINSVC_HAS_PART(4)     // files, uploads, WebSockets
+#define WINSVC_BODIES_LOG WINSVC_HAS_PART(5)          // the host, which runs the app
 #define WINSVC_BODIES_HOST WINSVC_HAS_PART(5)
-#define WINSVC_BODIES_VERBS WINSVC_HAS_PART(6)     // manages the service
-#define WINSVC_BODIES_WEB WINSVC_HAS_PART(7)       // middleware, OpenAPI, metrics, dashboard
+#define WINSVC_BODIES_MANAGE WINSVC_HAS_PART(6)       // the verbs, which manage the service
+#define WINSVC_BODIES_DIAGNOSE WINSVC_HAS_PART(6)
+#define WINSVC_BODIES_CLI WINSVC_HAS_PART(6)
+#define WINSVC_BODIES_ADDONS WINSVC_HAS_PART(7)       // middleware, OpenAPI, metrics, dashboard
 
 // =====================================================================================================================
 // config/options.hpp
@@ -602,7 +607,7 @@ class [[nodiscard]] scope_exit {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace strings {
+namespace detail::base {
 
 /// UTF-8 to UTF-16. A malformed byte becomes U+FFFD: the conversion never fails, and the error stays visible.
 [[nodiscard]] std::u16string to_utf16(std::string_view utf8);
@@ -646,7 +651,7 @@ void append_utf8(std::string& out, char32_t code_point);
 
 [[nodiscard]] bool starts_with_nocase(std::string_view s, std::string_view prefix) noexcept;
 
-}  // namespace strings
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -793,7 +798,7 @@ using request = httplib::Request;
 /// A response: status, headers, body, set_content(...) ...
 using response = httplib::Response;
 
-namespace http {
+namespace detail::api {
 
 #if WINSVC_SEES_SERVER
 /// CPPHTTPLIB_VERSION_NUM as a number (0x002900 is 0.41.0). In cpp-httplib it is a string literal, which the
@@ -823,7 +828,7 @@ void replace_header(response& res, const std::string& name, const std::string& v
 /// headers and comparing them is faster than hashing the name.
 [[nodiscard]] const std::string* find_header(const response& res, std::string_view name) noexcept;
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -894,7 +899,7 @@ class abort_error : public std::exception {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-namespace http {
+namespace detail::api {
 
 /// True for nlohmann's JSON types, including ordered_json.
 template <class T, class = void>
@@ -903,13 +908,13 @@ template <class T>
 struct is_nlohmann<T, std::void_t<typename T::error_handler_t, decltype(std::declval<const T&>().dump())>>
     : std::true_type {};
 
-}  // namespace http
+}  // namespace detail::api
 
 #if WINSVC_JSON
 /// nlohmann::json, documented at https://json.nlohmann.me.
 using json = nlohmann::json;
 
-namespace http {
+namespace detail::api {
 
 /// JSON as text. Bytes that are not UTF-8 are replaced.
 [[nodiscard]] std::string text_of_json(const json& value);
@@ -921,7 +926,7 @@ void parse_json(const std::string& text, json& output);
 [[nodiscard]] std::string locate_json_error(json& document, const std::string& message,
                                             const std::function<void()>& convert);
 
-}  // namespace http
+}  // namespace detail::api
 #endif
 
 }  // inline namespace WINSVC_ABI
@@ -958,14 +963,14 @@ void parse_json(const std::string& text, json& output);
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-namespace http {
+namespace detail::http {
 struct exchange;
 }
 
 /// A response body that the app writes. Use it only on the thread that runs the function.
 class stream {
  public:
-  stream(httplib::DataSink& sink, http::exchange& exchange) noexcept : sink_(sink), exchange_(exchange) {}
+  stream(httplib::DataSink& sink, detail::http::exchange& exchange) noexcept : sink_(sink), exchange_(exchange) {}
 
   /// Sends bytes. Waits while the client does not read, at most `limits().write_timeout`. Returns false if the client
   /// has disconnected.
@@ -978,7 +983,7 @@ class stream {
 
  private:
   httplib::DataSink& sink_;
-  http::exchange& exchange_;
+  detail::http::exchange& exchange_;
   bool open_ = true;
 };
 
@@ -1028,7 +1033,7 @@ class event_stream {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace strings {
+namespace detail::base {
 
 /// Builds a JSON object, member by member.
 class json_object_writer {
@@ -1062,7 +1067,7 @@ template <class List, class F>
   return out + ']';
 }
 
-}  // namespace strings
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -1147,7 +1152,7 @@ struct utc_fields {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace strings {
+namespace detail::base {
 
 /// Base64 with padding (RFC 4648 section 4).
 [[nodiscard]] std::string to_base64(std::string_view bytes);
@@ -1156,7 +1161,7 @@ namespace strings {
 /// Decodes either alphabet, with or without padding. nullopt for any other character, or if unused bits are not zero.
 [[nodiscard]] std::optional<std::string> from_base64(std::string_view s);
 
-}  // namespace strings
+}  // namespace detail::base
 
 /// True if the texts are equal. The time depends only on the length of `given`, so that a client cannot learn the
 /// secret from response times.
@@ -1226,6 +1231,7 @@ class setup_error : public std::logic_error {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::base {
 
 /// The SHA-1 digest, 20 bytes.
 [[nodiscard]] std::string sha1(std::string_view bytes);
@@ -1234,6 +1240,7 @@ inline namespace WINSVC_ABI {
 /// The HMAC-SHA-256, 32 bytes (RFC 2104).
 [[nodiscard]] std::string hmac_sha256(std::string_view key, std::string_view bytes);
 
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -1260,7 +1267,7 @@ inline namespace WINSVC_ABI {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 /// The decoded segments of a raw path (RFC 9110 section 4.2.1, RFC 3986 section 3.3). nullopt if the path does not
 /// begin with '/', if a '%' is not followed by two hex digits (RFC 3986 section 2.1), or if it contains a NUL, encoded
@@ -1286,7 +1293,7 @@ namespace route {
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-}  // namespace route
+}  // namespace detail::route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -1307,14 +1314,14 @@ namespace route {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// A set of ASCII characters: letters, digits and `marks`. The test reads one bit.
 class character_set {
  public:
   explicit constexpr character_set(std::string_view marks) noexcept {
     for (char c = '0'; c <= '9'; ++c) add(c);
-    for (char c = 'a'; c <= 'z'; ++c) add(c), add(strings::to_upper(c));
+    for (char c = 'a'; c <= 'z'; ++c) add(c), add(base::to_upper(c));
     for (const char c : marks) add(c);
   }
   [[nodiscard]] constexpr bool has(char c) const noexcept {
@@ -1350,7 +1357,7 @@ class character_set {
 /// Compares hosts without regard to case; the default port 80 may be omitted.
 [[nodiscard]] bool same_authority(std::string_view a, std::string_view b) noexcept;
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -1427,14 +1434,14 @@ class cookie {
 [[nodiscard]] std::optional<std::string> unsign(std::string_view name, std::optional<std::string_view> signed_value,
                                                 std::string_view key, const clock& time = clock::system());
 
-namespace wire {
+namespace detail::wire {
 
 /// Returns the value of the first cookie of this name in a Cookie header, without quotes around it.
 [[nodiscard]] std::optional<std::string_view> cookie_in(std::string_view header, std::string_view name);
 /// True if a browser replaces the cookie of one Set-Cookie value with the other: Name, Domain and Path are equal.
 [[nodiscard]] bool same_cookie(std::string_view first, std::string_view second);
 
-}  // namespace wire
+}  // namespace detail::wire
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -1465,7 +1472,7 @@ namespace wire {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-namespace http {
+namespace detail::api {
 
 /// True if a response may have several headers of this name: Set-Cookie, one per cookie (RFC 6265 section 3), and Vary,
 /// which each layer of middleware extends.
@@ -1474,7 +1481,7 @@ namespace http {
 /// Adds a repeatable header; replaces a header of any other name. A Set-Cookie replaces the one for the same cookie.
 void add_header(response& res, const std::string& name, const std::string& value);
 
-}  // namespace http
+}  // namespace detail::api
 
 /// A response as a value. Cheap to move.
 class reply {
@@ -1497,7 +1504,7 @@ class reply {
   /// type with to_json.
   template <class T, class Json = winsvc::json, class = std::enable_if_t<!std::is_same_v<std::decay_t<T>, Json>>>
   [[nodiscard]] static reply json(T&& value, int status = 200) {
-    if constexpr (http::is_nlohmann<std::decay_t<T>>::value)
+    if constexpr (detail::api::is_nlohmann<std::decay_t<T>>::value)
       return with(value.dump(-1, ' ', false, std::decay_t<T>::error_handler_t::replace), "application/json", status);
     else
       return json(Json(std::forward<T>(value)), status);
@@ -1575,7 +1582,7 @@ class reply {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::api {
 
 /// True for application/json, text/json and types that end with +json (RFC 6839); parameters are ignored.
 [[nodiscard]] bool is_json_type(std::string_view content_type);
@@ -1623,7 +1630,7 @@ T body_from_json(const request& req) {
   }
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -1758,17 +1765,20 @@ class upload {
   std::vector<uploaded_file> files_;
 };
 
-namespace http {
+namespace detail::http {
+struct upload_receiver;
+}
+
+namespace detail::api {
 
 /// The upload of the request that this thread handles; empty if the request has no body.
 [[nodiscard]] upload make_upload();
 
 /// Writes a body to files (http/upload_receiver.hpp). Only routes with an `upload` parameter refer to it, so that a
 /// program without such a route does not link the code.
-struct upload_receiver;
-[[nodiscard]] const upload_receiver& the_upload_receiver() noexcept;
+[[nodiscard]] const http::upload_receiver& the_upload_receiver() noexcept;
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -1797,7 +1807,7 @@ struct upload_receiver;
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 /// The type of a value in a path or a query, for descriptions.
 enum class value_kind { text, int32, int64, uint32, uint64, number, boolean };
@@ -1858,7 +1868,7 @@ struct route_metadata {
   std::optional<std::chrono::milliseconds> time_limit;  ///< of the handler; afterwards the client receives 503
 };
 
-}  // namespace route
+}  // namespace detail::route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -1910,7 +1920,7 @@ struct body {
   const T* operator->() const noexcept { return &value; }
 };
 
-namespace http {
+namespace detail::api {
 
 /// The data for one call of a handler.
 struct invocation {
@@ -1932,7 +1942,7 @@ struct handler_shape {
   bool accepts_request = false;    ///< the handler can read `path_params` of the request
   bool accepts_response = false;
   bool accepts_body = false;
-  const upload_receiver& (*receiver)() noexcept = nullptr;  ///< null unless the handler has an `upload` parameter
+  const http::upload_receiver& (*receiver)() noexcept = nullptr;  ///< null unless the handler has an `upload` parameter
   const route::value_kind* kinds = nullptr;                 ///< kinds of the path parameters, an array of `parameters`
   route::response_kind response_kind = route::response_kind::unknown;
   bool returns_optional = false;
@@ -2208,7 +2218,7 @@ erased_handler make_handler(F f) {
   return {std::unique_ptr<handler>(new bound(std::move(f))), bound::shape()};
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -2261,7 +2271,7 @@ struct websocket_options {
   std::vector<std::string> protocols;
 };
 
-namespace http {
+namespace detail::http {
 class websocket_session;
 }
 
@@ -2293,7 +2303,7 @@ class websocket {
   /// Sends a binary message. Waits and returns false as `send` does.
   bool send_binary(std::string_view bytes) const;
   /// Sends JSON as a text message.
-  template <class Json, std::enable_if_t<http::is_nlohmann<Json>::value, int> = 0>
+  template <class Json, std::enable_if_t<detail::api::is_nlohmann<Json>::value, int> = 0>
   bool send(const Json& value) const {
     return send(value.dump(-1, ' ', false, Json::error_handler_t::replace));
   }
@@ -2317,13 +2327,13 @@ class websocket {
   friend bool operator==(const websocket& a, const websocket& b) noexcept { return a.session_ == b.session_; }
   friend bool operator!=(const websocket& a, const websocket& b) noexcept { return a.session_ != b.session_; }
 
-  explicit websocket(std::shared_ptr<http::websocket_session> s) noexcept : session_(std::move(s)) {}
+  explicit websocket(std::shared_ptr<detail::http::websocket_session> s) noexcept : session_(std::move(s)) {}
 
  private:
-  std::shared_ptr<http::websocket_session> session_;
+  std::shared_ptr<detail::http::websocket_session> session_;
 };
 
-namespace http {
+namespace detail::api {
 
 /// Accepts the handshake, or aborts with an error status. `handler` runs after the 101 response was sent.
 void accept_websocket(const invocation& invocation, const websocket_options& options,
@@ -2390,7 +2400,7 @@ struct bind_websocket<F, typed_handler<F, R, First, A...>> {
 template <class F>
 struct bind_handler<websocket_route<F>, void> : bind_websocket<F, typename bind_handler<F>::type> {};
 
-}  // namespace http
+}  // namespace detail::api
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -2434,12 +2444,12 @@ class next_handler {
 /// A middleware function. An exception becomes an error response, as in a handler.
 using middleware = std::function<void(const request&, response&, const next_handler&)>;
 
-namespace http {
+namespace detail::api {
 
 /// The middleware of a route, outermost first. The pointers are shared because many routes use the same middleware.
 using middleware_chain = std::vector<std::shared_ptr<const middleware>>;
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -2465,7 +2475,7 @@ using middleware_chain = std::vector<std::shared_ptr<const middleware>>;
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::api {
 
 /// Fills an error response. Runs on the thread of the request.
 using error_handler = std::function<void(const request&, response&)>;
@@ -2511,7 +2521,7 @@ exception_handler make_exception_handler(F f) {
   };
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -2534,7 +2544,7 @@ exception_handler make_exception_handler(F f) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 /// A method of RFC 9110 section 9.3 (PATCH: RFC 5789). `any` is for a route that serves all methods; a request never
 /// has it. `del` is DELETE, because Windows headers define DELETE as a macro.
@@ -2570,7 +2580,7 @@ class method_set {
 
 inline constexpr unsigned method_count = 7;  // without `any`
 
-}  // namespace route
+}  // namespace detail::route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -2633,7 +2643,7 @@ class url_value {
 //   svc.put("/users/{id}", change).limit_body(4096).returns(200, "The changed user").returns(201, "The new user");
 //
 //   const auto todo = svc.resource<todo_item>("/todos/{id}").name("todo").tag("todos");     // for all its methods
-//   todo.on(winsvc::route::method::get).summary("One to-do");                                // for one method
+//   todo.on(winsvc::method::get).summary("One to-do");                                // for one method
 //
 // `limit_body`, `limit_file` and `timeout` change the behavior of the route, and url_for uses `name`. Everything else
 // is documentation for the OpenAPI document (addons/openapi.hpp); winsvc does not check it against the handler.
@@ -2650,7 +2660,7 @@ class url_value {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-namespace http {
+namespace detail::http {
 class router;
 }
 
@@ -2659,7 +2669,7 @@ class router;
 class route_builder {
  public:
   /// The routes with the IDs from `first` to `last - 1`, which have the same pattern.
-  route_builder(http::router& router, std::size_t first, std::size_t last) noexcept
+  route_builder(detail::http::router& router, std::size_t first, std::size_t last) noexcept
       : router_(&router), first_(first), last_(last) {}
 
   /// Name of the route, for url_for, the verb `routes` and the OpenAPI operation ID. It must be unique; the routes of
@@ -2696,20 +2706,20 @@ class route_builder {
   /// Documents a required query parameter of type T. Call it as the handler calls winsvc::query (api/values.hpp).
   template <class T>
   route_builder query(const std::string& name, const std::string& description) const {
-    return add_query({name, description, route::kind_of_value<T>(), true, {}});
+    return add_query({name, description, detail::route::kind_of_value<T>(), true, {}});
   }
   /// Documents an optional query parameter with a default.
   template <class T>
   route_builder query(const std::string& name, const std::string& description, const T& default_value) const {
     constexpr bool is_text = !std::is_arithmetic_v<T>;
-    constexpr auto kind = is_text ? route::value_kind::text : route::kind_of_value<T>();
+    constexpr auto kind = is_text ? detail::route::value_kind::text : detail::route::kind_of_value<T>();
     const std::string value = url_value(default_value).text();
-    return add_query({name, description, kind, false, is_text ? strings::json_quoted(value) : value});
+    return add_query({name, description, kind, false, is_text ? detail::base::json_quoted(value) : value});
   }
   /// Documents an optional query parameter without a default.
   template <class T>
   route_builder find_query(const std::string& name, const std::string& description) const {
-    return add_query({name, description, route::kind_of_value<T>(), false, {}});
+    return add_query({name, description, detail::route::kind_of_value<T>(), false, {}});
   }
 
   /// Documents the body of the request. Optional for a handler with body<T>, which always takes JSON.
@@ -2727,28 +2737,28 @@ class route_builder {
   /// Sets the JSON Schema of a body, as schema_text does.
   template <class T = winsvc::json, class Json = winsvc::json>
   route_builder schema(const T& value) const {
-    return schema_text(http::text_of_json(Json(value)));
+    return schema_text(detail::api::text_of_json(Json(value)));
   }
   /// Sets an example of a body, as example_text does.
   template <class T = winsvc::json, class Json = winsvc::json>
   route_builder example(const T& value) const {
-    return example_text(http::text_of_json(Json(value)));
+    return example_text(detail::api::text_of_json(Json(value)));
   }
 #endif
 
   /// The route of a resource for this method. Throws setup_error if the resource does not have the method.
-  [[nodiscard]] route_builder on(route::method method) const;
+  [[nodiscard]] route_builder on(detail::route::method method) const;
 
  private:
   static constexpr int no_body = -1, request_body = 0;  // other values: the status of a response
 
   template <class F>
   route_builder set(std::string_view function_name, F change, int body_status = no_body) const;
-  [[nodiscard]] route_builder add_query(route::query_metadata parameter) const;
-  [[nodiscard]] route::body_metadata& current_body(route::route_metadata& metadata,
+  [[nodiscard]] route_builder add_query(detail::route::query_metadata parameter) const;
+  [[nodiscard]] detail::route::body_metadata& current_body(detail::route::route_metadata& metadata,
                                                    std::string_view function_name) const;
 
-  http::router* router_;
+  detail::http::router* router_;
   std::size_t first_, last_;
   int current_body_status_ = no_body;  // the body that schema and example describe
 };
@@ -2779,17 +2789,17 @@ class route_builder {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-namespace http {
+namespace detail::api {
 /// Implements url_for for any number of values.
 [[nodiscard]] std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values);
-}  // namespace http
+}  // namespace detail::api
 
 /// Returns the path of the route `name`, percent-encoded (RFC 3986), with `values` as its path parameters: text,
 /// numbers or bool. Throws setup_error if no route has the name, if the values do not match the pattern, or if the
 /// calling thread does not handle `req`. An exception that leaves the handler is logged and becomes 500.
 template <class... Values>
 [[nodiscard]] std::string url_for(const request& req, std::string_view name, const Values&... values) {
-  return http::path_for(req, name, {url_value(values)...});
+  return detail::api::path_for(req, name, {url_value(values)...});
 }
 
 }  // inline namespace WINSVC_ABI
@@ -2812,7 +2822,11 @@ template <class... Values>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+
+/// A request method: `winsvc::method::get`, `method::del` ...
+using method = detail::route::method;
+
+namespace detail::api {
 
 /// A const member function with its object, as a callable that has the parameters of the member function.
 template <class Member>
@@ -2886,7 +2900,7 @@ void for_each_member(const std::shared_ptr<T>& object, F add) {
   static_assert(is_resource<T>, "winsvc: a resource must have a member get, post, put, patch or del");
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -2997,25 +3011,26 @@ inline namespace WINSVC_ABI {
 
 class route_group;
 
-namespace http {
+namespace detail::api {
 
 class router;
 
 // Access to the router through functions, so that a file that registers routes does not include http/router.hpp.
 
 /// Adds a route with its middleware chain, and returns its ID. Throws setup_error as router::add does.
-std::size_t add_route(router& router, route::method method, std::string_view pattern, erased_handler handler,
+std::size_t add_route(http::router& router, route::method method, std::string_view pattern, erased_handler handler,
                       source_location location, std::shared_ptr<const middleware_chain> chain);
 /// Number of routes, which is the ID of the next route.
-[[nodiscard]] std::size_t route_count(const router& router) noexcept;
+[[nodiscard]] std::size_t route_count(const http::router& router) noexcept;
 /// Sets the middleware chain for requests that match no route.
-void set_outer_chain(router& router, std::shared_ptr<const middleware_chain> chain, source_location location);
+void set_outer_chain(http::router& router, std::shared_ptr<const middleware_chain> chain, source_location location);
 /// Returns a copy of the chain with one more middleware at its end.
 [[nodiscard]] std::shared_ptr<const middleware_chain> with_link(const middleware_chain& chain, middleware added);
 /// The path of the route with this name. Throws setup_error as url_for does.
-[[nodiscard]] std::string path_of(const router& router, std::string_view name, const std::vector<url_value>& values);
+[[nodiscard]] std::string path_of(const http::router& router, std::string_view name,
+                                  const std::vector<url_value>& values);
 /// Serves the files of a folder below `outer` + `prefix`.
-void add_files(router& router, const std::string& outer, std::string_view prefix, std::string folder,
+void add_files(http::router& router, const std::string& outer, std::string_view prefix, std::string folder,
                file_options options, const std::shared_ptr<const middleware_chain>& chain,
                source_location location);
 
@@ -3115,7 +3130,7 @@ class route_registrar {
   }
 
  protected:
-  route_registrar(router& router, std::string prefix, std::shared_ptr<const middleware_chain> chain)
+  route_registrar(http::router& router, std::string prefix, std::shared_ptr<const middleware_chain> chain)
       : router_(&router), prefix_(std::move(prefix)), middleware_(std::move(chain)) {}
   ~route_registrar() = default;
 
@@ -3135,23 +3150,24 @@ class route_registrar {
     else static_cast<void>(chain), static_cast<void>(location);
   }
 
-  router* router_;
+  http::router* router_;
   std::string prefix_;
   std::shared_ptr<const middleware_chain> middleware_;
 };
 
-}  // namespace http
+}  // namespace detail::api
 
 /// A group of routes with a common prefix and middleware. Valid during the call of `describe` in `group`.
-class route_group : public http::route_registrar<route_group> {
+class route_group : public detail::api::route_registrar<route_group> {
  public:
-  route_group(http::router& router, std::string prefix, std::shared_ptr<const http::middleware_chain> chain)
+  route_group(detail::http::router& router, std::string prefix,
+              std::shared_ptr<const detail::api::middleware_chain> chain)
       : route_registrar(router, std::move(prefix), std::move(chain)) {}
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-namespace http {
+namespace detail::api {
 
 template <class Self>
 Self& route_registrar<Self>::files(std::string_view prefix, std::string folder, file_options options,
@@ -3174,7 +3190,7 @@ Self& route_registrar<Self>::group(std::string_view prefix, F&& describe, source
   return self();
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -3200,7 +3216,7 @@ Self& route_registrar<Self>::group(std::string_view prefix, F&& describe, source
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-namespace http {
+namespace detail::http {
 struct exchange;
 }
 
@@ -3244,14 +3260,14 @@ class context {
   void put(const void* key, std::shared_ptr<void> value) const;
   [[nodiscard]] void* find(const void* key) const noexcept;
 
-  http::exchange* exchange_;
+  detail::http::exchange* exchange_;
 };
 
-namespace http {
+namespace detail::api {
 /// Replaces the address of the proxy with the client address that a trusted proxy reports, for handlers and for the
 /// access log.
 void set_client(const request& req, std::string client);
-}  // namespace http
+}  // namespace detail::api
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -3279,7 +3295,7 @@ void set_client(const request& req, std::string client);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// Returns the decoded value of the first field of this name; nullopt if there is no such field.
 [[nodiscard]] std::optional<std::string> find_field(std::string_view fields, std::string_view name);
@@ -3291,7 +3307,7 @@ namespace wire {
 /// Returns the query of a request target: the text after the first '?' (RFC 3986 section 3.4).
 [[nodiscard]] std::string_view query_component(std::string_view target) noexcept;
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -3337,7 +3353,7 @@ inline namespace WINSVC_ABI {
 /// middleware.
 [[nodiscard]] const std::string& body_text(const request& req) noexcept;
 
-namespace http {
+namespace detail::api {
 
 /// Converts text to T. Aborts with 400 and names the value: `source` is "the query parameter", for example.
 template <class T>
@@ -3347,10 +3363,10 @@ T parse_value(const std::string& text, const char* source, const std::string& na
                 "std::string");
   if constexpr (std::is_same_v<T, bool>) {
     for (const char* yes : {"true", "1", "yes", "on"}) {
-      if (strings::equal_nocase(text, yes)) return true;
+      if (base::equal_nocase(text, yes)) return true;
     }
     for (const char* no : {"false", "0", "no", "off"}) {
-      if (strings::equal_nocase(text, no)) return false;
+      if (base::equal_nocase(text, no)) return false;
     }
   } else {
     T value{};
@@ -3361,7 +3377,7 @@ T parse_value(const std::string& text, const char* source, const std::string& na
                                : std::is_unsigned_v<T>     ? "a whole number from 0 on, or is too large"
                                                            : "a whole number, or is too large";
   abort(400, std::string(source) + " '" + name + "' is not " + kind + ": '" +
-                 std::string(strings::truncate(text, 80)) + "'");
+                 std::string(base::truncate(text, 80)) + "'");
 }
 
 /// T, or std::string if T is a string literal.
@@ -3373,14 +3389,14 @@ using value_type = std::conditional_t<std::is_convertible_v<T, std::string_view>
 /// The text of a form field, URL-encoded or multipart; nullopt if it is missing.
 [[nodiscard]] std::optional<std::string> form_text(const request& req, const std::string& name);
 
-}  // namespace http
+}  // namespace detail::api
 
 /// The query parameter `name`; nullopt if it is missing. If it occurs several times, the first value.
 template <class T>
 [[nodiscard]] std::optional<T> find_query(const request& req, const std::string& name) {
-  const auto text = wire::find_field(http::query_text(req), name);
+  const auto text = detail::wire::find_field(detail::api::query_text(req), name);
   if (!text) return std::nullopt;
-  return http::parse_value<T>(*text, "the query parameter", name);
+  return detail::api::parse_value<T>(*text, "the query parameter", name);
 }
 /// The query parameter `name`; aborts with 400 if it is missing.
 template <class T>
@@ -3391,25 +3407,25 @@ template <class T>
 }
 /// The query parameter `name`; `default_value` if it is missing.
 template <class T>
-[[nodiscard]] http::value_type<T> query(const request& req, const std::string& name, T default_value) {
-  auto found = find_query<http::value_type<T>>(req, name);
-  return found ? std::move(*found) : http::value_type<T>(std::move(default_value));
+[[nodiscard]] detail::api::value_type<T> query(const request& req, const std::string& name, T default_value) {
+  auto found = find_query<detail::api::value_type<T>>(req, name);
+  return found ? std::move(*found) : detail::api::value_type<T>(std::move(default_value));
 }
 /// All values of the query parameter `name`, in the order of the target.
 template <class T>
 [[nodiscard]] std::vector<T> query_all(const request& req, const std::string& name) {
   std::vector<T> values;
-  for (const std::string& text : wire::find_fields(http::query_text(req), name))
-    values.push_back(http::parse_value<T>(text, "the query parameter", name));
+  for (const std::string& text : detail::wire::find_fields(detail::api::query_text(req), name))
+    values.push_back(detail::api::parse_value<T>(text, "the query parameter", name));
   return values;
 }
 
 /// The form field `name`, from a URL-encoded or multipart body; nullopt if it is missing.
 template <class T>
 [[nodiscard]] std::optional<T> find_form(const request& req, const std::string& name) {
-  const auto text = http::form_text(req, name);
+  const auto text = detail::api::form_text(req, name);
   if (!text) return std::nullopt;
-  return http::parse_value<T>(*text, "the form field", name);
+  return detail::api::parse_value<T>(*text, "the form field", name);
 }
 /// The form field `name`; aborts with 400 if it is missing.
 template <class T>
@@ -3423,7 +3439,7 @@ template <class T>
 template <class T>
 [[nodiscard]] std::optional<T> find_header(const request& req, const std::string& name) {
   if (!has_header(req, name)) return std::nullopt;
-  return http::parse_value<T>(header_text(req, name), "the header", name);
+  return detail::api::parse_value<T>(header_text(req, name), "the header", name);
 }
 
 }  // inline namespace WINSVC_ABI
@@ -3603,7 +3619,7 @@ struct power_event {
                                               : "unknown";
 }
 
-namespace model {
+namespace detail::scm {
 
 /// A control with its event data, which the dispatcher has copied from the memory of Windows.
 struct control_event {
@@ -3613,7 +3629,7 @@ struct control_event {
   std::string setting, data;  ///< for POWER_EVENT with a setting: GUID and bytes of the value
 };
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -3684,7 +3700,7 @@ class stop_context {
   start_context::progress_function progress_;
 };
 
-namespace host {
+namespace detail::api {
 
 /// Reverts a start hook; runs at stop.
 using cleanup_function = std::function<void(stop_context&)>;
@@ -3788,7 +3804,7 @@ std::function<std::uint32_t(std::uint32_t)> control_callback(F f) {
   };
 }
 
-}  // namespace host
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -3809,6 +3825,7 @@ std::function<std::uint32_t(std::uint32_t)> control_callback(F f) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::base {
 
 /// Parses one or more pairs of a number and a unit, in any order of units. nullopt for any other text, and for more
 /// than 10,000 days.
@@ -3820,6 +3837,7 @@ inline namespace WINSVC_ABI {
 /// Rounded down, for messages: "350 ms", "1.5 s", "20 s", "3 min", "2 h 5 min", "4 d 1 h".
 [[nodiscard]] std::string duration_text(std::chrono::milliseconds d);
 
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -3875,7 +3893,7 @@ struct file_path {
   friend bool operator!=(const file_path& a, const file_path& b) noexcept { return a.text != b.text; }
 };
 
-namespace model {
+namespace detail::settings {
 
 /// Primary template: a type that settings do not support. A specialization has `kind` (a description for messages),
 /// `parse` (nullopt if the text is invalid) and `text`.
@@ -3933,13 +3951,13 @@ struct setting_type<std::chrono::duration<Rep, Period>,
   static constexpr bool is_supported = true;
   static std::string kind() { return "a time, such as 250ms, 30s, 1m30s or 2h"; }
   static std::optional<type> parse(std::string_view s) {
-    const auto duration = parse_duration(s);
+    const auto duration = base::parse_duration(s);
     if (!duration) return std::nullopt;
     const auto value = std::chrono::duration_cast<type>(*duration);
     return value == *duration ? std::optional(value) : std::nullopt;
   }
   static std::string text(type value) {
-    return exact_duration(std::chrono::duration_cast<std::chrono::milliseconds>(value));
+    return base::exact_duration(std::chrono::duration_cast<std::chrono::milliseconds>(value));
   }
 };
 
@@ -3971,7 +3989,7 @@ struct setting_type<file_path> {
   static std::string text(const file_path& value) { return value.text; }
 };
 
-}  // namespace model
+}  // namespace detail::settings
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -4002,7 +4020,7 @@ struct setting_type<file_path> {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::settings {
 
 /// Content of a settings file.
 struct settings_file {
@@ -4038,7 +4056,7 @@ struct setting_template {
 [[nodiscard]] std::string settings_file_text(const std::vector<std::string>& head,
                                              const std::vector<setting_template>& settings);
 
-}  // namespace model
+}  // namespace detail::settings
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -4072,7 +4090,7 @@ struct setting_template {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::settings {
 
 /// Source of a value.
 struct setting_source {
@@ -4240,12 +4258,12 @@ std::optional<std::string> typed_setting<T>::validate(const T& value) const {
 
 template <class T>
 std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool in_file) {
-  const std::string quoted = '\'' + std::string(strings::truncate(text, 80)) + '\'';
+  const std::string quoted = '\'' + std::string(base::truncate(text, 80)) + '\'';
   const std::string but_is = secret ? ", but is not" : ", but is " + quoted;
   std::optional<T> value;
   if (!enum_names.empty()) {
     for (const auto& [name, named_value] : enum_names) {
-      if (strings::equal_nocase(name, text)) value = named_value;
+      if (base::equal_nocase(name, text)) value = named_value;
     }
   } else if constexpr (setting_type<T>::is_supported) {
     constexpr bool can_have_quotes = std::is_same_v<T, std::string> || std::is_same_v<T, file_path>;
@@ -4263,7 +4281,7 @@ std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool i
   return std::nullopt;
 }
 
-}  // namespace model
+}  // namespace detail::settings
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -4298,12 +4316,13 @@ inline namespace WINSVC_ABI {
 template <class T>
 class setting {
  public:
-  explicit setting(std::shared_ptr<const model::typed_setting<T>> typed) noexcept : setting_(std::move(typed)) {}
+  explicit setting(std::shared_ptr<const detail::settings::typed_setting<T>> typed) noexcept
+      : setting_(std::move(typed)) {}
   /// The current value. Thread-safe.
   [[nodiscard]] T operator*() const { return setting_->get(); }
 
  private:
-  std::shared_ptr<const model::typed_setting<T>> setting_;
+  std::shared_ptr<const detail::settings::typed_setting<T>> setting_;
 };
 
 // Options of `service::setting`, after the help text, in any order:
@@ -4338,7 +4357,7 @@ inline constexpr secret_setting secret{};
 struct start_setting {};
 inline constexpr start_setting at_start{};
 
-namespace host {
+namespace detail::api {
 
 /// The name of a setting and the source location of its declaration.
 struct setting_name_at {
@@ -4357,31 +4376,31 @@ using setting_value = std::conditional_t<
                        std::string, std::decay_t<D>>>;
 
 template <class T, class A, class B>
-void apply_option(model::typed_setting<T>& setting, const between<A, B>& range) {
+void apply_option(settings::typed_setting<T>& setting, const between<A, B>& range) {
   const T lower(range.lower), upper(range.upper);
   if constexpr (std::is_arithmetic_v<T> && std::is_arithmetic_v<A> && std::is_arithmetic_v<B>) {
     if (static_cast<A>(lower) != range.lower || static_cast<B>(upper) != range.upper)
       throw setup_error("setting '" + setting.name() + "': a limit of between() is out of range for its type");
   }
-  const auto text = [](const T& v) { return model::setting_type<T>::text(v); };
+  const auto text = [](const T& v) { return settings::setting_type<T>::text(v); };
   setting.range = "from " + text(lower) + " to " + text(upper);
   setting.rules.push_back({[lower, upper](const T& v) { return !(v < lower) && !(upper < v); },
                            "lie between " + text(lower) + " and " + text(upper)});
 }
 template <class T, class F>
-void apply_option(model::typed_setting<T>& setting, const satisfies<F>& rule) {
+void apply_option(settings::typed_setting<T>& setting, const satisfies<F>& rule) {
   setting.rules.push_back({rule.predicate, rule.requirement});
 }
 template <class T>
-void apply_option(model::typed_setting<T>& setting, const enum_names<T>& values) {
+void apply_option(settings::typed_setting<T>& setting, const enum_names<T>& values) {
   setting.enum_names = values.values;
 }
 template <class T>
-void apply_option(model::typed_setting<T>& setting, secret_setting) {
+void apply_option(settings::typed_setting<T>& setting, secret_setting) {
   setting.secret = true;
 }
 template <class T>
-void apply_option(model::typed_setting<T>& setting, start_setting) {
+void apply_option(settings::typed_setting<T>& setting, start_setting) {
   setting.needs_restart = true;
 }
 
@@ -4391,13 +4410,14 @@ template <class T>
 inline constexpr bool is_enum_names_of<T, enum_names<T>> = true;
 
 template <class T, class... Options>
-std::shared_ptr<model::typed_setting<T>> make_setting(setting_name_at name, T standard, std::string help,
+std::shared_ptr<settings::typed_setting<T>> make_setting(setting_name_at name, T standard, std::string help,
                                                       const Options&... options) {
-  static_assert(model::setting_type<T>::is_supported || (is_enum_names_of<T, Options> || ...),
+  static_assert(settings::setting_type<T>::is_supported || (is_enum_names_of<T, Options> || ...),
                 "winsvc: the type of a setting must be bool, an integer, double, std::string, a std::chrono duration "
                 "of milliseconds or a longer unit, byte_size, file_path, std::vector<std::string>, or, with "
                 "winsvc::enum_names, any type with operator==");
-  auto setting = std::make_shared<model::typed_setting<T>>(std::move(name.name), std::move(standard), std::move(help));
+  auto setting =
+      std::make_shared<settings::typed_setting<T>>(std::move(name.name), std::move(standard), std::move(help));
   setting->location = name.location;
   (apply_option(*setting, options), ...);
   const auto reject_default = [&](const std::string& reason) {
@@ -4410,7 +4430,7 @@ std::shared_ptr<model::typed_setting<T>> make_setting(setting_name_at name, T st
   return setting;
 }
 
-}  // namespace host
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -4437,7 +4457,7 @@ struct tls_options {
   std::string client_authorities;
 };
 
-namespace http {
+namespace detail::api {
 
 /// True if cpp-httplib is compiled with a TLS library.
 #if WINSVC_TLS
@@ -4451,7 +4471,7 @@ struct tls_files {
   std::string certificate, key, client_authorities;
 };
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -4473,6 +4493,7 @@ struct tls_files {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::base {
 
 class timed_mutex {
  public:
@@ -4519,6 +4540,7 @@ class timed_mutex {
   bool locked_ = false;
 };
 
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -4654,7 +4676,7 @@ class logger {
   std::chrono::milliseconds lock_timeout_;
   std::atomic<log_level> threshold_{log_level::info};  // relaxed: a change may take effect one entry late
   std::atomic<std::uint64_t> lost_count_{0};           // relaxed: a counter that orders no other data
-  timed_mutex mutex_;
+  detail::base::timed_mutex mutex_;
   sinks sinks_;
   std::vector<log_entry> buffered_;
   std::uint64_t lost_buffered_ = 0;
@@ -4705,7 +4727,7 @@ struct recovery_action {
 /// Maximum delay, 49 days: Windows stores milliseconds in 32 bits.
 inline constexpr std::chrono::milliseconds longest_recovery_delay{0xFFFFFFFF};
 
-namespace model {
+namespace detail::scm {
 
 /// Actions after failures, and the time after which the failure count is reset.
 struct recovery_plan {
@@ -4727,7 +4749,7 @@ struct recovery_plan {
 /// `run/...`.
 [[nodiscard]] std::string recovery_text(const std::vector<recovery_action>& actions);
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -4755,6 +4777,7 @@ struct recovery_plan {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::base {
 
 /// `needed` quotes an argument only if the rules require it; `always` quotes each argument.
 enum class quoting { needed, always };
@@ -4769,6 +4792,7 @@ enum class quoting { needed, always };
 /// backslashes have no special meaning. An empty line gives an empty list.
 [[nodiscard]] std::vector<std::string> split_command_line(std::string_view line);
 
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -4883,7 +4907,7 @@ enum class startup { automatic, delayed, manual, disabled };
 /// Parses `auto`, `automatic`, `delayed`, `manual` or `disabled`, not case-sensitive.
 [[nodiscard]] std::optional<startup> parse_startup(std::string_view s) noexcept;
 
-namespace model {
+namespace detail::scm {
 
 /// Options that the ImagePath passes from install to each start. An empty member was not specified.
 struct launch_options {
@@ -4935,7 +4959,7 @@ inline constexpr std::string_view run_service_verb = "run-service";
 /// Fails with 123 if the display name is longer than 256 UTF-16 units.
 [[nodiscard]] result<void> check_display_name(std::string_view display_name);
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -4957,7 +4981,7 @@ inline constexpr std::string_view run_service_verb = "run-service";
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 struct limits {
   // Head (RFC 9112 sections 2.3, 3 and 5; RFC 6585 section 5 for 431). Browsers send 1 to 4 KiB.
@@ -5003,7 +5027,7 @@ struct limits {
   }
 };
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -5040,15 +5064,18 @@ struct limits {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-namespace host {
+namespace detail::host {
 struct service_definition;
 }
 
+/// Limits and timeouts of connections and requests: `winsvc::limits& limits = svc.limits()`.
+using limits = detail::wire::limits;
+
 /// The description of a service. Call its functions in the app. The functions that change the description throw
 /// setup_error for a mistake, for example two identical routes, and after the service has started.
-class service : public http::route_registrar<service> {
+class service : public detail::api::route_registrar<service> {
  public:
-  explicit service(host::service_definition& plan);
+  explicit service(detail::host::service_definition& plan);
   service(const service&) = delete;
   service& operator=(const service&) = delete;
 
@@ -5096,7 +5123,7 @@ class service : public http::route_registrar<service> {
   /// Serves HTTPS instead of HTTP (server/tls.hpp). `certificate` and `key` are PEM files; a relative path starts at
   /// the folder of the executable. The files are read at start and again at each reload. If they are invalid, the start
   /// fails, and a reload keeps the previous certificate.
-  template <bool Built = http::has_tls>
+  template <bool Built = detail::api::has_tls>
   service& tls(std::string certificate, std::string key, tls_options options = {}) {
     static_assert(Built,
                   "winsvc: tls() requires cpp-httplib with a TLS library: compile with -DCPPHTTPLIB_OPENSSL_SUPPORT "
@@ -5105,15 +5132,15 @@ class service : public http::route_registrar<service> {
     return *this;
   }
   /// Limits and timeouts of connections and requests; wire/limits.hpp has the defaults. Change them in the app.
-  [[nodiscard]] wire::limits& limits() noexcept;
+  [[nodiscard]] detail::wire::limits& limits() noexcept;
 
   // -- routes: api/group.hpp has get, post, group ...; route/pattern.hpp has patterns, api/handler.hpp handlers --
 
   /// Sets the handler for error responses that winsvc generates with this status: 404, 405, 413, 500, `abort` ... It
   /// does not run for a status that a handler returns. It runs on the thread of the request (api/error_handlers.hpp).
-  service& on_error(int status, http::error_handler page, source_location location = source_location::current());
+  service& on_error(int status, detail::api::error_handler page, source_location location = source_location::current());
   /// Short form of `on_error(404, page)`.
-  service& not_found(http::error_handler page, source_location location = source_location::current()) {
+  service& not_found(detail::api::error_handler page, source_location location = source_location::current()) {
     return on_error(404, std::move(page), location);
   }
   /// Handles exceptions of type E that leave a handler or a middleware. `f` is `f(const E&)`, which returns a value as
@@ -5123,7 +5150,7 @@ class service : public http::route_registrar<service> {
   template <class E, class F>
   service& on_exception(F f) {
     check_not_frozen("on_exception");
-    add_exception_page(http::make_exception_handler<E>(std::move(f)));
+    add_exception_page(detail::api::make_exception_handler<E>(std::move(f)));
     return *this;
   }
 
@@ -5157,11 +5184,12 @@ class service : public http::route_registrar<service> {
   /// settings unchanged. Throws setup_error for the names of the built-in settings: `host`, `port`, `log_level`,
   /// `log_format`.
   template <class T = void, class Default, class... Options>
-  winsvc::setting<host::setting_value<T, Default>> setting(host::setting_name_at name, Default standard,
+  winsvc::setting<detail::api::setting_value<T, Default>> setting(detail::api::setting_name_at name, Default standard,
                                                            std::string help = {}, const Options&... options) {
     check_not_frozen("setting");
-    using value = host::setting_value<T, Default>;
-    auto declared = host::make_setting<value>(std::move(name), value(std::move(standard)), std::move(help), options...);
+    using value = detail::api::setting_value<T, Default>;
+    auto declared =
+        detail::api::make_setting<value>(std::move(name), value(std::move(standard)), std::move(help), options...);
     declare(declared);
     return winsvc::setting<value>(std::move(declared));
   }
@@ -5184,7 +5212,7 @@ class service : public http::route_registrar<service> {
   template <class F>
   service& on_start(std::string name, F f, source_location location = source_location::current()) {
     check_not_frozen("on_start");
-    add_hook({host::start_callback(std::move(f)), {std::move(name), location, {}}});
+    add_hook({detail::api::start_callback(std::move(f)), {std::move(name), location, {}}});
     return *this;
   }
   /// Registers a stop hook: `f()` or `f(stop_context&)`. Stop hooks and cleanup functions run in reverse order of
@@ -5199,9 +5227,9 @@ class service : public http::route_registrar<service> {
   template <class F>
   service& on_stop(std::string name, F f, source_location location = source_location::current()) {
     check_not_frozen("on_stop");
-    static_assert(host::is_stop_callback<F>,
+    static_assert(detail::api::is_stop_callback<F>,
                   "winsvc: an on_stop hook must be callable without arguments or with winsvc::stop_context&");
-    add_hook({{}, {std::move(name), location, host::stop_callback(std::move(f))}});
+    add_hook({{}, {std::move(name), location, detail::api::stop_callback(std::move(f))}});
     return *this;
   }
   /// Registers a pause hook: `f()` or `f(stop_context&)`. The service accepts pause and continue if it has a pause hook
@@ -5234,7 +5262,7 @@ class service : public http::route_registrar<service> {
   /// throws, the sender receives 1064 (ERROR_EXCEPTION_IN_SERVICE). Source: Win32, ControlService.
   template <class F>
   service& on_control(std::uint32_t code, F f, source_location location = source_location::current()) {
-    auto callback = host::control_callback(std::move(f));
+    auto callback = detail::api::control_callback(std::move(f));
     add_control({code, location, std::move(callback)});
     return *this;
   }
@@ -5289,19 +5317,19 @@ class service : public http::route_registrar<service> {
   template <class F>
   service& add(hook_list list, const char* function_name, F f, source_location location) {
     check_not_frozen(function_name);
-    static_assert(host::is_stop_callback<F>,
+    static_assert(detail::api::is_stop_callback<F>,
                   "winsvc: this hook must be callable without arguments or with winsvc::stop_context&");
-    add_named(list, {{}, location, host::stop_callback(std::move(f))});
+    add_named(list, {{}, location, detail::api::stop_callback(std::move(f))});
     return *this;
   }
-  void add_exception_page(http::exception_handler page);
-  void add_hook(host::hook h);
-  void add_named(hook_list list, host::named_hook h);
-  void declare(std::shared_ptr<model::setting_base> setting);
-  void add_control(host::control_hook h);
-  void set_tls(http::tls_files files);
+  void add_exception_page(detail::api::exception_handler page);
+  void add_hook(detail::api::hook h);
+  void add_named(hook_list list, detail::api::named_hook h);
+  void declare(std::shared_ptr<detail::settings::setting_base> setting);
+  void add_control(detail::api::control_hook h);
+  void set_tls(detail::api::tls_files files);
   void check_not_frozen(std::string_view function_name) const;
-  host::service_definition& plan_;
+  detail::host::service_definition& plan_;
 };
 
 }  // inline namespace WINSVC_ABI
@@ -5323,7 +5351,7 @@ class service : public http::route_registrar<service> {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::api {
 
 /// Calls the app. The returned object, which may be null, must exist until the run has ended.
 using app_factory = std::function<std::shared_ptr<void>(service&)>;
@@ -5349,7 +5377,7 @@ app_factory app_of_callable(F& f) {
   };
 }
 
-}  // namespace host
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -5365,27 +5393,27 @@ app_factory app_of_callable(F& f) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::api {
 
 /// Runs the verb that the command line names (cli/run.hpp).
 [[nodiscard]] int run_program(const app_factory& app, int argc, char** argv);
 
-}  // namespace host
+}  // namespace detail::api
 
 /// Runs the verb on the command line with an App that is a type, and returns the exit code.
 template <class App>
 int run(int argc, char** argv) {
-  return host::run_program(host::app_of_type<App>(), argc, argv);
+  return detail::api::run_program(detail::api::app_of_type<App>(), argc, argv);
 }
 /// Runs the verb with an App that is a function or a global callable object.
 template <auto& App>
 int run(int argc, char** argv) {
-  return host::run_program(host::app_of_callable(App), argc, argv);
+  return detail::api::run_program(detail::api::app_of_callable(App), argc, argv);
 }
 /// Runs the verb with any callable object, also a lambda with captures. It is called only during `run`.
 template <class App>
 int run(int argc, char** argv, App&& app) {
-  return host::run_program(host::app_of_callable(app), argc, argv);
+  return detail::api::run_program(detail::api::app_of_callable(app), argc, argv);
 }
 
 }  // inline namespace WINSVC_ABI
@@ -5510,7 +5538,7 @@ struct cors_policy {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// A field line (RFC 9112 section 5): the name as sent, the value without the blanks around it.
 struct field {
@@ -5570,7 +5598,7 @@ template <class F>
 void for_each_name(const head& h, F&& f) {
   std::vector<std::string_view> values;
   for (auto first = h.fields.begin(); first != h.fields.end(); ++first) {
-    const auto has_name = [first](const field& other) { return strings::equal_nocase(other.name, first->name); };
+    const auto has_name = [first](const field& other) { return base::equal_nocase(other.name, first->name); };
     if (!is_forwarded_field(h, *first) || std::any_of(h.fields.begin(), first, has_name)) continue;
     values.clear();
     for (auto line = first; line != h.fields.end(); ++line) {
@@ -5601,7 +5629,7 @@ void for_each_normalized_field(const head& h, const F& f) {
     f("Connection", std::string(!h.keep_alive ? "close" : h.upgrade ? "Upgrade" : "Keep-Alive"));
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -5629,7 +5657,7 @@ void for_each_normalized_field(const head& h, const F& f) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// Close codes (RFC 6455 section 7.4.1). 4000 to 4999 are for the app.
 namespace close_code {
@@ -5732,7 +5760,7 @@ struct handshake {
 [[nodiscard]] bool origin_is_allowed(std::string_view origin, std::string_view host,
                                      const std::vector<std::string>& origins) noexcept;
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -5806,7 +5834,7 @@ class ip_range {
   unsigned bits_ = 128;
 };
 
-namespace wire {
+namespace detail::wire {
 
 /// Returns the client's address behind trusted proxies. It reads `forwarded_for` (the values of X-Forwarded-For in
 /// their order) from the right and believes an entry if the hop that wrote it is trusted. The peer wrote the last
@@ -5818,7 +5846,7 @@ namespace wire {
 /// Returns "::" if the text is not an address.
 [[nodiscard]] ip_bytes rate_limit_key(std::string_view address);
 
-}  // namespace wire
+}  // namespace detail::wire
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -5961,7 +5989,7 @@ inline namespace WINSVC_ABI {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace strings {
+namespace detail::base {
 
 WINSVC_INLINE char32_t next_code_point(std::string_view s, std::size_t& position) noexcept {
   constexpr char32_t malformed = 0xFFFD;
@@ -6158,7 +6186,7 @@ WINSVC_INLINE std::string json_quoted(std::string_view s) {
   return out + '"';
 }
 
-}  // namespace strings
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -6172,7 +6200,7 @@ WINSVC_INLINE std::string json_quoted(std::string_view s) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::api {
 
 WINSVC_INLINE std::string_view httplib_version_text() noexcept { return CPPHTTPLIB_VERSION; }
 
@@ -6182,12 +6210,12 @@ WINSVC_INLINE void replace_header(response& res, const std::string& name, const 
 }
 WINSVC_INLINE const std::string* find_header(const response& res, std::string_view name) noexcept {
   for (const auto& [known_name, value] : res.headers) {
-    if (strings::equal_nocase(known_name, name)) return &value;
+    if (base::equal_nocase(known_name, name)) return &value;
   }
   return nullptr;
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -6217,7 +6245,7 @@ WINSVC_INLINE void abort(int status, std::string message) { throw abort_error(st
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::api {
 
 #if WINSVC_JSON
 
@@ -6301,7 +6329,7 @@ WINSVC_INLINE std::string locate_json_error(json& document, const std::string& m
 
 #endif  // WINSVC_JSON
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -6514,7 +6542,7 @@ WINSVC_INLINE std::string http_date(clock::system_time time) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace strings {
+namespace detail::base {
 
 WINSVC_INLINE std::string encode_base64(std::string_view bytes, const char (&digits)[65], bool padded) {
   std::string out;
@@ -6566,7 +6594,7 @@ WINSVC_INLINE std::optional<std::string> from_base64(std::string_view s) {
   return out;
 }
 
-}  // namespace strings
+}  // namespace detail::base
 
 WINSVC_INLINE bool equal_secret(std::string_view given, std::string_view expected) noexcept {
   volatile unsigned char different = given.size() == expected.size() ? 0 : 1;
@@ -6621,6 +6649,7 @@ WINSVC_INLINE std::string error::to_string() const {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::base {
 
 /// Pads a message to a multiple of 64 bytes; its length is at the end (FIPS 180-4 section 5.1.1).
 WINSVC_INLINE std::string sha_padded(std::string_view bytes) {
@@ -6724,6 +6753,7 @@ WINSVC_INLINE std::string hmac_sha256(std::string_view key, std::string_view byt
   return sha256(outer + sha256(inner + std::string(bytes)));
 }
 
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -6737,7 +6767,7 @@ WINSVC_INLINE std::string hmac_sha256(std::string_view key, std::string_view byt
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 /// The byte of the escape at `raw[position]`, or -1 if the escape is invalid.
 WINSVC_INLINE int escaped_byte(std::string_view raw, std::size_t position) noexcept {
@@ -6800,7 +6830,7 @@ WINSVC_INLINE std::string percent_encode_segment(std::string_view segment) {
   return out;
 }
 
-}  // namespace route
+}  // namespace detail::route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -6814,7 +6844,7 @@ WINSVC_INLINE std::string percent_encode_segment(std::string_view segment) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 WINSVC_INLINE bool is_token(std::string_view s) noexcept {
   return !s.empty() && std::all_of(s.begin(), s.end(), [](char c) { return is_token_char(c); });
@@ -6843,7 +6873,7 @@ WINSVC_INLINE bool is_authority(std::string_view s) noexcept {
   }
   if (end == s.size()) return true;
   std::uint64_t port = 0;
-  return s[end] == ':' && (end + 1 == s.size() || strings::parse_number(s.substr(end + 1), 65535, port));
+  return s[end] == ':' && (end + 1 == s.size() || base::parse_number(s.substr(end + 1), 65535, port));
 }
 WINSVC_INLINE bool same_authority(std::string_view a, std::string_view b) noexcept {
   const auto without_port = [](std::string_view s) {
@@ -6851,10 +6881,10 @@ WINSVC_INLINE bool same_authority(std::string_view a, std::string_view b) noexce
     if (!s.empty() && s.back() == ':') return s.substr(0, s.size() - 1);
     return s;
   };
-  return strings::equal_nocase(without_port(a), without_port(b));
+  return base::equal_nocase(without_port(a), without_port(b));
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -6868,7 +6898,7 @@ WINSVC_INLINE bool same_authority(std::string_view a, std::string_view b) noexce
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 WINSVC_INLINE bool is_valid_cookie_value(std::string_view s) noexcept {
   for (const char c : s) {
@@ -6886,18 +6916,18 @@ WINSVC_INLINE std::string cookie_signature(std::string_view name, std::string_vi
   std::string text = std::to_string(name.size()) + ' ' + std::string(deadline) + ' ';
   text += name;
   text += value;
-  return strings::to_base64url(hmac_sha256(key, text));
+  return base::to_base64url(base::hmac_sha256(key, text));
 }
 WINSVC_INLINE std::int64_t unix_seconds(const clock& time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.system_now().time_since_epoch()).count();
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 
 WINSVC_INLINE cookie::cookie(std::string name, std::string value) : name_(std::move(name)), value_(std::move(value)) {
-  if (!wire::is_token(name_))
+  if (!detail::wire::is_token(name_))
     throw setup_error("cookie '" + name_ + "': the name is not a token (RFC 6265); use letters, digits and '-'");
-  if (!wire::is_valid_cookie_value(value_)) {
+  if (!detail::wire::is_valid_cookie_value(value_)) {
     throw setup_error("cookie '" + name_ +
                       "': the value contains a blank, quote, comma, semicolon, backslash, control character or "
                       "non-ASCII byte; encode it, for example with text::to_base64url");
@@ -6929,36 +6959,37 @@ WINSVC_INLINE std::string cookie::to_string() const {
 
 WINSVC_INLINE std::string sign(std::string_view name, std::string_view value, std::string_view key,
                                std::chrono::seconds lifetime, const clock& time) {
-  if (key.size() < wire::min_key_bytes)
+  if (key.size() < detail::wire::min_key_bytes)
     throw setup_error("sign: the key has fewer than 16 bytes and can be guessed; use a longer random key");
   constexpr std::int64_t max_lifetime = std::int64_t{1} << 40;  // 34,000 years in seconds: the sum cannot overflow
-  const auto now = (std::max)(std::int64_t{0}, wire::unix_seconds(time));
+  const auto now = (std::max)(std::int64_t{0}, detail::wire::unix_seconds(time));
   const auto deadline = std::to_string(now + (std::clamp)(std::int64_t{lifetime.count()}, -now, max_lifetime));
-  return strings::to_base64url(value) + '.' + deadline + '.' + wire::cookie_signature(name, value, deadline, key);
+  return detail::base::to_base64url(value) + '.' + deadline + '.' +
+         detail::wire::cookie_signature(name, value, deadline, key);
 }
 
 WINSVC_INLINE std::optional<std::string> unsign(std::string_view name, std::optional<std::string_view> signed_value,
                                                 std::string_view key, const clock& time) {
-  if (!signed_value || key.size() < wire::min_key_bytes) return std::nullopt;
-  const auto parts = strings::split(*signed_value, '.');
+  if (!signed_value || key.size() < detail::wire::min_key_bytes) return std::nullopt;
+  const auto parts = detail::base::split(*signed_value, '.');
   if (parts.size() != 3) return std::nullopt;
-  auto value = strings::from_base64(parts[0]);
-  if (!value || strings::to_base64url(*value) != parts[0]) return std::nullopt;  // a second encoding of the value
-  if (!equal_secret(parts[2], wire::cookie_signature(name, *value, parts[1], key))) return std::nullopt;
+  auto value = detail::base::from_base64(parts[0]);
+  if (!value || detail::base::to_base64url(*value) != parts[0]) return std::nullopt;  // a second encoding of the value
+  if (!equal_secret(parts[2], detail::wire::cookie_signature(name, *value, parts[1], key))) return std::nullopt;
   std::uint64_t deadline = 0;  // can be trusted: the signature is valid
-  if (!strings::parse_number(parts[1], UINT64_MAX, deadline)) return std::nullopt;
-  if (wire::unix_seconds(time) >= static_cast<std::int64_t>(deadline)) return std::nullopt;
+  if (!detail::base::parse_number(parts[1], UINT64_MAX, deadline)) return std::nullopt;
+  if (detail::wire::unix_seconds(time) >= static_cast<std::int64_t>(deadline)) return std::nullopt;
   return value;
 }
 
-namespace wire {
+namespace detail::wire {
 
 WINSVC_INLINE std::optional<std::string_view> cookie_in(std::string_view header, std::string_view name) {
-  for (const std::string_view part : strings::split(header, ';')) {
-    const std::string_view pair = strings::trim(part);
+  for (const std::string_view part : base::split(header, ';')) {
+    const std::string_view pair = base::trim(part);
     const auto equals = pair.find('=');
-    if (equals == pair.npos || strings::trim(pair.substr(0, equals)) != name) continue;
-    std::string_view value = strings::trim(pair.substr(equals + 1));
+    if (equals == pair.npos || base::trim(pair.substr(0, equals)) != name) continue;
+    std::string_view value = base::trim(pair.substr(equals + 1));
     if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
     return value;
   }
@@ -6968,19 +6999,19 @@ WINSVC_INLINE std::optional<std::string_view> cookie_in(std::string_view header,
 WINSVC_INLINE bool same_cookie(std::string_view first, std::string_view second) {
   const auto attribute = [](std::string_view cookie, std::string_view name) {
     std::string_view found;
-    for (const auto part : strings::split(cookie, ';')) {
-      const auto pair = strings::trim(part);
-      if (strings::equal_nocase(pair.substr(0, pair.find('=')), name))
+    for (const auto part : base::split(cookie, ';')) {
+      const auto pair = base::trim(part);
+      if (base::equal_nocase(pair.substr(0, pair.find('=')), name))
         found = pair.substr((std::min)(name.size() + 1, pair.size()));
     }
     return found;
   };
-  const auto name = [](std::string_view cookie) { return strings::trim(cookie.substr(0, cookie.find_first_of("=;"))); };
+  const auto name = [](std::string_view cookie) { return base::trim(cookie.substr(0, cookie.find_first_of("=;"))); };
   return name(first) == name(second) && attribute(first, "Path") == attribute(second, "Path") &&
-         strings::equal_nocase(attribute(first, "Domain"), attribute(second, "Domain"));
+         base::equal_nocase(attribute(first, "Domain"), attribute(second, "Domain"));
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -6994,14 +7025,14 @@ WINSVC_INLINE bool same_cookie(std::string_view first, std::string_view second) 
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::api {
 
 WINSVC_INLINE bool is_repeatable_header(std::string_view name) noexcept {
-  return strings::equal_nocase(name, "Set-Cookie") || strings::equal_nocase(name, "Vary");
+  return base::equal_nocase(name, "Set-Cookie") || base::equal_nocase(name, "Vary");
 }
 WINSVC_INLINE void add_header(response& res, const std::string& name, const std::string& value) {
   if (!is_repeatable_header(name)) return replace_header(res, name, value);
-  const bool cookie = strings::equal_nocase(name, "Set-Cookie");
+  const bool cookie = base::equal_nocase(name, "Set-Cookie");
   // cpp-httplib does not guarantee the order of two headers with one name. The other headers are collected and set
   // again, because the versions of cpp-httplib differ in which iterators remain valid after an erase.
   std::vector<std::string> others;
@@ -7015,11 +7046,11 @@ WINSVC_INLINE void add_header(response& res, const std::string& name, const std:
   res.set_header(name, value);
 }
 
-}  // namespace http
+}  // namespace detail::api
 
 #if WINSVC_JSON
 WINSVC_INLINE reply reply::json(const winsvc::json& value, int status) {
-  return with(http::text_of_json(value), "application/json", status);
+  return with(detail::api::text_of_json(value), "application/json", status);
 }
 #endif
 
@@ -7039,7 +7070,7 @@ WINSVC_INLINE reply reply::with(std::string body, std::string content_type, int 
 
 WINSVC_INLINE reply& reply::header(std::string name, std::string value) & {
   for (auto& [known_name, known_value] : headers_) {
-    if (strings::equal_nocase(known_name, name) && !http::is_repeatable_header(name)) {
+    if (detail::base::equal_nocase(known_name, name) && !detail::api::is_repeatable_header(name)) {
       known_value = std::move(value);
       return *this;
     }
@@ -7061,10 +7092,10 @@ WINSVC_INLINE reply& reply::header(std::string name, std::string value) & {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::api {
 
 WINSVC_INLINE bool is_json_type(std::string_view content_type) {
-  const std::string type = strings::to_lower(strings::trim(content_type.substr(0, content_type.find(';'))));
+  const std::string type = base::to_lower(base::trim(content_type.substr(0, content_type.find(';'))));
   return type == "application/json" || type == "text/json" ||
          (type.size() > 5 && type.compare(type.size() - 5, 5, "+json") == 0);
 }
@@ -7096,7 +7127,7 @@ WINSVC_INLINE const std::string& json_body_text(const request& req) {
   return req.body;
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -7110,7 +7141,7 @@ WINSVC_INLINE const std::string& json_body_text(const request& req) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 WINSVC_INLINE std::string_view describe(value_kind k) noexcept {
   switch (k) {
@@ -7145,7 +7176,7 @@ WINSVC_INLINE bool accepts_text(value_kind k, std::string_view value) noexcept {
   return true;
 }
 
-}  // namespace route
+}  // namespace detail::route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -7159,7 +7190,7 @@ WINSVC_INLINE bool accepts_text(value_kind k, std::string_view value) noexcept {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::api {
 
 WINSVC_INLINE void write_text(response& res, std::string text) {
   const int status = res.status;
@@ -7171,7 +7202,7 @@ WINSVC_INLINE void write_json(response& res, std::string text) {
 }
 WINSVC_INLINE void set_status(response& res, int status) { res.status = status; }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -7185,7 +7216,7 @@ WINSVC_INLINE void set_status(response& res, int status) { res.status = status; 
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::api {
 
 WINSVC_INLINE bool error_handlers::handle(const std::exception_ptr& thrown, const request& req, response& res) const {
   for (const auto& handle_exception : by_exception) {
@@ -7199,7 +7230,7 @@ WINSVC_INLINE void error_handlers::handle(const request& req, response& res) con
   if (found != by_status.end()) found->second(req, res);
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -7213,7 +7244,7 @@ WINSVC_INLINE void error_handlers::handle(const request& req, response& res) con
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 inline constexpr std::string_view method_names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "ANY"};
 
@@ -7250,7 +7281,7 @@ WINSVC_INLINE std::string method_set::allow() const {
   return out;
 }
 
-}  // namespace route
+}  // namespace detail::route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -7264,7 +7295,7 @@ WINSVC_INLINE std::string method_set::allow() const {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 /// Encodes a name or a value of a query: all but the unreserved characters (RFC 3986 section 2.3), so that '+', '&' and
 /// '=' are decoded as themselves.
@@ -7278,7 +7309,7 @@ WINSVC_INLINE std::string percent_encode_value(std::string_view value) {
   return out;
 }
 
-}  // namespace route
+}  // namespace detail::route
 
 WINSVC_INLINE std::string with_query(std::string url,
                               std::initializer_list<std::pair<std::string_view, url_value>> values) {
@@ -7288,7 +7319,7 @@ WINSVC_INLINE std::string with_query(std::string url,
   for (const auto& [name, value] : values) {
     if (url.find('?') == std::string::npos) url += '?';
     else if (url.back() != '?' && url.back() != '&') url += '&';
-    url += route::percent_encode_value(name) + '=' + route::percent_encode_value(value.text());
+    url += detail::route::percent_encode_value(name) + '=' + detail::route::percent_encode_value(value.text());
   }
   return url + fragment;
 }
@@ -7306,7 +7337,7 @@ WINSVC_INLINE std::string with_query(std::string url,
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 WINSVC_INLINE std::string decode_field(std::string_view raw) {
   std::string out;
@@ -7358,7 +7389,7 @@ WINSVC_INLINE std::string_view query_component(std::string_view target) noexcept
   return mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -7372,11 +7403,11 @@ WINSVC_INLINE std::string_view query_component(std::string_view target) noexcept
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::api {
 
 WINSVC_INLINE std::string_view query_text(const request& req) noexcept { return wire::query_component(req.target); }
 
-}  // namespace http
+}  // namespace detail::api
 
 WINSVC_INLINE const std::string& request_method(const request& req) noexcept { return req.method; }
 WINSVC_INLINE std::string header_text(const request& req, const std::string& name) {
@@ -7401,11 +7432,13 @@ WINSVC_INLINE const std::string& body_text(const request& req) noexcept { return
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE void set_cookie(response& res, const cookie& c) { http::add_header(res, "Set-Cookie", c.to_string()); }
+WINSVC_INLINE void set_cookie(response& res, const cookie& c) {
+  detail::api::add_header(res, "Set-Cookie", c.to_string());
+}
 WINSVC_INLINE std::optional<std::string> find_cookie(const request& req, std::string_view name) {
   // write_normalized_head has joined several Cookie headers to one, in their order.
   const std::string header = header_text(req, "Cookie");
-  const auto found = wire::cookie_in(header, name);
+  const auto found = detail::wire::cookie_in(header, name);
   return found ? std::optional<std::string>(*found) : std::nullopt;
 }
 
@@ -7422,6 +7455,7 @@ WINSVC_INLINE std::optional<std::string> find_cookie(const request& req, std::st
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::base {
 
 WINSVC_INLINE std::optional<std::chrono::milliseconds> parse_duration(std::string_view s) {
   struct unit {
@@ -7431,19 +7465,19 @@ WINSVC_INLINE std::optional<std::chrono::milliseconds> parse_duration(std::strin
   constexpr unit units[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}, {"", 1000}};
   constexpr std::uint64_t limit = 10'000ull * 86'400'000ull;
 
-  s = strings::trim(s);
+  s = base::trim(s);
   if (s.empty()) return std::nullopt;
   std::uint64_t total = 0;
   while (!s.empty()) {
     const auto digits = (std::min)(s.find_first_not_of("0123456789"), s.size());
     std::uint64_t count = 0;
-    if (!strings::parse_number(s.substr(0, digits), limit, count)) return std::nullopt;
+    if (!base::parse_number(s.substr(0, digits), limit, count)) return std::nullopt;
     s.remove_prefix(digits);
 
     const auto name = s.substr(0, (std::min)(s.find_first_of("0123456789"), s.size()));
     const unit* found = nullptr;
     for (const auto& u : units) {
-      if (strings::equal_nocase(u.name, name)) found = &u;
+      if (base::equal_nocase(u.name, name)) found = &u;
     }
     if (!found || count > limit / found->ms) return std::nullopt;
     s.remove_prefix(name.size());
@@ -7481,6 +7515,7 @@ WINSVC_INLINE std::string duration_text(std::chrono::milliseconds d) {
   return two_units(ms / 86'400'000, " d", ms / 3'600'000 % 24, " h");
 }
 
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -7490,18 +7525,18 @@ WINSVC_INLINE std::string duration_text(std::chrono::milliseconds d) {
 // settings/setting_value.hpp:bodies
 // =====================================================================================================================
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SETTINGS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::settings {
 
 WINSVC_INLINE std::optional<bool> setting_type<bool>::parse(std::string_view s) {
   for (const auto yes : {"yes", "true", "on", "1"}) {
-    if (strings::equal_nocase(s, yes)) return true;
+    if (base::equal_nocase(s, yes)) return true;
   }
   for (const auto no : {"no", "false", "off", "0"}) {
-    if (strings::equal_nocase(s, no)) return false;
+    if (base::equal_nocase(s, no)) return false;
   }
   return std::nullopt;
 }
@@ -7534,8 +7569,8 @@ WINSVC_INLINE std::optional<byte_size> setting_type<byte_size>::parse(std::strin
   const auto digits = (std::min)(s.find_first_not_of("0123456789"), s.size());
   std::uint64_t count = 0;
   constexpr auto max_count = (std::numeric_limits<std::uint64_t>::max)();
-  if (!strings::parse_number(s.substr(0, digits), max_count, count)) return std::nullopt;
-  const std::string unit = strings::to_lower(strings::trim(s.substr(digits)));
+  if (!base::parse_number(s.substr(0, digits), max_count, count)) return std::nullopt;
+  const std::string unit = base::to_lower(base::trim(s.substr(digits)));
   if (unit.empty() || unit == "b") return byte_size(count);
   const auto power = std::string_view("kmgt").find(unit[0]);
   const auto ending = unit.substr(1);
@@ -7555,7 +7590,7 @@ WINSVC_INLINE std::string setting_type<byte_size>::text(byte_size value) {
 WINSVC_INLINE std::optional<std::vector<std::string>> setting_type<std::vector<std::string>>::parse(
     std::string_view s) {
   std::vector<std::string> items;
-  s = strings::trim(s);
+  s = base::trim(s);
   while (!s.empty()) {
     std::string item;
     if (s.front() == '"') {
@@ -7566,17 +7601,17 @@ WINSVC_INLINE std::optional<std::vector<std::string>> setting_type<std::vector<s
         if (s[position] == '"') ++position;
         item += s[position];
       }
-      s = strings::trim(s.substr(position + 1));
+      s = base::trim(s.substr(position + 1));
       if (!s.empty() && s.front() != ',') return std::nullopt;
     } else {
       const auto comma = (std::min)(s.find(','), s.size());
-      item = std::string(strings::trim(s.substr(0, comma)));
+      item = std::string(base::trim(s.substr(0, comma)));
       if (item.empty()) return std::nullopt;
       s.remove_prefix(comma);
     }
     items.push_back(std::move(item));
     if (s.empty()) break;
-    s = strings::trim(s.substr(1));
+    s = base::trim(s.substr(1));
     if (s.empty()) return std::nullopt;  // a comma at the end
   }
   return items;
@@ -7586,7 +7621,7 @@ WINSVC_INLINE std::string setting_type<std::vector<std::string>>::text(const std
   std::string out;
   for (const auto& item : value) {
     if (!out.empty()) out += ", ";
-    const bool needs_no_quotes = !item.empty() && item.find_first_of(",\"") == item.npos && strings::trim(item) == item;
+    const bool needs_no_quotes = !item.empty() && item.find_first_of(",\"") == item.npos && base::trim(item) == item;
     if (needs_no_quotes) {
       out += item;
       continue;
@@ -7598,24 +7633,24 @@ WINSVC_INLINE std::string setting_type<std::vector<std::string>>::text(const std
   return out;
 }
 
-}  // namespace model
+}  // namespace detail::settings
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SETTINGS
 
 // =====================================================================================================================
 // settings/settings_file.hpp:bodies
 // =====================================================================================================================
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SETTINGS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::settings {
 
 WINSVC_INLINE std::string setting_name(std::string_view name) {
-  std::string normalized = strings::to_lower(name);
+  std::string normalized = base::to_lower(name);
   std::replace(normalized.begin(), normalized.end(), '-', '_');
   return normalized;
 }
@@ -7623,8 +7658,8 @@ WINSVC_INLINE std::string setting_name(std::string_view name) {
 WINSVC_INLINE bool is_setting_name(std::string_view s) noexcept {
   char previous = '.';
   for (const char c : s) {
-    const bool is_letter = (strings::to_lower(c) >= 'a' && strings::to_lower(c) <= 'z') || c == '_';
-    if (previous == '.' ? !is_letter : !is_letter && !strings::is_digit(c) && c != '-' && c != '.') return false;
+    const bool is_letter = (base::to_lower(c) >= 'a' && base::to_lower(c) <= 'z') || c == '_';
+    if (previous == '.' ? !is_letter : !is_letter && !base::is_digit(c) && c != '-' && c != '.') return false;
     previous = c;
   }
   return previous != '.';
@@ -7640,7 +7675,7 @@ WINSVC_INLINE std::string invalid_utf8_error(std::string_view line) {
   if (line.find('\0') != line.npos) return "it contains a zero byte; the file is damaged or not a text file";
   for (std::size_t position = 0; position < line.size();) {
     const auto start = position;
-    const bool is_replacement = strings::next_code_point(line, position) == 0xFFFD;
+    const bool is_replacement = base::next_code_point(line, position) == 0xFFFD;
     if (is_replacement && line.substr(start, 3) != "\xEF\xBF\xBD") return "it is not UTF-8";
   }
   return {};
@@ -7654,12 +7689,12 @@ WINSVC_INLINE void parse_settings_line(settings_file& output, std::string_view l
     output.errors.push_back({number, std::move(message), std::move(hint)});
   };
   if (auto reason = invalid_utf8_error(line); !reason.empty()) return add_error(std::move(reason), "save it as UTF-8");
-  line = strings::trim(line);
+  line = base::trim(line);
   if (line.empty() || line[0] == '#' || line[0] == ';') return;
-  const auto quoted = [](std::string_view s) { return '\'' + std::string(strings::truncate(s, 60)) + '\''; };
+  const auto quoted = [](std::string_view s) { return '\'' + std::string(base::truncate(s, 60)) + '\''; };
 
   if (line[0] == '[') {
-    const auto inside = strings::trim(line.substr(1, line.size() - 2));
+    const auto inside = base::trim(line.substr(1, line.size() - 2));
     if (line.back() == ']' && is_setting_name(inside)) {
       section = setting_name(inside) + '.';
       return;
@@ -7669,11 +7704,11 @@ WINSVC_INLINE void parse_settings_line(settings_file& output, std::string_view l
   const auto equals = line.find('=');
   // The message does not contain the line, which may be the second line of a secret.
   if (equals == line.npos) return add_error("the line has no '='", "write name = value, or '#' before a comment");
-  const auto name = strings::trim(line.substr(0, equals));
+  const auto name = base::trim(line.substr(0, equals));
   if (!is_setting_name(name))
     return add_error(quoted(name) + " is not a setting name", "use letters, digits, '_' and '-'");
 
-  const auto value = strings::trim(line.substr(equals + 1));
+  const auto value = base::trim(line.substr(equals + 1));
   settings_file::setting_line row{section + setting_name(name), std::string(value), number};
   const auto [other, is_new] = names.emplace(row.name, number);
   if (!is_new) {
@@ -7693,7 +7728,7 @@ WINSVC_INLINE settings_file parse_settings_file(std::string_view content) {
   std::string section;
   std::map<std::string, std::size_t> names;  // with their lines
   std::size_t number = 1;
-  for (auto line : strings::split(content, '\n')) {
+  for (auto line : base::split(content, '\n')) {
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
     parse_settings_line(out, line, number++, section, names);
   }
@@ -7706,14 +7741,14 @@ WINSVC_INLINE bool is_representable(std::string_view value) noexcept {
 }
 /// Returns the value, in double quotes if it begins or ends with blanks.
 WINSVC_INLINE std::string format_value(const std::string& value) {
-  return strings::trim(value) == value ? value : '"' + value + '"';
+  return base::trim(value) == value ? value : '"' + value + '"';
 }
 
 WINSVC_INLINE std::string settings_file_text(const std::vector<std::string>& head,
                                              const std::vector<setting_template>& settings) {
   std::string out;
   const auto add_comment = [&out](std::string_view text) {
-    for (const auto line : strings::split(text, '\n')) out += "# " + std::string(line) + '\n';
+    for (const auto line : base::split(text, '\n')) out += "# " + std::string(line) + '\n';
   };
   for (const auto& line : head) add_comment(line);
 
@@ -7740,11 +7775,11 @@ WINSVC_INLINE std::string settings_file_text(const std::vector<std::string>& hea
   return out;
 }
 
-}  // namespace model
+}  // namespace detail::settings
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SETTINGS
 
 // =====================================================================================================================
 // base/log.hpp:bodies
@@ -7757,7 +7792,7 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE std::optional<log_level> parse_log_level(std::string_view text) noexcept {
   for (const auto l : {log_level::debug, log_level::info, log_level::warn, log_level::error}) {
-    if (strings::equal_nocase(name(l), text)) return l;
+    if (detail::base::equal_nocase(name(l), text)) return l;
   }
   return std::nullopt;
 }
@@ -7783,7 +7818,7 @@ WINSVC_INLINE std::string escape_log_text(std::string_view text) {
       out += text[position++];
     } else if (text.substr(position, 2) == "\r\n") {
       ++position;
-    } else if (const char32_t c = strings::next_code_point(text, position);
+    } else if (const char32_t c = detail::base::next_code_point(text, position);
                c < 0xA0 || (c == 0xFFFD && position - begin == 1) || is_bidi_control(c)) {
       for (const char raw : text.substr(begin, position - begin)) {
         out += "\\x";
@@ -7811,10 +7846,10 @@ WINSVC_INLINE std::string log_entry::json_line(std::chrono::minutes offset) cons
   out += name(level);
   out += "\",\"text\":";
   // JSON allows DEL and the C1 controls unescaped, but a terminal that displays the file would execute them.
-  const std::string quoted = strings::json_quoted(text);
+  const std::string quoted = detail::base::json_quoted(text);
   for (std::size_t position = 0; position < quoted.size();) {
     const std::size_t begin = position;
-    const char32_t c = strings::next_code_point(quoted, position);
+    const char32_t c = detail::base::next_code_point(quoted, position);
     if (c < 0x7F || c >= 0xA0) out.append(quoted, begin, position - begin);
     else out.append("\\u00").append(1, "789"[(c >> 4) - 7]).append(1, "0123456789abcdef"[c & 15]);
   }
@@ -7828,7 +7863,7 @@ WINSVC_INLINE void logger::write(log_level level, std::string text, std::string 
 
 WINSVC_INLINE void logger::deliver(log_level level, std::string text, std::string json_fields) {
   constexpr std::size_t max_buffered = 100;
-  const timed_mutex::scoped_lock lock(mutex_, lock_timeout_);
+  const detail::base::timed_mutex::scoped_lock lock(mutex_, lock_timeout_);
   if (!lock) {
     lost_count_.fetch_add(1, std::memory_order_relaxed);
     return;
@@ -7853,7 +7888,8 @@ WINSVC_INLINE void logger::report_lost_lines(clock::system_time time) {
 }
 
 WINSVC_INLINE void logger::add_sink(std::shared_ptr<log_sink> sink) {
-  const timed_mutex::scoped_lock lock(mutex_, std::chrono::hours(24));  // long: a buffered entry must not be lost
+  const detail::base::timed_mutex::scoped_lock lock(mutex_,
+                                                    std::chrono::hours(24));  // long: a buffered entry must not be lost
   for (const auto& entry : buffered_) sink->write(entry);
   if (const auto lost = std::exchange(lost_buffered_, 0); lost != 0) {
     sink->write({time_->system_now(), log_level::warn,
@@ -7868,7 +7904,7 @@ WINSVC_INLINE void logger::flush() noexcept {
   try {
     sinks concurrent;
     {
-      const timed_mutex::scoped_lock lock(mutex_, lock_timeout_);
+      const detail::base::timed_mutex::scoped_lock lock(mutex_, lock_timeout_);
       if (!lock) return;
       for (const auto& sink : sinks_) {
         if (sink->has_concurrent_flush()) concurrent.push_back(sink);
@@ -7889,7 +7925,7 @@ WINSVC_INLINE void logger::flush() noexcept {
 // scm/recovery.hpp:bodies
 // =====================================================================================================================
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SCM
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -7899,7 +7935,7 @@ WINSVC_INLINE recovery_action restart_after(std::chrono::milliseconds delay) noe
 }
 WINSVC_INLINE recovery_action no_action() noexcept { return {}; }
 
-namespace model {
+namespace detail::scm {
 
 WINSVC_INLINE recovery_plan default_recovery() {
   using namespace std::chrono_literals;
@@ -7908,21 +7944,21 @@ WINSVC_INLINE recovery_plan default_recovery() {
 
 WINSVC_INLINE std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s) {
   std::vector<recovery_action> actions;
-  if (strings::trim(s).empty()) return actions;
+  if (base::trim(s).empty()) return actions;
   bool has_restart = false;
   while (true) {
     const auto comma = s.find(',');
-    const std::string_view item = strings::trim(s.substr(0, comma));
+    const std::string_view item = base::trim(s.substr(0, comma));
     const auto slash = item.find('/');
     const std::string_view word = item.substr(0, slash);
     recovery_action action;
-    if (strings::equal_nocase(word, "restart")) {
-      const auto delay =
-          slash == item.npos ? std::optional(std::chrono::milliseconds(0)) : parse_duration(item.substr(slash + 1));
+    if (base::equal_nocase(word, "restart")) {
+      const auto delay = slash == item.npos ? std::optional(std::chrono::milliseconds(0))
+                                            : base::parse_duration(item.substr(slash + 1));
       if (!delay || *delay > longest_recovery_delay) return std::nullopt;
       action = restart_after(*delay);
       has_restart = true;
-    } else if (!strings::equal_nocase(word, "none") || slash != item.npos) {
+    } else if (!base::equal_nocase(word, "none") || slash != item.npos) {
       return std::nullopt;
     }
     actions.push_back(action);
@@ -7940,16 +7976,16 @@ WINSVC_INLINE std::string recovery_text(const std::vector<recovery_action>& acti
     const auto i = static_cast<std::uint32_t>(a.kind_of_action);
     if (!out.empty()) out += ',';
     out += i < 4 ? std::string(kinds[i]) : "action " + std::to_string(i);
-    if (a.kind_of_action != recovery_action::kind::none) out += '/' + exact_duration(a.delay);
+    if (a.kind_of_action != recovery_action::kind::none) out += '/' + base::exact_duration(a.delay);
   }
   return out.empty() ? "none" : out;
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SCM
 
 // =====================================================================================================================
 // base/quote.hpp:bodies
@@ -7959,6 +7995,7 @@ WINSVC_INLINE std::string recovery_text(const std::vector<recovery_action>& acti
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::base {
 
 WINSVC_INLINE std::string quote_argument(std::string_view argument, quoting mode) {
   const bool plain = !argument.empty() && argument.find_first_of(" \t\n\v\"") == std::string_view::npos;
@@ -8034,6 +8071,7 @@ WINSVC_INLINE std::vector<std::string> split_command_line(std::string_view line)
   }
 }
 
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -8043,19 +8081,19 @@ WINSVC_INLINE std::vector<std::string> split_command_line(std::string_view line)
 // scm/spec.hpp:bodies
 // =====================================================================================================================
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SCM
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE std::optional<startup> parse_startup(std::string_view s) noexcept {
   for (const startup value : {startup::automatic, startup::delayed, startup::manual, startup::disabled}) {
-    if (strings::equal_nocase(s, name(value))) return value;
+    if (detail::base::equal_nocase(s, name(value))) return value;
   }
-  return strings::equal_nocase(s, "automatic") ? std::optional(startup::automatic) : std::nullopt;
+  return detail::base::equal_nocase(s, "automatic") ? std::optional(startup::automatic) : std::nullopt;
 }
 
-namespace model {
+namespace detail::scm {
 
 WINSVC_INLINE std::string instance_name(std::string_view service, std::string_view instance) {
   return std::string(service) + '$' + std::string(instance);
@@ -8064,13 +8102,15 @@ WINSVC_INLINE std::string instance_name(std::string_view service, std::string_vi
 WINSVC_INLINE launch_options launch_options::override_with(const launch_options& older) const {
   const auto is_unset = [this](std::string_view name) {
     return std::any_of(unset_settings.begin(), unset_settings.end(),
-                       [name](const std::string& unset) { return setting_name(unset) == name; });
+                       [name](const std::string& unset) { return settings::setting_name(unset) == name; });
   };
   launch_options out{instance ? instance : older.instance, host || is_unset("host") ? host : older.host,
                      port || is_unset("port") ? port : older.port, preshutdown ? preshutdown : older.preshutdown,
                      config ? config : older.config};
   const auto is_overridden = [this](const std::string& name) {
-    const auto is_same = [&name](const std::string& other) { return setting_name(other) == setting_name(name); };
+    const auto is_same = [&name](const std::string& other) {
+      return settings::setting_name(other) == settings::setting_name(name);
+    };
     return std::any_of(unset_settings.begin(), unset_settings.end(), is_same) ||
            std::any_of(settings.begin(), settings.end(), [&is_same](const auto& s) { return is_same(s.first); });
   };
@@ -8086,10 +8126,11 @@ WINSVC_INLINE std::string image_path(std::string_view executable, const launch_o
   if (launch.instance) arguments.insert(arguments.end(), {"--instance", *launch.instance});
   if (launch.host) arguments.insert(arguments.end(), {"--host", *launch.host});
   if (launch.port) arguments.insert(arguments.end(), {"--port", std::to_string(*launch.port)});
-  if (launch.preshutdown) arguments.insert(arguments.end(), {"--preshutdown", exact_duration(*launch.preshutdown)});
+  if (launch.preshutdown)
+    arguments.insert(arguments.end(), {"--preshutdown", base::exact_duration(*launch.preshutdown)});
   if (launch.config) arguments.insert(arguments.end(), {"--config", *launch.config});
   for (const auto& [name, value] : launch.settings) arguments.insert(arguments.end(), {"--set", name + '=' + value});
-  return command_line(executable, arguments);
+  return base::command_line(executable, arguments);
 }
 
 WINSVC_INLINE result<void> check_name(std::string_view name) {
@@ -8098,7 +8139,7 @@ WINSVC_INLINE result<void> check_name(std::string_view name) {
                          "choose 1 to 256 characters without '/', '\\' and control characters"}};
   };
   if (name.empty()) return refuse("it is empty");
-  if (strings::to_utf16(name).size() > 256) return refuse("it is longer than 256 characters");
+  if (base::to_utf16(name).size() > 256) return refuse("it is longer than 256 characters");
   for (const char c : name) {
     if (c == '/' || c == '\\') return refuse("it contains a slash");
     if (static_cast<unsigned char>(c) < 0x20) return refuse("it contains a control character");
@@ -8109,11 +8150,11 @@ WINSVC_INLINE result<void> check_name(std::string_view name) {
 WINSVC_INLINE result<void> check_instance(std::string_view instance) {
   bool is_valid = !instance.empty() && instance.size() <= 64;
   for (const char c : instance) {
-    const bool is_letter = strings::to_lower(c) >= 'a' && strings::to_lower(c) <= 'z';
-    is_valid = is_valid && (is_letter || strings::is_digit(c) || c == '-' || c == '_' || c == '.');
+    const bool is_letter = base::to_lower(c) >= 'a' && base::to_lower(c) <= 'z';
+    is_valid = is_valid && (is_letter || base::is_digit(c) || c == '-' || c == '_' || c == '.');
   }
   if (is_valid) return {};
-  return failure{error{123, "use the instance name", std::string(strings::truncate(instance, 80)),
+  return failure{error{123, "use the instance name", std::string(base::truncate(instance, 80)),
                        "an instance name has 1 to 64 letters, digits, '-', '_' and '.'",
                        "choose another name, such as blue"}};
 }
@@ -8137,38 +8178,38 @@ WINSVC_INLINE std::string folder_name(std::string_view service_name) {
 }
 
 WINSVC_INLINE result<void> check_display_name(std::string_view display_name) {
-  if (strings::to_utf16(display_name).size() <= 256) return {};
-  return failure{error{123, "use the display name", std::string(strings::truncate(display_name, 40)) + "...",
+  if (base::to_utf16(display_name).size() <= 256) return {};
+  return failure{error{123, "use the display name", std::string(base::truncate(display_name, 40)) + "...",
                        "it is longer than 256 characters", "shorten it"}};
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SCM
 
 // =====================================================================================================================
 // addons/auth.hpp:bodies
 // =====================================================================================================================
 
-#if WINSVC_BODIES_WEB
+#if WINSVC_BODIES_ADDONS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::addons {
 
 /// Returns the credentials in Authorization; nullopt if the field is missing or has another scheme.
 WINSVC_INLINE std::optional<std::string> credentials(const request& req, std::string_view scheme) {
   const std::string header = header_text(req, "Authorization");
   const auto blank = header.find(' ');
-  if (blank == std::string::npos || !strings::equal_nocase(std::string_view(header).substr(0, blank), scheme))
+  if (blank == std::string::npos || !base::equal_nocase(std::string_view(header).substr(0, blank), scheme))
     return std::nullopt;
-  return std::string(strings::trim(std::string_view(header).substr(blank)));
+  return std::string(base::trim(std::string_view(header).substr(blank)));
 }
 
 [[noreturn]] WINSVC_INLINE void challenge(response& res, const std::string& value, std::string_view detail) {
-  replace_header(res, "WWW-Authenticate", value);
+  api::replace_header(res, "WWW-Authenticate", value);
   winsvc::abort(401, std::string(detail));
 }
 
@@ -8181,19 +8222,20 @@ WINSVC_INLINE std::string quoted_realm(std::string_view realm) {
   return out + '"';
 }
 
-}  // namespace http
+}  // namespace detail::addons
 
 WINSVC_INLINE middleware basic_auth(std::string realm,
                                     std::function<bool(std::string_view, std::string_view)> authenticate) {
-  const std::string scheme = "Basic realm=" + http::quoted_realm(realm) + ", charset=\"UTF-8\"";
+  const std::string scheme = "Basic realm=" + detail::addons::quoted_realm(realm) + ", charset=\"UTF-8\"";
   return [scheme, authenticate = std::move(authenticate)](const request& req, response& res, const next_handler& next) {
-    const auto encoded = http::credentials(req, "Basic");
-    const auto decoded = encoded ? strings::from_base64(*encoded) : std::nullopt;
+    const auto encoded = detail::addons::credentials(req, "Basic");
+    const auto decoded = encoded ? detail::base::from_base64(*encoded) : std::nullopt;
     const auto colon = decoded ? decoded->find(':') : std::string::npos;
-    if (colon == std::string::npos) return http::challenge(res, scheme, "a user name and a password are required");
+    if (colon == std::string::npos)
+      return detail::addons::challenge(res, scheme, "a user name and a password are required");
     const auto user = std::string_view(*decoded).substr(0, colon);
     if (!authenticate(user, std::string_view(*decoded).substr(colon + 1)))
-      return http::challenge(res, scheme, "the user name or the password is wrong");
+      return detail::addons::challenge(res, scheme, "the user name or the password is wrong");
     context(req).set(authenticated_user{std::string(user)});
     next();
   };
@@ -8214,12 +8256,12 @@ WINSVC_INLINE middleware basic_auth(std::string realm, std::map<std::string, std
 
 WINSVC_INLINE middleware bearer_auth(std::string realm,
                                      std::function<std::optional<std::string>(std::string_view)> authenticate) {
-  const std::string scheme = "Bearer realm=" + http::quoted_realm(realm);
+  const std::string scheme = "Bearer realm=" + detail::addons::quoted_realm(realm);
   return [scheme, authenticate = std::move(authenticate)](const request& req, response& res, const next_handler& next) {
-    const auto token = http::credentials(req, "Bearer");
-    if (!token || token->empty()) return http::challenge(res, scheme, "a token is required");
+    const auto token = detail::addons::credentials(req, "Bearer");
+    if (!token || token->empty()) return detail::addons::challenge(res, scheme, "a token is required");
     auto name = authenticate(*token);
-    if (!name) return http::challenge(res, scheme + ", error=\"invalid_token\"", "the token is invalid");
+    if (!name) return detail::addons::challenge(res, scheme + ", error=\"invalid_token\"", "the token is invalid");
     context(req).set(authenticated_user{std::move(*name)});
     next();
   };
@@ -8228,13 +8270,13 @@ WINSVC_INLINE middleware bearer_auth(std::string realm,
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_WEB
+#endif  // WINSVC_BODIES_ADDONS
 
 // =====================================================================================================================
 // addons/cors.hpp:bodies
 // =====================================================================================================================
 
-#if WINSVC_BODIES_WEB
+#if WINSVC_BODIES_ADDONS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -8245,17 +8287,17 @@ WINSVC_INLINE middleware cors(std::vector<std::string> origins) {
   return cors(std::move(policy));
 }
 
-namespace http {
+namespace detail::addons {
 
 /// True if an origin contains the default port of its scheme, which browsers omit (RFC 6454 section 6.2).
 WINSVC_INLINE bool has_default_port(std::string_view origin) noexcept {
   const auto port = origin.substr(origin.find_last_of(":]"));  // "]" ends an IPv6 address
   const auto scheme = origin.substr(0, origin.find(':'));
-  return port == ":" || (port == ":80" && strings::equal_nocase(scheme, "http")) ||
-         (port == ":443" && strings::equal_nocase(scheme, "https"));
+  return port == ":" || (port == ":80" && base::equal_nocase(scheme, "http")) ||
+         (port == ":443" && base::equal_nocase(scheme, "https"));
 }
 
-}  // namespace http
+}  // namespace detail::addons
 
 WINSVC_INLINE middleware cors(cors_policy policy) {
   const bool any_origin = policy.origins.size() == 1 && policy.origins[0] == "*";
@@ -8264,40 +8306,40 @@ WINSVC_INLINE middleware cors(cors_policy policy) {
   for (const auto& origin : policy.origins) {
     if (any_origin) break;
     const auto scheme = origin.find("://");
-    const bool is_valid = scheme != std::string::npos && wire::is_token(origin.substr(0, scheme)) &&
-                          wire::is_authority(origin.substr(scheme + 3));
+    const bool is_valid = scheme != std::string::npos && detail::wire::is_token(origin.substr(0, scheme)) &&
+                          detail::wire::is_authority(origin.substr(scheme + 3));
     if (!is_valid)
       throw setup_error("cors: '" + origin + "' is not an origin; write https://host or https://host:port");
-    if (http::has_default_port(origin))
+    if (detail::addons::has_default_port(origin))
       throw setup_error("cors: browsers send '" + origin + "' without the default port; remove the port");
   }
   return [policy = std::move(policy), any_origin](const request& req, response& res, const next_handler& next) {
     const std::string origin = header_text(req, "Origin");
     bool allowed = any_origin;
-    for (const auto& o : policy.origins) allowed = allowed || strings::equal_nocase(o, origin);
-    if (!any_origin) http::add_header(res, "Vary", "Origin");  // a cache must keep one response per origin
+    for (const auto& o : policy.origins) allowed = allowed || detail::base::equal_nocase(o, origin);
+    if (!any_origin) detail::api::add_header(res, "Vary", "Origin");  // a cache must keep one response per origin
     if (origin.empty() || !allowed) return next();
 
-    http::replace_header(res, "Access-Control-Allow-Origin", any_origin ? "*" : origin);
-    if (policy.credentials) http::replace_header(res, "Access-Control-Allow-Credentials", "true");
+    detail::api::replace_header(res, "Access-Control-Allow-Origin", any_origin ? "*" : origin);
+    if (policy.credentials) detail::api::replace_header(res, "Access-Control-Allow-Credentials", "true");
     if (request_method(req) != "OPTIONS" || !has_header(req, "Access-Control-Request-Method")) {
       if (!policy.exposed.empty())
-        http::replace_header(res, "Access-Control-Expose-Headers", strings::join(policy.exposed, ", "));
+        detail::api::replace_header(res, "Access-Control-Expose-Headers", detail::base::join(policy.exposed, ", "));
       return next();
     }
-    http::set_status(res, 204);
-    http::replace_header(res, "Access-Control-Allow-Methods", strings::join(policy.methods, ", "));
+    detail::api::set_status(res, 204);
+    detail::api::replace_header(res, "Access-Control-Allow-Methods", detail::base::join(policy.methods, ", "));
     const std::string requested = header_text(req, "Access-Control-Request-Headers");
-    const std::string headers = policy.headers.empty() ? requested : strings::join(policy.headers, ", ");
-    if (!headers.empty()) http::replace_header(res, "Access-Control-Allow-Headers", headers);
-    http::replace_header(res, "Access-Control-Max-Age", std::to_string(policy.max_age.count()));
+    const std::string headers = policy.headers.empty() ? requested : detail::base::join(policy.headers, ", ");
+    if (!headers.empty()) detail::api::replace_header(res, "Access-Control-Allow-Headers", headers);
+    detail::api::replace_header(res, "Access-Control-Max-Age", std::to_string(policy.max_age.count()));
   };
 }
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_WEB
+#endif  // WINSVC_BODIES_ADDONS
 
 // =====================================================================================================================
 // wire/head.hpp:bodies
@@ -8307,11 +8349,11 @@ WINSVC_INLINE middleware cors(cors_policy policy) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 WINSVC_INLINE std::optional<std::string_view> head::find(std::string_view name) const noexcept {
   for (const auto& f : fields) {
-    if (strings::equal_nocase(f.name, name)) return f.value;
+    if (base::equal_nocase(f.name, name)) return f.value;
   }
   return std::nullopt;
 }
@@ -8320,30 +8362,29 @@ WINSVC_INLINE std::optional<std::string_view> head::find(std::string_view name) 
 WINSVC_INLINE bool is_rewritten_field(std::string_view name) noexcept {
   constexpr std::string_view names[] = {"Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding",
                                         "Content-Length", "Expect", "TE", "Trailer", "Upgrade"};
-  return std::any_of(std::begin(names), std::end(names), [&](auto n) { return strings::equal_nocase(n, name); });
+  return std::any_of(std::begin(names), std::end(names), [&](auto n) { return base::equal_nocase(n, name); });
 }
 /// Range is forwarded only if it occurs once, counts bytes and the method is GET or HEAD. Other Range fields must be
 /// ignored (RFC 9110 section 14.2), but cpp-httplib responds with 416.
 WINSVC_INLINE bool is_forwarded_field(const head& h, const field& f) noexcept {
-  if (strings::equal_nocase(f.name, "Upgrade")) return h.upgrade;
-  if (strings::equal_nocase(f.name, "Range")) {
+  if (base::equal_nocase(f.name, "Upgrade")) return h.upgrade;
+  if (base::equal_nocase(f.name, "Range")) {
     return (h.method_id == route::method::get || h.method_id == route::method::head) &&
-           strings::equal_nocase(f.value.substr(0, 6), "bytes=") &&
+           base::equal_nocase(f.value.substr(0, 6), "bytes=") &&
            std::none_of(h.fields.begin(), h.fields.end(), [&f](const field& other) {
-             return &other != &f && strings::equal_nocase(other.name, f.name);
+             return &other != &f && base::equal_nocase(other.name, f.name);
            });
   }
   return !is_rewritten_field(f.name);
 }
 WINSVC_INLINE std::string_view value_separator(std::string_view name) noexcept {
-  return strings::equal_nocase(name, "Cookie") ? "; " : ", ";  // RFC 6265 section 4.2.1
+  return base::equal_nocase(name, "Cookie") ? "; " : ", ";  // RFC 6265 section 4.2.1
 }
 /// True for methods that usually have a body: without a Content-Length of 0, cpp-httplib waits 5 s for the body.
 WINSVC_INLINE bool implies_no_body(const head& h) noexcept {
   using route::method;
-  return h.framing == framing::none &&
-         (h.method_id == method::post || h.method_id == method::put || h.method_id == method::patch ||
-          h.method_id == method::del);
+  return h.framing == framing::none && (h.method_id == route::method::post || h.method_id == route::method::put ||
+                                        h.method_id == route::method::patch || h.method_id == route::method::del);
 }
 WINSVC_INLINE bool is_connection_field(const head& h) noexcept {
   return !h.keep_alive || h.upgrade || h.minor_version == 0;
@@ -8357,7 +8398,7 @@ WINSVC_INLINE std::string write_normalized_head(const head& h, bool escape_perce
   out.append(h.minor_version == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
   for_each_normalized_field(h, [&](std::string_view name, std::string_view value) {
     const bool escaped =
-        escape_percent && !strings::equal_nocase(name, "Location") && !strings::equal_nocase(name, "Referer");
+        escape_percent && !base::equal_nocase(name, "Location") && !base::equal_nocase(name, "Referer");
     out.append(name).append(": ");
     for (auto mark = value.find('%'); escaped && mark != value.npos; mark = value.find('%')) {
       out.append(value.substr(0, mark)).append("%25");
@@ -8368,7 +8409,7 @@ WINSVC_INLINE std::string write_normalized_head(const head& h, bool escape_perce
   return out.append("\r\n");
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -8382,7 +8423,7 @@ WINSVC_INLINE std::string write_normalized_head(const head& h, bool escape_perce
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 WINSVC_INLINE bool is_utf8(std::string_view bytes) noexcept {
   utf8_validator validator;
@@ -8459,15 +8500,15 @@ WINSVC_INLINE frame_decoder::event frame_decoder::begin_frame() {
   using close_code::protocol_error;
   final_ = (header_[0] & 0x80) != 0;
   opcode_ = static_cast<opcode>(header_[0] & 0x0F);
-  if ((header_[0] & 0x70) != 0) return fail(protocol_error, "reserved bits");
-  if ((header_[1] & 0x80) == 0) return fail(protocol_error, "frame without a mask");
+  if ((header_[0] & 0x70) != 0) return fail(wire::close_code::protocol_error, "reserved bits");
+  if ((header_[1] & 0x80) == 0) return fail(wire::close_code::protocol_error, "frame without a mask");
 
   const unsigned length = header_[1] & 0x7F;
   const int length_bytes = length == 126 ? 2 : length == 127 ? 8 : 0;
   std::uint64_t size = length_bytes == 0 ? length : 0;
   for (int i = 0; i < length_bytes; ++i) size = size << 8 | header_[2 + i];
   if ((length_bytes == 2 && size < 126) || (length_bytes == 8 && (size <= 0xFFFF || size >> 63 != 0)))
-    return fail(protocol_error, "invalid or overlong payload length");
+    return fail(wire::close_code::protocol_error, "invalid or overlong payload length");
   payload_bytes_left_ = size;
   unmasked_bytes_ = 0;
   in_frame_ = true;
@@ -8477,20 +8518,21 @@ WINSVC_INLINE frame_decoder::event frame_decoder::begin_frame() {
     case opcode::ping:
     case opcode::pong:
       control_.clear();
-      if (!final_) return fail(protocol_error, "fragmented control frame");
-      if (payload_bytes_left_ > 125) return fail(protocol_error, "control frame too long");
+      if (!final_) return fail(wire::close_code::protocol_error, "fragmented control frame");
+      if (payload_bytes_left_ > 125) return fail(wire::close_code::protocol_error, "control frame too long");
       return event::more;
     case opcode::continuation:
-      if (!in_message_) return fail(protocol_error, "continuation frame without a message");
+      if (!in_message_) return fail(wire::close_code::protocol_error, "continuation frame without a message");
       break;
     case opcode::text:
     case opcode::binary:
-      if (in_message_) return fail(protocol_error, "new message before the end of the previous message");
+      if (in_message_)
+        return fail(wire::close_code::protocol_error, "new message before the end of the previous message");
       in_message_ = true;
       binary_ = opcode_ == opcode::binary;
       text_ = {};
       break;
-    default: return fail(protocol_error, "unknown opcode");
+    default: return fail(wire::close_code::protocol_error, "unknown opcode");
   }
   if (payload_bytes_left_ > max_message_bytes_ - message_.size()) return fail(close_code::too_big, "message too large");
   return event::more;
@@ -8558,16 +8600,16 @@ WINSVC_INLINE frame_decoder::event frame_decoder::feed(std::string_view bytes, s
 template <class F>
 void for_each_element(const head& head, std::string_view name, F f) {
   for (const auto& field : head.fields) {
-    if (!strings::equal_nocase(field.name, name)) continue;
-    for (const auto part : strings::split(field.value, ',')) {
-      if (const auto element = strings::trim(part); !element.empty()) f(element);
+    if (!base::equal_nocase(field.name, name)) continue;
+    for (const auto part : base::split(field.value, ',')) {
+      if (const auto element = base::trim(part); !element.empty()) f(element);
     }
   }
 }
 
 WINSVC_INLINE std::size_t count_fields(const head& head, std::string_view name) noexcept {
   std::size_t count = 0;
-  for (const auto& field : head.fields) count += strings::equal_nocase(field.name, name) ? 1 : 0;
+  for (const auto& field : head.fields) count += base::equal_nocase(field.name, name) ? 1 : 0;
   return count;
 }
 
@@ -8581,7 +8623,7 @@ WINSVC_INLINE handshake check_handshake(const head& head, const std::vector<std:
   };
   bool requested = false;
   for_each_element(head, "Upgrade", [&](std::string_view element) {
-    requested = requested || strings::equal_nocase(element, "websocket");
+    requested = requested || base::equal_nocase(element, "websocket");
   });
   if (!head.upgrade || !requested || head.method_id != route::method::get)
     return rejected(426, "WebSocket endpoint; send GET with Upgrade: websocket");
@@ -8590,7 +8632,7 @@ WINSVC_INLINE handshake check_handshake(const head& head, const std::vector<std:
 
   handshake result;
   result.key = head.find("Sec-WebSocket-Key").value_or("");
-  const auto nonce = result.key.size() == 24 ? strings::from_base64(result.key) : std::nullopt;
+  const auto nonce = result.key.size() == 24 ? base::from_base64(result.key) : std::nullopt;
   if (count_fields(head, "Sec-WebSocket-Key") != 1 || !nonce || nonce->size() != 16)
     return rejected(400, "Sec-WebSocket-Key is not 16 bytes in base64");
 
@@ -8609,22 +8651,22 @@ WINSVC_INLINE handshake check_handshake(const head& head, const std::vector<std:
 WINSVC_INLINE bool origin_is_allowed(std::string_view origin, std::string_view host,
                                      const std::vector<std::string>& origins) noexcept {
   for (const auto& allowed : origins) {
-    if (allowed == "*" || strings::equal_nocase(allowed, origin)) return true;
+    if (allowed == "*" || base::equal_nocase(allowed, origin)) return true;
   }
   const auto scheme_end = origin.find("://");
   if (scheme_end == origin.npos) return false;  // "null", an opaque origin
   const auto scheme = origin.substr(0, scheme_end);
   origin.remove_prefix(scheme_end + 3);
-  const std::string_view default_port = strings::equal_nocase(scheme, "https") ? ":443" : ":80";
+  const std::string_view default_port = base::equal_nocase(scheme, "https") ? ":443" : ":80";
   const auto without_default_port = [default_port](std::string_view authority) {
     const bool has_port = authority.size() > default_port.size() &&
                           authority.substr(authority.size() - default_port.size()) == default_port;
     return has_port ? authority.substr(0, authority.size() - default_port.size()) : authority;
   };
-  return !host.empty() && strings::equal_nocase(without_default_port(origin), without_default_port(host));
+  return !host.empty() && base::equal_nocase(without_default_port(origin), without_default_port(host));
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -8634,7 +8676,7 @@ WINSVC_INLINE bool origin_is_allowed(std::string_view origin, std::string_view h
 // addons/same_origin.hpp:bodies
 // =====================================================================================================================
 
-#if WINSVC_BODIES_WEB
+#if WINSVC_BODIES_ADDONS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -8646,7 +8688,8 @@ WINSVC_INLINE middleware same_origin(std::vector<std::string> origins) {
     const std::string origin = header_text(req, "Origin"), site = header_text(req, "Sec-Fetch-Site");
     // "none": the user started the request, with a bookmark or the address bar.
     const bool is_own = site == "same-origin" || site == "none" || (site.empty() && origin.empty());
-    if (!is_own && !wire::origin_is_allowed(origin, site.empty() ? header_text(req, "Host") : std::string(), origins))
+    if (!is_own &&
+        !detail::wire::origin_is_allowed(origin, site.empty() ? header_text(req, "Host") : std::string(), origins))
       abort(403, "a page of another site may not send this request");
     next();
   };
@@ -8655,7 +8698,7 @@ WINSVC_INLINE middleware same_origin(std::vector<std::string> origins) {
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_WEB
+#endif  // WINSVC_BODIES_ADDONS
 
 // =====================================================================================================================
 // wire/ip.hpp:bodies
@@ -8673,10 +8716,11 @@ WINSVC_INLINE bool is_v4(const ip_bytes& a) noexcept {
 WINSVC_INLINE std::optional<ip_bytes> parse_ip(std::string_view s) {
   ip_bytes out{};
   const auto number = [](std::string_view digits, std::uint64_t limit, std::uint64_t& value) {
-    return digits.size() <= 3 && (digits.size() < 2 || digits[0] != '0') && strings::parse_number(digits, limit, value);
+    return digits.size() <= 3 && (digits.size() < 2 || digits[0] != '0') &&
+           detail::base::parse_number(digits, limit, value);
   };
   const auto dotted = [&](std::string_view text, std::size_t position) {
-    const auto parts = strings::split(text, '.');
+    const auto parts = detail::base::split(text, '.');
     if (parts.size() != 4) return false;
     for (std::size_t i = 0; i < 4; ++i) {
       std::uint64_t value = 0;
@@ -8695,7 +8739,7 @@ WINSVC_INLINE std::optional<ip_bytes> parse_ip(std::string_view s) {
   const auto gap = s.find("::");
   const auto groups = [&](std::string_view part, std::vector<std::uint16_t>& output) {
     if (part.empty()) return true;
-    const auto items = strings::split(part, ':');
+    const auto items = detail::base::split(part, ':');
     for (std::size_t i = 0; i < items.size(); ++i) {
       if (i + 1 == items.size() && items[i].find('.') != std::string_view::npos) {  // the last 32 bits, dotted
         if (!dotted(items[i], 12)) return false;
@@ -8706,8 +8750,8 @@ WINSVC_INLINE std::optional<ip_bytes> parse_ip(std::string_view s) {
       if (items[i].empty() || items[i].size() > 4) return false;
       unsigned value = 0;
       for (const char c : items[i]) {
-        const char low = strings::to_lower(c);
-        const int digit = strings::is_digit(c) ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+        const char low = detail::base::to_lower(c);
+        const int digit = detail::base::is_digit(c) ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
         if (digit < 0) return false;
         value = value * 16 + static_cast<unsigned>(digit);
       }
@@ -8745,7 +8789,7 @@ WINSVC_INLINE std::optional<ip_range> ip_range::parse(std::string_view s) {
   if (slash == s.npos) return range;
   const bool v4 = s.find(':') == s.npos;
   std::uint64_t bits = 0;
-  if (!strings::parse_number(s.substr(slash + 1), v4 ? 32 : 128, bits)) return std::nullopt;
+  if (!detail::base::parse_number(s.substr(slash + 1), v4 ? 32 : 128, bits)) return std::nullopt;
   range.bits_ = static_cast<unsigned>(bits) + (v4 ? 96 : 0);
   for (unsigned i = 0; i < 16; ++i) {
     if ((range.first_[i] & ~network_mask(i, range.bits_) & 0xFFu) != 0) return std::nullopt;
@@ -8761,7 +8805,7 @@ WINSVC_INLINE bool ip_range::contains(const ip_bytes& a) const noexcept {
   return true;
 }
 
-namespace wire {
+namespace detail::wire {
 
 /// Returns the address of `203.0.113.9:4711`, `[2001:db8::1]:4711` or `[2001:db8::1]`; empty if it is invalid.
 WINSVC_INLINE std::string_view address_in(std::string_view hop) {
@@ -8778,7 +8822,7 @@ WINSVC_INLINE std::string_view address_in(std::string_view hop) {
     port_text = hop.substr(address.size());
   }
   std::uint64_t port = 0;
-  if (!port_text.empty() && !(port_text.front() == ':' && strings::parse_number(port_text.substr(1), 65535, port)))
+  if (!port_text.empty() && !(port_text.front() == ':' && base::parse_number(port_text.substr(1), 65535, port)))
     return {};
   return parse_ip(address) ? address : std::string_view();
 }
@@ -8789,10 +8833,10 @@ WINSVC_INLINE std::string_view client_behind_proxies(std::string_view peer, std:
     const auto bytes = parse_ip(address);
     return bytes && std::any_of(trusted.begin(), trusted.end(), [&](const auto& r) { return r.contains(*bytes); });
   };
-  auto hops = strings::split(forwarded_for, ',');
+  auto hops = base::split(forwarded_for, ',');
   auto client = peer;
   for (; !hops.empty() && is_trusted(client); hops.pop_back()) {
-    const auto hop = strings::trim(hops.back());
+    const auto hop = base::trim(hops.back());
     if (hop.empty()) continue;  // a list ignores empty elements (RFC 9110 section 5.6.1)
     const auto address = address_in(hop);
     if (address.empty()) break;
@@ -8807,7 +8851,7 @@ WINSVC_INLINE ip_bytes rate_limit_key(std::string_view address) {
   return bytes;
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -8817,7 +8861,7 @@ WINSVC_INLINE ip_bytes rate_limit_key(std::string_view address) {
 // addons/rate_limit.hpp:bodies
 // =====================================================================================================================
 
-#if WINSVC_BODIES_WEB
+#if WINSVC_BODIES_ADDONS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -8853,9 +8897,9 @@ WINSVC_INLINE void token_buckets::remove_full_buckets(clock::time_point now) {
 WINSVC_INLINE middleware rate_limit(double per_second, double burst) {
   const auto buckets = std::make_shared<token_buckets>(per_second, burst);
   return [buckets](const request& req, response& res, const next_handler& next) {
-    const auto wait = buckets->try_take(wire::rate_limit_key(client_address(req)));
+    const auto wait = buckets->try_take(detail::wire::rate_limit_key(client_address(req)));
     if (wait.count() == 0) return next();
-    http::replace_header(res, "Retry-After", std::to_string((wait.count() + 999) / 1000));
+    detail::api::replace_header(res, "Retry-After", std::to_string((wait.count() + 999) / 1000));
     abort(429, "too many requests from this address");
   };
 }
@@ -8863,13 +8907,13 @@ WINSVC_INLINE middleware rate_limit(double per_second, double burst) {
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_WEB
+#endif  // WINSVC_BODIES_ADDONS
 
 // =====================================================================================================================
 // addons/proxies.hpp:bodies
 // =====================================================================================================================
 
-#if WINSVC_BODIES_WEB
+#if WINSVC_BODIES_ADDONS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -8887,8 +8931,8 @@ WINSVC_INLINE middleware trusted_proxies(const std::vector<std::string>& ranges)
   return [trusted = std::move(trusted)](const request& req, response&, const next_handler& next) {
     // A single field: write_normalized_head has joined all lines in their order.
     const std::string hops = header_text(req, "X-Forwarded-For");
-    std::string client(wire::client_behind_proxies(client_address(req), hops, trusted));
-    if (client != client_address(req)) http::set_client(req, std::move(client));
+    std::string client(detail::wire::client_behind_proxies(client_address(req), hops, trusted));
+    if (client != client_address(req)) detail::api::set_client(req, std::move(client));
     next();
   };
 }
@@ -8896,20 +8940,20 @@ WINSVC_INLINE middleware trusted_proxies(const std::vector<std::string>& ranges)
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_WEB
+#endif  // WINSVC_BODIES_ADDONS
 
 // =====================================================================================================================
 // addons/headers.hpp:bodies
 // =====================================================================================================================
 
-#if WINSVC_BODIES_WEB
+#if WINSVC_BODIES_ADDONS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE middleware request_id(std::string header) {
   return [header = std::move(header)](const request& req, response& res, const next_handler& next) {
-    http::replace_header(res, header, context(req).id());
+    detail::api::replace_header(res, header, context(req).id());
     next();
   };
 }
@@ -8917,7 +8961,7 @@ WINSVC_INLINE middleware security_headers(std::string content_security_policy) {
   return [csp = std::move(content_security_policy)](const request&, response& res, const next_handler& next) {
     next();
     const auto unless_set = [&res](const char* name, const std::string& value) {
-      if (!http::find_header(res, name)) http::replace_header(res, name, value);
+      if (!detail::api::find_header(res, name)) detail::api::replace_header(res, name, value);
     };
     unless_set("X-Content-Type-Options", "nosniff");
     unless_set("X-Frame-Options", "DENY");
@@ -8937,7 +8981,7 @@ WINSVC_INLINE middleware body_limit(std::uint64_t bytes) {
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_WEB
+#endif  // WINSVC_BODIES_ADDONS
 
 // =====================================================================================================================
 // base/timer_wheel.hpp
@@ -8961,6 +9005,7 @@ WINSVC_INLINE middleware body_limit(std::uint64_t bytes) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::base {
 
 class timer_wheel {
  public:
@@ -9034,6 +9079,7 @@ void timer_wheel::advance(time_point now, const F& on_expired) {
   if (now_ < target) now_ = target;
 }
 
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -9041,6 +9087,7 @@ void timer_wheel::advance(time_point now, const F& on_expired) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::base {
 
 WINSVC_INLINE void timer_wheel::link(timer& t) noexcept {
   // At most one turn ahead. If the deadline is later, `advance` links the timer again at the end of the turn.
@@ -9082,6 +9129,7 @@ WINSVC_INLINE timer_wheel::time_point timer_wheel::next_deadline() const noexcep
   return (time_point::max)();
 }
 
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -9107,7 +9155,7 @@ WINSVC_INLINE timer_wheel::time_point timer_wheel::next_deadline() const noexcep
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::base {
 
 /// Exit codes of the verbs. Any other value except 0 is an error code of the system.
 namespace exit_codes {
@@ -9200,17 +9248,17 @@ inline constexpr explanation explanations[] = {
 [[nodiscard]] error error_with_explanation(std::uint32_t code, std::string operation, std::string subject,
                                            std::string system_error_message = {});
 
-}  // namespace model
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_BASE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::base {
 
 WINSVC_INLINE error error_with_explanation(std::uint32_t code, std::string operation, std::string subject,
                                            std::string system_error_message) {
@@ -9220,11 +9268,11 @@ WINSVC_INLINE error error_with_explanation(std::uint32_t code, std::string opera
   return {code, std::move(operation), std::move(subject), std::move(system_error_message), {}};
 }
 
-}  // namespace model
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_BASE
 
 // =====================================================================================================================
 // base/flat_json.hpp
@@ -9248,7 +9296,7 @@ WINSVC_INLINE error error_with_explanation(std::uint32_t code, std::string opera
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::base {
 
 /// Value of a member.
 struct flat_value {
@@ -9265,17 +9313,17 @@ using flat_object = std::map<std::string, flat_value>;
 /// Returns the number of a member; 0 if the member is missing or is not a number.
 [[nodiscard]] std::uint64_t number_of(const flat_object& object, const std::string& name);
 
-}  // namespace model
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_BASE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::base {
 
 WINSVC_INLINE std::string text_of(const flat_object& object, const std::string& name) {
   const auto found = object.find(name);
@@ -9283,7 +9331,7 @@ WINSVC_INLINE std::string text_of(const flat_object& object, const std::string& 
 }
 WINSVC_INLINE std::uint64_t number_of(const flat_object& object, const std::string& name) {
   std::uint64_t number = 0;
-  static_cast<void>(strings::parse_number(text_of(object, name), ~std::uint64_t{0}, number));
+  static_cast<void>(base::parse_number(text_of(object, name), ~std::uint64_t{0}, number));
   return number;
 }
 
@@ -9310,7 +9358,7 @@ WINSVC_INLINE std::optional<std::string> parse_json_string(std::string_view& s) 
       case 'u': {
         if (i + 4 >= s.size() || s.substr(i + 1, 2) != "00") return std::nullopt;
         const auto digit = [](char c) {
-          return strings::is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+          return base::is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
         };
         const int high = digit(s[i + 3]), low = digit(s[i + 4]);
         if (high < 0 || low < 0) return std::nullopt;
@@ -9341,7 +9389,7 @@ WINSVC_INLINE std::optional<flat_object> parse_flat_object(std::string_view s) {
     } else {
       const auto digits = (std::min)(s.find(','), s.size());
       std::uint64_t number = 0;
-      if (!strings::parse_number(s.substr(0, digits), ~std::uint64_t{0}, number)) return std::nullopt;
+      if (!base::parse_number(s.substr(0, digits), ~std::uint64_t{0}, number)) return std::nullopt;
       out[*name] = {std::string(s.substr(0, digits)), true};
       s.remove_prefix(digits);
     }
@@ -9353,11 +9401,11 @@ WINSVC_INLINE std::optional<flat_object> parse_flat_object(std::string_view s) {
   return out;
 }
 
-}  // namespace model
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_BASE
 
 // =====================================================================================================================
 // settings/registry.hpp
@@ -9389,7 +9437,7 @@ WINSVC_INLINE std::optional<flat_object> parse_flat_object(std::string_view s) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::settings {
 
 /// Sources of the values.
 struct setting_sources {
@@ -9478,23 +9526,23 @@ class setting_registry {
   mutable std::mutex mutex_;  // protects the origins of the settings
 };
 
-}  // namespace model
+}  // namespace detail::settings
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SETTINGS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::settings {
 
 WINSVC_INLINE std::string variable_prefix(std::string_view service_name) {
   std::string out;
   for (const char c : service_name) {
-    const char upper = strings::to_upper(c);
-    out += (upper >= 'A' && upper <= 'Z') || strings::is_digit(upper) ? upper : '_';
+    const char upper = base::to_upper(c);
+    out += (upper >= 'A' && upper <= 'Z') || base::is_digit(upper) ? upper : '_';
   }
   return out;
 }
@@ -9542,7 +9590,7 @@ WINSVC_INLINE std::optional<error> setting_registry::stage(setting_base& setting
     } else if (const auto reason = setting.stage(value, in_file)) {
       const std::string message = '\'' + setting.name() + "' " + *reason;
       value_error = on_command_line ? error{0, {}, {}, origin.location + ": " + message, {}}
-                                    : error{win32_error::invalid_data, "read", origin.location, message, {}};
+                                    : error{base::win32_error::invalid_data, "read", origin.location, message, {}};
     } else {
       source = std::move(origin);
     }
@@ -9581,8 +9629,8 @@ WINSVC_INLINE error setting_registry::unknown_setting_error(std::string_view nam
                                                             std::uint32_t code) const {
   std::vector<std::string_view> known;
   for (const auto& setting : settings_) known.push_back(setting->name());
-  const auto best = strings::closest_match(name, known);
-  const std::string message = "there is no setting '" + std::string(strings::truncate(name, 80)) + '\'';
+  const auto best = base::closest_match(name, known);
+  const std::string message = "there is no setting '" + std::string(base::truncate(name, 80)) + '\'';
   std::string hint = best.empty() ? "'config' lists the settings" : "did you mean '" + std::string(best) + "'?";
   if (code == 0) return {0, {}, {}, source.location + ": " + message, std::move(hint)};
   return {code, "read", source.location, message, std::move(hint)};
@@ -9599,12 +9647,12 @@ WINSVC_INLINE std::vector<error> setting_registry::errors() const {
   if (!sources_.file) return out;
   for (const auto& e : sources_.file->errors) {
     const std::string location = sources_.file_name + ':' + std::to_string(e.line);
-    out.push_back({win32_error::invalid_data, "read", location, e.message, e.hint});
+    out.push_back({base::win32_error::invalid_data, "read", location, e.message, e.hint});
   }
   for (const auto& row : sources_.file->rows) {
     if (find(row.name)) continue;
     const setting_source source{setting_source::kind::file, file_location(row)};
-    out.push_back(unknown_setting_error(row.name, source, win32_error::invalid_data));
+    out.push_back(unknown_setting_error(row.name, source, base::win32_error::invalid_data));
   }
   return out;
 }
@@ -9654,11 +9702,11 @@ WINSVC_INLINE std::vector<setting_registry::setting_view> setting_registry::view
   return out;
 }
 
-}  // namespace model
+}  // namespace detail::settings
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SETTINGS
 
 // =====================================================================================================================
 // route/pattern.hpp
@@ -9686,7 +9734,7 @@ WINSVC_INLINE std::vector<setting_registry::setting_view> setting_registry::view
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 /// The part of a pattern between two slashes.
 struct segment {
@@ -9714,7 +9762,7 @@ enum class relation { same, more_specific, more_general, overlap, disjoint };
 /// A path that both patterns match, percent-encoded as a client sends it. Empty if the patterns are disjoint.
 [[nodiscard]] std::string common_path(const pattern& a, const pattern& b);
 
-}  // namespace route
+}  // namespace detail::route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -9724,7 +9772,7 @@ enum class relation { same, more_specific, more_general, overlap, disjoint };
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 WINSVC_INLINE void throw_bad_pattern(std::string_view text, std::size_t position, std::string_view reason) {
   std::string printable(text);
@@ -9738,14 +9786,14 @@ WINSVC_INLINE void throw_bad_pattern(std::string_view text, std::size_t position
 WINSVC_INLINE bool is_identifier(std::string_view s) noexcept {
   const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
   return !s.empty() && letter(s[0]) &&
-         std::all_of(s.begin(), s.end(), [&](char c) { return letter(c) || strings::is_digit(c); });
+         std::all_of(s.begin(), s.end(), [&](char c) { return letter(c) || base::is_digit(c); });
 }
 
 /// Throws for characters that a pattern must not contain at any position.
 WINSVC_INLINE void check_pattern_text(std::string_view text) {
   for (std::size_t position = 0; position < text.size();) {
     const std::size_t begin = position;
-    const char32_t c = strings::next_code_point(text, position);
+    const char32_t c = base::next_code_point(text, position);
     if (c == '?' || c == '#') throw_bad_pattern(text, begin, "a pattern is only a path, without '?' and '#'");
     if (c < 0x20 || c == 0x7F) throw_bad_pattern(text, begin, "control character");
     if (c == '%' && escaped_byte(text, begin) >= 0) {
@@ -9852,7 +9900,7 @@ WINSVC_INLINE std::string common_path(const pattern& a, const pattern& b) {
   return path;
 }
 
-}  // namespace route
+}  // namespace detail::route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -9886,7 +9934,7 @@ WINSVC_INLINE std::string common_path(const pattern& a, const pattern& b) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 /// The result of a match, and the response that follows from it.
 ///
@@ -9999,7 +10047,7 @@ class table {
   method_set all_methods_;
 };
 
-}  // namespace route
+}  // namespace detail::route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -10009,7 +10057,7 @@ class table {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 WINSVC_INLINE void table::check_conflicts(method method_id, const pattern& path, source_location location) const {
   for (const auto& other : entries_) {
@@ -10180,7 +10228,7 @@ WINSVC_INLINE method_set table::methods_at(std::string_view raw_path) const {
   return s.allowed;
 }
 
-}  // namespace route
+}  // namespace detail::route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -10212,7 +10260,7 @@ WINSVC_INLINE method_set table::methods_at(std::string_view raw_path) const {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-namespace route {
+namespace detail::route {
 
 /// The path of a route, percent-encoded (RFC 3986). Throws setup_error if the number of values is wrong, or if a value
 /// cannot be in a path or does not have the type of the parameter.
@@ -10221,7 +10269,7 @@ namespace route {
 /// The same for the route with this name. Throws setup_error for an unknown name, with the most similar known name.
 [[nodiscard]] std::string build_path(const table& routes, std::string_view name, const std::vector<url_value>& values);
 
-}  // namespace route
+}  // namespace detail::route
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -10232,7 +10280,7 @@ namespace route {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace route {
+namespace detail::route {
 
 /// The reason why a decoded segment is invalid. Empty if it is valid.
 WINSVC_INLINE std::string_view find_invalid_segment(std::string_view value) noexcept {
@@ -10263,9 +10311,9 @@ WINSVC_INLINE std::string build_path(const route_entry& route, const std::vector
     const auto& kinds = route.metadata.parameters;
     if (next < kinds.size() && !accepts_text(kinds[next], value)) {
       fail(subject + " is not " + std::string(describe(kinds[next])) + ": '" +
-           std::string(strings::truncate(value, 80)) + "'");
+           std::string(base::truncate(value, 80)) + "'");
     }
-    for (const std::string_view part : tail ? strings::split(value, '/') : std::vector<std::string_view>{value}) {
+    for (const std::string_view part : tail ? base::split(value, '/') : std::vector<std::string_view>{value}) {
       if (const auto reason = find_invalid_segment(part); !reason.empty()) fail(subject + " " + std::string(reason));
       path += '/' + percent_encode_segment(part);
     }
@@ -10281,12 +10329,12 @@ WINSVC_INLINE std::string build_path(const table& routes, std::string_view name,
   const auto names = routes.names();
   std::string hint;
   if (names.empty()) hint = "; no route has a name yet: call .name(\"...\") after a route";
-  else if (const auto similar = strings::closest_match(name, names); !similar.empty())
+  else if (const auto similar = base::closest_match(name, names); !similar.empty())
     hint = "; did you mean '" + std::string(similar) + "'?";
   throw setup_error("url_for '" + std::string(name) + "': no route has this name" + hint);
 }
 
-}  // namespace route
+}  // namespace detail::route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -10319,7 +10367,7 @@ WINSVC_INLINE std::string build_path(const table& routes, std::string_view name,
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// The result of parse_head.
 struct head_parse_result {
@@ -10345,7 +10393,7 @@ struct head_error {
   explicit operator bool() const noexcept { return status != 0; }
 };
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -10353,7 +10401,7 @@ struct head_error {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// Parses the lines of one head in their order. Each function returns the first error it finds.
 class head_parser {
@@ -10412,8 +10460,8 @@ WINSVC_INLINE head_error head_parser::request_line(std::string_view line) {
   if (!is_token(method) || target_text.empty() || version.find(' ') != version.npos)
     return {400, "malformed request line"};
 
-  const bool is_well_formed = version.size() == 8 && strings::starts_with(version, "HTTP/") &&
-                              strings::is_digit(version[5]) && version[6] == '.' && strings::is_digit(version[7]);
+  const bool is_well_formed = version.size() == 8 && base::starts_with(version, "HTTP/") &&
+                              base::is_digit(version[5]) && version[6] == '.' && base::is_digit(version[7]);
   if (!is_well_formed) return {400, "malformed HTTP version"};
   if (version != "HTTP/1.1" && version != "HTTP/1.0") return {505, "HTTP version not supported"};
   head_.minor_version = version[7] - '0';
@@ -10446,7 +10494,7 @@ WINSVC_INLINE head_error head_parser::target(std::string_view text) {
     const auto scheme_end = text.find("://");
     if (scheme_end == std::string_view::npos) return {400, "target is neither a path nor a URL"};
     const auto scheme = text.substr(0, scheme_end);
-    if (!strings::equal_nocase(scheme, "http") && !strings::equal_nocase(scheme, "https"))
+    if (!base::equal_nocase(scheme, "http") && !base::equal_nocase(scheme, "https"))
       return {400, "unsupported scheme"};
     remaining.remove_prefix(scheme_end + 3);
     authority_ = remaining.substr(0, remaining.find_first_of("/?"));
@@ -10468,7 +10516,7 @@ WINSVC_INLINE head_error head_parser::field_line(std::string_view line) {
   if (head_.fields.size() == limits_.fields) return {431, "too many fields"};
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return {400, "field line without a colon"};
-  const field f{line.substr(0, colon), strings::trim(line.substr(colon + 1))};
+  const field f{line.substr(0, colon), base::trim(line.substr(colon + 1))};
   // RFC 9112 section 5.1 forbids a blank before the colon: parsers that treat it differently see different requests.
   if (!f.name.empty() && (f.name.back() == ' ' || f.name.back() == '\t')) return {400, "blank before the colon"};
   if (!is_token(f.name)) return {400, "invalid field name"};
@@ -10479,14 +10527,14 @@ WINSVC_INLINE head_error head_parser::field_line(std::string_view line) {
 
 /// Compares a name with the others only if the bit of its length, first and last letter is set.
 WINSVC_INLINE void head_parser::record_field_name(std::string_view name) noexcept {
-  const auto letter = [](char c) { return static_cast<unsigned>(strings::to_lower(c)); };
+  const auto letter = [](char c) { return static_cast<unsigned>(base::to_lower(c)); };
   const auto bit = std::uint64_t{1} << ((name.size() * 7 + letter(name.front()) * 5 + letter(name.back())) % 64);
   if ((names_ & bit) != 0 && head_.find(name)) head_.has_repeated_names = true;
   names_ |= bit;
 }
 
 WINSVC_INLINE head_error head_parser::parse_known_field(const field& f) {
-  const auto is = [&](std::string_view name) { return strings::equal_nocase(f.name, name); };
+  const auto is = [&](std::string_view name) { return base::equal_nocase(f.name, name); };
   if (is("Host")) {
     if (has_host_) return {400, "Host twice"};
     has_host_ = true;
@@ -10498,17 +10546,17 @@ WINSVC_INLINE head_error head_parser::parse_known_field(const field& f) {
   if (is("Connection")) {
     for (auto remaining = f.value; !remaining.empty();) {
       const auto end = (std::min)(remaining.find(','), remaining.size());
-      const auto option = strings::trim(remaining.substr(0, end));
+      const auto option = base::trim(remaining.substr(0, end));
       remaining.remove_prefix((std::min)(end + 1, remaining.size()));
-      if (strings::equal_nocase(option, "close")) has_close_ = true;
-      if (strings::equal_nocase(option, "keep-alive")) has_keep_alive_ = true;
-      if (strings::equal_nocase(option, "upgrade")) has_upgrade_ = true;
+      if (base::equal_nocase(option, "close")) has_close_ = true;
+      if (base::equal_nocase(option, "keep-alive")) has_keep_alive_ = true;
+      if (base::equal_nocase(option, "upgrade")) has_upgrade_ = true;
     }
     return {};
   }
   if (is("Upgrade")) has_upgrade_field_ = true;
   if (is("Expect") && head_.minor_version == 1) {  // must be ignored in HTTP/1.0 (RFC 9110 section 10.1.1)
-    if (!strings::equal_nocase(f.value, "100-continue")) return {417, "unknown expectation"};
+    if (!base::equal_nocase(f.value, "100-continue")) return {417, "unknown expectation"};
     has_expect_ = true;
   }
   return {};
@@ -10521,7 +10569,7 @@ WINSVC_INLINE head_error head_parser::content_length(std::string_view value) {
   has_content_length_ = true;
   constexpr std::size_t max_digits = 15;  // below 1 PB; exact even in a double
   if (value.size() > max_digits) return {400, "invalid Content-Length"};
-  if (!strings::parse_number(value, UINT64_MAX, head_.content_length)) return {400, "invalid Content-Length"};
+  if (!base::parse_number(value, UINT64_MAX, head_.content_length)) return {400, "invalid Content-Length"};
   if (has_transfer_encoding_) return {400, "Content-Length with Transfer-Encoding"};
   head_.framing = framing::length;
   return {};
@@ -10533,7 +10581,7 @@ WINSVC_INLINE head_error head_parser::transfer_encoding(std::string_view value) 
   if (has_transfer_encoding_) return {400, "Transfer-Encoding twice"};
   has_transfer_encoding_ = true;
   if (!is_token(value)) return {400, "invalid Transfer-Encoding"};
-  if (!strings::equal_nocase(value, "chunked")) return {501, "transfer coding not implemented"};
+  if (!base::equal_nocase(value, "chunked")) return {501, "transfer coding not implemented"};
   if (has_content_length_) return {400, "Content-Length with Transfer-Encoding"};
   head_.framing = framing::chunked;
   return {};
@@ -10664,7 +10712,7 @@ WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits
   return result;
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -10693,7 +10741,7 @@ WINSVC_INLINE head_parse_result parse_head(std::string_view buffer, const limits
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 class chunked_decoder {
  public:
@@ -10745,7 +10793,7 @@ class chunked_decoder {
   step result_ = step::more;
 };
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -10755,7 +10803,7 @@ class chunked_decoder {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 WINSVC_INLINE chunked_decoder::step chunked_decoder::feed(std::string_view input, std::size_t& consumed,
                                                           std::string& output) {
@@ -10828,7 +10876,7 @@ WINSVC_INLINE chunked_decoder::step chunked_decoder::trailer_byte(bool allowed, 
   return expect(allowed && ++trailer_bytes_ <= limits_.trailer_bytes, next);
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -10853,12 +10901,12 @@ WINSVC_INLINE chunked_decoder::step chunked_decoder::trailer_byte(bool allowed, 
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// Input and result are UTF-8. The result has at most 200 bytes; it is "file" if no character is usable.
 [[nodiscard]] std::string safe_file_name(std::string_view from_client);
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -10868,19 +10916,19 @@ namespace wire {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// True for names that Windows treats as devices in each folder, regardless of the text after the first dot (Win32:
 /// "Naming Files, Paths, and Namespaces"). COM and LPT also accept the superscript digits 1, 2 and 3.
 WINSVC_INLINE bool is_device_name(std::string_view name) {
-  std::string stem = strings::to_lower(name.substr(0, name.find('.')));
+  std::string stem = base::to_lower(name.substr(0, name.find('.')));
   while (!stem.empty() && stem.back() == ' ') stem.pop_back();
   for (const char* device : {"con", "prn", "aux", "nul", "conin$", "conout$"}) {
     if (stem == device) return true;
   }
   if (stem.compare(0, 3, "com") != 0 && stem.compare(0, 3, "lpt") != 0) return false;
   const std::string digit = stem.substr(3);
-  return (digit.size() == 1 && strings::is_digit(digit[0])) || digit == "\xC2\xB9" || digit == "\xC2\xB2" ||
+  return (digit.size() == 1 && base::is_digit(digit[0])) || digit == "\xC2\xB9" || digit == "\xC2\xB2" ||
          digit == "\xC2\xB3";
 }
 
@@ -10889,7 +10937,7 @@ WINSVC_INLINE std::string safe_file_name(std::string_view from_client) {
   const auto slash = from_client.find_last_of("/\\");
   if (slash != std::string_view::npos) from_client.remove_prefix(slash + 1);
 
-  std::string name = strings::to_utf8(strings::to_utf16(from_client));  // replaces invalid UTF-8 by U+FFFD
+  std::string name = base::to_utf8(base::to_utf16(from_client));  // replaces invalid UTF-8 by U+FFFD
   for (char& c : name) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7F || std::string_view("<>:\"|?*").find(c) != std::string_view::npos) c = '_';
@@ -10900,14 +10948,14 @@ WINSVC_INLINE std::string safe_file_name(std::string_view from_client) {
     const auto dot = name.rfind('.');
     const bool has_extension = dot != std::string::npos && name.size() - dot <= 20;
     const std::string extension = has_extension ? name.substr(dot) : std::string();
-    name = std::string(strings::truncate(name, max_bytes - extension.size())) + extension;
+    name = std::string(base::truncate(name, max_bytes - extension.size())) + extension;
   }
   while (!name.empty() && (name.back() == '.' || name.back() == ' ')) name.pop_back();  // Windows removes them
   if (name.empty()) return "file";
   return is_device_name(name) ? "_" + name : name;
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -10931,7 +10979,7 @@ WINSVC_INLINE std::string safe_file_name(std::string_view from_client) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 struct path_mapping_rules {
   bool hidden = false;  ///< serve names that begin with a dot
@@ -10941,7 +10989,7 @@ struct path_mapping_rules {
 /// nullopt if the path is rejected. `tail` is the decoded tail parameter of the route.
 [[nodiscard]] std::optional<std::string> map_to_file(std::string_view tail, path_mapping_rules rules = {});
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -10951,7 +10999,7 @@ struct path_mapping_rules {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// True if `name` is allowed in a path. Windows reserves characters and names, and removes a dot or a blank at the end,
 /// so that two names denote one file (Win32: "Naming Files, Paths, and Namespaces").
@@ -10977,7 +11025,7 @@ WINSVC_INLINE std::optional<std::string> map_to_file(std::string_view tail, path
   }
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -11002,7 +11050,7 @@ WINSVC_INLINE std::optional<std::string> map_to_file(std::string_view tail, path
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// Parses an HTTP date; nullopt if it is invalid. Accepts the three forms of RFC 9110 section 5.6.7: IMF-fixdate
 /// (`Sun, 06 Nov 1994 08:49:37 GMT`), RFC 850 and asctime.
@@ -11031,7 +11079,7 @@ enum class condition_result { serve, not_modified, failed };
 /// (section 13.1.5).
 [[nodiscard]] bool range_applies(std::string_view if_range, const validators& validators);
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -11041,7 +11089,7 @@ enum class condition_result { serve, not_modified, failed };
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// Returns the days from 1970-01-01 to a date of the Gregorian calendar. A year starts in March here, so that the leap
 /// day is its last day.
@@ -11055,7 +11103,7 @@ namespace wire {
 }
 
 WINSVC_INLINE std::optional<std::int64_t> parse_http_date(std::string_view text) {
-  const std::string line(strings::trim(text));
+  const std::string line(base::trim(text));
   char month_name[4] = {}, zone[4] = {};
   unsigned day = 0, hour = 0, minute = 0, second = 0;
   int year = 0, end = -1;
@@ -11087,7 +11135,7 @@ WINSVC_INLINE std::optional<std::int64_t> parse_http_date(std::string_view text)
 WINSVC_INLINE bool matches_etag(std::string_view list, std::string_view etag, bool strong) {
   const auto is_weak = [](std::string_view tag) { return tag.substr(0, 2) == "W/"; };
   const auto opaque = [&](std::string_view tag) { return is_weak(tag) ? tag.substr(2) : tag; };
-  list = strings::trim(list);
+  list = base::trim(list);
   if (list == "*") return true;
   while (!list.empty()) {
     const auto open = list.find('"');
@@ -11117,14 +11165,14 @@ WINSVC_INLINE condition_result evaluate(const conditions& conditions, const vali
 }
 
 WINSVC_INLINE bool range_applies(std::string_view if_range, const validators& validators) {
-  if_range = strings::trim(if_range);
+  if_range = base::trim(if_range);
   if (if_range.empty()) return true;
   if (if_range.find('"') != if_range.npos) return if_range != "*" && matches_etag(if_range, validators.etag, true);
   const auto date = parse_http_date(if_range);
   return date && *date == validators.modified;
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -11149,7 +11197,7 @@ WINSVC_INLINE bool range_applies(std::string_view if_range, const validators& va
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// Returns the media type of a file; "application/octet-stream" if the extension is unknown.
 [[nodiscard]] std::string_view media_type(std::string_view file_name);
@@ -11184,7 +11232,7 @@ byte_ranges<Number> satisfiable_ranges(const byte_ranges<Number>& ranges, Number
   return out;
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -11192,7 +11240,7 @@ byte_ranges<Number> satisfiable_ranges(const byte_ranges<Number>& ranges, Number
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 WINSVC_INLINE std::string_view media_type(std::string_view file_name) {
   struct row {
@@ -11221,7 +11269,7 @@ WINSVC_INLINE std::string_view media_type(std::string_view file_name) {
   };
   const auto dot = file_name.rfind('.');
   if (dot != file_name.npos) {
-    const std::string extension = strings::to_lower(file_name.substr(dot + 1));
+    const std::string extension = base::to_lower(file_name.substr(dot + 1));
     for (const auto& r : rows) {
       if (r.extension == extension) return r.type;
     }
@@ -11237,19 +11285,19 @@ WINSVC_INLINE bool accepts_coding(std::string_view accept_encoding, std::string_
     accept_encoding.remove_prefix(comma == accept_encoding.npos ? accept_encoding.size() : comma + 1);
 
     const auto semicolon = element.find(';');
-    const auto name = strings::trim(element.substr(0, semicolon));
+    const auto name = base::trim(element.substr(0, semicolon));
     bool accepted = true;
     if (semicolon != element.npos) {
-      const auto weight = strings::trim(element.substr(semicolon + 1));
+      const auto weight = base::trim(element.substr(semicolon + 1));
       accepted = weight.substr(0, 2) != "q=" || weight.find_first_of("123456789") != weight.npos;
     }
-    if (strings::equal_nocase(name, coding)) return accepted;
+    if (base::equal_nocase(name, coding)) return accepted;
     if (name == "*") wildcard_accepted = accepted;
   }
   return wildcard_accepted;
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -11284,7 +11332,7 @@ WINSVC_INLINE bool accepts_coding(std::string_view accept_encoding, std::string_
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// The head of a part.
 struct part_head {
@@ -11340,7 +11388,7 @@ class multipart_decoder {
   std::string_view data_;
 };
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -11350,7 +11398,7 @@ class multipart_decoder {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace wire {
+namespace detail::wire {
 
 /// Removes `; name=value` from the start of `text`; the value is a token or quoted. False if there is no parameter.
 WINSVC_INLINE bool parse_parameter(std::string_view& text, std::string& name, std::string& value) {
@@ -11363,7 +11411,7 @@ WINSVC_INLINE bool parse_parameter(std::string_view& text, std::string& name, st
   skip_blanks();
   const auto equals = text.find('=');
   if (equals == text.npos || !is_token(text.substr(0, equals))) return false;
-  name = strings::to_lower(text.substr(0, equals));
+  name = base::to_lower(text.substr(0, equals));
   text.remove_prefix(equals + 1);
   value.clear();
   if (text.empty() || text[0] != '"') {
@@ -11403,7 +11451,7 @@ WINSVC_INLINE std::string without_form_escapes(std::string_view text) {
 WINSVC_INLINE std::optional<std::string> multipart_boundary(std::string_view content_type) {
   constexpr std::string_view type = "multipart/form-data";
   const auto end = (std::min)(content_type.find(';'), content_type.size());
-  if (!strings::equal_nocase(strings::trim(content_type.substr(0, end)), type)) return std::nullopt;
+  if (!base::equal_nocase(base::trim(content_type.substr(0, end)), type)) return std::nullopt;
   std::string_view parameters = content_type.substr(end);
   std::string name, value;
   while (parse_parameter(parameters, name, value)) {
@@ -11423,13 +11471,13 @@ WINSVC_INLINE std::optional<part_head> parse_part_head(std::string_view lines) {
     const auto colon = line.find(':');
     if (colon == line.npos || !is_token(line.substr(0, colon))) return std::nullopt;
     if (std::any_of(line.begin(), line.end(), is_control)) return std::nullopt;
-    const std::string_view field = line.substr(0, colon), value = strings::trim(line.substr(colon + 1));
+    const std::string_view field = line.substr(0, colon), value = base::trim(line.substr(colon + 1));
     head.fields.emplace_back(field, value);
-    if (strings::equal_nocase(field, "Content-Type")) head.content_type = value;
-    if (!strings::equal_nocase(field, "Content-Disposition")) continue;
+    if (base::equal_nocase(field, "Content-Type")) head.content_type = value;
+    if (!base::equal_nocase(field, "Content-Disposition")) continue;
 
     const auto semicolon = (std::min)(value.find(';'), value.size());
-    if (has_name || !strings::equal_nocase(strings::trim(value.substr(0, semicolon)), "form-data")) return std::nullopt;
+    if (has_name || !base::equal_nocase(base::trim(value.substr(0, semicolon)), "form-data")) return std::nullopt;
     std::string_view parameters = value.substr(semicolon);
     std::string name, text, encoded;
     while (parse_parameter(parameters, name, text)) {
@@ -11437,9 +11485,9 @@ WINSVC_INLINE std::optional<part_head> parse_part_head(std::string_view lines) {
       if (name == "filename") head.file_name = without_form_escapes(text), head.is_file = true;
       if (name == "filename*") encoded = text;  // RFC 7578 section 4.2 forbids it, but Python's requests sends it
     }
-    const auto unparsed = strings::trim(parameters);
+    const auto unparsed = base::trim(parameters);
     if (!unparsed.empty() && unparsed != ";") return std::nullopt;
-    if (strings::starts_with_nocase(encoded, "utf-8''")) {
+    if (base::starts_with_nocase(encoded, "utf-8''")) {
       std::string decoded;
       if (!route::decode_segment(std::string_view(encoded).substr(7), decoded)) return std::nullopt;
       head.file_name = decoded, head.is_file = true;
@@ -11503,7 +11551,7 @@ WINSVC_INLINE multipart_decoder::step multipart_decoder::next() {
   }
 }
 
-}  // namespace wire
+}  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -11530,7 +11578,7 @@ WINSVC_INLINE multipart_decoder::step multipart_decoder::next() {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 /// dwCurrentState. `none` is the state before the first report; Win32 does not have it.
 enum class state : std::uint32_t {
@@ -11650,17 +11698,17 @@ struct handled_controls {
   }
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SCM
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 WINSVC_INLINE std::uint32_t accepted_controls(state s, const handled_controls& h) noexcept {
   if (s != state::running && s != state::paused) return 0;
@@ -11674,11 +11722,11 @@ WINSVC_INLINE std::uint32_t accepted_controls(state s, const handled_controls& h
   return mask;
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SCM
 
 // =====================================================================================================================
 // scm/lifecycle.hpp
@@ -11701,7 +11749,7 @@ WINSVC_INLINE std::uint32_t accepted_controls(state s, const handled_controls& h
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 /// Event that causes a transition. `hook_failed`: a pause or continue hook threw, and the service returns to the state
 /// before the control.
@@ -11758,17 +11806,17 @@ class lifecycle {
   service_status status_;
 };
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SCM
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 WINSVC_INLINE std::optional<service_status> lifecycle::apply(lifecycle_event event, std::chrono::milliseconds wait_hint,
                                                               exit_status exit) noexcept {
@@ -11791,11 +11839,11 @@ WINSVC_INLINE std::optional<service_status> lifecycle::apply(lifecycle_event eve
   return std::nullopt;
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SCM
 
 // =====================================================================================================================
 // scm/control_policy.hpp
@@ -11815,7 +11863,7 @@ WINSVC_INLINE std::optional<service_status> lifecycle::apply(lifecycle_event eve
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 /// Control task that a control causes.
 enum class control_action { nothing, stop, pause, resume, reload, power, session, time, custom };
@@ -11831,17 +11879,17 @@ struct control_decision {
 [[nodiscard]] control_decision decide_control(state current, const handled_controls& hooks,
                                               std::uint32_t number) noexcept;
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SCM
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 WINSVC_INLINE control_decision decide_control(state current, const handled_controls& hooks,
                                               std::uint32_t number) noexcept {
@@ -11876,11 +11924,11 @@ WINSVC_INLINE control_decision decide_control(state current, const handled_contr
   }
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SCM
 
 // =====================================================================================================================
 // scm/stop_limits.hpp
@@ -11901,7 +11949,7 @@ WINSVC_INLINE control_decision decide_control(state current, const handled_contr
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 /// Limits of one stop.
 struct stop_limits {
@@ -11917,17 +11965,17 @@ inline constexpr std::chrono::milliseconds shutdown_limit{3'000}, shutdown_total
 [[nodiscard]] stop_limits stop_limits_for(std::uint32_t number, std::chrono::milliseconds limit,
                                           std::optional<std::chrono::milliseconds> preshutdown) noexcept;
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SCM
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 WINSVC_INLINE stop_limits stop_limits_for(std::uint32_t number, std::chrono::milliseconds limit,
                                           std::optional<std::chrono::milliseconds> preshutdown) noexcept {
@@ -11941,11 +11989,11 @@ WINSVC_INLINE stop_limits stop_limits_for(std::uint32_t number, std::chrono::mil
   }
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SCM
 
 // =====================================================================================================================
 // scm/events.hpp
@@ -11963,7 +12011,7 @@ WINSVC_INLINE stop_limits stop_limits_for(std::uint32_t number, std::chrono::mil
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 /// Type of an event: EVENTLOG_*_TYPE.
 enum class event_level : std::uint16_t { error = 1, warning = 2, information = 4 };
@@ -12010,7 +12058,7 @@ inline constexpr event_row event_table[] = {
   return event_table[0];
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -12033,7 +12081,7 @@ inline constexpr event_row event_table[] = {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 /// `managed`: a managed service account, `DOMAIN\name$`. `user`: an account with a password.
 enum class account_kind { virtual_account, local_system, local_service, network_service, managed, user };
@@ -12068,20 +12116,20 @@ struct account {
 /// up a name without a domain on this machine first.
 [[nodiscard]] std::string lookup_name(std::string_view name);
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SCM
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 WINSVC_INLINE std::string lookup_name(std::string_view name) {
-  return std::string(strings::starts_with(name, ".\\") ? name.substr(2) : name);
+  return std::string(base::starts_with(name, ".\\") ? name.substr(2) : name);
 }
 
 WINSVC_INLINE std::string_view account::losing_rights_warning() const noexcept {
@@ -12122,17 +12170,17 @@ WINSVC_INLINE result<account> parse_account(std::string_view text, std::string_v
   const auto refuse = [&](std::string message, std::string hint) {
     return failure{error{1057, "use the account", std::string(text), std::move(message), std::move(hint)}};
   };
-  text = strings::trim(text);
+  text = base::trim(text);
   if (text.empty())
     return refuse("it is empty", "write virtual, system, local-service, network-service or DOMAIN\\name");
   const std::string virtual_name = "NT SERVICE\\" + std::string(service_name);
-  if (strings::equal_nocase(text, "virtual") || strings::equal_nocase(text, virtual_name)) {
+  if (base::equal_nocase(text, "virtual") || base::equal_nocase(text, virtual_name)) {
     return account{account_kind::virtual_account, virtual_name};
   }
   for (const auto& known : table) {
-    if (strings::equal_nocase(text, known.word)) return account{known.kind, std::string(known.name)};
+    if (base::equal_nocase(text, known.word)) return account{known.kind, std::string(known.name)};
   }
-  if (strings::starts_with_nocase(text, "NT SERVICE\\")) {
+  if (base::starts_with_nocase(text, "NT SERVICE\\")) {
     return refuse("it is the virtual account of another service",
                   "write 'virtual' for the account of this service: " + virtual_name);
   }
@@ -12147,11 +12195,11 @@ WINSVC_INLINE result<account> parse_account(std::string_view text, std::string_v
   return account{kind, ".\\" + std::string(text)};
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SCM
 
 // =====================================================================================================================
 // scm/security.hpp
@@ -12172,7 +12220,7 @@ WINSVC_INLINE result<account> parse_account(std::string_view text, std::string_v
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 /// Returns the SID in the form that Windows writes to SDDL: two letters for a well-known SID. With another spelling, an
 /// entry would not be found when the SDDL is read again, and each install would add it again.
@@ -12211,17 +12259,17 @@ namespace model {
 /// alone. All files in a folder inherit its entries, so a shared folder must not be changed.
 [[nodiscard]] std::string_view shared_folder_reason(std::string_view path) noexcept;
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SCM
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 WINSVC_INLINE std::string read_ace(std::string_view sid) { return "(A;OICI;0x1200a9;;;" + trustee(sid) + ")"; }
 WINSVC_INLINE std::string modify_ace(std::string_view sid) {
@@ -12245,7 +12293,7 @@ WINSVC_INLINE std::string trustee(std::string_view sid) {
       {"S-1-5-32-545", "BU"},  {"S-1-5-32-546", "BG"},  {"S-1-5-32-547", "PU"},
   };
   for (const auto& known : table) {
-    if (strings::equal_nocase(known.sid, sid)) return std::string(known.letters);
+    if (base::equal_nocase(known.sid, sid)) return std::string(known.letters);
   }
   return std::string(sid);
 }
@@ -12310,7 +12358,7 @@ WINSVC_INLINE std::string remove_aces_of(std::string_view sddl, std::string_view
   if (dacl.begin == sddl.npos) return std::string(sddl);
   const auto belongs_to = [](std::string_view entry, const std::string& owner) {
     const std::string ending = ";" + owner + ")";
-    return entry.size() >= ending.size() && strings::equal_nocase(entry.substr(entry.size() - ending.size()), ending);
+    return entry.size() >= ending.size() && base::equal_nocase(entry.substr(entry.size() - ending.size()), ending);
   };
   const std::string full_sid(sid), letters = trustee(sid);
   std::string out(sddl.substr(0, dacl.begin));
@@ -12335,9 +12383,9 @@ WINSVC_INLINE bool is_restricted(std::string_view sddl) noexcept {
   bool has_owner = false;
   for (const std::string_view owner : {"O:BA", "O:SY", "O:S-1-5-32-544", "O:S-1-5-18"}) {
     const auto next_part = sddl.substr((std::min)(owner.size(), sddl.size()), 2);
-    has_owner = has_owner || (strings::starts_with(sddl, owner) && (next_part == "D:" || next_part == "G:"));
+    has_owner = has_owner || (base::starts_with(sddl, owner) && (next_part == "D:" || next_part == "G:"));
   }
-  return has_owner && strings::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
+  return has_owner && base::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
 }
 
 WINSVC_INLINE std::string without_owner(std::string_view sddl) {
@@ -12348,7 +12396,7 @@ WINSVC_INLINE std::string without_owner(std::string_view sddl) {
 WINSVC_INLINE std::string_view shared_folder_reason(std::string_view path) noexcept {
   const auto is_slash = [](char c) { return c == '\\' || c == '/'; };
   while (!path.empty() && is_slash(path.back())) path.remove_suffix(1);
-  if (strings::starts_with(path, "\\\\?\\") && path.size() > 5 && path[5] == ':') path.remove_prefix(4);  // \\?\C:\...
+  if (base::starts_with(path, "\\\\?\\") && path.size() > 5 && path[5] == ':') path.remove_prefix(4);  // \\?\C:\...
   if (path.size() >= 2 && is_slash(path[0]) && is_slash(path[1])) return "it is on another machine";
   if (path.size() >= 2 && path[1] == ':') path.remove_prefix(2);
   if (path.empty() || path == ".") return "it is the root of a drive";
@@ -12357,19 +12405,19 @@ WINSVC_INLINE std::string_view shared_folder_reason(std::string_view path) noexc
   std::size_t end = 0;
   while (end < path.size() && !is_slash(path[end])) ++end;
   const std::string_view first = path.substr(0, end);
-  if (strings::equal_nocase(first, "Windows")) return "it is a folder of Windows";
+  if (base::equal_nocase(first, "Windows")) return "it is a folder of Windows";
   if (end < path.size()) return {};
   for (const std::string_view shared : {"Program Files", "Program Files (x86)", "ProgramData", "Users"}) {
-    if (strings::equal_nocase(first, shared)) return "other programs and users share it";
+    if (base::equal_nocase(first, shared)) return "other programs and users share it";
   }
   return {};
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SCM
 
 // =====================================================================================================================
 // scm/config_levels.hpp
@@ -12392,7 +12440,7 @@ WINSVC_INLINE std::string_view shared_folder_reason(std::string_view path) noexc
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 struct description_text {
   std::string text;
@@ -12437,17 +12485,17 @@ inline constexpr std::uint32_t description = 1, failure_actions = 2, delayed_sta
 /// Returns the value of a level as an install plan shows it.
 [[nodiscard]] std::string format_config_level(const config_level& l);
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SCM
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 WINSVC_INLINE std::uint32_t number(const config_level& l) noexcept {
   return static_cast<std::uint32_t>(l.index()) + 1;
@@ -12457,7 +12505,7 @@ WINSVC_INLINE std::string format_config_level(const config_level& l) {
   struct formatter {
     std::string operator()(const description_text& level) const { return level.text; }
     std::string operator()(const recovery_plan& level) const {
-      return recovery_text(level.actions) + ", reset " + exact_duration(level.reset);
+      return recovery_text(level.actions) + ", reset " + base::exact_duration(level.reset);
     }
     std::string operator()(const delayed_start& level) const { return level.on ? "yes" : "no"; }
     std::string operator()(const failure_flag& level) const { return level.on ? "yes" : "no"; }
@@ -12468,18 +12516,18 @@ WINSVC_INLINE std::string format_config_level(const config_level& l) {
                                                      : std::to_string(level.value);
     }
     std::string operator()(const required_privileges& level) const {
-      return level.names.empty() ? "all privileges of the account" : strings::join(level.names, ", ");
+      return level.names.empty() ? "all privileges of the account" : base::join(level.names, ", ");
     }
-    std::string operator()(const preshutdown_timeout& level) const { return exact_duration(level.limit); }
+    std::string operator()(const preshutdown_timeout& level) const { return base::exact_duration(level.limit); }
   };
   return std::visit(formatter{}, l);
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SCM
 
 // =====================================================================================================================
 // scm/event_record.hpp
@@ -12504,7 +12552,7 @@ WINSVC_INLINE std::string format_config_level(const config_level& l) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 /// One entry of an event log.
 struct event_record {
@@ -12522,17 +12570,17 @@ inline constexpr std::string_view scm_source = "Service Control Manager";
 /// for another service or source, or is not one of the known failures.
 [[nodiscard]] std::optional<std::string> describe_scm_event(const event_record& record, std::string_view display_name);
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SCM
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 WINSVC_INLINE std::vector<event_record> parse_event_records(std::string_view buffer) {
   std::vector<event_record> records;
@@ -12554,7 +12602,7 @@ WINSVC_INLINE std::vector<event_record> parse_event_records(std::string_view buf
         units += unit;
       }
       position += 2;
-      return strings::to_utf8(units);
+      return base::to_utf8(units);
     };
     event_record record;
     record.time = clock::system_time(std::chrono::seconds(number(bytes, 12, 4)));
@@ -12592,7 +12640,7 @@ WINSVC_INLINE std::optional<std::string> describe_scm_event(const event_record& 
   if (record.source != scm_source) return std::nullopt;
   for (const auto& r : rows) {
     if (r.id != record.id || r.name >= record.insertion_strings.size()) continue;
-    if (!strings::equal_nocase(record.insertion_strings[r.name], display_name)) return std::nullopt;
+    if (!base::equal_nocase(record.insertion_strings[r.name], display_name)) return std::nullopt;
     std::string out;
     for (std::size_t position = 0; position < r.sentence.size(); ++position) {
       if (r.sentence[position] != '{') {
@@ -12605,22 +12653,23 @@ WINSVC_INLINE std::optional<std::string> describe_scm_event(const event_record& 
       const bool exists = index < record.insertion_strings.size();
       std::string_view text = exists ? std::string_view(record.insertion_strings[index]) : std::string_view("?");
       ++position;  // the brace
-      while (is_code && strings::starts_with(text, "%%")) text.remove_prefix(2);
+      while (is_code && base::starts_with(text, "%%")) text.remove_prefix(2);
       out += text;
       std::uint64_t code = 0;
-      if (!is_code || !strings::parse_number(text, 0xFFFFFFFFu, code)) continue;
-      if (const auto* known = explain(static_cast<std::uint32_t>(code))) out += ", " + std::string(known->message);
+      if (!is_code || !base::parse_number(text, 0xFFFFFFFFu, code)) continue;
+      if (const auto* known = base::explain(static_cast<std::uint32_t>(code)))
+        out += ", " + std::string(known->message);
     }
     return out;
   }
   return std::nullopt;
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SCM
 
 // =====================================================================================================================
 // scm/saved_state.hpp
@@ -12641,7 +12690,7 @@ WINSVC_INLINE std::optional<std::string> describe_scm_event(const event_record& 
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 /// Content of the file.
 struct saved_state {
@@ -12666,20 +12715,20 @@ struct saved_state {
 /// machine lost power.
 [[nodiscard]] std::string last_failure(const saved_state& saved);
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_SCM
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::scm {
 
 WINSVC_INLINE std::string format_saved_state(const saved_state& state) {
-  strings::json_object_writer o;
+  base::json_object_writer o;
   o.put("pid", std::to_string(state.pid)).put_text("url", state.url).put_text("since", state.since);
   o.put_text("failure", state.failure);
   if (state.start_ms != 0) o.put("start_ms", std::to_string(state.start_ms));
@@ -12697,7 +12746,7 @@ WINSVC_INLINE std::string last_failure(const saved_state& saved) {
 }
 
 WINSVC_INLINE std::optional<saved_state> parse_saved_state(std::string_view text) {
-  const auto members = parse_flat_object(text);
+  const auto members = base::parse_flat_object(text);
   if (!members) return std::nullopt;
   saved_state out;
   for (const auto& [name, value] : *members) {
@@ -12708,17 +12757,17 @@ WINSVC_INLINE std::optional<saved_state> parse_saved_state(std::string_view text
     if (name == "earlier") out.previous_failure = value.text;
     if (name != "pid" && name != "start_ms") continue;
     std::uint64_t number = 0;
-    if (!strings::parse_number(value.text, 0xFFFFFFFFu, number)) return std::nullopt;
+    if (!base::parse_number(value.text, 0xFFFFFFFFu, number)) return std::nullopt;
     (name == "pid" ? out.pid : out.start_ms) = static_cast<std::uint32_t>(number);
   }
   return out;
 }
 
-}  // namespace model
+}  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_SCM
 
 // =====================================================================================================================
 // commandline/verbs.hpp
@@ -12738,7 +12787,7 @@ WINSVC_INLINE std::optional<saved_state> parse_saved_state(std::string_view text
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::commandline {
 
 /// The first argument of the program.
 enum class verb {
@@ -12911,17 +12960,17 @@ inline constexpr rejected_option rejected_options[] = {
 /// Returns `s` with blanks up to `width` columns; with one blank if `s` is as long or longer.
 [[nodiscard]] std::string pad_right(std::string_view s, std::size_t width);
 
-}  // namespace model
+}  // namespace detail::commandline
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_COMMANDLINE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::commandline {
 
 WINSVC_INLINE const verb_info& info(verb v) noexcept {
   for (const auto& row : verb_table) {
@@ -12957,17 +13006,17 @@ WINSVC_INLINE std::string help_text(std::string_view program, verb v) {
   if (!row.arguments.empty()) out += ' ' + std::string(row.arguments);
   out += "\n\n";
   if (!row.summary.empty())
-    out += static_cast<char>(strings::to_upper(row.summary[0])) + std::string(row.summary.substr(1)) + ".\n";
+    out += static_cast<char>(base::to_upper(row.summary[0])) + std::string(row.summary.substr(1)) + ".\n";
   if (!row.details.empty()) out += std::string(row.details) + '\n';
   if (!options.empty()) out += '\n' + options;
   return out;
 }
 
-}  // namespace model
+}  // namespace detail::commandline
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_COMMANDLINE
 
 // =====================================================================================================================
 // commandline/command.hpp
@@ -12995,14 +13044,14 @@ WINSVC_INLINE std::string help_text(std::string_view program, verb v) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::commandline {
 
 /// A parsed command line.
 struct command {
-  model::verb verb = model::verb::help;
+  commandline::verb verb = commandline::verb::help;
   bool no_arguments = false;         ///< the command line was empty
-  std::optional<model::verb> topic;  ///< help VERB
-  launch_options launch;
+  std::optional<commandline::verb> topic;  ///< help VERB
+  scm::launch_options launch;
 
   // install, update
   std::optional<winsvc::startup> startup;
@@ -13046,19 +13095,19 @@ struct command {
 
 /// Returns the options that an earlier install wrote to an ImagePath with `image_path`; empty if another program wrote
 /// the ImagePath.
-[[nodiscard]] launch_options launch_options_of(const std::string& image_path);
+[[nodiscard]] scm::launch_options launch_options_of(const std::string& image_path);
 
-}  // namespace model
+}  // namespace detail::commandline
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_COMMANDLINE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::commandline {
 
 WINSVC_INLINE failure<error> usage_error(std::string message, std::string hint) {
   return {error{0, {}, {}, std::move(message), std::move(hint)}};
@@ -13067,28 +13116,28 @@ WINSVC_INLINE failure<error> usage_error(std::string message, std::string hint) 
 /// Returns "did you mean 'x'?", or `fallback` if no known word is similar.
 WINSVC_INLINE std::string suggestion(std::string_view word, const std::vector<std::string_view>& known,
                                      std::string fallback) {
-  const auto best = strings::closest_match(word, known);
+  const auto best = base::closest_match(word, known);
   return best.empty() ? fallback : "did you mean '" + std::string(best) + "'?";
 }
 
 WINSVC_INLINE const verb_info* find_verb(std::string_view word) noexcept {
   for (const auto& row : verb_table) {
-    const bool is_alias = !row.aliases.empty() && strings::equal_nocase(row.aliases, word);
-    if (is_alias || strings::equal_nocase(row.word, word)) return &row;
+    const bool is_alias = !row.aliases.empty() && base::equal_nocase(row.aliases, word);
+    if (is_alias || base::equal_nocase(row.word, word)) return &row;
   }
   return nullptr;
 }
 
 WINSVC_INLINE bool is_help_request(std::string_view word) noexcept {
   for (const std::string_view spelling : {"--help", "-h", "-?", "/?"}) {
-    if (strings::equal_nocase(word, spelling)) return true;
+    if (base::equal_nocase(word, spelling)) return true;
   }
   return false;
 }
 
 WINSVC_INLINE result<const verb_info*> verb_of(std::string_view word) {
   if (is_help_request(word)) return &info(verb::help);
-  if (strings::equal_nocase(word, "--version")) return &info(verb::version);
+  if (base::equal_nocase(word, "--version")) return &info(verb::version);
   if (const auto* found = find_verb(word)) return found;
 
   std::vector<std::string_view> known;
@@ -13102,7 +13151,7 @@ WINSVC_INLINE result<const option_info*> option_of(std::string_view word, const 
   std::vector<std::string_view> known;
   for (const auto& o : option_table) {
     const bool is_accepted = (o.verbs & verb_bit(v.id)) != 0;
-    if (strings::equal_nocase(o.word, word)) {
+    if (base::equal_nocase(o.word, word)) {
       if (is_accepted) return &o;
       return usage_error("'" + std::string(v.word) + "' does not accept the option " + std::string(o.word),
                          "'help " + std::string(v.word) + "' lists its options");
@@ -13110,7 +13159,7 @@ WINSVC_INLINE result<const option_info*> option_of(std::string_view word, const 
     if (is_accepted && !o.summary.empty()) known.push_back(o.word);
   }
   for (const auto& o : rejected_options) {
-    if (strings::equal_nocase(o.word, word))
+    if (base::equal_nocase(o.word, word))
       return usage_error(std::string(o.word) + " is not supported: " + std::string(o.message), std::string(o.hint));
   }
   return usage_error("unknown option '" + std::string(word) + "'",
@@ -13120,9 +13169,9 @@ WINSVC_INLINE result<const option_info*> option_of(std::string_view word, const 
 /// Parses `A,B`. The items must not be empty; an empty text is an empty list.
 WINSVC_INLINE std::optional<std::vector<std::string>> parse_list(std::string_view text) {
   std::vector<std::string> items;
-  if (strings::trim(text).empty()) return items;
-  for (const auto& item : strings::split(text, ',')) {
-    items.emplace_back(strings::trim(item));
+  if (base::trim(text).empty()) return items;
+  for (const auto& item : base::split(text, ',')) {
+    items.emplace_back(base::trim(item));
     if (items.back().empty() || items.back() == "+") return std::nullopt;
   }
   return items;
@@ -13141,15 +13190,15 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     case option::username: return store_text(command.username);
     case option::password_stdin: return command.password_stdin = true;
     case option::depends: return (command.depends_on = parse_list(value)).has_value();
-    case option::recovery: return (command.recovery = parse_recovery(value)).has_value();
+    case option::recovery: return (command.recovery = scm::parse_recovery(value)).has_value();
     case option::recovery_reset: {
-      const auto reset = parse_duration(value);
+      const auto reset = base::parse_duration(value);
       if (!reset || reset->count() % 1000 != 0) return false;
       command.recovery_reset = std::chrono::duration_cast<std::chrono::seconds>(*reset);
       return true;
     }
     case option::preshutdown:
-      command.launch.preshutdown = parse_duration(value);
+      command.launch.preshutdown = base::parse_duration(value);
       return command.launch.preshutdown && *command.launch.preshutdown <= std::chrono::hours(24);
     case option::environment:
       command.environment.emplace_back(value);
@@ -13158,29 +13207,29 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     case option::host: return store_text(command.launch.host);
     case option::port: {
       std::uint64_t port = 0;
-      if (!strings::parse_number(value, 65'535, port)) return false;
+      if (!base::parse_number(value, 65'535, port)) return false;
       command.launch.port = static_cast<std::uint16_t>(port);
       return true;
     }
     case option::set: {
       const auto equals = value.find('=');
-      if (equals == value.npos || !is_setting_name(value.substr(0, equals))) return false;
+      if (equals == value.npos || !settings::is_setting_name(value.substr(0, equals))) return false;
       // Host and port also have an option of their own name. They are stored in one place, so that the last value wins.
-      const std::string name = setting_name(value.substr(0, equals));
+      const std::string name = settings::setting_name(value.substr(0, equals));
       if (name == "host") return command.launch.host = value.substr(equals + 1), true;
       std::uint64_t port = 0;
-      if (name == "port" && strings::parse_number(value.substr(equals + 1), 65'535, port))
+      if (name == "port" && base::parse_number(value.substr(equals + 1), 65'535, port))
         return command.launch.port = static_cast<std::uint16_t>(port), true;
       command.launch.settings.emplace_back(value.substr(0, equals), value.substr(equals + 1));
       return true;
     }
-    case option::unset: command.launch.unset_settings.emplace_back(value); return is_setting_name(value);
+    case option::unset: command.launch.unset_settings.emplace_back(value); return settings::is_setting_name(value);
     case option::config: return store_text(command.launch.config);
     case option::init: return command.init = true;
     case option::fix: return command.fix = true;
     case option::lines: {
       std::uint64_t count = 0;
-      if (!strings::parse_number(value, 1'000'000'000, count)) return false;
+      if (!base::parse_number(value, 1'000'000'000, count)) return false;
       command.max_entries = static_cast<std::size_t>(count);
       return true;
     }
@@ -13190,13 +13239,13 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
       if (level) command.level = *level;
       return level.has_value();
     }
-    case option::since: return (command.since = parse_duration(value)).has_value();
-    case option::instance: return store_text(command.launch.instance) && check_instance(value);
+    case option::since: return (command.since = base::parse_duration(value)).has_value();
+    case option::instance: return store_text(command.launch.instance) && scm::check_instance(value);
     case option::start_after: return command.start_after = true;
     case option::plan: return command.plan = true;
     case option::force: return command.force = true;
     case option::wait: {
-      const auto wait = parse_duration(value);
+      const auto wait = base::parse_duration(value);
       if (wait) command.wait = *wait;
       return wait.has_value();
     }
@@ -13237,11 +13286,11 @@ WINSVC_INLINE std::string used_values(const option_info& o) {
 
 WINSVC_INLINE result<void> apply_option(command& command, const option_info& o, std::string_view value) {
   if (o.id == option::display_name) {
-    if (const auto checked = check_display_name(value); !checked)
+    if (const auto checked = scm::check_display_name(value); !checked)
       return usage_error(std::string(o.word) + ": " + checked.error().message, checked.error().hint);
   }
   if (parse_value(command, o.id, value)) return {};
-  return usage_error(std::string(o.word) + " does not accept '" + std::string(strings::truncate(value, 80)) + "'",
+  return usage_error(std::string(o.word) + " does not accept '" + std::string(base::truncate(value, 80)) + "'",
                      used_values(o));
 }
 
@@ -13255,7 +13304,7 @@ WINSVC_INLINE result<void> apply_positional(command& command, const verb_info& v
   }
   if (v.id == verb::control && command.control == 0) {
     std::uint64_t number = 0;
-    if (!strings::parse_number(word, 255, number) || number < 128)
+    if (!base::parse_number(word, 255, number) || number < 128)
       return usage_error("'" + std::string(word) + "' is not a custom control", "use 128 to 255");
     command.control = static_cast<std::uint32_t>(number);
     return {};
@@ -13274,17 +13323,17 @@ WINSVC_INLINE result<void> apply_positional(command& command, const verb_info& v
 
 WINSVC_INLINE bool has_value(std::string_view option) noexcept {
   for (const auto& o : option_table) {
-    if (strings::equal_nocase(o.word, option)) return !o.value.empty();
+    if (base::equal_nocase(o.word, option)) return !o.value.empty();
   }
   for (const auto& o : rejected_options) {
-    if (strings::equal_nocase(o.word, option)) return o.has_value;
+    if (base::equal_nocase(o.word, option)) return o.has_value;
   }
   return false;
 }
 
 /// Moves the verb to the front. In pywin32, options precede the verb: `app --startup auto install`.
 WINSVC_INLINE std::vector<std::string> move_verb_first(std::vector<std::string> arguments) {
-  if (is_help_request(arguments[0]) || strings::equal_nocase(arguments[0], "--version")) return arguments;
+  if (is_help_request(arguments[0]) || base::equal_nocase(arguments[0], "--version")) return arguments;
   for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
     if (arguments[i].size() < 2 || arguments[i][0] != '-') {
       std::rotate(arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(i),
@@ -13358,23 +13407,23 @@ WINSVC_INLINE std::vector<std::string> elevated_arguments(const std::vector<std:
   return out;
 }
 
-WINSVC_INLINE launch_options launch_options_of(const std::string& image_path) {
+WINSVC_INLINE scm::launch_options launch_options_of(const std::string& image_path) {
   // Each option is parsed separately, so that an unknown option of another version loses only itself.
-  const auto arguments = split_command_line(image_path);
-  launch_options options;
-  if (arguments.size() < 2 || arguments[1] != run_service_verb) return options;
+  const auto arguments = base::split_command_line(image_path);
+  scm::launch_options options;
+  if (arguments.size() < 2 || arguments[1] != scm::run_service_verb) return options;
   for (std::size_t i = 2; i + 1 < arguments.size(); ++i) {
-    const auto command = parse_command({std::string(run_service_verb), arguments[i], arguments[i + 1]});
+    const auto command = parse_command({std::string(scm::run_service_verb), arguments[i], arguments[i + 1]});
     if (command) options = command->launch.override_with(options);
   }
   return options;
 }
 
-}  // namespace model
+}  // namespace detail::commandline
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_COMMANDLINE
 
 // =====================================================================================================================
 // os/posix/headers.hpp
@@ -13433,7 +13482,7 @@ WINSVC_INLINE launch_options launch_options_of(const std::string& image_path) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// A value or a system code.
 template <class T>
@@ -13471,7 +13520,7 @@ struct service_config_change {
 
 /// SERVICE_STATUS_PROCESS.
 struct service_process_status {
-  model::service_status status;
+  scm::service_status status;
   std::uint32_t pid = 0;
 };
 
@@ -13486,8 +13535,8 @@ class service_manager {
   virtual sys_result<raw_handle> open_service(raw_handle manager, const std::string& name, std::uint32_t rights) = 0;
   virtual sys_result<void> change_config(raw_handle service, const service_config_change& settings) = 0;
   /// ChangeServiceConfig2W and QueryServiceConfig2W.
-  virtual sys_result<void> change_level(raw_handle service, const model::config_level& value) = 0;
-  virtual sys_result<model::config_level> query_level(raw_handle service, std::uint32_t level) = 0;
+  virtual sys_result<void> change_level(raw_handle service, const scm::config_level& value) = 0;
+  virtual sys_result<scm::config_level> query_level(raw_handle service, std::uint32_t level) = 0;
   virtual sys_result<service_config> query_config(raw_handle service) = 0;
   virtual sys_result<service_process_status> query_status(raw_handle service) = 0;
   virtual sys_result<void> start_service(raw_handle service, const std::vector<std::string>& arguments) = 0;
@@ -13559,7 +13608,7 @@ class service_handle {
   service_manager::raw_handle handle_;
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -13569,11 +13618,11 @@ class service_handle {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE failure<std::uint32_t> sys_failure(std::uint32_t code) { return {code}; }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -13601,7 +13650,7 @@ WINSVC_INLINE failure<std::uint32_t> sys_failure(std::uint32_t code) { return {c
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// A numeric address and a port.
 struct endpoint {
@@ -13725,7 +13774,7 @@ class waker {
 /// The process that listens on this address, "pid 1234 (other.exe)"; empty if it cannot be determined.
 [[nodiscard]] std::string port_owner(const endpoint& address);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -13744,7 +13793,7 @@ class waker {
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 namespace socket_api {
 
 using socket_type = int;
@@ -13790,7 +13839,7 @@ void clear_wakeup(tcp_socket::native_handle end) noexcept;
 
 std::string port_owner(const endpoint&);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -13800,7 +13849,7 @@ std::string port_owner(const endpoint&);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 namespace socket_api {
 
 WINSVC_INLINE void initialize() noexcept {}
@@ -13811,9 +13860,9 @@ WINSVC_INLINE bool would_block(std::uint32_t code) noexcept {
 WINSVC_INLINE bool is_connect_pending(std::uint32_t code) noexcept { return code == EINPROGRESS || code == EINTR; }
 WINSVC_INLINE std::uint32_t to_win32_error(std::uint32_t code) noexcept {
   switch (code) {
-    case EADDRINUSE: return model::win32_error::address_in_use;
-    case EACCES: return model::win32_error::access_to_address;
-    case EADDRNOTAVAIL: return model::win32_error::address_not_available;
+    case EADDRINUSE: return base::win32_error::address_in_use;
+    case EACCES: return base::win32_error::access_to_address;
+    case EADDRNOTAVAIL: return base::win32_error::address_not_available;
     default: return code;
   }
 }
@@ -13872,7 +13921,7 @@ WINSVC_INLINE void clear_wakeup(tcp_socket::native_handle end) noexcept {
 
 WINSVC_INLINE std::string port_owner(const endpoint&) { return {}; }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -13900,7 +13949,7 @@ WINSVC_INLINE std::string port_owner(const endpoint&) { return {}; }
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 #if WINSVC_OS_WINDOWS
 inline constexpr char path_separator = '\\';
@@ -13976,7 +14025,7 @@ sys_result<void> make_folders(const std::string& path);
 /// The names of the files in a folder, sorted by byte values, without subfolders.
 [[nodiscard]] sys_result<std::vector<std::string>> list_files(const std::string& folder);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -13986,13 +14035,13 @@ sys_result<void> make_folders(const std::string& path);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::string path_join(const std::string& folder, std::string_view name) {
   return folder + path_separator + std::string(name);
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -14018,7 +14067,7 @@ WINSVC_INLINE std::string path_join(const std::string& folder, std::string_view 
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// The absolute path of the running executable. GetModuleFileNameW; /proc/self/exe.
 [[nodiscard]] std::string executable_path();
@@ -14080,7 +14129,7 @@ bool change_directory(const std::string& folder) noexcept;
 /// not, the exit code is 1.
 [[nodiscard]] int exit_code(std::uint32_t code) noexcept;
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -14090,7 +14139,7 @@ bool change_directory(const std::string& folder) noexcept;
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::string folder_of(std::string_view path) {
   const auto slash = path.find_last_of("/\\");
@@ -14105,7 +14154,7 @@ WINSVC_INLINE bool is_absolute(std::string_view path) {
 WINSVC_INLINE std::string program_name(std::string_view path) {
   const auto slash = path.find_last_of("/\\");
   std::string name(slash == std::string_view::npos ? path : path.substr(slash + 1));
-  if (name.size() > 4 && strings::equal_nocase(std::string_view(name).substr(name.size() - 4), ".exe"))
+  if (name.size() > 4 && base::equal_nocase(std::string_view(name).substr(name.size() - 4), ".exe"))
     name.resize(name.size() - 4);
   return name;
 }
@@ -14116,7 +14165,7 @@ WINSVC_INLINE int exit_code(std::uint32_t code) noexcept {
   return static_cast<int>(code);
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -14139,7 +14188,7 @@ WINSVC_INLINE int exit_code(std::uint32_t code) noexcept {
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 [[nodiscard]] std::wstring to_wide(std::string_view utf8);
 [[nodiscard]] std::string to_utf8(std::wstring_view utf16);
@@ -14176,7 +14225,7 @@ class unique_handle {
   HANDLE handle_ = nullptr;
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -14186,14 +14235,14 @@ class unique_handle {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::wstring to_wide(std::string_view utf8) {
-  const std::u16string units = strings::to_utf16(utf8);
+  const std::u16string units = base::to_utf16(utf8);
   return std::wstring(units.begin(), units.end());
 }
 WINSVC_INLINE std::string to_utf8(std::wstring_view utf16) {
-  return strings::to_utf8(std::u16string(utf16.begin(), utf16.end()));
+  return base::to_utf8(std::u16string(utf16.begin(), utf16.end()));
 }
 WINSVC_INLINE std::string to_utf8(const wchar_t* utf16) {
   return utf16 ? to_utf8(std::wstring_view(utf16)) : std::string();
@@ -14221,7 +14270,7 @@ WINSVC_INLINE std::wstring wide_path(const std::string& path) {
   return out;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -14244,7 +14293,7 @@ WINSVC_INLINE std::wstring wide_path(const std::string& path) {
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 namespace socket_api {
 
 using socket_type = SOCKET;
@@ -14288,7 +14337,7 @@ void clear_wakeup(tcp_socket::native_handle end) noexcept;
 
 }  // namespace socket_api
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -14298,7 +14347,7 @@ void clear_wakeup(tcp_socket::native_handle end) noexcept;
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 namespace socket_api {
 
 WINSVC_INLINE void initialize() noexcept {
@@ -14407,7 +14456,7 @@ WINSVC_INLINE std::string port_owner(const endpoint& endpoint) {
   return owner;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -14433,7 +14482,7 @@ WINSVC_INLINE std::string port_owner(const endpoint& endpoint) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 namespace socket_api {
 
 [[nodiscard]] socket_type raw(tcp_socket::native_handle h) noexcept;
@@ -14454,7 +14503,7 @@ void set_option(socket_type s, int level, int name, int value) noexcept;
 
 }  // namespace socket_api
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -14464,7 +14513,7 @@ void set_option(socket_type s, int level, int name, int value) noexcept;
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 namespace socket_api {
 
 WINSVC_INLINE socket_type raw(tcp_socket::native_handle h) noexcept { return static_cast<socket_type>(h); }
@@ -14561,7 +14610,7 @@ WINSVC_INLINE sys_result<tcp_socket> tcp_socket::connect(const endpoint& server,
     return client;
   // Return all other codes here: poll() would report the socket as ready and SO_ERROR would be 0.
   if (const auto code = socket_api::last_error(); !socket_api::is_connect_pending(code)) return sys_failure(code);
-  if (!socket_api::wait_ready(s, POLLOUT, limit)) return sys_failure(model::win32_error::timeout);
+  if (!socket_api::wait_ready(s, POLLOUT, limit)) return sys_failure(base::win32_error::timeout);
 
   int error = 0;
   socket_api::length_type size = sizeof error;
@@ -14685,7 +14734,7 @@ WINSVC_INLINE waker::outcome waker::wait_for(const tcp_socket& socket, std::chro
   }
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -14709,7 +14758,7 @@ WINSVC_INLINE waker::outcome waker::wait_for(const tcp_socket& socket, std::chro
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 class poll_poller {
  public:
@@ -14793,7 +14842,7 @@ class poll_poller {
   std::vector<polled_entry> polled_;
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -14803,7 +14852,7 @@ class poll_poller {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::size_t poll_poller::wait(void** user_data, std::size_t capacity) noexcept {
   std::unique_lock lock(mutex_);
@@ -14851,7 +14900,7 @@ WINSVC_INLINE std::size_t poll_poller::wait(void** user_data, std::size_t capaci
   return reported;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -14875,7 +14924,7 @@ WINSVC_INLINE std::size_t poll_poller::wait(void** user_data, std::size_t capaci
 #if WINSVC_OS_LINUX
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 class epoll_poller {
  public:
@@ -14967,7 +15016,7 @@ class epoll_poller {
   int poll_, wakeup_;
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 #endif  // WINSVC_OS_LINUX
@@ -14996,7 +15045,7 @@ class epoll_poller {
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 class iocp_poller {
  public:
@@ -15090,7 +15139,7 @@ class iocp_poller {
 
 // --- accepting -------------------------------------------------------------------------------------------------------
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -15098,7 +15147,7 @@ class iocp_poller {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE void iocp_poller::arm(registration& registered, poll_for event, std::string_view bytes) noexcept {
   if (event == poll_for::readable && !registered.receiving.exchange(true)) {
@@ -15216,7 +15265,7 @@ WINSVC_INLINE sys_result<tcp_socket> iocp_poller::accept(registration& registere
   return accept_from(registered.socket);  // a client that connected without AcceptEx
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -15261,7 +15310,7 @@ WINSVC_INLINE sys_result<tcp_socket> iocp_poller::accept(registration& registere
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 #if WINSVC_OS_LINUX
 using poller = epoll_poller;
@@ -15271,7 +15320,7 @@ using poller = iocp_poller;
 using poller = poll_poller;
 #endif
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -15303,7 +15352,7 @@ using poller = poll_poller;
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 class control_channel {
  public:
@@ -15342,7 +15391,7 @@ class control_channel {
 sys_result<void> send_channel_request(const std::string& address, const std::string& request, std::uint32_t pid,
                                       const std::function<bool(std::string_view)>& on_chunk);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -15366,7 +15415,7 @@ sys_result<void> send_channel_request(const std::string& address, const std::str
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 [[nodiscard]] failure<std::uint32_t> errno_failure();
 
@@ -15376,7 +15425,7 @@ bool write_all(int file, std::string_view bytes) noexcept;
 
 [[nodiscard]] file_id to_file_id(const struct stat& info) noexcept;
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -15386,7 +15435,7 @@ bool write_all(int file, std::string_view bytes) noexcept;
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE failure<std::uint32_t> errno_failure() { return {static_cast<std::uint32_t>(errno)}; }
 WINSVC_INLINE std::size_t write_some(int file, std::string_view bytes) noexcept {
@@ -15510,7 +15559,7 @@ WINSVC_INLINE sys_result<std::vector<std::string>> list_files(const std::string&
   return names;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -15540,7 +15589,7 @@ WINSVC_INLINE sys_result<std::vector<std::string>> list_files(const std::string&
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 class connection_threads {
  public:
@@ -15604,7 +15653,7 @@ class connection_threads {
   std::list<connection_thread> threads_;
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -15628,7 +15677,7 @@ class connection_threads {
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Returns false if the path does not fit into a socket address (about 100 bytes).
 bool unix_address(const std::string& path, sockaddr_un& address) noexcept;
@@ -15659,7 +15708,7 @@ std::string control_channel_address(const std::string&, const std::string& data_
 sys_result<void> send_channel_request(const std::string& address, const std::string& request, std::uint32_t,
                                       const std::function<bool(std::string_view)>& on_chunk);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -15669,7 +15718,7 @@ sys_result<void> send_channel_request(const std::string& address, const std::str
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE bool unix_address(const std::string& path, sockaddr_un& address) noexcept {
   address = {};
@@ -15820,7 +15869,7 @@ WINSVC_INLINE sys_result<void> send_channel_request(const std::string& address, 
   }
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -15845,7 +15894,7 @@ WINSVC_INLINE sys_result<void> send_channel_request(const std::string& address, 
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Write UTF-8 to standard output or standard error. A Windows console receives UTF-16, independent of its code page.
 /// Errors are ignored.
@@ -15906,7 +15955,7 @@ class interrupts {
   state* state_;
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -15916,14 +15965,14 @@ class interrupts {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::string without_line_end(std::string line) {
   if (!line.empty() && line.back() == '\r') line.pop_back();
   return line.compare(0, 3, "\xEF\xBB\xBF") == 0 ? line.substr(3) : line;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -15949,7 +15998,7 @@ WINSVC_INLINE std::string without_line_end(std::string line) {
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 void write_descriptor(int descriptor, std::string_view bytes) noexcept;
 struct interrupts::state {
@@ -15970,7 +16019,7 @@ struct interrupts::state {
   }
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -15980,7 +16029,7 @@ struct interrupts::state {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE void write_descriptor(int descriptor, std::string_view bytes) noexcept {
   while (!bytes.empty()) {
@@ -16077,7 +16126,7 @@ WINSVC_INLINE interrupts::~interrupts() {
   delete state_;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -16120,7 +16169,7 @@ WINSVC_INLINE interrupts::~interrupts() {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// The description of one crash.
 struct crash_report {
@@ -16163,7 +16212,7 @@ class crash_handler {
 [[nodiscard]] std::vector<std::string> excess_dumps(const std::vector<std::string>& files, std::string_view name,
                                                     int max_dumps);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -16173,7 +16222,7 @@ class crash_handler {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::string current_exception_message() {
   const std::exception_ptr current = std::current_exception();
@@ -16193,7 +16242,7 @@ WINSVC_INLINE std::string terminate_message() {
 
 /// True if `file` is a dump of exactly this name, not of a longer name that begins with it.
 WINSVC_INLINE bool is_dump_file_of(std::string_view name, std::string_view file) {
-  if (!strings::starts_with(file, name)) return false;
+  if (!base::starts_with(file, name)) return false;
   file.remove_prefix(name.size());
   constexpr std::string_view format = "-########-######-", extension = ".dmp";
   if (file.size() <= format.size() + extension.size()) return false;
@@ -16201,7 +16250,7 @@ WINSVC_INLINE bool is_dump_file_of(std::string_view name, std::string_view file)
   file.remove_suffix(extension.size());
   for (std::size_t i = 0; i < file.size(); ++i) {
     const bool digit = i >= format.size() || format[i] == '#';
-    if (digit ? !strings::is_digit(file[i]) : file[i] != format[i]) return false;
+    if (digit ? !base::is_digit(file[i]) : file[i] != format[i]) return false;
   }
   return true;
 }
@@ -16216,7 +16265,7 @@ WINSVC_INLINE std::vector<std::string> excess_dumps(const std::vector<std::strin
   return dumps;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -16247,7 +16296,7 @@ WINSVC_INLINE std::vector<std::string> excess_dumps(const std::vector<std::strin
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 struct crash_handler::state {
   struct fatal_signal {
@@ -16347,7 +16396,7 @@ struct crash_handler::state {
   }
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -16357,7 +16406,7 @@ struct crash_handler::state {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE crash_handler::crash_handler(crash_handler_options options) : state_(new state) {
   state_->options = std::move(options);
@@ -16415,7 +16464,7 @@ WINSVC_INLINE crash_handler::~crash_handler() {
   delete state_;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -16446,7 +16495,7 @@ WINSVC_INLINE crash_handler::~crash_handler() {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Runs this executable with `arguments`, elevated, in the current folder, and waits for it. Returns its exit code;
 /// fails with 1223 if the user refuses. `input`: the text that `connect_to_parent` returns in the child (a password,
@@ -16468,7 +16517,7 @@ inline constexpr std::string_view elevated_option = "--elevated";
 /// with 123 if `pipe` is not the name of such a pipe.
 [[nodiscard]] sys_result<std::string> connect_to_parent(const std::string& pipe);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -16478,7 +16527,7 @@ inline constexpr std::string_view elevated_option = "--elevated";
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Returns the length of the prefix that ends with a complete UTF-8 character: a read from a pipe can end inside a
 /// character. Invalid UTF-8 counts as complete, because later bytes cannot complete it.
@@ -16492,7 +16541,7 @@ WINSVC_INLINE std::size_t complete_utf8_prefix(std::string_view text) noexcept {
   return text.size();
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -16513,13 +16562,13 @@ WINSVC_INLINE std::size_t complete_utf8_prefix(std::string_view text) noexcept {
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 sys_result<std::uint32_t> run_elevated(std::vector<std::string>, const std::string&,
                                        const std::function<void(std::string_view)>&);
 sys_result<std::string> connect_to_parent(const std::string&);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -16529,7 +16578,7 @@ sys_result<std::string> connect_to_parent(const std::string&);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE sys_result<std::uint32_t> run_elevated(std::vector<std::string>, const std::string&,
                                                      const std::function<void(std::string_view)>&) {
@@ -16537,7 +16586,7 @@ WINSVC_INLINE sys_result<std::uint32_t> run_elevated(std::vector<std::string>, c
 }
 WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string&) { return sys_failure(50); }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -16566,7 +16615,7 @@ WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string&) { re
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 class folder_watcher {
  public:
@@ -16592,7 +16641,7 @@ class folder_watcher {
   std::unique_ptr<state> state_;
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -16613,7 +16662,7 @@ class folder_watcher {
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 struct folder_watcher::state {
   wakeup_event stopping;
@@ -16642,7 +16691,7 @@ struct folder_watcher::state {
   }
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -16652,7 +16701,7 @@ struct folder_watcher::state {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE folder_watcher::folder_watcher() : state_(std::make_unique<state>()) {}
 WINSVC_INLINE folder_watcher::~folder_watcher() = default;
@@ -16691,7 +16740,7 @@ WINSVC_INLINE folder_watcher::watch_event folder_watcher::wait(std::optional<std
 
 WINSVC_INLINE void folder_watcher::stop() noexcept { state_->stopping.signal(); }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -16715,7 +16764,7 @@ WINSVC_INLINE void folder_watcher::stop() noexcept { state_->stopping.signal(); 
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Calls `on_key` for each key during its lifetime, on a separate thread. Ctrl-C keeps its meaning. Does nothing if
 /// standard input or standard error is not a terminal (in `app | less` the keys belong to less), and nothing while this
@@ -16736,7 +16785,7 @@ class key_reader {
   state* state_ = nullptr;
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -16764,7 +16813,7 @@ class key_reader {
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Blocks SIGTTIN and SIGTTOU on this thread during its lifetime.
 class ignore_sigttou {
@@ -16885,7 +16934,7 @@ struct key_reader::state {
   }
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -16895,7 +16944,7 @@ struct key_reader::state {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE key_reader::key_reader(std::function<void(char)> on_key) {
   if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) return;
@@ -16919,7 +16968,7 @@ WINSVC_INLINE key_reader::~key_reader() {
   delete state_;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -16939,13 +16988,13 @@ WINSVC_INLINE key_reader::~key_reader() {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// The offset at `time`, with the daylight saving time of that day. 0 if the system cannot determine it. It changes
 /// only at a full quarter of an hour UTC, so that a caller may cache it until then.
 [[nodiscard]] std::chrono::minutes utc_offset(clock::system_time time) noexcept;
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -16966,7 +17015,7 @@ namespace os {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::chrono::minutes utc_offset(clock::system_time time) noexcept {
   using namespace std::chrono;
@@ -16976,7 +17025,7 @@ WINSVC_INLINE std::chrono::minutes utc_offset(clock::system_time time) noexcept 
   return duration_cast<minutes>(seconds(local.tm_gmtoff));  // truncates the seconds of offsets before about 1900
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -17003,7 +17052,7 @@ WINSVC_INLINE std::chrono::minutes utc_offset(clock::system_time time) noexcept 
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 class exclusive_file {
  public:
@@ -17042,7 +17091,7 @@ sys_result<void> make_private_folder(const std::string& path);
 /// A path in the folder of `to` for the copy that `move_file` renames to `to`: `to`, a hyphen, the file name of `from`.
 [[nodiscard]] std::string sibling_path(const std::string& from, const std::string& to);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -17052,14 +17101,14 @@ sys_result<void> make_private_folder(const std::string& path);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::string sibling_path(const std::string& from, const std::string& to) {
   const auto slash = from.find_last_of("/\\");
   return to + '-' + (slash == std::string::npos ? from : from.substr(slash + 1));
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -17081,12 +17130,12 @@ WINSVC_INLINE std::string sibling_path(const std::string& from, const std::strin
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Copies a file; fails if `to` exists.
 sys_result<void> copy_to_new(const std::string& from, const std::string& to);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -17096,7 +17145,7 @@ sys_result<void> copy_to_new(const std::string& from, const std::string& to);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE sys_result<exclusive_file> exclusive_file::create(const std::string& path) {
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -17161,7 +17210,7 @@ WINSVC_INLINE bool process_exists(std::uint32_t id) noexcept {
   return ::kill(static_cast<pid_t>(id), 0) == 0 || errno != ESRCH;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -17184,21 +17233,21 @@ WINSVC_INLINE bool process_exists(std::uint32_t id) noexcept {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// The local firewall rules as the registry stores them, without those of a group policy. diagnose/firewall.hpp parses
 /// them.
 [[nodiscard]] sys_result<std::vector<std::string>> firewall_rules();
 /// The last records of the System event log, newest first (about 4,000). The service control manager logs the events of
 /// all services there (scm/event_record.hpp).
-[[nodiscard]] sys_result<std::vector<model::event_record>> system_events();
+[[nodiscard]] sys_result<std::vector<scm::event_record>> system_events();
 /// True if the path is on another computer: a UNC path or a mapped drive. A mapped drive belongs to the logon session
 /// of the user who mapped it, so a service cannot use it.
 [[nodiscard]] bool is_on_network(const std::string& path);
 /// True if this is a 32-bit program on 64-bit Windows, which redirects System32 and HKLM\Software for it.
 [[nodiscard]] bool is_emulated();
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -17214,11 +17263,11 @@ namespace os {
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 bool is_on_network(const std::string&);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -17228,14 +17277,14 @@ bool is_on_network(const std::string&);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE sys_result<std::vector<std::string>> firewall_rules() { return sys_failure(50); }  // ERROR_NOT_SUPPORTED
-WINSVC_INLINE sys_result<std::vector<model::event_record>> system_events() { return sys_failure(50); }
+WINSVC_INLINE sys_result<std::vector<scm::event_record>> system_events() { return sys_failure(50); }
 WINSVC_INLINE bool is_on_network(const std::string&) { return false; }
 WINSVC_INLINE bool is_emulated() { return false; }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -17257,7 +17306,7 @@ WINSVC_INLINE bool is_emulated() { return false; }
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 class dispatcher {
  public:
@@ -17266,7 +17315,7 @@ class dispatcher {
   using service_main = std::function<void(const std::vector<std::string>& arguments)>;
   /// HandlerEx: receives a control and returns the Win32 code for the SCM. Runs on the thread that called `run`, one
   /// call at a time. It must return at once, because the SCM serves no other service during the call.
-  using control_handler = std::function<std::uint32_t(const model::control_event& event)>;
+  using control_handler = std::function<std::uint32_t(const scm::control_event& event)>;
 
   virtual ~dispatcher() = default;
 
@@ -17276,10 +17325,10 @@ class dispatcher {
   /// RegisterServiceCtrlHandlerExW: must be the first call in service_main. Returns 0 or a Win32 code.
   virtual std::uint32_t register_handler(const std::string& service_name, control_handler handler) = 0;
   /// SetServiceStatus. Returns 0 or a Win32 code. After STOPPED, the process may end before the call returns.
-  virtual std::uint32_t set_status(const model::service_status& status) noexcept = 0;
+  virtual std::uint32_t set_status(const scm::service_status& status) noexcept = 0;
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -17303,10 +17352,10 @@ class dispatcher {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Writes an event. An event that cannot be written is dropped, because the log file contains it too.
-void report_event(const std::string& source, model::event_level level, std::uint32_t id,
+void report_event(const std::string& source, scm::event_level level, std::uint32_t id,
                   std::string_view text) noexcept;
 
 /// Prepares a text for ReportEvent: limits it to 31,839 characters, the maximum of that function, and escapes
@@ -17314,7 +17363,7 @@ void report_event(const std::string& source, model::event_level level, std::uint
 /// such a `%`.
 [[nodiscard]] std::string truncate_event_text(std::string_view text);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -17324,24 +17373,24 @@ void report_event(const std::string& source, model::event_level level, std::uint
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::string truncate_event_text(std::string_view text) {
   constexpr std::size_t limit = 31'839;
   const auto begins_insertion = [](char c) {
-    const char lower = winsvc::strings::to_lower(c);
-    return (lower >= 'a' && lower <= 'z') || winsvc::strings::is_digit(c) || c == '%' || c == '!';
+    const char lower = winsvc::detail::base::to_lower(c);
+    return (lower >= 'a' && lower <= 'z') || winsvc::detail::base::is_digit(c) || c == '%' || c == '!';
   };
   std::string out;
   for (std::size_t i = 0; i < text.size() && out.size() <= limit; ++i) {
     out += text[i];
     if (text[i] == '%' && i + 1 < text.size() && begins_insertion(text[i + 1])) out += ' ';
   }
-  out.resize(winsvc::strings::truncate(out, limit).size());
+  out.resize(winsvc::detail::base::truncate(out, limit).size());
   return out;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -17370,7 +17419,7 @@ WINSVC_INLINE std::string truncate_event_text(std::string_view text) {
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
   #if WINSVC_OS_LINUX
   #else
@@ -17384,7 +17433,7 @@ std::string_view read_proc(const char* path, char* buffer, std::size_t capacity)
 /// number.
 std::uint64_t parse_number_at(std::string_view text, int n) noexcept;
 
-void report_event(const std::string&, model::event_level, std::uint32_t, std::string_view) noexcept;
+void report_event(const std::string&, scm::event_level, std::uint32_t, std::string_view) noexcept;
 
 class native_service_manager final : public service_manager {
  public:
@@ -17399,8 +17448,8 @@ class native_service_manager final : public service_manager {
   sys_result<void> change_config(raw_handle, const service_config_change&) override {
     return sys_failure(not_supported);
   }
-  sys_result<void> change_level(raw_handle, const model::config_level&) override { return sys_failure(not_supported); }
-  sys_result<model::config_level> query_level(raw_handle, std::uint32_t) override { return sys_failure(not_supported); }
+  sys_result<void> change_level(raw_handle, const scm::config_level&) override { return sys_failure(not_supported); }
+  sys_result<scm::config_level> query_level(raw_handle, std::uint32_t) override { return sys_failure(not_supported); }
   sys_result<service_config> query_config(raw_handle) override { return sys_failure(not_supported); }
   sys_result<service_process_status> query_status(raw_handle) override { return sys_failure(not_supported); }
   sys_result<void> start_service(raw_handle, const std::vector<std::string>&) override {
@@ -17436,12 +17485,12 @@ class native_service_manager final : public service_manager {
 
 class native_dispatcher final : public dispatcher {
  public:
-  std::uint32_t run(service_main) override { return model::win32_error::failed_controller_connect; }
+  std::uint32_t run(service_main) override { return base::win32_error::failed_controller_connect; }
   std::uint32_t register_handler(const std::string&, control_handler) override { return 50; }
-  std::uint32_t set_status(const model::service_status&) noexcept override { return 50; }
+  std::uint32_t set_status(const scm::service_status&) noexcept override { return 50; }
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -17451,7 +17500,7 @@ class native_dispatcher final : public dispatcher {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::string executable_path() {
   std::string path(256, '\0');
@@ -17481,14 +17530,14 @@ WINSVC_INLINE std::size_t processor_count() noexcept {
   return (std::max)(std::size_t{std::thread::hardware_concurrency()}, std::size_t{1});
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 #if WINSVC_OS_LINUX
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::uint32_t thread_id() noexcept { return static_cast<std::uint32_t>(::syscall(SYS_gettid)); }
 /// Reads the state in /proc (proc_pid_stat(5)): "number (name) state ...". The name may contain any character, so the
@@ -17507,25 +17556,25 @@ WINSVC_INLINE std::optional<bool> is_thread_blocked(std::uint32_t thread) noexce
   return line[end + 2] != 'R';
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 #else
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::uint32_t thread_id() noexcept { return 0; }
 WINSVC_INLINE std::optional<bool> is_thread_blocked(std::uint32_t) noexcept { return std::nullopt; }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 #endif
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::string_view read_proc(const char* path, char* buffer, std::size_t capacity) noexcept {
   const int file = ::open(path, O_RDONLY | O_CLOEXEC);
@@ -17537,7 +17586,7 @@ WINSVC_INLINE std::string_view read_proc(const char* path, char* buffer, std::si
 WINSVC_INLINE std::uint64_t parse_number_at(std::string_view text, int n) noexcept {
   for (; n > 0 && !text.empty(); --n) text.remove_prefix((std::min)(text.find(' '), text.size() - 1) + 1);
   std::uint64_t value = 0;
-  static_cast<void>(strings::parse_number(text.substr(0, text.find_first_of(" \n")), ~std::uint64_t{0}, value));
+  static_cast<void>(base::parse_number(text.substr(0, text.find_first_of(" \n")), ~std::uint64_t{0}, value));
   return value;
 }
 
@@ -17594,14 +17643,14 @@ WINSVC_INLINE sys_result<std::string> data_folder(const std::string& service_nam
   const char* home = std::getenv("HOME");
   const std::string root = state_home && *state_home ? std::string(state_home)
                                                      : (home && *home ? std::string(home) : "/tmp") + "/.local/state";
-  return path_join(root, model::folder_name(service_name));
+  return path_join(root, scm::folder_name(service_name));
 }
 
 WINSVC_INLINE std::string system_error_message(std::uint32_t code) { return std::strerror(static_cast<int>(code)); }
 
-WINSVC_INLINE void report_event(const std::string&, model::event_level, std::uint32_t, std::string_view) noexcept {}
+WINSVC_INLINE void report_event(const std::string&, scm::event_level, std::uint32_t, std::string_view) noexcept {}
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -17630,7 +17679,7 @@ WINSVC_INLINE void report_event(const std::string&, model::event_level, std::uin
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// A regular file, open for reading. Movable.
 class input_file {
@@ -17678,7 +17727,7 @@ class input_file {
 /// The real path of a folder, as in input_file::real_path; nullopt if the folder does not exist.
 [[nodiscard]] std::optional<std::string> real_folder(const std::string& path);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -17700,12 +17749,12 @@ class input_file {
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// realpath(3); nullopt after an error.
 std::optional<std::string> real_path_of(const std::string& path);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -17715,7 +17764,7 @@ std::optional<std::string> real_path_of(const std::string& path);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::optional<std::string> real_path_of(const std::string& path) {
   const std::unique_ptr<char, void (*)(void*)> real(::realpath(path.c_str(), nullptr), &std::free);
@@ -17769,7 +17818,7 @@ WINSVC_INLINE std::optional<std::size_t> input_file::read(std::uint64_t position
   }
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -17797,7 +17846,7 @@ WINSVC_INLINE std::optional<std::size_t> input_file::read(std::uint64_t position
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Owns memory that the system allocated with LocalAlloc (a descriptor, a SID, a text) and frees it. Movable.
 class local_memory {
@@ -17832,7 +17881,7 @@ class local_memory {
 /// The SID of the account of this process as text.
 [[nodiscard]] sys_result<std::string> current_user_sid();
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -17842,7 +17891,7 @@ class local_memory {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE sys_result<local_memory> descriptor_of(const std::string& sddl) {
   void* descriptor = nullptr;
@@ -17895,7 +17944,7 @@ WINSVC_INLINE sys_result<std::string> current_user_sid() {
   return sid_text(reinterpret_cast<TOKEN_USER*>(user)->User.Sid);
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -17920,7 +17969,7 @@ WINSVC_INLINE sys_result<std::string> current_user_sid() {
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// One end of a named pipe. Each operation ends after its timeout, or when `stop_event` is set (null: never).
 class overlapped_pipe {
@@ -18009,7 +18058,7 @@ struct control_channel::implementation {
 
 std::string control_channel_address(const std::string& service_name, const std::string&);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -18019,7 +18068,7 @@ std::string control_channel_address(const std::string& service_name, const std::
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE void control_channel::implementation::serve_connection(overlapped_pipe& client) noexcept {
   constexpr auto limit = static_cast<DWORD>(control_channel::io_timeout.count());
@@ -18141,7 +18190,7 @@ WINSVC_INLINE sys_result<void> send_channel_request(const std::string& address, 
   }
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -18168,7 +18217,7 @@ WINSVC_INLINE sys_result<void> send_channel_request(const std::string& address, 
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// `standard_handle`: STD_OUTPUT_HANDLE or STD_ERROR_HANDLE.
 void write_handle(DWORD standard_handle, std::string_view utf8) noexcept;
@@ -18207,7 +18256,7 @@ struct interrupts::state {
   }
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -18217,7 +18266,7 @@ struct interrupts::state {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE void write_handle(DWORD standard_handle, std::string_view utf8) noexcept {
   const HANDLE handle = ::GetStdHandle(standard_handle);
@@ -18342,7 +18391,7 @@ WINSVC_INLINE interrupts::~interrupts() {
   ::SetConsoleCtrlHandler(&state::handler, FALSE);
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -18369,7 +18418,7 @@ WINSVC_INLINE interrupts::~interrupts() {
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 inline constexpr DWORD share_mode_all = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
 
@@ -18379,7 +18428,7 @@ bool write_all(HANDLE file, std::string_view bytes) noexcept;
 
 [[nodiscard]] file_id to_file_id(const BY_HANDLE_FILE_INFORMATION& info) noexcept;
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -18389,7 +18438,7 @@ bool write_all(HANDLE file, std::string_view bytes) noexcept;
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::size_t write_some(HANDLE file, std::string_view bytes) noexcept {
   std::size_t written = 0;
@@ -18529,7 +18578,7 @@ WINSVC_INLINE sys_result<std::vector<std::string>> list_files(const std::string&
   return names;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -18550,7 +18599,7 @@ WINSVC_INLINE sys_result<std::vector<std::string>> list_files(const std::string&
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// A DLL from System32. The folder of the executable is not searched, because an attacker may have put a DLL there. The
 /// DLL stays loaded.
@@ -18570,7 +18619,7 @@ class system_library {
   HMODULE module_;
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 #endif  // WINSVC_OS_WINDOWS
@@ -18603,7 +18652,7 @@ class system_library {
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Describes an exception: `an access violation at 0x7ff6a1c01234 (hello.exe+0x1234), reading 0x10`.
 [[nodiscard]] std::string exception_description(const EXCEPTION_RECORD& record);
@@ -18778,7 +18827,7 @@ struct crash_handler::state {
   }
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -18788,7 +18837,7 @@ struct crash_handler::state {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::string exception_description(const EXCEPTION_RECORD& record) {
   struct known_exception {
@@ -18834,7 +18883,7 @@ WINSVC_INLINE std::string exception_description(const EXCEPTION_RECORD& record) 
 
 WINSVC_INLINE crash_handler::crash_handler(crash_handler_options options) : state_(new state) {
   state_->options = std::move(options);
-  state_->options.name = model::folder_name(state_->options.name);
+  state_->options.name = scm::folder_name(state_->options.name);
   state_->prepare_dump();
   const auto make_event = [] { return unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr)); };
   state_->crash_event = make_event();
@@ -18870,7 +18919,7 @@ WINSVC_INLINE crash_handler::~crash_handler() {
   delete state_;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -18897,7 +18946,7 @@ WINSVC_INLINE crash_handler::~crash_handler() {
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// One object per process, because a process may call StartServiceCtrlDispatcherW only once.
 class native_dispatcher final : public dispatcher {
@@ -18916,7 +18965,7 @@ class native_dispatcher final : public dispatcher {
     return status_ ? 0 : ::GetLastError();
   }
 
-  std::uint32_t set_status(const model::service_status& s) noexcept override {
+  std::uint32_t set_status(const scm::service_status& s) noexcept override {
     SERVICE_STATUS native{};
     native.dwServiceType = SERVICE_WIN32_OWN_PROCESS;
     native.dwCurrentState = static_cast<DWORD>(s.current);
@@ -18950,8 +18999,8 @@ class native_dispatcher final : public dispatcher {
   }
 
   /// Copies the event data, which the system frees when the handler returns.
-  static model::control_event copy_event(DWORD control, DWORD type, void* data) {
-    model::control_event event;
+  static scm::control_event copy_event(DWORD control, DWORD type, void* data) {
+    scm::control_event event;
     event.control = control;
     event.type = type;
     if (data && control == SERVICE_CONTROL_SESSIONCHANGE) {
@@ -18975,7 +19024,7 @@ class native_dispatcher final : public dispatcher {
   SERVICE_STATUS_HANDLE status_ = nullptr;
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 #endif  // WINSVC_OS_WINDOWS
@@ -19004,7 +19053,7 @@ class native_dispatcher final : public dispatcher {
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// SHELLEXECUTEINFOW of shellapi.h.
 struct shell_execute_info {
@@ -19107,7 +19156,8 @@ class elevated_child {
 
     const std::wstring program = to_wide(executable_path());
     std::string command_line;
-    for (const auto& argument : arguments) command_line += (command_line.empty() ? "" : " ") + quote_argument(argument);
+    for (const auto& argument : arguments)
+      command_line += (command_line.empty() ? "" : " ") + base::quote_argument(argument);
     const std::wstring parameters = to_wide(command_line);
     std::wstring folder(32'768, L'\0');  // without a folder the child starts in System32, and relative paths fail
     folder.resize(::GetCurrentDirectoryW(static_cast<DWORD>(folder.size()), folder.data()));
@@ -19148,7 +19198,7 @@ class elevated_child {
   std::vector<char> buffer_ = std::vector<char>(buffer_size);
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -19158,7 +19208,7 @@ class elevated_child {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::string random_pipe_name() {
   std::random_device random;  // the generator of the system, with all compilers for Windows
@@ -19171,7 +19221,7 @@ WINSVC_INLINE std::string random_pipe_name() {
   return name;
 }
 WINSVC_INLINE bool is_pipe_name(std::string_view name) noexcept {
-  return name.size() == 39 && strings::starts_with(name, "winsvc-") &&
+  return name.size() == 39 && base::starts_with(name, "winsvc-") &&
          name.find_first_not_of("0123456789abcdef", 7) == std::string_view::npos;
 }
 
@@ -19225,7 +19275,7 @@ WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string& pipe)
   return input;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -19248,7 +19298,7 @@ WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string& pipe)
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 struct folder_watcher::state {
   unique_handle stop_event;
@@ -19259,7 +19309,7 @@ struct folder_watcher::state {
   }
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -19269,7 +19319,7 @@ struct folder_watcher::state {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE folder_watcher::folder_watcher() : state_(std::make_unique<state>()) {}
 WINSVC_INLINE folder_watcher::~folder_watcher() = default;
@@ -19296,7 +19346,7 @@ WINSVC_INLINE folder_watcher::watch_event folder_watcher::wait(std::optional<std
 
 WINSVC_INLINE void folder_watcher::stop() noexcept { ::SetEvent(state_->stop_event.get()); }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -19319,7 +19369,7 @@ WINSVC_INLINE void folder_watcher::stop() noexcept { ::SetEvent(state_->stop_eve
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 struct key_reader::state {
   HANDLE input = nullptr;
@@ -19347,7 +19397,7 @@ struct key_reader::state {
   }
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -19357,7 +19407,7 @@ struct key_reader::state {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE key_reader::key_reader(std::function<void(char)> on_key) {
   auto reader_state = std::make_unique<state>();
@@ -19383,7 +19433,7 @@ WINSVC_INLINE key_reader::~key_reader() {
   delete state_;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -19412,7 +19462,7 @@ WINSVC_INLINE key_reader::~key_reader() {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::chrono::minutes utc_offset(clock::system_time time) noexcept {
   using namespace std::chrono;
@@ -19436,7 +19486,7 @@ WINSVC_INLINE std::chrono::minutes utc_offset(clock::system_time time) noexcept 
   return duration_cast<minutes>(ticks(local_count - utc_count));
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -19463,7 +19513,7 @@ WINSVC_INLINE std::chrono::minutes utc_offset(clock::system_time time) noexcept 
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE sys_result<exclusive_file> exclusive_file::create(const std::string& path) {
   const HANDLE file = ::CreateFileW(wide_path(path).c_str(), GENERIC_WRITE, FILE_SHARE_READ, nullptr, CREATE_NEW,
@@ -19530,7 +19580,7 @@ WINSVC_INLINE bool process_exists(std::uint32_t id) noexcept {
   return ::WaitForSingleObject(process.get(), 0) == WAIT_TIMEOUT;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -19560,7 +19610,7 @@ WINSVC_INLINE bool process_exists(std::uint32_t id) noexcept {
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Owns a key below HKEY_LOCAL_MACHINE and closes it. Movable.
 class registry_key {
@@ -19652,7 +19702,7 @@ class registry_key {
 /// The path of a key below SYSTEM\CurrentControlSet\Services.
 [[nodiscard]] std::wstring services_key(std::string_view subkey);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -19662,13 +19712,13 @@ class registry_key {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::wstring services_key(std::string_view subkey) {
   return L"SYSTEM\\CurrentControlSet\\Services\\" + to_wide(subkey);
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -19699,7 +19749,7 @@ WINSVC_INLINE std::wstring services_key(std::string_view subkey) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE sys_result<std::vector<std::string>> firewall_rules() {
   const auto key = registry_key::open(services_key("SharedAccess\\Parameters\\FirewallPolicy\\FirewallRules"),
@@ -19708,12 +19758,12 @@ WINSVC_INLINE sys_result<std::vector<std::string>> firewall_rules() {
   return key->to_string_list();
 }
 
-WINSVC_INLINE sys_result<std::vector<model::event_record>> system_events() {
+WINSVC_INLINE sys_result<std::vector<scm::event_record>> system_events() {
   constexpr std::size_t max_records = 4000;  // some days on a busy computer
   const HANDLE log = ::OpenEventLogW(nullptr, L"System");
   if (!log) return sys_failure(::GetLastError());
   const scope_exit close([log] { ::CloseEventLog(log); });
-  std::vector<model::event_record> records;
+  std::vector<scm::event_record> records;
   std::string buffer(256 * 1024, '\0');  // the maximum size of a record
   while (records.size() < max_records) {
     DWORD received = 0, needed = 0;
@@ -19722,7 +19772,7 @@ WINSVC_INLINE sys_result<std::vector<model::event_record>> system_events() {
       if (::GetLastError() == ERROR_HANDLE_EOF || !records.empty()) break;
       return sys_failure(::GetLastError());
     }
-    auto parsed = model::parse_event_records(std::string_view(buffer).substr(0, received));
+    auto parsed = scm::parse_event_records(std::string_view(buffer).substr(0, received));
     if (parsed.empty()) break;
     for (auto& record : parsed) records.push_back(std::move(record));
   }
@@ -19742,7 +19792,7 @@ WINSVC_INLINE bool is_emulated() {
   return ::IsWow64Process(::GetCurrentProcess(), &emulated) && emulated;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -19767,16 +19817,16 @@ WINSVC_INLINE bool is_emulated() {
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 std::vector<std::string> arguments(int, char**);
 
 std::optional<bool> is_thread_blocked(std::uint32_t) noexcept;
 
-void report_event(const std::string& source, model::event_level level, std::uint32_t id,
+void report_event(const std::string& source, scm::event_level level, std::uint32_t id,
                   std::string_view text) noexcept;
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -19786,7 +19836,7 @@ void report_event(const std::string& source, model::event_level level, std::uint
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::string executable_path() {
   std::wstring path(MAX_PATH, L'\0');
@@ -19801,7 +19851,7 @@ WINSVC_INLINE std::string executable_path() {
 }
 
 WINSVC_INLINE std::vector<std::string> arguments(int, char**) {
-  std::vector<std::string> arguments = split_command_line(to_utf8(::GetCommandLineW()));
+  std::vector<std::string> arguments = base::split_command_line(to_utf8(::GetCommandLineW()));
   if (!arguments.empty()) arguments.erase(arguments.begin());
   return arguments;
 }
@@ -19890,7 +19940,7 @@ WINSVC_INLINE sys_result<std::string> data_folder(const std::string& service_nam
   release(path);
   if (FAILED(result)) return sys_failure(static_cast<std::uint32_t>(result) & 0xFFFFu);
 
-  return path_join(folder, model::folder_name(service_name));
+  return path_join(folder, scm::folder_name(service_name));
 }
 
 WINSVC_INLINE std::string system_error_message(std::uint32_t code) {
@@ -19907,7 +19957,7 @@ WINSVC_INLINE std::string system_error_message(std::uint32_t code) {
   return message;
 }
 
-WINSVC_INLINE void report_event(const std::string& source, model::event_level level, std::uint32_t id,
+WINSVC_INLINE void report_event(const std::string& source, scm::event_level level, std::uint32_t id,
                                 std::string_view text) noexcept {
   try {
     const HANDLE log = ::RegisterEventSourceW(nullptr, to_wide(source).c_str());
@@ -19920,7 +19970,7 @@ WINSVC_INLINE void report_event(const std::string& source, model::event_level le
   }
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -19944,12 +19994,12 @@ WINSVC_INLINE void report_event(const std::string& source, model::event_level le
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// The final path of a handle, without the prefix \\?\ of GetFinalPathNameByHandleW; nullopt after an error.
 std::optional<std::string> real_path_of(HANDLE file);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -19959,7 +20009,7 @@ std::optional<std::string> real_path_of(HANDLE file);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE std::optional<std::string> real_path_of(HANDLE file) {
   std::wstring path(512, L'\0');
@@ -20032,7 +20082,7 @@ WINSVC_INLINE std::optional<std::size_t> input_file::read(std::uint64_t position
   return ::GetLastError() == ERROR_HANDLE_EOF ? std::optional<std::size_t>(0) : std::nullopt;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -20057,7 +20107,7 @@ WINSVC_INLINE std::optional<std::size_t> input_file::read(std::uint64_t position
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// The rights of one account in the LSA policy database. <ntsecapi.h> conflicts with <winternl.h>, which a program may
 /// include, so its two structs are declared here.
@@ -20133,7 +20183,7 @@ inline constexpr wchar_t logon_right[] = L"SeServiceLogonRight";
 sys_result<void> add_logon_right(const std::string& sid);
 sys_result<bool> query_logon_right(const std::string& sid);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -20143,7 +20193,7 @@ sys_result<bool> query_logon_right(const std::string& sid);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE sys_result<void> add_logon_right(const std::string& sid) {
   constexpr ACCESS_MASK lookup_names = 0x800, create_account = 0x10;
@@ -20159,7 +20209,7 @@ WINSVC_INLINE sys_result<bool> query_logon_right(const std::string& sid) {
   return rights->has(logon_right);
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -20187,7 +20237,7 @@ WINSVC_INLINE sys_result<bool> query_logon_right(const std::string& sid) {
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 sys_result<void> add_event_source(const std::string& source);
 sys_result<void> remove_event_source(const std::string& source);
@@ -20198,7 +20248,7 @@ sys_result<void> change_environment(const std::string& service_name, const std::
 [[nodiscard]] sys_result<std::string> query_folder_security(const std::string& path);
 sys_result<void> change_folder_security(const std::string& path, const std::string& sddl);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -20208,7 +20258,7 @@ sys_result<void> change_folder_security(const std::string& path, const std::stri
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 WINSVC_INLINE sys_result<void> add_event_source(const std::string& source) {
   auto key = registry_key::create(services_key("EventLog\\Application\\" + source), KEY_SET_VALUE);
@@ -20322,7 +20372,7 @@ WINSVC_INLINE sys_result<void> change_folder_security(const std::string& path, c
   return {};
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -20352,12 +20402,12 @@ WINSVC_INLINE sys_result<void> change_folder_security(const std::string& path, c
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// The struct of one level, and the memory that its pointers refer to.
 class native_level {
  public:
-  explicit native_level(const model::config_level& value);
+  explicit native_level(const scm::config_level& value);
   native_level(const native_level&) = delete;
   native_level& operator=(const native_level&) = delete;
 
@@ -20366,13 +20416,13 @@ class native_level {
   [[nodiscard]] void* data() noexcept { return &native_; }
 
  private:
-  void set(const model::description_text& v);
-  void set(const model::recovery_plan& v);
-  void set(const model::delayed_start& v) { native_.delayed.fDelayedAutostart = v.on ? TRUE : FALSE; }
-  void set(const model::failure_flag& v) { native_.flag.fFailureActionsOnNonCrashFailures = v.on ? TRUE : FALSE; }
-  void set(const model::sid_type& v) { native_.sid.dwServiceSidType = v.value; }
-  void set(const model::required_privileges& v);
-  void set(const model::preshutdown_timeout& v);
+  void set(const scm::description_text& v);
+  void set(const scm::recovery_plan& v);
+  void set(const scm::delayed_start& v) { native_.delayed.fDelayedAutostart = v.on ? TRUE : FALSE; }
+  void set(const scm::failure_flag& v) { native_.flag.fFailureActionsOnNonCrashFailures = v.on ? TRUE : FALSE; }
+  void set(const scm::sid_type& v) { native_.sid.dwServiceSidType = v.value; }
+  void set(const scm::required_privileges& v);
+  void set(const scm::preshutdown_timeout& v);
 
   // The largest member is the first: `{}` initializes only the first member.
   union level_data {
@@ -20392,9 +20442,9 @@ class native_level {
 };
 
 /// Converts the struct that QueryServiceConfig2W returned for a level from 1 to 7.
-[[nodiscard]] model::config_level level_value(std::uint32_t number, const void* native);
+[[nodiscard]] scm::config_level level_value(std::uint32_t number, const void* native);
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -20404,7 +20454,7 @@ class native_level {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
 /// Converts a duration to a DWORD; negative durations become 0, longer ones the maximum (49 days in milliseconds).
 template <class Unit>
@@ -20414,16 +20464,16 @@ template <class Unit>
   return static_cast<DWORD>(count < 0 ? 0 : count > limit ? limit : count);
 }
 
-WINSVC_INLINE native_level::native_level(const model::config_level& value) : number_(model::number(value)) {
+WINSVC_INLINE native_level::native_level(const scm::config_level& value) : number_(scm::number(value)) {
   std::visit([this](const auto& v) { set(v); }, value);
 }
 
-WINSVC_INLINE void native_level::set(const model::description_text& v) {
+WINSVC_INLINE void native_level::set(const scm::description_text& v) {
   text_ = to_wide(v.text);
   native_.description.lpDescription = text_.data();  // "" deletes the description; NULL would keep it
 }
 
-WINSVC_INLINE void native_level::set(const model::recovery_plan& v) {
+WINSVC_INLINE void native_level::set(const scm::recovery_plan& v) {
   for (const auto& action : v.actions)
     actions_.push_back({static_cast<SC_ACTION_TYPE>(action.kind_of_action), as_dword(action.delay)});
   native_.failure.cActions = static_cast<DWORD>(actions_.size());
@@ -20434,22 +20484,22 @@ WINSVC_INLINE void native_level::set(const model::recovery_plan& v) {
   native_.failure.dwResetPeriod = as_dword(v.reset);  // seconds here, milliseconds in the actions
 }
 
-WINSVC_INLINE void native_level::set(const model::required_privileges& v) {
+WINSVC_INLINE void native_level::set(const scm::required_privileges& v) {
   text_ = to_wide_list(v.names);
   native_.privileges.pmszRequiredPrivileges = text_.data();
 }
 
-WINSVC_INLINE void native_level::set(const model::preshutdown_timeout& v) {
+WINSVC_INLINE void native_level::set(const scm::preshutdown_timeout& v) {
   native_.preshutdown.dwPreshutdownTimeout = as_dword(v.limit);
 }
 
-WINSVC_INLINE model::config_level level_value(std::uint32_t number, const void* native) {
+WINSVC_INLINE scm::config_level level_value(std::uint32_t number, const void* native) {
   switch (number) {
-    case model::config_level_id::description:
-      return model::description_text{to_utf8(static_cast<const SERVICE_DESCRIPTIONW*>(native)->lpDescription)};
-    case model::config_level_id::failure_actions: {
+    case scm::config_level_id::description:
+      return scm::description_text{to_utf8(static_cast<const SERVICE_DESCRIPTIONW*>(native)->lpDescription)};
+    case scm::config_level_id::failure_actions: {
       const auto* s = static_cast<const SERVICE_FAILURE_ACTIONSW*>(native);
-      model::recovery_plan plan;
+      scm::recovery_plan plan;
       plan.reset = std::chrono::seconds(s->dwResetPeriod);
       for (DWORD i = 0; s->lpsaActions && i < s->cActions; ++i) {
         plan.actions.push_back({static_cast<recovery_action::kind>(s->lpsaActions[i].Type),
@@ -20457,23 +20507,23 @@ WINSVC_INLINE model::config_level level_value(std::uint32_t number, const void* 
       }
       return plan;
     }
-    case model::config_level_id::delayed_start:
-      return model::delayed_start{static_cast<const SERVICE_DELAYED_AUTO_START_INFO*>(native)->fDelayedAutostart != 0};
-    case model::config_level_id::failure_flag:
-      return model::failure_flag{
+    case scm::config_level_id::delayed_start:
+      return scm::delayed_start{static_cast<const SERVICE_DELAYED_AUTO_START_INFO*>(native)->fDelayedAutostart != 0};
+    case scm::config_level_id::failure_flag:
+      return scm::failure_flag{
           static_cast<const SERVICE_FAILURE_ACTIONS_FLAG*>(native)->fFailureActionsOnNonCrashFailures != 0};
-    case model::config_level_id::sid_type:
-      return model::sid_type{static_cast<const SERVICE_SID_INFO*>(native)->dwServiceSidType};
-    case model::config_level_id::required_privileges:
-      return model::required_privileges{
+    case scm::config_level_id::sid_type:
+      return scm::sid_type{static_cast<const SERVICE_SID_INFO*>(native)->dwServiceSidType};
+    case scm::config_level_id::required_privileges:
+      return scm::required_privileges{
           from_wide_list(static_cast<const SERVICE_REQUIRED_PRIVILEGES_INFOW*>(native)->pmszRequiredPrivileges)};
     default:
-      return model::preshutdown_timeout{
+      return scm::preshutdown_timeout{
           std::chrono::milliseconds(static_cast<const SERVICE_PRESHUTDOWN_INFO*>(native)->dwPreshutdownTimeout)};
   }
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -20504,9 +20554,9 @@ WINSVC_INLINE model::config_level level_value(std::uint32_t number, const void* 
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
-[[nodiscard]] model::service_status from_native(const SERVICE_STATUS_PROCESS& s) noexcept;
+[[nodiscard]] scm::service_status from_native(const SERVICE_STATUS_PROCESS& s) noexcept;
 
 /// The arguments of CreateServiceW and ChangeServiceConfigW for a service_config_change; NULL for an empty optional.
 class native_config {
@@ -20571,13 +20621,13 @@ class native_service_manager final : public service_manager {
                                               config.display_name()));
   }
 
-  sys_result<void> change_level(raw_handle service, const model::config_level& value) override {
+  sys_result<void> change_level(raw_handle service, const scm::config_level& value) override {
     native_level level(value);
     return ok_or_error(::ChangeServiceConfig2W(native(service), level.number(), level.data()));
   }
 
-  sys_result<model::config_level> query_level(raw_handle service, std::uint32_t level) override {
-    if (level < model::config_level_id::description || level > model::config_level_id::preshutdown)
+  sys_result<scm::config_level> query_level(raw_handle service, std::uint32_t level) override {
+    if (level < scm::config_level_id::description || level > scm::config_level_id::preshutdown)
       return sys_failure(ERROR_INVALID_LEVEL);
     std::vector<std::uint64_t> buffer(8192 / 8);  // 8 KiB is the documented maximum; 64-bit words align it
     DWORD needed = 0;
@@ -20602,8 +20652,8 @@ class native_service_manager final : public service_manager {
     out.dependencies = from_wide_list(config->lpDependencies);
 
     if (out.startup == startup::automatic) {
-      const auto level = query_level(service, model::config_level_id::delayed_start);
-      if (level && std::get<model::delayed_start>(*level).on) out.startup = startup::delayed;
+      const auto level = query_level(service, scm::config_level_id::delayed_start);
+      if (level && std::get<scm::delayed_start>(*level).on) out.startup = startup::delayed;
     }
     return out;
   }
@@ -20706,7 +20756,7 @@ class native_service_manager final : public service_manager {
   }
 };
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -20716,11 +20766,11 @@ class native_service_manager final : public service_manager {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace os {
+namespace detail::os {
 
-WINSVC_INLINE model::service_status from_native(const SERVICE_STATUS_PROCESS& s) noexcept {
-  model::service_status out;
-  out.current = static_cast<model::state>(s.dwCurrentState);
+WINSVC_INLINE scm::service_status from_native(const SERVICE_STATUS_PROCESS& s) noexcept {
+  scm::service_status out;
+  out.current = static_cast<scm::state>(s.dwCurrentState);
   out.accepted = s.dwControlsAccepted;
   out.exit = {s.dwWin32ExitCode, s.dwServiceSpecificExitCode};
   out.checkpoint = s.dwCheckPoint;
@@ -20728,7 +20778,7 @@ WINSVC_INLINE model::service_status from_native(const SERVICE_STATUS_PROCESS& s)
   return out;
 }
 
-}  // namespace os
+}  // namespace detail::os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -20774,6 +20824,7 @@ WINSVC_INLINE model::service_status from_native(const SERVICE_STATUS_PROCESS& s)
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::log {
 
 class async_sink final : public log_sink {
  public:
@@ -20848,15 +20899,17 @@ class async_sink final : public log_sink {
   std::thread thread_;  // the last member: it uses the others
 };
 
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_BASE
+#if WINSVC_BODIES_LOG
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::log {
 
 WINSVC_INLINE async_sink::async_sink(async_sink_options options) : options_(std::move(options)) {
   try {
@@ -21030,10 +21083,11 @@ WINSVC_INLINE void async_sink::flush() noexcept {
   }
 }
 
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_BASE
+#endif  // WINSVC_BODIES_LOG
 
 // =====================================================================================================================
 // log/ring_sink.hpp
@@ -21055,6 +21109,7 @@ WINSVC_INLINE void async_sink::flush() noexcept {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::log {
 
 class ring_sink final : public log_sink {
  public:
@@ -21104,6 +21159,7 @@ class ring_sink final : public log_sink {
   std::uint64_t last_number_ = 0;
 };
 
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -21125,7 +21181,7 @@ class ring_sink final : public log_sink {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::log {
 
 /// Beginning of the first line of an entry.
 struct log_line_header {
@@ -21151,17 +21207,17 @@ struct log_query {
 /// and times does.
 [[nodiscard]] bool includes_continuation_lines(const log_query& query) noexcept;
 
-}  // namespace model
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_LOG
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::log {
 
 WINSVC_INLINE bool matches(const log_query& query, const log_line_header& entry) noexcept {
   return entry.level >= query.min_level && (!query.since || entry.time >= *query.since);
@@ -21172,25 +21228,25 @@ WINSVC_INLINE bool includes_continuation_lines(const log_query& query) noexcept 
 
 WINSVC_INLINE std::optional<log_line_header> parse_log_line(std::string_view line) noexcept {
   constexpr std::string_view json = "{\"time\":\"", json_level = "\",\"level\":\"";
-  const bool as_json = strings::starts_with(line, json);
+  const bool as_json = base::starts_with(line, json);
   if (as_json) line.remove_prefix(json.size());
   const auto end = line.find(as_json ? '"' : ' ');
   if (end == std::string_view::npos) return std::nullopt;
   const auto time = parse_time(line.substr(0, end));
   if (!time) return std::nullopt;
   line.remove_prefix(end);
-  if (as_json && !strings::starts_with(line, json_level)) return std::nullopt;
+  if (as_json && !base::starts_with(line, json_level)) return std::nullopt;
   line.remove_prefix(as_json ? json_level.size() : 1);
   const auto level = parse_log_level(line.substr(0, line.find(as_json ? '"' : ' ')));
   if (!level) return std::nullopt;
   return log_line_header{*time, *level};
 }
 
-}  // namespace model
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_LOG
 
 // =====================================================================================================================
 // log/rotating_file_sink.hpp
@@ -21224,7 +21280,7 @@ WINSVC_INLINE std::optional<log_line_header> parse_log_line(std::string_view lin
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-namespace host {
+namespace detail::log {
 
 /// Path of a service's log without `.log`.
 [[nodiscard]] std::string log_path(const std::string& data_folder, const std::string& service_name);
@@ -21323,20 +21379,20 @@ class rotating_file_sink final : public log_sink {
   clock::system_time first_pending_time_;  // time of the first pending entry
 };
 
-}  // namespace host
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_HOST
+#if WINSVC_BODIES_LOG
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::log {
 
 WINSVC_INLINE std::string log_path(const std::string& data_folder, const std::string& service_name) {
-  return os::path_join(os::path_join(data_folder, "logs"), model::folder_name(service_name));
+  return os::path_join(os::path_join(data_folder, "logs"), scm::folder_name(service_name));
 }
 WINSVC_INLINE std::string log_file_name(const std::string& path, int age) {
   return path + (age == 0 ? "" : "." + std::to_string(age)) + ".log";
@@ -21435,7 +21491,7 @@ WINSVC_INLINE bool rotating_file_sink::open() {
   char end = '\n', begin[80];
   if (previous->read(file_.size() - 1, &end, 1) == std::size_t{1}) partial_line_ = end != '\n';
   const std::size_t received = previous->read(0, begin, sizeof begin).value_or(0);
-  const auto mark = model::parse_log_line(std::string_view(begin, received));
+  const auto mark = log::parse_log_line(std::string_view(begin, received));
   first_entry_day_ = options_.daily ? day_of(mark ? mark->time : previous->modified()) : 0;
   return true;
 }
@@ -21573,11 +21629,11 @@ WINSVC_INLINE std::int64_t rotating_file_sink::day_of(clock::system_time time) c
   return std::chrono::floor<days>(time.time_since_epoch() + utc_offset_at(time)).count();
 }
 
-}  // namespace host
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_HOST
+#endif  // WINSVC_BODIES_LOG
 
 // =====================================================================================================================
 // log/console_sink.hpp
@@ -21596,7 +21652,7 @@ WINSVC_INLINE std::int64_t rotating_file_sink::day_of(clock::system_time time) c
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::log {
 
 /// Formats a line without its line end. The text cannot set a color, because escape_log_text escapes it.
 [[nodiscard]] std::string format_console_line(const log_entry& entry, std::chrono::minutes offset, bool colors);
@@ -21619,14 +21675,14 @@ class console_sink final : public log_sink {
   }
   /// Writes complete lines above the status line. Safe to call from any thread.
   void write_lines(const std::string& lines) {
-    const timed_mutex::scoped_lock lock(mutex_, std::chrono::hours(24));
+    const base::timed_mutex::scoped_lock lock(mutex_, std::chrono::hours(24));
     os::write_stderr(status_line_.empty() ? lines : std::string(erase_line) + lines + status_line_);
   }
   /// Sets the status line, the last line of the terminal; "" removes it. Does nothing if the terminal cannot erase a
   /// line, or if it does not accept output (Ctrl-S, or a window that hangs).
   void set_status_line(const std::string& text) {
     if (!colors_.on()) return;  // a terminal with colors can also erase a line
-    const timed_mutex::scoped_lock lock(mutex_, std::chrono::milliseconds(100));
+    const base::timed_mutex::scoped_lock lock(mutex_, std::chrono::milliseconds(100));
     if (!lock || text == status_line_ || !os::is_stderr_writable()) return;
     os::write_stderr(std::string(erase_line) + text);
     status_line_ = text;
@@ -21639,23 +21695,23 @@ class console_sink final : public log_sink {
   }
 
   static constexpr const char* erase_line = "\r\x1b[K";  // carriage return, then erase to the end of the line
-  timed_mutex mutex_;
+  base::timed_mutex mutex_;
   std::string status_line_;
   bool terminal_ = os::is_stderr_terminal();
   os::stderr_colors colors_;
 };
 
-}  // namespace host
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_HOST
+#if WINSVC_BODIES_LOG
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::log {
 
 WINSVC_INLINE std::string format_console_line(const log_entry& entry, std::chrono::minutes offset, bool colors) {
   // Info has the default color, because the background is unknown; bright colors are not used.
@@ -21670,11 +21726,11 @@ WINSVC_INLINE std::string format_console_line(const log_entry& entry, std::chron
   return color.empty() ? line_text : line_text + "\x1b[0m";
 }
 
-}  // namespace host
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_HOST
+#endif  // WINSVC_BODIES_LOG
 
 // =====================================================================================================================
 // log/event_log_sink.hpp
@@ -21691,12 +21747,12 @@ WINSVC_INLINE std::string format_console_line(const log_entry& entry, std::chron
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::log {
 
 class event_log_sink final : public log_sink {
  public:
   /// Passes lines of `min_level` and above to `report`, on the thread that writes.
-  event_log_sink(log_level min_level, std::function<void(model::service_event, std::string_view)> report)
+  event_log_sink(log_level min_level, std::function<void(scm::service_event, std::string_view)> report)
       : min_level_(min_level), report_event_(std::move(report)) {}
 
   void write(const log_entry& entry) noexcept override {
@@ -21708,15 +21764,15 @@ class event_log_sink final : public log_sink {
   }
 
  private:
-  [[nodiscard]] static model::service_event event_id_of(log_level level) noexcept {
-    if (level == log_level::error) return model::service_event::error_line;
-    return level == log_level::warn ? model::service_event::warning_line : model::service_event::line;
+  [[nodiscard]] static scm::service_event event_id_of(log_level level) noexcept {
+    if (level == log_level::error) return scm::service_event::error_line;
+    return level == log_level::warn ? scm::service_event::warning_line : scm::service_event::line;
   }
   const log_level min_level_;
-  const std::function<void(model::service_event, std::string_view)> report_event_;
+  const std::function<void(scm::service_event, std::string_view)> report_event_;
 };
 
-}  // namespace host
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -21749,29 +21805,29 @@ class event_log_sink final : public log_sink {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::log {
 
 using log_output = std::function<void(std::string_view)>;
 
 /// Prints the matching entries. `path` is without `.log`. `output` receives complete lines, many per call. Returns the
 /// number of entries.
-std::size_t print_log(const std::string& path, const model::log_query& query, const log_output& output);
+std::size_t print_log(const std::string& path, const log::log_query& query, const log_output& output);
 
 /// Prints the matching entries and then new entries, checked every 250 ms, until `go_on` returns false.
-void follow_log(const std::string& path, const model::log_query& query, const log_output& output,
+void follow_log(const std::string& path, const log::log_query& query, const log_output& output,
                 const std::function<bool()>& go_on, clock& time = clock::system());
 
-}  // namespace host
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_LOG
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::log {
 
 /// The files of a log, oldest first; only the files that are newer than `known` if it is one of them.
 struct log_files {
@@ -21802,10 +21858,10 @@ struct log_position {
   std::uint64_t offset = 0;
 };
 
-WINSVC_INLINE log_position find_first_match(const std::vector<os::input_file>& files, const model::log_query& query) {
+WINSVC_INLINE log_position find_first_match(const std::vector<os::input_file>& files, const log::log_query& query) {
   constexpr std::uint64_t chunk_size = 64 * 1024;
   constexpr std::uint64_t mark_length = 80;  // the time and the level are in the first 80 bytes of a line
-  if (query.max_entries == model::log_query::unlimited && !query.since) return {};
+  if (query.max_entries == log::log_query::unlimited && !query.since) return {};
   log_position found{files.size(), 0};
   std::size_t count = 0;
   std::string buffer;
@@ -21820,7 +21876,7 @@ WINSVC_INLINE log_position find_first_match(const std::vector<os::input_file>& f
       for (auto position = (std::min)(static_cast<std::size_t>(end - from), text.size()); position-- > begin - from;) {
         if (from + position != 0 && text[position - 1] != '\n') continue;
         const std::string_view line = text.substr(position, mark_length);
-        const auto mark = model::parse_log_line(line.substr(0, line.find('\n')));
+        const auto mark = log::parse_log_line(line.substr(0, line.find('\n')));
         if (!mark) continue;
         if (query.since && mark->time < *query.since) return found;
         if (!matches(query, *mark)) continue;
@@ -21835,7 +21891,7 @@ WINSVC_INLINE log_position find_first_match(const std::vector<os::input_file>& f
 /// Splits a log into lines and outputs the entries that match a query.
 class log_filter {
  public:
-  log_filter(const model::log_query& query, const log_output& output)
+  log_filter(const log::log_query& query, const log_output& output)
       : query_(query), output_(output), entry_matches_(includes_continuation_lines(query)) {}
 
   void feed(std::string_view chunk) {
@@ -21863,14 +21919,14 @@ class log_filter {
 
  private:
   void filter_line(std::string_view line, std::string& ready) {
-    if (const auto mark = model::parse_log_line(line)) {
+    if (const auto mark = log::parse_log_line(line)) {
       entry_matches_ = matches(query_, *mark);
       if (entry_matches_) ++entries_;
     }
     if (entry_matches_) (ready += line) += '\n';
   }
 
-  const model::log_query query_;
+  const log::log_query query_;
   const log_output& output_;
   bool entry_matches_;        // true if the current entry matches
   std::string partial_line_;  // start of a line whose end was not read yet
@@ -21889,7 +21945,7 @@ WINSVC_INLINE std::uint64_t filter_file(const os::input_file& file, std::uint64_
 }
 
 /// Filters all files. The last line of the last file may be incomplete; returns the offset of its end.
-WINSVC_INLINE std::uint64_t filter_files(const std::vector<os::input_file>& files, const model::log_query& query,
+WINSVC_INLINE std::uint64_t filter_files(const std::vector<os::input_file>& files, const log::log_query& query,
                                          log_filter& filter) {
   const log_position begin = find_first_match(files, query);
   if (begin.file >= files.size()) return files.empty() ? 0 : files.back().size();
@@ -21901,7 +21957,7 @@ WINSVC_INLINE std::uint64_t filter_files(const std::vector<os::input_file>& file
   }
 }
 
-WINSVC_INLINE std::size_t print_log(const std::string& path, const model::log_query& query, const log_output& output) {
+WINSVC_INLINE std::size_t print_log(const std::string& path, const log::log_query& query, const log_output& output) {
   const log_files log(path);
   log_filter filter(query, output);
   filter_files(log.files, query, filter);
@@ -21909,7 +21965,7 @@ WINSVC_INLINE std::size_t print_log(const std::string& path, const model::log_qu
   return filter.entry_count();
 }
 
-WINSVC_INLINE void follow_log(const std::string& path, const model::log_query& query, const log_output& output,
+WINSVC_INLINE void follow_log(const std::string& path, const log::log_query& query, const log_output& output,
                               const std::function<bool()>& go_on, clock& time) {
   log_filter filter(query, output);
   std::optional<os::input_file> current;
@@ -21947,11 +22003,11 @@ WINSVC_INLINE void follow_log(const std::string& path, const model::log_query& q
   }
 }
 
-}  // namespace host
+}  // namespace detail::log
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_LOG
 
 // =====================================================================================================================
 // addons/openapi.hpp
@@ -21980,7 +22036,7 @@ WINSVC_INLINE void follow_log(const std::string& path, const model::log_query& q
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace web {
+namespace detail::addons {
 
 struct api_info {
   std::string title, version, description;
@@ -21999,30 +22055,32 @@ struct operation {
   std::string id;
 };
 
-}  // namespace web
+}  // namespace detail::addons
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#if WINSVC_BODIES_WEB
+#if WINSVC_BODIES_ADDONS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace web {
+namespace detail::addons {
 
-using strings::json_array;
-using strings::json_object_writer;
+using base::json_array;
+using base::json_object_writer;
 
 WINSVC_INLINE std::string schema_of(route::value_kind kind, std::string_view default_json = {}) {
   using route::value_kind;
-  json_object_writer s;
+  base::json_object_writer s;
   switch (kind) {
-    case value_kind::int32: s.put_text("type", "integer").put_text("format", "int32"); break;
-    case value_kind::int64: s.put_text("type", "integer").put_text("format", "int64"); break;
-    case value_kind::uint32: s.put_text("type", "integer").put("minimum", "0").put("maximum", "4294967295"); break;
-    case value_kind::uint64: s.put_text("type", "integer").put("minimum", "0"); break;
-    case value_kind::number: s.put_text("type", "number").put_text("format", "double"); break;
-    case value_kind::boolean: s.put_text("type", "boolean"); break;
-    case value_kind::text: s.put_text("type", "string"); break;
+    case route::value_kind::int32: s.put_text("type", "integer").put_text("format", "int32"); break;
+    case route::value_kind::int64: s.put_text("type", "integer").put_text("format", "int64"); break;
+    case route::value_kind::uint32:
+      s.put_text("type", "integer").put("minimum", "0").put("maximum", "4294967295");
+      break;
+    case route::value_kind::uint64: s.put_text("type", "integer").put("minimum", "0"); break;
+    case route::value_kind::number: s.put_text("type", "number").put_text("format", "double"); break;
+    case route::value_kind::boolean: s.put_text("type", "boolean"); break;
+    case route::value_kind::text: s.put_text("type", "string"); break;
   }
   if (!default_json.empty()) s.put("default", default_json);
   return s.text();
@@ -22077,7 +22135,7 @@ WINSVC_INLINE std::vector<path_item> path_items(const route::table& routes) {
   return items;
 }
 
-WINSVC_INLINE std::string method_key(route::method method) { return strings::to_lower(route::name(method)); }
+WINSVC_INLINE std::string method_key(route::method method) { return base::to_lower(route::name(method)); }
 
 /// Returns `get_users_id` for GET /users/{id}.
 WINSVC_INLINE std::string default_operation_id(const operation& o) {
@@ -22085,7 +22143,7 @@ WINSVC_INLINE std::string default_operation_id(const operation& o) {
   for (const auto& segment : o.route->path.segments) {
     if (!segment.text.empty()) id += '_';
     for (const char c : segment.text) {
-      const bool is_word = strings::is_digit(c) || (strings::to_lower(c) >= 'a' && strings::to_lower(c) <= 'z');
+      const bool is_word = base::is_digit(c) || (base::to_lower(c) >= 'a' && base::to_lower(c) <= 'z');
       id += is_word ? c : '_';
     }
   }
@@ -22116,10 +22174,10 @@ WINSVC_INLINE void assign_operation_ids(std::vector<path_item>& items) {
 }
 
 WINSVC_INLINE std::string content_of(const route::body_metadata& b, const std::string& media_type) {
-  json_object_writer content;
+  base::json_object_writer content;
   if (!b.schema.empty()) content.put("schema", b.schema);
   if (!b.example.empty()) content.put("example", b.example);
-  return json_object_writer().put(media_type, content.text()).text();
+  return base::json_object_writer().put(media_type, content.text()).text();
 }
 
 WINSVC_INLINE std::string parameters_of(const operation& o, const route::pattern& names) {
@@ -22127,7 +22185,7 @@ WINSVC_INLINE std::string parameters_of(const operation& o, const route::pattern
   std::vector<std::string> items;
   const bool has_tail = o.route->path.segments.back().kind == route::segment::segment_kind::tail;
   for (std::size_t i = 0; i < names.names.size(); ++i) {
-    json_object_writer p;
+    base::json_object_writer p;
     p.put_text("name", names.names[i]).put_text("in", "path").put("required", "true");
     if (has_tail && i + 1 == names.names.size())
       p.put_text("description", "The rest of the path, which may contain slashes.");
@@ -22135,12 +22193,12 @@ WINSVC_INLINE std::string parameters_of(const operation& o, const route::pattern
     items.push_back(p.text());
   }
   for (const auto& q : metadata.query) {
-    json_object_writer p;
+    base::json_object_writer p;
     p.put_text("name", q.name).put_text("in", "query").put_text_if_set("description", q.description);
     p.put("required", q.required ? "true" : "false").put("schema", schema_of(q.kind, q.default_json));
     items.push_back(p.text());
   }
-  return items.empty() ? std::string() : json_array(items, [](const std::string& p) { return p; });
+  return items.empty() ? std::string() : base::json_array(items, [](const std::string& p) { return p; });
 }
 
 WINSVC_INLINE std::string request_body_of(const operation& o) {
@@ -22150,7 +22208,7 @@ WINSVC_INLINE std::string request_body_of(const operation& o) {
   if (is_any_get || (!metadata.request_body && !metadata.accepts_json && !metadata.accepts_upload)) return {};
   const char* const type = metadata.accepts_upload ? "multipart/form-data" : "application/json";
   const route::body_metadata b = metadata.request_body.value_or(route::body_metadata{{}, type, {}, {}});
-  json_object_writer body;
+  base::json_object_writer body;
   body.put_text_if_set("description", b.description).put("required", "true");
   return body.put("content", content_of(b, b.media_type)).text();
 }
@@ -22160,12 +22218,12 @@ WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata) {
   std::map<std::string, std::string> responses;  // by status; "default" is last
   const auto media_type = [&metadata](const route::body_metadata& b) -> std::string {
     if (!b.media_type.empty()) return b.media_type;
-    if (metadata.response == response_kind::text) return "text/plain";
-    const bool is_json = metadata.response == response_kind::json || !b.schema.empty() || !b.example.empty();
+    if (metadata.response == route::response_kind::text) return "text/plain";
+    const bool is_json = metadata.response == route::response_kind::json || !b.schema.empty() || !b.example.empty();
     return is_json ? "application/json" : "";
   };
   const auto add = [&](const std::string& status, const route::body_metadata& b) {
-    json_object_writer r;
+    base::json_object_writer r;
     r.put_text("description", b.description.empty() ? "Success" : b.description);
     const bool empty = status == "204" || status == "304" || status[0] == '1';
     if (const auto type = media_type(b); !empty && !type.empty()) r.put("content", content_of(b, type));
@@ -22186,18 +22244,18 @@ WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata) {
   if (metadata.accepts_json) responses.emplace("422", problem);
   responses.emplace("default", problem);
 
-  json_object_writer out;
+  base::json_object_writer out;
   for (const auto& [status, r] : responses) out.put(status, r);
   return out.text();
 }
 
 WINSVC_INLINE std::string operation_text(const operation& o, const route::pattern& names) {
   const route::route_metadata& metadata = o.route->metadata;
-  json_object_writer out;
+  base::json_object_writer out;
   out.put_text("operationId", o.id).put_text_if_set("summary", metadata.summary);
   out.put_text_if_set("description", metadata.description);
   if (!metadata.tags.empty())
-    out.put("tags", json_array(metadata.tags, [](auto& tag) { return strings::json_quoted(tag); }));
+    out.put("tags", base::json_array(metadata.tags, [](auto& tag) { return base::json_quoted(tag); }));
   if (metadata.deprecated) out.put("deprecated", "true");
   if (const auto parameters = parameters_of(o, names); !parameters.empty()) out.put("parameters", parameters);
   if (const auto body = request_body_of(o); !body.empty()) out.put("requestBody", body);
@@ -22226,10 +22284,10 @@ WINSVC_INLINE std::string openapi_document(const route::table& routes, const api
   auto items = path_items(routes);
   assign_operation_ids(items);
 
-  json_object_writer paths;
+  base::json_object_writer paths;
   std::vector<std::string> tags;
   for (const auto& item : items) {
-    json_object_writer path;
+    base::json_object_writer path;
     for (const auto& o : item.operations) {
       path.put(method_key(o.method), operation_text(o, item.first->path));
       for (const auto& tag : o.route->metadata.tags) {
@@ -22239,22 +22297,23 @@ WINSVC_INLINE std::string openapi_document(const route::table& routes, const api
     paths.put(template_of(item.first->path), path.text());
   }
 
-  json_object_writer info_object;
+  base::json_object_writer info_object;
   info_object.put_text("title", info.title).put_text("version", info.version.empty() ? "0" : info.version);
   info_object.put_text_if_set("description", info.description);
-  json_object_writer out;
+  base::json_object_writer out;
   out.put_text("openapi", "3.1.0").put("info", info_object.text());
   if (!tags.empty()) {
-    out.put("tags", json_array(tags, [](auto& tag) { return json_object_writer().put_text("name", tag).text(); }));
+    out.put("tags",
+            base::json_array(tags, [](auto& tag) { return base::json_object_writer().put_text("name", tag).text(); }));
   }
   return out.put("paths", paths.text()).put("components", problem_components).text() + '\n';
 }
 
-}  // namespace web
+}  // namespace detail::addons
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_WEB
+#endif  // WINSVC_BODIES_ADDONS
 
 // =====================================================================================================================
 // addons/metrics.hpp
@@ -22288,7 +22347,7 @@ WINSVC_INLINE std::string openapi_document(const route::table& routes, const api
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace web {
+namespace detail::addons {
 
 /// Values that are measured when the page is requested.
 struct gauges {
@@ -22343,17 +22402,17 @@ class request_counts {
   std::unique_ptr<route_counts[]> counts_;  // one per label
 };
 
-}  // namespace web
+}  // namespace detail::addons
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_WEB
+#if WINSVC_BODIES_ADDONS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace web {
+namespace detail::addons {
 
 WINSVC_INLINE request_counts::request_counts(const route::table& routes) : labels_{"none"} {
   std::map<std::string, std::size_t> label_by_pattern;
@@ -22418,10 +22477,10 @@ class prometheus_text {
   static std::string escaped(std::string_view value) {
     std::string text;
     for (std::size_t position = 0; position < value.size();) {
-      const char32_t c = strings::next_code_point(value, position);
+      const char32_t c = base::next_code_point(value, position);
       if (c == U'\\' || c == U'"') text += '\\';
       if (c == U'\n') text += "\\n";
-      else strings::append_utf8(text, c);
+      else base::append_utf8(text, c);
     }
     return text;
   }
@@ -22492,11 +22551,11 @@ WINSVC_INLINE std::string request_counts::text(const gauges& now) const {
   return std::move(page.out);
 }
 
-}  // namespace web
+}  // namespace detail::addons
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_WEB
+#endif  // WINSVC_BODIES_ADDONS
 
 // =====================================================================================================================
 // addons/dashboard_page.hpp
@@ -22518,7 +22577,7 @@ WINSVC_INLINE std::string request_counts::text(const gauges& now) const {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace web {
+namespace detail::addons {
 
 /// Content-Security-Policy of the page: it may load its own two files and send requests to its own origin. A text in
 /// the log therefore cannot run as a script.
@@ -22605,7 +22664,7 @@ inline constexpr std::string_view dashboard_html = R"html(<!doctype html>
 </html>
 )html";
 
-}  // namespace web
+}  // namespace detail::addons
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -22613,13 +22672,13 @@ inline constexpr std::string_view dashboard_html = R"html(<!doctype html>
 // addons/dashboard_style.hpp
 // =====================================================================================================================
 
-// Style sheet of the dashboard (addons/dashboard_page.hpp). Colors have names, and values for the light and dark schemes.
+// Style sheet of the dashboard (addons/dashboard_page.hpp). Colors have names, with values for light and dark schemes.
 
 #include <string_view>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace web {
+namespace detail::addons {
 
 inline constexpr std::string_view dashboard_css = R"css(:root {
   color-scheme: light dark;
@@ -22756,7 +22815,7 @@ table + button { margin-top: 0.75rem; }
 }
 )css";
 
-}  // namespace web
+}  // namespace detail::addons
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -22775,7 +22834,7 @@ table + button { margin-top: 0.75rem; }
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace web {
+namespace detail::addons {
 
 inline constexpr std::string_view dashboard_js = R"js("use strict";
 const data_url = new URL("data.json", document.currentScript.src);
@@ -23169,7 +23228,7 @@ document.addEventListener("visibilitychange", request_data);
 request_data();
 )js";
 
-}  // namespace web
+}  // namespace detail::addons
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -23199,7 +23258,7 @@ request_data();
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 class router {
  public:
@@ -23207,25 +23266,25 @@ class router {
   /// or a conflict (with both locations), a number of parameters that differs from the handler's, and after freeze().
   template <class F>
   std::size_t add(route::method method, std::string_view pattern, F f, source_location location,
-                  std::shared_ptr<const middleware_chain> chain = std::make_shared<middleware_chain>()) {
-    return add(method, pattern, make_handler(std::move(f)), location, std::move(chain));
+                  std::shared_ptr<const api::middleware_chain> chain = std::make_shared<api::middleware_chain>()) {
+    return add(method, pattern, api::make_handler(std::move(f)), location, std::move(chain));
   }
-  std::size_t add(route::method method, std::string_view pattern, erased_handler handler, source_location location,
-                  std::shared_ptr<const middleware_chain> chain);
+  std::size_t add(route::method method, std::string_view pattern, api::erased_handler handler, source_location location,
+                  std::shared_ptr<const api::middleware_chain> chain);
 
   /// Sets the app's global middleware, for requests without a route. Throws setup_error after freeze().
-  void set_global_middleware(std::shared_ptr<const middleware_chain> chain, source_location location);
+  void set_global_middleware(std::shared_ptr<const api::middleware_chain> chain, source_location location);
   /// The middleware for a match: that of the route, or the global middleware if there is no route. An OPTIONS request
   /// without a route of its own uses the middleware of another method of the path, so that CORS in a group sees the
   /// preflight request of a browser.
-  [[nodiscard]] const middleware_chain& middleware_for(const route::match_result& match,
+  [[nodiscard]] const api::middleware_chain& middleware_for(const route::match_result& match,
                                                        route::method method) const noexcept {
     if (match.outcome == route::match_outcome::matched) return *handlers_[match.route_id].middleware;
     const bool is_preflight =
         match.outcome == route::match_outcome::method_not_allowed && method == route::method::options;
     return is_preflight && match.sibling_id ? *handlers_[*match.sibling_id].middleware : *global_middleware_;
   }
-  http::error_handlers error_handlers;  ///< filled before start; qualified, because GCC rejects the name alone
+  api::error_handlers error_handlers;  ///< filled before start; qualified, because GCC rejects the name alone
   std::string upload_folder;            ///< set before start; empty: the temporary folder of the system
 
   /// A served folder; a check at start reports a missing one.
@@ -23276,19 +23335,19 @@ class router {
 
  private:
   struct bound_route {
-    std::unique_ptr<handler> call;
+    std::unique_ptr<api::handler> call;
     bool needs_parameter_names;
-    std::shared_ptr<const middleware_chain> middleware;
+    std::shared_ptr<const api::middleware_chain> middleware;
     const upload_receiver& (*receiver)() noexcept = nullptr;
     bool while_paused = false;
   };
   route::table table_;
   std::vector<bound_route> handlers_;  // by route id
-  std::shared_ptr<const middleware_chain> global_middleware_ = std::make_shared<middleware_chain>();
+  std::shared_ptr<const api::middleware_chain> global_middleware_ = std::make_shared<api::middleware_chain>();
   bool frozen_ = false;
 };
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -23298,7 +23357,7 @@ class router {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 WINSVC_INLINE bool router::has_pattern(std::string_view pattern) const noexcept {
   for (const auto& entry : table_.entries()) {
@@ -23307,7 +23366,7 @@ WINSVC_INLINE bool router::has_pattern(std::string_view pattern) const noexcept 
   return false;
 }
 
-WINSVC_INLINE void router::set_global_middleware(std::shared_ptr<const middleware_chain> chain,
+WINSVC_INLINE void router::set_global_middleware(std::shared_ptr<const api::middleware_chain> chain,
                                                  source_location location) {
   if (frozen_) {
     throw setup_error("use (" + location.to_string() +
@@ -23324,9 +23383,9 @@ WINSVC_INLINE route::table& router::mutable_routes(std::size_t id, std::string_v
   return table_;
 }
 
-WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pattern, erased_handler handler,
-                                      source_location location, std::shared_ptr<const middleware_chain> chain) {
-  const handler_shape& shape = handler.shape;
+WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pattern, api::erased_handler handler,
+                                      source_location location, std::shared_ptr<const api::middleware_chain> chain) {
+  const api::handler_shape& shape = handler.shape;
   const auto describe_route = [&] {
     return std::string(route::name(method)) + " " + std::string(pattern) + " (" + location.to_string() + ")";
   };
@@ -23369,7 +23428,7 @@ WINSVC_INLINE void router::call(const route::match_result& match, request& req, 
   handlers_[match.route_id].call->call({req, res, match.values});
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -23399,7 +23458,7 @@ WINSVC_INLINE void router::call(const route::match_result& match, request& req, 
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// Shards and their counters are relaxed atomics: they count only, and a count may fall into the next second.
 /// current_second_ is written under mutex_; record() reads it relaxed and checks it again under mutex_.
@@ -23470,7 +23529,7 @@ class request_statistics {
   std::vector<std::int64_t> histogram_seconds_;  // the second of each histogram; -1: unused
 };
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -23480,7 +23539,7 @@ class request_statistics {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// 0 to 7 us have their own buckets; then each power of two has four.
 WINSVC_INLINE std::size_t request_statistics::bucket_of(duration elapsed) noexcept {
@@ -23576,7 +23635,7 @@ WINSVC_INLINE request_statistics::interval_statistics request_statistics::last_m
   return total;
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -23601,7 +23660,7 @@ WINSVC_INLINE request_statistics::interval_statistics request_statistics::last_m
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// One response, for the access log and for observers.
 struct access_record {
@@ -23612,7 +23671,7 @@ struct access_record {
   std::uint64_t bytes = 0;  ///< head and body of the response
   std::chrono::microseconds duration{0};
   std::optional<std::size_t> route_id = {};  ///< of the matched route, also if a middleware responded
-  std::optional<winsvc::route::method> method_id = {};  ///< nullopt for a rejected request
+  std::optional<winsvc::detail::route::method> method_id = {};  ///< nullopt for a rejected request
   /// False for responses whose duration does not measure the app: streams, which last until the client closes, and
   /// routes that winsvc serves while paused.
   bool counts_in_statistics = true;
@@ -23625,7 +23684,7 @@ struct access_record {
   }
   /// The members of a JSON object, without braces, for a log in JSON lines.
   [[nodiscard]] std::string to_json_fields() const {
-    strings::json_object_writer object;
+    base::json_object_writer object;
     object.put_text_if_set("id", id).put_text("peer", peer.host).put_text("method", method).put_text("target", target);
     object.put_text_if_set("route", pattern).put("status", std::to_string(status)).put("bytes", std::to_string(bytes));
     const std::string text = object.put("us", std::to_string(duration.count())).text();
@@ -23692,7 +23751,7 @@ class route_latency {
   std::atomic<bool> streams_{false};
 };
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -23711,14 +23770,14 @@ class route_latency {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// Returns a unique name for a file that is being received; it contains the process id.
 [[nodiscard]] std::string temporary_name();
 /// Removes the files in `folder` whose process no longer exists. Call it before the first upload.
 void remove_stale_uploads(const std::string& folder) noexcept;
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -23728,7 +23787,7 @@ void remove_stale_uploads(const std::string& folder) noexcept;
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 inline constexpr std::string_view upload_prefix = "upload-", upload_suffix = ".part";
 
@@ -23747,10 +23806,10 @@ WINSVC_INLINE void remove_stale_uploads(const std::string& folder) noexcept {
     const auto names = os::list_files(folder);
     if (!names) return;
     for (const auto& name : *names) {
-      if (!strings::starts_with(name, upload_prefix)) continue;
+      if (!base::starts_with(name, upload_prefix)) continue;
       const std::string_view suffix = std::string_view(name).substr(upload_prefix.size());
       std::uint64_t owner = 0;
-      if (!strings::parse_number(suffix.substr(0, suffix.find('-')), 0xFFFFFFFF, owner)) continue;
+      if (!base::parse_number(suffix.substr(0, suffix.find('-')), 0xFFFFFFFF, owner)) continue;
       // A file with the id of this process belongs to an earlier process with the same id: no upload has begun yet.
       const auto id = static_cast<std::uint32_t>(owner);
       if (id == os::process_id() || !os::process_exists(id)) os::remove_file(os::path_join(folder, name));
@@ -23759,7 +23818,7 @@ WINSVC_INLINE void remove_stale_uploads(const std::string& folder) noexcept {
   }
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -23788,7 +23847,7 @@ WINSVC_INLINE void remove_stale_uploads(const std::string& folder) noexcept {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// Reason for the end of a connection; it decides how long input is discarded.
 enum class close_reason {
@@ -23912,7 +23971,7 @@ class socket_transport : public transport {
   bool has_no_input_ = false;
 };
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -23946,7 +24005,7 @@ class socket_transport : public transport {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// Received bytes that are not consumed yet: a head, which is parsed in place, its body, then the next request.
 struct receive_buffer {
@@ -24144,9 +24203,9 @@ class exchange_stream final : public httplib::Stream {
       const auto step = decoder_.feed(buffer_.remaining(), consumed, target);
       buffer_.consume(consumed);
       body_bytes_read_ += consumed;
-      if (step == chunked_decoder::step::bad) return fail(400) >= 0;
-      if (step == chunked_decoder::step::too_large) return fail(413) >= 0;
-      if (step == chunked_decoder::step::done) framing_ = wire::framing::none;
+      if (step == wire::chunked_decoder::step::bad) return fail(400) >= 0;
+      if (step == wire::chunked_decoder::step::too_large) return fail(413) >= 0;
+      if (step == wire::chunked_decoder::step::done) framing_ = wire::framing::none;
     }
     return true;
   }
@@ -24268,7 +24327,7 @@ struct exchange {
 /// other access to it.
 exchange*& current_exchange() noexcept;
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -24278,14 +24337,14 @@ exchange*& current_exchange() noexcept;
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 WINSVC_INLINE exchange*& current_exchange() noexcept {
   static thread_local exchange* current = nullptr;
   return current;
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -24314,8 +24373,8 @@ WINSVC_INLINE bool stream::write(std::string_view bytes) {
 WINSVC_INLINE bool stream::wait_for(std::chrono::milliseconds limit) {
   if (!open_) return false;
   const auto event = exchange_.stream.wait_stream_event(limit);
-  open_ = event != http::stream_event::peer_closed;
-  return event == http::stream_event::timed_out;
+  open_ = event != detail::http::stream_event::peer_closed;
+  return event == detail::http::stream_event::timed_out;
 }
 
 WINSVC_INLINE bool stream::is_open() const noexcept { return open_ && !exchange_.draining.load(); }
@@ -24345,7 +24404,7 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE reply reply::events(std::function<void(event_stream&)> write) {
   auto result = stream("text/event-stream", [write = std::move(write)](winsvc::stream& output) {
-    const auto* req = http::current_exchange()->current_request;
+    const auto* req = detail::http::current_exchange()->current_request;
     event_stream events(output, req ? req->get_header_value("Last-Event-ID") : std::string());
     write(events);
   });
@@ -24355,11 +24414,11 @@ WINSVC_INLINE reply reply::events(std::function<void(event_stream&)> write) {
 
 WINSVC_INLINE void reply::apply(response& res) && {
   res.status = status_;
-  for (const auto& [name, value] : headers_) http::add_header(res, name, value);
-  if (send_file_) return send_file_(*http::current_exchange()->current_request, res, file_, save_as_);
+  for (const auto& [name, value] : headers_) detail::api::add_header(res, name, value);
+  if (send_file_) return send_file_(*detail::http::current_exchange()->current_request, res, file_, save_as_);
   if (stream_function_) {
     const auto run = [write = std::move(stream_function_)](std::size_t, httplib::DataSink& sink) {
-      winsvc::stream output(sink, *http::current_exchange());
+      winsvc::stream output(sink, *detail::http::current_exchange());
       write(output);
       sink.done();
       return true;
@@ -24395,7 +24454,7 @@ WINSVC_INLINE void reply::set_content(response& res) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// Releases the content provider of the response, so that nothing is streamed.
 void discard_stream(response& res);
@@ -24414,7 +24473,7 @@ void write_problem(response& res, int status, std::string_view detail, std::stri
 /// Writes the same error as a line of text.
 void write_text_problem(response& res, int status, std::string_view detail, std::string_view id = {});
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -24424,7 +24483,7 @@ void write_text_problem(response& res, int status, std::string_view detail, std:
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 WINSVC_INLINE void discard_stream(response& res) {
   if (res.content_provider_resource_releaser_) res.content_provider_resource_releaser_(false);
@@ -24442,7 +24501,7 @@ WINSVC_INLINE void discard_body(response& res) {
     res.headers.erase(name);
 }
 WINSVC_INLINE void write_problem(response& res, int status, std::string_view detail, std::string_view id) {
-  strings::json_object_writer body;
+  base::json_object_writer body;
   body.put_text("title", httplib::status_message(status)).put("status", std::to_string(status));
   body.put_text_if_set("detail", detail).put_text_if_set("request_id", id);
   discard_body(res);
@@ -24450,7 +24509,7 @@ WINSVC_INLINE void write_problem(response& res, int status, std::string_view det
   res.set_content(body.text() + '\n', "application/problem+json");
 }
 WINSVC_INLINE bool prefers_text(const request& req) {
-  const std::string accept = strings::to_lower(req.get_header_value("Accept"));
+  const std::string accept = base::to_lower(req.get_header_value("Accept"));
   const auto names = [&](std::string_view type) { return accept.find(type) != std::string::npos; };
   return names("text/plain") && !names("json") && !names("*/*");
 }
@@ -24463,7 +24522,7 @@ WINSVC_INLINE void write_text_problem(response& res, int status, std::string_vie
   res.set_content(body + "\n", "text/plain; charset=utf-8");
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -24487,7 +24546,7 @@ WINSVC_INLINE void write_text_problem(response& res, int status, std::string_vie
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE context::context(const request& req) : exchange_(http::current_exchange()) {
+WINSVC_INLINE context::context(const request& req) : exchange_(detail::http::current_exchange()) {
   if (!exchange_ || exchange_->current_request != &req)
     throw setup_error("context: use it only on the thread that handles the request, while the handler runs");
 }
@@ -24511,12 +24570,12 @@ WINSVC_INLINE void* context::find(const void* key) const noexcept {
   return found == exchange_->values.end() ? nullptr : found->second.get();
 }
 
-WINSVC_INLINE void http::set_client(const request& req, std::string client) {
+WINSVC_INLINE void detail::api::set_client(const request& req, std::string client) {
   // cpp-httplib passes its own non-const object as const; removing the const is well defined.
   auto& target = const_cast<request&>(req);
   target.remote_addr = client;
   target.remote_port = -1;  // only the port of the proxy is known
-  if (auto* exchange = current_exchange()) exchange->client = std::move(client);
+  if (auto* exchange = detail::http::current_exchange()) exchange->client = std::move(client);
 }
 
 }  // inline namespace WINSVC_ABI
@@ -24540,16 +24599,16 @@ WINSVC_INLINE void http::set_client(const request& req, std::string client) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::api {
 
 WINSVC_INLINE std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values) {
-  const auto* const exchange = current_exchange();
+  const auto* const exchange = http::current_exchange();
   if (!exchange || exchange->current_request != &req || !exchange->routes)
     throw setup_error("url_for: use it only on the thread that handles the request, while the handler runs");
   return route::build_path(*exchange->routes, name, values);
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -24596,42 +24655,42 @@ WINSVC_INLINE route_builder route_builder::name(std::string text) const {
 }
 
 WINSVC_INLINE route_builder route_builder::limit_body(std::uint64_t bytes) const {
-  return set("limit_body", [&](route::route_metadata& metadata) { metadata.body_limit = bytes; });
+  return set("limit_body", [&](detail::route::route_metadata& metadata) { metadata.body_limit = bytes; });
 }
 
 WINSVC_INLINE route_builder route_builder::timeout(std::chrono::milliseconds limit) const {
   if (limit.count() <= 0)
     throw setup_error("route " + router_->entry(first_).text() + ": timeout: the time must be more than 0");
-  return set("timeout", [&](route::route_metadata& metadata) { metadata.time_limit = limit; });
+  return set("timeout", [&](detail::route::route_metadata& metadata) { metadata.time_limit = limit; });
 }
 
 WINSVC_INLINE route_builder route_builder::limit_file(std::uint64_t bytes) const {
-  return set("limit_file", [&](route::route_metadata& metadata) { metadata.file_limit = bytes; });
+  return set("limit_file", [&](detail::route::route_metadata& metadata) { metadata.file_limit = bytes; });
 }
 
 WINSVC_INLINE route_builder route_builder::summary(const std::string& text) const {
-  return set("summary", [&](route::route_metadata& metadata) { metadata.summary = text; });
+  return set("summary", [&](detail::route::route_metadata& metadata) { metadata.summary = text; });
 }
 
 WINSVC_INLINE route_builder route_builder::description(const std::string& text) const {
-  return set("description", [&](route::route_metadata& metadata) { metadata.description = text; });
+  return set("description", [&](detail::route::route_metadata& metadata) { metadata.description = text; });
 }
 
 WINSVC_INLINE route_builder route_builder::tag(const std::string& text) const {
-  return set("tag", [&](route::route_metadata& metadata) { metadata.tags.push_back(text); });
+  return set("tag", [&](detail::route::route_metadata& metadata) { metadata.tags.push_back(text); });
 }
 
 WINSVC_INLINE route_builder route_builder::deprecated() const {
-  return set("deprecated", [](route::route_metadata& metadata) { metadata.deprecated = true; });
+  return set("deprecated", [](detail::route::route_metadata& metadata) { metadata.deprecated = true; });
 }
 
 WINSVC_INLINE route_builder route_builder::hidden() const {
-  return set("hidden", [](route::route_metadata& metadata) { metadata.hidden = true; });
+  return set("hidden", [](detail::route::route_metadata& metadata) { metadata.hidden = true; });
 }
 
 WINSVC_INLINE route_builder route_builder::takes(const std::string& description, const std::string& media_type) const {
-  const auto change = [&](route::route_metadata& metadata) {
-    metadata.request_body = route::body_metadata{description, media_type, {}, {}};
+  const auto change = [&](detail::route::route_metadata& metadata) {
+    metadata.request_body = detail::route::body_metadata{description, media_type, {}, {}};
   };
   return set("takes", change, request_body);
 }
@@ -24641,38 +24700,40 @@ WINSVC_INLINE route_builder route_builder::returns(int status, const std::string
   if (status < 100 || status > 599)
     throw setup_error("route " + router_->entry(first_).text() + ": returns: " + std::to_string(status) +
                       " is not an HTTP status (100 to 599)");
-  return set("returns", [&](route::route_metadata& metadata) {
+  return set("returns", [&](detail::route::route_metadata& metadata) {
     for (const auto& [known, body] : metadata.responses) {
       if (known == status)
         throw setup_error("route " + router_->entry(first_).text() + ": returns: " + std::to_string(status) +
                           " is described already");
     }
-    metadata.responses.emplace_back(status, route::body_metadata{description, media_type, {}, {}});
+    metadata.responses.emplace_back(status, detail::route::body_metadata{description, media_type, {}, {}});
   }, status);
 }
 
 WINSVC_INLINE route_builder route_builder::schema_text(std::string_view text) const {
-  const auto change = [&](route::route_metadata& metadata) { current_body(metadata, "schema").schema = text; };
+  const auto change = [&](detail::route::route_metadata& metadata) { current_body(metadata, "schema").schema = text; };
   return set("schema", change, current_body_status_);
 }
 WINSVC_INLINE route_builder route_builder::example_text(std::string_view text) const {
-  const auto change = [&](route::route_metadata& metadata) { current_body(metadata, "example").example = text; };
+  const auto change = [&](detail::route::route_metadata& metadata) {
+    current_body(metadata, "example").example = text;
+  };
   return set("example", change, current_body_status_);
 }
 
-WINSVC_INLINE route_builder route_builder::on(route::method method) const {
+WINSVC_INLINE route_builder route_builder::on(detail::route::method method) const {
   std::string existing;
   for (std::size_t id = first_; id < last_; ++id) {
     const auto& entry = router_->entry(id);
     if (entry.method_id == method) return {*router_, id, id + 1};
-    existing += (existing.empty() ? "" : ", ") + std::string(route::name(entry.method_id));
+    existing += (existing.empty() ? "" : ", ") + std::string(detail::route::name(entry.method_id));
   }
-  throw setup_error("route " + router_->entry(first_).text() + ": on " + std::string(route::name(method)) +
+  throw setup_error("route " + router_->entry(first_).text() + ": on " + std::string(detail::route::name(method)) +
                     ": this resource has only " + existing);
 }
 
-WINSVC_INLINE route_builder route_builder::add_query(route::query_metadata parameter) const {
-  return set("query", [&](route::route_metadata& metadata) {
+WINSVC_INLINE route_builder route_builder::add_query(detail::route::query_metadata parameter) const {
+  return set("query", [&](detail::route::route_metadata& metadata) {
     for (const auto& known : metadata.query) {
       if (known.name == parameter.name)
         throw setup_error("route " + router_->entry(first_).text() + ": query: '" + parameter.name +
@@ -24682,7 +24743,7 @@ WINSVC_INLINE route_builder route_builder::add_query(route::query_metadata param
   });
 }
 
-WINSVC_INLINE route::body_metadata& route_builder::current_body(route::route_metadata& metadata,
+WINSVC_INLINE detail::route::body_metadata& route_builder::current_body(detail::route::route_metadata& metadata,
                                                                 std::string_view operation) const {
   if (current_body_status_ == request_body && metadata.request_body) return *metadata.request_body;
   if (current_body_status_ != no_body && !metadata.responses.empty()) return metadata.responses.back().second;
@@ -24714,17 +24775,17 @@ WINSVC_INLINE route::body_metadata& route_builder::current_body(route::route_met
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::api {
 
-WINSVC_INLINE std::size_t add_route(router& router, route::method method, std::string_view pattern,
+WINSVC_INLINE std::size_t add_route(http::router& router, route::method method, std::string_view pattern,
                                     erased_handler handler, source_location location,
                                     std::shared_ptr<const middleware_chain> chain) {
   return router.add(method, pattern, std::move(handler), location, std::move(chain));
 }
 
-WINSVC_INLINE std::size_t route_count(const router& router) noexcept { return router.routes().entries().size(); }
+WINSVC_INLINE std::size_t route_count(const http::router& router) noexcept { return router.routes().entries().size(); }
 
-WINSVC_INLINE void set_outer_chain(router& router, std::shared_ptr<const middleware_chain> chain,
+WINSVC_INLINE void set_outer_chain(http::router& router, std::shared_ptr<const middleware_chain> chain,
                                    source_location location) {
   router.set_global_middleware(std::move(chain), location);
 }
@@ -24735,11 +24796,12 @@ WINSVC_INLINE std::shared_ptr<const middleware_chain> with_link(const middleware
   return longer;
 }
 
-WINSVC_INLINE std::string path_of(const router& router, std::string_view name, const std::vector<url_value>& values) {
+WINSVC_INLINE std::string path_of(const http::router& router, std::string_view name,
+                                  const std::vector<url_value>& values) {
   return route::build_path(router.routes(), name, values);
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -24768,7 +24830,7 @@ WINSVC_INLINE std::string path_of(const router& router, std::string_view name, c
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// Receives the next bytes of the body. Returns false to stop reading.
 using body_receiver = std::function<bool(const char* bytes, std::size_t count)>;
@@ -24790,7 +24852,7 @@ inline constexpr std::size_t max_form_fields = 1024;
 /// Parses a URL-encoded body into `req.params`. Throws abort_error (413) for more than `max_form_fields` fields.
 void parse_urlencoded(request& req);
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -24800,7 +24862,7 @@ void parse_urlencoded(request& req);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 [[noreturn]] WINSVC_INLINE void reject_too_many_fields() {
   winsvc::abort(413, "the form has more than " + std::to_string(max_form_fields) + " fields");
@@ -24885,7 +24947,7 @@ WINSVC_INLINE bool read_multipart(request& req, const body_source& read, std::ui
 
 WINSVC_INLINE std::string media_type_of(const request& req) {
   const std::string type = req.get_header_value("Content-Type");
-  return strings::to_lower(strings::trim(std::string_view(type).substr(0, type.find(';'))));
+  return base::to_lower(base::trim(std::string_view(type).substr(0, type.find(';'))));
 }
 
 WINSVC_INLINE bool is_multipart(const request& req) { return media_type_of(req) == "multipart/form-data"; }
@@ -24894,11 +24956,19 @@ WINSVC_INLINE bool is_urlencoded(const request& req) {
   return media_type_of(req) == "application/x-www-form-urlencoded";
 }
 
+}  // namespace detail::http
+
+namespace detail::api {
+
 WINSVC_INLINE std::optional<std::string> form_text(const request& req, const std::string& name) {
-  if (is_multipart(req))
+  if (http::is_multipart(req))
     return req.form.has_field(name) ? std::optional(req.form.get_field(name)) : std::nullopt;
-  return is_urlencoded(req) ? wire::find_field(req.body, name) : std::nullopt;
+  return http::is_urlencoded(req) ? wire::find_field(req.body, name) : std::nullopt;
 }
+
+}  // namespace detail::api
+
+namespace detail::http {
 
 WINSVC_INLINE void parse_urlencoded(request& req) {
   if (wire::field_count(req.body) > max_form_fields) reject_too_many_fields();
@@ -24917,7 +24987,7 @@ WINSVC_INLINE bool read_body(request& req, const body_source& read, std::uint64_
   return true;
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -24945,7 +25015,7 @@ WINSVC_INLINE bool read_body(request& req, const body_source& read, std::uint64_
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 class handler_timeouts {
  public:
@@ -24981,7 +25051,7 @@ class handler_timeouts {
   bool stopping_ = false;
 };
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -24991,7 +25061,7 @@ class handler_timeouts {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 WINSVC_INLINE handler_timeouts::scoped_timeout::scoped_timeout(handler_timeouts& owner, std::chrono::milliseconds limit,
                                                                std::function<void()> on_timeout)
@@ -25033,7 +25103,7 @@ WINSVC_INLINE handler_timeouts::~handler_timeouts() {
   thread_.join();
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -25051,7 +25121,7 @@ WINSVC_INLINE handler_timeouts::~handler_timeouts() {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// Maximum sizes of an upload in decompressed bytes, and the folder of its files.
 struct upload_limits {
@@ -25066,7 +25136,7 @@ struct upload_receiver {
   bool (*receive)(exchange& exchange, request& req, const body_source& read, const upload_limits& limits);
 };
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -25089,7 +25159,7 @@ struct upload_receiver {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 class error_responder {
  public:
@@ -25139,7 +25209,7 @@ void error_responder::run_guarded(exchange& exchange, const request& req, respon
   }
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -25147,7 +25217,7 @@ void error_responder::run_guarded(exchange& exchange, const request& req, respon
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 WINSVC_INLINE std::string exception_message() {
   try {
@@ -25225,7 +25295,7 @@ WINSVC_INLINE void error_responder::log(const exchange& exchange, const char* so
              std::string(exchange.head.path) + ": " + source + location + " failed: " + std::string(message));
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -25257,7 +25327,7 @@ WINSVC_INLINE void error_responder::log(const exchange& exchange, const char* so
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// True if the request has been received completely and needs nothing that only cpp-httplib can do.
 [[nodiscard]] bool is_fast_path_request(const wire::head& head, const exchange_stream& stream);
@@ -25280,7 +25350,7 @@ struct connection_headers {
 /// Appends the response to `output`: its headers, `connection`, and type, length and date if they are missing.
 void serialize_response(const response& res, const connection_headers& connection, std::string& output);
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -25290,7 +25360,7 @@ void serialize_response(const response& res, const connection_headers& connectio
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 WINSVC_INLINE bool is_complete_response(const response& res) noexcept {
   return !res.content_provider_ && res.file_content_path_.empty();
@@ -25326,18 +25396,18 @@ WINSVC_INLINE bool is_fast_path_request(const wire::head& head, const exchange_s
   for (const auto& field : head.fields) {
     switch (field.name.size()) {  // compares only names of the same length
       case 5:
-        if (strings::equal_nocase(field.name, "Range")) return false;
+        if (base::equal_nocase(field.name, "Range")) return false;
         break;
       case 12:
-        if (strings::equal_nocase(field.name, "Content-Type") &&
-            strings::equal_nocase(field.value.substr(0, 10), "multipart/"))
+        if (base::equal_nocase(field.name, "Content-Type") &&
+            base::equal_nocase(field.value.substr(0, 10), "multipart/"))
           return false;
         break;
       case 15:
-        if (httplib_compresses && strings::equal_nocase(field.name, "Accept-Encoding")) return false;
+        if (httplib_compresses && base::equal_nocase(field.name, "Accept-Encoding")) return false;
         break;
       case 16:
-        if (strings::equal_nocase(field.name, "Content-Encoding")) return false;
+        if (base::equal_nocase(field.name, "Content-Encoding")) return false;
         break;
       default: break;
     }
@@ -25364,7 +25434,7 @@ WINSVC_INLINE bool fill_request(request& req, const wire::head& head, const os::
 
   bool acceptable = true;
   wire::for_each_normalized_field(head, [&](std::string_view name, std::string&& value) {
-    if (name.size() == 6 && strings::equal_nocase(name, "Accept"))
+    if (name.size() == 6 && base::equal_nocase(name, "Accept"))
       acceptable = httplib::detail::parse_accept_header(value, req.accept_content_types);
     req.headers.emplace(std::string(name), std::move(value));
   });
@@ -25387,7 +25457,7 @@ WINSVC_INLINE void serialize_response(const response& res, const connection_head
 
   bool type = false, length = false, date = false;
   for (const auto& [name, value] : res.headers) {
-    const auto is = [&field_name = name](std::string_view other) { return strings::equal_nocase(field_name, other); };
+    const auto is = [&field_name = name](std::string_view other) { return base::equal_nocase(field_name, other); };
     if (is("Connection") || is("Keep-Alive")) continue;
     if (is("Content-Type")) {
       if (connection.no_body_allowed && res.status != 304) continue;
@@ -25408,7 +25478,7 @@ WINSVC_INLINE void serialize_response(const response& res, const connection_head
   put("\r\n", connection.send_body && has_body ? std::string_view(res.body) : std::string_view(), "");
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -25445,7 +25515,7 @@ WINSVC_INLINE void serialize_response(const response& res, const connection_head
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 class request_processor final : public httplib::Server {
  public:
@@ -25510,7 +25580,7 @@ class request_processor final : public httplib::Server {
 /// The complete bytes of an error response that ends the connection, for requests without a handler.
 [[nodiscard]] std::string error_response(int status, std::string_view reason, bool send_body = true);
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -25520,7 +25590,7 @@ class request_processor final : public httplib::Server {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 WINSVC_INLINE request_processor::request_processor(const router& routes, const wire::limits& limits, logger& log)
     : routes_(routes),
@@ -25552,7 +25622,7 @@ WINSVC_INLINE request_processor::request_processor(const router& routes, const w
     const bool has_unread_body = !exchange.stream.is_body_complete() && r.method != "HEAD";
     if (exchange.match.outcome == route::match_outcome::matched && has_unread_body) {
       const std::string coding = r.get_header_value("Content-Encoding");
-      const bool plain = coding.empty() || strings::equal_nocase(coding, "identity");
+      const bool plain = coding.empty() || base::equal_nocase(coding, "identity");
 #if WINSVC_COMPRESSES
       if (!plain) {
         // Continue with the handler below: only there does cpp-httplib provide a reader that decompresses.
@@ -25644,7 +25714,7 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange, const os::endp
 
 WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange, const os::endpoint& peer,
                                                            const os::endpoint& local) {
-  exchange.stream.set_normalized_head(wire::write_normalized_head(exchange.head, httplib_decodes_headers));
+  exchange.stream.set_normalized_head(wire::write_normalized_head(exchange.head, api::httplib_decodes_headers));
   return process_request(exchange.stream, peer.host, peer.port, local.host, local.port, exchange.close_after_response,
                          exchange.httplib_closes_connection, nullptr);
 }
@@ -25701,11 +25771,12 @@ WINSVC_INLINE void request_processor::route(exchange& exchange, request& req, re
     exchange.pattern = routes_.entry(exchange.match.route_id).path.text;
   run_middleware(exchange, 0, req, res);
   error_responder_.check_status(exchange, req, res);
-  const std::string* const connection = find_header(res, "Connection");  // set by the app
-  if (connection && strings::equal_nocase(*connection, "close")) exchange.close_after_response = true;
+  const std::string* const connection = api::find_header(res, "Connection");  // set by the app
+  if (connection && base::equal_nocase(*connection, "close")) exchange.close_after_response = true;
   if (res.status == -1) res.status = 200;     // with -1, cpp-httplib would respond to a Range with 206
   if (res.status != 206) req.ranges.clear();  // cpp-httplib would respond with 416 to a range after the end of the body
-  if (find_header(res, "Content-Encoding")) req.headers.erase("Accept-Encoding");  // else cpp-httplib encodes it again
+  if (api::find_header(res, "Content-Encoding"))
+    req.headers.erase("Accept-Encoding");  // else cpp-httplib encodes it again
   discard_unread_body(exchange);
 }
 
@@ -25713,7 +25784,7 @@ WINSVC_INLINE void request_processor::route(exchange& exchange, request& req, re
 /// an inner function throws.
 WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, std::size_t position, request& req,
                                                      response& res) {
-  const middleware_chain& chain = routes_.middleware_for(exchange.match, exchange.head.method_id);
+  const api::middleware_chain& chain = routes_.middleware_for(exchange.match, exchange.head.method_id);
   if (position == chain.size()) return dispatch(exchange, req, res);
   bool called = false;
   const std::function<void()> call_next = [&] {
@@ -25740,10 +25811,10 @@ WINSVC_INLINE void request_processor::dispatch(exchange& exchange, request& req,
       return error_responder_.send_error(exchange, req, res, 400, "the path is not well formed");
     case route::match_outcome::not_found: return error_responder_.send_error(exchange, req, res, 404, {});
     case route::match_outcome::paused:
-      replace_header(res, "Retry-After", "10");
+      api::replace_header(res, "Retry-After", "10");
       return error_responder_.send_error(exchange, req, res, 503, "the service is paused");
     case route::match_outcome::method_not_allowed:
-      replace_header(res, "Allow", exchange.match.allowed.allow());
+      api::replace_header(res, "Allow", exchange.match.allowed.allow());
       if (exchange.head.method_id == route::method::options) res.status = 204;
       else error_responder_.send_error(exchange, req, res, 405, {});
   }
@@ -25789,7 +25860,7 @@ WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange, 
                                                             std::chrono::milliseconds limit) noexcept {
   try {
     response res;
-    const std::string detail = "no response within " + duration_text(limit);
+    const std::string detail = "no response within " + base::duration_text(limit);
     if (prefers_text(req)) write_text_problem(res, 503, detail, exchange.id);
     else write_problem(res, 503, detail, exchange.id);
     if (!exchange.stream.send_instead(complete_response(res))) return;
@@ -25812,7 +25883,8 @@ WINSVC_INLINE connection_headers request_processor::decide_connection_headers(ex
   connection_headers headers;
   headers.no_body_allowed = res.status < 200 || res.status == 204 || res.status == 304;
   headers.send_body = req.method != "HEAD";
-  const bool has_upgrade = find_header(res, "Upgrade") != nullptr;  // status 101, or 426 with the required protocol
+  const bool has_upgrade =
+      api::find_header(res, "Upgrade") != nullptr;  // status 101, or 426 with the required protocol
   if (exchange.close_after_response && res.status != 101) headers.connection = has_upgrade ? "Upgrade, close" : "close";
   else if (has_upgrade) headers.connection = "Upgrade";
   else if (exchange.head.minor_version == 0) headers.connection = "keep-alive";
@@ -25829,7 +25901,7 @@ WINSVC_INLINE void request_processor::before_write(exchange& exchange, const req
   const connection_headers headers = decide_connection_headers(exchange, req, res);
   if (res.content_provider_ && (headers.no_body_allowed || !res.body.empty())) {  // a stream that was replaced
     discard_stream(res);
-    replace_header(res, "Content-Length", std::to_string(res.body.size()));
+    api::replace_header(res, "Content-Length", std::to_string(res.body.size()));
   }
   if (res.content_provider_) exchange.stream.disable_buffering();
   // RFC 9110 section 8.6: no Content-Length with 1xx or 204; in a 304 it would describe the 200 response.
@@ -25857,11 +25929,11 @@ WINSVC_INLINE std::string complete_response(const response& res, bool send_body)
 WINSVC_INLINE std::string error_response(int status, std::string_view reason, bool send_body) {
   response res;
   write_problem(res, status, reason);
-  if (status == 503 || status == 429) replace_header(res, "Retry-After", "10");
+  if (status == 503 || status == 429) api::replace_header(res, "Retry-After", "10");
   return complete_response(res, send_body);
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -25892,7 +25964,7 @@ WINSVC_INLINE std::string error_response(int status, std::string_view reason, bo
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// How the content of a file is sent.
 struct file_variant {
@@ -25911,7 +25983,7 @@ void send_file_response(const request& req, response& res, const std::string& pa
 /// Value of Content-Disposition (RFC 6266): an ASCII file name, followed by the exact name if it is not ASCII.
 [[nodiscard]] std::string attachment(std::string_view file_name);
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -25921,7 +25993,7 @@ void send_file_response(const request& req, response& res, const std::string& pa
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 WINSVC_INLINE std::string attachment(std::string_view file_name) {
   std::string plain;
@@ -25955,9 +26027,9 @@ WINSVC_INLINE void send_file_response(const request& req, response& res, os::inp
                 static_cast<unsigned long long>(duration_cast<nanoseconds>(since).count()),
                 variant.coding.empty() ? "" : ("-" + variant.coding).c_str());
   const wire::validators validators{tag, duration_cast<seconds>(since).count()};
-  replace_header(res, "ETag", tag);
-  replace_header(res, "Last-Modified", http_date(file.modified()));
-  if (!variant.cache_control.empty()) replace_header(res, "Cache-Control", variant.cache_control);
+  api::replace_header(res, "ETag", tag);
+  api::replace_header(res, "Last-Modified", http_date(file.modified()));
+  if (!variant.cache_control.empty()) api::replace_header(res, "Cache-Control", variant.cache_control);
 
   const auto field = [&req](const char* name) { return req.get_header_value(name); };
   const std::string match = field("If-Match"), none_match = field("If-None-Match"),
@@ -25974,15 +26046,15 @@ WINSVC_INLINE void send_file_response(const request& req, response& res, os::inp
   if (!ranges.empty()) {
     ranges = wire::satisfiable_ranges(ranges, static_cast<ssize_t>(file.size()));
     if (ranges.empty()) {
-      replace_header(res, "Content-Range", "bytes */" + std::to_string(file.size()));
+      api::replace_header(res, "Content-Range", "bytes */" + std::to_string(file.size()));
       abort(416, "the file has " + std::to_string(file.size()) + " bytes");
     }
     res.status = 206;
   }
 
-  replace_header(res, "Accept-Ranges", "bytes");
-  replace_header(res, "X-Content-Type-Options", "nosniff");
-  if (!variant.coding.empty()) replace_header(res, "Content-Encoding", variant.coding);
+  api::replace_header(res, "Accept-Ranges", "bytes");
+  api::replace_header(res, "X-Content-Type-Options", "nosniff");
+  if (!variant.coding.empty()) api::replace_header(res, "Content-Encoding", variant.coding);
   if (file.size() == 0) return res.set_content("", variant.type);
   const auto size = static_cast<std::size_t>(file.size());
   res.set_content_provider(size, variant.type, [from = std::make_shared<os::input_file>(std::move(file))](
@@ -26001,18 +26073,18 @@ WINSVC_INLINE void send_file_response(const request& req, response& res, const s
       throw std::runtime_error("open '" + path + "': " + os::system_error_message(file.error()));
     abort(404);
   }
-  if (!save_as.empty()) replace_header(res, "Content-Disposition", attachment(save_as));
+  if (!save_as.empty()) api::replace_header(res, "Content-Disposition", attachment(save_as));
   send_file_response(req, res, *std::move(file), {std::string(wire::media_type(path)), {}, {}});
 }
 
-}  // namespace http
+}  // namespace detail::http
 
 WINSVC_INLINE reply reply::file(std::string path, std::string save_as) {
   reply r;
   r.file_ = std::move(path);
   r.save_as_ = std::move(save_as);
   r.send_file_ = [](const request& req, response& res, const std::string& from, const std::string& name) {
-    http::send_file_response(req, res, from, name);
+    detail::http::send_file_response(req, res, from, name);
   };
   return r;
 }
@@ -26044,7 +26116,7 @@ WINSVC_INLINE reply reply::file(std::string path, std::string save_as) {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-namespace http {
+namespace detail::http {
 
 class static_folder {
  public:
@@ -26068,7 +26140,7 @@ class static_folder {
   file_options options_;
 };
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -26078,7 +26150,7 @@ class static_folder {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 WINSVC_INLINE void static_folder::redirect_to_slash(const request& req, response& res) {
   // A relative redirect is correct behind a proxy that removes a prefix. After "./", a colon does not end a URI scheme.
@@ -26124,7 +26196,7 @@ WINSVC_INLINE bool static_folder::send_variant(const request& req, response& res
                                                const char* coding) const {
   auto file = os::input_file::open(on_disk);
   if (!file || !is_within(root, file->real_path())) return false;
-  replace_header(res, "Vary", "Accept-Encoding");
+  api::replace_header(res, "Vary", "Accept-Encoding");
   res.status = 200;
   send_file_response(req, res, *std::move(file),
                      {std::string(wire::media_type(relative)), coding, options_.cache_control});
@@ -26143,13 +26215,17 @@ WINSVC_INLINE bool static_folder::is_within(const std::string& root, const std::
   return wire::map_to_file(relative, {options_.hidden}).has_value();
 }
 
-WINSVC_INLINE void add_files(router& router, const std::string& outer, std::string_view prefix, std::string folder,
-                             file_options options, const std::shared_ptr<const middleware_chain>& middleware,
-                             source_location location) {
+}  // namespace detail::http
+
+namespace detail::api {
+
+WINSVC_INLINE void add_files(http::router& router, const std::string& outer, std::string_view prefix,
+                             std::string folder, file_options options,
+                             const std::shared_ptr<const middleware_chain>& middleware, source_location location) {
   if (folder.empty())
     throw setup_error("files '" + std::string(prefix) + "' (" + location.to_string() + "): the folder name is empty");
   router.static_folders.push_back({outer + std::string(prefix), folder, location});
-  const auto served = std::make_shared<static_folder>(std::move(folder), std::move(options));
+  const auto served = std::make_shared<http::static_folder>(std::move(folder), std::move(options));
   const auto serve_root = [served](const request& req, response& res) { served->handle(req, res, {}); };
   const auto serve_path = [served](const request& req, response& res, const std::string& path) {
     served->handle(req, res, path);
@@ -26159,12 +26235,12 @@ WINSVC_INLINE void add_files(router& router, const std::string& outer, std::stri
     winsvc::route_builder(router, id, id + 1).hidden();
   };
   const std::string full = outer + (prefix == "/" ? std::string() : std::string(prefix));
-  if (!full.empty()) add_route(full, &static_folder::redirect_to_slash);
+  if (!full.empty()) add_route(full, &http::static_folder::redirect_to_slash);
   add_route(full + "/", serve_root);
   add_route(full + "/{path...}", serve_path);
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -26184,12 +26260,12 @@ WINSVC_INLINE void add_files(router& router, const std::string& outer, std::stri
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// Stores an upload in the exchange; make_upload() takes it for the handler of this request.
 void attach_upload(exchange& exchange, upload u);
 
-}  // namespace http
+}  // namespace detail::http
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -26202,39 +26278,50 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE upload_error::upload_error(const error& e)
-    : std::runtime_error(e.to_string()), code_(e.code), no_room_(os::is_disk_full_error(e.code)) {}
+    : std::runtime_error(e.to_string()), code_(e.code), no_room_(detail::os::is_disk_full_error(e.code)) {}
 
 WINSVC_INLINE uploaded_file::~uploaded_file() {
-  if (temporary_) os::remove_file(path_);
+  if (temporary_) detail::os::remove_file(path_);
 }
 
 WINSVC_INLINE void uploaded_file::save_to(const std::string& path) {
-  if (const auto moved = os::move_file(path_, path); !moved)
-    throw upload_error({moved.error(), "save the uploaded file as", path, os::system_error_message(moved.error()), {}});
+  if (const auto moved = detail::os::move_file(path_, path); !moved)
+    throw upload_error(
+        {moved.error(), "save the uploaded file as", path, detail::os::system_error_message(moved.error()), {}});
   path_ = path;
   temporary_ = false;
 }
 
-namespace http {
+namespace detail::http {
 
 /// Key of the upload in exchange::values.
 WINSVC_INLINE const void* upload_key() noexcept {
   static const char character = 0;
   return &character;
 }
+
+}  // namespace detail::http
+
+namespace detail::api {
+
 WINSVC_INLINE upload make_upload() {
-  auto& values = current_exchange()->values;
-  const auto found = values.find(upload_key());
+  auto& values = http::current_exchange()->values;
+  const auto found = values.find(http::upload_key());
   if (found == values.end()) return {};
   const auto stored = std::static_pointer_cast<upload>(found->second);
   values.erase(found);
   return std::move(*stored);
 }
+
+}  // namespace detail::api
+
+namespace detail::http {
+
 WINSVC_INLINE void attach_upload(exchange& exchange, upload u) {
   exchange.values[upload_key()] = std::make_shared<upload>(std::move(u));
 }
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -26262,7 +26349,7 @@ WINSVC_INLINE void attach_upload(exchange& exchange, upload u) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// Reads the body to its end. Returns false if it did not arrive, or if its framing or coding is invalid. Throws
 /// abort_error for an upload that is too large or a malformed form, and upload_error for a file that cannot be written.
@@ -26278,7 +26365,7 @@ class upload_reader {
     const std::string type = req.get_header_value("Content-Type");
     urlencoded_ = is_urlencoded(req);
     if (const auto boundary = wire::multipart_boundary(type)) decoder_.emplace(*boundary);
-    else if (strings::starts_with_nocase(type, "multipart/form-data"))
+    else if (base::starts_with_nocase(type, "multipart/form-data"))
       winsvc::abort(400, "the form has no boundary in its Content-Type");
   }
 
@@ -26417,7 +26504,7 @@ class upload_reader {
   std::string error_path_;
 };
 
-}  // namespace http
+}  // namespace detail::http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -26425,7 +26512,7 @@ class upload_reader {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 WINSVC_INLINE bool read_upload(request& req, const body_source& read, const upload_limits& limits, upload& result) {
   upload files;  // declared before the reader: Windows cannot remove a file that the reader has open
@@ -26437,18 +26524,22 @@ WINSVC_INLINE bool read_upload(request& req, const body_source& read, const uplo
   return complete;
 }
 
-WINSVC_INLINE const upload_receiver& the_upload_receiver() noexcept {
-  static const upload_receiver receiver{
-      [](exchange& exchange, request& req, const body_source& read, const upload_limits& limits) {
+}  // namespace detail::http
+
+namespace detail::api {
+
+WINSVC_INLINE const http::upload_receiver& the_upload_receiver() noexcept {
+  static const http::upload_receiver receiver{
+      [](http::exchange& exchange, request& req, const http::body_source& read, const http::upload_limits& limits) {
         upload files;
-        if (!read_upload(req, read, limits, files)) return false;
+        if (!http::read_upload(req, read, limits, files)) return false;
         attach_upload(exchange, std::move(files));
         return true;
       }};
   return receiver;
 }
 
-}  // namespace http
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -26481,7 +26572,7 @@ WINSVC_INLINE const upload_receiver& the_upload_receiver() noexcept {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 class websocket_session {
  public:
@@ -26560,12 +26651,7 @@ class websocket_count_guard {
 void serve_websocket(exchange& exchange, const std::shared_ptr<websocket_session>& session, logger& log,
                      const std::function<void(websocket&)>& handler);
 
-/// Checks the opening handshake. Sets the 101 response and the function that serves the connection after it; aborts
-/// with 4xx or 5xx if the handshake is rejected.
-void accept_websocket(const invocation& invocation, const websocket_options& options,
-                      std::function<void(websocket&)> handler);
-
-}  // namespace http
+}  // namespace detail::http
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -26576,7 +26662,7 @@ void accept_websocket(const invocation& invocation, const websocket_options& opt
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::http {
 
 /// Sends one frame. Requires mutex_. Returns false if the WebSocket is closed or the send failed.
 WINSVC_INLINE bool websocket_session::write_frame(wire::opcode opcode, std::string_view payload) {
@@ -26754,51 +26840,56 @@ WINSVC_INLINE void serve_websocket(exchange& exchange, const std::shared_ptr<web
               std::to_string(session->peer_close_code()));
   }
 }
-WINSVC_INLINE void accept_websocket(const invocation& invocation, const websocket_options& options,
+
+}  // namespace detail::http
+
+namespace detail::api {
+
+WINSVC_INLINE void accept_websocket(const api::invocation& invocation, const websocket_options& options,
                                     std::function<void(websocket&)> handler) {
-  exchange& exchange = *current_exchange();
+  http::exchange& exchange = *http::current_exchange();
   const auto requested = wire::check_handshake(exchange.head, options.protocols, options.origins);
   if (requested.status == 426) {  // RFC 9110 section 15.5.22, RFC 6455 section 4.4
-    replace_header(invocation.res, "Upgrade", "websocket");
-    replace_header(invocation.res, "Sec-WebSocket-Version", "13");
+    api::replace_header(invocation.res, "Upgrade", "websocket");
+    api::replace_header(invocation.res, "Sec-WebSocket-Version", "13");
   }
   if (requested.status != 101) abort(requested.status, std::string(requested.reason));
   if (!exchange.websockets) abort(501, "WebSockets are not available here");
 
-  auto count_guard = std::make_shared<websocket_count_guard>(*exchange.websockets);
+  auto count_guard = std::make_shared<http::websocket_count_guard>(*exchange.websockets);
   if (exchange.draining.load() || exchange.websockets->load() > exchange.stream.limits().websockets) {
-    replace_header(invocation.res, "Retry-After", "10");
-    abort(503, exchange.draining.load() ? websocket_session::stop_reason_text : "too many WebSockets are open");
+    api::replace_header(invocation.res, "Retry-After", "10");
+    abort(503, exchange.draining.load() ? http::websocket_session::stop_reason_text : "too many WebSockets are open");
   }
   invocation.res.status = 101;
-  replace_header(invocation.res, "Upgrade", "websocket");
+  api::replace_header(invocation.res, "Upgrade", "websocket");
   // RFC 6455 section 4.2.2. cpp-httplib's functions are not usable: its base64 of 0.41 shifts negative numbers, and its
   // sha1 is private.
   const std::string proof = std::string(requested.key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-  replace_header(invocation.res, "Sec-WebSocket-Accept", strings::to_base64(sha1(proof)));
+  api::replace_header(invocation.res, "Sec-WebSocket-Accept", base::to_base64(base::sha1(proof)));
   if (!requested.protocol.empty())
-    replace_header(invocation.res, "Sec-WebSocket-Protocol", std::string(requested.protocol));
-  auto session = std::make_shared<websocket_session>(exchange, invocation.req, requested.protocol);
+    api::replace_header(invocation.res, "Sec-WebSocket-Protocol", std::string(requested.protocol));
+  auto session = std::make_shared<http::websocket_session>(exchange, invocation.req, requested.protocol);
   exchange.serve_upgraded = [&exchange, session, count_guard, handler = std::move(handler)](logger& log) {
-    serve_websocket(exchange, session, log, handler);
+    http::serve_websocket(exchange, session, log, handler);
   };
 }
 
-}  // namespace http
+}  // namespace detail::api
 
 WINSVC_INLINE std::optional<websocket::message> websocket::receive() const {
-  return session_->receive((http::websocket_session::steady::time_point::max)());
+  return session_->receive((detail::http::websocket_session::steady::time_point::max)());
 }
 WINSVC_INLINE std::optional<websocket::message> websocket::receive(std::chrono::milliseconds limit) const {
-  return session_->receive(http::websocket_session::steady::now() + limit);
+  return session_->receive(detail::http::websocket_session::steady::now() + limit);
 }
 WINSVC_INLINE bool websocket::send(std::string_view text) const {
-  if (!wire::is_utf8(text))
+  if (!detail::wire::is_utf8(text))
     throw std::invalid_argument("websocket: a text message is UTF-8; send_binary takes any bytes");
-  return session_->send(wire::opcode::text, text);
+  return session_->send(detail::wire::opcode::text, text);
 }
 WINSVC_INLINE bool websocket::send_binary(std::string_view bytes) const {
-  return session_->send(wire::opcode::binary, bytes);
+  return session_->send(detail::wire::opcode::binary, bytes);
 }
 WINSVC_INLINE void websocket::close(int code, std::string_view reason) const { session_->close(code, reason); }
 WINSVC_INLINE bool websocket::is_open() const noexcept { return session_->is_open(); }
@@ -26824,13 +26915,13 @@ WINSVC_INLINE const std::string& websocket::protocol() const noexcept { return s
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::server {
 
 /// Certificate and key in the form of the TLS library. Shared by the connections that started with them.
 class tls_identity {
  public:
   /// Loads and checks the files. The error names the file and the remedy.
-  [[nodiscard]] static result<std::shared_ptr<tls_identity>> load(const tls_files& files);
+  [[nodiscard]] static result<std::shared_ptr<tls_identity>> load(const api::tls_files& files);
   ~tls_identity();
   tls_identity(const tls_identity&) = delete;
   tls_identity& operator=(const tls_identity&) = delete;
@@ -26843,7 +26934,7 @@ class tls_identity {
   void* native_;
 };
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -26871,7 +26962,7 @@ class tls_identity {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::server {
 
 class server;
 class transport;
@@ -26886,7 +26977,7 @@ struct drain_report {
 
 class engine {
  public:
-  engine(const router& routes, const wire::limits& limits, logger& log);
+  engine(const http::router& routes, const wire::limits& limits, logger& log);
   /// Drains with a limit of 0 if drain() was not called, and waits for handlers that still run.
   ~engine();
   engine(const engine&) = delete;
@@ -26903,7 +26994,7 @@ class engine {
   void tls(std::shared_ptr<tls_identity> identity);
 
   /// Adds a function that is called after each response, on the thread that sent it. Call it before `start`.
-  void on_response(std::function<void(const access_record&)> f);
+  void on_response(std::function<void(const http::access_record&)> f);
 
   /// Starts the threads and serves. Throws std::system_error if no thread can be created.
   void start();
@@ -26927,16 +27018,16 @@ class engine {
   [[nodiscard]] http::request_statistics& statistics() noexcept;
 
   /// At most `limit` requests whose handlers run now. Thread-safe.
-  [[nodiscard]] std::vector<active_request> active_requests(std::size_t limit);
+  [[nodiscard]] std::vector<http::active_request> active_requests(std::size_t limit);
 
   /// Serves one connection on the calling thread, without a listener: used by the test client.
-  void serve(transport& transport);
+  void serve(http::transport& transport);
 
  private:
   std::unique_ptr<server> server_;
 };
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -26989,7 +27080,7 @@ class engine {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::server {
 
 /// Memory blocks for one step. Each thread has one set for all connections, so that an idle connection holds no block.
 struct scratch_buffers {
@@ -27005,7 +27096,7 @@ struct step_options {
   bool skip_slow_handlers = false;  ///< do not run the handler of a slow route; request a blocking thread
   bool queue_full = false;          ///< no blocking thread is available: send 503
   /// Receives the latency history of the route while its handler runs; null: not needed.
-  std::atomic<route_latency*>* latency = nullptr;
+  std::atomic<http::route_latency*>* latency = nullptr;
 };
 
 /// Condition for the next step. `yield`: more work is available at once, but other connections go first.
@@ -27020,7 +27111,8 @@ class connection {
  public:
   using steady = std::chrono::steady_clock;
 
-  connection(transport& transport, request_processor& processor, engine_state& state, const wire::limits& limits)
+  connection(http::transport& transport, http::request_processor& processor, http::engine_state& state,
+             const wire::limits& limits)
       : transport_(transport),
         processor_(processor),
         engine_state_(state),
@@ -27040,7 +27132,7 @@ class connection {
   [[nodiscard]] wait_condition advance(scratch_buffers& buffers, const step_options& options) noexcept;
 
   /// The request whose handler runs now and its age; nullopt if no handler runs. Thread-safe.
-  [[nodiscard]] std::optional<active_request> current_request() const;
+  [[nodiscard]] std::optional<http::active_request> current_request() const;
   /// Response bytes that are not sent yet.
   [[nodiscard]] std::string_view unsent() const noexcept { return std::string_view(output_).substr(output_sent_); }
   /// Removes `count` bytes from the front of unsent(), because the poller has sent them.
@@ -27058,7 +27150,7 @@ class connection {
   void find_route();
   void run_handler(const step_options& options);
   void reject(int status, std::string_view reason);
-  void close(close_reason reason) noexcept;
+  void close(http::close_reason reason) noexcept;
   void finish_request() noexcept;
   os::transfer receive();
   [[nodiscard]] wait_condition wait_for(wait_reason reason) const noexcept { return {reason, deadline_}; }
@@ -27067,16 +27159,16 @@ class connection {
   }
   void set_deadline(std::chrono::milliseconds limit) noexcept { deadline_ = steady::now() + limit; }
 
-  transport& transport_;
-  request_processor& processor_;
-  engine_state& engine_state_;
+  http::transport& transport_;
+  http::request_processor& processor_;
+  http::engine_state& engine_state_;
   const wire::limits& limits_;
   os::endpoint peer_, local_;
 
   stage stage_ = stage::head;
   steady::time_point deadline_;  // of the current wait
   steady::time_point now_;       // when the step began, or when its handler returned
-  receive_buffer buffer_;
+  http::receive_buffer buffer_;
   std::size_t scanned_ = 0;  // bytes of an incomplete head that the parser has checked
 
   // The request in progress.
@@ -27085,7 +27177,7 @@ class connection {
   wire::head head_;
   route::match_result match_;
   steady::time_point request_started_;
-  access_record access_record_;
+  http::access_record access_record_;
   std::string id_, client_;
   std::string output_;  // response bytes
   std::size_t output_sent_ = 0, lingered_bytes_ = 0;
@@ -27146,15 +27238,15 @@ class connection::buffer_lease {
   scratch_buffers& buffers_;
 };
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#if WINSVC_BODIES_HTTP
+#if WINSVC_BODIES_SERVER
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::server {
 
 WINSVC_INLINE wait_condition connection::advance(scratch_buffers& buffers, const step_options& options) noexcept {
   try {
@@ -27220,9 +27312,9 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_opt
     if (!begun) set_deadline(limits_.head_timeout);
     return std::nullopt;
   }
-  if (result != os::transfer::timed_out) return close(close_reason::idle), std::nullopt;
+  if (result != os::transfer::timed_out) return close(http::close_reason::idle), std::nullopt;
   if (!begun) {
-    if (options.timed_out || engine_state_.draining.load()) return close(close_reason::idle), std::nullopt;
+    if (options.timed_out || engine_state_.draining.load()) return close(http::close_reason::idle), std::nullopt;
     return wait_for_input();
   }
   if (options.timed_out || steady::now() >= deadline_)
@@ -27284,9 +27376,9 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_body(const step_opt
 }
 
 WINSVC_INLINE void connection::run_handler(const step_options& options) {
-  exchange_stream stream(transport_, buffer_, output_, head_, limits_);
+  http::exchange_stream stream(transport_, buffer_, output_, head_, limits_);
   stream.set_request_start(request_started_);
-  exchange exchange(head_, stream, processor_.next_id(), engine_state_.draining);
+  http::exchange exchange(head_, stream, processor_.next_id(), engine_state_.draining);
   exchange.websockets = &engine_state_.websockets;
   exchange.routes = &processor_.routes().routes();
   exchange.match = std::move(match_);
@@ -27321,7 +27413,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options) {
     access_record_.bytes = stream.sent_bytes();
     finish_request();  // the new protocol is not part of the request
     if (keep_alive_) processor_.process_upgraded(exchange);
-    return close(close_reason::after_response);
+    return close(http::close_reason::after_response);
   }
   body_unread_ = !stream.is_body_complete();
   output_sent_ = 0;
@@ -27330,7 +27422,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options) {
 }
 
 WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step_options& options) {
-  if (options.timed_out) return close(close_reason::idle), std::nullopt;
+  if (options.timed_out) return close(http::close_reason::idle), std::nullopt;
   std::size_t sent = 0;
   const auto result = transport_.send_some(output_.data() + output_sent_, output_.size() - output_sent_, sent);
   output_sent_ += sent;
@@ -27342,9 +27434,9 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
   output_.clear();
   output_sent_ = 0;
   finish_request();
-  if (result != os::transfer::done) return close(close_reason::idle), std::nullopt;
+  if (result != os::transfer::done) return close(http::close_reason::idle), std::nullopt;
   if (!keep_alive_)
-    return close(body_unread_ ? close_reason::unread_input : close_reason::after_response), std::nullopt;
+    return close(body_unread_ ? http::close_reason::unread_input : http::close_reason::after_response), std::nullopt;
   std::vector<wire::field>().swap(head_.fields);
   stage_ = stage::head;
   deadline_ = now_ + (buffer_.remaining().empty() ? limits_.keep_alive_timeout : limits_.head_timeout);
@@ -27378,8 +27470,8 @@ WINSVC_INLINE void connection::finish_request() noexcept {
 WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
   // Even a malformed head shows whether the method is HEAD, whose response has no body (RFC 9110 section 9.3.2).
   auto requested = in_flight_ ? std::string_view(head_block_) : buffer_.remaining();
-  while (strings::starts_with(requested, "\r\n")) requested.remove_prefix(2);
-  output_ = error_response(status, reason, !strings::starts_with(requested, "HEAD "));
+  while (base::starts_with(requested, "\r\n")) requested.remove_prefix(2);
+  output_ = http::error_response(status, reason, !base::starts_with(requested, "HEAD "));
   output_sent_ = 0;
   keep_alive_ = false;
   body_unread_ = true;
@@ -27392,11 +27484,11 @@ WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
 /// After a response, input is read and discarded for 100 ms, or 500 ms if the client still sends: if a socket with
 /// unread input is closed, Windows resets the connection and the client loses the response (RFC 9112 section 9.6). A
 /// client that closes first ends this wait.
-WINSVC_INLINE void connection::close(close_reason reason) noexcept {
+WINSVC_INLINE void connection::close(http::close_reason reason) noexcept {
   finish_request();
-  reason = transport_.shutdown(buffer_.remaining().empty() ? reason : close_reason::unread_input);
-  set_deadline(std::chrono::milliseconds(reason == close_reason::unread_input ? 500 : 100));
-  stage_ = reason == close_reason::idle ? stage::closed : stage::lingering_close;
+  reason = transport_.shutdown(buffer_.remaining().empty() ? reason : http::close_reason::unread_input);
+  set_deadline(std::chrono::milliseconds(reason == http::close_reason::unread_input ? 500 : 100));
+  stage_ = reason == http::close_reason::idle ? stage::closed : stage::lingering_close;
 }
 
 WINSVC_INLINE std::optional<wait_condition> connection::lingering_close(const step_options& options) {
@@ -27410,19 +27502,20 @@ WINSVC_INLINE std::optional<wait_condition> connection::lingering_close(const st
   return std::nullopt;
 }
 
-WINSVC_INLINE std::optional<active_request> connection::current_request() const {
+WINSVC_INLINE std::optional<http::active_request> connection::current_request() const {
   const std::lock_guard lock(current_request_mutex_);
   was_inspected_.store(true);  // before has_current_request_ is loaded
   const scope_exit clear([this]() noexcept { was_inspected_.store(false); });
   if (!has_current_request_.load()) return std::nullopt;
-  return active_request{std::string(head_.method) + ' ' + std::string(head_.path), steady::now() - request_started_};
+  return http::active_request{std::string(head_.method) + ' ' + std::string(head_.path),
+                              steady::now() - request_started_};
 }
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_HTTP
+#endif  // WINSVC_BODIES_SERVER
 
 // =====================================================================================================================
 // server/thread_pool.hpp
@@ -27475,7 +27568,7 @@ WINSVC_INLINE std::optional<active_request> connection::current_request() const 
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::server {
 
 struct thread_pool_limits {
   std::size_t io_threads = 1;      ///< number of I/O threads
@@ -27610,15 +27703,15 @@ class thread_pool {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#if WINSVC_BODIES_HTTP
+#if WINSVC_BODIES_SERVER
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::server {
 
 WINSVC_INLINE void thread_pool::start() {
   const std::lock_guard lock(mutex_);
@@ -27932,11 +28025,11 @@ WINSVC_INLINE void thread_pool::abandon() {
   }
 }
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_HTTP
+#endif  // WINSVC_BODIES_SERVER
 
 // =====================================================================================================================
 // server/connection_table.hpp
@@ -27975,7 +28068,7 @@ WINSVC_INLINE void thread_pool::abandon() {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::server {
 
 class slot_state {
  public:
@@ -28027,7 +28120,7 @@ class slot_state {
   // In ticks of the clock. set() stores deadline_, then loads scheduled_at_; advance() stores scheduled_at_, then loads
   // deadline_. Both need sequential consistency, so that an earlier deadline is not missed.
   std::atomic<std::int64_t> deadline_{no_deadline}, scheduled_at_{no_deadline};
-  timer_wheel::timer timer_;  // protected by the mutex of deadline_timers
+  base::timer_wheel::timer timer_;  // protected by the mutex of deadline_timers
   static constexpr std::int64_t no_deadline = (std::numeric_limits<std::int64_t>::max)();
 };
 
@@ -28059,7 +28152,7 @@ class deadline_timers {
   template <class F>
   time_point advance(time_point now, const F& f) {
     const std::lock_guard lock(mutex_);
-    wheel_.advance(now, [&](timer_wheel::timer& timer) {
+    wheel_.advance(now, [&](base::timer_wheel::timer& timer) {
       slot_state& slot = slot_of(timer);
       slot.scheduled_at_.store(slot_state::no_deadline);  // before deadline_ is loaded; see slot_state
       const auto deadline = slot.deadline_.load();
@@ -28078,13 +28171,15 @@ class deadline_timers {
   }
 
  private:
-  static slot_state& slot_of(timer_wheel::timer& timer) noexcept { return *static_cast<slot_state*>(timer.user_data); }
+  static slot_state& slot_of(base::timer_wheel::timer& timer) noexcept {
+    return *static_cast<slot_state*>(timer.user_data);
+  }
   std::mutex mutex_;
-  timer_wheel wheel_{steady::now()};
+  base::timer_wheel wheel_{steady::now()};
 };
 
 /// One open connection: its slot state, its registration in the poller, its transport and its HTTP state.
-struct connection_slot final : slot_state, blocking_observer {
+struct connection_slot final : slot_state, http::blocking_observer {
   connection_slot(os::poller& owner_poller, thread_pool& owner_pool) noexcept
       : poller(owner_poller), pool(owner_pool) {}
 
@@ -28092,12 +28187,12 @@ struct connection_slot final : slot_state, blocking_observer {
   thread_pool& pool;
   os::poller::registration registration;
   // Latency history of the route whose handler runs. The monitor thread only marks it slow, so relaxed stores suffice.
-  std::atomic<route_latency*> latency{nullptr};
+  std::atomic<http::route_latency*> latency{nullptr};
   std::string client_address;        // empty unless connections are counted by address
   bool in_blocking_section = false;  // of the owner: its thread is not counted in the thread pool
 
   std::mutex mutex;  // protects the two below: one thread closes them while another may inspect them
-  std::unique_ptr<socket_transport> transport;
+  std::unique_ptr<http::socket_transport> transport;
   std::optional<connection> active_connection;
 
   /// Called by the transport on the owner's thread before it waits for the client.
@@ -28109,7 +28204,7 @@ struct connection_slot final : slot_state, blocking_observer {
   [[nodiscard]] bool has_hung_up() const noexcept override { return poller.has_hung_up(registration); }
 };
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -28142,23 +28237,23 @@ struct connection_slot final : slot_state, blocking_observer {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-namespace http {
+namespace detail::server {
 
 /// Returns the transport for an accepted socket: with TLS if `identity` is not null.
-[[nodiscard]] std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
+[[nodiscard]] std::unique_ptr<http::socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
                                                                std::shared_ptr<tls_identity> identity);
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_HTTP
+#if WINSVC_BODIES_SERVER
 #if WINSVC_TLS
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::server {
 
 /// Clears the error queue of this thread, so that an old error is not taken for a new one. Returns the first message.
 WINSVC_INLINE std::string pop_tls_errors() {
@@ -28173,7 +28268,7 @@ WINSVC_INLINE std::string pop_tls_errors() {
 
 WINSVC_INLINE tls_identity::~tls_identity() { httplib::tls::free_context(native_); }
 
-WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files& files) {
+WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const api::tls_files& files) {
   constexpr std::uint32_t not_found = 2, not_valid = 13;  // ERROR_FILE_NOT_FOUND, ERROR_INVALID_DATA
   const auto fail = [](std::uint32_t code, const char* operation, const std::string& path, std::string message,
                           std::string hint) {
@@ -28243,10 +28338,10 @@ WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const tls
 ///   handshaking  plain HTTP, or the handshake fails               -> broken
 ///   ready        an error of the library                          -> broken
 ///   any          a send times out, perhaps in the middle of a record -> broken
-class tls_transport final : public socket_transport {
+class tls_transport final : public http::socket_transport {
  public:
   tls_transport(os::tcp_socket socket, os::waker& drain, std::shared_ptr<tls_identity> identity)
-      : socket_transport(std::move(socket), drain),
+      : http::socket_transport(std::move(socket), drain),
         identity_(std::move(identity)),
         session_(httplib::tls::create_session(identity_->native(), static_cast<socket_t>(socket_.native()))) {}
   ~tls_transport() override { httplib::tls::free_session(session_); }
@@ -28307,39 +28402,39 @@ class tls_transport final : public socket_transport {
     return os::transfer::done;
   }
 
-  stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept override {
+  http::stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept override {
     const auto deadline = steady::now() + limit;
     for (;;) {
       const auto woken = drain_->wait_for(socket_, time_until(deadline));
-      if (woken == os::waker::outcome::woken) return stream_event::draining;
-      if (woken == os::waker::outcome::timed_out) return stream_event::timed_out;
-      if (woken == os::waker::outcome::failed || socket_.peer_closed()) return stream_event::peer_closed;
+      if (woken == os::waker::outcome::woken) return http::stream_event::draining;
+      if (woken == os::waker::outcome::timed_out) return http::stream_event::timed_out;
+      if (woken == os::waker::outcome::failed || socket_.peer_closed()) return http::stream_event::peer_closed;
       // A readable socket may have the close_notify of the client. It is a record, so a read is necessary.
       if (early_size_ == 0) {
         const auto need = read(early_, sizeof early_, early_size_);
-        if (need == wait_need::closed || need == wait_need::failed) return stream_event::peer_closed;
+        if (need == wait_need::closed || need == wait_need::failed) return http::stream_event::peer_closed;
         if (need == wait_need::read && time_until(deadline).count() > 0) continue;
       }
       // The next request has arrived, so the socket stays readable: check it every 100 ms.
       const auto remaining = time_until(deadline);
-      if (remaining.count() <= 0) return stream_event::timed_out;
+      if (remaining.count() <= 0) return http::stream_event::timed_out;
       std::this_thread::sleep_for((std::min)(remaining, std::chrono::milliseconds(100)));
     }
   }
 
-  close_reason shutdown(close_reason reason) noexcept override {
+  http::close_reason shutdown(http::close_reason reason) noexcept override {
     if (state_ == state::ready) {
       const std::lock_guard lock(mutex_);
       pop_tls_errors();
       httplib::tls::shutdown(session_, true);
     }
     // If the handshake failed, close with a delay, so that the client receives the alert.
-    const bool failed = state_ != state::ready && reason == close_reason::idle;
-    return socket_transport::shutdown(failed ? close_reason::after_response : reason);
+    const bool failed = state_ != state::ready && reason == http::close_reason::idle;
+    return http::socket_transport::shutdown(failed ? http::close_reason::after_response : reason);
   }
 
   [[nodiscard]] os::endpoint local() const override {
-    auto endpoint = socket_transport::local();
+    auto endpoint = http::socket_transport::local();
     endpoint.tls = true;
     return endpoint;
   }
@@ -28421,7 +28516,7 @@ class tls_transport final : public socket_transport {
   }
   void reject_plain_http() noexcept {
     try {
-      const std::string response = error_response(400, "this port requires HTTPS: use https://");
+      const std::string response = http::error_response(400, "this port requires HTTPS: use https://");
       static_cast<void>(socket_.send(response.data(), response.size(), std::chrono::milliseconds(0)));
     } catch (...) {  // out of memory: close without a response
     }
@@ -28437,38 +28532,38 @@ class tls_transport final : public socket_transport {
   std::size_t early_size_ = 0;
 };
 
-WINSVC_INLINE std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
+WINSVC_INLINE std::unique_ptr<http::socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
                                                                std::shared_ptr<tls_identity> identity) {
-  if (!identity) return std::make_unique<socket_transport>(std::move(socket), drain);
+  if (!identity) return std::make_unique<http::socket_transport>(std::move(socket), drain);
   return std::make_unique<tls_transport>(std::move(socket), drain, std::move(identity));
 }
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 #else
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::server {
 
 WINSVC_INLINE tls_identity::~tls_identity() = default;
 
-WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files& files) {
-  return failure{error{model::win32_error::not_supported, "use certificate", files.certificate,
+WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const api::tls_files& files) {
+  return failure{error{base::win32_error::not_supported, "use certificate", files.certificate,
                        "cpp-httplib is built without TLS", "define CPPHTTPLIB_OPENSSL_SUPPORT"}};
 }
-WINSVC_INLINE std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
+WINSVC_INLINE std::unique_ptr<http::socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
                                                                std::shared_ptr<tls_identity>) {
-  return std::make_unique<socket_transport>(std::move(socket), drain);
+  return std::make_unique<http::socket_transport>(std::move(socket), drain);
 }
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 #endif
 
-#endif  // WINSVC_BODIES_HTTP
+#endif  // WINSVC_BODIES_SERVER
 
 // =====================================================================================================================
 // server/server.hpp
@@ -28498,11 +28593,11 @@ WINSVC_INLINE std::unique_ptr<socket_transport> make_transport(os::tcp_socket so
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::server {
 
 class server final : private thread_pool::work_source {
  public:
-  server(const router& routes, const wire::limits& limits, logger& log);
+  server(const http::router& routes, const wire::limits& limits, logger& log);
   /// Drains with a limit of 0 if drain() was not called, and waits for handlers that still run.
   ~server();
   server(const server&) = delete;
@@ -28512,7 +28607,7 @@ class server final : private thread_pool::work_source {
   [[nodiscard]] result<void> bind(const std::string& host, std::uint16_t port);
   [[nodiscard]] os::endpoint address() const { return address_; }
   void tls(std::shared_ptr<tls_identity> identity);
-  void on_response(std::function<void(const access_record&)> f) { state_.on_response.push_back(std::move(f)); }
+  void on_response(std::function<void(const http::access_record&)> f) { state_.on_response.push_back(std::move(f)); }
   void start();
   void pause(bool paused) noexcept { state_.paused.store(paused); }
   [[nodiscard]] bool is_paused() const noexcept { return state_.paused.load(); }
@@ -28525,8 +28620,8 @@ class server final : private thread_pool::work_source {
   [[nodiscard]] std::size_t threads() const { return thread_pool_.size(); }
   [[nodiscard]] std::uint64_t response_count() const noexcept { return state_.response_count.load(); }
   [[nodiscard]] http::request_statistics& statistics() noexcept { return state_.statistics; }
-  [[nodiscard]] std::vector<active_request> active_requests(std::size_t limit);
-  void serve(transport& transport);
+  [[nodiscard]] std::vector<http::active_request> active_requests(std::size_t limit);
+  void serve(http::transport& transport);
 
  private:
   static thread_pool_limits thread_pool_limits_for(const wire::limits& limits);
@@ -28554,8 +28649,8 @@ class server final : private thread_pool::work_source {
 
   const wire::limits limits_;
   logger& log_;
-  request_processor processor_;
-  engine_state state_;
+  http::request_processor processor_;
+  http::engine_state state_;
   os::endpoint address_;
   os::tcp_socket listener_;
   os::waker drain_waker_;
@@ -28582,15 +28677,15 @@ class server final : private thread_pool::work_source {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#if WINSVC_BODIES_HTTP
+#if WINSVC_BODIES_SERVER
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace http {
+namespace detail::server {
 
 WINSVC_INLINE thread_pool_limits server::thread_pool_limits_for(const wire::limits& limits) {
   thread_pool_limits result;
@@ -28601,7 +28696,7 @@ WINSVC_INLINE thread_pool_limits server::thread_pool_limits_for(const wire::limi
   return result;
 }
 
-WINSVC_INLINE server::server(const router& routes, const wire::limits& limits, logger& log)
+WINSVC_INLINE server::server(const http::router& routes, const wire::limits& limits, logger& log)
     : limits_(limits),
       log_(log),
       processor_(routes, limits_, log),
@@ -28618,14 +28713,14 @@ WINSVC_INLINE result<void> server::bind(const std::string& host, std::uint16_t p
   if (!drain_waker_.is_open() || !poller_.is_open()) {
     const auto code = os::socket_api::last_error();
     return failure{
-        model::error_with_explanation(code, "prepare to listen on", requested.text(), os::system_error_message(code))};
+        base::error_with_explanation(code, "prepare to listen on", requested.text(), os::system_error_message(code))};
   }
   auto listener = os::tcp_socket::listen(host, port);
   if (!listener) {
     const auto code = listener.error();
     error error =
-        model::error_with_explanation(code, "listen on", requested.text(), os::system_error_message(code));
-    if (code == model::win32_error::address_in_use || code == model::win32_error::access_to_address) {
+        base::error_with_explanation(code, "listen on", requested.text(), os::system_error_message(code));
+    if (code == base::win32_error::address_in_use || code == base::win32_error::access_to_address) {
       if (const auto owner = os::port_owner(requested); !owner.empty()) error.message += ": in use by " + owner;
     }
     return failure{std::move(error)};
@@ -28650,7 +28745,7 @@ WINSVC_INLINE void server::start() {
   else poller_.arm_accept(listener_registration_);
 }
 
-WINSVC_INLINE void server::serve(transport& transport) {
+WINSVC_INLINE void server::serve(http::transport& transport) {
   connection connection(transport, processor_, state_, limits_);
   scratch_buffers buffers;
   step_options options;
@@ -28670,7 +28765,7 @@ WINSVC_INLINE bool server::claim(void* user_data) noexcept {
 WINSVC_INLINE void server::on_slow(void* user_data) noexcept {
   if (user_data == &listener_slot_) return;
   auto& slot = *static_cast<connection_slot*>(static_cast<slot_state*>(user_data));
-  if (route_latency* const latency = slot.latency.load()) latency->mark_slow();
+  if (http::route_latency* const latency = slot.latency.load()) latency->mark_slow();
 }
 
 WINSVC_INLINE thread_pool::time_point server::run_timers(thread_pool::time_point now) noexcept {
@@ -28841,7 +28936,7 @@ WINSVC_INLINE void server::reject_connection(os::tcp_socket socket, int status, 
   warn_rate_limited(last_connection_limit_warning_, std::string(reason) + (address.empty() ? "" : ": " + address) +
                                                         "; rejecting new connections with " + std::to_string(status));
   if (!identity_) {
-    const std::string response = error_response(status, reason);
+    const std::string response = http::error_response(status, reason);
     static_cast<void>(socket.send(response.data(), response.size(), std::chrono::milliseconds(0)));
   }
   socket.shutdown_send();
@@ -28883,8 +28978,8 @@ WINSVC_INLINE void server::release_slot(connection_slot& slot) noexcept {
   free_slots_.push_back(&slot);
 }
 
-WINSVC_INLINE std::vector<active_request> server::active_requests(std::size_t limit) {
-  std::vector<active_request> requests;
+WINSVC_INLINE std::vector<http::active_request> server::active_requests(std::size_t limit) {
+  std::vector<http::active_request> requests;
   const std::lock_guard lock(mutex_);
   for (auto& slot : slots_) {
     if (requests.size() == limit) break;
@@ -28962,7 +29057,7 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
 
 // --- engine ----------------------------------------------------------------------------------------------------------
 
-WINSVC_INLINE engine::engine(const router& routes, const wire::limits& limits, logger& log)
+WINSVC_INLINE engine::engine(const http::router& routes, const wire::limits& limits, logger& log)
     : server_(std::make_unique<server>(routes, limits, log)) {}
 WINSVC_INLINE engine::~engine() = default;
 
@@ -28971,7 +29066,7 @@ WINSVC_INLINE result<void> engine::bind(const std::string& host, std::uint16_t p
 }
 WINSVC_INLINE os::endpoint engine::address() const { return server_->address(); }
 WINSVC_INLINE void engine::tls(std::shared_ptr<tls_identity> identity) { server_->tls(std::move(identity)); }
-WINSVC_INLINE void engine::on_response(std::function<void(const access_record&)> f) {
+WINSVC_INLINE void engine::on_response(std::function<void(const http::access_record&)> f) {
   server_->on_response(std::move(f));
 }
 WINSVC_INLINE void engine::start() { server_->start(); }
@@ -28987,16 +29082,16 @@ WINSVC_INLINE std::size_t engine::connections() const noexcept { return server_-
 WINSVC_INLINE std::size_t engine::threads() const { return server_->threads(); }
 WINSVC_INLINE std::uint64_t engine::response_count() const noexcept { return server_->response_count(); }
 WINSVC_INLINE http::request_statistics& engine::statistics() noexcept { return server_->statistics(); }
-WINSVC_INLINE std::vector<active_request> engine::active_requests(std::size_t limit) {
+WINSVC_INLINE std::vector<http::active_request> engine::active_requests(std::size_t limit) {
   return server_->active_requests(limit);
 }
-WINSVC_INLINE void engine::serve(transport& transport) { server_->serve(transport); }
+WINSVC_INLINE void engine::serve(http::transport& transport) { server_->serve(transport); }
 
-}  // namespace http
+}  // namespace detail::server
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_HTTP
+#endif  // WINSVC_BODIES_SERVER
 
 #endif  // WINSVC_SEES_SERVER
 
@@ -29020,7 +29115,7 @@ WINSVC_INLINE void engine::serve(transport& transport) { server_->serve(transpor
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 struct worker {
   std::string name;
@@ -29032,7 +29127,7 @@ struct readiness_check {
 };
 
 struct service_definition {
-  model::service_spec spec;
+  scm::service_spec spec;
   std::optional<std::string> instance;  ///< instance of this run; set before the app is called
   std::string version;
   std::string data_folder;              ///< data folder of this run, if the host sets it; see resolve_data_folder()
@@ -29041,47 +29136,49 @@ struct service_definition {
   std::chrono::milliseconds start_limit = std::chrono::seconds(30), stop_limit = std::chrono::seconds(20);
   std::string live_path = "/livez", ready_path = "/readyz";
   wire::limits limits;
-  std::optional<http::tls_files> tls;
+  std::optional<api::tls_files> tls;
   http::router router;
   bool access_log = false;          ///< write a log line for each response
   std::string dashboard_path = {};  ///< path of the dashboard; its requests are not in the access log
-  std::vector<std::function<void(http::engine&)>> on_engine_created;  ///< called before the engine accepts connections
-  std::vector<hook> hooks;
-  std::vector<named_hook> pause_hooks, continue_hooks, reload_hooks, time_hooks;
-  std::vector<event_hook<session_change>> session_hooks;
-  std::vector<event_hook<power_event>> power_hooks;
-  std::vector<control_hook> control_hooks;
+  std::vector<std::function<void(server::engine&)>>
+      on_engine_created;  ///< called before the engine accepts connections
+  std::vector<api::hook> hooks;
+  std::vector<api::named_hook> pause_hooks, continue_hooks, reload_hooks, time_hooks;
+  std::vector<api::event_hook<session_change>> session_hooks;
+  std::vector<api::event_hook<power_event>> power_hooks;
+  std::vector<api::control_hook> control_hooks;
   std::vector<worker> workers;
   std::vector<readiness_check> ready_checks;
   logger log;
   log_file_options log_file;
   std::optional<winsvc::log_level> event_log_level;      ///< entries of this level and above are also events
   std::vector<std::shared_ptr<log_sink>> log_sinks;      ///< sinks of the app, until attach_log_sinks
-  std::vector<std::shared_ptr<async_sink>> async_sinks;  ///< in front of the sinks of the app, after attach_log_sinks
-  model::setting_registry settings;
+  std::vector<std::shared_ptr<log::async_sink>>
+      async_sinks;  ///< in front of the sinks of the app, after attach_log_sinks
+  settings::setting_registry settings;
   bool reload_on_change = false;  ///< reload when the settings file changes
-  std::shared_ptr<model::typed_setting<winsvc::log_level>> log_level;  ///< null until it is declared
+  std::shared_ptr<settings::typed_setting<winsvc::log_level>> log_level;  ///< null until it is declared
   /// The newest log entries. Added to the log together with the first sink.
-  std::shared_ptr<ring_sink> recent_entries = std::make_shared<ring_sink>();
+  std::shared_ptr<log::ring_sink> recent_entries = std::make_shared<log::ring_sink>();
   bool frozen = false;
 
   /// Returns the path of the data folder, which may not exist yet; "" if the system does not provide one.
   [[nodiscard]] std::string resolve_data_folder() const {
     if (!data_folder.empty()) return data_folder;
-    const auto default_folder = os::data_folder(instance ? model::instance_name(spec.name, *instance) : spec.name);
+    const auto default_folder = os::data_folder(instance ? scm::instance_name(spec.name, *instance) : spec.name);
     return default_folder ? *default_folder : std::string();
   }
   /// True if the pattern belongs to the dashboard, which sends a request per second.
   [[nodiscard]] bool is_dashboard_route(std::string_view pattern) const noexcept {
-    return !dashboard_path.empty() && strings::starts_with(pattern, dashboard_path) &&
+    return !dashboard_path.empty() && base::starts_with(pattern, dashboard_path) &&
            (pattern.size() == dashboard_path.size() || pattern[dashboard_path.size()] == '/');
   }
   /// Adds the sinks of the app to the log, each with its own queue, so that a slow sink does not delay the others.
   void attach_log_sinks() {
-    async_sink::async_sink_options options;
+    log::async_sink::async_sink_options options;
     options.flush_timeout = std::chrono::seconds(1);
     for (const auto& sink : std::exchange(log_sinks, {})) {
-      async_sinks.push_back(std::make_shared<async_sink>(options));
+      async_sinks.push_back(std::make_shared<log::async_sink>(options));
       async_sinks.back()->add_sink(sink);
       log.add_sink(async_sinks.back());
     }
@@ -29091,8 +29188,8 @@ struct service_definition {
     return std::any_of(async_sinks.begin(), async_sinks.end(), [](const auto& q) { return q->is_flush_overdue(); });
   }
   /// Returns the controls that the SCM may send: those that have a hook or another effect.
-  [[nodiscard]] model::handled_controls handled_controls() const {
-    model::handled_controls controls;
+  [[nodiscard]] scm::handled_controls handled_controls() const {
+    scm::handled_controls controls;
     controls.pause_continue = !pause_hooks.empty() || !continue_hooks.empty();
     controls.param_change = !reload_hooks.empty() || tls.has_value() || !settings.empty();
     controls.power_event = !power_hooks.empty();
@@ -29104,7 +29201,7 @@ struct service_definition {
   }
 };
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -29127,24 +29224,24 @@ struct service_definition {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_APP
+#if WINSVC_BODIES_HOST
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE service::service(host::service_definition& definition)
-    : route_registrar(definition.router, {}, std::make_shared<http::middleware_chain>()), plan_(definition) {}
+WINSVC_INLINE service::service(detail::host::service_definition& definition)
+    : route_registrar(definition.router, {}, std::make_shared<detail::api::middleware_chain>()), plan_(definition) {}
 
 WINSVC_INLINE std::string service::instance() const { return plan_.instance.value_or(std::string()); }
-WINSVC_INLINE wire::limits& service::limits() noexcept { return plan_.limits; }
+WINSVC_INLINE detail::wire::limits& service::limits() noexcept { return plan_.limits; }
 WINSVC_INLINE logger& service::log() noexcept { return plan_.log; }
 WINSVC_INLINE log_file_options& service::log_file() noexcept { return plan_.log_file; }
 
-WINSVC_INLINE void service::add_exception_page(http::exception_handler page) {
+WINSVC_INLINE void service::add_exception_page(detail::api::exception_handler page) {
   plan_.router.error_handlers.by_exception.push_back(std::move(page));
 }
-WINSVC_INLINE void service::add_hook(host::hook h) { plan_.hooks.push_back(std::move(h)); }
-WINSVC_INLINE void service::add_named(hook_list list, host::named_hook h) {
+WINSVC_INLINE void service::add_hook(detail::api::hook h) { plan_.hooks.push_back(std::move(h)); }
+WINSVC_INLINE void service::add_named(hook_list list, detail::api::named_hook h) {
   auto& hooks = list == hook_list::on_pause      ? plan_.pause_hooks
                 : list == hook_list::on_continue ? plan_.continue_hooks
                 : list == hook_list::on_reload   ? plan_.reload_hooks
@@ -29159,26 +29256,26 @@ WINSVC_INLINE void service::check_not_frozen(std::string_view function_name) con
   }
 }
 
-WINSVC_INLINE void service::set_tls(http::tls_files files) {
+WINSVC_INLINE void service::set_tls(detail::api::tls_files files) {
   check_not_frozen("tls");
   if (files.certificate.empty() || files.key.empty())
     throw setup_error("tls: the certificate or the key file is missing; give both");
-  const auto folder = os::folder_of(os::executable_path());  // a hook may change the current folder
+  const auto folder = detail::os::folder_of(detail::os::executable_path());  // a hook may change the current folder
   for (auto* path : {&files.certificate, &files.key, &files.client_authorities}) {
-    if (!path->empty() && !os::is_absolute(*path)) *path = os::path_join(folder, *path);
+    if (!path->empty() && !detail::os::is_absolute(*path)) *path = detail::os::path_join(folder, *path);
   }
   plan_.tls = std::move(files);
 }
 WINSVC_INLINE std::string service::data_folder() const {
   const std::string folder = plan_.resolve_data_folder();
-  if (const auto created = os::make_folders(folder); !created) {
+  if (const auto created = detail::os::make_folders(folder); !created) {
     const auto code = created.error();
     throw std::runtime_error(
-        error{code, "create the data folder", folder, os::system_error_message(code), {}}.to_string());
+        error{code, "create the data folder", folder, detail::os::system_error_message(code), {}}.to_string());
   }
   return folder;
 }
-WINSVC_INLINE void service::declare(std::shared_ptr<model::setting_base> setting) {
+WINSVC_INLINE void service::declare(std::shared_ptr<detail::settings::setting_base> setting) {
   for (const std::string_view builtin : {"host", "port", "log_level", "log_format"}) {
     if (setting->name() == builtin)
       throw setup_error("setting '" + setting->name() + "' (" + setting->location.to_string() +
@@ -29206,14 +29303,14 @@ WINSVC_INLINE service& service::name(std::string text) {
   if (!plan_.settings.empty())
     throw setup_error("name '" + text + "': a setting was declared before, whose environment variable contains the "
                       "name of the service; call name() before setting()");
-  if (const auto valid = model::check_name(text); !valid) throw setup_error(valid.error().to_string());
+  if (const auto valid = detail::scm::check_name(text); !valid) throw setup_error(valid.error().to_string());
   plan_.spec.name = std::move(text);
   plan_.settings.set_service_name(plan_.spec.name);
   return *this;
 }
 WINSVC_INLINE service& service::display_name(std::string text) {
   check_not_frozen("display_name");
-  if (const auto valid = model::check_display_name(text); !valid) throw setup_error(valid.error().to_string());
+  if (const auto valid = detail::scm::check_display_name(text); !valid) throw setup_error(valid.error().to_string());
   plan_.spec.display_name = std::move(text);
   return *this;
 }
@@ -29253,7 +29350,7 @@ WINSVC_INLINE service& service::stop_limit(std::chrono::milliseconds limit) {
 }
 WINSVC_INLINE service& service::account(std::string text) {
   check_not_frozen("account");
-  const auto valid = model::parse_account(text, plan_.spec.name);
+  const auto valid = detail::scm::parse_account(text, plan_.spec.name);
   if (!valid) throw setup_error(valid.error().to_string());
   plan_.spec.account = std::move(text);
   return *this;
@@ -29265,7 +29362,7 @@ WINSVC_INLINE service& service::depends_on(std::vector<std::string> services) {
 }
 WINSVC_INLINE service& service::recovery(std::vector<recovery_action> actions, std::chrono::seconds reset) {
   check_not_frozen("recovery");
-  plan_.spec.recovery = model::recovery_plan{std::move(actions), reset};
+  plan_.spec.recovery = detail::scm::recovery_plan{std::move(actions), reset};
   return *this;
 }
 WINSVC_INLINE service& service::preshutdown(std::chrono::milliseconds limit) {
@@ -29289,7 +29386,7 @@ WINSVC_INLINE service& service::on_power(std::function<void(const power_event&)>
   plan_.power_hooks.push_back({location, std::move(f)});
   return *this;
 }
-WINSVC_INLINE void service::add_control(host::control_hook h) {
+WINSVC_INLINE void service::add_control(detail::api::control_hook h) {
   check_not_frozen("on_control");
   const std::string call = "on_control " + std::to_string(h.code) + " (" + h.location.to_string() + "): ";
   if (h.code < 128 || h.code > 255) throw setup_error(call + "not a custom control; use a code from 128 to 255");
@@ -29310,7 +29407,7 @@ WINSVC_INLINE service& service::worker(std::string name, std::function<void(stop
   plan_.workers.push_back({std::move(name), std::move(body)});
   return *this;
 }
-WINSVC_INLINE service& service::on_error(int status, http::error_handler page, source_location location) {
+WINSVC_INLINE service& service::on_error(int status, detail::api::error_handler page, source_location location) {
   check_not_frozen("on_error");
   if (!plan_.router.error_handlers.by_status.emplace(status, std::move(page)).second)
     throw setup_error("on_error " + std::to_string(status) + " (" + location.to_string() +
@@ -29325,7 +29422,7 @@ WINSVC_INLINE service& service::ready(std::string name, std::function<bool()> is
 WINSVC_INLINE service& service::health_paths(std::string live, std::string ready, source_location location) {
   check_not_frozen("health_paths");
   for (const auto& path : {live, ready}) {
-    if (!path.empty() && !route::parse_pattern(path).names.empty()) {
+    if (!path.empty() && !detail::route::parse_pattern(path).names.empty()) {
       throw setup_error("health path " + path + " (" + location.to_string() +
                         "): health paths have no parameters; remove the braces");
     }
@@ -29338,7 +29435,7 @@ WINSVC_INLINE service& service::health_paths(std::string live, std::string ready
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_APP
+#endif  // WINSVC_BODIES_HOST
 
 // =====================================================================================================================
 // host/builtin_routes.hpp
@@ -29355,7 +29452,7 @@ WINSVC_INLINE service& service::health_paths(std::string live, std::string ready
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_WEB
+#if WINSVC_BODIES_ADDONS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -29370,9 +29467,9 @@ WINSVC_INLINE service& service::openapi(std::string_view path, source_location l
   get(path, [&definition = plan_, cache = std::make_shared<document>()] {
     std::call_once(cache->generated, [&] {
       const auto& spec = definition.spec;
-      const web::api_info info{spec.display_name.value_or(spec.name), definition.version,
+      const detail::addons::api_info info{spec.display_name.value_or(spec.name), definition.version,
                                spec.description.value_or(std::string())};
-      cache->text = web::openapi_document(definition.router.routes(), info);
+      cache->text = detail::addons::openapi_document(definition.router.routes(), info);
     });
     return reply::with(cache->text, "application/json");
   }, location).hidden();
@@ -29381,24 +29478,28 @@ WINSVC_INLINE service& service::openapi(std::string_view path, source_location l
 WINSVC_INLINE service& service::metrics(std::string_view path, source_location location) {
   check_not_frozen("metrics");
   struct metrics_state {
-    std::optional<web::request_counts> counts;
-    const http::engine* engine = nullptr;
+    std::optional<detail::addons::request_counts> counts;
+    const detail::server::engine* engine = nullptr;
   };
   const auto state = std::make_shared<metrics_state>();
-  plan_.on_engine_created.push_back([&definition = plan_, state](http::engine& engine) {  // the routes are complete now
+  plan_.on_engine_created.push_back([&definition = plan_,
+                                     state](detail::server::engine& engine) {  // the routes are complete now
     state->counts.emplace(definition.router.routes());
     state->engine = &engine;
-    engine.on_response([state](const http::access_record& record) {
+    engine.on_response([state](const detail::http::access_record& record) {
       state->counts->count(record.route_id, record.method_id, record.status, record.duration);
     });
   });
   get(path, [&definition = plan_, state] {
-    const http::engine& engine = *state->engine;
-    const web::gauges now{engine.in_flight(), engine.connections(), engine.websockets(), os::query_process_usage(),
-                          {{"service", definition.spec.name},
-                           {"version", definition.version},
-                           {"winsvc", WINSVC_VERSION_STRING},
-                           {"httplib", std::string(http::httplib_version_text())}}};
+    const detail::server::engine& engine = *state->engine;
+    const detail::addons::gauges now{engine.in_flight(),
+                                     engine.connections(),
+                                     engine.websockets(),
+                                     detail::os::query_process_usage(),
+                                     {{"service", definition.spec.name},
+                                      {"version", definition.version},
+                                      {"winsvc", WINSVC_VERSION_STRING},
+                                      {"httplib", std::string(detail::api::httplib_version_text())}}};
     return reply::with(state->counts->text(now), "text/plain; version=0.0.4; charset=utf-8");
   }, location);
   plan_.router.serve_while_paused();
@@ -29407,8 +29508,8 @@ WINSVC_INLINE service& service::metrics(std::string_view path, source_location l
 WINSVC_INLINE service& service::access_log() {
   check_not_frozen("access_log");
   if (std::exchange(plan_.access_log, true)) return *this;
-  plan_.on_engine_created.push_back([&definition = plan_](http::engine& engine) {
-    engine.on_response([&definition](const http::access_record& record) {
+  plan_.on_engine_created.push_back([&definition = plan_](detail::server::engine& engine) {
+    engine.on_response([&definition](const detail::http::access_record& record) {
       if (definition.is_dashboard_route(record.pattern)) return;
       std::string line = record.peer.host + ' ';
       if (!record.id.empty()) line += std::string(record.id) + ' ';
@@ -29424,7 +29525,7 @@ WINSVC_INLINE service& service::access_log() {
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_WEB
+#endif  // WINSVC_BODIES_ADDONS
 
 // =====================================================================================================================
 // host/dashboard.hpp
@@ -29451,7 +29552,7 @@ WINSVC_INLINE service& service::access_log() {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 /// Request counters and durations of each route since the start of the service. Thread-safe.
 class route_statistics {
@@ -29491,7 +29592,7 @@ class route_statistics {
 class dashboard_data {
  public:
   explicit dashboard_data(const service_definition& definition) : definition_(definition) {}
-  void attach(http::engine& engine) {
+  void attach(server::engine& engine) {
     using namespace std::chrono;
     engine_ = &engine;
     statistics_ = std::make_unique<route_statistics>(definition_);
@@ -29513,24 +29614,24 @@ class dashboard_data {
   }
 
   const service_definition& definition_;
-  http::engine* engine_ = nullptr;
+  server::engine* engine_ = nullptr;
   std::unique_ptr<route_statistics> statistics_;
   std::chrono::seconds epoch_{0};  // system time at zero of the steady clock, in whole seconds
   std::chrono::milliseconds since_{0};
 };
 
-}  // namespace host
+}  // namespace detail::host
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_WEB
+#if WINSVC_BODIES_ADDONS
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 WINSVC_INLINE std::string route_statistics::json(std::size_t max_routes) const {
   constexpr auto relaxed = std::memory_order_relaxed;
@@ -29554,10 +29655,10 @@ WINSVC_INLINE std::string route_statistics::json(std::size_t max_routes) const {
   }
   std::sort(rows.begin(), rows.end(), [](const row& a, const row& b) { return a.p99 > b.p99; });
   if (rows.size() > max_routes) rows.resize(max_routes);
-  return strings::json_array(rows, [this](const row& r) {
+  return base::json_array(rows, [this](const row& r) {
     const auto& entry = definition_.router.routes().entries()[r.route];
     const std::uint64_t failed = counters_[r.route].failed.load(std::memory_order_relaxed);
-    strings::json_object_writer o;
+    base::json_object_writer o;
     o.put_text("method", route::name(entry.method_id)).put_text("pattern", entry.path.text);
     o.put("n", std::to_string(r.count)).put("e", std::to_string(failed));
     o.put("p50", std::to_string(r.p50)).put("p99", std::to_string(r.p99));
@@ -29573,7 +29674,7 @@ WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t
   auto& statistics = engine_->statistics();
   const auto& spec = definition_.spec;
 
-  strings::json_object_writer o;
+  base::json_object_writer o;
   o.put_text("name", spec.name).put_text("display_name", spec.display_name.value_or(spec.name));
   o.put_text("version", definition_.version).put_text("state", engine_->is_paused() ? "paused" : "running");
   o.put_text("address", engine_->address().url()).put("pid", number(os::process_id()));
@@ -29584,8 +29685,8 @@ WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t
   o.put("answered", number(engine_->response_count()));
   const auto after_start = (std::max)(after, epoch_.count()) - epoch_.count();
   const auto seconds = statistics.seconds(std::chrono::steady_clock::now(), after_start);
-  o.put("seconds", strings::json_array(seconds, [&](const http::request_statistics::interval_statistics& interval) {
-    strings::json_object_writer s;
+  o.put("seconds", base::json_array(seconds, [&](const http::request_statistics::interval_statistics& interval) {
+    base::json_object_writer s;
     s.put("t", number(interval.second + epoch_.count()));
     s.put("n", number(interval.count)).put("e", number(interval.failed));
     return s.put("p50", number(interval.p50)).put("p99", number(interval.p99)).text();
@@ -29594,24 +29695,24 @@ WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t
   const std::string data_request = "GET " + definition_.dashboard_path + "/data.json";
   const auto is_data_request = [&](const http::active_request& w) { return w.request_line == data_request; };
   requests.erase(std::remove_if(requests.begin(), requests.end(), is_data_request), requests.end());
-  o.put("active_requests", strings::json_array(requests, [&number](const http::active_request& w) {
+  o.put("active_requests", base::json_array(requests, [&number](const http::active_request& w) {
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(w.age).count();
     const auto blank = w.request_line.find(' ');
-    strings::json_object_writer active;
+    base::json_object_writer active;
     active.put_text("method", w.request_line.substr(0, blank)).put_text("target", w.request_line.substr(blank + 1));
     return active.put("us", number(us)).text();
   }));
   o.put("routes", statistics_->json(max_routes));
   const auto entries = definition_.recent_entries->after(log_after);
-  o.put("log", strings::json_array(entries, [&](const ring_sink::numbered_entry& numbered) {
+  o.put("log", base::json_array(entries, [&](const log::ring_sink::numbered_entry& numbered) {
     const auto& entry = numbered.entry;
-    strings::json_object_writer line;
+    base::json_object_writer line;
     line.put("n", number(numbered.number)).put("t", ms(entry.time)).put_text("level", name(entry.level));
     return line.put_text("text", entry.text).text();
   }));
-  using view = model::setting_registry::setting_view;
-  o.put("settings", strings::json_array(definition_.settings.views(), [](const view& v) {
-    strings::json_object_writer setting;
+  using view = settings::setting_registry::setting_view;
+  o.put("settings", base::json_array(definition_.settings.views(), [](const view& v) {
+    base::json_object_writer setting;
     setting.put_text("name", v.name).put_text("value", v.value).put_text("source", v.origin);
     return setting.put_text("help", v.help).text();
   }));
@@ -29636,7 +29737,7 @@ WINSVC_INLINE bool is_local_request(const request& req) {
     host = host.substr(1, host.size() - 2);
     if (host.find(':') == host.npos) return false;
   }
-  return is_loopback(client_address(req)) && (strings::equal_nocase(host, "localhost") || is_loopback(host));
+  return is_loopback(client_address(req)) && (base::equal_nocase(host, "localhost") || is_loopback(host));
 }
 
 WINSVC_INLINE bool is_same_origin_request(const request& req) {
@@ -29646,7 +29747,7 @@ WINSVC_INLINE bool is_same_origin_request(const request& req) {
   return site.empty() || site == "same-origin" || site == "none" || header_text(req, "Sec-Fetch-Mode") == "navigate";
 }
 
-}  // namespace host
+}  // namespace detail::host
 
 WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guard, source_location location) {
   check_not_frozen("dashboard");
@@ -29655,24 +29756,26 @@ WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guar
     throw setup_error("dashboard '" + base + "' (" + location.to_string() +
                       "): invalid path; use a path such as /_service, without '/' at the end");
   }
-  const auto data = std::make_shared<host::dashboard_data>(plan_);
+  const auto data = std::make_shared<detail::host::dashboard_data>(plan_);
   plan_.dashboard_path = base;
-  plan_.on_engine_created.push_back([data](http::engine& engine) { data->attach(engine); });  // routes are complete now
+  plan_.on_engine_created.push_back(
+      [data](detail::server::engine& engine) { data->attach(engine); });  // routes are complete now
   if (!guard) {
     guard = [](const request& req, response&, const next_handler& next) {
-      if (!host::is_local_request(req)) abort(403, "this page is available only on the computer of the service");
-      if (!host::is_same_origin_request(req)) abort(403, "a page of another site may not read this page");
+      if (!detail::host::is_local_request(req))
+        abort(403, "this page is available only on the computer of the service");
+      if (!detail::host::is_same_origin_request(req)) abort(403, "a page of another site may not read this page");
       next();
     };
   }
   const auto send = [](std::string_view content, const char* type) {
     auto result = reply::with(std::string(content), type);
-    result.header("Content-Security-Policy", std::string(web::dashboard_policy));
+    result.header("Content-Security-Policy", std::string(detail::addons::dashboard_policy));
     result.header("X-Content-Type-Options", "nosniff").header("Referrer-Policy", "no-referrer");
     result.header("Cross-Origin-Resource-Policy", "same-origin");
     return result.header("Cache-Control", "no-store");
   };
-  std::string page(web::dashboard_html);
+  std::string page(detail::addons::dashboard_html);
   const std::string folder = base.substr(base.rfind('/') + 1);
   for (auto mark = page.find('@'); mark != page.npos; mark = page.find('@', mark + folder.size()))
     page.replace(mark, 1, folder);
@@ -29680,9 +29783,13 @@ WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guar
     g.use(std::move(guard));
     g.get("", [send, page] { return send(page, "text/html; charset=utf-8"); }, location).hidden();
     plan_.router.serve_while_paused();
-    g.get("/page.css", [send] { return send(web::dashboard_css, "text/css; charset=utf-8"); }, location).hidden();
+    g.get(
+         "/page.css", [send] { return send(detail::addons::dashboard_css, "text/css; charset=utf-8"); }, location)
+        .hidden();
     plan_.router.serve_while_paused();
-    g.get("/page.js", [send] { return send(web::dashboard_js, "text/javascript; charset=utf-8"); }, location).hidden();
+    g.get(
+         "/page.js", [send] { return send(detail::addons::dashboard_js, "text/javascript; charset=utf-8"); }, location)
+        .hidden();
     plan_.router.serve_while_paused();
     g.get("/data.json", [send, data](const request& req) {
       return send(data->json(query(req, "after", std::int64_t{0}), query(req, "log", std::uint64_t{0})),
@@ -29696,7 +29803,7 @@ WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guar
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_WEB
+#endif  // WINSVC_BODIES_ADDONS
 
 // =====================================================================================================================
 // host/status_reporter.hpp
@@ -29712,54 +29819,54 @@ WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guar
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 class status_reporter {
  public:
   /// `publish` is called with the lock held, on any thread; it must not call the reporter.
-  explicit status_reporter(std::function<void(const model::service_status&)> publish)
+  explicit status_reporter(std::function<void(const scm::service_status&)> publish)
       : lifecycle_({}), publish_(std::move(publish)) {}
 
   /// Sets the controls that are accepted from RUNNING on. Call it after the app has run.
-  void set_handled_controls(model::handled_controls hooks) {
+  void set_handled_controls(scm::handled_controls hooks) {
     const std::lock_guard lock(mutex_);
     hooks_ = hooks;
     lifecycle_.hooks(hooks);
   }
 
   /// Applies the transition and publishes the state. False if the transition is illegal; nothing is published then.
-  bool apply(model::lifecycle_event event, std::chrono::milliseconds wait_hint = {}, model::exit_status exit = {}) {
+  bool apply(scm::lifecycle_event event, std::chrono::milliseconds wait_hint = {}, scm::exit_status exit = {}) {
     const std::lock_guard lock(mutex_);
     return publish(event, wait_hint, exit);
   }
 
   /// Decides what a control means in this state and publishes the resulting state, in one step under the lock.
-  model::control_decision handle_control(std::uint32_t control, std::chrono::milliseconds wait_hint) {
+  scm::control_decision handle_control(std::uint32_t control, std::chrono::milliseconds wait_hint) {
     const std::lock_guard lock(mutex_);
-    const auto decision = model::decide_control(lifecycle_.status().current, hooks_, control);
+    const auto decision = scm::decide_control(lifecycle_.status().current, hooks_, control);
     if (decision.event) publish(*decision.event, wait_hint, {});
     return decision;
   }
 
-  [[nodiscard]] model::service_status now() const {
+  [[nodiscard]] scm::service_status now() const {
     const std::lock_guard lock(mutex_);
     return lifecycle_.status();
   }
 
  private:
-  bool publish(model::lifecycle_event event, std::chrono::milliseconds wait_hint, model::exit_status exit) {
+  bool publish(scm::lifecycle_event event, std::chrono::milliseconds wait_hint, scm::exit_status exit) {
     const auto status = lifecycle_.apply(event, wait_hint, exit);
     if (status && publish_) publish_(*status);
     return status.has_value();
   }
 
   mutable std::mutex mutex_;
-  model::lifecycle lifecycle_;
-  model::handled_controls hooks_;
-  std::function<void(const model::service_status&)> publish_;
+  scm::lifecycle lifecycle_;
+  scm::handled_controls hooks_;
+  std::function<void(const scm::service_status&)> publish_;
 };
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -29781,7 +29888,7 @@ class status_reporter {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 /// Phase of a run. The readiness route returns 503 in each phase except `serving`.
 enum class run_phase { starting, serving, paused, stopping };
@@ -29795,7 +29902,7 @@ enum class run_phase { starting, serving, paused, stopping };
 /// router.
 void add_health_routes(service_definition& definition, const std::atomic<run_phase>& phase);
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -29805,7 +29912,7 @@ void add_health_routes(service_definition& definition, const std::atomic<run_pha
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 WINSVC_INLINE void add_health_routes(service_definition& definition, const std::atomic<run_phase>& phase) {
   const source_location location = source_location::current();
@@ -29842,7 +29949,7 @@ WINSVC_INLINE void add_health_routes(service_definition& definition, const std::
   definition.router.serve_while_paused();
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -29875,7 +29982,7 @@ WINSVC_INLINE void add_health_routes(service_definition& definition, const std::
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 /// How a hook ended.
 struct hook_result {
@@ -29929,7 +30036,7 @@ class hook_thread {
   std::thread thread_;
 };
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -29939,7 +30046,7 @@ class hook_thread {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 WINSVC_INLINE void hook_thread::shared_state::thread_main() {
   std::unique_lock lock(mutex);
@@ -30009,7 +30116,7 @@ WINSVC_INLINE hook_thread::~hook_thread() {
   thread_.join();
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -30033,7 +30140,7 @@ WINSVC_INLINE hook_thread::~hook_thread() {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 class hook_runner {
  public:
@@ -30058,11 +30165,11 @@ class hook_runner {
   /// Runs one hook. If it times out, the timeout callback has run when this returns.
   hook_result run_hook(const std::string& operation, const std::string& hook, std::function<void()> callback,
                        milliseconds limit);
-  hook_result run_hook(const std::string& operation, const named_hook& hook, milliseconds limit) {
+  hook_result run_hook(const std::string& operation, const api::named_hook& hook, milliseconds limit) {
     return run_hook(operation, hook.description(), [this, &hook] { hook.run(*stop_context_); }, limit);
   }
   /// Runs a start hook; `cleanup` receives its cleanup function.
-  hook_result run_hook(const hook& lifecycle_hook, cleanup_function& cleanup, milliseconds limit);
+  hook_result run_hook(const api::hook& lifecycle_hook, api::cleanup_function& cleanup, milliseconds limit);
 
  private:
   start_context::progress_function progress(const char* operation, std::function<milliseconds()> wait_hint);
@@ -30075,7 +30182,7 @@ class hook_runner {
   hook_thread thread_;  // last: it ends before the members that hooks use
 };
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -30085,7 +30192,7 @@ class hook_runner {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 WINSVC_INLINE start_context::progress_function hook_runner::progress(const char* operation,
                                                                      std::function<milliseconds()> wait_hint) {
@@ -30094,7 +30201,7 @@ WINSVC_INLINE start_context::progress_function hook_runner::progress(const char*
     if (steps != 0) line += " (" + std::to_string(step) + " of " + std::to_string(steps) + ")";
     definition_.log.info(std::move(line));
     thread_.progress();
-    status_reporter_.apply(model::lifecycle_event::progress, wait_hint());
+    status_reporter_.apply(scm::lifecycle_event::progress, wait_hint());
   };
 }
 
@@ -30114,9 +30221,10 @@ WINSVC_INLINE hook_result hook_runner::run_hook(const std::string& operation, co
   return result;
 }
 
-WINSVC_INLINE hook_result hook_runner::run_hook(const hook& lifecycle_hook, cleanup_function& cleanup,
+WINSVC_INLINE hook_result hook_runner::run_hook(const api::hook& lifecycle_hook, api::cleanup_function& cleanup,
                                                 milliseconds limit) {
-  const auto cleanup_result = std::make_shared<cleanup_function>();  // shared: a hook that timed out may still write it
+  const auto cleanup_result =
+      std::make_shared<api::cleanup_function>();  // shared: a hook that timed out may still write it
   hook_result result = run_hook(
       "start", lifecycle_hook.stop.description(),
       [this, &lifecycle_hook, cleanup_result] { *cleanup_result = lifecycle_hook.start(*start_context_); }, limit);
@@ -30124,7 +30232,7 @@ WINSVC_INLINE hook_result hook_runner::run_hook(const hook& lifecycle_hook, clea
   return result;
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -30150,14 +30258,14 @@ WINSVC_INLINE hook_result hook_runner::run_hook(const hook& lifecycle_hook, clea
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 /// Path of the settings file: --config, or `<program>.ini` next to the executable. An instance has its own file,
 /// `<program>-<instance>.ini`.
-[[nodiscard]] std::string settings_path(const std::string& executable, const model::launch_options& launch);
+[[nodiscard]] std::string settings_path(const std::string& executable, const scm::launch_options& launch);
 
 /// Reads all sources. Call it before the app declares its first setting; `definition` has the name and the instance.
-void load_setting_sources(service_definition& definition, const model::launch_options& launch,
+void load_setting_sources(service_definition& definition, const scm::launch_options& launch,
                           const std::string& executable);
 
 /// Format of the log file before the app has run. It is a setting too, so it is read from the sources.
@@ -30167,13 +30275,13 @@ void load_setting_sources(service_definition& definition, const model::launch_op
 void declare_builtin_settings(service_definition& definition);
 
 /// All errors of the settings as one error; nullopt if there are no errors.
-[[nodiscard]] std::optional<error> settings_error(const model::setting_registry& registry);
+[[nodiscard]] std::optional<error> settings_error(const settings::setting_registry& registry);
 
 /// Reads the settings file again. All new values are applied, or no value; the log lists the changes. False: no value
 /// was applied.
 bool reload_settings(service_definition& definition);
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -30183,33 +30291,33 @@ bool reload_settings(service_definition& definition);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
-WINSVC_INLINE std::string settings_path(const std::string& executable, const model::launch_options& launch) {
+WINSVC_INLINE std::string settings_path(const std::string& executable, const scm::launch_options& launch) {
   if (launch.config) return *launch.config;
   const std::string suffix = launch.instance ? '-' + *launch.instance : std::string();
   return os::path_join(os::folder_of(executable), os::program_name(executable) + suffix + ".ini");
 }
 
 /// Reads the file into `sources`. A missing file is an error only if it is `expected`.
-WINSVC_INLINE void read_settings_file(model::setting_sources& sources, bool is_expected) {
+WINSVC_INLINE void read_settings_file(settings::setting_sources& sources, bool is_expected) {
   sources.content = os::read_file(sources.path);
   sources.file_error.reset();
   if (sources.content) {
-    sources.file = model::parse_settings_file(*sources.content);
+    sources.file = settings::parse_settings_file(*sources.content);
     return;
   }
   const auto opened = os::input_file::open(sources.path);
-  const std::uint32_t code = opened ? model::win32_error::invalid_data : opened.error();
+  const std::uint32_t code = opened ? base::win32_error::invalid_data : opened.error();
   sources.file.reset();
   if (!opened && os::is_missing(code) && !is_expected) return;
   sources.file_error =
-      model::error_with_explanation(code, "read the settings", sources.path, os::system_error_message(code));
+      base::error_with_explanation(code, "read the settings", sources.path, os::system_error_message(code));
 }
 
-WINSVC_INLINE void load_setting_sources(service_definition& definition, const model::launch_options& launch,
+WINSVC_INLINE void load_setting_sources(service_definition& definition, const scm::launch_options& launch,
                                         const std::string& executable) {
-  model::setting_sources sources;
+  settings::setting_sources sources;
   if (launch.host) sources.command_line.push_back({"host", *launch.host, "--host"});
   if (launch.port) sources.command_line.push_back({"port", std::to_string(*launch.port), "--port"});
   for (const auto& [name, value] : launch.settings) sources.command_line.push_back({name, value, "--set " + name});
@@ -30221,18 +30329,18 @@ WINSVC_INLINE void load_setting_sources(service_definition& definition, const mo
       service.compare(service.size() - tail.size(), tail.size(), tail) == 0) {
     service.resize(service.size() - tail.size());
   }
-  sources.prefix = model::variable_prefix(service);
+  sources.prefix = settings::variable_prefix(service);
   sources.path = settings_path(executable, launch);
   sources.file_name = sources.path.substr(sources.path.find_last_of("/\\") + 1);
   read_settings_file(sources, launch.config.has_value());
   definition.settings.set_sources(std::move(sources));
 }
 
-WINSVC_INLINE std::shared_ptr<model::typed_setting<log_format>> log_format_setting(
+WINSVC_INLINE std::shared_ptr<settings::typed_setting<log_format>> log_format_setting(
     const service_definition& definition) {
-  return make_setting<log_format>({"log_format"}, definition.log_file.format, "format of the lines in the log file",
-                                  at_start,
-                                  enum_names<log_format>{{"text", log_format::text}, {"json", log_format::json}});
+  return api::make_setting<log_format>({"log_format"}, definition.log_file.format,
+                                       "format of the lines in the log file", at_start,
+                                       enum_names<log_format>{{"text", log_format::text}, {"json", log_format::json}});
 }
 
 WINSVC_INLINE log_format initial_log_format(const service_definition& definition) {
@@ -30247,10 +30355,11 @@ WINSVC_INLINE void declare_builtin_settings(service_definition& definition) {
     definition.settings.declare(setting);
     return setting;
   };
-  const auto host = declare(make_setting<std::string>({"host"}, definition.host, "address to listen on", at_start));
-  const auto port = declare(
-      make_setting<std::uint16_t>({"port"}, definition.port, "port to listen on; 0 selects a free port", at_start));
-  definition.log_level = declare(make_setting<log_level>(
+  const auto host =
+      declare(api::make_setting<std::string>({"host"}, definition.host, "address to listen on", at_start));
+  const auto port = declare(api::make_setting<std::uint16_t>({"port"}, definition.port,
+                                                             "port to listen on; 0 selects a free port", at_start));
+  definition.log_level = declare(api::make_setting<log_level>(
       {"log_level"}, definition.log.threshold(), "minimum level of the log",
       enum_names<log_level>{{"debug", log_level::debug}, {"info", log_level::info}, {"warn", log_level::warn},
                                                             {"error", log_level::error}}));
@@ -30261,7 +30370,7 @@ WINSVC_INLINE void declare_builtin_settings(service_definition& definition) {
   definition.log.threshold(definition.log_level->get());
 }
 
-WINSVC_INLINE std::optional<error> settings_error(const model::setting_registry& registry) {
+WINSVC_INLINE std::optional<error> settings_error(const settings::setting_registry& registry) {
   constexpr std::size_t max_listed = 10;
   const auto errors = registry.errors();
   if (errors.empty()) return std::nullopt;
@@ -30289,7 +30398,7 @@ WINSVC_INLINE bool reload_settings(service_definition& definition) {
   return report.faults.empty();
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -30317,7 +30426,7 @@ WINSVC_INLINE bool reload_settings(service_definition& definition) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 /// Watches the settings file on its own thread while it exists.
 class settings_watcher {
@@ -30366,7 +30475,7 @@ class settings_watcher {
   std::thread thread_;
 };
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -30376,7 +30485,7 @@ class settings_watcher {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 WINSVC_INLINE void settings_watcher::thread_main() {
   for (watch_event event = watch_event::change;; event = folder_.wait()) {
@@ -30402,7 +30511,7 @@ WINSVC_INLINE settings_watcher::watch_event settings_watcher::wait_until_settled
   }
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -30432,7 +30541,7 @@ WINSVC_INLINE settings_watcher::watch_event settings_watcher::wait_until_settled
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 /// Result of a custom control: the hook sets it, the control handler waits for it.
 class pending_result {
@@ -30457,19 +30566,19 @@ class pending_result {
 
 /// One queued control.
 struct control_task {
-  model::control_action kind = model::control_action::nothing;
-  model::control_event event;
+  scm::control_action kind = scm::control_action::nothing;
+  scm::control_event event;
   std::shared_ptr<pending_result> result;  ///< set for a custom control
 };
 
 /// Runs control tasks on the thread of the service.
 class control_task_runner {
  public:
-  using event_function = std::function<void(model::service_event, const std::string&)>;
+  using event_function = std::function<void(scm::service_event, const std::string&)>;
 
   /// Pause and continue change `phase` and the engine.
   control_task_runner(service_definition& definition, logger& log, status_reporter& reporter, hook_runner& hooks,
-                      http::engine& engine, std::atomic<run_phase>& phase, event_function on_event)
+                      server::engine& engine, std::atomic<run_phase>& phase, event_function on_event)
       : definition_(definition),
         log_(log),
         status_reporter_(reporter),
@@ -30487,18 +30596,18 @@ class control_task_runner {
   void pause();
   void resume();
   void run_custom_control(control_task& task);
-  bool run(const char* operation, const std::vector<named_hook>& hooks);
+  bool run(const char* operation, const std::vector<api::named_hook>& hooks);
   bool reload_certificates();
   template <class Event>
-  void run(const char* operation, const std::vector<event_hook<Event>>& hooks, Event event);
-  void report_completed(model::service_event event, const char* message);
+  void run(const char* operation, const std::vector<api::event_hook<Event>>& hooks, Event event);
+  void report_completed(scm::service_event event, const char* message);
   [[nodiscard]] std::chrono::milliseconds wait_hint() const { return definition_.stop_limit + wait_hint_margin; }
 
   service_definition& definition_;
   logger& log_;
   status_reporter& status_reporter_;
   hook_runner& hooks_;
-  http::engine& engine_;
+  server::engine& engine_;
   std::atomic<run_phase>& phase_;
   event_function on_event_;
 };
@@ -30506,7 +30615,7 @@ class control_task_runner {
 // ---------------------------------------------------------------------------------------------------------------------
 
 template <class Event>
-void control_task_runner::run(const char* operation, const std::vector<event_hook<Event>>& hooks, Event event) {
+void control_task_runner::run(const char* operation, const std::vector<api::event_hook<Event>>& hooks, Event event) {
   const auto shared = std::make_shared<const Event>(std::move(event));
   for (const auto& hook : hooks) {
     const std::string hook_name = "hook at " + hook.location.to_string();
@@ -30518,7 +30627,7 @@ void control_task_runner::run(const char* operation, const std::vector<event_hoo
   }
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -30526,31 +30635,31 @@ void control_task_runner::run(const char* operation, const std::vector<event_hoo
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 WINSVC_INLINE void control_task_runner::run_task(control_task& task) {
   switch (task.kind) {
-    case model::control_action::pause: return pause();
-    case model::control_action::resume: return resume();
-    case model::control_action::reload:
+    case scm::control_action::pause: return pause();
+    case scm::control_action::resume: return resume();
+    case scm::control_action::reload:
       if (reload_settings(definition_) && run("reload", definition_.reload_hooks) && reload_certificates())
-        report_completed(model::service_event::reloaded, "reloaded");
+        report_completed(scm::service_event::reloaded, "reloaded");
       return;
-    case model::control_action::time: run("time change", definition_.time_hooks); return;
-    case model::control_action::session:
+    case scm::control_action::time: run("time change", definition_.time_hooks); return;
+    case scm::control_action::session:
       return run("session change", definition_.session_hooks,
                  session_change{static_cast<session_change::kind>(task.event.type), task.event.session});
-    case model::control_action::power:
+    case scm::control_action::power:
       return run("power event", definition_.power_hooks,
                  power_event{static_cast<power_event::kind>(task.event.type), task.event.setting, task.event.data});
-    case model::control_action::custom: return run_custom_control(task);
-    case model::control_action::stop:
-    case model::control_action::nothing: return;
+    case scm::control_action::custom: return run_custom_control(task);
+    case scm::control_action::stop:
+    case scm::control_action::nothing: return;
   }
 }
 
 WINSVC_INLINE void control_task_runner::pause() {
-  status_reporter_.apply(model::lifecycle_event::progress, wait_hint());  // the tasks before it are complete
+  status_reporter_.apply(scm::lifecycle_event::progress, wait_hint());  // the tasks before it are complete
   engine_.pause(true);
   phase_.store(run_phase::paused);
   const bool succeeded = run("pause", definition_.pause_hooks);
@@ -30559,25 +30668,25 @@ WINSVC_INLINE void control_task_runner::pause() {
     engine_.pause(false);
   }
   // Illegal if a stop was requested in the meantime; the stop then continues.
-  if (status_reporter_.apply(succeeded ? model::lifecycle_event::paused : model::lifecycle_event::hook_failed) &&
+  if (status_reporter_.apply(succeeded ? scm::lifecycle_event::paused : scm::lifecycle_event::hook_failed) &&
       succeeded)
-    report_completed(model::service_event::paused, "paused");
+    report_completed(scm::service_event::paused, "paused");
 }
 
 WINSVC_INLINE void control_task_runner::resume() {
-  status_reporter_.apply(model::lifecycle_event::progress, wait_hint());
+  status_reporter_.apply(scm::lifecycle_event::progress, wait_hint());
   if (!run("continue", definition_.continue_hooks)) {
-    status_reporter_.apply(model::lifecycle_event::hook_failed);
+    status_reporter_.apply(scm::lifecycle_event::hook_failed);
     return;
   }
   phase_.store(run_phase::serving);
   engine_.pause(false);
-  if (status_reporter_.apply(model::lifecycle_event::resumed))
-    report_completed(model::service_event::continued, "continued");
+  if (status_reporter_.apply(scm::lifecycle_event::resumed))
+    report_completed(scm::service_event::continued, "continued");
 }
 
 WINSVC_INLINE void control_task_runner::run_custom_control(control_task& task) {
-  std::uint32_t code = model::win32_error::exception_in_service;
+  std::uint32_t code = scm::win32_error::exception_in_service;
   for (const auto& hook : definition_.control_hooks) {
     if (hook.code != task.event.control) continue;
     const auto result = std::make_shared<std::uint32_t>(0);  // shared: a hook that timed out may still write it
@@ -30591,13 +30700,13 @@ WINSVC_INLINE void control_task_runner::run_custom_control(control_task& task) {
 }
 
 /// Runs the hooks in the order of registration. False if a hook threw or timed out; the hooks after it are not run.
-WINSVC_INLINE bool control_task_runner::run(const char* operation, const std::vector<named_hook>& hooks) {
+WINSVC_INLINE bool control_task_runner::run(const char* operation, const std::vector<api::named_hook>& hooks) {
   // By value: a hook that timed out may outlive this object.
   hooks_.set_progress_context(operation, [h = wait_hint()] { return h; });
   bool first = true;
   for (const auto& hook : hooks) {
     // The previous hook returned.
-    if (!std::exchange(first, false)) status_reporter_.apply(model::lifecycle_event::progress, wait_hint());
+    if (!std::exchange(first, false)) status_reporter_.apply(scm::lifecycle_event::progress, wait_hint());
     const hook_result result = hooks_.run_hook(operation, hook, definition_.stop_limit);
     if (result.outcome == hook_result::threw)
       log_.error(std::string(operation) + ": " + hook.description() + " threw: " + result.message);
@@ -30609,18 +30718,18 @@ WINSVC_INLINE bool control_task_runner::run(const char* operation, const std::ve
 /// Loads the certificates again; new connections use them. False if they cannot be used; the old ones stay in use then.
 WINSVC_INLINE bool control_task_runner::reload_certificates() {
   if (!definition_.tls) return true;
-  auto identity = http::tls_identity::load(*definition_.tls);
+  auto identity = server::tls_identity::load(*definition_.tls);
   if (identity) engine_.tls(*identity);
   else log_.error("reload: " + identity.error().to_string() + "; the previous certificate stays in use");
   return static_cast<bool>(identity);
 }
 
-WINSVC_INLINE void control_task_runner::report_completed(model::service_event event, const char* message) {
+WINSVC_INLINE void control_task_runner::report_completed(scm::service_event event, const char* message) {
   log_.info(message);
   if (on_event_) on_event_(event, definition_.spec.name + ' ' + message);
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -30646,7 +30755,7 @@ WINSVC_INLINE void control_task_runner::report_completed(model::service_event ev
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 class worker_pool {
  public:
@@ -30678,7 +30787,7 @@ class worker_pool {
   std::list<running_worker> workers_;
 };
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -30688,7 +30797,7 @@ class worker_pool {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 WINSVC_INLINE void worker_pool::start(const worker& definition) {
   auto& running = workers_.emplace_back();
@@ -30730,7 +30839,7 @@ WINSVC_INLINE std::vector<std::string> worker_pool::join(std::chrono::steady_clo
   return unfinished;
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -30761,12 +30870,12 @@ WINSVC_INLINE std::vector<std::string> worker_pool::join(std::chrono::steady_clo
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 /// Serves requests while it exists. Create it after the engine listens and destroy it before the engine.
 class control_channel_server {
  public:
-  control_channel_server(service_definition& definition, http::engine& engine, const std::atomic<run_phase>& phase)
+  control_channel_server(service_definition& definition, server::engine& engine, const std::atomic<run_phase>& phase)
       : definition_(definition), engine_(engine), phase_(phase), started_at_(clock::system().system_now()) {}
 
   /// Opens the channel. On an error the service runs without a channel.
@@ -30800,7 +30909,7 @@ class control_channel_server {
   static constexpr int max_followers = static_cast<int>(os::control_channel::max_connections) / 2;
 
   service_definition& definition_;
-  http::engine& engine_;
+  server::engine& engine_;
   const std::atomic<run_phase>& phase_;
   clock::system_time started_at_;
   mutable std::mutex mutex_;
@@ -30810,7 +30919,7 @@ class control_channel_server {
   std::unique_ptr<os::control_channel> channel_;
 };
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -30820,11 +30929,11 @@ class control_channel_server {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 WINSVC_INLINE std::string control_channel_server::status() const {
   const auto minute = engine_.statistics().last_minute(std::chrono::steady_clock::now());
-  strings::json_object_writer json;
+  base::json_object_writer json;
   const auto put = [&json](std::string_view name, std::uint64_t value) { json.put(name, std::to_string(value)); };
   put("pid", os::process_id());
   json.put_text("name", definition_.spec.name)
@@ -30854,7 +30963,7 @@ WINSVC_INLINE void control_channel_server::send_log(log_level min_level,
     write("too many log followers (limit " + std::to_string(max_followers) + "); close one and try again\n");
     return;
   }
-  const ring_sink& buffer = *definition_.recent_entries;
+  const log::ring_sink& buffer = *definition_.recent_entries;
   for (std::uint64_t last = buffer.last_number(); write({});) {
     buffer.wait_after(last, std::chrono::milliseconds(250));
     for (const auto& line : buffer.after(last)) {
@@ -30890,7 +30999,7 @@ WINSVC_INLINE void control_channel_server::handle_request(const std::string& req
   }
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -30926,7 +31035,7 @@ WINSVC_INLINE void control_channel_server::handle_request(const std::string& req
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 /// Options of a run, from the host.
 struct run_options {
@@ -30934,7 +31043,7 @@ struct run_options {
   std::function<void(const os::endpoint&)> on_listening;  ///< called after bind, before RUNNING
   std::function<void(const os::endpoint&)> on_running;    ///< called after RUNNING was reported
   std::function<void(const http::access_record&)> on_response;
-  std::function<void(model::service_event, const std::string&)> on_event;  ///< paused, continued, reloaded
+  std::function<void(scm::service_event, const std::string&)> on_event;  ///< paused, continued, reloaded
   /// Time to wait for an address that the machine does not have yet (10049): the network may come up after boot.
   std::chrono::milliseconds bind_timeout{0};
   std::chrono::milliseconds bind_retry_delay{500};  ///< between two attempts
@@ -30943,7 +31052,7 @@ struct run_options {
 
 /// Result of a run.
 struct run_result {
-  model::exit_status exit;
+  scm::exit_status exit;
   std::optional<error> failure;  ///< set if the run failed
   /// Set after a requested stop in which a hook, handler or worker did not return in time.
   std::optional<error> incomplete_stop;
@@ -30974,7 +31083,7 @@ class runtime {
 
   /// Handles a control from the SCM: publishes the resulting state, queues the task and returns. A custom control waits
   /// up to `control_timeout` for its result. Safe to call from any thread.
-  std::uint32_t control(const model::control_event& event);
+  std::uint32_t control(const scm::control_event& event);
   /// Requests a stop. Safe to call from any thread, any number of times; the first call counts. STOP_PENDING is
   /// published before the stop is signaled. `limit` applies to requests in flight and to each hook (default
   /// stop_limit); `total` applies to the whole stop.
@@ -31036,11 +31145,11 @@ class runtime {
   std::atomic<milliseconds> stop_limit_;                         // changed at most once, before stop_ is requested
   std::atomic<time_point> total_deadline_{(time_point::max)()};  // as stop_limit_
   std::atomic<run_phase> phase_{run_phase::starting};
-  std::unique_ptr<http::engine> engine_;
+  std::unique_ptr<server::engine> engine_;
   std::unique_ptr<control_channel_server> control_channel_;
   std::unique_ptr<worker_pool> workers_;
   std::unique_ptr<settings_watcher> settings_watcher_;
-  std::vector<named_hook> cleanups_;  // run in reverse order
+  std::vector<api::named_hook> cleanups_;  // run in reverse order
   std::vector<std::string> incomplete_stop_;
   bool has_stuck_thread_ = false;
   hook_runner hooks_;  // last: its thread ends before the members that hooks use
@@ -31048,7 +31157,7 @@ class runtime {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -31056,23 +31165,23 @@ class runtime {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
-WINSVC_INLINE std::uint32_t runtime::control(const model::control_event& event) {
+WINSVC_INLINE std::uint32_t runtime::control(const scm::control_event& event) {
   std::shared_ptr<pending_result> result;
   {
     const std::lock_guard lock(mutex_);
-    const auto limits = model::stop_limits_for(event.control, definition_.stop_limit, definition_.spec.preshutdown);
+    const auto limits = scm::stop_limits_for(event.control, definition_.stop_limit, definition_.spec.preshutdown);
     const auto decision =
         status_reporter_.handle_control(event.control, limits.per_step + control_task_runner::wait_hint_margin);
-    if (decision.action == model::control_action::nothing) return decision.return_code;
-    if (decision.action == model::control_action::stop) {
-      record_stop_request(event.control == static_cast<std::uint32_t>(model::control::stop)
+    if (decision.action == scm::control_action::nothing) return decision.return_code;
+    if (decision.action == scm::control_action::stop) {
+      record_stop_request(event.control == static_cast<std::uint32_t>(scm::control::stop)
                               ? "requested by the service control manager"
                               : "Windows is shutting down",
                           limits.per_step, limits.total);
     } else {
-      if (decision.action == model::control_action::custom) result = std::make_shared<pending_result>();
+      if (decision.action == scm::control_action::custom) result = std::make_shared<pending_result>();
       tasks_.push_back({decision.action, event, result});
       wakeup_.notify_all();
     }
@@ -31090,7 +31199,7 @@ WINSVC_INLINE void runtime::request_stop(std::string_view reason, std::optional<
     const std::lock_guard lock(mutex_);
     if (stop_requested_) return;
     // Illegal before START_PENDING and during a stop: nothing is published then, and the request is stored.
-    status_reporter_.apply(model::lifecycle_event::stop,
+    status_reporter_.apply(scm::lifecycle_event::stop,
                            limit.value_or(definition_.stop_limit) + control_task_runner::wait_hint_margin);
     record_stop_request(reason, limit.value_or(definition_.stop_limit), total);
   }
@@ -31130,15 +31239,15 @@ WINSVC_INLINE run_result runtime::run() {
   try {
     if (start()) serve();
   } catch (const std::exception& e) {  // out of memory, or the system cannot create a thread
-    fail({model::win32_error::exception_in_service, "start", definition_.spec.name, e.what(), {}});
+    fail({scm::win32_error::exception_in_service, "start", definition_.spec.name, e.what(), {}});
   } catch (...) {
-    fail({model::win32_error::exception_in_service,
+    fail({scm::win32_error::exception_in_service,
           "start",
           definition_.spec.name,
           "unknown exception (not derived from std::exception)",
           {}});
   }
-  status_reporter_.apply(model::lifecycle_event::stop, stop_hint());  // after a failure, no stop was requested
+  status_reporter_.apply(scm::lifecycle_event::stop, stop_hint());  // after a failure, no stop was requested
   if (engine_) drain();
   run_stop_hooks();
   if (control_channel_) control_channel_->close();
@@ -31148,17 +31257,17 @@ WINSVC_INLINE run_result runtime::run() {
     const std::lock_guard lock(mutex_);
     result.failure = failure_;
   }
-  if (result.failure) result.exit = model::failure_status(result.failure->code);
+  if (result.failure) result.exit = scm::failure_status(result.failure->code);
   else if (!incomplete_stop_.empty())
     result.incomplete_stop =
-        error{model::win32_error::timeout, "stop", definition_.spec.name, strings::join(incomplete_stop_, "; "), {}};
+        error{base::win32_error::timeout, "stop", definition_.spec.name, base::join(incomplete_stop_, "; "), {}};
   result.has_stuck_thread = has_stuck_thread_;
   definition_.log.info(result.failure ? "stopped after a failure" : "stopped");
   definition_.log.flush();
   if (definition_.is_flush_overdue()) {  // the sink may never complete
     result.has_stuck_thread = true;
     if (!result.failure && !result.incomplete_stop)
-      result.incomplete_stop = error{model::win32_error::timeout,
+      result.incomplete_stop = error{base::win32_error::timeout,
                                      "stop",
                                      definition_.spec.name,
                                      "a log sink did not write its last lines in time",
@@ -31181,7 +31290,7 @@ WINSVC_INLINE bool runtime::start() {
   if (definition_.router.accepts_uploads()) remove_stale_uploads(definition_);
   definition_.router.freeze();
   status_reporter_.set_handled_controls(definition_.handled_controls());
-  status_reporter_.apply(model::lifecycle_event::progress, start_hint());  // the app has run: its own limit counts now
+  status_reporter_.apply(scm::lifecycle_event::progress, start_hint());  // the app has run: its own limit counts now
   if (!run_start_hooks() || stop_.token().stop_requested() || !bind()) return false;
   open_channel();
   if (options_.on_response) engine_->on_response(options_.on_response);
@@ -31191,7 +31300,7 @@ WINSVC_INLINE bool runtime::start() {
 
   phase_.store(run_phase::serving);
   // A stop was requested in the meantime; STOP_PENDING is published.
-  if (!status_reporter_.apply(model::lifecycle_event::ready)) return false;
+  if (!status_reporter_.apply(scm::lifecycle_event::ready)) return false;
   definition_.log.info(std::string("listening on ") + (address.tls ? "https://" : "http://") + address.text());
   if (options_.on_running) options_.on_running(address);
   engine_->start();
@@ -31209,16 +31318,16 @@ WINSVC_INLINE bool runtime::run_start_hooks() {
     if (hook.stop.run) cleanups_.push_back(hook.stop);
     if (!hook.start) continue;
     // The previous hook returned.
-    if (!std::exchange(first, false)) status_reporter_.apply(model::lifecycle_event::progress, start_hint());
+    if (!std::exchange(first, false)) status_reporter_.apply(scm::lifecycle_event::progress, start_hint());
 
-    cleanup_function cleanup;
+    api::cleanup_function cleanup;
     const hook_result result = hooks_.run_hook(hook, cleanup, definition_.start_limit);
     if (result.outcome == hook_result::timed_out) return false;
     if (result.outcome == hook_result::threw) {
       const std::string message = hook.stop.description() + " threw: " + result.message;
       // If a stop was requested during start, an exception counts as cancellation.
       if (stop_.token().stop_requested()) definition_.log.warn("start canceled: " + message);
-      else fail({model::win32_error::exception_in_service, "start", definition_.spec.name, message, {}});
+      else fail({scm::win32_error::exception_in_service, "start", definition_.spec.name, message, {}});
       return false;
     }
     if (cleanup) cleanups_.push_back({hook.stop.name, hook.stop.location, std::move(cleanup)});
@@ -31229,7 +31338,7 @@ WINSVC_INLINE bool runtime::run_start_hooks() {
 /// Binds the listener. An address that does not exist yet is tried again until the timeout; each attempt is a
 /// checkpoint.
 WINSVC_INLINE bool runtime::bind() {
-  engine_ = std::make_unique<http::engine>(definition_.router, definition_.limits, definition_.log);
+  engine_ = std::make_unique<server::engine>(definition_.router, definition_.limits, definition_.log);
   for (const auto& notify : definition_.on_engine_created) notify(*engine_);
   for (const auto& folder : definition_.router.static_folders) {
     if (!os::real_folder(folder.folder))
@@ -31237,7 +31346,7 @@ WINSVC_INLINE bool runtime::bind() {
                            folder.folder + "' does not exist; its paths return 404 until it exists");
   }
   if (definition_.tls) {
-    auto identity = http::tls_identity::load(*definition_.tls);
+    auto identity = server::tls_identity::load(*definition_.tls);
     if (!identity) {
       fail(identity.error());
       return false;
@@ -31248,16 +31357,16 @@ WINSVC_INLINE bool runtime::bind() {
   for (bool first = true;; first = false) {
     const auto bound = engine_->bind(definition_.host, definition_.port);
     if (bound) return true;
-    if (bound.error().code != model::win32_error::address_not_available ||
+    if (bound.error().code != base::win32_error::address_not_available ||
         std::chrono::steady_clock::now() >= deadline) {
       fail(bound.error());
       return false;
     }
     if (first) {
       definition_.log.warn(bound.error().to_string() + "; the network may not be up yet; trying again for up to " +
-                           duration_text(options_.bind_timeout));
+                           base::duration_text(options_.bind_timeout));
     }
-    status_reporter_.apply(model::lifecycle_event::progress, start_hint());
+    status_reporter_.apply(scm::lifecycle_event::progress, start_hint());
     if (stop_.token().wait_for(options_.bind_retry_delay)) return false;
   }
 }
@@ -31283,7 +31392,7 @@ WINSVC_INLINE void runtime::open_channel() {
 
 WINSVC_INLINE void runtime::start_workers() {
   workers_ = std::make_unique<worker_pool>([this](const worker& failed, const std::string& message) {
-    fail({model::win32_error::exception_in_service, "run worker", failed.name, "threw: " + message, {}});
+    fail({scm::win32_error::exception_in_service, "run worker", failed.name, "threw: " + message, {}});
     request_stop("worker '" + failed.name + "' failed");
   });
   for (const auto& worker : definition_.workers) workers_->start(worker);
@@ -31299,7 +31408,7 @@ WINSVC_INLINE void runtime::start_settings_watcher() {
   settings_watcher::callbacks callbacks;
   callbacks.reload = [this, path] {
     definition_.log.info(path + " has changed");
-    return control({static_cast<std::uint32_t>(model::control::param_change), 0, 0, {}, {}}) == 0;
+    return control({static_cast<std::uint32_t>(scm::control::param_change), 0, 0, {}, {}}) == 0;
   };
   callbacks.watch_lost = [warn] { warn(" any more"); };
   settings_watcher_ = std::make_unique<settings_watcher>(path, sources.content, std::move(callbacks));
@@ -31328,10 +31437,10 @@ WINSVC_INLINE void runtime::on_hook_timeout(const std::string& operation, const 
   if (stop_.token().stop_requested()) {
     const bool out_of_time = std::chrono::steady_clock::now() >= total_deadline_.load();
     return record_incomplete_stop(hook + (out_of_time ? " did not finish before the shutdown time limit"
-                                                      : " made no progress for " + duration_text(stop_limit_)));
+                                                      : " made no progress for " + base::duration_text(stop_limit_)));
   }
-  fail({model::win32_error::service_request_timeout, operation, definition_.spec.name,
-        hook + " made no progress for " + duration_text(limit),
+  fail({base::win32_error::service_request_timeout, operation, definition_.spec.name,
+        hook + " made no progress for " + base::duration_text(limit),
         "call progress() during long work, or increase " +
             std::string(operation == "start" ? "start_limit" : "stop_limit")});
   request_stop(hook + " hangs");
@@ -31355,10 +31464,10 @@ WINSVC_INLINE void runtime::drain() {
     tasks.swap(tasks_);
   }
   for (auto& task : tasks) {
-    if (task.result) task.result->set(model::win32_error::service_cannot_accept_control);
+    if (task.result) task.result->set(base::win32_error::service_cannot_accept_control);
   }
   if (workers_) workers_->request_stop();
-  const auto progress = [this] { status_reporter_.apply(model::lifecycle_event::progress, stop_hint()); };
+  const auto progress = [this] { status_reporter_.apply(scm::lifecycle_event::progress, stop_hint()); };
   progress();  // the hook that ran when the stop was requested has returned
   const auto now = std::chrono::steady_clock::now();
   const milliseconds limit = (std::min)(stop_limit_.load(), time_until(total_deadline_));
@@ -31376,7 +31485,7 @@ WINSVC_INLINE void runtime::drain() {
     has_stuck_thread_ = true;
     engine_->abandon_threads();
     record_incomplete_stop(std::to_string(drained.stuck_threads) + " request handler(s) did not return within " +
-                           duration_text(limit));
+                           base::duration_text(limit));
   }
 
   if (!workers_) return;
@@ -31384,7 +31493,7 @@ WINSVC_INLINE void runtime::drain() {
       (std::max)(deadline, std::chrono::steady_clock::now() + std::chrono::seconds(1)), total_deadline_.load());
   for (const auto& name : workers_->join(one_second_more, progress)) {
     has_stuck_thread_ = true;
-    record_incomplete_stop("worker '" + name + "' did not return within " + duration_text(limit));
+    record_incomplete_stop("worker '" + name + "' did not return within " + base::duration_text(limit));
   }
 }
 
@@ -31396,18 +31505,18 @@ WINSVC_INLINE void runtime::run_stop_hooks() {
   }
   hooks_.set_progress_context("stopping", [this] { return stop_hint(); });
   for (; !cleanups_.empty() && !has_stuck_thread_; cleanups_.pop_back()) {
-    const named_hook& hook = cleanups_.back();
+    const api::named_hook& hook = cleanups_.back();
     const hook_result result =
         hooks_.run_hook("stop", hook, (std::min)(stop_limit_.load(), time_until(total_deadline_)));
     // Logged only: if an exception made a requested stop a failure, the SCM would start the service again.
     if (result.outcome == hook_result::threw)
       definition_.log.error("stopping: " + hook.description() + " threw: " + result.message);
     if (result.outcome == hook_result::timed_out) return;
-    status_reporter_.apply(model::lifecycle_event::progress, stop_hint());
+    status_reporter_.apply(scm::lifecycle_event::progress, stop_hint());
   }
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -31429,7 +31538,7 @@ WINSVC_INLINE void runtime::run_stop_hooks() {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 /// Data of `status`.
 struct service_report {
@@ -31437,7 +31546,7 @@ struct service_report {
   bool installed = false;
   os::service_process_status process;
   os::service_config config;
-  model::saved_state saved_state;  ///< the state file; its url is set only if it belongs to the running process
+  scm::saved_state saved_state;  ///< the state file; its url is set only if it belongs to the running process
   std::vector<std::string> drift;  ///< differences between the installed and the desired configuration, one per line
   /// Flat JSON object from the control channel; empty if the service did not return one.
   std::string live_status;
@@ -31451,7 +31560,7 @@ struct service_report {
 /// Exit code of `status`: 0 running, 3 not running, 4 not installed.
 [[nodiscard]] int status_exit(const service_report& r) noexcept;
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -31461,24 +31570,24 @@ struct service_report {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 WINSVC_INLINE int status_exit(const service_report& r) noexcept {
-  if (!r.installed) return model::exit_codes::not_installed;
-  return r.process.status.current == model::state::running ? model::exit_codes::ok : model::exit_codes::not_running;
+  if (!r.installed) return base::exit_codes::not_installed;
+  return r.process.status.current == scm::state::running ? base::exit_codes::ok : base::exit_codes::not_running;
 }
 
 WINSVC_INLINE service_report query_status_report(const std::string& name, const std::string& live) {
   service_report report;
   report.name = name;
   report.live_status = live;
-  const auto message = model::parse_flat_object(live).value_or(model::flat_object());
-  report.process.pid = static_cast<std::uint32_t>(model::number_of(message, "pid"));
-  report.saved_state.url = model::text_of(message, "url");
-  report.saved_state.since = model::text_of(message, "since");
+  const auto message = base::parse_flat_object(live).value_or(base::flat_object());
+  report.process.pid = static_cast<std::uint32_t>(base::number_of(message, "pid"));
+  report.saved_state.url = base::text_of(message, "url");
+  report.saved_state.since = base::text_of(message, "since");
   for (const auto state :
-       {model::state::start_pending, model::state::stop_pending, model::state::running, model::state::paused}) {
-    if (model::text_of(message, "state") == model::name(state)) report.process.status.current = state;
+       {scm::state::start_pending, scm::state::stop_pending, scm::state::running, scm::state::paused}) {
+    if (base::text_of(message, "state") == scm::name(state)) report.process.status.current = state;
   }
   report.installed = true;
   return report;
@@ -31486,9 +31595,9 @@ WINSVC_INLINE service_report query_status_report(const std::string& name, const 
 
 /// Formats the live status, several lines.
 WINSVC_INLINE std::string format_live_status(const std::string& live) {
-  const auto reply = model::parse_flat_object(live);
+  const auto reply = base::parse_flat_object(live);
   if (!reply) return {};
-  const auto number = [&reply](const char* name) { return model::number_of(*reply, name); };
+  const auto number = [&reply](const char* name) { return base::number_of(*reply, name); };
   const auto text = [&number](const char* name) { return std::to_string(number(name)); };
   const auto in_minute = number("answered_in_minute");
   std::string out =
@@ -31498,14 +31607,15 @@ WINSVC_INLINE std::string format_live_status(const std::string& live) {
   out += "\n  open     " + text("connections") + " connections, " + text("in_flight") + " requests in flight, " +
          text("websockets") + " WebSockets\n  process  " + text("threads") + " pool threads, " +
          std::to_string(number("resident_bytes") / (1024 * 1024)) + " MiB, " +
-         duration_text(std::chrono::milliseconds(static_cast<std::int64_t>(number("cpu_ms")))) + " of processor time\n";
-  return out + "  log      " + model::text_of(*reply, "log_level") + " and above\n";
+         base::duration_text(std::chrono::milliseconds(static_cast<std::int64_t>(number("cpu_ms")))) +
+         " of processor time\n";
+  return out + "  log      " + base::text_of(*reply, "log_level") + " and above\n";
 }
 
 WINSVC_INLINE std::string status_text(const service_report& r) {
   if (!r.installed) return r.name + ": not installed\n";
   const auto& s = r.process.status;
-  std::string out = r.name + ": " + std::string(model::name(s.current));
+  std::string out = r.name + ": " + std::string(scm::name(s.current));
   if (r.process.pid != 0) out += ", pid " + std::to_string(r.process.pid);
   if (!r.saved_state.since.empty()) out += ", since " + escape_log_text(r.saved_state.since);
   out += '\n';
@@ -31513,8 +31623,8 @@ WINSVC_INLINE std::string status_text(const service_report& r) {
   out += format_live_status(r.live_status);
   if (r.config.binary.empty()) return out;  // it runs in a terminal
   out += "  startup  " + std::string(name(r.config.startup)) + "\n  binary   " + r.config.binary + '\n';
-  if (s.current == model::state::stopped && s.exit.failed()) {
-    const auto* row = model::explain(s.exit.code());
+  if (s.current == scm::state::stopped && s.exit.failed()) {
+    const auto* row = base::explain(s.exit.code());
     out += "  exit     " + std::to_string(s.exit.code()) + (row ? ", " + std::string(row->message) : "") + '\n';
   }
   if (!r.saved_state.failure.empty()) out += "  failure  " + escape_log_text(r.saved_state.failure) + '\n';
@@ -31527,15 +31637,15 @@ WINSVC_INLINE std::string status_text(const service_report& r) {
 
 WINSVC_INLINE std::string status_json(const service_report& r) {
   const auto& s = r.process.status;
-  std::string state = r.installed ? std::string(model::name(s.current)) : "not installed";
+  std::string state = r.installed ? std::string(scm::name(s.current)) : "not installed";
   std::replace(state.begin(), state.end(), ' ', '_');
 
-  strings::json_object_writer out;
+  base::json_object_writer out;
   const auto put = [&out, &r](std::string_view field, const std::string& value, bool known = true) {
     out.put(field, r.installed && known ? value : "null");
   };
   const auto put_text = [&put](std::string_view field, std::string_view value) {
-    put(field, strings::json_quoted(value), !value.empty());
+    put(field, base::json_quoted(value), !value.empty());
   };
   out.put_text("name", r.name).put("installed", r.installed ? "true" : "false").put_text("state", state);
   put("pid", std::to_string(r.process.pid));
@@ -31547,12 +31657,12 @@ WINSVC_INLINE std::string status_json(const service_report& r) {
   put_text("since", r.saved_state.since);
   put_text("failure", r.saved_state.failure);
   put_text("last_failure", r.saved_state.previous_failure);
-  put("drift", strings::json_array(r.drift, [](const std::string& line) { return strings::json_quoted(line); }));
+  put("drift", base::json_array(r.drift, [](const std::string& line) { return base::json_quoted(line); }));
   out.put("live", r.live_status.empty() ? "null" : r.live_status);
   return out.text() + '\n';
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -31579,14 +31689,14 @@ WINSVC_INLINE std::string status_json(const service_report& r) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 inline constexpr const char* keys_help = "p pause  c continue  r reload  d preshutdown  l log level  s status  q stop";
 
 /// Reads keys and updates the status line while it exists. Does nothing if there is no terminal.
 class console_keys {
  public:
-  console_keys(service_definition& definition, runtime& service, std::shared_ptr<console_sink> screen)
+  console_keys(service_definition& definition, runtime& service, std::shared_ptr<log::console_sink> screen)
       : definition_(definition),
         service_(service),
         console_(std::move(screen)),
@@ -31608,12 +31718,12 @@ class console_keys {
 
  private:
   void on_key(char key);
-  void send_control(model::control control, const char* hook);
+  void send_control(scm::control control, const char* hook);
   void update_status_line();
 
   service_definition& definition_;
   runtime& service_;
-  std::shared_ptr<console_sink> console_;
+  std::shared_ptr<log::console_sink> console_;
   std::mutex mutex_;
   std::condition_variable stop_signal_;
   bool stopping_ = false;
@@ -31621,7 +31731,7 @@ class console_keys {
   os::key_reader keys_;  // last: its thread ends before the members that it uses
 };
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -31631,23 +31741,23 @@ class console_keys {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
-WINSVC_INLINE void console_keys::send_control(model::control control, const char* hook) {
+WINSVC_INLINE void console_keys::send_control(scm::control control, const char* hook) {
   const std::uint32_t code = service_.control({static_cast<std::uint32_t>(control), 0, 0, {}, {}});
   if (code == 0) return;
-  const auto* explanation = model::explain(code);
+  const auto* explanation = base::explain(code);
   definition_.log.warn(std::string(hook) + ": " +
                        (explanation ? std::string(explanation->message) : os::system_error_message(code)) + " (" +
                        std::to_string(code) + "); register a hook for it in the app");
 }
 
 WINSVC_INLINE void console_keys::on_key(char key) {
-  switch (strings::to_lower(key)) {
-    case 'p': return send_control(model::control::pause, "pause");
-    case 'c': return send_control(model::control::continue_control, "continue");
-    case 'r': return send_control(model::control::param_change, "reload");
-    case 'd': return send_control(model::control::preshutdown, "preshutdown");
+  switch (base::to_lower(key)) {
+    case 'p': return send_control(scm::control::pause, "pause");
+    case 'c': return send_control(scm::control::continue_control, "continue");
+    case 'r': return send_control(scm::control::param_change, "reload");
+    case 'd': return send_control(scm::control::preshutdown, "preshutdown");
     case 'q': return service_.request_stop("q");
     case 's': return console_->write_lines(format_live_status(service_.status()));
     case 'l': {
@@ -31676,7 +31786,7 @@ WINSVC_INLINE void console_keys::update_status_line() {
   }
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -31695,7 +31805,7 @@ WINSVC_INLINE void console_keys::update_status_line() {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 /// Formats one line for each route: `GET    /users/{id}   user   main.cpp:12`. The name column is present if a route
 /// has a name.
@@ -31705,7 +31815,7 @@ namespace host {
 /// the exit code of the process.
 int run_in_console(service_definition& definition, std::shared_ptr<void> app);
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -31715,7 +31825,7 @@ int run_in_console(service_definition& definition, std::shared_ptr<void> app);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 WINSVC_INLINE std::string format_routes(const route::table& routes) {
   std::size_t path_width = 0, name_width = 0;
@@ -31725,15 +31835,16 @@ WINSVC_INLINE std::string format_routes(const route::table& routes) {
   }
   std::string lines;
   for (const auto& entry : routes.entries()) {
-    lines += model::pad_right(route::name(entry.method_id), 8) + model::pad_right(entry.path.text, path_width + 2) +
-             (name_width != 0 ? model::pad_right(entry.metadata.name, name_width + 2) : std::string()) +
+    lines += commandline::pad_right(route::name(entry.method_id), 8) +
+             commandline::pad_right(entry.path.text, path_width + 2) +
+             (name_width != 0 ? commandline::pad_right(entry.metadata.name, name_width + 2) : std::string()) +
              entry.location.to_string() + '\n';
   }
   return lines;
 }
 WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr<void> app) {
-  auto console_queue = std::make_shared<async_sink>();  // a user who selects text in a console blocks its writer
-  const auto terminal = std::make_shared<console_sink>();
+  auto console_queue = std::make_shared<log::async_sink>();  // a user who selects text in a console blocks its writer
+  const auto terminal = std::make_shared<log::console_sink>();
   console_queue->add_sink(terminal);
   definition.log.add_sink(console_queue);
   definition.log.add_sink(definition.recent_entries);
@@ -31756,18 +31867,18 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
       if (!definition.is_dashboard_route(record.pattern)) definition.log.info(record.to_text());
     };
   status_reporter reporter({});
-  reporter.apply(model::lifecycle_event::start);
+  reporter.apply(scm::lifecycle_event::start);
   service = std::make_unique<runtime>(definition, reporter, std::move(options));
   int code = 0;
   {
     // A console that closes waits until this scope ends, so all cleanup is done in the scope.
     const os::interrupts interrupts([&service](os::interruption reason) {
       if (reason == os::interruption::stop_requested) service->request_stop("Ctrl-C");
-      else service->request_stop("the terminal was closed", model::shutdown_limit, model::shutdown_total);
+      else service->request_stop("the terminal was closed", scm::shutdown_limit, scm::shutdown_total);
     });
     const run_result result = service->run();
     keys.reset();
-    reporter.apply(model::lifecycle_event::finished, {}, result.exit);
+    reporter.apply(scm::lifecycle_event::finished, {}, result.exit);
     code = os::exit_code(result.exit.code());
     if (code == 0 && result.incomplete_stop) code = os::exit_code(result.incomplete_stop->code);
     if (result.has_stuck_thread) os::end_process(code);  // it still runs user code, which uses these objects
@@ -31777,7 +31888,7 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
   return code;
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -31808,13 +31919,13 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 /// Dependencies of a service host, which a simulated SCM replaces in tests.
 struct service_host_dependencies {
   os::dispatcher& dispatcher;
   std::function<os::sys_result<std::string>(const std::string& service_name)> data_folder = os::data_folder;
-  std::function<void(const std::string& source, model::event_level, std::uint32_t id, std::string_view)> report_event =
+  std::function<void(const std::string& source, scm::event_level, std::uint32_t id, std::string_view)> report_event =
       os::report_event;
   std::function<void(const os::endpoint&)> on_listening = {};  ///< called with the address before RUNNING
   /// False in tests, whose process must keep its own crash handler.
@@ -31829,7 +31940,7 @@ void keep_alive_until_exit(std::shared_ptr<void> object);
 /// Runs one service under the SCM.
 class service_host {
  public:
-  service_host(app_factory app, model::launch_options launch, service_host_dependencies dependencies)
+  service_host(api::app_factory app, scm::launch_options launch, service_host_dependencies dependencies)
       : app_(std::move(app)), launch_options_(std::move(launch)), dependencies_(std::move(dependencies)) {}
 
   /// Blocks until the service has stopped. Returns the exit code of the process: the code of the service, or of the
@@ -31846,13 +31957,13 @@ class service_host {
   void report_log_error(std::uint32_t code);
   void on_crash(logger& log, const os::crash_report& report);
   void write_state_file(const std::string& url, const std::string& failure);
-  std::uint32_t control(const model::control_event& event);
-  void report_event(model::service_event event, std::string_view text) {
-    dependencies_.report_event(name_, model::event_info(event).level, static_cast<std::uint32_t>(event), text);
+  std::uint32_t control(const scm::control_event& event);
+  void report_event(scm::service_event event, std::string_view text) {
+    dependencies_.report_event(name_, scm::event_info(event).level, static_cast<std::uint32_t>(event), text);
   }
 
-  app_factory app_;
-  model::launch_options launch_options_;
+  api::app_factory app_;
+  scm::launch_options launch_options_;
   service_host_dependencies dependencies_;
   const std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();
   std::string name_;
@@ -31860,9 +31971,9 @@ class service_host {
   std::string state_file_;        // empty: no state is saved
   std::string data_folder_;
   std::string log_folder_;  // empty: no dump is written
-  std::shared_ptr<rotating_file_sink> log_file_;
+  std::shared_ptr<log::rotating_file_sink> log_file_;
   status_reporter report_{
-      [this](const model::service_status& s) { static_cast<void>(dependencies_.dispatcher.set_status(s)); }};
+      [this](const scm::service_status& s) { static_cast<void>(dependencies_.dispatcher.set_status(s)); }};
   std::mutex mutex_;
   std::condition_variable control_finished_;
   int active_controls_ = 0;                     // under mutex_: controls that the runtime is handling
@@ -31871,7 +31982,7 @@ class service_host {
   run_result result_;
 };
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -31881,7 +31992,7 @@ class service_host {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::host {
 
 WINSVC_INLINE void keep_alive_until_exit(std::shared_ptr<void> object) {
   static auto& mutex = *new std::mutex;
@@ -31911,50 +32022,50 @@ WINSVC_INLINE int service_host::run() {
 WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& arguments) {
   name_ = arguments.empty() ? std::string() : arguments[0];
   const auto code =
-      dependencies_.dispatcher.register_handler(name_, [this](const model::control_event& e) { return control(e); });
+      dependencies_.dispatcher.register_handler(name_, [this](const scm::control_event& e) { return control(e); });
   if (code != 0) {  // without a handler no state can be reported: only the event log remains
-    report_event(model::service_event::failed, model::error_with_explanation(code, "register the control handler of",
+    report_event(scm::service_event::failed, base::error_with_explanation(code, "register the control handler of",
                                                                              name_, os::system_error_message(code))
                                                    .to_string());
-    result_.exit = model::failure_status(code);
+    result_.exit = scm::failure_status(code);
     dependencies_.end_process(os::exit_code(result_.exit.code()));
     return;
   }
-  report_.apply(model::lifecycle_event::start, start_hint);
+  report_.apply(scm::lifecycle_event::start, start_hint);
   try {
     result_ = serve(arguments);
   } catch (const std::exception& e) {
-    result_.failure = error{model::win32_error::exception_in_service, "run", name_, e.what(), {}};
+    result_.failure = error{scm::win32_error::exception_in_service, "run", name_, e.what(), {}};
   } catch (...) {
-    result_.failure = error{model::win32_error::exception_in_service,
+    result_.failure = error{scm::win32_error::exception_in_service,
                             "run",
                             name_,
                             "unknown exception (not derived from std::exception)",
                             {}};
   }
   if (result_.failure) {
-    result_.exit = model::failure_status(result_.failure->code);
-    report_event(model::service_event::failed, result_.failure->to_string());
+    result_.exit = scm::failure_status(result_.failure->code);
+    report_event(scm::service_event::failed, result_.failure->to_string());
   } else if (result_.incomplete_stop) {
-    report_event(model::service_event::stop_incomplete, result_.incomplete_stop->to_string());
+    report_event(scm::service_event::stop_incomplete, result_.incomplete_stop->to_string());
   } else {
-    report_event(model::service_event::stopped, name_ + " stopped");
+    report_event(scm::service_event::stopped, name_ + " stopped");
   }
   write_state_file({}, result_.failure           ? result_.failure->to_string()
                        : result_.incomplete_stop ? result_.incomplete_stop->to_string()
                                                  : std::string());
   // The process may end before this returns. From RUNNING, which only an exception can leave this way, STOPPED takes
   // two transitions.
-  if (!report_.apply(model::lifecycle_event::finished, {}, result_.exit)) {
-    report_.apply(model::lifecycle_event::stop, start_hint);
-    report_.apply(model::lifecycle_event::finished, {}, result_.exit);
+  if (!report_.apply(scm::lifecycle_event::finished, {}, result_.exit)) {
+    report_.apply(scm::lifecycle_event::stop, start_hint);
+    report_.apply(scm::lifecycle_event::finished, {}, result_.exit);
   }
 }
 
 /// Saves the state for `start` and `status`. An error is ignored: `start` only prints less then.
 WINSVC_INLINE void service_host::write_state_file(const std::string& url, const std::string& failure) {
   if (state_file_.empty()) return;
-  model::saved_state saved{os::process_id(), url, {}, failure};
+  scm::saved_state saved{os::process_id(), url, {}, failure};
   saved.previous_failure = previous_failure_;
   if (!failure.empty()) saved.written_at = iso_time(clock::system().system_now());
   if (!url.empty()) {
@@ -31962,7 +32073,7 @@ WINSVC_INLINE void service_host::write_state_file(const std::string& url, const 
     saved.since = iso_time(clock::system().system_now());
     saved.start_ms = static_cast<std::uint32_t>(elapsed.count());
   }
-  static_cast<void>(os::replace_file(state_file_, model::format_saved_state(saved)));
+  static_cast<void>(os::replace_file(state_file_, scm::format_saved_state(saved)));
 }
 
 /// Opens the log in the data folder of the service. The name comes from the SCM, because the app has not run yet.
@@ -31974,12 +32085,13 @@ WINSVC_INLINE void service_host::open_log(service_definition& definition, log_fo
     if (const auto created = os::make_folders(logs); !created) code = created.error();
     else log_folder_ = logs;
     state_file_ = os::path_join(*folder, "state.json");
-    log_file_ = std::make_shared<rotating_file_sink>(log_path(*folder, name_), startup_log_options(format));
+    log_file_ =
+        std::make_shared<log::rotating_file_sink>(log::log_path(*folder, name_), log::startup_log_options(format));
     log_file_->on_write_error([this](std::uint32_t error) { report_log_error(error); });
     if (code == 0) code = log_file_->last_error();
-    async_sink::async_sink_options options;
+    log::async_sink::async_sink_options options;
     options.utc_offset = &os::utc_offset;
-    auto queue = std::make_shared<async_sink>(std::move(options));
+    auto queue = std::make_shared<log::async_sink>(std::move(options));
     queue->add_sink(log_file_);
     definition.log.add_sink(queue);
     definition.async_sinks.push_back(std::move(queue));
@@ -31991,7 +32103,7 @@ WINSVC_INLINE void service_host::open_log(service_definition& definition, log_fo
 
 /// Reports to the event log that the log file cannot be written.
 WINSVC_INLINE void service_host::report_log_error(std::uint32_t code) {
-  report_event(model::service_event::degraded,
+  report_event(scm::service_event::degraded,
                "the log file cannot be written: " + os::system_error_message(code) + " (" + std::to_string(code) + ")");
 }
 
@@ -32002,7 +32114,7 @@ WINSVC_INLINE void service_host::on_crash(logger& log, const os::crash_report& r
                            : report.dump_error != 0 ? "; no dump: " + os::system_error_message(report.dump_error)
                                                     : std::string();
   const std::string sentence = "crashed: " + report.description + dump;
-  report_event(model::service_event::crashed, name_ + ' ' + sentence);
+  report_event(scm::service_event::crashed, name_ + ' ' + sentence);
   write_state_file({}, sentence);
   log.error(sentence);
   log.flush();
@@ -32023,12 +32135,12 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
   if (dependencies_.handle_crashes) {
     os::crash_handler::crash_handler_options options;
     options.folder = log_folder_;
-    options.name = model::folder_name(name_);
+    options.name = scm::folder_name(name_);
     options.on_crash = [this, &log = definition->log](const os::crash_report& report) { on_crash(log, report); };
     crash_handler = std::make_shared<os::crash_handler>(std::move(options));
   }
   if (const auto content = os::read_file(state_file_)) {
-    if (const auto saved = model::parse_saved_state(*content)) previous_failure_ = model::last_failure(*saved);
+    if (const auto saved = scm::parse_saved_state(*content)) previous_failure_ = scm::last_failure(*saved);
   }
   write_state_file({}, {});  // the state of an earlier run is not valid any more, except its failure
 
@@ -32051,7 +32163,7 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
     return result;
   };
   const auto threw = [&](const std::string& message) {
-    return fail({model::win32_error::exception_in_service, "set up", name_, message, {}});
+    return fail({scm::win32_error::exception_in_service, "set up", name_, message, {}});
   };
   try {
     app = app_(*svc);
@@ -32063,16 +32175,16 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
   }
   if (log_file_) log_file_->options(definition->log_file);
   if (definition->event_log_level) {  // by value: a log that an abandoned thread uses outlives this host
-    const auto report = [notify = dependencies_.report_event, name = name_](model::service_event event,
+    const auto report = [notify = dependencies_.report_event, name = name_](scm::service_event event,
                                                                             std::string_view text) {
-      notify(name, model::event_info(event).level, static_cast<std::uint32_t>(event), text);
+      notify(name, scm::event_info(event).level, static_cast<std::uint32_t>(event), text);
     };
-    definition->log_sinks.push_back(std::make_shared<event_log_sink>(*definition->event_log_level, report));
+    definition->log_sinks.push_back(std::make_shared<log::event_log_sink>(*definition->event_log_level, report));
   }
   definition->attach_log_sinks();
   if (auto fault = settings_error(definition->settings)) {
     if (fault->code == 0) {  // an error of the installed command line
-      fault->code = model::win32_error::invalid_data;
+      fault->code = base::win32_error::invalid_data;
       fault->hint += (fault->hint.empty() ? "" : "; ") +
                      std::string("use 'update --unset NAME' to remove it from the installed service");
     }
@@ -32089,10 +32201,10 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
     if (dependencies_.on_listening) dependencies_.on_listening(address);
   };
   options.on_running = [this](const os::endpoint& address) {
-    report_event(model::service_event::started, name_ + " listens on " + address.url());
+    report_event(scm::service_event::started, name_ + " listens on " + address.url());
   };
   options.control_channel = os::control_channel_address(name_, data_folder_);
-  options.on_event = [this](model::service_event event, const std::string& text) { report_event(event, text); };
+  options.on_event = [this](scm::service_event event, const std::string& text) { report_event(event, text); };
 
   auto service_runtime = std::make_unique<runtime>(*definition, report_, std::move(options));
   const scope_exit clear_runtime([this] {  // no control uses the runtime after this scope
@@ -32113,14 +32225,14 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
   return result;
 }
 
-WINSVC_INLINE std::uint32_t service_host::control(const model::control_event& event) {
+WINSVC_INLINE std::uint32_t service_host::control(const scm::control_event& event) {
   runtime* running = nullptr;
   {
     const std::lock_guard lock(mutex_);
     running = runtime_;
     if (!running) {  // the app has not run yet, or the service has ended
-      const auto decision = model::decide_control(model::state::start_pending, {}, event.control);
-      if (decision.action == model::control_action::stop)
+      const auto decision = scm::decide_control(scm::state::start_pending, {}, event.control);
+      if (decision.action == scm::control_action::stop)
         pending_stop_ = [event](runtime& target) { static_cast<void>(target.control(event)); };
       return decision.return_code;
     }
@@ -32133,7 +32245,7 @@ WINSVC_INLINE std::uint32_t service_host::control(const model::control_event& ev
   return code;
 }
 
-}  // namespace host
+}  // namespace detail::host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -32164,7 +32276,7 @@ WINSVC_INLINE std::uint32_t service_host::control(const model::control_event& ev
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::manage {
 
 /// Configuration of a service, as installed or as desired. An empty member is unknown in the installed configuration,
 /// and stays unchanged in the desired one.
@@ -32172,9 +32284,9 @@ struct installation {
   std::optional<winsvc::startup> startup;
   std::optional<std::string> binary;
   std::optional<std::string> display_name;
-  std::optional<model::account> account;
+  std::optional<scm::account> account;
   std::optional<std::vector<std::string>> dependencies;
-  std::map<std::uint32_t, config_level> levels;  ///< by number; without delayed_start, which `startup` includes
+  std::map<std::uint32_t, scm::config_level> levels;  ///< by number; without delayed_start, which `startup` includes
   std::optional<std::vector<std::string>> environment;
   std::map<std::string, bool> control_users;    ///< users of --allow-control: true if the user may control the service
   std::optional<bool> event_source;             ///< the event source is registered
@@ -32205,12 +32317,12 @@ struct config_level_info {
   std::string_view name;
 };
 inline constexpr config_level_info config_level_table[] = {
-    {config_level_id::description, config_item::description, "description"},
-    {config_level_id::failure_actions, config_item::recovery, "recovery"},
-    {config_level_id::failure_flag, config_item::failure_flag, "failure flag"},
-    {config_level_id::sid_type, config_item::service_sid, "service SID"},
-    {config_level_id::required_privileges, config_item::privileges, "privileges"},
-    {config_level_id::preshutdown, config_item::preshutdown, "preshutdown"},
+    {scm::config_level_id::description, config_item::description, "description"},
+    {scm::config_level_id::failure_actions, config_item::recovery, "recovery"},
+    {scm::config_level_id::failure_flag, config_item::failure_flag, "failure flag"},
+    {scm::config_level_id::sid_type, config_item::service_sid, "service SID"},
+    {scm::config_level_id::required_privileges, config_item::privileges, "privileges"},
+    {scm::config_level_id::preshutdown, config_item::preshutdown, "preshutdown"},
 };
 
 /// One change of a plan.
@@ -32241,8 +32353,8 @@ struct install_plan {
 
 /// Returns the desired configuration. `installed`: null if the service is not installed. Fails with 1057 if the account
 /// is invalid.
-[[nodiscard]] result<installation> desired_installation(const command& command, const service_spec& spec,
-                                                        const installation* installed,
+[[nodiscard]] result<installation> desired_installation(const commandline::command& command,
+                                                        const scm::service_spec& spec, const installation* installed,
                                                         const install_defaults& defaults);
 /// Returns the changes. `installed`: null if the service is not installed.
 [[nodiscard]] install_plan plan_install(const installation* installed, const installation& desired,
@@ -32256,7 +32368,7 @@ struct install_plan {
 [[nodiscard]] std::string format_drift(const config_change& c);
 
 /// Returns the account of an installed service. Accepts any name that Windows returns.
-[[nodiscard]] account parse_known_account(std::string_view name, std::string_view service);
+[[nodiscard]] scm::account parse_known_account(std::string_view name, std::string_view service);
 
 /// Returns the environment with the requested changes: NAME=value sets a variable, NAME= removes it. Names are not
 /// case-sensitive.
@@ -32267,29 +32379,29 @@ struct install_plan {
 [[nodiscard]] std::string_view consequence_of_missing(std::uint32_t level) noexcept;
 /// True for the error codes of a level that the system does not support: 120, 124 and 1733.
 [[nodiscard]] constexpr bool is_level_unreadable(std::uint32_t code) noexcept {
-  return code == win32_error::call_not_implemented || code == win32_error::invalid_level ||
-         code == win32_error::invalid_tag;
+  return code == base::win32_error::call_not_implemented || code == base::win32_error::invalid_level ||
+         code == base::win32_error::invalid_tag;
 }
 
 /// Returns a level of the installation, or nullopt.
-[[nodiscard]] std::optional<config_level> level_of(const installation& source, std::uint32_t number);
+[[nodiscard]] std::optional<scm::config_level> level_of(const installation& source, std::uint32_t number);
 
-}  // namespace model
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_MANAGE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::manage {
 
-WINSVC_INLINE account parse_known_account(std::string_view name, std::string_view service) {
-  if (auto known = parse_account(name, service)) return *std::move(known);
-  const bool is_virtual = strings::starts_with_nocase(name, "NT SERVICE\\");
-  return {is_virtual ? account_kind::virtual_account : account_kind::user, std::string(name)};
+WINSVC_INLINE scm::account parse_known_account(std::string_view name, std::string_view service) {
+  if (auto known = scm::parse_account(name, service)) return *std::move(known);
+  const bool is_virtual = base::starts_with_nocase(name, "NT SERVICE\\");
+  return {is_virtual ? scm::account_kind::virtual_account : scm::account_kind::user, std::string(name)};
 }
 
 WINSVC_INLINE std::vector<std::string> merged_environment(std::vector<std::string> existing,
@@ -32299,7 +32411,7 @@ WINSVC_INLINE std::vector<std::string> merged_environment(std::vector<std::strin
   };
   for (const auto& variable : requested) {
     const auto found = std::find_if(existing.begin(), existing.end(), [&](const std::string& other) {
-      return strings::equal_nocase(name_of(other), name_of(variable));
+      return base::equal_nocase(name_of(other), name_of(variable));
     });
     const bool removes = variable.size() == name_of(variable).size() + 1;
     if (found == existing.end()) {
@@ -32315,36 +32427,39 @@ WINSVC_INLINE std::vector<std::string> merged_environment(std::vector<std::strin
 
 WINSVC_INLINE std::string_view consequence_of_missing(std::uint32_t level) noexcept {
   switch (level) {
-    case config_level_id::description:
+    case scm::config_level_id::description:
       return "the Services window shows no description";
-    case config_level_id::failure_actions:
+    case scm::config_level_id::failure_actions:
       return "it is not restarted after a failure";
-    case config_level_id::delayed_start:
+    case scm::config_level_id::delayed_start:
       return "it starts without delay";
-    case config_level_id::failure_flag:
+    case scm::config_level_id::failure_flag:
       return "it is restarted only after a crash, not after a stop with an error code";
-    case config_level_id::sid_type:
+    case scm::config_level_id::sid_type:
       return "access to files cannot be granted to this service alone";
-    case config_level_id::required_privileges:
+    case scm::config_level_id::required_privileges:
       return "its process keeps all privileges of its account";
-    case config_level_id::preshutdown:
+    case scm::config_level_id::preshutdown:
       return "at shutdown, the default time limit of Windows applies";
     default:
       return {};
   }
 }
 
-WINSVC_INLINE std::optional<config_level> level_of(const installation& source, std::uint32_t number) {
+WINSVC_INLINE std::optional<scm::config_level> level_of(const installation& source, std::uint32_t number) {
   const auto found = source.levels.find(number);
   return found == source.levels.end() ? std::nullopt : std::optional(found->second);
 }
 
 /// Returns the desired recovery; nullopt: it stays unchanged.
-WINSVC_INLINE std::optional<recovery_plan> desired_recovery(const command& command, const service_spec& spec,
-                                                            const installation* installed) {
+WINSVC_INLINE std::optional<scm::recovery_plan> desired_recovery(const commandline::command& command,
+                                                                 const scm::service_spec& spec,
+                                                                 const installation* installed) {
   if (installed && !command.recovery && !command.recovery_reset && !spec.recovery) return std::nullopt;
-  const auto old = installed ? level_of(*installed, config_level_id::failure_actions) : std::nullopt;
-  recovery_plan recovery = spec.recovery ? *spec.recovery : old ? std::get<recovery_plan>(*old) : default_recovery();
+  const auto old = installed ? level_of(*installed, scm::config_level_id::failure_actions) : std::nullopt;
+  scm::recovery_plan recovery = spec.recovery ? *spec.recovery
+                                : old         ? std::get<scm::recovery_plan>(*old)
+                                              : scm::default_recovery();
   if (command.recovery) recovery.actions = *command.recovery;
   if (command.recovery_reset) recovery.reset = *command.recovery_reset;
   for (auto& action : recovery.actions)
@@ -32352,8 +32467,8 @@ WINSVC_INLINE std::optional<recovery_plan> desired_recovery(const command& comma
   return recovery;
 }
 
-WINSVC_INLINE result<installation> desired_installation(const command& command, const service_spec& spec,
-                                                        const installation* installed,
+WINSVC_INLINE result<installation> desired_installation(const commandline::command& command,
+                                                        const scm::service_spec& spec, const installation* installed,
                                                         const install_defaults& defaults) {
   installation desired;
   // An installed value is not replaced by a default.
@@ -32367,14 +32482,14 @@ WINSVC_INLINE result<installation> desired_installation(const command& command, 
   desired.startup = first_of(command.startup, spec.startup, default_of(startup::automatic));
   desired.display_name = first_of(command.display_name, spec.display_name, default_of(spec.name));
   desired.dependencies = first_of(command.depends_on, spec.depends_on, default_of(std::vector<std::string>()));
-  launch_options older;
-  if (installed && installed->binary) older = launch_options_of(*installed->binary);
-  const launch_options launch = command.launch.override_with(older);
-  desired.binary = image_path(defaults.executable, launch);
+  scm::launch_options older;
+  if (installed && installed->binary) older = commandline::launch_options_of(*installed->binary);
+  const scm::launch_options launch = command.launch.override_with(older);
+  desired.binary = scm::image_path(defaults.executable, launch);
 
   const auto name = first_of(command.username, spec.account, default_of(std::string("virtual")));
   if (name) {
-    auto parsed = parse_account(*name, spec.name);
+    auto parsed = scm::parse_account(*name, spec.name);
     if (!parsed) return failure{parsed.error()};
     desired.account = *std::move(parsed);
   } else if (command.password_stdin) {
@@ -32382,25 +32497,26 @@ WINSVC_INLINE result<installation> desired_installation(const command& command, 
   }
   if (desired.account && desired.account->needs_password()) {
     const bool is_same = installed && installed->account &&
-                         strings::equal_nocase(installed->account->name, desired.account->name);
+                         base::equal_nocase(installed->account->name, desired.account->name);
     desired.new_password = !is_same || command.username || command.password_stdin;
   }
 
   const auto description = first_of(command.description, spec.description, std::optional<std::string>());
-  const auto set = [&desired](config_level l) { desired.levels.insert_or_assign(number(l), std::move(l)); };
-  if (description && (installed || !description->empty())) set(description_text{*description});
+  const auto set = [&desired](scm::config_level l) { desired.levels.insert_or_assign(scm::number(l), std::move(l)); };
+  if (description && (installed || !description->empty())) set(scm::description_text{*description});
   if (auto recovery = desired_recovery(command, spec, installed)) set(*std::move(recovery));
-  set(failure_flag{true});
-  const auto old_type = installed ? level_of(*installed, config_level_id::sid_type) : std::nullopt;
+  set(scm::failure_flag{true});
+  const auto old_type = installed ? level_of(*installed, scm::config_level_id::sid_type) : std::nullopt;
   // An administrator has set `restricted`: keep it.
-  const bool has_restricted = old_type && std::get<sid_type>(*old_type).value == sid_type::restricted;
-  set(sid_type{has_restricted ? sid_type::restricted : sid_type::unrestricted});
-  required_privileges privileges{{"SeChangeNotifyPrivilege"}};
+  const bool has_restricted = old_type && std::get<scm::sid_type>(*old_type).value == scm::sid_type::restricted;
+  set(scm::sid_type{has_restricted ? scm::sid_type::restricted : scm::sid_type::unrestricted});
+  scm::required_privileges privileges{{"SeChangeNotifyPrivilege"}};
   for (const auto& privilege : spec.privileges) {
-    if (!strings::equal_nocase(privilege, privileges.names[0])) privileges.names.push_back(privilege);
+    if (!base::equal_nocase(privilege, privileges.names[0])) privileges.names.push_back(privilege);
   }
   set(std::move(privileges));
-  set(preshutdown_timeout{first_of(launch.preshutdown, spec.preshutdown, std::optional(defaults.preshutdown)).value()});
+  set(scm::preshutdown_timeout{
+      first_of(launch.preshutdown, spec.preshutdown, std::optional(defaults.preshutdown)).value()});
 
   if (!command.environment.empty()) {
     const bool is_known = installed && installed->environment;
@@ -32408,7 +32524,7 @@ WINSVC_INLINE result<installation> desired_installation(const command& command, 
                                              command.environment);
   }
   for (const auto& user : command.allow_control) desired.control_users[user] = true;
-  if (shared_folder_reason(defaults.program_folder).empty()) desired.can_read_program_folder = true;
+  if (scm::shared_folder_reason(defaults.program_folder).empty()) desired.can_read_program_folder = true;
   if (!defaults.data_folder.empty()) desired.can_modify_data_folder = true;
   return desired;
 }
@@ -32423,11 +32539,11 @@ WINSVC_INLINE std::string format_variables(const std::vector<std::string>& varia
   std::vector<std::string> names;
   for (const auto& variable : variables) {
     const bool is_changed = std::any_of(before.begin(), before.end(), [&](const std::string& other) {
-      return strings::equal_nocase(name_of(other), name_of(variable)) && other != variable;
+      return base::equal_nocase(name_of(other), name_of(variable)) && other != variable;
     });
     names.push_back(std::string(name_of(variable)) + (is_changed ? " (new value)" : ""));
   }
-  return names.empty() ? "none" : strings::join(names, ", ");
+  return names.empty() ? "none" : base::join(names, ", ");
 }
 
 WINSVC_INLINE install_plan plan_install(const installation* installed, const installation& desired,
@@ -32446,7 +32562,7 @@ WINSVC_INLINE install_plan plan_install(const installation* installed, const ins
     return field ? std::optional<std::string>(to_text(*field)) : std::nullopt;
   };
   const auto list_text = [](const std::vector<std::string>& items) {
-    return items.empty() ? std::string("none") : strings::join(items, ", ");
+    return items.empty() ? std::string("none") : base::join(items, ", ");
   };
   const auto plain_text = [](const std::string& value) { return value; };
   const installation old = installed ? *installed : installation();
@@ -32458,8 +32574,8 @@ WINSVC_INLINE install_plan plan_install(const installation* installed, const ins
   if (desired.binary) add(config_item::binary, "binary", format(old.binary, plain_text), *desired.binary);
   if (desired.display_name)
     add(config_item::display_name, "display name", format(old.display_name, plain_text), *desired.display_name);
-  if (desired.account && !(old.account && strings::equal_nocase(old.account->name, desired.account->name))) {
-    const auto account_text = [](const account& a) { return a.name; };
+  if (desired.account && !(old.account && base::equal_nocase(old.account->name, desired.account->name))) {
+    const auto account_text = [](const scm::account& a) { return a.name; };
     add(config_item::account, "account", format(old.account, account_text), desired.account->name);
   }
   if (desired.new_password) add(config_item::password, "password", std::nullopt, "the given password");
@@ -32468,7 +32584,7 @@ WINSVC_INLINE install_plan plan_install(const installation* installed, const ins
       add(config_item::dependencies, "depends on", format(old.dependencies, list_text),
           list_text(*desired.dependencies));
   }
-  const auto level_text = [](const config_level& level) { return format_config_level(level); };
+  const auto level_text = [](const scm::config_level& level) { return scm::format_config_level(level); };
   for (const auto& row : config_level_table) {
     if (const auto to = level_of(desired, row.number))
       add(row.item, std::string(row.name), format(level_of(old, row.number), level_text), level_text(*to));
@@ -32509,7 +32625,7 @@ WINSVC_INLINE install_plan plan_install(const installation* installed, const ins
 WINSVC_INLINE std::string format_changes(const install_plan& plan) {
   std::string out;
   for (const auto& c : plan.changes) {
-    out += "  " + pad_right(c.name, 14) + (c.from.empty() ? "" : c.from + " -> ") + c.to + '\n';
+    out += "  " + commandline::pad_right(c.name, 14) + (c.from.empty() ? "" : c.from + " -> ") + c.to + '\n';
   }
   return out;
 }
@@ -32531,11 +32647,11 @@ WINSVC_INLINE std::string format_drift(const config_change& c) {
   }
 }
 
-}  // namespace model
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_MANAGE
 
 // =====================================================================================================================
 // manage/wait.hpp
@@ -32555,30 +32671,30 @@ WINSVC_INLINE std::string format_drift(const config_change& c) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 /// Waits until the service is in one of the states `expected`, or stopped. Fails after `limit`, or after 30 s without
 /// progress (or the wait hint, if it is longer), when the SCM also treats the service as hung.
 [[nodiscard]] result<os::service_process_status> wait_while_pending(
     os::service_manager& scm, os::service_manager::raw_handle service, clock& time,
-    std::initializer_list<model::state> expected, std::chrono::milliseconds limit, const std::string& operation,
+    std::initializer_list<scm::state> expected, std::chrono::milliseconds limit, const std::string& operation,
     const std::string& name);
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_MANAGE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 WINSVC_INLINE result<os::service_process_status> wait_while_pending(
     os::service_manager& scm, os::service_manager::raw_handle service, clock& time,
-    std::initializer_list<model::state> expected, std::chrono::milliseconds limit, const std::string& operation,
+    std::initializer_list<scm::state> expected, std::chrono::milliseconds limit, const std::string& operation,
     const std::string& name) {
   using namespace std::chrono;
   const auto start = time.now();
@@ -32589,10 +32705,10 @@ WINSVC_INLINE result<os::service_process_status> wait_while_pending(
     const auto process = scm.query_status(service);
     if (!process)
       return failure{
-          model::error_with_explanation(process.error(), operation, name, os::system_error_message(process.error()))};
+          base::error_with_explanation(process.error(), operation, name, os::system_error_message(process.error()))};
     const auto& status = process->status;
     const bool reached = std::find(expected.begin(), expected.end(), status.current) != expected.end();
-    if (reached || status.current == model::state::stopped) return *process;
+    if (reached || status.current == scm::state::stopped) return *process;
 
     const auto now = time.now();
     if (status.checkpoint != checkpoint) {
@@ -32601,9 +32717,9 @@ WINSVC_INLINE result<os::service_process_status> wait_while_pending(
     }
     const auto timeout = (std::max)(status.wait_hint, milliseconds(30'000));
     if (now - start >= limit || now - last_progress >= timeout) {
-      error late = model::error_with_explanation(model::win32_error::timeout, operation, name);
-      late.message = "the service is still '" + std::string(model::name(status.current)) + "' after " +
-                     duration_text(duration_cast<milliseconds>(now - start));
+      error late = base::error_with_explanation(base::win32_error::timeout, operation, name);
+      late.message = "the service is still '" + std::string(scm::name(status.current)) + "' after " +
+                     base::duration_text(duration_cast<milliseconds>(now - start));
       return failure{std::move(late)};
     }
     time.sleep((std::min)(pause, duration_cast<milliseconds>(limit - (now - start)) + milliseconds(1)));
@@ -32613,11 +32729,11 @@ WINSVC_INLINE result<os::service_process_status> wait_while_pending(
   }
 }
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_MANAGE
 
 // =====================================================================================================================
 // manage/verb_context.hpp
@@ -32636,7 +32752,7 @@ WINSVC_INLINE result<os::service_process_status> wait_while_pending(
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 /// Service, system interfaces and output of one verb.
 class verb_context {
@@ -32647,20 +32763,20 @@ class verb_context {
     os::service_manager& scm;
     clock& time;
     std::function<void(const std::string&)> print;                        ///< prints a line
-    std::function<std::optional<model::saved_state>()> read_saved_state;  ///< the state file of the service
-    model::install_defaults defaults;
+    std::function<std::optional<scm::saved_state>()> read_saved_state;  ///< the state file of the service
+    manage::install_defaults defaults;
     std::function<result<std::string>()> read_password = no_password_source;  ///< the password of the account
   };
-  verb_context(model::service_spec spec, verb_dependencies dependencies)
+  verb_context(scm::service_spec spec, verb_dependencies dependencies)
       : spec_(std::move(spec)), dependencies_(std::move(dependencies)) {}
 
-  [[nodiscard]] const model::service_spec& spec() const noexcept { return spec_; }
+  [[nodiscard]] const scm::service_spec& spec() const noexcept { return spec_; }
   [[nodiscard]] const std::string& name() const noexcept { return spec_.name; }
   [[nodiscard]] std::string quoted_name() const { return '\'' + spec_.name + '\''; }
   [[nodiscard]] os::service_manager& scm() const noexcept { return dependencies_.scm; }
   [[nodiscard]] clock& time() const noexcept { return dependencies_.time; }
-  [[nodiscard]] const model::install_defaults& defaults() const noexcept { return dependencies_.defaults; }
-  [[nodiscard]] std::optional<model::saved_state> state() const {
+  [[nodiscard]] const manage::install_defaults& defaults() const noexcept { return dependencies_.defaults; }
+  [[nodiscard]] std::optional<scm::saved_state> state() const {
     return dependencies_.read_saved_state ? dependencies_.read_saved_state() : std::nullopt;
   }
   [[nodiscard]] result<std::string> read_password() const { return dependencies_.read_password(); }
@@ -32690,33 +32806,33 @@ class verb_context {
 
  private:
   static result<std::string> no_password_source() {
-    return failure{error{model::win32_error::invalid_service_account,
+    return failure{error{base::win32_error::invalid_service_account,
                          "read the password",
                          {},
                          "no password was given",
                          "pipe it with --password-stdin"}};
   }
-  model::service_spec spec_;
+  scm::service_spec spec_;
   verb_dependencies dependencies_;
   bool access_denied_ = false;
 };
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_MANAGE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 WINSVC_INLINE failure<error> verb_context::make_error(std::string operation, std::string subject, std::uint32_t code) {
-  if (code == model::win32_error::access_denied) access_denied_ = true;
+  if (code == base::win32_error::access_denied) access_denied_ = true;
   return {
-      model::error_with_explanation(code, std::move(operation), std::move(subject), os::system_error_message(code))};
+      base::error_with_explanation(code, std::move(operation), std::move(subject), os::system_error_message(code))};
 }
 
 WINSVC_INLINE result<os::service_handle> verb_context::open_manager(const std::string& operation,
@@ -32724,7 +32840,7 @@ WINSVC_INLINE result<os::service_handle> verb_context::open_manager(const std::s
   const auto handle = dependencies_.scm.open_manager(rights);
   if (!handle) {
     auto error = make_error(operation, handle.error());
-    if (handle.error() == model::win32_error::not_supported) {
+    if (handle.error() == base::win32_error::not_supported) {
       error.error.message = "Windows services are not available on this system";
       error.error.hint = "use 'debug' to run in the terminal";
     }
@@ -32744,19 +32860,19 @@ WINSVC_INLINE result<os::service_handle> verb_context::open(const std::string& o
 
 WINSVC_INLINE result<void> verb_context::check_same_program(const std::string& operation,
                                                             const std::string& binary) const {
-  const auto arguments = split_command_line(binary);
-  const bool has_verb = arguments.size() > 1 && arguments[1] == model::run_service_verb;
-  if (has_verb || (!arguments.empty() && strings::equal_nocase(arguments[0], dependencies_.defaults.executable)))
+  const auto arguments = base::split_command_line(binary);
+  const bool has_verb = arguments.size() > 1 && arguments[1] == scm::run_service_verb;
+  if (has_verb || (!arguments.empty() && base::equal_nocase(arguments[0], dependencies_.defaults.executable)))
     return {};
-  return failure{error{model::win32_error::service_exists, operation, name(),
+  return failure{error{base::win32_error::service_exists, operation, name(),
                        "a service of another program has this name: " + binary, "rename the app"}};
 }
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_MANAGE
 
 // =====================================================================================================================
 // manage/start_stop.hpp
@@ -32777,18 +32893,18 @@ WINSVC_INLINE result<void> verb_context::check_same_program(const std::string& o
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 /// Starts, stops and queries one service.
 class service_controller {
  public:
   explicit service_controller(verb_context& context) noexcept : context_(context) {}
 
-  result<void> start(const model::command& command);
+  result<void> start(const commandline::command& command);
   /// Stops the service. Fails with 1460 if it stopped but did not complete a request, hook or worker.
-  result<void> stop(const model::command& command);
-  result<void> restart(const model::command& command);
-  result<service_report> status();
+  result<void> stop(const commandline::command& command);
+  result<void> restart(const commandline::command& command);
+  result<host::service_report> status();
 
   /// How a stop ended. A service that was not running has code 0.
   struct stop_result {
@@ -32801,51 +32917,51 @@ class service_controller {
   static constexpr std::uint32_t stop_rights =
       os::access_rights::stop | os::access_rights::query_status | os::access_rights::enumerate_dependents;
   /// Stops the service, and with --force the services that depend on it first; waits unless --no-wait is given.
-  result<stop_result> stop_and_wait(verb_context::raw_handle service, const model::command& command,
+  result<stop_result> stop_and_wait(verb_context::raw_handle service, const commandline::command& command,
                                     const std::string& operation);
 
  private:
-  result<void> stop_one(verb_context::raw_handle service, const std::string& name, const model::command& command,
+  result<void> stop_one(verb_context::raw_handle service, const std::string& name, const commandline::command& command,
                         bool wait, const std::string& operation, os::service_process_status* stopped);
-  result<std::vector<std::string>> stop_dependents(verb_context::raw_handle service, const model::command& command,
-                                                   const std::string& operation);
-  result<void> restart_dependents(const std::vector<std::string>& stopped_names, const model::command& command);
-  [[nodiscard]] stop_result describe_stop(const model::service_status& status,
-                                          const std::optional<model::saved_state>& previous) const;
-  [[nodiscard]] error start_error(const model::service_status& status,
-                                  const std::optional<model::saved_state>& previous) const;
+  result<std::vector<std::string>> stop_dependents(verb_context::raw_handle service,
+                                                   const commandline::command& command, const std::string& operation);
+  result<void> restart_dependents(const std::vector<std::string>& stopped_names, const commandline::command& command);
+  [[nodiscard]] stop_result describe_stop(const scm::service_status& status,
+                                          const std::optional<scm::saved_state>& previous) const;
+  [[nodiscard]] error start_error(const scm::service_status& status,
+                                  const std::optional<scm::saved_state>& previous) const;
 
   verb_context& context_;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_MANAGE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
-WINSVC_INLINE result<void> service_controller::start(const model::command& command) {
+WINSVC_INLINE result<void> service_controller::start(const commandline::command& command) {
   const auto service = context_.open("start", os::access_rights::start | os::access_rights::query_status);
   if (!service) return failure{service.error()};
   const auto previous = context_.state();
   for (bool first = true;; first = false) {
     const auto started = context_.scm().start_service(service->get(), command.arguments);
     if (started) break;
-    if (started.error() != model::win32_error::service_already_running)
+    if (started.error() != base::win32_error::service_already_running)
       return context_.make_error("start", started.error());
     const auto current = context_.scm().query_status(service->get());
-    if (current && current->status.current == model::state::running) {
+    if (current && current->status.current == scm::state::running) {
       context_.print(context_.quoted_name() + " is already running");
       if (!command.arguments.empty()) context_.warn("the arguments were not delivered; use 'restart'");
       return {};
     }
-    if (!first || !current || current->status.current != model::state::stop_pending) break;
+    if (!first || !current || current->status.current != scm::state::stop_pending) break;
     // The service is stopping: wait until it has stopped, and start it then.
     const auto settled =
         wait_while_pending(context_.scm(), service->get(), context_.time(), {}, command.wait, "start", context_.name());
@@ -32853,10 +32969,10 @@ WINSVC_INLINE result<void> service_controller::start(const model::command& comma
   }
   if (command.no_wait) return {};
 
-  const auto settled = wait_while_pending(context_.scm(), service->get(), context_.time(), {model::state::running},
+  const auto settled = wait_while_pending(context_.scm(), service->get(), context_.time(), {scm::state::running},
                                           command.wait, "start", context_.name());
   if (!settled) return failure{settled.error()};
-  if (settled->status.current != model::state::running) return failure{start_error(settled->status, previous)};
+  if (settled->status.current != scm::state::running) return failure{start_error(settled->status, previous)};
   const auto saved = context_.state();
   const bool known = saved && saved->pid == settled->pid && !saved->url.empty();
   context_.print("started " + context_.quoted_name() + (known ? ": " + saved->url : ""));
@@ -32865,10 +32981,10 @@ WINSVC_INLINE result<void> service_controller::start(const model::command& comma
 
 /// Error of a failed start, with the message of the service if it saved one, for example "the port is taken by pid 7"
 /// for 10048. `previous` is the state before this start, which does not count.
-WINSVC_INLINE error service_controller::start_error(const model::service_status& status,
-                                                    const std::optional<model::saved_state>& previous) const {
-  const std::uint32_t code = status.exit.failed() ? status.exit.code() : model::win32_error::service_request_timeout;
-  error error = model::error_with_explanation(code, "start", context_.name(), os::system_error_message(code));
+WINSVC_INLINE error service_controller::start_error(const scm::service_status& status,
+                                                    const std::optional<scm::saved_state>& previous) const {
+  const std::uint32_t code = status.exit.failed() ? status.exit.code() : base::win32_error::service_request_timeout;
+  error error = base::error_with_explanation(code, "start", context_.name(), os::system_error_message(code));
   if (const auto saved = context_.state();
       saved && !saved->failure.empty() && (!previous || saved->pid != previous->pid)) {
     error.message = saved->failure;
@@ -32880,11 +32996,11 @@ WINSVC_INLINE error service_controller::start_error(const model::service_status&
   return error;
 }
 
-WINSVC_INLINE result<void> service_controller::stop(const model::command& command) {
+WINSVC_INLINE result<void> service_controller::stop(const commandline::command& command) {
   const auto service = context_.open("stop", stop_rights);
   if (!service) return failure{service.error()};
   const auto current = context_.scm().query_status(service->get());
-  if (current && current->status.current == model::state::stopped) {
+  if (current && current->status.current == scm::state::stopped) {
     context_.print(context_.quoted_name() + " is not running");
     return {};
   }
@@ -32901,7 +33017,7 @@ WINSVC_INLINE result<void> service_controller::stop(const model::command& comman
   return {};
 }
 
-WINSVC_INLINE result<void> service_controller::restart(const model::command& command) {
+WINSVC_INLINE result<void> service_controller::restart(const commandline::command& command) {
   stop_result stopped;
   {
     const auto service = context_.open("restart", stop_rights);
@@ -32920,13 +33036,13 @@ WINSVC_INLINE result<void> service_controller::restart(const model::command& com
 }
 
 WINSVC_INLINE result<service_controller::stop_result> service_controller::stop_and_wait(
-    verb_context::raw_handle service, const model::command& command, const std::string& operation) {
+    verb_context::raw_handle service, const commandline::command& command, const std::string& operation) {
   const auto previous = context_.state();
   const bool wait = !command.no_wait;
   stop_result stopped;
   os::service_process_status last;
   auto done = stop_one(service, context_.name(), command, wait, operation, &last);
-  if (!done && done.error().code == model::win32_error::dependent_services_running) {
+  if (!done && done.error().code == base::win32_error::dependent_services_running) {
     auto dependents = stop_dependents(service, command, operation);
     if (!dependents) return failure{dependents.error()};
     stopped.dependents = *std::move(dependents);
@@ -32934,7 +33050,7 @@ WINSVC_INLINE result<service_controller::stop_result> service_controller::stop_a
   }
   if (!done) return failure{done.error()};
   // It was not running, or the stop is not waited for.
-  if (last.status.current != model::state::stopped) return stopped;
+  if (last.status.current != scm::state::stopped) return stopped;
   auto result =  describe_stop(last.status, previous);
   result.dependents = std::move(stopped.dependents);
   return result;
@@ -32942,29 +33058,29 @@ WINSVC_INLINE result<service_controller::stop_result> service_controller::stop_a
 
 /// Stops one service, ours or a dependent one. `stopped` receives its last state if the stop was waited for.
 WINSVC_INLINE result<void> service_controller::stop_one(verb_context::raw_handle service, const std::string& name,
-                                                        const model::command& command, bool wait,
+                                                        const commandline::command& command, bool wait,
                                                         const std::string& operation,
                                                         os::service_process_status* stopped) {
   const auto start =  context_.time().now(), deadline = start + command.wait;
   for (;;) {
-    const auto done = context_.scm().control_service(service, static_cast<std::uint32_t>(model::control::stop));
+    const auto done = context_.scm().control_service(service, static_cast<std::uint32_t>(scm::control::stop));
     if (done) break;
-    if (done.error() == model::win32_error::service_not_active) return {};
+    if (done.error() == base::win32_error::service_not_active) return {};
     const auto current = context_.scm().query_status(service);
     // A service between two states returns 1061 on Windows and 1052 on Wine. A service that never accepts a stop also
     // returns 1052, so a state that just changed is tried again for a second.
-    const bool refused = done.error() == model::win32_error::service_cannot_accept_control ||
-                         done.error() == model::win32_error::invalid_service_control;
+    const bool refused = done.error() == base::win32_error::service_cannot_accept_control ||
+                         done.error() == base::win32_error::invalid_service_control;
     if (!refused) return context_.make_error(operation, name, done.error());
-    if (current && current->status.current == model::state::stop_pending) break;
+    if (current && current->status.current == scm::state::stop_pending) break;
 
     // The service may be starting: wait until it has started and try again.
-    const bool pending = current && model::is_pending(current->status.current);
+    const bool pending = current && scm::is_pending(current->status.current);
     if (!pending && context_.time().now() >= (std::min)(deadline, start + std::chrono::seconds(1)))
       return context_.make_error(operation, name, done.error());
     if (pending && context_.time().now() >= deadline) {
-      error late = model::error_with_explanation(model::win32_error::timeout, operation, name);
-      late.message = "the service is still '" + std::string(model::name(current->status.current)) + '\'';
+      error late = base::error_with_explanation(base::win32_error::timeout, operation, name);
+      late.message = "the service is still '" + std::string(scm::name(current->status.current)) + '\'';
       return failure{std::move(late)};
     }
     context_.time().sleep(std::chrono::milliseconds(50));
@@ -32977,13 +33093,13 @@ WINSVC_INLINE result<void> service_controller::stop_one(verb_context::raw_handle
 }
 
 WINSVC_INLINE result<std::vector<std::string>> service_controller::stop_dependents(verb_context::raw_handle service,
-                                                                                   const model::command& command,
+                                                                                   const commandline::command& command,
                                                                                    const std::string& operation) {
   auto dependents = context_.scm().active_dependents(service);
   if (!dependents) return context_.make_error(operation, dependents.error());
   if (!command.force) {
-    auto error = context_.make_error(operation, model::win32_error::dependent_services_running);
-    if (!dependents->empty()) error.error.message += ": " + strings::join(*dependents, ", ");
+    auto error = context_.make_error(operation, base::win32_error::dependent_services_running);
+    if (!dependents->empty()) error.error.message += ": " + base::join(*dependents, ", ");
     return error;
   }
   for (const auto& name : *dependents) {
@@ -32998,18 +33114,18 @@ WINSVC_INLINE result<std::vector<std::string>> service_controller::stop_dependen
 
 /// Starts the dependent services that `restart` has stopped, in reverse order.
 WINSVC_INLINE result<void> service_controller::restart_dependents(const std::vector<std::string>& stopped_names,
-                                                                  const model::command& command) {
+                                                                  const commandline::command& command) {
   for (auto name = stopped_names.rbegin(); name != stopped_names.rend(); ++name) {
     const auto dependent = context_.open("start", *name, os::access_rights::start | os::access_rights::query_status);
     if (!dependent) return failure{dependent.error()};
     const auto started = context_.scm().start_service(dependent->get(), {});
-    if (!started && started.error() != model::win32_error::service_already_running)
+    if (!started && started.error() != base::win32_error::service_already_running)
       return context_.make_error("start", *name, started.error());
-    const auto settled = wait_while_pending(context_.scm(), dependent->get(), context_.time(), {model::state::running},
+    const auto settled = wait_while_pending(context_.scm(), dependent->get(), context_.time(), {scm::state::running},
                                             command.wait, "start", *name);
     if (!settled) return failure{settled.error()};
-    if (settled->status.current != model::state::running)
-      return failure{model::error_with_explanation(settled->status.exit.code(), "start", *name,
+    if (settled->status.current != scm::state::running)
+      return failure{base::error_with_explanation(settled->status.exit.code(), "start", *name,
                                                    "it stopped immediately after its start")};
     context_.print("started '" + *name + "' again");
   }
@@ -33018,8 +33134,8 @@ WINSVC_INLINE result<void> service_controller::restart_dependents(const std::vec
 
 /// Describes a stop. A stop that aborted a request or a hook ends with code 0, because it must not cause a recovery;
 /// the message then comes from the state file.
-WINSVC_INLINE service_controller::stop_result service_controller::describe_stop(const model::service_status& status,
-                                              const std::optional<model::saved_state>& previous) const {
+WINSVC_INLINE service_controller::stop_result service_controller::describe_stop(const scm::service_status& status,
+                                              const std::optional<scm::saved_state>& previous) const {
   stop_result result;
   result.was_running = true;
   const auto saved = context_.state();
@@ -33027,23 +33143,23 @@ WINSVC_INLINE service_controller::stop_result service_controller::describe_stop(
                                (!previous || previous->pid != saved->pid || previous->failure != saved->failure);
   if (status.exit.failed()) {
     result.code = status.exit.code();
-    const auto* explanation = model::explain(result.code);
+    const auto* explanation = base::explain(result.code);
     result.sentence = has_new_failure ? saved->failure
                       : explanation   ? std::string(explanation->message)
                                       : os::system_error_message(result.code);
   } else if (has_new_failure) {
-    result.code = model::win32_error::timeout;
+    result.code = base::win32_error::timeout;
     result.sentence = saved->failure;
   }
   return result;
 }
 
-WINSVC_INLINE result<service_report> service_controller::status() {
-  service_report report;
+WINSVC_INLINE result<host::service_report> service_controller::status() {
+  host::service_report report;
   report.name = context_.name();
   const auto service = context_.open("query", os::access_rights::query_status | os::access_rights::query_config);
   if (!service) {
-    if (service.error().code == model::win32_error::service_does_not_exist) return report;
+    if (service.error().code == base::win32_error::service_does_not_exist) return report;
     return failure{service.error()};
   }
   report.installed = true;
@@ -33061,11 +33177,11 @@ WINSVC_INLINE result<service_report> service_controller::status() {
   return report;
 }
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_MANAGE
 
 // =====================================================================================================================
 // manage/send_control.hpp
@@ -33080,27 +33196,27 @@ WINSVC_INLINE result<service_report> service_controller::status() {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 /// Both wait until the state is reached; a service that already has the state is a success.
-result<void> pause(verb_context& context, const model::command& command);
-result<void> resume(verb_context& context, const model::command& command);
+result<void> pause(verb_context& context, const commandline::command& command);
+result<void> resume(verb_context& context, const commandline::command& command);
 /// Sends PARAMCHANGE and does not wait for the reload.
 result<void> reload(verb_context& context);
 /// Sends a custom control, 128 to 255. If the hook returns an error code, the error has this code.
-result<void> send_control(verb_context& context, const model::command& command);
+result<void> send_control(verb_context& context, const commandline::command& command);
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_MANAGE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 WINSVC_INLINE failure<error> missing_hook_error(const verb_context& context, const char* operation, std::uint32_t code,
                                                 const std::string& hook) {
@@ -33110,13 +33226,13 @@ WINSVC_INLINE failure<error> missing_hook_error(const verb_context& context, con
 /// Table row for pause and continue, which differ only in these values.
 struct pause_transition {
   const char* operation;
-  model::control control;
-  model::state target, from;
+  scm::control control;
+  scm::state target, from;
   const char* result_text;
   const char* hook;
 };
 
-WINSVC_INLINE result<void> change_pause_state(verb_context& context, const model::command& command,
+WINSVC_INLINE result<void> change_pause_state(verb_context& context, const commandline::command& command,
                                               const pause_transition& row) {
   const auto service = context.open(row.operation, os::access_rights::pause_continue | os::access_rights::query_status);
   if (!service) return failure{service.error()};
@@ -33130,10 +33246,10 @@ WINSVC_INLINE result<void> change_pause_state(verb_context& context, const model
     }
     const auto done = context.scm().control_service(service->get(), static_cast<std::uint32_t>(row.control));
     if (done) break;
-    if (done.error() == model::win32_error::invalid_service_control && !model::is_pending(current->status.current))
+    if (done.error() == base::win32_error::invalid_service_control && !scm::is_pending(current->status.current))
       return missing_hook_error(context, row.operation, done.error(), row.hook);
-    const bool is_retryable = done.error() == model::win32_error::service_cannot_accept_control ||
-                              done.error() == model::win32_error::invalid_service_control;
+    const bool is_retryable = done.error() == base::win32_error::service_cannot_accept_control ||
+                              done.error() == base::win32_error::invalid_service_control;
     if (!is_retryable || context.time().now() >= deadline) return context.make_error(row.operation, done.error());
     context.time().sleep(std::chrono::milliseconds(50));
   }
@@ -33146,11 +33262,11 @@ WINSVC_INLINE result<void> change_pause_state(verb_context& context, const model
     context.print(context.quoted_name() + " is " + row.result_text);
     return {};
   }
-  if (settled->status.current == model::state::stopped)
-    return context.make_error(row.operation, model::win32_error::service_not_active);
-  return failure{error{model::win32_error::exception_in_service, row.operation, context.name(),
+  if (settled->status.current == scm::state::stopped)
+    return context.make_error(row.operation, base::win32_error::service_not_active);
+  return failure{error{scm::win32_error::exception_in_service, row.operation, context.name(),
                        "the " + std::string(row.hook) + " hook failed; the service is still '" +
-                           std::string(model::name(settled->status.current)) + '\'',
+                           std::string(scm::name(settled->status.current)) + '\'',
                        "read its log with 'logs'"}};
 }
 
@@ -33158,13 +33274,13 @@ WINSVC_INLINE result<void> reload(verb_context& context) {
   const auto service = context.open("reload", os::access_rights::pause_continue);  // PARAMCHANGE has no separate right
   if (!service) return failure{service.error()};
   const auto done =
-      context.scm().control_service(service->get(), static_cast<std::uint32_t>(model::control::param_change));
+      context.scm().control_service(service->get(), static_cast<std::uint32_t>(scm::control::param_change));
   if (!done) return context.make_error("reload", done.error());
   context.print("sent 'reload' to " + context.quoted_name());
   return {};
 }
 
-WINSVC_INLINE result<void> send_control(verb_context& context, const model::command& command) {
+WINSVC_INLINE result<void> send_control(verb_context& context, const commandline::command& command) {
   const auto service = context.open("control", os::access_rights::user_control);
   if (!service) return failure{service.error()};
   const std::string number = std::to_string(command.control);
@@ -33174,15 +33290,15 @@ WINSVC_INLINE result<void> send_control(verb_context& context, const model::comm
     return {};
   }
   switch (done.error()) {
-    case model::win32_error::io_pending:
+    case base::win32_error::io_pending:
       context.print(context.quoted_name() + " accepted control " + number + " and is still processing it");
       return {};
-    case model::win32_error::call_not_implemented:
-    case model::win32_error::invalid_service_control:
+    case base::win32_error::call_not_implemented:
+    case base::win32_error::invalid_service_control:
       return missing_hook_error(context, "control", done.error(), "on_control " + number);
-    case model::win32_error::service_request_timeout:
-    case model::win32_error::service_cannot_accept_control:
-    case model::win32_error::service_not_active: return context.make_error("control", done.error());
+    case base::win32_error::service_request_timeout:
+    case base::win32_error::service_cannot_accept_control:
+    case base::win32_error::service_not_active: return context.make_error("control", done.error());
     default: break;
   }
   // The handle has the right to send the control, so the code comes from the hook, not from the system.
@@ -33190,22 +33306,22 @@ WINSVC_INLINE result<void> send_control(verb_context& context, const model::comm
                        "the hook for " + number + " returned: " + os::system_error_message(done.error()), {}}};
 }
 
-WINSVC_INLINE result<void> pause(verb_context& context, const model::command& command) {
+WINSVC_INLINE result<void> pause(verb_context& context, const commandline::command& command) {
   return change_pause_state(context, command,
-      {"pause", model::control::pause, model::state::paused, model::state::running, "paused", "on_pause"});
+      {"pause", scm::control::pause, scm::state::paused, scm::state::running, "paused", "on_pause"});
 }
 
-WINSVC_INLINE result<void> resume(verb_context& context, const model::command& command) {
+WINSVC_INLINE result<void> resume(verb_context& context, const commandline::command& command) {
   return change_pause_state(context, command,
-              {"continue", model::control::continue_control, model::state::running, model::state::paused, "running",
+              {"continue", scm::control::continue_control, scm::state::running, scm::state::paused, "running",
                "on_continue"});
 }
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_MANAGE
 
 // =====================================================================================================================
 // manage/folder_access.hpp
@@ -33220,31 +33336,31 @@ WINSVC_INLINE result<void> resume(verb_context& context, const model::command& c
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 /// Reads the current access of the service; leaves it unknown if it cannot be read.
-void query_folder_access(verb_context& context, model::installation& installed);
+void query_folder_access(verb_context& context, manage::installation& installed);
 /// Executes the folder changes of the plan and removes failed changes from the plan. `installed` is the state before
 /// the change; its executable may be in another folder.
-void grant_folder_access(verb_context& context, model::install_plan& plan,
-                         const std::optional<model::installation>& installed);
+void grant_folder_access(verb_context& context, manage::install_plan& plan,
+                         const std::optional<manage::installation>& installed);
 /// Removes the entries of `sid` from the permissions of the folder of `binary` (an ImagePath).
 void revoke_folder_access(verb_context& context, const std::string& sid, const std::string& binary);
 
 /// The service SID, which does not depend on the account. It exists only while the service is installed.
 [[nodiscard]] os::sys_result<std::string> service_sid(verb_context& context);
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_MANAGE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 WINSVC_INLINE os::sys_result<std::string> service_sid(verb_context& context) {
   return context.scm().account_sid("NT SERVICE\\" + context.name());
@@ -33253,20 +33369,20 @@ WINSVC_INLINE os::sys_result<std::string> service_sid(verb_context& context) {
 WINSVC_INLINE bool is_not_found(std::uint32_t code) noexcept { return code == 2 || code == 3; }
 
 WINSVC_INLINE std::string folder_of_binary(const std::string& binary) {
-  const auto arguments = split_command_line(binary);
+  const auto arguments = base::split_command_line(binary);
   return arguments.empty() ? std::string() : os::folder_of(arguments[0]);
 }
 
-WINSVC_INLINE void query_folder_access(verb_context& context, model::installation& installed) {
+WINSVC_INLINE void query_folder_access(verb_context& context, manage::installation& installed) {
   const auto sid = service_sid(context);
   if (!sid) return;
   const auto has = [&context](const std::string& folder, const std::string& ace, bool is_data) -> std::optional<bool> {
     const auto security = context.scm().query_folder_security(folder);
-    if (security) return model::has_ace(*security, ace) && (!is_data || model::is_restricted(*security));
+    if (security) return scm::has_ace(*security, ace) && (!is_data || scm::is_restricted(*security));
     return is_not_found(security.error()) ? std::optional(false) : std::nullopt;
   };
-  installed.can_read_program_folder = has(context.defaults().program_folder, model::read_ace(*sid), false);
-  installed.can_modify_data_folder = has(context.defaults().data_folder, model::modify_ace(*sid), true);
+  installed.can_read_program_folder = has(context.defaults().program_folder, scm::read_ace(*sid), false);
+  installed.can_modify_data_folder = has(context.defaults().data_folder, scm::modify_ace(*sid), true);
 }
 
 WINSVC_INLINE std::string error_code_text(std::uint32_t code) {
@@ -33274,9 +33390,9 @@ WINSVC_INLINE std::string error_code_text(std::uint32_t code) {
 }
 
 /// Adds an entry for the service SID to the permissions of a folder; creates the data folder if it does not exist.
-WINSVC_INLINE bool open_folder(verb_context& context, model::config_item item, const std::string& folder,
+WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, const std::string& folder,
                                const std::string& sid) {
-  const bool is_data = item == model::config_item::data_folder;
+  const bool is_data = item == manage::config_item::data_folder;
   const std::string access = is_data ? "modify" : "read", user = "'NT SERVICE\\" + context.name() + '\'';
   const auto security = context.scm().query_folder_security(folder);
   // Permissions that cannot be read must not be overwritten.
@@ -33285,9 +33401,9 @@ WINSVC_INLINE bool open_folder(verb_context& context, model::config_item item, c
                  "; grant " + user + ' ' + access + " access manually");
     return false;
   }
-  const std::string sddl = !is_data   ? model::add_ace(model::without_owner(*security), model::read_ace(sid))
-                           : security ? model::data_folder_security(*security, sid)
-                                      : model::data_folder_security(sid);
+  const std::string sddl = !is_data   ? scm::add_ace(scm::without_owner(*security), scm::read_ace(sid))
+                           : security ? scm::data_folder_security(*security, sid)
+                                      : scm::data_folder_security(sid);
   if (const auto done = context.scm().change_folder_security(folder, sddl); !done) {
     context.warn(access + " access to '" + folder + "' cannot be granted: " + error_code_text(done.error()) +
                  "; grant it to " + user + " manually");
@@ -33296,17 +33412,17 @@ WINSVC_INLINE bool open_folder(verb_context& context, model::config_item item, c
   return true;
 }
 
-WINSVC_INLINE void grant_folder_access(verb_context& context, model::install_plan& plan,
-                                       const std::optional<model::installation>& installed) {
+WINSVC_INLINE void grant_folder_access(verb_context& context, manage::install_plan& plan,
+                                       const std::optional<manage::installation>& installed) {
   const auto& defaults = context.defaults();
-  if (const auto reason = model::shared_folder_reason(defaults.program_folder);
-      !reason.empty() && (plan.creates_service || plan.has(model::config_item::binary))) {
+  if (const auto reason = scm::shared_folder_reason(defaults.program_folder);
+      !reason.empty() && (plan.creates_service || plan.has(manage::config_item::binary))) {
     context.warn("no access to '" + defaults.program_folder + "' is granted, because " + std::string(reason) +
                  "; move the program to a separate folder");
   }
-  const bool program = plan.has(model::config_item::program_folder), data = plan.has(model::config_item::data_folder);
+  const bool program = plan.has(manage::config_item::program_folder), data = plan.has(manage::config_item::data_folder);
   const std::string old_folder = installed && installed->binary ? folder_of_binary(*installed->binary) : std::string();
-  const bool moved = !old_folder.empty() && !strings::equal_nocase(old_folder, defaults.program_folder);
+  const bool moved = !old_folder.empty() && !base::equal_nocase(old_folder, defaults.program_folder);
   if (!program && !data && !moved) return;
 
   const auto sid = service_sid(context);
@@ -33316,20 +33432,20 @@ WINSVC_INLINE void grant_folder_access(verb_context& context, model::install_pla
                  (program && data ? " and" : "") + (data ? " modify access to '" + defaults.data_folder + '\'' : "") +
                  " manually");
   }
-  const auto open = [&](model::config_item item, const std::string& folder) {
+  const auto open = [&](manage::config_item item, const std::string& folder) {
     if (!sid || !open_folder(context, item, folder, *sid)) plan.remove_item(item);
   };
-  if (program) open(model::config_item::program_folder, defaults.program_folder);
-  if (data) open(model::config_item::data_folder, defaults.data_folder);
+  if (program) open(manage::config_item::program_folder, defaults.program_folder);
+  if (data) open(manage::config_item::data_folder, defaults.data_folder);
   if (moved && sid) revoke_folder_access(context, *sid, *installed->binary);
 }
 
 WINSVC_INLINE void revoke_folder_access(verb_context& context, const std::string& sid, const std::string& binary) {
   const std::string folder = folder_of_binary(binary);
-  if (folder.empty() || !model::shared_folder_reason(folder).empty()) return;
+  if (folder.empty() || !scm::shared_folder_reason(folder).empty()) return;
   const auto security = context.scm().query_folder_security(folder);
   if (!security) return;  // it was deleted, perhaps with the program
-  const std::string before = model::without_owner(*security), after = model::remove_aces_of(before, sid);
+  const std::string before = scm::without_owner(*security), after = scm::remove_aces_of(before, sid);
   if (after == before) return;
   if (const auto done = context.scm().change_folder_security(folder, after); !done) {
     context.warn("the access of " + sid + " to '" + folder + "' cannot be removed: " + error_code_text(done.error()) +
@@ -33337,11 +33453,11 @@ WINSVC_INLINE void revoke_folder_access(verb_context& context, const std::string
   }
 }
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_MANAGE
 
 // =====================================================================================================================
 // manage/query_installed.hpp
@@ -33357,46 +33473,46 @@ WINSVC_INLINE void revoke_folder_access(verb_context& context, const std::string
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 struct installed_service {
-  std::optional<model::installation> installation;  ///< nullopt: not installed
+  std::optional<manage::installation> installation;  ///< nullopt: not installed
   std::map<std::string, std::string> sids;          ///< SIDs of the users of --allow-control
 };
 
 /// Fails if access is denied, if a service of another program has the name, or if a user is unknown.
-[[nodiscard]] result<installed_service> query_installed(verb_context& context, const model::command& command,
+[[nodiscard]] result<installed_service> query_installed(verb_context& context, const commandline::command& command,
                                                         const std::string& operation);
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_MANAGE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 /// Reads the event source and the logon right, which are not in the SCM's database. Values that cannot be read stay
 /// unknown.
-WINSVC_INLINE void query_related_objects(verb_context& context, model::installation& installed) {
+WINSVC_INLINE void query_related_objects(verb_context& context, manage::installation& installed) {
   auto& scm = context.scm();
   if (const auto source = scm.query_event_source(context.name())) installed.event_source = *source;
   if (!installed.account->needs_logon_right()) return;
-  const auto sid = scm.account_sid(model::lookup_name(installed.account->name));
+  const auto sid = scm.account_sid(scm::lookup_name(installed.account->name));
   if (!sid) return;
   if (const auto right = scm.query_logon_right(*sid)) installed.logon_right = *right;
 }
 
-WINSVC_INLINE result<installed_service> query_installed(verb_context& context, const model::command& command,
+WINSVC_INLINE result<installed_service> query_installed(verb_context& context, const commandline::command& command,
                                                         const std::string& operation) {
   auto& scm = context.scm();
   installed_service queried;
   for (const auto& user : command.allow_control) {
-    const auto sid = scm.account_sid(model::lookup_name(user));
+    const auto sid = scm.account_sid(scm::lookup_name(user));
     if (!sid) return context.make_error("find the account", user, sid.error());
     queried.sids[user] = *sid;
   }
@@ -33404,20 +33520,20 @@ WINSVC_INLINE result<installed_service> query_installed(verb_context& context, c
   const std::uint32_t security_right = queried.sids.empty() ? 0 : os::access_rights::read_security;
   const auto service = context.open(operation, os::access_rights::query_config | security_right);
   if (!service) {
-    if (service.error().code == model::win32_error::service_does_not_exist) return queried;
+    if (service.error().code == base::win32_error::service_does_not_exist) return queried;
     return failure{service.error()};
   }
   const auto config = scm.query_config(service->get());
   if (!config) return context.make_error(operation, config.error());
   if (auto own = context.check_same_program(operation, config->binary); !own) return failure{own.error()};
 
-  model::installation& installed = queried.installation.emplace();
+  manage::installation& installed = queried.installation.emplace();
   installed.startup = config->startup;
   installed.binary = config->binary;
   installed.display_name = config->display_name;
-  installed.account = model::parse_known_account(config->account, context.name());
+  installed.account = manage::parse_known_account(config->account, context.name());
   installed.dependencies = config->dependencies;
-  for (const auto& row : model::config_level_table) {
+  for (const auto& row : manage::config_level_table) {
     auto value = scm.query_level(service->get(), row.number);
     if (value) installed.levels.insert_or_assign(row.number, *std::move(value));
   }
@@ -33430,18 +33546,18 @@ WINSVC_INLINE result<installed_service> query_installed(verb_context& context, c
     const auto security = scm.query_security(service->get());
     if (!security) return context.make_error("read the permissions of", security.error());
     for (const auto& [user, sid] : queried.sids)
-      installed.control_users[user] = model::has_ace(*security, model::control_ace(sid));
+      installed.control_users[user] = scm::has_ace(*security, scm::control_ace(sid));
   }
   query_related_objects(context, installed);
   query_folder_access(context, installed);
   return queried;
 }
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_MANAGE
 
 // =====================================================================================================================
 // manage/drift.hpp
@@ -33455,36 +33571,36 @@ WINSVC_INLINE result<installed_service> query_installed(verb_context& context, c
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 struct drift {
-  std::vector<model::config_change> differences;
+  std::vector<manage::config_change> differences;
   std::vector<std::string> unreadable;  ///< settings that the caller may not read, or that Windows does not support
 };
 
 /// Fails if the account that the app names is invalid.
-[[nodiscard]] result<drift> find_drift(const verb_context& context, const model::installation& installed);
+[[nodiscard]] result<drift> find_drift(const verb_context& context, const manage::installation& installed);
 
 /// One line for each difference; empty if there is no drift, or if it cannot be read.
 [[nodiscard]] std::vector<std::string> drift_lines(verb_context& context);
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_MANAGE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
-WINSVC_INLINE result<drift> find_drift(const verb_context& context, const model::installation& installed) {
-  const auto desired = model::desired_installation({}, context.spec(), &installed, context.defaults());
+WINSVC_INLINE result<drift> find_drift(const verb_context& context, const manage::installation& installed) {
+  const auto desired = manage::desired_installation({}, context.spec(), &installed, context.defaults());
   if (!desired) return failure{desired.error()};
   drift found;
-  for (auto& change : model::plan_install(&installed, *desired, context.defaults()).changes) {
+  for (auto& change : manage::plan_install(&installed, *desired, context.defaults()).changes) {
     if (change.from == "unknown") found.unreadable.push_back(std::move(change.name));
     else found.differences.push_back(std::move(change));
   }
@@ -33495,16 +33611,16 @@ WINSVC_INLINE std::vector<std::string> drift_lines(verb_context& context) {
   const auto service = query_installed(context, {}, "query");
   if (!service || !service->installation) return lines;
   if (const auto found = find_drift(context, *service->installation)) {
-    for (const auto& change : found->differences) lines.push_back(model::format_drift(change));
+    for (const auto& change : found->differences) lines.push_back(manage::format_drift(change));
   }
   return lines;
 }
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_MANAGE
 
 // =====================================================================================================================
 // manage/install.hpp
@@ -33530,7 +33646,7 @@ WINSVC_INLINE std::vector<std::string> drift_lines(verb_context& context) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 /// Reverts the completed steps, last first, unless commit() was called.
 class rollback {
@@ -33554,23 +33670,23 @@ class installer {
   explicit installer(verb_context& context) noexcept : context_(context) {}
 
   /// Installs or updates the service. If it is not installed, `install` creates it and `update` fails.
-  result<void> run(const model::command& command);
+  result<void> run(const commandline::command& command);
   /// True if `run` would request a password, as far as can be read without rights. Called before elevation.
-  bool needs_password(const model::command& command);
+  bool needs_password(const commandline::command& command);
 
  private:
   /// State of one install.
   struct install_job {
-    const model::command& command;
+    const commandline::command& command;
     std::string operation;
-    std::optional<model::installation> installation;
+    std::optional<manage::installation> installation;
     std::map<std::string, std::string> sids;  ///< SIDs of the users of --allow-control
-    model::installation desired;
-    model::install_plan plan;
+    manage::installation desired;
+    manage::install_plan plan;
     std::optional<std::string> password;
   };
 
-  result<install_job> plan(const model::command& command);
+  result<install_job> plan(const commandline::command& command);
   result<void> read_password(install_job& job);
   result<void> create(install_job& job);
   result<void> change(install_job& job);
@@ -33579,7 +33695,7 @@ class installer {
   result<void> change_account(const install_job& job, verb_context::raw_handle service, rollback& rollback);
   result<void> change_levels(install_job& job, verb_context::raw_handle service, rollback& rollback);
   result<void> change_level(install_job& job, verb_context::raw_handle service,
-                            const std::optional<model::config_level>& from, const model::config_level& to,
+                            const std::optional<scm::config_level>& from, const scm::config_level& to,
                             rollback& rollback);
   result<void> change_related_objects(const install_job& job, verb_context::raw_handle service, rollback& rollback);
   result<void> grant_logon_right(const install_job& job);
@@ -33593,22 +33709,22 @@ class installer {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_MANAGE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
-WINSVC_INLINE result<void> installer::run(const model::command& command) {
+WINSVC_INLINE result<void> installer::run(const commandline::command& command) {
   auto planned = plan(command);
   if (!planned) return failure{planned.error()};
   install_job& job = *planned;
   if (command.plan) {
-    std::string text = model::format_plan(context_.name(), job.plan);
+    std::string text = manage::format_plan(context_.name(), job.plan);
     text.pop_back();
     context_.print(text);
     return {};
@@ -33625,47 +33741,47 @@ WINSVC_INLINE result<void> installer::run(const model::command& command) {
   return service_controller(context_).start(command);
 }
 
-WINSVC_INLINE bool installer::needs_password(const model::command& command) {
+WINSVC_INLINE bool installer::needs_password(const commandline::command& command) {
   if (const auto planned = plan(command)) return planned->desired.new_password;
   // As for a new service.
-  const auto desired = model::desired_installation(command, context_.spec(), nullptr, context_.defaults());
+  const auto desired = manage::desired_installation(command, context_.spec(), nullptr, context_.defaults());
   return desired && desired->new_password;
 }
 
-WINSVC_INLINE result<installer::install_job> installer::plan(const model::command& command) {
-  install_job job{command, std::string(model::info(command.verb).word), {}, {}, {}, {}, {}};
+WINSVC_INLINE result<installer::install_job> installer::plan(const commandline::command& command) {
+  install_job job{command, std::string(commandline::info(command.verb).word), {}, {}, {}, {}, {}};
   auto found = query_installed(context_, command, job.operation);
   if (!found) return failure{found.error()};
   job.installation = std::move(found->installation);
   job.sids = std::move(found->sids);
-  if (!job.installation && command.verb == model::verb::update)
-    return context_.make_error(job.operation, model::win32_error::service_does_not_exist);
+  if (!job.installation && command.verb == commandline::verb::update)
+    return context_.make_error(job.operation, base::win32_error::service_does_not_exist);
 
-  const model::installation* old = job.installation ? &*job.installation : nullptr;
-  auto desired = model::desired_installation(command, context_.spec(), old, context_.defaults());
+  const manage::installation* old = job.installation ? &*job.installation : nullptr;
+  auto desired = manage::desired_installation(command, context_.spec(), old, context_.defaults());
   if (!desired) return failure{desired.error()};
   job.desired = *std::move(desired);
-  job.plan = model::plan_install(old, job.desired, context_.defaults());
+  job.plan = manage::plan_install(old, job.desired, context_.defaults());
   return job;
 }
 
 WINSVC_INLINE std::uint32_t installer::rights_for(const install_job& job) {
-  const auto restarts = [](const std::optional<model::config_level>& l) {
+  const auto restarts = [](const std::optional<scm::config_level>& l) {
     if (!l) return false;
-    for (const auto& action : std::get<model::recovery_plan>(*l).actions) {
+    for (const auto& action : std::get<scm::recovery_plan>(*l).actions) {
       if (action.kind_of_action == recovery_action::kind::restart) return true;
     }
     return false;
   };
   std::uint32_t rights = os::access_rights::change_config | (job.plan.creates_service ? os::access_rights::remove : 0);
   // To configure a restart, the caller needs the right to start the service; a rollback may need it too.
-  if (job.plan.has(model::config_item::recovery)) {
+  if (job.plan.has(manage::config_item::recovery)) {
     const auto old =
-        job.installation ? model::level_of(*job.installation, model::config_level_id::failure_actions) : std::nullopt;
-    if (restarts(model::level_of(job.desired, model::config_level_id::failure_actions)) || restarts(old))
+        job.installation ? manage::level_of(*job.installation, scm::config_level_id::failure_actions) : std::nullopt;
+    if (restarts(manage::level_of(job.desired, scm::config_level_id::failure_actions)) || restarts(old))
       rights |= os::access_rights::start;
   }
-  if (job.plan.has(model::config_item::control))
+  if (job.plan.has(manage::config_item::control))
     rights |= os::access_rights::read_security | os::access_rights::write_security;
   return rights;
 }
@@ -33702,7 +33818,7 @@ WINSVC_INLINE result<void> installer::create(install_job& job) {
   rollback rollback;  // after the handle, which it uses
   rollback.add([&] { static_cast<void>(scm.delete_service(service.get())); });
   if (job.desired.startup == startup::delayed) {
-    if (auto done = change_level(job, service.get(), {}, model::delayed_start{true}, rollback); !done) return done;
+    if (auto done = change_level(job, service.get(), {}, scm::delayed_start{true}, rollback); !done) return done;
   }
   if (auto done = change_levels(job, service.get(), rollback); !done) return done;
   if (auto done = change_related_objects(job, service.get(), rollback); !done) return done;
@@ -33733,27 +33849,27 @@ WINSVC_INLINE result<void> installer::change_settings(install_job& job, verb_con
                                                       rollback& rollback) {
   auto& scm = context_.scm();
   os::service_config_change to, restore;
-  if (job.plan.has(model::config_item::startup))
+  if (job.plan.has(manage::config_item::startup))
     to.startup = job.desired.startup, restore.startup = job.installation->startup;
-  if (job.plan.has(model::config_item::binary))
+  if (job.plan.has(manage::config_item::binary))
     to.binary = job.desired.binary, restore.binary = job.installation->binary;
-  if (job.plan.has(model::config_item::display_name))
+  if (job.plan.has(manage::config_item::display_name))
     to.display_name = job.desired.display_name, restore.display_name = job.installation->display_name;
-  if (!to.startup && !to.binary && !to.display_name && !job.plan.has(model::config_item::dependencies)) return {};
+  if (!to.startup && !to.binary && !to.display_name && !job.plan.has(manage::config_item::dependencies)) return {};
   restore.dependencies = job.installation->dependencies;
   to.dependencies = job.desired.dependencies ? job.desired.dependencies : job.installation->dependencies;
 
   // Delayed start requires an automatic start: remove the delay before the start type changes, and set it afterwards.
   const bool was_delayed = to.startup && job.installation->startup == startup::delayed;
   if (was_delayed) {
-    const model::config_level off = model::delayed_start{false}, on = model::delayed_start{true};
+    const scm::config_level off = scm::delayed_start{false}, on = scm::delayed_start{true};
     if (auto done = change_level(job, service, on, off, rollback); !done) return done;
   }
   if (auto changed = scm.change_config(service, to); !changed)
     return context_.make_error(job.operation, changed.error());
   rollback.add([&scm, service, restore] { static_cast<void>(scm.change_config(service, restore)); });
   if (to.startup == startup::delayed) {
-    const model::config_level off = model::delayed_start{false}, on = model::delayed_start{true};
+    const scm::config_level off = scm::delayed_start{false}, on = scm::delayed_start{true};
     if (auto done = change_level(job, service, off, on, rollback); !done) return done;
   }
   return {};
@@ -33761,7 +33877,7 @@ WINSVC_INLINE result<void> installer::change_settings(install_job& job, verb_con
 
 WINSVC_INLINE result<void> installer::change_account(const install_job& job, verb_context::raw_handle service,
                                                      rollback& rollback) {
-  if (!job.plan.has(model::config_item::account) && !job.plan.has(model::config_item::password)) return {};
+  if (!job.plan.has(manage::config_item::account) && !job.plan.has(manage::config_item::password)) return {};
   auto& scm = context_.scm();
   os::service_config_change to, restore;
   to.account = job.desired.account->name;
@@ -33780,23 +33896,23 @@ WINSVC_INLINE result<void> installer::change_account(const install_job& job, ver
 WINSVC_INLINE result<void> installer::change_levels(install_job& job, verb_context::raw_handle service,
                                                     rollback& rollback) {
   for (const auto& [number, to] : job.desired.levels) {
-    const auto from = job.installation ? model::level_of(*job.installation, number) : std::nullopt;
-    if (from && model::format_config_level(*from) == model::format_config_level(to)) continue;
+    const auto from = job.installation ? manage::level_of(*job.installation, number) : std::nullopt;
+    if (from && scm::format_config_level(*from) == scm::format_config_level(to)) continue;
     if (auto done = change_level(job, service, from, to, rollback); !done) return done;
   }
   return {};
 }
 
 WINSVC_INLINE result<void> installer::change_level(install_job& job, verb_context::raw_handle service,
-                                                   const std::optional<model::config_level>& from,
-                                                   const model::config_level& to, rollback& rollback) {
+                                                   const std::optional<scm::config_level>& from,
+                                                   const scm::config_level& to, rollback& rollback) {
   auto& scm = context_.scm();
-  const std::uint32_t number = model::number(to);
+  const std::uint32_t number = scm::number(to);
   if (auto done = scm.change_level(service, to); !done) {
-    if (!model::is_level_unreadable(done.error())) return context_.make_error("configure", done.error());
+    if (!manage::is_level_unreadable(done.error())) return context_.make_error("configure", done.error());
     context_.warn("this system does not support configuration level " + std::to_string(number) + " (" +
-                  std::to_string(done.error()) + "): " + std::string(model::consequence_of_missing(number)));
-    for (const auto& row : model::config_level_table) {
+                  std::to_string(done.error()) + "): " + std::string(manage::consequence_of_missing(number)));
+    for (const auto& row : manage::config_level_table) {
       if (row.number == number) job.plan.remove_item(row.item);
     }
     return {};
@@ -33809,7 +33925,7 @@ WINSVC_INLINE result<void> installer::change_level(install_job& job, verb_contex
 WINSVC_INLINE result<void> installer::change_related_objects(const install_job& job, verb_context::raw_handle service,
                                                              rollback& rollback) {
   auto& scm = context_.scm();
-  if (job.plan.has(model::config_item::environment)) {
+  if (job.plan.has(manage::config_item::environment)) {
     if (auto done = scm.change_environment(context_.name(), *job.desired.environment); !done)
       return context_.make_error("set the environment of", done.error());
     if (job.installation) {  // the environment of a new service is deleted with the service
@@ -33818,11 +33934,11 @@ WINSVC_INLINE result<void> installer::change_related_objects(const install_job& 
       });
     }
   }
-  if (job.plan.has(model::config_item::control)) {
+  if (job.plan.has(manage::config_item::control)) {
     const auto security = scm.query_security(service);
     if (!security) return context_.make_error("read the permissions of", security.error());
     std::string to = *security;
-    for (const auto& [user, sid] : job.sids) to = model::add_ace(to, model::control_ace(sid));
+    for (const auto& [user, sid] : job.sids) to = scm::add_ace(to, scm::control_ace(sid));
     if (auto done = scm.change_security(service, to); !done)
       return context_.make_error("change the permissions of", done.error());
     rollback.add([&scm, service, restore = *security] { static_cast<void>(scm.change_security(service, restore)); });
@@ -33837,9 +33953,9 @@ WINSVC_INLINE result<void> installer::change_related_objects(const install_job& 
 
 /// Without this right the start fails with 1069, and the Services window does not show the reason.
 WINSVC_INLINE result<void> installer::grant_logon_right(const install_job& job) {
-  if (!job.plan.has(model::config_item::logon_right)) return {};
+  if (!job.plan.has(manage::config_item::logon_right)) return {};
   const std::string& name = (job.desired.account ? job.desired.account : job.installation->account)->name;
-  const auto sid = context_.scm().account_sid(model::lookup_name(name));
+  const auto sid = context_.scm().account_sid(scm::lookup_name(name));
   if (!sid) return context_.make_error("find the account", name, sid.error());
   if (auto done = context_.scm().add_logon_right(*sid); !done)
     return context_.make_error("grant the right to log on as a service to", name, done.error());
@@ -33853,7 +33969,7 @@ WINSVC_INLINE void installer::print_result(const install_job& job) const {
   } else if (job.plan.changes.empty()) {
     context_.print(context_.quoted_name() + " is installed; this system does not support the remaining changes");
   } else {
-    std::string text = "updated " + context_.quoted_name() + ":\n" + model::format_changes(job.plan);
+    std::string text = "updated " + context_.quoted_name() + ":\n" + manage::format_changes(job.plan);
     text.pop_back();
     context_.print(text);
   }
@@ -33862,11 +33978,11 @@ WINSVC_INLINE void installer::print_result(const install_job& job) const {
     context_.print("note: " + std::string(warning));
 }
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_MANAGE
 
 // =====================================================================================================================
 // manage/remove.hpp
@@ -33884,39 +34000,39 @@ WINSVC_INLINE void installer::print_result(const install_job& job) const {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 /// Removes the service. The data folder is kept, because it contains data of the user.
-result<void> remove(verb_context& context, const model::command& command);
+result<void> remove(verb_context& context, const commandline::command& command);
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_MANAGE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::manage {
 
 WINSVC_INLINE result<void> wait_until_deleted(verb_context& context, std::chrono::milliseconds limit) {
   const auto deadline = context.time().now() + limit;
   for (auto pause = std::chrono::milliseconds(10);; pause = (std::min)(pause * 2, std::chrono::milliseconds(1000))) {
     {
       const auto existing = context.open("remove", os::access_rights::query_status);
-      if (!existing && existing.error().code == model::win32_error::service_does_not_exist) return {};
-      if (!existing && existing.error().code != model::win32_error::service_marked_for_delete)
+      if (!existing && existing.error().code == base::win32_error::service_does_not_exist) return {};
+      if (!existing && existing.error().code != base::win32_error::service_marked_for_delete)
         return failure{existing.error()};
     }  // close our handle, which keeps the service
     if (context.time().now() >= deadline)
-      return context.make_error("remove", model::win32_error::service_marked_for_delete);
+      return context.make_error("remove", base::win32_error::service_marked_for_delete);
     context.time().sleep(pause);
   }
 }
 
-WINSVC_INLINE result<void> remove(verb_context& context, const model::command& command) {
+WINSVC_INLINE result<void> remove(verb_context& context, const commandline::command& command) {
   bool existed = false;
   std::string binary;
   std::optional<std::string> sid;
@@ -33931,18 +34047,18 @@ WINSVC_INLINE result<void> remove(verb_context& context, const model::command& c
       binary = config->binary;
       if (const auto known = service_sid(context)) sid = *known;  // the SID exists only while the service does
 
-      model::command waiting = command;
+      commandline::command waiting = command;
       waiting.no_wait = false;
       const auto stopped = service_controller(context).stop_and_wait(service->get(), waiting, "remove");
       if (!stopped) return failure{stopped.error()};
       if (stopped->code != 0) context.warn("stopped " + context.quoted_name() + ", but: " + stopped->sentence);
       if (auto deleted = context.scm().delete_service(service->get());
-          !deleted && deleted.error() != model::win32_error::service_marked_for_delete) {
+          !deleted && deleted.error() != base::win32_error::service_marked_for_delete) {
         return context.make_error("remove", deleted.error());
       }
-    } else if (service.error().code == model::win32_error::service_marked_for_delete) {
+    } else if (service.error().code == base::win32_error::service_marked_for_delete) {
       existed = true;  // already deleted; Windows removes it when the last handle is closed
-    } else if (service.error().code != model::win32_error::service_does_not_exist) {
+    } else if (service.error().code != base::win32_error::service_does_not_exist) {
       return failure{service.error()};
     }
   }  // close our handle before the wait: it keeps the service
@@ -33956,11 +34072,11 @@ WINSVC_INLINE result<void> remove(verb_context& context, const model::command& c
   return {};
 }
 
-}  // namespace host
+}  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_MANAGE
 
 // =====================================================================================================================
 // diagnose/firewall.hpp
@@ -33984,7 +34100,7 @@ WINSVC_INLINE result<void> remove(verb_context& context, const model::command& c
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::diagnose {
 
 /// Names of the rules that match.
 struct firewall_findings {
@@ -33996,25 +34112,25 @@ struct firewall_findings {
 [[nodiscard]] firewall_findings check_firewall(const std::vector<std::string>& rules, std::string_view program,
                                                std::uint16_t port);
 
-}  // namespace model
+}  // namespace detail::diagnose
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_DIAGNOSE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::diagnose {
 
 /// True if `ports`, such as `5001` or `5000-5010`, contains `port`.
 WINSVC_INLINE bool covers(std::string_view ports, std::uint16_t port) noexcept {
   const auto dash = ports.find('-');
   std::uint64_t first = 0, last = 0;
-  if (!strings::parse_number(ports.substr(0, dash), 65'535, first)) return false;  // a keyword: `RPC`, `IPHTTPSIn`
+  if (!base::parse_number(ports.substr(0, dash), 65'535, first)) return false;  // a keyword: `RPC`, `IPHTTPSIn`
   last = first;
-  if (dash != ports.npos && !strings::parse_number(ports.substr(dash + 1), 65'535, last)) return false;
+  if (dash != ports.npos && !base::parse_number(ports.substr(dash + 1), 65'535, last)) return false;
   return first <= port && port <= last;
 }
 
@@ -34026,7 +34142,7 @@ WINSVC_INLINE firewall_findings check_firewall(const std::vector<std::string>& r
     bool protocol_matches = true, program_matches = true, is_for_service = false;  // a missing field matches everything
     bool has_ports = false, port_matches = false;
     std::string_view name;
-    for (const auto field : strings::split(rule, '|')) {
+    for (const auto field : base::split(rule, '|')) {
       const auto equals = field.find('=');
       if (equals == field.npos) continue;
       const auto key = field.substr(0, equals), value = field.substr(equals + 1);
@@ -34034,7 +34150,7 @@ WINSVC_INLINE firewall_findings check_firewall(const std::vector<std::string>& r
       if (key == "Dir") inbound = value == "In";
       if (key == "Action") allows = value == "Allow", blocks = value == "Block";
       if (key == "Protocol") protocol_matches = value == "6";
-      if (key == "App") program_matches = strings::equal_nocase(value, program);
+      if (key == "App") program_matches = base::equal_nocase(value, program);
       if (key == "Svc" || key == "AppPkgId") is_for_service = is_for_service || value != "*";
       if (key == "Name") name = value;
       if (key == "LPort" || key == "LPort2_10") {
@@ -34050,11 +34166,11 @@ WINSVC_INLINE firewall_findings check_firewall(const std::vector<std::string>& r
   return findings;
 }
 
-}  // namespace model
+}  // namespace detail::diagnose
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_DIAGNOSE
 
 // =====================================================================================================================
 // diagnose/finding.hpp
@@ -34075,7 +34191,7 @@ WINSVC_INLINE firewall_findings check_firewall(const std::vector<std::string>& r
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::diagnose {
 
 /// `problem`: the service cannot start or serve, or other users can take control of the machine. `warning`: the service
 /// works now, but will fail later. `note`: information.
@@ -34087,7 +34203,7 @@ enum class severity { ok, note, warning, problem };
 
 /// One result of `doctor`.
 struct finding {
-  model::severity severity = model::severity::ok;
+  diagnose::severity severity = diagnose::severity::ok;
   std::string topic;     ///< one or two words: "port", "settings"
   std::string evidence;  ///< the facts that were found
   std::string remedy;    ///< empty if no action is necessary
@@ -34111,17 +34227,17 @@ struct finding {
 /// programs use.
 [[nodiscard]] std::string restrict_folder_hint(const std::string& folder);
 
-}  // namespace model
+}  // namespace detail::diagnose
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_MODEL
+#if WINSVC_BODIES_DIAGNOSE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace model {
+namespace detail::diagnose {
 
 WINSVC_INLINE std::size_t count(const std::vector<finding>& findings, severity s) noexcept {
   return static_cast<std::size_t>(
@@ -34132,7 +34248,8 @@ WINSVC_INLINE std::string findings_text(const std::vector<finding>& findings) {
   std::string out;
   for (const auto& f : findings) {
     // The evidence may contain text from files and other programs.
-    out += pad_right(name(f.severity), 9) + pad_right(f.topic, 14) + escape_log_text(f.evidence) + '\n';
+    out += commandline::pad_right(name(f.severity), 9) + commandline::pad_right(f.topic, 14) +
+           escape_log_text(f.evidence) + '\n';
     if (!f.remedy.empty()) out += std::string(23, ' ') + "-> " + f.remedy + '\n';
   }
   const auto problems = count(findings, severity::problem), warnings = count(findings, severity::warning);
@@ -34144,24 +34261,24 @@ WINSVC_INLINE std::string findings_text(const std::vector<finding>& findings) {
 
 WINSVC_INLINE std::string findings_json(const std::vector<finding>& findings) {
   const auto finding_json = [](const finding& f) {
-    strings::json_object_writer o;
+    base::json_object_writer o;
     o.put_text("weight", name(f.severity)).put_text("about", f.topic).put_text("seen", f.evidence);
     return o.put_text("remedy", f.remedy).put("fixable", f.fixable ? "true" : "false").text();
   };
-  strings::json_object_writer o;
+  base::json_object_writer o;
   o.put("problems", std::to_string(count(findings, severity::problem)));
   o.put("warnings", std::to_string(count(findings, severity::warning)));
-  return o.put("findings", strings::json_array(findings, finding_json, ",\n ")).text() + '\n';
+  return o.put("findings", base::json_array(findings, finding_json, ",\n ")).text() + '\n';
 }
 
 /// True if the rights of an ACE allow changes: to add, replace or delete files, or to grant oneself that right.
 WINSVC_INLINE bool grants_write(std::string_view rights) noexcept {
-  if (strings::starts_with(rights, "0x")) {
+  if (base::starts_with(rights, "0x")) {
     constexpr std::uint32_t writing = 0x2 | 0x4 | 0x40 | 0x10000 | 0x40000 | 0x80000 | 0x10000000 | 0x40000000;
     std::uint32_t bits = 0;
     for (const char c : rights.substr(2)) {
-      const char low = strings::to_lower(c);
-      const int digit = strings::is_digit(low) ? low - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+      const char low = base::to_lower(c);
+      const int digit = base::is_digit(low) ? low - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
       if (digit < 0) return true;  // malformed: assume the worst
       bits = (bits << 4) | static_cast<std::uint32_t>(digit);
     }
@@ -34192,9 +34309,9 @@ WINSVC_INLINE std::vector<std::string> untrusted_writers(std::string_view sddl) 
       {"BG", "S-1-5-32-546", "guests"},       {"DU", "-513", "domain users"},
       {"DG", "-514", "domain guests"},        {"AC", "S-1-15-2-1", "packaged apps"}};
   const auto is_group = [](const untrusted_group& group, std::string_view sid) {
-    if (sid == group.letters || strings::equal_nocase(sid, group.sid)) return true;
+    if (sid == group.letters || base::equal_nocase(sid, group.sid)) return true;
     // A group of a domain: the number of the domain precedes the number of the group.
-    return group.sid[0] == '-' && strings::starts_with_nocase(sid, "S-1-5-21-") && sid.size() > group.sid.size() &&
+    return group.sid[0] == '-' && base::starts_with_nocase(sid, "S-1-5-21-") && sid.size() > group.sid.size() &&
            sid.substr(sid.size() - group.sid.size()) == group.sid;
   };
   std::vector<std::string> out;
@@ -34208,7 +34325,7 @@ WINSVC_INLINE std::vector<std::string> untrusted_writers(std::string_view sddl) 
   for (auto open = entries.find('('); open != entries.npos; open = entries.find('(', open + 1)) {
     const auto close = entries.find(')', open);
     if (close == entries.npos) break;
-    const auto parts = strings::split(entries.substr(open + 1, close - open - 1), ';');
+    const auto parts = base::split(entries.substr(open + 1, close - open - 1), ';');
     if (parts.size() < 6) continue;
     if (parts[0] == "D" && denies_all_writes(parts[2])) denied.push_back(parts[5]);
     // Inherit-only entries count too: they apply to the subfolders, which may contain files of the program.
@@ -34224,19 +34341,19 @@ WINSVC_INLINE std::vector<std::string> untrusted_writers(std::string_view sddl) 
 }
 
 WINSVC_INLINE std::string restrict_folder_hint(const std::string& folder) {
-  const bool is_in_profile = strings::to_lower(folder).find("\\users\\") != std::string::npos;
-  if (is_in_profile || !shared_folder_reason(folder).empty())
+  const bool is_in_profile = base::to_lower(folder).find("\\users\\") != std::string::npos;
+  if (is_in_profile || !scm::shared_folder_reason(folder).empty())
     return "move the program to its own folder below Program Files and install it from there";
   // The groups are given by SID, because their names depend on the language of the system.
   return "move the program to a folder below Program Files, or restrict this folder: icacls \"" + folder +
          "\" /inheritance:r /grant:r \"*S-1-5-18:(OI)(CI)F\" \"*S-1-5-32-544:(OI)(CI)F\" \"*S-1-5-32-545:(OI)(CI)RX\"";
 }
 
-}  // namespace model
+}  // namespace detail::diagnose
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_MODEL
+#endif  // WINSVC_BODIES_DIAGNOSE
 
 // =====================================================================================================================
 // diagnose/live_query.hpp
@@ -34257,7 +34374,7 @@ WINSVC_INLINE std::string restrict_folder_hint(const std::string& folder) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::diagnose {
 
 /// Process ID of a service; 0 if it does not run or services are not available. A query checks that this process
 /// responds, because on Windows any process may create a pipe with that name while the service does not run.
@@ -34272,17 +34389,17 @@ bool command_service(const std::string& channel, const std::string& request, std
 /// Live status, a flat JSON object; "" if the response is anything else.
 std::string query_live_status(const std::string& channel, std::uint32_t pid);
 
-}  // namespace host
+}  // namespace detail::diagnose
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_DIAGNOSE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::diagnose {
 
 WINSVC_INLINE std::uint32_t pid_of(os::service_manager& scm, const std::string& name) {
   const auto manager = scm.open_manager(os::access_rights::manager_connect);
@@ -34314,14 +34431,14 @@ WINSVC_INLINE bool command_service(const std::string& channel, const std::string
 }
 WINSVC_INLINE std::string query_live_status(const std::string& channel, std::uint32_t pid) {
   auto response = query_service(channel, "status", pid);
-  return response && model::parse_flat_object(*response) ? *std::move(response) : std::string();
+  return response && base::parse_flat_object(*response) ? *std::move(response) : std::string();
 }
 
-}  // namespace host
+}  // namespace detail::diagnose
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_DIAGNOSE
 
 // =====================================================================================================================
 // diagnose/system_probe.hpp
@@ -34337,18 +34454,18 @@ WINSVC_INLINE std::string query_live_status(const std::string& channel, std::uin
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::diagnose {
 
 /// os/probe.hpp describes each function.
 struct system_probe {
   std::function<os::sys_result<std::vector<std::string>>()> firewall_rules = os::firewall_rules;
-  std::function<os::sys_result<std::vector<model::event_record>>()> system_events = os::system_events;
+  std::function<os::sys_result<std::vector<scm::event_record>>()> system_events = os::system_events;
   std::function<bool(const std::string& path)> is_on_network = os::is_on_network;
   std::function<bool()> is_emulated = os::is_emulated;
   std::function<std::optional<std::uint64_t>(const std::string& path)> free_space = os::free_space;
 };
 
-}  // namespace host
+}  // namespace detail::diagnose
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -34372,30 +34489,30 @@ struct system_probe {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::diagnose {
 
 /// Runs the checks of `doctor`.
 class diagnostics {
  public:
   /// `live_status` is the response of the running service, or empty. `probe` reads the system.
-  diagnostics(verb_context& context, const service_definition& definition, std::string live_status,
+  diagnostics(manage::verb_context& context, const host::service_definition& definition, std::string live_status,
               system_probe probe = {})
       : context_(context),
         definition_(definition),
         live_status_(std::move(live_status)),
         system_probe_(std::move(probe)) {}
 
-  [[nodiscard]] std::vector<model::finding> run_checks();
+  [[nodiscard]] std::vector<diagnose::finding> run_checks();
 
  private:
-  void add(model::severity severity, std::string topic, std::string evidence, std::string remedy = {},
+  void add(diagnose::severity severity, std::string topic, std::string evidence, std::string remedy = {},
            bool fixable = false) {
     findings_.push_back({severity, std::move(topic), std::move(evidence), std::move(remedy), fixable});
   }
   void program();
   void service();
   [[nodiscard]] bool check_unquoted_path();
-  void check_drift(const model::installation& installed);
+  void check_drift(const manage::installation& installed);
   void binary(const std::string& image_path);
   void program_folder();
   void data_folder();
@@ -34405,31 +34522,31 @@ class diagnostics {
   void firewall(const os::endpoint& address);
   void check_last_run();
 
-  verb_context& context_;
-  const service_definition& definition_;
+  manage::verb_context& context_;
+  const host::service_definition& definition_;
   std::string live_status_;
   system_probe system_probe_;
-  std::vector<model::finding> findings_;
+  std::vector<diagnose::finding> findings_;
 };
 
 /// `doctor --fix`: runs `update`, but keeps the installed executable, so that a copy of the program that runs in
 /// another folder does not replace it. If the installed executable does not exist, this program replaces it, unless
 /// other users can change its folder.
-result<void> apply_fixes(verb_context& context, const std::function<void(const std::string&)>& print);
+result<void> apply_fixes(manage::verb_context& context, const std::function<void(const std::string&)>& print);
 
-}  // namespace host
+}  // namespace detail::diagnose
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_DIAGNOSE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::diagnose {
 
-WINSVC_INLINE std::vector<model::finding> diagnostics::run_checks() {
+WINSVC_INLINE std::vector<diagnose::finding> diagnostics::run_checks() {
   program();
   service();
   program_folder();
@@ -34443,14 +34560,14 @@ WINSVC_INLINE std::vector<model::finding> diagnostics::run_checks() {
 WINSVC_INLINE void diagnostics::program() {
   const std::string& path = context_.defaults().executable;
   if (system_probe_.is_on_network(path)) {
-    add(model::severity::problem, "program",
+    add(diagnose::severity::problem, "program",
         path + " is on a network drive; a service starts before a user has logged on",
         "copy it to a local disk, below Program Files, and install it from there");
   } else {
-    add(model::severity::ok, "program", path);
+    add(diagnose::severity::ok, "program", path);
   }
   if (system_probe_.is_emulated()) {
-    add(model::severity::note, "32-bit",
+    add(diagnose::severity::note, "32-bit",
         "32-bit program on 64-bit Windows: System32 and HKLM\\Software are redirected",
         "compile it for 64 bits");
   }
@@ -34458,29 +34575,30 @@ WINSVC_INLINE void diagnostics::program() {
 
 /// Checks the installed service.
 WINSVC_INLINE void diagnostics::service() {
-  const auto service = query_installed(context_, {}, "query");
+  const auto service = manage::query_installed(context_, {}, "query");
   if (!service && check_unquoted_path()) return;
   if (!service) {
     const auto& error = service.error();
-    const bool unsupported = error.code == model::win32_error::not_supported;
-    add(unsupported                                        ? model::severity::note
-        : error.code == model::win32_error::service_exists ? model::severity::problem
-                                                           : model::severity::warning,
+    const bool unsupported = error.code == base::win32_error::not_supported;
+    add(unsupported                                        ? diagnose::severity::note
+        : error.code == base::win32_error::service_exists ? diagnose::severity::problem
+                                                           : diagnose::severity::warning,
         "service", unsupported ? "Windows services are not available on this system" : error.to_string(),
         unsupported ? "use 'debug' to run in the terminal" : "");
     return;
   }
-  if (!service->installation) return add(model::severity::note, "service", "it is not installed", "install --start");
+  if (!service->installation) return add(diagnose::severity::note, "service", "it is not installed", "install --start");
   const auto& installed = *service->installation;
   if (installed.startup == startup::disabled)
-    add(model::severity::problem, "service", "the service is disabled and cannot be started", "update --startup auto");
+    add(diagnose::severity::problem, "service", "the service is disabled and cannot be started",
+        "update --startup auto");
   else
-    add(model::severity::ok, "service",
+    add(diagnose::severity::ok, "service",
         "installed, startup " + std::string(name(installed.startup.value_or(startup::automatic))));
   if (installed.binary) binary(*installed.binary);
   if (installed.dependencies) dependencies(*installed.dependencies);
   if (const auto marked = context_.scm().query_delete_mark(context_.name()); marked && *marked) {
-    add(model::severity::problem, "service",
+    add(diagnose::severity::problem, "service",
         "the service is marked for deletion; Windows deletes it when the last program closes its handle",
         "close the Services window and other programs that show services, or restart the machine");
   }
@@ -34492,39 +34610,41 @@ WINSVC_INLINE bool diagnostics::check_unquoted_path() {
   const auto service = context_.open("query", os::access_rights::query_config);
   if (!service) return false;
   const auto config = context_.scm().query_config(service->get());
-  if (!config || !strings::starts_with_nocase(config->binary, context_.defaults().executable)) return false;
-  add(model::severity::problem, "path",
+  if (!config || !base::starts_with_nocase(config->binary, context_.defaults().executable)) return false;
+  add(diagnose::severity::problem, "path",
       "the path is not quoted, so Windows may start another program instead: " + config->binary,
       "remove it with 'sc delete " + context_.name() + "', then install");
   return true;
 }
 
-WINSVC_INLINE void diagnostics::check_drift(const model::installation& installed) {
-  const auto found = find_drift(context_, installed);
-  if (!found) return add(model::severity::problem, "account", found.error().to_string());
+WINSVC_INLINE void diagnostics::check_drift(const manage::installation& installed) {
+  const auto found = manage::find_drift(context_, installed);
+  if (!found) return add(diagnose::severity::problem, "account", found.error().to_string());
   for (const auto& change : found->differences) {
     // Without the logon right the start fails (1069); all other drift only changes how the service runs.
-    const bool prevents_start = change.item == model::config_item::logon_right,
-               other_program = change.item == model::config_item::binary;
-    add(prevents_start ? model::severity::problem : model::severity::warning, "drift", model::format_drift(change),
-        other_program ? "update, run from the program to install" : "update", !other_program);
+    const bool prevents_start = change.item == manage::config_item::logon_right,
+               other_program = change.item == manage::config_item::binary;
+    add(prevents_start ? diagnose::severity::problem : diagnose::severity::warning, "drift",
+        manage::format_drift(change), other_program ? "update, run from the program to install" : "update",
+        !other_program);
   }
-  if (found->differences.empty()) add(model::severity::ok, "drift", "installed as the program would install it");
+  if (found->differences.empty()) add(diagnose::severity::ok, "drift", "installed as the program would install it");
   if (!found->unreadable.empty())
-    add(model::severity::note, "not readable", strings::join(found->unreadable, ", "),
+    add(diagnose::severity::note, "not readable", base::join(found->unreadable, ", "),
         "run from an elevated prompt, if this is not one");
 }
 
 WINSVC_INLINE void diagnostics::binary(const std::string& image_path) {
-  const auto arguments = split_command_line(image_path);
-  if (arguments.empty()) return add(model::severity::problem, "path", "the service has no executable", "update", true);
+  const auto arguments = base::split_command_line(image_path);
+  if (arguments.empty())
+    return add(diagnose::severity::problem, "path", "the service has no executable", "update", true);
   const auto existing = os::input_file::open(arguments[0]);
   if (existing) return;
   if (os::is_missing(existing.error())) {
-    add(model::severity::problem, "path", "the executable does not exist: " + arguments[0],
+    add(diagnose::severity::problem, "path", "the executable does not exist: " + arguments[0],
         "update, run from the current location of the program", true);
   } else {
-    add(model::severity::note, "path",
+    add(diagnose::severity::note, "path",
         "the executable cannot be opened: " + arguments[0] + ": " + os::system_error_message(existing.error()),
         "run from an elevated prompt, if this is not one");
   }
@@ -34535,37 +34655,39 @@ WINSVC_INLINE void diagnostics::program_folder() {
   const std::string& folder = context_.defaults().program_folder;
   const auto security = context_.scm().query_folder_security(folder);
   if (!security) {
-    if (security.error() != model::win32_error::not_supported)
-      add(model::severity::note, "folder",
+    if (security.error() != base::win32_error::not_supported)
+      add(diagnose::severity::note, "folder",
           "the permissions of " + folder + " cannot be read: " + os::system_error_message(security.error()));
     return;
   }
-  const auto writers = model::untrusted_writers(*security);
-  if (writers.empty()) return add(model::severity::ok, "folder", "only administrators can change files in " + folder);
-  add(model::severity::problem, "folder",
-      strings::join(writers, " and ") + " can change files in " + folder + " and so replace the program of the service",
-      model::restrict_folder_hint(folder));
+  const auto writers = diagnose::untrusted_writers(*security);
+  if (writers.empty())
+    return add(diagnose::severity::ok, "folder", "only administrators can change files in " + folder);
+  add(diagnose::severity::problem, "folder",
+      base::join(writers, " and ") + " can change files in " + folder + " and so replace the program of the service",
+      diagnose::restrict_folder_hint(folder));
 }
 
 WINSVC_INLINE void diagnostics::data_folder() {
   const std::string& folder = context_.defaults().data_folder;
-  if (folder.empty()) return add(model::severity::warning, "data folder", "the system reports no data folder");
+  if (folder.empty()) return add(diagnose::severity::warning, "data folder", "the system reports no data folder");
   const auto free = system_probe_.free_space(folder);
   if (!free) return;
   constexpr std::uint64_t mib = 1024 * 1024, warning_bytes = 500 * mib, problem_bytes = 20 * mib;
   const std::string evidence = std::to_string(*free / mib) + " MiB free for " + folder;
   if (*free < problem_bytes)
-    add(model::severity::problem, "disk", evidence, "free disk space, or log lines and data of the service are lost");
-  else if (*free < warning_bytes) add(model::severity::warning, "disk", evidence, "free disk space");
-  else add(model::severity::ok, "disk", evidence);
+    add(diagnose::severity::problem, "disk", evidence,
+        "free disk space, or log lines and data of the service are lost");
+  else if (*free < warning_bytes) add(diagnose::severity::warning, "disk", evidence, "free disk space");
+  else add(diagnose::severity::ok, "disk", evidence);
 }
 
 WINSVC_INLINE void diagnostics::dependencies(const std::vector<std::string>& names) {
   for (const auto& name : names) {
     if (name.empty() || name[0] == '+') continue;  // a group of services
     const auto service = context_.open("query", name, os::access_rights::query_status);
-    if (!service && service.error().code == model::win32_error::service_does_not_exist)
-      add(model::severity::problem, "depends on",
+    if (!service && service.error().code == base::win32_error::service_does_not_exist)
+      add(diagnose::severity::problem, "depends on",
           "'" + name + "' is not installed; the service cannot start without it",
           "install it, or remove it with update --depends");
   }
@@ -34573,10 +34695,11 @@ WINSVC_INLINE void diagnostics::dependencies(const std::vector<std::string>& nam
 
 WINSVC_INLINE void diagnostics::settings() {
   const auto errors = definition_.settings.errors();
-  for (const auto& error : errors) add(model::severity::problem, "settings", error.to_string());
+  for (const auto& error : errors) add(diagnose::severity::problem, "settings", error.to_string());
   const auto& sources = definition_.settings.sources();
   if (errors.empty())
-    add(model::severity::ok, "settings", sources.file ? sources.path : "no settings file; it would be " + sources.path);
+    add(diagnose::severity::ok, "settings",
+        sources.file ? sources.path : "no settings file; it would be " + sources.path);
 }
 
 /// Checks that the port is free. Does not try to listen while the service runs or starts, which would take the port
@@ -34586,49 +34709,49 @@ WINSVC_INLINE void diagnostics::port() {
   const auto* number = definition_.settings.find("port");
   if (!host || !number) return;
   std::uint64_t port = 0;
-  static_cast<void>(strings::parse_number(number->text(), 65'535, port));
+  static_cast<void>(base::parse_number(number->text(), 65'535, port));
   const os::endpoint address{host->text(), static_cast<std::uint16_t>(port)};
   if (port != 0) firewall(address);
   if (!live_status_.empty()) {
-    const auto status = model::parse_flat_object(live_status_).value_or(model::flat_object());
-    return add(model::severity::ok, "port", "the service listens on " + model::text_of(status, "url"));
+    const auto status = base::parse_flat_object(live_status_).value_or(base::flat_object());
+    return add(diagnose::severity::ok, "port", "the service listens on " + base::text_of(status, "url"));
   }
   if (const auto pid = pid_of(context_.scm(), context_.name()); pid != 0) {
-    return add(model::severity::note, "port",
+    return add(diagnose::severity::note, "port",
                "the service runs (pid " + std::to_string(pid) + ") but does not return its status",
                "run from an elevated prompt, if this is not one");
   }
-  if (port == 0) return add(model::severity::ok, "port", "each start selects a free port");
+  if (port == 0) return add(diagnose::severity::ok, "port", "each start selects a free port");
   const auto listening = os::tcp_socket::listen(address.host, address.port);
-  if (listening) return add(model::severity::ok, "port", address.text() + " is free");
+  if (listening) return add(diagnose::severity::ok, "port", address.text() + " is free");
   const auto code = listening.error();
-  const error error = model::error_with_explanation(code, "listen on", address.text(), os::system_error_message(code));
+  const error error = base::error_with_explanation(code, "listen on", address.text(), os::system_error_message(code));
   const std::string owner = os::port_owner(address);
-  add(model::severity::problem, "port",
+  add(diagnose::severity::problem, "port",
       address.text() + ": " + error.message + (owner.empty() ? "" : ", used by " + owner), error.hint);
 }
 
 /// Checks the firewall for an address that other machines can reach.
 WINSVC_INLINE void diagnostics::firewall(const os::endpoint& address) {
-  if (address.host == "::1" || address.host == "localhost" || strings::starts_with(address.host, "127.")) return;
+  if (address.host == "::1" || address.host == "localhost" || base::starts_with(address.host, "127.")) return;
   const std::string& program = context_.defaults().executable;
   const std::string open = "netsh advfirewall firewall add rule name=\"" + context_.name() +
                            "\" dir=in action=allow protocol=TCP localport=" + std::to_string(address.port) +
                            " program=\"" + program + '"';
   const auto rules = system_probe_.firewall_rules();
   if (!rules)
-    return add(model::severity::note, "firewall",
+    return add(diagnose::severity::note, "firewall",
                "the firewall rules cannot be read; other machines need a rule to reach " + address.text(), open);
-  const auto found = model::check_firewall(*rules, program, address.port);
+  const auto found = diagnose::check_firewall(*rules, program, address.port);
   if (!found.block.empty()) {
-    add(model::severity::problem, "firewall",
+    add(diagnose::severity::problem, "firewall",
         "the rule '" + found.block.front() + "' blocks other machines from " + address.text(),
         "netsh advfirewall firewall delete rule name=\"" + found.block.front() + "\" program=\"" + program + '"');
   } else if (!found.allow.empty()) {
-    add(model::severity::ok, "firewall",
+    add(diagnose::severity::ok, "firewall",
         "the rule '" + found.allow.front() + "' allows other machines to reach " + address.text());
   } else {
-    add(model::severity::warning, "firewall", "no rule allows other machines to reach " + address.text(), open);
+    add(diagnose::severity::warning, "firewall", "no rule allows other machines to reach " + address.text(), open);
   }
 }
 
@@ -34636,55 +34759,57 @@ WINSVC_INLINE void diagnostics::check_last_run() {
   const auto saved = context_.state();
   if (!saved) return;
   if (!saved->failure.empty())
-    add(model::severity::warning, "last run", saved->failure, "logs --since 1d --level warn");
-  else if (!saved->previous_failure.empty()) add(model::severity::note, "last failure", saved->previous_failure, "why");
+    add(diagnose::severity::warning, "last run", saved->failure, "logs --since 1d --level warn");
+  else if (!saved->previous_failure.empty())
+    add(diagnose::severity::note, "last failure", saved->previous_failure, "why");
   const auto elapsed = std::chrono::milliseconds(saved->start_ms);
   if (elapsed.count() != 0) {
-    const std::string evidence =
-        "took " + duration_text(elapsed) + " (limit of each hook: " + duration_text(definition_.start_limit) + ")";
-    if (elapsed < definition_.start_limit / 2) add(model::severity::ok, "last start", evidence);
-    else add(model::severity::warning, "last start", evidence, "do less in on_start, or increase start_limit");
+    const std::string evidence = "took " + base::duration_text(elapsed) +
+                                 " (limit of each hook: " + base::duration_text(definition_.start_limit) + ")";
+    if (elapsed < definition_.start_limit / 2) add(diagnose::severity::ok, "last start", evidence);
+    else add(diagnose::severity::warning, "last start", evidence, "do less in on_start, or increase start_limit");
   }
   if (const auto since = parse_time(saved->since);
       since && *since > context_.time().system_now() + std::chrono::minutes(1)) {
-    add(model::severity::warning, "clock",
+    add(diagnose::severity::warning, "clock",
         "the start time " + saved->since + " is in the future; the clock was set back",
         "check the time service; entries of the log are not in order of time");
   }
 }
 
-WINSVC_INLINE result<void> apply_fixes(verb_context& context, const std::function<void(const std::string&)>& print) {
-  const auto service = query_installed(context, {}, "repair");
+WINSVC_INLINE result<void> apply_fixes(manage::verb_context& context,
+                                       const std::function<void(const std::string&)>& print) {
+  const auto service = manage::query_installed(context, {}, "repair");
   if (!service) return failure{service.error()};
-  model::install_defaults defaults = context.defaults();
+  manage::install_defaults defaults = context.defaults();
   const auto arguments = service->installation && service->installation->binary
-                             ? split_command_line(*service->installation->binary)
+                             ? base::split_command_line(*service->installation->binary)
                              : std::vector<std::string>();
   const auto program = arguments.empty() ? os::sys_failure(2) : os::input_file::open(arguments[0]);
   if (program || !os::is_missing(program.error())) {
     defaults.executable = arguments[0];
     defaults.program_folder = os::folder_of(arguments[0]);
   } else if (const auto security = context.scm().query_folder_security(defaults.program_folder);
-             security && !model::untrusted_writers(*security).empty()) {
+             security && !diagnose::untrusted_writers(*security).empty()) {
     return failure{
-        error{model::win32_error::access_denied, "repair", context.name(),
+        error{base::win32_error::access_denied, "repair", context.name(),
               "the installed executable does not exist, and other users can change the folder of this program: " +
                   defaults.program_folder,
               "move it to a folder below Program Files and run 'update' there"}};
   }
-  verb_context fix_context(context.spec(),
+  manage::verb_context fix_context(context.spec(),
                            {context.scm(), context.time(), print, [&context] { return context.state(); }, defaults,
                             [&context] { return context.read_password(); }});
-  model::command update;
-  update.verb = model::verb::update;
-  return installer(fix_context).run(update);
+  commandline::command update;
+  update.verb = commandline::verb::update;
+  return manage::installer(fix_context).run(update);
 }
 
-}  // namespace host
+}  // namespace detail::diagnose
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_DIAGNOSE
 
 // =====================================================================================================================
 // diagnose/post_mortem.hpp
@@ -34700,11 +34825,11 @@ WINSVC_INLINE result<void> apply_fixes(verb_context& context, const std::functio
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::diagnose {
 
 /// Data of `why`.
 struct post_mortem {
-  service_report report;
+  host::service_report report;
   std::string last_log_lines;           ///< the newest lines of the log
   std::string last_problems;            ///< the newest warnings and errors that are not among those lines
   std::string log_error;                ///< why the log cannot be read; empty if it can be read or does not exist
@@ -34713,24 +34838,24 @@ struct post_mortem {
 };
 [[nodiscard]] std::string format_post_mortem(const post_mortem& data);
 /// Collects the data of `why`; `folder` is the data folder.
-[[nodiscard]] post_mortem collect_post_mortem(service_report report, const std::string& folder,
+[[nodiscard]] post_mortem collect_post_mortem(host::service_report report, const std::string& folder,
                                               const system_probe& probe = {});
 
-}  // namespace host
+}  // namespace detail::diagnose
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_DIAGNOSE
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::diagnose {
 
 WINSVC_INLINE std::string indented(std::string_view lines) {
   std::string out;
-  for (const auto line : strings::split(lines, '\n')) {
+  for (const auto line : base::split(lines, '\n')) {
     if (!line.empty()) out += "  " + std::string(line) + '\n';
   }
   return out;
@@ -34740,10 +34865,10 @@ WINSVC_INLINE std::string format_post_mortem(const post_mortem& data) {
   const auto& report = data.report;
   if (!report.installed) return '\'' + report.name + "' is not installed.\n";
   const auto& status = report.process.status;
-  std::string out = '\'' + report.name + "' is " + std::string(model::name(status.current)) + '.';
-  if (status.current == model::state::stopped) {
+  std::string out = '\'' + report.name + "' is " + std::string(scm::name(status.current)) + '.';
+  if (status.current == scm::state::stopped) {
     const std::uint32_t code = status.exit.code();
-    const auto* explanation = model::explain(code);
+    const auto* explanation = base::explain(code);
     if (status.exit.failed()) {
       out += " It ended with " + std::to_string(code) + ": " +
              (explanation ? std::string(explanation->message) : os::system_error_message(code)) + '.';
@@ -34771,38 +34896,38 @@ WINSVC_INLINE std::string format_post_mortem(const post_mortem& data) {
   return out;
 }
 
-WINSVC_INLINE post_mortem collect_post_mortem(service_report report, const std::string& folder,
+WINSVC_INLINE post_mortem collect_post_mortem(host::service_report report, const std::string& folder,
                                               const system_probe& probe) {
   post_mortem data;
-  const std::string path = log_path(folder, report.name);
+  const std::string path = log::log_path(folder, report.name);
   const auto last_entries = [&path](log_level min_level, std::size_t count) {
-    model::log_query query;
+    log::log_query query;
     query.min_level = min_level;
     query.max_entries = count;
     std::string out;
-    print_log(path, query, [&out](std::string_view lines) { out += lines; });
+    log::print_log(path, query, [&out](std::string_view lines) { out += lines; });
     return out;
   };
   data.last_log_lines = last_entries(log_level::debug, 5);
   data.last_problems = last_entries(log_level::warn, 3);
   std::string other_problems;
-  for (const auto line : strings::split(data.last_problems, '\n')) {
+  for (const auto line : base::split(data.last_problems, '\n')) {
     if (!line.empty() && data.last_log_lines.find(line) == std::string::npos) (other_problems += line) += '\n';
   }
   data.last_problems = std::move(other_problems);
-  const auto newest = os::input_file::open(log_file_name(path, 0));
+  const auto newest = os::input_file::open(log::log_file_name(path, 0));
   if (!newest && !os::is_missing(newest.error())) data.log_error = os::system_error_message(newest.error());
-  const std::string logs = os::folder_of(path), prefix =  model::folder_name(report.name) + '-';
+  const std::string logs = os::folder_of(path), prefix =  scm::folder_name(report.name) + '-';
   if (const auto files = os::list_files(logs)) {  // sorted by name, which begins with the time
     for (const auto& file : *files) {
       const bool is_dump =  file.size() > 4 && file.compare(file.size() - 4, 4, ".dmp") == 0;
-      if (is_dump && strings::starts_with(file, prefix)) data.dump = os::path_join(logs, file);
+      if (is_dump && base::starts_with(file, prefix)) data.dump = os::path_join(logs, file);
     }
   }
   constexpr std::size_t max_events = 3;
   if (const auto events = probe.system_events()) {
     for (const auto& event : *events) {
-      const auto message = model::describe_scm_event(event, report.config.display_name);
+      const auto message = scm::describe_scm_event(event, report.config.display_name);
       if (message)
         data.scm_events.insert(data.scm_events.begin(),
                                local_time(event.time, os::utc_offset(event.time)) + ' ' + *message);
@@ -34813,11 +34938,11 @@ WINSVC_INLINE post_mortem collect_post_mortem(service_report report, const std::
   return data;
 }
 
-}  // namespace host
+}  // namespace detail::diagnose
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_DIAGNOSE
 
 // =====================================================================================================================
 // cli/run_verb.hpp
@@ -34842,7 +34967,7 @@ WINSVC_INLINE post_mortem collect_post_mortem(service_report report, const std::
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::cli {
 
 /// Dependencies of a program, which tests replace.
 struct program_dependencies {
@@ -34858,42 +34983,42 @@ struct program_dependencies {
                                               const std::function<void(std::string_view)>& on_output)>
       run_elevated = os::run_elevated;
   std::function<os::sys_result<std::string>(const std::string& pipe)> join_parent = os::connect_to_parent;
-  winsvc::host::system_probe machine{};
+  winsvc::detail::diagnose::system_probe machine{};
 
   [[nodiscard]] std::string program() const { return os::program_name(executable); }
   /// Prints an error as `program: message` and returns its exit code: the system's code, or 2 for a usage error.
   [[nodiscard]] int print_error(const error& error) const {
     err(program() + ": " + error.to_string() + '\n');
-    return error.code == 0 ? model::exit_codes::usage : os::exit_code(error.code);
+    return error.code == 0 ? base::exit_codes::usage : os::exit_code(error.code);
   }
 };
 
 /// Runs a service verb. `arguments` is the command line; `from_parent` is the input from the parent of an elevated
 /// process. Returns the exit code.
-[[nodiscard]] int manage(const service_definition& definition, const model::command& command,
+[[nodiscard]] int manage(const host::service_definition& definition, const commandline::command& command,
                          const std::vector<std::string>& arguments, const program_dependencies& dependencies,
                          const std::optional<std::string>& from_parent = {});
 
-}  // namespace host
+}  // namespace detail::cli
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_CLI
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::cli {
 
 /// Reads the password when it is first needed and keeps it.
-WINSVC_INLINE std::function<result<std::string>()> password_source(const model::command& command,
+WINSVC_INLINE std::function<result<std::string>()> password_source(const commandline::command& command,
                                                                    const program_dependencies& dependencies,
                                                                    const std::optional<std::string>& from_parent) {
   return [&command, &dependencies, &from_parent, password = from_parent]() mutable -> result<std::string> {
     const std::string account = command.username.value_or("the service's account");
     if (from_parent && from_parent->empty()) {
-      return failure{error{model::win32_error::cancelled, "get the password of", account,
+      return failure{error{base::win32_error::cancelled, "get the password of", account,
                            "the elevated process did not receive it", "run from an elevated prompt"}};
     }
     if (password) return *password;
@@ -34904,7 +35029,7 @@ WINSVC_INLINE std::function<result<std::string>()> password_source(const model::
     }
     const auto typed = dependencies.read_secret("password of " + account + ": ");
     if (!typed) {
-      return failure{error{model::win32_error::cancelled, "read the password of", account,
+      return failure{error{base::win32_error::cancelled, "read the password of", account,
                            "it cannot be read from the terminal: " + os::system_error_message(typed.error()),
                            "type it, or pipe it with --password-stdin"}};
     }
@@ -34914,136 +35039,139 @@ WINSVC_INLINE std::function<result<std::string>()> password_source(const model::
 }
 
 /// Runs the verb, except `status`, which has its own exit codes.
-WINSVC_INLINE result<void> run_verb(verb_context& context, const model::command& command) {
+WINSVC_INLINE result<void> run_verb(manage::verb_context& context, const commandline::command& command) {
   switch (command.verb) {
-    case model::verb::install:
-    case model::verb::update: return installer(context).run(command);
-    case model::verb::remove: return remove(context, command);
-    case model::verb::start: return service_controller(context).start(command);
-    case model::verb::stop: return service_controller(context).stop(command);
-    case model::verb::restart: return service_controller(context).restart(command);
-    case model::verb::pause: return pause(context, command);
-    case model::verb::resume: return resume(context, command);
-    case model::verb::reload: return reload(context);
-    case model::verb::control: return send_control(context, command);
-    default: return failure{error{model::win32_error::not_supported, "manage", context.name(), "unknown verb", {}}};
+    case commandline::verb::install:
+    case commandline::verb::update: return manage::installer(context).run(command);
+    case commandline::verb::remove: return manage::remove(context, command);
+    case commandline::verb::start: return manage::service_controller(context).start(command);
+    case commandline::verb::stop: return manage::service_controller(context).stop(command);
+    case commandline::verb::restart: return manage::service_controller(context).restart(command);
+    case commandline::verb::pause: return manage::pause(context, command);
+    case commandline::verb::resume: return manage::resume(context, command);
+    case commandline::verb::reload: return manage::reload(context);
+    case commandline::verb::control: return manage::send_control(context, command);
+    default: return failure{error{base::win32_error::not_supported, "manage", context.name(), "unknown verb", {}}};
   }
 }
 
 /// Runs the verb again in an elevated process. `denied` is the error that caused it.
-WINSVC_INLINE int elevate(verb_context& context, const model::command& command,
+WINSVC_INLINE int elevate(manage::verb_context& context, const commandline::command& command,
                           const std::vector<std::string>& arguments, const program_dependencies& dependencies,
                           const error& denied) {
   std::string input;
-  const bool is_install = (model::verb_bit(command.verb) & model::verbs_that_install) != 0;
-  if (is_install && installer(context).needs_password(command)) {  // the hidden window cannot show a prompt
+  const bool is_install = (commandline::verb_bit(command.verb) & commandline::verbs_that_install) != 0;
+  if (is_install && manage::installer(context).needs_password(command)) {  // the hidden window cannot show a prompt
     auto password = context.read_password();
     if (!password) return dependencies.print_error(password.error());
     input = *std::move(password);
   }
-  const auto code = dependencies.run_elevated(model::elevated_arguments(arguments), input, dependencies.out);
+  const auto code = dependencies.run_elevated(commandline::elevated_arguments(arguments), input, dependencies.out);
   if (code) return static_cast<int>(*code);
-  if (code.error() != model::win32_error::cancelled) return dependencies.print_error(denied);
-  return dependencies.print_error(model::error_with_explanation(code.error(), denied.operation, denied.subject));
+  if (code.error() != base::win32_error::cancelled) return dependencies.print_error(denied);
+  return dependencies.print_error(base::error_with_explanation(code.error(), denied.operation, denied.subject));
 }
 
 WINSVC_INLINE std::string format_single_line(std::string text) {
   std::replace_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
-  return std::string(strings::truncate(text, 1000));
+  return std::string(base::truncate(text, 1000));
 }
 
 WINSVC_INLINE int set_level(const std::string& name, const std::string& channel, std::uint32_t pid,
-                            const model::command& command, const program_dependencies& dependencies) {
+                            const commandline::command& command, const program_dependencies& dependencies) {
   const std::string level(winsvc::name(command.level));
-  if (!command_service(channel, "level " + level, pid)) {
-    return dependencies.print_error({model::win32_error::service_not_active, "change the log level of", name,
+  if (!diagnose::command_service(channel, "level " + level, pid)) {
+    return dependencies.print_error({base::win32_error::service_not_active, "change the log level of", name,
                                      "the service does not respond",
                                      "start the service, or run from an elevated prompt"});
   }
   dependencies.out("the log level of '" + name + "' is " + level + " until the service stops\n");
-  return model::exit_codes::ok;
+  return base::exit_codes::ok;
 }
 
 /// `doctor`: the exit code is 1 if there is a problem.
-WINSVC_INLINE int run_doctor(verb_context& context, const service_definition& definition, const std::string& channel,
-                             const model::command& command, const program_dependencies& dependencies) {
+WINSVC_INLINE int run_doctor(manage::verb_context& context, const host::service_definition& definition,
+                             const std::string& channel, const commandline::command& command,
+                             const program_dependencies& dependencies) {
   const auto run_checks = [&] {
-    return diagnostics(context, definition, query_live_status(channel, pid_of(context.scm(), context.name())),
-                       dependencies.machine)
+    return diagnose::diagnostics(context, definition,
+                                 diagnose::query_live_status(channel, diagnose::pid_of(context.scm(), context.name())),
+                                 dependencies.machine)
         .run_checks();
   };
   auto findings = run_checks();
   std::optional<error> fix_error;
   if (command.fix &&
-      std::any_of(findings.begin(), findings.end(), [](const model::finding& finding) { return finding.fixable; })) {
+      std::any_of(findings.begin(), findings.end(), [](const diagnose::finding& finding) { return finding.fixable; })) {
     // With --json the messages go to standard error, so that standard output is valid JSON.
     const auto print = [&](const std::string& line) {
       (command.json ? dependencies.err : dependencies.out)(line + '\n');
     };
-    if (auto done = apply_fixes(context, print); !done) fix_error = done.error();
+    if (auto done = diagnose::apply_fixes(context, print); !done) fix_error = done.error();
     findings = run_checks();
   }
-  dependencies.out(command.json ? model::findings_json(findings) : model::findings_text(findings));
+  dependencies.out(command.json ? diagnose::findings_json(findings) : diagnose::findings_text(findings));
   if (fix_error) return dependencies.print_error(*fix_error);
-  return model::count(findings, model::severity::problem) == 0 ? model::exit_codes::ok : 1;
+  return diagnose::count(findings, diagnose::severity::problem) == 0 ? base::exit_codes::ok : 1;
 }
 
-WINSVC_INLINE int manage(const service_definition& definition, const model::command& command,
+WINSVC_INLINE int manage(const host::service_definition& definition, const commandline::command& command,
                          const std::vector<std::string>& arguments, const program_dependencies& dependencies,
                          const std::optional<std::string>& from_parent) {
-  const model::service_spec spec = model::spec_of_instance(definition.spec, command.launch.instance);
-  if (const auto valid = model::check_name(spec.name); !valid) return dependencies.print_error(valid.error());
+  const scm::service_spec spec = scm::spec_of_instance(definition.spec, command.launch.instance);
+  if (const auto valid = scm::check_name(spec.name); !valid) return dependencies.print_error(valid.error());
   const auto folder = dependencies.data_folder(spec.name);
-  const auto state = [&folder]() -> std::optional<model::saved_state> {
+  const auto state = [&folder]() -> std::optional<scm::saved_state> {
     const auto content = folder ? os::read_file(os::path_join(*folder, "state.json")) : std::nullopt;
-    return content ? model::parse_saved_state(*content) : std::nullopt;
+    return content ? scm::parse_saved_state(*content) : std::nullopt;
   };
   const auto print = [&dependencies](const std::string& line) { dependencies.out(line + '\n'); };
-  model::install_defaults defaults;
+  manage::install_defaults defaults;
   defaults.executable = dependencies.executable;
   defaults.program_folder = os::folder_of(dependencies.executable);
   defaults.data_folder = folder ? *folder : std::string();
   defaults.preshutdown = definition.stop_limit + std::chrono::seconds(5);
-  verb_context context(spec, {*dependencies.scm, dependencies.time, print, state, defaults,
+  manage::verb_context context(spec, {*dependencies.scm, dependencies.time, print, state, defaults,
                               password_source(command, dependencies, from_parent)});
 
   const std::string channel = folder ? os::control_channel_address(spec.name, *folder) : std::string();
-  const auto pid = [&] { return pid_of(*dependencies.scm, spec.name); };
-  if (command.verb == model::verb::level) return set_level(spec.name, channel, pid(), command, dependencies);
-  if (command.verb == model::verb::doctor) return run_doctor(context, definition, channel, command, dependencies);
-  if (command.verb == model::verb::status || command.verb == model::verb::why) {
-    auto report = service_controller(context).status();
+  const auto pid = [&] { return diagnose::pid_of(*dependencies.scm, spec.name); };
+  if (command.verb == commandline::verb::level) return set_level(spec.name, channel, pid(), command, dependencies);
+  if (command.verb == commandline::verb::doctor) return run_doctor(context, definition, channel, command, dependencies);
+  if (command.verb == commandline::verb::status || command.verb == commandline::verb::why) {
+    auto report = manage::service_controller(context).status();
     if (!report || report->process.pid != 0) {
-      std::string live = query_live_status(channel, report ? report->process.pid : 0);
+      std::string live = diagnose::query_live_status(channel, report ? report->process.pid : 0);
       if (report) report->live_status = std::move(live);
-      else if (!live.empty() && report.error().code == model::win32_error::not_supported)
-        report = query_status_report(spec.name, live);
+      else if (!live.empty() && report.error().code == base::win32_error::not_supported)
+        report = host::query_status_report(spec.name, live);
     }
     if (!report) return dependencies.print_error(report.error());
-    if (command.verb == model::verb::why) {
-      dependencies.out(format_post_mortem(
-          collect_post_mortem(*std::move(report), folder ? *folder : std::string(), dependencies.machine)));
-      return model::exit_codes::ok;
+    if (command.verb == commandline::verb::why) {
+      dependencies.out(diagnose::format_post_mortem(
+          diagnose::collect_post_mortem(*std::move(report), folder ? *folder : std::string(), dependencies.machine)));
+      return base::exit_codes::ok;
     }
-    if (report->installed) report->drift = drift_lines(context);
-    dependencies.out(command.json ? status_json(*report) : status_text(*report));
-    return status_exit(*report);
+    if (report->installed) report->drift = manage::drift_lines(context);
+    dependencies.out(command.json ? host::status_json(*report) : host::status_text(*report));
+    return host::status_exit(*report);
   }
-  if (command.stop_reason && !command_service(channel, "why " + format_single_line(*command.stop_reason), pid()))
+  if (command.stop_reason &&
+      !diagnose::command_service(channel, "why " + format_single_line(*command.stop_reason), pid()))
     context.warn("the stop reason was not delivered: the service is not running or does not respond");
   const auto done = run_verb(context, command);
-  if (done) return model::exit_codes::ok;
+  if (done) return base::exit_codes::ok;
   const bool may_elevate = !command.no_elevate && !command.elevated && !command.plan;
-  if (context.denied() && done.error().code == model::win32_error::access_denied && may_elevate)
+  if (context.denied() && done.error().code == base::win32_error::access_denied && may_elevate)
     return elevate(context, command, arguments, dependencies, done.error());
   return dependencies.print_error(done.error());
 }
 
-}  // namespace host
+}  // namespace detail::cli
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_CLI
 
 // =====================================================================================================================
 // cli/config.hpp
@@ -35060,31 +35188,31 @@ WINSVC_INLINE int manage(const service_definition& definition, const model::comm
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::cli {
 
 /// Shows the settings, or writes a settings file if --init is given. Returns the exit code: 13 if a value is invalid.
-[[nodiscard]] int show_settings(service_definition& definition, const model::command& command,
+[[nodiscard]] int show_settings(host::service_definition& definition, const commandline::command& command,
                                 const program_dependencies& dependencies);
 
 /// Text of `config`: `greeting = hi   hello.ini:3`, and below it the help text. A secret is shown as stars.
-[[nodiscard]] std::string settings_text(const model::setting_registry& registry);
+[[nodiscard]] std::string settings_text(const settings::setting_registry& registry);
 /// A JSON array of objects: name, value (null for a secret), source, default, takes, help, secret, at_start.
-[[nodiscard]] std::string settings_json(const model::setting_registry& registry);
+[[nodiscard]] std::string settings_json(const settings::setting_registry& registry);
 
-}  // namespace host
+}  // namespace detail::cli
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_CLI
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::cli {
 
-WINSVC_INLINE std::string settings_text(const model::setting_registry& registry) {
-  const auto line = [](const model::setting_registry::setting_view& setting) {
+WINSVC_INLINE std::string settings_text(const settings::setting_registry& registry) {
+  const auto line = [](const settings::setting_registry::setting_view& setting) {
     return setting.name + " = " + setting.value;
   };
   constexpr std::size_t max_aligned_width = 40;  // after a longer value the source follows without alignment
@@ -35093,7 +35221,7 @@ WINSVC_INLINE std::string settings_text(const model::setting_registry& registry)
     width = (std::min)((std::max)(width, line(setting).size()), max_aligned_width);
   std::string out;
   for (const auto& setting : registry.views()) {
-    out += model::pad_right(line(setting), width + 3) + setting.origin + "\n    " +
+    out += commandline::pad_right(line(setting), width + 3) + setting.origin + "\n    " +
            (setting.help.empty() ? "" : setting.help + ": ") + setting.kind;
     if (setting.origin != "default")
       out += "; default: " + (setting.default_text.empty() ? "nothing" : setting.default_text);
@@ -35102,25 +35230,25 @@ WINSVC_INLINE std::string settings_text(const model::setting_registry& registry)
   return out;
 }
 
-WINSVC_INLINE std::string settings_json(const model::setting_registry& registry) {
+WINSVC_INLINE std::string settings_json(const settings::setting_registry& registry) {
   const auto boolean = [](bool b) { return b ? "true" : "false"; };
-  const auto format = [&boolean](const model::setting_registry::setting_view& setting) {
+  const auto format = [&boolean](const settings::setting_registry::setting_view& setting) {
     const auto value = [&setting](const std::string& text) {
-      return setting.secret ? "null" : strings::json_quoted(text);
+      return setting.secret ? "null" : base::json_quoted(text);
     };
-    strings::json_object_writer json;
+    base::json_object_writer json;
     json.put_text("name", setting.name).put("value", value(setting.value)).put_text("source", setting.origin);
     json.put("default", value(setting.default_text)).put_text("takes", setting.kind).put_text("help", setting.help);
     return json.put("secret", boolean(setting.secret)).put("at_start", boolean(setting.needs_restart)).text();
   };
-  return strings::json_array(registry.views(), format, ",\n ") + '\n';
+  return base::json_array(registry.views(), format, ",\n ") + '\n';
 }
 
 /// Adds the options of the installed service below the options of this command line. If the service cannot be queried,
 /// the settings are those of a service that this command line would install.
-WINSVC_INLINE void with_installed_options(service_definition& definition, const model::command& command,
+WINSVC_INLINE void with_installed_options(host::service_definition& definition, const commandline::command& command,
                                           const program_dependencies& dependencies) {
-  const std::string name = model::spec_of_instance(definition.spec, command.launch.instance).name;
+  const std::string name = scm::spec_of_instance(definition.spec, command.launch.instance).name;
   auto& scm = *dependencies.scm;
   const auto raw_manager = scm.open_manager(os::access_rights::manager_connect);
   if (!raw_manager) return;
@@ -35130,8 +35258,8 @@ WINSVC_INLINE void with_installed_options(service_definition& definition, const 
   const os::service_handle service(scm, *raw_service);
   const auto config = scm.query_config(service.get());
   if (!config) return;
-  const auto arguments = split_command_line(config->binary);
-  load_setting_sources(definition, command.launch.override_with(model::launch_options_of(config->binary)),
+  const auto arguments = base::split_command_line(config->binary);
+  host::load_setting_sources(definition, command.launch.override_with(commandline::launch_options_of(config->binary)),
                        arguments.empty() ? dependencies.executable : arguments[0]);
 
   const auto variables = scm.query_environment(name);
@@ -35140,7 +35268,7 @@ WINSVC_INLINE void with_installed_options(service_definition& definition, const 
   sources.environment = [own = *variables, others = sources.environment](const std::string& variable) {
     for (const auto& line : own) {
       const auto equals = line.find('=', 1);
-      if (equals != line.npos && strings::equal_nocase(std::string_view(line).substr(0, equals), variable))
+      if (equals != line.npos && base::equal_nocase(std::string_view(line).substr(0, equals), variable))
         return std::optional(line.substr(equals + 1));
     }
     return others(variable);
@@ -35148,13 +35276,14 @@ WINSVC_INLINE void with_installed_options(service_definition& definition, const 
   definition.settings.set_sources(std::move(sources));
 }
 
-WINSVC_INLINE int write_settings_file(const service_definition& definition, const program_dependencies& dependencies) {
+WINSVC_INLINE int write_settings_file(const host::service_definition& definition,
+                                      const program_dependencies& dependencies) {
   const auto& sources = definition.settings.sources();
-  std::vector<model::setting_template> entries;
+  std::vector<settings::setting_template> entries;
   for (const auto& setting : definition.settings.settings())
     entries.push_back(
         {setting->name(), setting->secret ? std::string() : setting->default_text(), setting->kind(), setting->help()});
-  const std::string text = model::settings_file_text(
+  const std::string text = settings::settings_file_text(
       {"Settings of " + definition.spec.name + ". To change a setting, remove its '#' and edit the value.",
        "The command line (--set NAME=VALUE) and the environment (" + sources.prefix + "_NAME) override this file.",
        "Use 'reload' to make the running service read it again."},
@@ -35170,15 +35299,15 @@ WINSVC_INLINE int write_settings_file(const service_definition& definition, cons
   }
   if (code == 0) {
     dependencies.out("wrote " + sources.path + '\n');
-    return model::exit_codes::ok;
+    return base::exit_codes::ok;
   }
   error error =
-      model::error_with_explanation(code, "write the settings file", sources.path, os::system_error_message(code));
+      base::error_with_explanation(code, "write the settings file", sources.path, os::system_error_message(code));
   if (sources.file) error.hint = "the file exists; move it, or choose another file with --config";
   return dependencies.print_error(error);
 }
 
-WINSVC_INLINE int show_settings(service_definition& definition, const model::command& command,
+WINSVC_INLINE int show_settings(host::service_definition& definition, const commandline::command& command,
                                 const program_dependencies& dependencies) {
   with_installed_options(definition, command, dependencies);
   if (command.init) return write_settings_file(definition, dependencies);
@@ -35191,14 +35320,14 @@ WINSVC_INLINE int show_settings(service_definition& definition, const model::com
   }
   const auto errors = definition.settings.errors();
   for (const auto& error : errors) static_cast<void>(dependencies.print_error(error));
-  return errors.empty() ? model::exit_codes::ok : os::exit_code(model::win32_error::invalid_data);
+  return errors.empty() ? base::exit_codes::ok : os::exit_code(base::win32_error::invalid_data);
 }
 
-}  // namespace host
+}  // namespace detail::cli
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_CLI
 
 // =====================================================================================================================
 // cli/run.hpp
@@ -35221,118 +35350,116 @@ WINSVC_INLINE int show_settings(service_definition& definition, const model::com
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::cli {
 
 std::string routes_json(const route::table& routes);
 
-int run_service(app_factory app, const model::launch_options& launch);
+int run_service(api::app_factory app, const scm::launch_options& launch);
 
 /// `logs`: prints the log, and new entries with -f.
-int show_log(const service_definition& definition, const model::command& command,
+int show_log(const host::service_definition& definition, const commandline::command& command,
              const program_dependencies& dependencies);
 
 /// True if the settings have an error that the service would find too. A file that cannot be read here does not count.
-bool check_settings(const model::setting_registry& registry);
+bool check_settings(const settings::setting_registry& registry);
 
 /// Returns the secret setting that one of these variables sets; nullptr if they set no secret.
-const model::setting_base* find_secret(const model::setting_registry& registry,
+const settings::setting_base* find_secret(const settings::setting_registry& registry,
                                        const std::vector<std::string>& variables);
 
 /// Runs the program; returns the exit code.
-int run(const app_factory& app, const std::vector<std::string>& arguments,
+int run(const api::app_factory& app, const std::vector<std::string>& arguments,
         const program_dependencies& dependencies = {});
 
-int run_program(const app_factory& app, int argc, char** argv);
-
-}  // namespace host
+}  // namespace detail::cli
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_VERBS
+#if WINSVC_BODIES_CLI
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace host {
+namespace detail::cli {
 
 WINSVC_INLINE std::string routes_json(const route::table& routes) {
   const auto format =  [](const route::route_entry& entry) {
-    strings::json_object_writer json;
+    base::json_object_writer json;
     json.put_text("method", route::name(entry.method_id)).put_text("pattern", entry.path.text);
-    json.put("name", entry.metadata.name.empty() ? "null" : strings::json_quoted(entry.metadata.name));
+    json.put("name", entry.metadata.name.empty() ? "null" : base::json_quoted(entry.metadata.name));
     return json.put_text("source", entry.location.to_string()).text();
   };
-  return strings::json_array(routes.entries(), format, ",\n ") + '\n';
+  return base::json_array(routes.entries(), format, ",\n ") + '\n';
 }
 
-WINSVC_INLINE int run_service(app_factory app, const model::launch_options& launch) {
+WINSVC_INLINE int run_service(api::app_factory app, const scm::launch_options& launch) {
   os::native_dispatcher dispatcher;
-  return service_host(std::move(app), launch, {dispatcher}).run();
+  return host::service_host(std::move(app), launch, {dispatcher}).run();
 }
-WINSVC_INLINE int show_log(const service_definition& definition, const model::command& command,
+WINSVC_INLINE int show_log(const host::service_definition& definition, const commandline::command& command,
                            const program_dependencies& dependencies) {
-  const std::string name = model::spec_of_instance(definition.spec, command.launch.instance).name;
+  const std::string name = scm::spec_of_instance(definition.spec, command.launch.instance).name;
   const auto folder = dependencies.data_folder(name);
   if (!folder)
-    return dependencies.print_error(model::error_with_explanation(folder.error(), "find the data folder of", name));
-  const std::string path = log_path(*folder, name);
+    return dependencies.print_error(base::error_with_explanation(folder.error(), "find the data folder of", name));
+  const std::string path = log::log_path(*folder, name);
   const stop_source stop;
   const auto go_on = [&stop] { return !stop.token().stop_requested(); };
   if (const auto file = os::input_file::open(path + ".log"); !file && !os::is_missing(file.error())) {
     if (command.follow) {  // the file cannot be read, but the running service may return the lines
       const os::interrupts until_interrupted([stop](os::interruption) { stop.request_stop(); });
-      const auto followed = os::send_channel_request(os::control_channel_address(name, *folder),
-                                                     "log " + std::string(winsvc::name(command.level)),
-                                                     pid_of(*dependencies.scm, name), [&](std::string_view lines) {
-                                                       if (!lines.empty()) dependencies.out(lines);
-                                                       return go_on();
-                                                     });
-      if (followed) return model::exit_codes::ok;
+      const auto followed = os::send_channel_request(
+          os::control_channel_address(name, *folder), "log " + std::string(winsvc::name(command.level)),
+          diagnose::pid_of(*dependencies.scm, name), [&](std::string_view lines) {
+            if (!lines.empty()) dependencies.out(lines);
+            return go_on();
+          });
+      if (followed) return base::exit_codes::ok;
     }
-    return dependencies.print_error(model::error_with_explanation(file.error(), "read the log", path + ".log",
+    return dependencies.print_error(base::error_with_explanation(file.error(), "read the log", path + ".log",
                                                                   os::system_error_message(file.error())));
   }
   constexpr std::size_t default_entries = 20;
-  model::log_query query;
+  log::log_query query;
   query.min_level = command.level;
   if (command.since) query.since = dependencies.time.system_now() - *command.since;
-  query.max_entries = command.max_entries.value_or(command.since ? model::log_query::unlimited : default_entries);
+  query.max_entries = command.max_entries.value_or(command.since ? log::log_query::unlimited : default_entries);
   if (!command.follow) {
-    if (print_log(path, query, dependencies.out) == 0) dependencies.err("no entries in " + path + ".log\n");
-    return model::exit_codes::ok;
+    if (log::print_log(path, query, dependencies.out) == 0) dependencies.err("no entries in " + path + ".log\n");
+    return base::exit_codes::ok;
   }
   const os::interrupts until_interrupted([stop](os::interruption) { stop.request_stop(); });
-  follow_log(path, query, dependencies.out, go_on, dependencies.time);
-  return model::exit_codes::ok;
+  log::follow_log(path, query, dependencies.out, go_on, dependencies.time);
+  return base::exit_codes::ok;
 }
-WINSVC_INLINE bool check_settings(const model::setting_registry& registry) {
+WINSVC_INLINE bool check_settings(const settings::setting_registry& registry) {
   const auto errors = registry.errors();
   return std::any_of(errors.begin(), errors.end(),
-                     [](const error& f) { return f.code == 0 || f.code == model::win32_error::invalid_data; });
+                     [](const error& f) { return f.code == 0 || f.code == base::win32_error::invalid_data; });
 }
-WINSVC_INLINE const model::setting_base* find_secret(const model::setting_registry& registry,
+WINSVC_INLINE const settings::setting_base* find_secret(const settings::setting_registry& registry,
                                                      const std::vector<std::string>& variables) {
   for (const auto& variable : variables) {
     const auto name = std::string_view(variable).substr(0, variable.find('='));
     for (const auto& setting : registry.settings()) {
-      if (setting->secret && strings::equal_nocase(name, registry.sources().variable(setting->name())))
+      if (setting->secret && base::equal_nocase(name, registry.sources().variable(setting->name())))
         return setting.get();
     }
   }
   return nullptr;
 }
-WINSVC_INLINE int run(const app_factory& app, const std::vector<std::string>& arguments,
+WINSVC_INLINE int run(const api::app_factory& app, const std::vector<std::string>& arguments,
                       const program_dependencies& dependencies) {
   const std::string program = dependencies.program();
-  auto command = model::parse_command(arguments);
+  auto command = commandline::parse_command(arguments);
   if (!command) return dependencies.print_error(command.error());
   if (auto& file = command->launch.config) file = os::absolute_path(*file);  // the service runs in another folder
-  if (command->verb == model::verb::run_service) {
+  if (command->verb == commandline::verb::run_service) {
     const int code = run_service(app, command->launch);
-    if (code == os::exit_code(model::win32_error::failed_controller_connect)) {
+    if (code == os::exit_code(base::win32_error::failed_controller_connect)) {
       return dependencies.print_error(
-          model::error_with_explanation(model::win32_error::failed_controller_connect, "run the service", program));
+          base::error_with_explanation(base::win32_error::failed_controller_connect, "run the service", program));
     }
     return code;
   }
@@ -35343,31 +35470,31 @@ WINSVC_INLINE int run(const app_factory& app, const std::vector<std::string>& ar
   if (command->elevated) {  // before any output, which nothing would display
     const auto joined = dependencies.join_parent(*command->elevated);
     if (!joined) {
-      return dependencies.print_error(model::error_with_explanation(joined.error(),
+      return dependencies.print_error(base::error_with_explanation(joined.error(),
                                                                     "connect to the program that requested elevation",
                                                                     program, os::system_error_message(joined.error())));
     }
     from_parent = *joined;
   }
-  if (command->verb == model::verb::debug)
+  if (command->verb == commandline::verb::debug)
     os::change_directory(os::folder_of(dependencies.executable));  // as the service does, before the app runs
 
-  service_definition definition;
+  host::service_definition definition;
   definition.spec.name = program;
   definition.instance = command->launch.instance;
-  load_setting_sources(definition, command->launch, dependencies.executable);
+  host::load_setting_sources(definition, command->launch, dependencies.executable);
   std::shared_ptr<void> app_object;
   service svc(definition);
   try {
     app_object = app(svc);
-    declare_builtin_settings(definition);
+    host::declare_builtin_settings(definition);
   } catch (const setup_error& e) {
     return dependencies.print_error({0, {}, {}, e.what(), {}});
   } catch (const std::exception& e) {
-    return dependencies.print_error({model::win32_error::exception_in_service, "set up", definition.spec.name, e.what(),
+    return dependencies.print_error({scm::win32_error::exception_in_service, "set up", definition.spec.name, e.what(),
                                      "open resources in on_start, because the app function runs for every verb"});
   } catch (...) {
-    return dependencies.print_error({model::win32_error::exception_in_service, "set up", definition.spec.name,
+    return dependencies.print_error({scm::win32_error::exception_in_service, "set up", definition.spec.name,
                             "unknown exception (not derived from std::exception)", {}});
   }
 
@@ -35388,49 +35515,54 @@ WINSVC_INLINE int run(const app_factory& app, const std::vector<std::string>& ar
   }
 
   switch (command->verb) {
-    case model::verb::help: {
+    case commandline::verb::help: {
       const std::string about = definition.spec.display_name.value_or(definition.spec.name) +
                                 (definition.spec.description ? ": " + *definition.spec.description : "");
-      dependencies.out(command->topic ? model::help_text(program, *command->topic) : model::help_text(program, about));
-      return model::exit_codes::ok;
+      dependencies.out(command->topic ? commandline::help_text(program, *command->topic)
+                                      : commandline::help_text(program, about));
+      return base::exit_codes::ok;
     }
-    case model::verb::version:
+    case commandline::verb::version:
       dependencies.out(definition.spec.name + ' ' + (definition.version.empty() ? "(no version)" : definition.version) +
-                 ", winsvc " WINSVC_VERSION_STRING ", cpp-httplib " + std::string(http::httplib_version_text()) + "\n");
-      return model::exit_codes::ok;
-    case model::verb::routes:
+                 ", winsvc " WINSVC_VERSION_STRING ", cpp-httplib " + std::string(api::httplib_version_text()) + "\n");
+      return base::exit_codes::ok;
+    case commandline::verb::routes:
       dependencies.out(command->json ? routes_json(definition.router.routes())
-                                     : format_routes(definition.router.routes()));
-      return model::exit_codes::ok;
-    case model::verb::logs: return show_log(definition, *command, dependencies);
-    case model::verb::config: return show_settings(definition, *command, dependencies);
-    case model::verb::reload:  // errors that the service would reject are reported here
+                                     : host::format_routes(definition.router.routes()));
+      return base::exit_codes::ok;
+    case commandline::verb::logs: return show_log(definition, *command, dependencies);
+    case commandline::verb::config: return show_settings(definition, *command, dependencies);
+    case commandline::verb::reload:  // errors that the service would reject are reported here
       with_installed_options(definition, *command, dependencies);
-      if (auto error =  settings_error(definition.settings); error && check_settings(definition.settings)) {
+      if (auto error =  host::settings_error(definition.settings); error && check_settings(definition.settings)) {
         error->hint += (error->hint.empty() ? "" : "; ") + std::string("the service was not reloaded");
         return dependencies.print_error(*error);
       }
       return manage(definition, *command, arguments, dependencies, from_parent);
-    case model::verb::doctor:
+    case commandline::verb::doctor:
       with_installed_options(definition, *command, dependencies);
       return manage(definition, *command, arguments, dependencies, from_parent);
-    case model::verb::debug:
-      if (const auto error =  settings_error(definition.settings)) return dependencies.print_error(*error);
-      definition.spec = model::spec_of_instance(std::move(definition.spec), definition.instance);
-      return run_in_console(definition, std::move(app_object));
+    case commandline::verb::debug:
+      if (const auto error =  host::settings_error(definition.settings)) return dependencies.print_error(*error);
+      definition.spec = scm::spec_of_instance(std::move(definition.spec), definition.instance);
+      return host::run_in_console(definition, std::move(app_object));
     default: return manage(definition, *command, arguments, dependencies, from_parent);
   }
 }
 
-WINSVC_INLINE int run_program(const app_factory& app, int argc, char** argv) {
-  return run(app, os::arguments(argc, argv));
+}  // namespace detail::cli
+
+namespace detail::api {
+
+WINSVC_INLINE int run_program(const api::app_factory& app, int argc, char** argv) {
+  return cli::run(app, os::arguments(argc, argv));
 }
 
-}  // namespace host
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_VERBS
+#endif  // WINSVC_BODIES_CLI
 
 #endif  // WINSVC_SEES_ALL
 
@@ -35462,17 +35594,22 @@ WINSVC_INLINE int run_program(const app_factory& app, int argc, char** argv) {
 #undef WINSVC_SEES_SERVER
 #undef WINSVC_HAS_PART
 #undef WINSVC_BODIES_BASE
-#undef WINSVC_BODIES_MODEL
+#undef WINSVC_BODIES_SETTINGS
 #undef WINSVC_BODIES_ROUTE
 #undef WINSVC_BODIES_WIRE
+#undef WINSVC_BODIES_SCM
+#undef WINSVC_BODIES_COMMANDLINE
 #undef WINSVC_BODIES_OS
 #undef WINSVC_BODIES_API
 #undef WINSVC_BODIES_HTTP
-#undef WINSVC_BODIES_WEB
-#undef WINSVC_BODIES_APP
-#undef WINSVC_BODIES_HOST
-#undef WINSVC_BODIES_VERBS
+#undef WINSVC_BODIES_SERVER
 #undef WINSVC_BODIES_FEATURES
+#undef WINSVC_BODIES_LOG
+#undef WINSVC_BODIES_HOST
+#undef WINSVC_BODIES_MANAGE
+#undef WINSVC_BODIES_DIAGNOSE
+#undef WINSVC_BODIES_CLI
+#undef WINSVC_BODIES_ADDONS
 #undef WINSVC_PARTS
 
 // =====================================================================================================================

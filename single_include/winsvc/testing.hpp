@@ -16,11 +16,11 @@
 //
 //     28  testing/whole.hpp             Includes <winsvc.hpp> with all declarations, also in the separate form ...
 //     42  testing/client.hpp            client: sends requests to an app in memory, without a socket.
-//    303  testing/clock.hpp             manual_clock: a clock that the test advances.
-//    340  testing/status_rules.hpp      find_status_violations.
-//    398  testing/scm.hpp               simulated_scm: a Service Control Manager for tests, on any platform.
-//    699  testing/service_database.hpp  service_database: an in-memory replacement of the service_manager seam that ...
-//   1167  testing.hpp                   Test support for your services, on any platform.
+//    306  testing/clock.hpp             manual_clock: a clock that the test advances.
+//    343  testing/status_rules.hpp      find_status_violations.
+//    402  testing/scm.hpp               simulated_scm: a Service Control Manager for tests, on any platform.
+//    710  testing/service_database.hpp  service_database: an in-memory replacement of the service_manager seam that ...
+//   1191  testing.hpp                   Test support for your services, on any platform.
 
 #pragma once
 
@@ -77,7 +77,7 @@ struct client_response {
   /// The value of the first header with this name, in any case; "" if it is missing.
   [[nodiscard]] std::string header(std::string_view name) const {
     for (const auto& [known, value] : headers) {
-      if (strings::equal_nocase(known, name)) return value;
+      if (detail::base::equal_nocase(known, name)) return value;
     }
     return {};
   }
@@ -98,7 +98,8 @@ struct client_response {
       const std::string line = head.substr(position + 2, next == std::string::npos ? next : next - position - 2);
       const auto colon = line.find(':');
       if (colon != std::string::npos)
-        response.headers.emplace_back(line.substr(0, colon), strings::trim(std::string_view(line).substr(colon + 1)));
+        response.headers.emplace_back(line.substr(0, colon),
+                                      detail::base::trim(std::string_view(line).substr(colon + 1)));
       position = next;
     }
     if (response.status >= 200 || response.status == 101) break;  // the body of a 101 is the other protocol
@@ -106,8 +107,8 @@ struct client_response {
   }
   if (to_head || response.status == 204 || response.status == 304) return response;
 
-  if (strings::equal_nocase(response.header("Transfer-Encoding"), "chunked")) {
-    wire::chunked_decoder decoder({}, ~std::uint64_t{0});
+  if (detail::base::equal_nocase(response.header("Transfer-Encoding"), "chunked")) {
+    detail::wire::chunked_decoder decoder({}, ~std::uint64_t{0});
     std::size_t consumed = 0;
     static_cast<void>(decoder.feed(bytes, consumed, response.body));
     bytes.erase(0, consumed);
@@ -129,8 +130,8 @@ struct websocket_transcript {
 };
 
 /// A frame of a client, with a mask of zeros.
-[[nodiscard]] inline std::string masked_frame(wire::opcode opcode, std::string_view payload) {
-  std::string out = wire::frame(opcode, payload);
+[[nodiscard]] inline std::string masked_frame(detail::wire::opcode opcode, std::string_view payload) {
+  std::string out = detail::wire::frame(opcode, payload);
   out[1] = static_cast<char>(out[1] | 0x80);
   return out.insert(out.size() - payload.size(), 4, '\0');
 }
@@ -145,15 +146,15 @@ struct websocket_transcript {
     return value;
   };
   while (bytes.size() > 1) {
-    const auto opcode = static_cast<wire::opcode>(bytes[0] & 0x0F);
+    const auto opcode = static_cast<detail::wire::opcode>(bytes[0] & 0x0F);
     std::size_t length = number(1, 1);
     const std::size_t length_bytes = length == 126 ? 2 : length == 127 ? 8 : 0;  // RFC 6455 section 5.2
     if (length_bytes != 0) length = number(2, length_bytes);
     bytes.remove_prefix((std::min)(bytes.size(), 2 + length_bytes));
-    if (opcode == wire::opcode::text || opcode == wire::opcode::binary)
+    if (opcode == detail::wire::opcode::text || opcode == detail::wire::opcode::binary)
       t.messages.emplace_back(bytes.substr(0, length));
-    if (opcode == wire::opcode::close)
-      t.close_code = length < 2 ? wire::close_code::none : static_cast<int>(number(0, 2));
+    if (opcode == detail::wire::opcode::close)
+      t.close_code = length < 2 ? detail::wire::close_code::none : static_cast<int>(number(0, 2));
     bytes.remove_prefix((std::min)(bytes.size(), length));
   }
   return t;
@@ -161,38 +162,38 @@ struct websocket_transcript {
 
 /// A transport that reads from memory and writes to memory. One `receive` returns at most `max_chunk` bytes; after the
 /// input, the stream is closed.
-class memory_transport final : public http::transport {
+class memory_transport final : public detail::http::transport {
  public:
   explicit memory_transport(std::string input, std::size_t max_chunk = ~std::size_t{0})
       : input_(std::move(input)), max_chunk_(max_chunk) {}
 
-  os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received,
+  detail::os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received,
                        std::chrono::milliseconds) noexcept override {
     received = (std::min)({capacity, max_chunk_, input_.size() - position_});
-    if (received == 0) return os::transfer::closed;
+    if (received == 0) return detail::os::transfer::closed;
     input_.copy(buffer, received, position_);
     position_ += received;
-    return os::transfer::done;
+    return detail::os::transfer::done;
   }
-  os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
+  detail::os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
                             std::chrono::milliseconds timeout) noexcept override {
     return receive(buffer, capacity, received, timeout);
   }
-  os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds) noexcept override {
+  detail::os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds) noexcept override {
     output.append(from, count);
     ++sends;
-    return os::transfer::done;
+    return detail::os::transfer::done;
   }
-  os::transfer send_some(const char* from, std::size_t count, std::size_t& sent) noexcept override {
+  detail::os::transfer send_some(const char* from, std::size_t count, std::size_t& sent) noexcept override {
     sent = count;
-    return count == 0 ? os::transfer::done : send(from, count, {});
+    return count == 0 ? detail::os::transfer::done : send(from, count, {});
   }
-  http::stream_event wait_stream_event(std::chrono::milliseconds) noexcept override {
-    return receive_count-- > 0 ? http::stream_event::timed_out : http::stream_event::peer_closed;
+  detail::http::stream_event wait_stream_event(std::chrono::milliseconds) noexcept override {
+    return receive_count-- > 0 ? detail::http::stream_event::timed_out : detail::http::stream_event::peer_closed;
   }
-  http::close_reason shutdown(http::close_reason reason) noexcept override { return reason; }
-  [[nodiscard]] os::endpoint local() const override { return {"127.0.0.1", 80}; }
-  [[nodiscard]] os::endpoint peer() const override { return {"127.0.0.1", 50000}; }
+  detail::http::close_reason shutdown(detail::http::close_reason reason) noexcept override { return reason; }
+  [[nodiscard]] detail::os::endpoint local() const override { return {"127.0.0.1", 80}; }
+  [[nodiscard]] detail::os::endpoint peer() const override { return {"127.0.0.1", 50000}; }
 
   std::string output;
   int sends = 0;          ///< number of writes
@@ -210,9 +211,9 @@ class client {
   /// `app`: a function or another callable; it must outlive the client. For an App that is a type, pass
   /// `std::in_place_type<T>`.
   template <class App>
-  explicit client(App& app) : client(host::app_of_callable(app)) {}
+  explicit client(App& app) : client(detail::api::app_of_callable(app)) {}
   template <class App>
-  explicit client(std::in_place_type_t<App>) : client(host::app_of_type<App>()) {}
+  explicit client(std::in_place_type_t<App>) : client(detail::api::app_of_type<App>()) {}
 
   /// Requests by method. A body has the given Content-Type.
   client_response get(std::string_view target, const headers& extra = {}) { return request("GET", target, extra); }
@@ -249,8 +250,9 @@ class client {
                         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
     for (const auto& [name, value] : extra) bytes += name + ": " + value + "\r\n";
     bytes += "\r\n";
-    for (const auto& text : texts) bytes += masked_frame(wire::opcode::text, text);
-    bytes += masked_frame(wire::opcode::close, wire::close_payload(wire::close_code::normal, {}));
+    for (const auto& text : texts) bytes += masked_frame(detail::wire::opcode::text, text);
+    bytes +=
+        masked_frame(detail::wire::opcode::close, detail::wire::close_payload(detail::wire::close_code::normal, {}));
     std::string out = raw(std::move(bytes));
     const client_response handshake = parse_response(out);
     return parse_transcript(handshake.status,
@@ -266,7 +268,7 @@ class client {
 
   /// The log entries of the app, oldest first.
   [[nodiscard]] const std::vector<log_entry>& log() const noexcept { return log_sink_->entries; }
-  [[nodiscard]] http::engine& engine() noexcept { return *engine_; }
+  [[nodiscard]] detail::server::engine& engine() noexcept { return *engine_; }
 
  private:
   struct memory_sink final : log_sink {
@@ -274,26 +276,27 @@ class client {
     std::vector<log_entry> entries;
   };
 
-  explicit client(const host::app_factory& app)
-      : definition_(std::make_unique<host::service_definition>()), log_sink_(std::make_shared<memory_sink>()) {
+  explicit client(const detail::api::app_factory& app)
+      : definition_(std::make_unique<detail::host::service_definition>()), log_sink_(std::make_shared<memory_sink>()) {
     definition_->spec.name = "test";
-    definition_->data_folder = os::path_join(os::temporary_folder(), "winsvc-test-" + std::to_string(os::process_id()));
+    definition_->data_folder = detail::os::path_join(detail::os::temporary_folder(),
+                                                     "winsvc-test-" + std::to_string(detail::os::process_id()));
     definition_->log.add_sink(log_sink_);
     service_ = std::make_unique<service>(*definition_);  // a member, because handlers may have captured it by reference
     object_ = app(*service_);
-    host::add_health_routes(*definition_, phase_);
+    detail::host::add_health_routes(*definition_, phase_);
     definition_->frozen = true;
     definition_->router.freeze();
-    engine_ = std::make_unique<http::engine>(definition_->router, definition_->limits, definition_->log);
+    engine_ = std::make_unique<detail::server::engine>(definition_->router, definition_->limits, definition_->log);
     for (const auto& notify : definition_->on_engine_created) notify(*engine_);
   }
 
-  std::unique_ptr<host::service_definition> definition_;
+  std::unique_ptr<detail::host::service_definition> definition_;
   std::shared_ptr<memory_sink> log_sink_;
   std::unique_ptr<service> service_;
   std::shared_ptr<void> object_;
-  std::atomic<host::run_phase> phase_{host::run_phase::serving};
-  std::unique_ptr<http::engine> engine_;
+  std::atomic<detail::host::run_phase> phase_{detail::host::run_phase::serving};
+  std::unique_ptr<detail::server::engine> engine_;
 };
 
 }  // namespace testing
@@ -351,29 +354,30 @@ namespace testing {
 
 /// A reported status and the time of the report.
 struct timed_status {
-  model::service_status status;
+  detail::scm::service_status status;
   std::chrono::steady_clock::time_point time;
 };
 
 /// One message for each violation in a history of statuses. Empty if the history is correct.
 [[nodiscard]] inline std::vector<std::string> find_status_violations(const std::vector<timed_status>& history) {
-  using model::state;
+  using detail::scm::state;
   std::vector<std::string> violations;
-  const model::service_status* last = nullptr;
+  const detail::scm::service_status* last = nullptr;
   std::chrono::steady_clock::time_point last_time;
   for (const auto& [status, time] : history) {
     const auto report = [&violations, &current = status.current](const std::string& text) {
-      violations.push_back(std::string(model::name(current)) + ": " + text);
+      violations.push_back(std::string(detail::scm::name(current)) + ": " + text);
     };
-    const bool pending = model::is_pending(status.current);
-    if (last && model::is_pending(last->current) && last->wait_hint.count() != 0 &&
+    const bool pending = detail::scm::is_pending(status.current);
+    if (last && detail::scm::is_pending(last->current) && last->wait_hint.count() != 0 &&
         time - last_time > last->wait_hint) {
-      violations.push_back(std::string(model::name(last->current)) +
+      violations.push_back(std::string(detail::scm::name(last->current)) +
                            ": no status within the wait hint; the SCM treats the service as hung");
     }
-    if (last && last->current == state::stopped) report("reported after STOPPED, when the process may have ended");
-    if (!last && status.current != state::start_pending) report("the first status is not START_PENDING");
-    if ((pending || status.current == state::stopped) && status.accepted != 0)
+    if (last && last->current == detail::scm::state::stopped)
+      report("reported after STOPPED, when the process may have ended");
+    if (!last && status.current != detail::scm::state::start_pending) report("the first status is not START_PENDING");
+    if ((pending || status.current == detail::scm::state::stopped) && status.accepted != 0)
       report("controls are accepted in this state");
     if (pending && status.wait_hint.count() == 0) report("no wait hint; the SCM stops waiting after 2 s");
     if (pending && status.checkpoint == 0) report("no checkpoint in a pending state");
@@ -383,11 +387,11 @@ struct timed_status {
     if (last && last->current == status.current && !pending) report("reported twice");
     if (status.exit.win32 == 1066 && status.exit.specific == 0)
       report("exit code 1066 with specific code 0 is shown as 'completed successfully'");
-    if (status.current != state::stopped && status.exit.win32 != 0) report("an exit code before STOPPED");
+    if (status.current != detail::scm::state::stopped && status.exit.win32 != 0) report("an exit code before STOPPED");
     last = &status;
     last_time = time;
   }
-  if (last && last->current != state::stopped) violations.push_back("the service never reported STOPPED");
+  if (last && last->current != detail::scm::state::stopped) violations.push_back("the service never reported STOPPED");
   return violations;
 }
 
@@ -404,7 +408,7 @@ struct timed_status {
 //   winsvc::testing::simulated_scm scm;
 //   scm.start(App);                                       // returns when the service is running or has stopped
 //   CHECK(scm.pause() == 0);
-//   CHECK(scm.wait_for(winsvc::model::state::paused));
+//   CHECK(scm.wait_for(winsvc::testing::state::paused));
 //   CHECK(scm.stop() == 0);
 //   CHECK(scm.wait() == 0);                               // the exit code
 //   CHECK(scm.violations().empty());
@@ -427,6 +431,11 @@ struct timed_status {
 namespace winsvc {
 namespace testing {
 
+/// State of a service: `state::running` ...
+using state = detail::scm::state;
+/// A control: `control::stop` ...
+using control = detail::scm::control;
+
 /// Safe to use from any thread. Runs one service.
 class simulated_scm {
  public:
@@ -440,7 +449,7 @@ class simulated_scm {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [this] { return handler_ || finished_; });
     }
-    static_cast<void>(deliver_always(model::control::stop));
+    static_cast<void>(deliver_always(detail::scm::control::stop));
     service_.join();
   }
   simulated_scm(const simulated_scm&) = delete;
@@ -451,7 +460,7 @@ class simulated_scm {
   /// The data folder of the service. Empty: the service receives error 5 (access denied) when it requests the folder.
   std::string data_folder;
   /// `--host`, `--port` and the other options of the ImagePath. Default: a free port of 127.0.0.1.
-  model::launch_options launch{{}, std::string("127.0.0.1"), std::uint16_t{0}, {}};
+  detail::scm::launch_options launch{{}, std::string("127.0.0.1"), std::uint16_t{0}, {}};
   /// The error code of a call: "run" (StartServiceCtrlDispatcher), "register_handler" or "set_status". A failed status
   /// is not recorded.
   std::map<std::string, std::uint32_t> fail_with;
@@ -470,59 +479,59 @@ class simulated_scm {
   /// Starts the service and returns at once.
   template <class App>
   void start_async(App& app, std::vector<std::string> arguments = {}) {
-    start_app(host::app_of_callable(app), std::move(arguments));
+    start_app(detail::api::app_of_callable(app), std::move(arguments));
   }
   /// Starts a program that uses the dispatcher directly. `port`: the port that must accept connections when the program
   /// reports RUNNING; 0: none.
-  void start_program_async(std::function<void(os::dispatcher&)> program, std::uint16_t port = 0) {
-    if (port != 0) address_ = os::endpoint{"127.0.0.1", port};
+  void start_program_async(std::function<void(detail::os::dispatcher&)> program, std::uint16_t port = 0) {
+    if (port != 0) address_ = detail::os::endpoint{"127.0.0.1", port};
     checks_port_ = port != 0;
     launch_thread([this, program = std::move(program)] { program(dispatcher_); });
   }
 
   // -- controls: return 0, the error code of the SCM (1052, 1061, 1062) or the code that the handler returned --
 
-  std::uint32_t control(const model::control_event& event) {
-    os::dispatcher::control_handler handler;
+  std::uint32_t control(const detail::scm::control_event& event) {
+    detail::os::dispatcher::control_handler handler;
     {
       const std::lock_guard lock(mutex_);
       if (history_.empty() || finished_) return 1062;
       const auto& now = history_.back().status;
-      const auto code = static_cast<model::control>(event.control);
-      if (now.current == model::state::stopped) return 1062;
-      if (code != model::control::interrogate && model::is_pending(now.current)) return 1061;
-      if (!model::is_accepted(now.accepted, code)) return 1052;
+      const auto code = static_cast<detail::scm::control>(event.control);
+      if (now.current == detail::scm::state::stopped) return 1062;
+      if (code != detail::scm::control::interrogate && detail::scm::is_pending(now.current)) return 1061;
+      if (!detail::scm::is_accepted(now.accepted, code)) return 1052;
       handler = handler_;
     }
     return send(handler, event);
   }
-  std::uint32_t control(model::control c) { return control(make_event(c)); }
-  std::uint32_t custom(std::uint32_t code) { return control(static_cast<model::control>(code)); }
-  std::uint32_t stop() { return control(model::control::stop); }
-  std::uint32_t pause() { return control(model::control::pause); }
-  std::uint32_t resume() { return control(model::control::continue_control); }
-  std::uint32_t reload() { return control(model::control::param_change); }
+  std::uint32_t control(detail::scm::control c) { return control(make_event(c)); }
+  std::uint32_t custom(std::uint32_t code) { return control(static_cast<detail::scm::control>(code)); }
+  std::uint32_t stop() { return control(detail::scm::control::stop); }
+  std::uint32_t pause() { return control(detail::scm::control::pause); }
+  std::uint32_t resume() { return control(detail::scm::control::continue_control); }
+  std::uint32_t reload() { return control(detail::scm::control::param_change); }
   std::uint32_t change_session(session_change::kind kind, std::uint32_t id) {
-    return control({static_cast<std::uint32_t>(model::control::session_change), kind, id, {}, {}});
+    return control({static_cast<std::uint32_t>(detail::scm::control::session_change), kind, id, {}, {}});
   }
   std::uint32_t power(power_event::kind kind) {
-    return control({static_cast<std::uint32_t>(model::control::power_event), kind, 0, {}, {}});
+    return control({static_cast<std::uint32_t>(detail::scm::control::power_event), kind, 0, {}, {}});
   }
   /// Sends PRESHUTDOWN, or SHUTDOWN if the service does not accept PRESHUTDOWN, as Windows does at shutdown.
   std::uint32_t shut_down() {
-    const auto result = control(model::control::preshutdown);
-    return result == 1052 ? control(model::control::shutdown) : result;
+    const auto result = control(detail::scm::control::preshutdown);
+    return result == 1052 ? control(detail::scm::control::shutdown) : result;
   }
   /// Sends a control in any state, also if the service does not accept it.
-  std::uint32_t deliver_always(const model::control_event& event) {
-    os::dispatcher::control_handler handler;
+  std::uint32_t deliver_always(const detail::scm::control_event& event) {
+    detail::os::dispatcher::control_handler handler;
     {
       const std::lock_guard lock(mutex_);
       handler = handler_;
     }
     return handler ? send(handler, event) : 1061;
   }
-  std::uint32_t deliver_always(model::control c) { return deliver_always(make_event(c)); }
+  std::uint32_t deliver_always(detail::scm::control c) { return deliver_always(make_event(c)); }
 
   // -- waiting --
 
@@ -534,7 +543,7 @@ class simulated_scm {
   }
   /// Waits until the service has reported this state, at `from` in the history or later. Returns false if it ended
   /// without reporting the state.
-  bool wait_for(model::state s, std::size_t from = 0) {
+  bool wait_for(detail::scm::state s, std::size_t from = 0) {
     std::unique_lock lock(mutex_);
     const auto was_reported = [&] {
       for (std::size_t i = from; i < history_.size(); ++i) {
@@ -551,15 +560,15 @@ class simulated_scm {
     std::unique_lock lock(mutex_);
     const std::size_t before = history_.size();
     changed_.wait_for(lock, duration, [&] { return history_.size() != before; });
-    if (history_.size() != before && model::is_pending(history_.back().status.current))
+    if (history_.size() != before && detail::scm::is_pending(history_.back().status.current))
       violations_.push_back("the checkpoint increased without progress: a timer that reports checkpoints hides a hang");
   }
 
   // -- the record --
 
-  [[nodiscard]] model::state state() const {
+  [[nodiscard]] detail::scm::state state() const {
     const std::lock_guard lock(mutex_);
-    return history_.empty() ? model::state::none : history_.back().status.current;
+    return history_.empty() ? detail::scm::state::none : history_.back().status.current;
   }
   [[nodiscard]] std::vector<timed_status> history() const {
     const std::lock_guard lock(mutex_);
@@ -584,7 +593,7 @@ class simulated_scm {
   }
 
  private:
-  struct test_dispatcher final : os::dispatcher {
+  struct test_dispatcher final : detail::os::dispatcher {
     explicit test_dispatcher(simulated_scm& s) : scm(s) {}
     std::uint32_t run(service_main entry) override {
       if (const auto code = scm.result_of("run")) return code;
@@ -598,7 +607,7 @@ class simulated_scm {
       scm.changed_.notify_all();
       return 0;
     }
-    std::uint32_t set_status(const model::service_status& status) noexcept override {
+    std::uint32_t set_status(const detail::scm::service_status& status) noexcept override {
       if (const auto code = scm.result_of("set_status")) return code;
       scm.record(status);
       return 0;
@@ -606,7 +615,9 @@ class simulated_scm {
     simulated_scm& scm;
   };
 
-  static model::control_event make_event(model::control c) { return {static_cast<std::uint32_t>(c), 0, 0, {}, {}}; }
+  static detail::scm::control_event make_event(detail::scm::control c) {
+    return {static_cast<std::uint32_t>(c), 0, 0, {}, {}};
+  }
 
   std::uint32_t result_of(const char* call) {
     if (const auto slow = delay.find(call); slow != delay.end()) std::this_thread::sleep_for(slow->second);
@@ -614,13 +625,13 @@ class simulated_scm {
     return failure == fail_with.end() ? 0 : failure->second;
   }
 
-  void record(const model::service_status& status) {
+  void record(const detail::scm::service_status& status) {
     const auto now = std::chrono::steady_clock::now();
     const std::lock_guard lock(mutex_);
-    const bool first_running = status.current == model::state::running && !was_running_;
+    const bool first_running = status.current == detail::scm::state::running && !was_running_;
     if (first_running) {
       was_running_ = true;
-      if (checks_port_ && !(address_ && os::tcp_socket::connect(*address_, std::chrono::seconds(5))))
+      if (checks_port_ && !(address_ && detail::os::tcp_socket::connect(*address_, std::chrono::seconds(5))))
         violations_.push_back("running: reported before the port accepts connections");
       if (!app_) running_ = true;
     }
@@ -628,22 +639,22 @@ class simulated_scm {
     changed_.notify_all();
   }
 
-  void start_app(host::app_factory app, std::vector<std::string> arguments) {
+  void start_app(detail::api::app_factory app, std::vector<std::string> arguments) {
     arguments_ = {"simulated"};
     arguments_.insert(arguments_.end(), arguments.begin(), arguments.end());
-    host::service_host_dependencies dependencies{dispatcher_};
-    dependencies.data_folder = [this](const std::string&) -> os::sys_result<std::string> {
-      if (data_folder.empty()) return os::sys_failure(model::win32_error::access_denied);
+    detail::host::service_host_dependencies dependencies{dispatcher_};
+    dependencies.data_folder = [this](const std::string&) -> detail::os::sys_result<std::string> {
+      if (data_folder.empty()) return detail::os::sys_failure(detail::base::win32_error::access_denied);
       return data_folder;
     };
-    dependencies.report_event = [this](const std::string&, model::event_level, std::uint32_t id,
+    dependencies.report_event = [this](const std::string&, detail::scm::event_level, std::uint32_t id,
                                     std::string_view text) {
       const std::lock_guard lock(mutex_);
       events_.push_back(std::to_string(id) + ' ' + std::string(text));
-      if (id == static_cast<std::uint32_t>(model::service_event::started)) running_ = true;
+      if (id == static_cast<std::uint32_t>(detail::scm::service_event::started)) running_ = true;
       changed_.notify_all();
     };
-    dependencies.on_listening = [this](const os::endpoint& address) {
+    dependencies.on_listening = [this](const detail::os::endpoint& address) {
       const std::lock_guard lock(mutex_);
       address_ = address;
     };
@@ -652,7 +663,7 @@ class simulated_scm {
       const std::lock_guard lock(mutex_);
       violations_.push_back("a hook, handler or worker did not return; the host would end the process");
     };
-    app_ = std::make_unique<host::service_host>(std::move(app), launch, std::move(dependencies));
+    app_ = std::make_unique<detail::host::service_host>(std::move(app), launch, std::move(dependencies));
     launch_thread([this] { app_->run(); });
   }
 
@@ -667,7 +678,7 @@ class simulated_scm {
   }
 
   /// Sends one control at a time, as the SCM does.
-  std::uint32_t send(const os::dispatcher::control_handler& handler, const model::control_event& event) {
+  std::uint32_t send(const detail::os::dispatcher::control_handler& handler, const detail::scm::control_event& event) {
     const std::lock_guard send_lock(send_mutex_);
     const auto start_time = std::chrono::steady_clock::now();
     const std::uint32_t result = handler(event);
@@ -684,11 +695,11 @@ class simulated_scm {
   std::condition_variable changed_;
   std::vector<timed_status> history_;
   std::vector<std::string> events_, violations_, arguments_;
-  std::optional<os::endpoint> address_;
-  os::dispatcher::control_handler handler_;
+  std::optional<detail::os::endpoint> address_;
+  detail::os::dispatcher::control_handler handler_;
   bool checks_port_ = true, was_running_ = false, running_ = false, finished_ = false;
   test_dispatcher dispatcher_{*this};
-  std::unique_ptr<host::service_host> app_;  // not reset when the service ends: a control may be in progress
+  std::unique_ptr<detail::host::service_host> app_;  // not reset when the service ends: a control may be in progress
   std::thread service_;
 };
 
@@ -724,19 +735,19 @@ namespace winsvc {
 namespace testing {
 
 /// Not synchronized: one thread uses it.
-class service_database final : public os::service_manager {
+class service_database final : public detail::os::service_manager {
  public:
   /// An installed service.
   struct entry {
-    os::service_config config;
+    detail::os::service_config config;
     std::optional<std::string> password;  ///< the last password that was set; nullopt: NULL
-    std::map<std::uint32_t, model::config_level> levels;
+    std::map<std::uint32_t, detail::scm::config_level> levels;
     std::vector<std::string> environment;
     std::vector<std::string> dependents;  ///< running services that depend on it; until they stop, STOP fails (1051)
     std::string security = "D:(A;;CCLCSWRPWPDTLOCRRC;;;SY)(A;;CCDCLCSWRPWPDTLOCRSDRCWDWO;;;BA)";
     std::map<std::uint32_t, std::uint32_t> replies_to_controls;  ///< result of the service by control; default 0
-    os::service_process_status process;
-    std::deque<os::service_process_status> next;  ///< each query_status removes the first
+    detail::os::service_process_status process;
+    std::deque<detail::os::service_process_status> next;  ///< each query_status removes the first
     bool marked_for_delete = false;
     int handles = 0;  ///< open handles; add 1 to simulate an open Services window
   };
@@ -751,22 +762,22 @@ class service_database final : public os::service_manager {
   std::map<std::string, std::uint32_t> fail_with;          ///< error code by function
   std::map<std::uint32_t, std::uint32_t> fail_level_with;  ///< error code of change_level and query_level, by level
   std::map<std::size_t, std::uint32_t> fail_call_with;     ///< error code by number of the call, from 0
-  std::deque<os::service_process_status> after_start;      ///< statuses of a service after start
-  std::deque<os::service_process_status> after_stop;       ///< statuses after STOP
-  std::deque<os::service_process_status> after_pause, after_continue;
+  std::deque<detail::os::service_process_status> after_start;      ///< statuses of a service after start
+  std::deque<detail::os::service_process_status> after_stop;       ///< statuses after STOP
+  std::deque<detail::os::service_process_status> after_pause, after_continue;
 
   /// A status with this state. The process ID is 0 if the service is stopped.
-  [[nodiscard]] static os::service_process_status at(model::state s, std::uint32_t pid = 42,
-                                                     std::uint32_t checkpoint = 0, model::exit_status exit = {}) {
-    os::service_process_status p;
+  [[nodiscard]] static detail::os::service_process_status at(detail::scm::state s, std::uint32_t pid = 42,
+                                                     std::uint32_t checkpoint = 0, detail::scm::exit_status exit = {}) {
+    detail::os::service_process_status p;
     p.status.current = s;
     p.status.checkpoint = checkpoint;
     p.status.exit = exit;
-    p.pid = s == model::state::stopped ? 0 : pid;
+    p.pid = s == detail::scm::state::stopped ? 0 : pid;
     return p;
   }
   /// Adds an installed service.
-  entry& add(const std::string& name, const std::string& binary, model::state s = model::state::stopped) {
+  entry& add(const std::string& name, const std::string& binary, detail::scm::state s = detail::scm::state::stopped) {
     entry& e = services[name];
     e.config.binary = binary;
     e.config.display_name = name;
@@ -781,33 +792,35 @@ class service_database final : public os::service_manager {
 
   // -- the seam --
 
-  os::sys_result<raw_handle> open_manager(std::uint32_t rights) override;
-  os::sys_result<raw_handle> create_service(raw_handle manager, const std::string& name, std::uint32_t rights,
-                                            const os::service_config_change& s) override;
-  os::sys_result<raw_handle> open_service(raw_handle manager, const std::string& name, std::uint32_t rights) override;
-  os::sys_result<void> change_config(raw_handle h, const os::service_config_change& s) override;
-  os::sys_result<void> change_level(raw_handle h, const model::config_level& value) override;
-  os::sys_result<model::config_level> query_level(raw_handle h, std::uint32_t level) override;
-  os::sys_result<os::service_config> query_config(raw_handle h) override;
-  os::sys_result<os::service_process_status> query_status(raw_handle h) override;
-  os::sys_result<void> start_service(raw_handle h, const std::vector<std::string>& arguments) override;
-  os::sys_result<void> control_service(raw_handle h, std::uint32_t control) override;
-  os::sys_result<std::vector<std::string>> active_dependents(raw_handle h) override;
-  os::sys_result<std::string> query_security(raw_handle h) override;
-  os::sys_result<void> change_security(raw_handle h, const std::string& sddl) override;
-  os::sys_result<void> delete_service(raw_handle h) override;
+  detail::os::sys_result<raw_handle> open_manager(std::uint32_t rights) override;
+  detail::os::sys_result<raw_handle> create_service(raw_handle manager, const std::string& name, std::uint32_t rights,
+                                            const detail::os::service_config_change& s) override;
+  detail::os::sys_result<raw_handle> open_service(raw_handle manager, const std::string& name,
+                                                  std::uint32_t rights) override;
+  detail::os::sys_result<void> change_config(raw_handle h, const detail::os::service_config_change& s) override;
+  detail::os::sys_result<void> change_level(raw_handle h, const detail::scm::config_level& value) override;
+  detail::os::sys_result<detail::scm::config_level> query_level(raw_handle h, std::uint32_t level) override;
+  detail::os::sys_result<detail::os::service_config> query_config(raw_handle h) override;
+  detail::os::sys_result<detail::os::service_process_status> query_status(raw_handle h) override;
+  detail::os::sys_result<void> start_service(raw_handle h, const std::vector<std::string>& arguments) override;
+  detail::os::sys_result<void> control_service(raw_handle h, std::uint32_t control) override;
+  detail::os::sys_result<std::vector<std::string>> active_dependents(raw_handle h) override;
+  detail::os::sys_result<std::string> query_security(raw_handle h) override;
+  detail::os::sys_result<void> change_security(raw_handle h, const std::string& sddl) override;
+  detail::os::sys_result<void> delete_service(raw_handle h) override;
   void close(raw_handle h) noexcept override;
-  os::sys_result<void> add_event_source(const std::string& source) override;
-  os::sys_result<void> remove_event_source(const std::string& source) override;
-  os::sys_result<bool> query_event_source(const std::string& source) override;
-  os::sys_result<bool> query_delete_mark(const std::string& name) override;
-  os::sys_result<std::vector<std::string>> query_environment(const std::string& name) override;
-  os::sys_result<void> change_environment(const std::string& name, const std::vector<std::string>& items) override;
-  os::sys_result<std::string> account_sid(const std::string& account) override;
-  os::sys_result<void> add_logon_right(const std::string& sid) override;
-  os::sys_result<bool> query_logon_right(const std::string& sid) override;
-  os::sys_result<std::string> query_folder_security(const std::string& path) override;
-  os::sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) override;
+  detail::os::sys_result<void> add_event_source(const std::string& source) override;
+  detail::os::sys_result<void> remove_event_source(const std::string& source) override;
+  detail::os::sys_result<bool> query_event_source(const std::string& source) override;
+  detail::os::sys_result<bool> query_delete_mark(const std::string& name) override;
+  detail::os::sys_result<std::vector<std::string>> query_environment(const std::string& name) override;
+  detail::os::sys_result<void> change_environment(const std::string& name,
+                                                  const std::vector<std::string>& items) override;
+  detail::os::sys_result<std::string> account_sid(const std::string& account) override;
+  detail::os::sys_result<void> add_logon_right(const std::string& sid) override;
+  detail::os::sys_result<bool> query_logon_right(const std::string& sid) override;
+  detail::os::sys_result<std::string> query_folder_security(const std::string& path) override;
+  detail::os::sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) override;
 
  private:
   struct handle {
@@ -827,7 +840,7 @@ class service_database final : public os::service_manager {
   std::uint32_t record_call(const std::string& function, const std::string& arguments, raw_handle h,
                             std::uint32_t rights) {
     if (const auto code = record_call(function, arguments)) return code;
-    if ((static_cast<handle*>(h)->rights & rights) != rights) return model::win32_error::access_denied;
+    if ((static_cast<handle*>(h)->rights & rights) != rights) return detail::base::win32_error::access_denied;
     return 0;
   }
   raw_handle add_handle(entry* e, std::uint32_t rights) {
@@ -837,29 +850,30 @@ class service_database final : public os::service_manager {
   }
   static entry& service_of(raw_handle h) noexcept { return *static_cast<handle*>(h)->service; }
   static std::uint32_t right_for(std::uint32_t control) noexcept {
-    if (control >= 128) return os::access_rights::user_control;
-    switch (static_cast<model::control>(control)) {
-      case model::control::stop:
-        return os::access_rights::stop;
-      case model::control::interrogate:
-        return os::access_rights::interrogate;
+    if (control >= 128) return detail::os::access_rights::user_control;
+    switch (static_cast<detail::scm::control>(control)) {
+      case detail::scm::control::stop:
+        return detail::os::access_rights::stop;
+      case detail::scm::control::interrogate:
+        return detail::os::access_rights::interrogate;
       default:
-        return os::access_rights::pause_continue;
+        return detail::os::access_rights::pause_continue;
     }
   }
   /// True if another service than `self` has the display name.
-  [[nodiscard]] bool is_display_name_taken(const os::service_config_change& s, const entry* self) const {
+  [[nodiscard]] bool is_display_name_taken(const detail::os::service_config_change& s, const entry* self) const {
     for (const auto& [name, e] : services) {
-      if (s.display_name && &e != self && strings::equal_nocase(e.config.display_name, *s.display_name)) return true;
+      if (s.display_name && &e != self && detail::base::equal_nocase(e.config.display_name, *s.display_name))
+        return true;
     }
     return false;
   }
-  static void apply(entry& e, const os::service_config_change& s);
+  static void apply(entry& e, const detail::os::service_config_change& s);
   /// The value of a level, or the default of Windows if it was not set.
-  static std::optional<model::config_level> level_of(const entry& e, std::uint32_t level);
-  static std::string text_of(const os::service_config_change& s);
+  static std::optional<detail::scm::config_level> level_of(const entry& e, std::uint32_t level);
+  static std::string text_of(const detail::os::service_config_change& s);
   static std::string hex(std::uint32_t v);
-  static std::string list(const std::vector<std::string>& l) { return l.empty() ? "none" : strings::join(l, " "); }
+  static std::string list(const std::vector<std::string>& l) { return l.empty() ? "none" : detail::base::join(l, " "); }
 
   std::list<handle> open_;  // a list, because a handle is the address of its element
 };
@@ -873,7 +887,7 @@ inline std::string service_database::hex(std::uint32_t v) {
   return "0x" + out;
 }
 
-inline std::string service_database::text_of(const os::service_config_change& s) {
+inline std::string service_database::text_of(const detail::os::service_config_change& s) {
   std::string out;
   const auto put = [&out](const std::string& text) { out += (out.empty() ? "" : ", ") + text; };
   if (s.startup) put("startup " + std::string(name(*s.startup)));
@@ -886,7 +900,7 @@ inline std::string service_database::text_of(const os::service_config_change& s)
   return out;
 }
 
-inline void service_database::apply(entry& e, const os::service_config_change& s) {
+inline void service_database::apply(entry& e, const detail::os::service_config_change& s) {
   // CreateServiceW and ChangeServiceConfigW cannot set delayed start; it is level 3 of ChangeServiceConfig2W.
   if (s.startup) e.config.startup = *s.startup == startup::delayed ? startup::automatic : *s.startup;
   if (s.binary) e.config.binary = *s.binary;
@@ -895,23 +909,23 @@ inline void service_database::apply(entry& e, const os::service_config_change& s
   if (s.dependencies) e.config.dependencies = *s.dependencies;
 }
 
-inline std::optional<model::config_level> service_database::level_of(const entry& e, std::uint32_t level) {
+inline std::optional<detail::scm::config_level> service_database::level_of(const entry& e, std::uint32_t level) {
   if (const auto found = e.levels.find(level); found != e.levels.end()) return found->second;
   switch (level) {
-    case model::config_level_id::description:
-      return model::description_text{};
-    case model::config_level_id::failure_actions:
-      return model::recovery_plan{{}, std::chrono::seconds(0)};
-    case model::config_level_id::delayed_start:
-      return model::delayed_start{};
-    case model::config_level_id::failure_flag:
-      return model::failure_flag{};
-    case model::config_level_id::sid_type:
-      return model::sid_type{};
-    case model::config_level_id::required_privileges:
-      return model::required_privileges{};
-    case model::config_level_id::preshutdown:
-      return model::preshutdown_timeout{std::chrono::minutes(3)};
+    case detail::scm::config_level_id::description:
+      return detail::scm::description_text{};
+    case detail::scm::config_level_id::failure_actions:
+      return detail::scm::recovery_plan{{}, std::chrono::seconds(0)};
+    case detail::scm::config_level_id::delayed_start:
+      return detail::scm::delayed_start{};
+    case detail::scm::config_level_id::failure_flag:
+      return detail::scm::failure_flag{};
+    case detail::scm::config_level_id::sid_type:
+      return detail::scm::sid_type{};
+    case detail::scm::config_level_id::required_privileges:
+      return detail::scm::required_privileges{};
+    case detail::scm::config_level_id::preshutdown:
+      return detail::scm::preshutdown_timeout{std::chrono::minutes(3)};
     default:
       return std::nullopt;
   }
@@ -923,10 +937,10 @@ inline std::string service_database::snapshot() const {
     out += name + ": " + std::string(winsvc::name(e.config.startup)) + ", " + e.config.binary + ", " +
            e.config.display_name + ", " + e.config.account + ", depends on " + list(e.config.dependencies) +
            ", environment " + list(e.environment) + ", " + e.security + ", " +
-           std::string(model::name(e.process.status.current)) + (e.marked_for_delete ? ", marked for delete" : "") +
-           '\n';
+           std::string(detail::scm::name(e.process.status.current)) +
+           (e.marked_for_delete ? ", marked for delete" : "") + '\n';
     for (std::uint32_t number = 1; const auto level = level_of(e, number); ++number)
-      out += "  " + std::to_string(number) + ": " + model::format_config_level(*level) + '\n';
+      out += "  " + std::to_string(number) + ": " + detail::scm::format_config_level(*level) + '\n';
   }
   for (const auto& source : event_sources) out += "event source " + source + '\n';
   for (const auto& sid : logon_rights) out += "log-on right of " + sid + '\n';
@@ -934,85 +948,90 @@ inline std::string service_database::snapshot() const {
   return out;
 }
 
-inline os::sys_result<os::service_manager::raw_handle> service_database::open_manager(std::uint32_t rights) {
-  if (const auto code = record_call("open_manager", hex(rights))) return os::sys_failure(code);
+inline detail::os::sys_result<detail::os::service_manager::raw_handle> service_database::open_manager(
+    std::uint32_t rights) {
+  if (const auto code = record_call("open_manager", hex(rights))) return detail::os::sys_failure(code);
   return add_handle(nullptr, rights);
 }
 
-inline os::sys_result<os::service_manager::raw_handle> service_database::create_service(
-    raw_handle manager, const std::string& name, std::uint32_t rights, const os::service_config_change& s) {
-  if (const auto code = record_call("create_service", name + ", " + hex(rights) + ", " + text_of(s), manager,
-                                    os::access_rights::manager_connect | os::access_rights::manager_create)) {
-    return os::sys_failure(code);
+inline detail::os::sys_result<detail::os::service_manager::raw_handle> service_database::create_service(
+    raw_handle manager, const std::string& name, std::uint32_t rights, const detail::os::service_config_change& s) {
+  if (const auto code =
+          record_call("create_service", name + ", " + hex(rights) + ", " + text_of(s), manager,
+                      detail::os::access_rights::manager_connect | detail::os::access_rights::manager_create)) {
+    return detail::os::sys_failure(code);
   }
   if (const auto found = services.find(name); found != services.end())
-    return os::sys_failure(found->second.marked_for_delete ? 1072u : 1073u);
-  if (is_display_name_taken(s, nullptr)) return os::sys_failure(1078);
+    return detail::os::sys_failure(found->second.marked_for_delete ? 1072u : 1073u);
+  if (is_display_name_taken(s, nullptr)) return detail::os::sys_failure(1078);
   entry& e = add(name, {});
   apply(e, s);
   return add_handle(&e, rights);
 }
 
-inline os::sys_result<os::service_manager::raw_handle> service_database::open_service(
+inline detail::os::sys_result<detail::os::service_manager::raw_handle> service_database::open_service(
     raw_handle manager, const std::string& name, std::uint32_t rights) {
   if (const auto code =
-          record_call("open_service", name + ", " + hex(rights), manager, os::access_rights::manager_connect)) {
-    return os::sys_failure(code);
+          record_call("open_service", name + ", " + hex(rights), manager, detail::os::access_rights::manager_connect)) {
+    return detail::os::sys_failure(code);
   }
   const auto found = services.find(name);
-  if (found == services.end()) return os::sys_failure(1060);
+  if (found == services.end()) return detail::os::sys_failure(1060);
   return add_handle(&found->second, rights);
 }
 
-inline os::sys_result<void> service_database::change_config(raw_handle h, const os::service_config_change& s) {
-  if (const auto code = record_call("change_config", text_of(s), h, os::access_rights::change_config))
-    return os::sys_failure(code);
-  if (service_of(h).marked_for_delete) return os::sys_failure(1072);
-  if (is_display_name_taken(s, &service_of(h))) return os::sys_failure(1078);
+inline detail::os::sys_result<void> service_database::change_config(raw_handle h,
+                                                                    const detail::os::service_config_change& s) {
+  if (const auto code = record_call("change_config", text_of(s), h, detail::os::access_rights::change_config))
+    return detail::os::sys_failure(code);
+  if (service_of(h).marked_for_delete) return detail::os::sys_failure(1072);
+  if (is_display_name_taken(s, &service_of(h))) return detail::os::sys_failure(1078);
   apply(service_of(h), s);
   return {};
 }
 
-inline os::sys_result<void> service_database::change_level(raw_handle h, const model::config_level& value) {
-  const std::uint32_t level = model::number(value);
-  std::uint32_t rights = os::access_rights::change_config;
-  if (const auto* recovery = std::get_if<model::recovery_plan>(&value)) {
+inline detail::os::sys_result<void> service_database::change_level(raw_handle h,
+                                                                   const detail::scm::config_level& value) {
+  const std::uint32_t level = detail::scm::number(value);
+  std::uint32_t rights = detail::os::access_rights::change_config;
+  if (const auto* recovery = std::get_if<detail::scm::recovery_plan>(&value)) {
     for (const auto& action : recovery->actions)
-      rights |= action.kind_of_action == recovery_action::kind::restart ? os::access_rights::start : 0;
+      rights |= action.kind_of_action == recovery_action::kind::restart ? detail::os::access_rights::start : 0;
   }
-  const std::string arguments = std::to_string(level) + ", " + model::format_config_level(value);
-  if (const auto code = record_call("change_level", arguments, h, rights)) return os::sys_failure(code);
+  const std::string arguments = std::to_string(level) + ", " + detail::scm::format_config_level(value);
+  if (const auto code = record_call("change_level", arguments, h, rights)) return detail::os::sys_failure(code);
   if (const auto failure = fail_level_with.find(level); failure != fail_level_with.end())
-    return os::sys_failure(failure->second);
+    return detail::os::sys_failure(failure->second);
   service_of(h).levels.insert_or_assign(level, value);
   return {};
 }
 
-inline os::sys_result<model::config_level> service_database::query_level(raw_handle h, std::uint32_t level) {
-  if (const auto code = record_call("query_level", std::to_string(level), h, os::access_rights::query_config))
-    return os::sys_failure(code);
+inline detail::os::sys_result<detail::scm::config_level> service_database::query_level(raw_handle h,
+                                                                                       std::uint32_t level) {
+  if (const auto code = record_call("query_level", std::to_string(level), h, detail::os::access_rights::query_config))
+    return detail::os::sys_failure(code);
   if (const auto failure = fail_level_with.find(level); failure != fail_level_with.end())
-    return os::sys_failure(failure->second);
+    return detail::os::sys_failure(failure->second);
   const auto value = level_of(service_of(h), level);
-  if (!value) return os::sys_failure(model::win32_error::invalid_level);
+  if (!value) return detail::os::sys_failure(detail::base::win32_error::invalid_level);
   return *value;
 }
 
-inline os::sys_result<os::service_config> service_database::query_config(raw_handle h) {
-  if (const auto code = record_call("query_config", "", h, os::access_rights::query_config))
-    return os::sys_failure(code);
-  os::service_config config = service_of(h).config;
-  const auto delayed = service_of(h).levels.find(model::config_level_id::delayed_start);
+inline detail::os::sys_result<detail::os::service_config> service_database::query_config(raw_handle h) {
+  if (const auto code = record_call("query_config", "", h, detail::os::access_rights::query_config))
+    return detail::os::sys_failure(code);
+  detail::os::service_config config = service_of(h).config;
+  const auto delayed = service_of(h).levels.find(detail::scm::config_level_id::delayed_start);
   if (config.startup == startup::automatic && delayed != service_of(h).levels.end() &&
-      std::get<model::delayed_start>(delayed->second).on) {
+      std::get<detail::scm::delayed_start>(delayed->second).on) {
     config.startup = startup::delayed;
   }
   return config;
 }
 
-inline os::sys_result<os::service_process_status> service_database::query_status(raw_handle h) {
-  if (const auto code = record_call("query_status", "", h, os::access_rights::query_status))
-    return os::sys_failure(code);
+inline detail::os::sys_result<detail::os::service_process_status> service_database::query_status(raw_handle h) {
+  if (const auto code = record_call("query_status", "", h, detail::os::access_rights::query_status))
+    return detail::os::sys_failure(code);
   entry& e = service_of(h);
   if (!e.next.empty()) {
     e.process = e.next.front();
@@ -1021,63 +1040,66 @@ inline os::sys_result<os::service_process_status> service_database::query_status
   return e.process;
 }
 
-inline os::sys_result<void> service_database::start_service(raw_handle h, const std::vector<std::string>& arguments) {
-  if (const auto code = record_call("start_service", strings::join(arguments, " "), h, os::access_rights::start))
-    return os::sys_failure(code);
+inline detail::os::sys_result<void> service_database::start_service(raw_handle h,
+                                                                    const std::vector<std::string>& arguments) {
+  if (const auto code =
+          record_call("start_service", detail::base::join(arguments, " "), h, detail::os::access_rights::start))
+    return detail::os::sys_failure(code);
   entry& e = service_of(h);
-  if (e.process.status.current != model::state::stopped) return os::sys_failure(1056);
-  if (e.config.startup == startup::disabled) return os::sys_failure(1058);
-  e.process = at(model::state::start_pending);
+  if (e.process.status.current != detail::scm::state::stopped) return detail::os::sys_failure(1056);
+  if (e.config.startup == startup::disabled) return detail::os::sys_failure(1058);
+  e.process = at(detail::scm::state::start_pending);
   e.next = after_start;
   return {};
 }
 
-inline os::sys_result<void> service_database::control_service(raw_handle h, std::uint32_t control) {
+inline detail::os::sys_result<void> service_database::control_service(raw_handle h, std::uint32_t control) {
   if (const auto code = record_call("control_service", std::to_string(control), h, right_for(control)))
-    return os::sys_failure(code);
+    return detail::os::sys_failure(code);
   entry& e = service_of(h);
-  const auto sent = static_cast<model::control>(control);
-  if (e.process.status.current == model::state::stopped) return os::sys_failure(1062);
-  if (model::is_pending(e.process.status.current)) return os::sys_failure(1061);
-  if (sent == model::control::stop) {
+  const auto sent = static_cast<detail::scm::control>(control);
+  if (e.process.status.current == detail::scm::state::stopped) return detail::os::sys_failure(1062);
+  if (detail::scm::is_pending(e.process.status.current)) return detail::os::sys_failure(1061);
+  if (sent == detail::scm::control::stop) {
     for (const auto& name : e.dependents) {
       const auto other = services.find(name);
-      if (other != services.end() && other->second.process.status.current != model::state::stopped)
-        return os::sys_failure(1051);
+      if (other != services.end() && other->second.process.status.current != detail::scm::state::stopped)
+        return detail::os::sys_failure(1051);
     }
   }
   if (const auto reply = e.replies_to_controls.find(control);
       reply != e.replies_to_controls.end() && reply->second != 0) {
-    return os::sys_failure(reply->second);
+    return detail::os::sys_failure(reply->second);
   }
-  if (sent == model::control::stop) e.next = after_stop;
-  if (sent == model::control::pause) e.next = after_pause;
-  if (sent == model::control::continue_control) e.next = after_continue;
+  if (sent == detail::scm::control::stop) e.next = after_stop;
+  if (sent == detail::scm::control::pause) e.next = after_pause;
+  if (sent == detail::scm::control::continue_control) e.next = after_continue;
   return {};
 }
 
-inline os::sys_result<std::vector<std::string>> service_database::active_dependents(raw_handle h) {
-  if (const auto code = record_call("active_dependents", "", h, os::access_rights::enumerate_dependents))
-    return os::sys_failure(code);
+inline detail::os::sys_result<std::vector<std::string>> service_database::active_dependents(raw_handle h) {
+  if (const auto code = record_call("active_dependents", "", h, detail::os::access_rights::enumerate_dependents))
+    return detail::os::sys_failure(code);
   return service_of(h).dependents;
 }
 
-inline os::sys_result<std::string> service_database::query_security(raw_handle h) {
-  if (const auto code = record_call("query_security", "", h, os::access_rights::read_security))
-    return os::sys_failure(code);
+inline detail::os::sys_result<std::string> service_database::query_security(raw_handle h) {
+  if (const auto code = record_call("query_security", "", h, detail::os::access_rights::read_security))
+    return detail::os::sys_failure(code);
   return service_of(h).security;
 }
 
-inline os::sys_result<void> service_database::change_security(raw_handle h, const std::string& sddl) {
-  if (const auto code = record_call("change_security", sddl, h, os::access_rights::write_security))
-    return os::sys_failure(code);
+inline detail::os::sys_result<void> service_database::change_security(raw_handle h, const std::string& sddl) {
+  if (const auto code = record_call("change_security", sddl, h, detail::os::access_rights::write_security))
+    return detail::os::sys_failure(code);
   service_of(h).security = sddl;
   return {};
 }
 
-inline os::sys_result<void> service_database::delete_service(raw_handle h) {
-  if (const auto code = record_call("delete_service", "", h, os::access_rights::remove)) return os::sys_failure(code);
-  if (service_of(h).marked_for_delete) return os::sys_failure(1072);
+inline detail::os::sys_result<void> service_database::delete_service(raw_handle h) {
+  if (const auto code = record_call("delete_service", "", h, detail::os::access_rights::remove))
+    return detail::os::sys_failure(code);
+  if (service_of(h).marked_for_delete) return detail::os::sys_failure(1072);
   service_of(h).marked_for_delete = true;
   return {};
 }
@@ -1091,71 +1113,73 @@ inline void service_database::close(raw_handle h) noexcept {
   }
 }
 
-inline os::sys_result<void> service_database::add_event_source(const std::string& source) {
-  if (const auto code = record_call("add_event_source", source)) return os::sys_failure(code);
+inline detail::os::sys_result<void> service_database::add_event_source(const std::string& source) {
+  if (const auto code = record_call("add_event_source", source)) return detail::os::sys_failure(code);
   event_sources.insert(source);
   return {};
 }
 
-inline os::sys_result<bool> service_database::query_event_source(const std::string& source) {
-  if (const auto code = record_call("query_event_source", source)) return os::sys_failure(code);
+inline detail::os::sys_result<bool> service_database::query_event_source(const std::string& source) {
+  if (const auto code = record_call("query_event_source", source)) return detail::os::sys_failure(code);
   return event_sources.count(source) != 0;
 }
-inline os::sys_result<bool> service_database::query_delete_mark(const std::string& name) {
-  if (const auto code = record_call("query_delete_mark", name)) return os::sys_failure(code);
+inline detail::os::sys_result<bool> service_database::query_delete_mark(const std::string& name) {
+  if (const auto code = record_call("query_delete_mark", name)) return detail::os::sys_failure(code);
   const auto found = services.find(name);
   return found != services.end() && found->second.marked_for_delete;
 }
-inline os::sys_result<void> service_database::remove_event_source(const std::string& source) {
-  if (const auto code = record_call("remove_event_source", source)) return os::sys_failure(code);
+inline detail::os::sys_result<void> service_database::remove_event_source(const std::string& source) {
+  if (const auto code = record_call("remove_event_source", source)) return detail::os::sys_failure(code);
   event_sources.erase(source);
   return {};
 }
 
-inline os::sys_result<std::vector<std::string>> service_database::query_environment(const std::string& name) {
-  if (const auto code = record_call("query_environment", name)) return os::sys_failure(code);
+inline detail::os::sys_result<std::vector<std::string>> service_database::query_environment(const std::string& name) {
+  if (const auto code = record_call("query_environment", name)) return detail::os::sys_failure(code);
   const auto found = services.find(name);
-  if (found == services.end()) return os::sys_failure(2);
+  if (found == services.end()) return detail::os::sys_failure(2);
   return found->second.environment;
 }
 
-inline os::sys_result<void> service_database::change_environment(const std::string& name,
+inline detail::os::sys_result<void> service_database::change_environment(const std::string& name,
                                                                  const std::vector<std::string>& items) {
-  if (const auto code = record_call("change_environment", name + ", " + list(items))) return os::sys_failure(code);
+  if (const auto code = record_call("change_environment", name + ", " + list(items)))
+    return detail::os::sys_failure(code);
   const auto found = services.find(name);
-  if (found == services.end()) return os::sys_failure(2);
+  if (found == services.end()) return detail::os::sys_failure(2);
   found->second.environment = items;
   return {};
 }
 
-inline os::sys_result<std::string> service_database::account_sid(const std::string& account) {
-  if (const auto code = record_call("account_sid", account)) return os::sys_failure(code);
+inline detail::os::sys_result<std::string> service_database::account_sid(const std::string& account) {
+  if (const auto code = record_call("account_sid", account)) return detail::os::sys_failure(code);
   if (const auto found = accounts.find(account); found != accounts.end()) return found->second;
   const auto slash = account.find('\\');
-  if (strings::starts_with_nocase(account, "NT SERVICE\\") && services.count(account.substr(slash + 1)) != 0)
+  if (detail::base::starts_with_nocase(account, "NT SERVICE\\") && services.count(account.substr(slash + 1)) != 0)
     return "S-1-5-80-" + account.substr(slash + 1);
-  return os::sys_failure(1332);
+  return detail::os::sys_failure(1332);
 }
 
-inline os::sys_result<void> service_database::add_logon_right(const std::string& sid) {
-  if (const auto code = record_call("add_logon_right", sid)) return os::sys_failure(code);
+inline detail::os::sys_result<void> service_database::add_logon_right(const std::string& sid) {
+  if (const auto code = record_call("add_logon_right", sid)) return detail::os::sys_failure(code);
   logon_rights.insert(sid);
   return {};
 }
 
-inline os::sys_result<bool> service_database::query_logon_right(const std::string& sid) {
-  if (const auto code = record_call("query_logon_right", sid)) return os::sys_failure(code);
+inline detail::os::sys_result<bool> service_database::query_logon_right(const std::string& sid) {
+  if (const auto code = record_call("query_logon_right", sid)) return detail::os::sys_failure(code);
   return logon_rights.count(sid) != 0;
 }
-inline os::sys_result<std::string> service_database::query_folder_security(const std::string& path) {
-  if (const auto code = record_call("query_folder_security", path)) return os::sys_failure(code);
+inline detail::os::sys_result<std::string> service_database::query_folder_security(const std::string& path) {
+  if (const auto code = record_call("query_folder_security", path)) return detail::os::sys_failure(code);
   const auto found = folders.find(path);
-  if (found == folders.end()) return os::sys_failure(2);
+  if (found == folders.end()) return detail::os::sys_failure(2);
   return found->second;
 }
 
-inline os::sys_result<void> service_database::change_folder_security(const std::string& path, const std::string& sddl) {
-  if (const auto code = record_call("change_folder_security", path + ", " + sddl)) return os::sys_failure(code);
+inline detail::os::sys_result<void> service_database::change_folder_security(const std::string& path,
+                                                                             const std::string& sddl) {
+  if (const auto code = record_call("change_folder_security", path + ", " + sddl)) return detail::os::sys_failure(code);
   folders[path] = sddl;
   return {};
 }
