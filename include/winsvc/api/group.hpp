@@ -46,9 +46,11 @@ inline namespace WINSVC_ABI {
 
 class route_group;
 
-namespace detail::api {
-
+namespace detail::http {
 class router;
+}
+
+namespace detail::api {
 
 // Access to the router through functions, so that a file that registers routes does not include http/router.hpp.
 

@@ -28,10 +28,13 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::http {
+class transport;
+}
+
 namespace detail::server {
 
 class server;
-class transport;
 
 /// Result of a drain.
 struct drain_report {
