@@ -25,274 +25,274 @@
 //    507  config/abi.hpp                     The inline namespace that contains all names of winsvc.
 //    558  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
 //    589  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    659  os/win/windows_headers.hpp         Windows system headers.
-//    717  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
-//    836  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
-//    875  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
-//    936  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
-//   1020  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
-//   1075  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
-//   1139  base/encoding.hpp                  base64 and constant-time comparison of secrets.
-//   1174  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
-//   1216  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
-//   1248  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
-//   1301  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   1365  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   1450  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
-//   1564  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
-//   1638  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
-//   1786  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
-//   1876  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
-//   2226  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
-//   2409  api/middleware.hpp                 Middleware: functions that run before and after the handler.
-//   2457  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
-//   2529  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
-//   2588  route/url_value.hpp                url_value, with_query.
-//   2637  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
-//   2770  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
-//   2809  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
-//   2908  api/file_options.hpp               Options of a static folder.
-//   2939  base/source_location.hpp           source_location: file and line of a call in the user's program.
-//   2975  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
-//   3200  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
-//   3278  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
-//   3317  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
-//   3451  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
-//   3483  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
-//   3566  scm/control_event.hpp              Event data of a control.
-//   3639  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   3814  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   3847  settings/setting_value.hpp         Types of settings and their text form.
-//   3999  settings/settings_file.hpp         Settings file (.ini).
-//   4066  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
-//   4291  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   4440  api/tls_options.hpp                TLS options: client certificates.
-//   4481  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   4550  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   4691  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
-//   4759  base/quote.hpp                     Windows command lines.
-//   4802  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   4877  scm/spec.hpp                       Service specification.
-//   4969  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
-//   5037  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   5341  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   5387  api/run.hpp                        Entry point: runs the verb on the command line.
-//   5425  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   5438  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   5481  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   5522  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   5639  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   5770  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   5797  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   5857  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   5928  addons/proxies.hpp                 Trusted proxies: middleware that takes the client's address from ...
-//   5954  addons/headers.hpp                 Middleware for response headers and body size.
+//    662  os/win/windows_headers.hpp         Windows system headers.
+//    720  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
+//    839  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
+//    878  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
+//    939  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
+//   1023  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
+//   1078  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
+//   1142  base/encoding.hpp                  base64 and constant-time comparison of secrets.
+//   1177  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
+//   1226  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
+//   1258  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
+//   1311  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   1375  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   1460  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
+//   1574  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
+//   1648  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
+//   1796  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
+//   1886  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
+//   2236  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   2419  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   2467  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   2539  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
+//   2598  route/url_value.hpp                url_value, with_query.
+//   2647  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   2780  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   2819  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   2918  api/file_options.hpp               Options of a static folder.
+//   2949  base/source_location.hpp           source_location: file and line of a call in the user's program.
+//   2985  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   3210  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   3288  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
+//   3327  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   3461  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   3493  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
+//   3576  scm/control_event.hpp              Event data of a control.
+//   3649  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   3824  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   3857  settings/setting_value.hpp         Types of settings and their text form.
+//   4009  settings/settings_file.hpp         Settings file (.ini).
+//   4076  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
+//   4301  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   4450  api/tls_options.hpp                TLS options: client certificates.
+//   4491  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   4560  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   4701  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   4769  base/quote.hpp                     Windows command lines.
+//   4812  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   4887  scm/spec.hpp                       Service specification.
+//   4979  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
+//   5047  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   5351  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   5397  api/run.hpp                        Entry point: runs the verb on the command line.
+//   5435  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   5448  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
+//   5491  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
+//   5532  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   5649  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
+//   5780  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
+//   5807  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
+//   5867  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
+//   5938  addons/proxies.hpp                 Trusted proxies: middleware that takes the client's address from ...
+//   5964  addons/headers.hpp                 Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   5987  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   6198  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   6227  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   6243  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   6341  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//   6383  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//   6540  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
-//   6617  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   6647  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//   6765  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   6842  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   6896  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   7023  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//   7090  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//   7139  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   7188  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//   7214  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//   7242  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//   7293  route/url_value.hpp:bodies         url_value, with_query.
-//   7335  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//   7401  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//   7429  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//   7453  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   7527  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   7645  settings/settings_file.hpp:bodies  Settings file (.ini).
-//   7787  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//   7927  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//   7993  base/quote.hpp:bodies              Windows command lines.
-//   8083  scm/spec.hpp:bodies                Service specification.
-//   8195  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//   8278  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//   8347  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8421  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//   8678  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//   8706  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//   8863  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//   8915  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes the client's address from ...
-//   8948  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//   8989  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//   9141  base/error_codes.hpp               Error messages and remedies for system error codes.
-//   9280  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//   9413  settings/registry.hpp              Registry of the settings of an app.
-//   9714  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//   9912  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  10240  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  10346  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  10724  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  10888  wire/file_name.hpp                 Safe file names for uploads.
-//  10967  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  11037  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  11184  wire/representation.hpp            Representation of a file in a response.
-//  11309  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  11563  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  11734  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  11851  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  11936  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  12001  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  12068  scm/account.hpp                    Account of a service.
-//  12207  scm/security.hpp                   Security descriptors in SDDL.
-//  12425  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  12535  scm/event_record.hpp               Records of the Windows event log.
-//  12677  scm/saved_state.hpp                Saved state of a service.
-//  12775  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  13024  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
-//  13431  os/posix/headers.hpp               POSIX system headers.
-//  13466  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  13634  os/socket.hpp                      TCP sockets with timeouts.
-//  13784  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  13935  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  14053  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  14177  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  14284  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  14470  os/tcp.hpp                         TCP sockets on all platforms.
-//  14746  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  14912  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  15027  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  15279  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  15330  os/control_channel.hpp             Control channel of a running service.
-//  15401  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  15573  os/connection_threads.hpp          Thread group with a maximum size.
-//  15663  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  15883  os/console.hpp                     Console input and output.
-//  15984  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  16140  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  16277  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  16478  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  16553  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  16600  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  16651  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  16754  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  16795  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  16982  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  17004  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  17039  os/exclusive_file.hpp              Exclusively created file.
-//  17120  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  17224  os/probe.hpp                       System queries of the verbs `doctor` and `why`.
-//  17257  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  17298  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  17338  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  17402  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  17664  os/input_file.hpp                  File that is open for reading at any position.
-//  17737  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  17832  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  17958  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  18204  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  18405  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  18592  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  18630  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  18933  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  19035  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  19289  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  19360  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  19447  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  19500  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  19594  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  19732  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  19806  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  19984  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  20096  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  20223  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  20386  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  20537  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  20792  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  20798  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  21095  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  21169  log/log_query.hpp                  Log query of the verb `logs`.
-//  21254  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  21641  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  21738  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  21782  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  22015  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  22321  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  22563  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  22674  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  22825  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  23238  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  23440  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
-//  23647  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  23761  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  23832  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  23981  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  24356  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  24390  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  24449  http/problem.hpp                   Problem details: error responses as application/problem+json (RFC ...
-//  24534  http/context_impl.hpp              Implementation of api/context.hpp.
-//  24589  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  24620  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  24762  http/group_impl.hpp                Implementation of api/group.hpp.
-//  24813  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  24999  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  25115  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  25146  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  25307  http/fast_path.hpp                 Fast path: converts a simple request into cpp-httplib's Request and ...
-//  25490  http/request_processor.hpp         Request processor: runs one request.
-//  25945  http/file_response.hpp             File response: sends a file in parts from the open file, never as a ...
-//  26100  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  26252  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  26333  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  26551  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  26911  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  26944  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  27042  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  27526  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
-//  28040  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  28217  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  28574  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  29104  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  29214  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  29446  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  29536  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  29814  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  29879  host/health.hpp                    Liveness and readiness routes.
-//  29964  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  30131  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  30247  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
-//  30413  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  30526  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  30744  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  30854  host/control_channel_server.hpp    Control channel server.
-//  31014  host/runtime.hpp                   Runtime of a service.
-//  31531  host/status.hpp                    Text and JSON of `status`.
-//  31677  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  31801  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  31903  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  32260  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  32662  manage/wait.hpp                    Waits until a service reaches a state.
-//  32744  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  32883  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  33192  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  33332  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  33468  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  33568  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  33631  manage/install.hpp                 `install` and `update` verbs.
-//  33993  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  34087  diagnose/firewall.hpp              Check of the Windows firewall.
-//  34181  diagnose/finding.hpp               Findings of `doctor`.
-//  34364  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  34449  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  34478  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  34820  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  34953  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  35182  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  35338  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   5997  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   6212  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   6241  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   6257  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   6355  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//   6397  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//   6554  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
+//   6631  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   6674  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//   6792  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   6869  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   6923  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   7050  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//   7117  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//   7166  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   7215  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//   7241  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//   7269  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//   7320  route/url_value.hpp:bodies         url_value, with_query.
+//   7362  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
+//   7428  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//   7456  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//   7480  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   7554  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   7672  settings/settings_file.hpp:bodies  Settings file (.ini).
+//   7814  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//   7954  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//   8020  base/quote.hpp:bodies              Windows command lines.
+//   8110  scm/spec.hpp:bodies                Service specification.
+//   8222  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
+//   8305  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
+//   8374  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8448  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
+//   8705  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
+//   8733  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
+//   8890  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
+//   8942  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes the client's address from ...
+//   8975  addons/headers.hpp:bodies          Middleware for response headers and body size.
+//   9016  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//   9168  base/error_codes.hpp               Error messages and remedies for system error codes.
+//   9307  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//   9440  settings/registry.hpp              Registry of the settings of an app.
+//   9741  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//   9939  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  10267  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  10373  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  10751  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  10915  wire/file_name.hpp                 Safe file names for uploads.
+//  10994  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
+//  11064  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
+//  11211  wire/representation.hpp            Representation of a file in a response.
+//  11336  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
+//  11590  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  11761  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  11878  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  11963  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  12028  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  12095  scm/account.hpp                    Account of a service.
+//  12234  scm/security.hpp                   Security descriptors in SDDL.
+//  12452  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  12562  scm/event_record.hpp               Records of the Windows event log.
+//  12704  scm/saved_state.hpp                Saved state of a service.
+//  12802  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  13044  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
+//  13451  os/posix/headers.hpp               POSIX system headers.
+//  13486  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
+//  13654  os/socket.hpp                      TCP sockets with timeouts.
+//  13804  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  13955  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
+//  14073  os/process.hpp                     Process functions: executable path, command-line arguments ...
+//  14197  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  14304  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  14490  os/tcp.hpp                         TCP sockets on all platforms.
+//  14766  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  14932  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  15047  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  15299  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  15350  os/control_channel.hpp             Control channel of a running service.
+//  15421  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  15593  os/connection_threads.hpp          Thread group with a maximum size.
+//  15683  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  15903  os/console.hpp                     Console input and output.
+//  16004  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  16160  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  16295  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  16496  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  16571  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  16618  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  16669  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  16772  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  16813  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  17000  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  17022  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  17057  os/exclusive_file.hpp              Exclusively created file.
+//  17138  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  17242  os/probe.hpp                       System queries of the verbs `doctor` and `why`.
+//  17275  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  17316  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  17356  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  17420  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  17682  os/input_file.hpp                  File that is open for reading at any position.
+//  17755  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  17850  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  17976  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  18222  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  18423  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  18610  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  18648  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  18951  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  19053  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  19307  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  19378  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  19465  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  19518  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  19612  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  19750  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  19824  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  20002  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  20114  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  20241  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  20404  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  20555  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  20810  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  20816  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  21113  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  21187  log/log_query.hpp                  Log query of the verb `logs`.
+//  21272  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  21659  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  21756  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  21800  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  22033  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  22339  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  22581  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  22692  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  22843  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  23256  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  23458  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
+//  23665  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  23779  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  23850  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  23999  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  24374  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  24408  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  24469  http/problem.hpp                   Problem details: error responses as application/problem+json (RFC ...
+//  24554  http/context_impl.hpp              Implementation of api/context.hpp.
+//  24609  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  24640  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  24782  http/group_impl.hpp                Implementation of api/group.hpp.
+//  24833  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  25019  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  25135  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  25166  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  25314  http/fast_path.hpp                 Fast path: converts a simple request into cpp-httplib's Request and ...
+//  25497  http/request_processor.hpp         Request processor: runs one request.
+//  25950  http/file_response.hpp             File response: sends a file in parts from the open file, never as a ...
+//  26105  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  26257  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  26338  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  26556  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  26914  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  26947  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  27045  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  27554  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
+//  28065  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  28242  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  28599  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  29130  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  29240  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  29472  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  29562  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  29840  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  29905  host/health.hpp                    Liveness and readiness routes.
+//  29987  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  30152  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  30268  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
+//  30434  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  30547  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  30765  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  30873  host/control_channel_server.hpp    Control channel server.
+//  31033  host/runtime.hpp                   Runtime of a service.
+//  31544  host/status.hpp                    Text and JSON of `status`.
+//  31690  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  31814  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  31916  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  32262  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  32664  manage/wait.hpp                    Waits until a service reaches a state.
+//  32746  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  32885  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  33194  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  33334  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  33470  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  33570  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  33633  manage/install.hpp                 `install` and `update` verbs.
+//  33995  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  34089  diagnose/firewall.hpp              Check of the Windows firewall.
+//  34183  diagnose/finding.hpp               Findings of `doctor`.
+//  34366  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  34451  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  34480  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  34822  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  34955  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  35184  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  35340  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
@@ -650,6 +650,9 @@ namespace detail::base {
 void append_utf8(std::string& out, char32_t code_point);
 
 [[nodiscard]] bool starts_with_nocase(std::string_view s, std::string_view prefix) noexcept;
+
+/// Returns `s` with blanks up to `width` columns; with one blank if `s` is as long or longer.
+[[nodiscard]] std::string pad_right(std::string_view s, std::size_t width);
 
 }  // namespace detail::base
 }  // inline namespace WINSVC_ABI
@@ -1183,6 +1186,7 @@ namespace detail::base {
 // thrown as `setup_error`. A request fails with a status (winsvc::abort in api/abort.hpp). There is no fourth way.
 
 #include <cstdint>
+#include <exception>
 #include <stdexcept>
 #include <string>
 
@@ -1209,6 +1213,12 @@ class setup_error : public std::logic_error {
   using std::logic_error::logic_error;
 };
 
+namespace detail::base {
+
+/// Returns the text of the exception that is being handled. Call it only in a catch block.
+[[nodiscard]] std::string exception_message();
+
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -6188,6 +6198,10 @@ WINSVC_INLINE std::string json_quoted(std::string_view s) {
   return out + '"';
 }
 
+WINSVC_INLINE std::string pad_right(std::string_view s, std::size_t width) {
+  return std::string(s) + std::string(s.size() < width ? width - s.size() : 1, ' ');
+}
+
 }  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -6638,6 +6652,19 @@ WINSVC_INLINE std::string error::to_string() const {
   return line;
 }
 
+namespace detail::base {
+
+WINSVC_INLINE std::string exception_message() {
+  try {
+    throw;
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "unknown exception (not derived from std::exception)";
+  }
+}
+
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -12959,9 +12986,6 @@ inline constexpr rejected_option rejected_options[] = {
 /// Returns the help of one verb with its options.
 [[nodiscard]] std::string help_text(std::string_view program, verb v);
 
-/// Returns `s` with blanks up to `width` columns; with one blank if `s` is as long or longer.
-[[nodiscard]] std::string pad_right(std::string_view s, std::size_t width);
-
 }  // namespace detail::commandline
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -12981,16 +13005,12 @@ WINSVC_INLINE const verb_info& info(verb v) noexcept {
   return verb_table[0];
 }
 
-WINSVC_INLINE std::string pad_right(std::string_view s, std::size_t width) {
-  return std::string(s) + std::string(s.size() < width ? width - s.size() : 1, ' ');
-}
-
 WINSVC_INLINE std::string help_text(std::string_view program, std::string_view description) {
   std::string out;
   if (!description.empty()) out += std::string(description) + "\n\n";
   out += "usage: " + std::string(program) + " VERB [options]\n\n";
   for (const auto& row : verb_table) {
-    if (!row.summary.empty()) out += "  " + pad_right(row.word, 10) + std::string(row.summary) + '\n';
+    if (!row.summary.empty()) out += "  " + base::pad_right(row.word, 10) + std::string(row.summary) + '\n';
   }
   return out + "\n'" + std::string(program) + " help VERB' shows the options of a verb.\n";
 }
@@ -16231,10 +16251,8 @@ WINSVC_INLINE std::string current_exception_message() {
   if (!current) return {};
   try {
     std::rethrow_exception(current);
-  } catch (const std::exception& e) {
-    return e.what();
   } catch (...) {
-    return "unknown exception (not derived from std::exception)";
+    return base::exception_message();
   }
 }
 WINSVC_INLINE std::string terminate_message() {
@@ -24415,6 +24433,8 @@ WINSVC_INLINE reply reply::events(std::function<void(event_stream&)> write) {
 }
 
 WINSVC_INLINE void reply::apply(response& res) && {
+  if ((send_file_ || stream_function_) && !detail::http::current_exchange())
+    throw setup_error("reply: apply a file or a stream only on the thread that handles a request, while it does");
   res.status = status_;
   for (const auto& [name, value] : headers_) detail::api::add_header(res, name, value);
   if (send_file_) return send_file_(*detail::http::current_exchange()->current_request, res, file_, save_as_);
@@ -25190,9 +25210,6 @@ class error_responder {
   logger& log_;
 };
 
-/// Message of the exception that is being handled. Call it in a catch block.
-[[nodiscard]] std::string exception_message();
-
 // ---------------------------------------------------------------------------------------------------------------------
 
 template <class F>
@@ -25221,16 +25238,6 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-WINSVC_INLINE std::string exception_message() {
-  try {
-    throw;
-  } catch (const std::exception& e) {
-    return e.what();
-  } catch (...) {
-    return "unknown exception (not derived from std::exception)";
-  }
-}
-
 /// True if the exception that is being handled is an upload_error for a full disk.
 WINSVC_INLINE bool is_disk_full_exception() {
   if (!std::current_exception()) return false;
@@ -25249,13 +25256,13 @@ WINSVC_INLINE void error_responder::respond_to_exception(const exchange& exchang
   const std::exception_ptr thrown = std::current_exception();
   try {
     if (!routes_.error_handlers.handle(thrown, req, res))
-      return send_internal_error(exchange, req, res, source, exception_message());
+      return send_internal_error(exchange, req, res, source, base::exception_message());
     // An exception handler that sets only a status leaves the body to the common format.
     if (res.status >= 400 && res.body.empty() && !res.content_provider_) send_error(exchange, req, res, res.status, {});
   } catch (const abort_error& e) {
     send_error(exchange, req, res, e.status(), e.what());
   } catch (...) {
-    send_internal_error(exchange, req, res, "exception handler", exception_message());
+    send_internal_error(exchange, req, res, "exception handler", base::exception_message());
   }
 }
 
@@ -25269,7 +25276,7 @@ WINSVC_INLINE void error_responder::send_error(const exchange& exchange, const r
   try {
     routes_.error_handlers.handle(req, res);
   } catch (...) {
-    log(exchange, "error handler", exception_message());
+    log(exchange, "error handler", base::exception_message());
     write_default();
   }
 }
@@ -25703,11 +25710,9 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange, const os::endp
     const bool fast = limits_.fast_path && !latency_of(exchange.match).streams() && !is_upload &&
                       is_fast_path_request(exchange.head, exchange.stream);
     ok = (fast && process_fast_path(exchange, peer, local)) || process_with_httplib(exchange, peer, local);
-  } catch (const std::exception& e) {
-    // Content providers, callbacks and the writer run outside cpp-httplib's own try block.
-    log_.error("request " + exchange.id + ": writing the response failed: " + e.what());
   } catch (...) {
-    log_.error("request " + exchange.id + ": writing the response failed: unknown exception");
+    // Content providers, callbacks and the writer run outside cpp-httplib's own try block.
+    log_.error("request " + exchange.id + ": writing the response failed: " + base::exception_message());
   }
   current_exchange() = outer;
   if (exchange.stream.was_sent_instead()) exchange.status = 503;
@@ -26830,10 +26835,8 @@ WINSVC_INLINE void serve_websocket(exchange& exchange, const std::shared_ptr<web
     if (exchange.draining.load()) code = wire::close_code::going_away, reason = websocket_session::stop_reason_text;
   } catch (const abort_error& e) {
     code = wire::close_code::policy, reason = e.what();
-  } catch (const std::exception& e) {
-    fail(e.what());
   } catch (...) {
-    fail("unknown exception (not derived from std::exception)");
+    fail(base::exception_message());
   }
   current_exchange() = nullptr;
   session->finish(code, reason);
@@ -27317,13 +27320,21 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_opt
     if (!begun) set_deadline(limits_.head_timeout);
     return std::nullopt;
   }
-  if (result != os::transfer::timed_out) return close(http::close_reason::idle), std::nullopt;
+  if (result != os::transfer::timed_out) {
+    close(http::close_reason::idle);
+    return std::nullopt;
+  }
   if (!begun) {
-    if (options.timed_out || engine_state_.draining.load()) return close(http::close_reason::idle), std::nullopt;
+    if (options.timed_out || engine_state_.draining.load()) {
+      close(http::close_reason::idle);
+      return std::nullopt;
+    }
     return wait_for_input();
   }
-  if (options.timed_out || steady::now() >= deadline_)
-    return reject(408, "the request head did not arrive in time"), std::nullopt;
+  if (options.timed_out || steady::now() >= deadline_) {
+    reject(408, "the request head did not arrive in time");
+    return std::nullopt;
+  }
   // A drain allows 500 ms for the rest of a head.
   constexpr std::chrono::milliseconds drain_limit{500};
   if (engine_state_.draining.load()) deadline_ = (std::min)(deadline_, steady::now() + drain_limit);
@@ -27370,13 +27381,22 @@ WINSVC_INLINE void connection::find_route() {
 /// Collects a small body. It reports no error: the handler stage reads the body, responds to errors and logs them.
 WINSVC_INLINE std::optional<wait_condition> connection::read_body(const step_options& options) {
   const auto have = buffer_.remaining().size();
-  if (have >= head_.content_length || options.timed_out) return stage_ = stage::handler, std::nullopt;
+  if (have >= head_.content_length || options.timed_out) {
+    stage_ = stage::handler;
+    return std::nullopt;
+  }
   const auto result = receive();
   if (result == os::transfer::done) return std::nullopt;
-  if (result != os::transfer::timed_out) return stage_ = stage::handler, std::nullopt;
+  if (result != os::transfer::timed_out) {
+    stage_ = stage::handler;
+    return std::nullopt;
+  }
   // One deadline for the whole body: each received byte extends it by its share at body_bytes_per_second.
   deadline_ = request_started_ + limits_.body_deadline(have);
-  if (steady::now() >= deadline_) return stage_ = stage::handler, std::nullopt;
+  if (steady::now() >= deadline_) {
+    stage_ = stage::handler;
+    return std::nullopt;
+  }
   return wait_for_input();
 }
 
@@ -27427,7 +27447,10 @@ WINSVC_INLINE void connection::run_handler(const step_options& options) {
 }
 
 WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step_options& options) {
-  if (options.timed_out) return close(http::close_reason::idle), std::nullopt;
+  if (options.timed_out) {
+    close(http::close_reason::idle);
+    return std::nullopt;
+  }
   std::size_t sent = 0;
   const auto result = transport_.send_some(output_.data() + output_sent_, output_.size() - output_sent_, sent);
   output_sent_ += sent;
@@ -27439,9 +27462,14 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
   output_.clear();
   output_sent_ = 0;
   finish_request();
-  if (result != os::transfer::done) return close(http::close_reason::idle), std::nullopt;
-  if (!keep_alive_)
-    return close(body_unread_ ? http::close_reason::unread_input : http::close_reason::after_response), std::nullopt;
+  if (result != os::transfer::done) {
+    close(http::close_reason::idle);
+    return std::nullopt;
+  }
+  if (!keep_alive_) {
+    close(body_unread_ ? http::close_reason::unread_input : http::close_reason::after_response);
+    return std::nullopt;
+  }
   std::vector<wire::field>().swap(head_.fields);
   stage_ = stage::head;
   deadline_ = now_ + (buffer_.remaining().empty() ? limits_.keep_alive_timeout : limits_.head_timeout);
@@ -27692,7 +27720,6 @@ class thread_pool {
   std::size_t thread_count_ = 0;   // without the threads in a blocking section
   std::size_t io_count_ = 0;       // threads with the role io
   std::size_t idle_count_ = 0;     // blocking threads that wait for an item
-  std::size_t blocked_count_ = 0;  // threads in a blocking section
   std::uint64_t dequeued_count_ = 0, dequeued_at_last_scan_ = 0;
   bool stopping_ = false;
 
@@ -27904,14 +27931,12 @@ WINSVC_INLINE void thread_pool::begin_blocking() {
   pool_thread& thread = *current_thread();
   const std::lock_guard lock(mutex_);
   --thread_count_;
-  ++blocked_count_;
   offload_batch(thread);
   ensure_blocking_threads();
 }
 
 WINSVC_INLINE void thread_pool::end_blocking() {
   const std::lock_guard lock(mutex_);
-  --blocked_count_;
   ++thread_count_;
 }
 
@@ -28890,7 +28915,8 @@ WINSVC_INLINE void server::add_connection(os::tcp_socket socket) {
   if (limits_.connections_per_address > 0) {
     address = socket.peer().host;
     const std::lock_guard lock(mutex_);
-    if (connections_by_address_[address] >= limits_.connections_per_address)
+    const auto entry = connections_by_address_.find(address);  // not [], which adds an entry for a rejected client
+    if (entry != connections_by_address_.end() && entry->second >= limits_.connections_per_address)
       return reject_connection(std::move(socket), 429, "too many connections from one client", address);
   }
   if (open_count_.load() >= limits_.connections)
@@ -29941,11 +29967,8 @@ WINSVC_INLINE void add_health_routes(service_definition& definition, const std::
           bool is_ready = false;
           try {
             is_ready = check.is_ready();
-          } catch (const std::exception& e) {
-            definition.log.warn("readiness check '" + check.name + "' threw: " + e.what());
           } catch (...) {
-            definition.log.warn("readiness check '" + check.name +
-                                "' threw: unknown exception (not derived from std::exception)");
+            definition.log.warn("readiness check '" + check.name + "' threw: " + base::exception_message());
           }
           if (!is_ready) return reply::text("not ready: " + check.name + "\n", 503);
         }
@@ -30062,10 +30085,8 @@ WINSVC_INLINE void hook_thread::shared_state::thread_main() {
     hook_result new_result;
     try {
       callback();
-    } catch (const std::exception& e) {
-      new_result = {hook_result::threw, e.what()};
     } catch (...) {
-      new_result = {hook_result::threw, "unknown exception (not derived from std::exception)"};
+      new_result = {hook_result::threw, base::exception_message()};
     }
     lock.lock();
     result = std::move(new_result);
@@ -30811,10 +30832,8 @@ WINSVC_INLINE void worker_pool::start(const worker& definition) {
     running.thread = std::thread([this, &running] {
       try {
         running.definition->run(stop_.token());
-      } catch (const std::exception& e) {
-        on_failure_(*running.definition, e.what());
       } catch (...) {
-        on_failure_(*running.definition, "unknown exception (not derived from std::exception)");
+        on_failure_(*running.definition, base::exception_message());
       }
       const std::lock_guard lock(mutex_);
       running.finished = true;
@@ -31243,14 +31262,8 @@ WINSVC_INLINE run_result runtime::run() {
   definition_.frozen = true;
   try {
     if (start()) serve();
-  } catch (const std::exception& e) {  // out of memory, or the system cannot create a thread
-    fail({scm::win32_error::exception_in_service, "start", definition_.spec.name, e.what(), {}});
-  } catch (...) {
-    fail({scm::win32_error::exception_in_service,
-          "start",
-          definition_.spec.name,
-          "unknown exception (not derived from std::exception)",
-          {}});
+  } catch (...) {  // for example out of memory, or the system cannot create a thread
+    fail({scm::win32_error::exception_in_service, "start", definition_.spec.name, base::exception_message(), {}});
   }
   status_reporter_.apply(scm::lifecycle_event::stop, stop_hint());  // after a failure, no stop was requested
   if (engine_) drain();
@@ -31840,9 +31853,9 @@ WINSVC_INLINE std::string format_routes(const route::table& routes) {
   }
   std::string lines;
   for (const auto& entry : routes.entries()) {
-    lines += commandline::pad_right(route::name(entry.method_id), 8) +
-             commandline::pad_right(entry.path.text, path_width + 2) +
-             (name_width != 0 ? commandline::pad_right(entry.metadata.name, name_width + 2) : std::string()) +
+    lines += base::pad_right(route::name(entry.method_id), 8) +
+             base::pad_right(entry.path.text, path_width + 2) +
+             (name_width != 0 ? base::pad_right(entry.metadata.name, name_width + 2) : std::string()) +
              entry.location.to_string() + '\n';
   }
   return lines;
@@ -32039,14 +32052,8 @@ WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& ar
   report_.apply(scm::lifecycle_event::start, start_hint);
   try {
     result_ = serve(arguments);
-  } catch (const std::exception& e) {
-    result_.failure = error{scm::win32_error::exception_in_service, "run", name_, e.what(), {}};
   } catch (...) {
-    result_.failure = error{scm::win32_error::exception_in_service,
-                            "run",
-                            name_,
-                            "unknown exception (not derived from std::exception)",
-                            {}};
+    result_.failure = error{scm::win32_error::exception_in_service, "run", name_, base::exception_message(), {}};
   }
   if (result_.failure) {
     result_.exit = scm::failure_status(result_.failure->code);
@@ -32167,16 +32174,11 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
     if (result.has_stuck_thread) keep_objects();
     return result;
   };
-  const auto threw = [&](const std::string& message) {
-    return fail({scm::win32_error::exception_in_service, "set up", name_, message, {}});
-  };
   try {
     app = app_(*svc);
     declare_builtin_settings(*definition);
-  } catch (const std::exception& e) {
-    return threw(e.what());
   } catch (...) {
-    return threw("unknown exception (not derived from std::exception)");
+    return fail({scm::win32_error::exception_in_service, "set up", name_, base::exception_message(), {}});
   }
   if (log_file_) log_file_->options(definition->log_file);
   if (definition->event_log_level) {  // by value: a log that an abandoned thread uses outlives this host
@@ -32630,7 +32632,7 @@ WINSVC_INLINE install_plan plan_install(const installation* installed, const ins
 WINSVC_INLINE std::string format_changes(const install_plan& plan) {
   std::string out;
   for (const auto& c : plan.changes) {
-    out += "  " + commandline::pad_right(c.name, 14) + (c.from.empty() ? "" : c.from + " -> ") + c.to + '\n';
+    out += "  " + base::pad_right(c.name, 14) + (c.from.empty() ? "" : c.from + " -> ") + c.to + '\n';
   }
   return out;
 }
@@ -34253,7 +34255,7 @@ WINSVC_INLINE std::string findings_text(const std::vector<finding>& findings) {
   std::string out;
   for (const auto& f : findings) {
     // The evidence may contain text from files and other programs.
-    out += commandline::pad_right(name(f.severity), 9) + commandline::pad_right(f.topic, 14) +
+    out += base::pad_right(name(f.severity), 9) + base::pad_right(f.topic, 14) +
            escape_log_text(f.evidence) + '\n';
     if (!f.remedy.empty()) out += std::string(23, ' ') + "-> " + f.remedy + '\n';
   }
@@ -35226,7 +35228,7 @@ WINSVC_INLINE std::string settings_text(const settings::setting_registry& regist
     width = (std::min)((std::max)(width, line(setting).size()), max_aligned_width);
   std::string out;
   for (const auto& setting : registry.views()) {
-    out += commandline::pad_right(line(setting), width + 3) + setting.origin + "\n    " +
+    out += base::pad_right(line(setting), width + 3) + setting.origin + "\n    " +
            (setting.help.empty() ? "" : setting.help + ": ") + setting.kind;
     if (setting.origin != "default")
       out += "; default: " + (setting.default_text.empty() ? "nothing" : setting.default_text);
@@ -35495,12 +35497,10 @@ WINSVC_INLINE int run(const api::app_factory& app, const std::vector<std::string
     host::declare_builtin_settings(definition);
   } catch (const setup_error& e) {
     return dependencies.print_error({0, {}, {}, e.what(), {}});
-  } catch (const std::exception& e) {
-    return dependencies.print_error({scm::win32_error::exception_in_service, "set up", definition.spec.name, e.what(),
-                                     "open resources in on_start, because the app function runs for every verb"});
   } catch (...) {
     return dependencies.print_error({scm::win32_error::exception_in_service, "set up", definition.spec.name,
-                            "unknown exception (not derived from std::exception)", {}});
+                                     base::exception_message(),
+                                     "open resources in on_start, because the app function runs for every verb"});
   }
 
   // Errors of this command line are reported before the verb runs; errors of the settings file by the verbs that read

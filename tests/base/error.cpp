@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <stdexcept>
 #include <type_traits>
 
 using winsvc::error;
@@ -37,4 +38,17 @@ TEST_CASE("setup_error is a std::logic_error with its text") {
   } catch (const std::exception& e) {
     CHECK(std::string(e.what()) == "two routes for GET /users");
   }
+}
+
+TEST_CASE("the text of the handled exception is known for any type of exception") {
+  const auto text_of = [](auto thrown) {
+    try {
+      throw thrown;
+    } catch (...) {
+      return winsvc::detail::base::exception_message();
+    }
+  };
+
+  CHECK(text_of(std::runtime_error("the disk is full")) == "the disk is full");
+  CHECK(text_of(7) == "unknown exception (not derived from std::exception)");
 }

@@ -222,3 +222,13 @@ TEST_CASE("wait_for accepts negative, zero and maximum durations") {
   CHECK(read_until(endless, " off").find(" off") != std::string::npos);
   CHECK(scm.wait() == 0);
 }
+
+TEST_CASE("a file or a stream that is applied outside a request is a setup_error") {
+  winsvc::response res;
+
+  CHECK_THROWS_AS(winsvc::reply::file("report.pdf").apply(res), winsvc::setup_error);
+  CHECK_THROWS_AS(winsvc::reply::stream("text/plain", [](winsvc::stream&) {}).apply(res), winsvc::setup_error);
+
+  winsvc::reply::text("hello").apply(res);  // needs no request
+  CHECK(res.body == "hello");
+}

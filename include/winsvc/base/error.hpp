@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <stdexcept>
 #include <string>
 
@@ -36,6 +37,12 @@ class setup_error : public std::logic_error {
   using std::logic_error::logic_error;
 };
 
+namespace detail::base {
+
+/// Returns the text of the exception that is being handled. Call it only in a catch block.
+[[nodiscard]] std::string exception_message();
+
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -62,6 +69,19 @@ WINSVC_INLINE std::string error::to_string() const {
   return line;
 }
 
+namespace detail::base {
+
+WINSVC_INLINE std::string exception_message() {
+  try {
+    throw;
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "unknown exception (not derived from std::exception)";
+  }
+}
+
+}  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

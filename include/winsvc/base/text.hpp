@@ -63,6 +63,9 @@ void append_utf8(std::string& out, char32_t code_point);
 
 [[nodiscard]] bool starts_with_nocase(std::string_view s, std::string_view prefix) noexcept;
 
+/// Returns `s` with blanks up to `width` columns; with one blank if `s` is as long or longer.
+[[nodiscard]] std::string pad_right(std::string_view s, std::size_t width);
+
 }  // namespace detail::base
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -268,6 +271,10 @@ WINSVC_INLINE std::string json_quoted(std::string_view s) {
     }
   }
   return out + '"';
+}
+
+WINSVC_INLINE std::string pad_right(std::string_view s, std::size_t width) {
+  return std::string(s) + std::string(s.size() < width ? width - s.size() : 1, ' ');
 }
 
 }  // namespace detail::base

@@ -54,7 +54,7 @@ WINSVC_INLINE std::string settings_text(const settings::setting_registry& regist
     width = (std::min)((std::max)(width, line(setting).size()), max_aligned_width);
   std::string out;
   for (const auto& setting : registry.views()) {
-    out += commandline::pad_right(line(setting), width + 3) + setting.origin + "\n    " +
+    out += base::pad_right(line(setting), width + 3) + setting.origin + "\n    " +
            (setting.help.empty() ? "" : setting.help + ": ") + setting.kind;
     if (setting.origin != "default")
       out += "; default: " + (setting.default_text.empty() ? "nothing" : setting.default_text);

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/error.hpp"
 #include "winsvc/api/app.hpp"
 #include "winsvc/api/run.hpp"
 #include "winsvc/base/json_writer.hpp"
@@ -170,12 +171,10 @@ WINSVC_INLINE int run(const api::app_factory& app, const std::vector<std::string
     host::declare_builtin_settings(definition);
   } catch (const setup_error& e) {
     return dependencies.print_error({0, {}, {}, e.what(), {}});
-  } catch (const std::exception& e) {
-    return dependencies.print_error({scm::win32_error::exception_in_service, "set up", definition.spec.name, e.what(),
-                                     "open resources in on_start, because the app function runs for every verb"});
   } catch (...) {
     return dependencies.print_error({scm::win32_error::exception_in_service, "set up", definition.spec.name,
-                            "unknown exception (not derived from std::exception)", {}});
+                                     base::exception_message(),
+                                     "open resources in on_start, because the app function runs for every verb"});
   }
 
   // Errors of this command line are reported before the verb runs; errors of the settings file by the verbs that read

@@ -186,9 +186,6 @@ inline constexpr rejected_option rejected_options[] = {
 /// Returns the help of one verb with its options.
 [[nodiscard]] std::string help_text(std::string_view program, verb v);
 
-/// Returns `s` with blanks up to `width` columns; with one blank if `s` is as long or longer.
-[[nodiscard]] std::string pad_right(std::string_view s, std::size_t width);
-
 }  // namespace detail::commandline
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -208,16 +205,12 @@ WINSVC_INLINE const verb_info& info(verb v) noexcept {
   return verb_table[0];
 }
 
-WINSVC_INLINE std::string pad_right(std::string_view s, std::size_t width) {
-  return std::string(s) + std::string(s.size() < width ? width - s.size() : 1, ' ');
-}
-
 WINSVC_INLINE std::string help_text(std::string_view program, std::string_view description) {
   std::string out;
   if (!description.empty()) out += std::string(description) + "\n\n";
   out += "usage: " + std::string(program) + " VERB [options]\n\n";
   for (const auto& row : verb_table) {
-    if (!row.summary.empty()) out += "  " + pad_right(row.word, 10) + std::string(row.summary) + '\n';
+    if (!row.summary.empty()) out += "  " + base::pad_right(row.word, 10) + std::string(row.summary) + '\n';
   }
   return out + "\n'" + std::string(program) + " help VERB' shows the options of a verb.\n";
 }

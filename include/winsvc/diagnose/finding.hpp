@@ -17,7 +17,6 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/scm/security.hpp"
-#include "winsvc/commandline/verbs.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -78,7 +77,7 @@ WINSVC_INLINE std::string findings_text(const std::vector<finding>& findings) {
   std::string out;
   for (const auto& f : findings) {
     // The evidence may contain text from files and other programs.
-    out += commandline::pad_right(name(f.severity), 9) + commandline::pad_right(f.topic, 14) +
+    out += base::pad_right(name(f.severity), 9) + base::pad_right(f.topic, 14) +
            escape_log_text(f.evidence) + '\n';
     if (!f.remedy.empty()) out += std::string(23, ' ') + "-> " + f.remedy + '\n';
   }

@@ -6,13 +6,13 @@
 #include <memory>
 #include <string>
 
+#include "winsvc/base/text.hpp"
 #include "winsvc/log/async_sink.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/console_keys.hpp"
 #include "winsvc/log/console_sink.hpp"
 #include "winsvc/host/runtime.hpp"
 #include "winsvc/scm/stop_limits.hpp"
-#include "winsvc/commandline/verbs.hpp"
 #include "winsvc/os/native.hpp"
 
 namespace winsvc {
@@ -47,9 +47,9 @@ WINSVC_INLINE std::string format_routes(const route::table& routes) {
   }
   std::string lines;
   for (const auto& entry : routes.entries()) {
-    lines += commandline::pad_right(route::name(entry.method_id), 8) +
-             commandline::pad_right(entry.path.text, path_width + 2) +
-             (name_width != 0 ? commandline::pad_right(entry.metadata.name, name_width + 2) : std::string()) +
+    lines += base::pad_right(route::name(entry.method_id), 8) +
+             base::pad_right(entry.path.text, path_width + 2) +
+             (name_width != 0 ? base::pad_right(entry.metadata.name, name_width + 2) : std::string()) +
              entry.location.to_string() + '\n';
   }
   return lines;

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "winsvc/base/error.hpp"
 #include "winsvc/host/definition.hpp"
 #include "winsvc/base/source_location.hpp"
 #include "winsvc/config/abi.hpp"
@@ -65,11 +66,8 @@ WINSVC_INLINE void add_health_routes(service_definition& definition, const std::
           bool is_ready = false;
           try {
             is_ready = check.is_ready();
-          } catch (const std::exception& e) {
-            definition.log.warn("readiness check '" + check.name + "' threw: " + e.what());
           } catch (...) {
-            definition.log.warn("readiness check '" + check.name +
-                                "' threw: unknown exception (not derived from std::exception)");
+            definition.log.warn("readiness check '" + check.name + "' threw: " + base::exception_message());
           }
           if (!is_ready) return reply::text("not ready: " + check.name + "\n", 503);
         }

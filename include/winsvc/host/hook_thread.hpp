@@ -20,6 +20,7 @@
 #include <thread>
 #include <utility>
 
+#include "winsvc/base/error.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"
 
@@ -100,10 +101,8 @@ WINSVC_INLINE void hook_thread::shared_state::thread_main() {
     hook_result new_result;
     try {
       callback();
-    } catch (const std::exception& e) {
-      new_result = {hook_result::threw, e.what()};
     } catch (...) {
-      new_result = {hook_result::threw, "unknown exception (not derived from std::exception)"};
+      new_result = {hook_result::threw, base::exception_message()};
     }
     lock.lock();
     result = std::move(new_result);

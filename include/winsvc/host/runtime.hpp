@@ -23,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/error.hpp"
 #include "winsvc/base/duration.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
@@ -244,14 +245,8 @@ WINSVC_INLINE run_result runtime::run() {
   definition_.frozen = true;
   try {
     if (start()) serve();
-  } catch (const std::exception& e) {  // out of memory, or the system cannot create a thread
-    fail({scm::win32_error::exception_in_service, "start", definition_.spec.name, e.what(), {}});
-  } catch (...) {
-    fail({scm::win32_error::exception_in_service,
-          "start",
-          definition_.spec.name,
-          "unknown exception (not derived from std::exception)",
-          {}});
+  } catch (...) {  // for example out of memory, or the system cannot create a thread
+    fail({scm::win32_error::exception_in_service, "start", definition_.spec.name, base::exception_message(), {}});
   }
   status_reporter_.apply(scm::lifecycle_event::stop, stop_hint());  // after a failure, no stop was requested
   if (engine_) drain();

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/error.hpp"
 #include "winsvc/api/app.hpp"
 #include "winsvc/log/async_sink.hpp"
 #include "winsvc/base/scope.hpp"
@@ -147,14 +148,8 @@ WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& ar
   report_.apply(scm::lifecycle_event::start, start_hint);
   try {
     result_ = serve(arguments);
-  } catch (const std::exception& e) {
-    result_.failure = error{scm::win32_error::exception_in_service, "run", name_, e.what(), {}};
   } catch (...) {
-    result_.failure = error{scm::win32_error::exception_in_service,
-                            "run",
-                            name_,
-                            "unknown exception (not derived from std::exception)",
-                            {}};
+    result_.failure = error{scm::win32_error::exception_in_service, "run", name_, base::exception_message(), {}};
   }
   if (result_.failure) {
     result_.exit = scm::failure_status(result_.failure->code);
@@ -275,16 +270,11 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
     if (result.has_stuck_thread) keep_objects();
     return result;
   };
-  const auto threw = [&](const std::string& message) {
-    return fail({scm::win32_error::exception_in_service, "set up", name_, message, {}});
-  };
   try {
     app = app_(*svc);
     declare_builtin_settings(*definition);
-  } catch (const std::exception& e) {
-    return threw(e.what());
   } catch (...) {
-    return threw("unknown exception (not derived from std::exception)");
+    return fail({scm::win32_error::exception_in_service, "set up", name_, base::exception_message(), {}});
   }
   if (log_file_) log_file_->options(definition->log_file);
   if (definition->event_log_level) {  // by value: a log that an abandoned thread uses outlives this host

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/error.hpp"
 #include "winsvc/host/definition.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
@@ -70,10 +71,8 @@ WINSVC_INLINE void worker_pool::start(const worker& definition) {
     running.thread = std::thread([this, &running] {
       try {
         running.definition->run(stop_.token());
-      } catch (const std::exception& e) {
-        on_failure_(*running.definition, e.what());
       } catch (...) {
-        on_failure_(*running.definition, "unknown exception (not derived from std::exception)");
+        on_failure_(*running.definition, base::exception_message());
       }
       const std::lock_guard lock(mutex_);
       running.finished = true;

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "winsvc/base/error.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/api/error_handlers.hpp"
@@ -53,9 +54,6 @@ class error_responder {
   logger& log_;
 };
 
-/// Message of the exception that is being handled. Call it in a catch block.
-[[nodiscard]] std::string exception_message();
-
 // ---------------------------------------------------------------------------------------------------------------------
 
 template <class F>
@@ -84,16 +82,6 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-WINSVC_INLINE std::string exception_message() {
-  try {
-    throw;
-  } catch (const std::exception& e) {
-    return e.what();
-  } catch (...) {
-    return "unknown exception (not derived from std::exception)";
-  }
-}
-
 /// True if the exception that is being handled is an upload_error for a full disk.
 WINSVC_INLINE bool is_disk_full_exception() {
   if (!std::current_exception()) return false;
@@ -112,13 +100,13 @@ WINSVC_INLINE void error_responder::respond_to_exception(const exchange& exchang
   const std::exception_ptr thrown = std::current_exception();
   try {
     if (!routes_.error_handlers.handle(thrown, req, res))
-      return send_internal_error(exchange, req, res, source, exception_message());
+      return send_internal_error(exchange, req, res, source, base::exception_message());
     // An exception handler that sets only a status leaves the body to the common format.
     if (res.status >= 400 && res.body.empty() && !res.content_provider_) send_error(exchange, req, res, res.status, {});
   } catch (const abort_error& e) {
     send_error(exchange, req, res, e.status(), e.what());
   } catch (...) {
-    send_internal_error(exchange, req, res, "exception handler", exception_message());
+    send_internal_error(exchange, req, res, "exception handler", base::exception_message());
   }
 }
 
@@ -132,7 +120,7 @@ WINSVC_INLINE void error_responder::send_error(const exchange& exchange, const r
   try {
     routes_.error_handlers.handle(req, res);
   } catch (...) {
-    log(exchange, "error handler", exception_message());
+    log(exchange, "error handler", base::exception_message());
     write_default();
   }
 }

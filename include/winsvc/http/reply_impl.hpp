@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "winsvc/base/error.hpp"
 #include "winsvc/api/httplib.hpp"
 #include "winsvc/api/reply.hpp"
 #include "winsvc/api/stream.hpp"
@@ -30,6 +31,8 @@ WINSVC_INLINE reply reply::events(std::function<void(event_stream&)> write) {
 }
 
 WINSVC_INLINE void reply::apply(response& res) && {
+  if ((send_file_ || stream_function_) && !detail::http::current_exchange())
+    throw setup_error("reply: apply a file or a stream only on the thread that handles a request, while it does");
   res.status = status_;
   for (const auto& [name, value] : headers_) detail::api::add_header(res, name, value);
   if (send_file_) return send_file_(*detail::http::current_exchange()->current_request, res, file_, save_as_);

@@ -24,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/error.hpp"
 #include "winsvc/base/duration.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/base/scope.hpp"
@@ -227,11 +228,9 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange, const os::endp
     const bool fast = limits_.fast_path && !latency_of(exchange.match).streams() && !is_upload &&
                       is_fast_path_request(exchange.head, exchange.stream);
     ok = (fast && process_fast_path(exchange, peer, local)) || process_with_httplib(exchange, peer, local);
-  } catch (const std::exception& e) {
-    // Content providers, callbacks and the writer run outside cpp-httplib's own try block.
-    log_.error("request " + exchange.id + ": writing the response failed: " + e.what());
   } catch (...) {
-    log_.error("request " + exchange.id + ": writing the response failed: unknown exception");
+    // Content providers, callbacks and the writer run outside cpp-httplib's own try block.
+    log_.error("request " + exchange.id + ": writing the response failed: " + base::exception_message());
   }
   current_exchange() = outer;
   if (exchange.stream.was_sent_instead()) exchange.status = 503;

@@ -20,6 +20,7 @@
 #include <string_view>
 #include <utility>
 
+#include "winsvc/base/error.hpp"
 #include "winsvc/api/websocket.hpp"
 #include "winsvc/base/encoding.hpp"
 #include "winsvc/base/log.hpp"
@@ -287,10 +288,8 @@ WINSVC_INLINE void serve_websocket(exchange& exchange, const std::shared_ptr<web
     if (exchange.draining.load()) code = wire::close_code::going_away, reason = websocket_session::stop_reason_text;
   } catch (const abort_error& e) {
     code = wire::close_code::policy, reason = e.what();
-  } catch (const std::exception& e) {
-    fail(e.what());
   } catch (...) {
-    fail("unknown exception (not derived from std::exception)");
+    fail(base::exception_message());
   }
   current_exchange() = nullptr;
   session->finish(code, reason);

@@ -378,7 +378,7 @@ WINSVC_INLINE install_plan plan_install(const installation* installed, const ins
 WINSVC_INLINE std::string format_changes(const install_plan& plan) {
   std::string out;
   for (const auto& c : plan.changes) {
-    out += "  " + commandline::pad_right(c.name, 14) + (c.from.empty() ? "" : c.from + " -> ") + c.to + '\n';
+    out += "  " + base::pad_right(c.name, 14) + (c.from.empty() ? "" : c.from + " -> ") + c.to + '\n';
   }
   return out;
 }

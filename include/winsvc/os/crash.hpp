@@ -28,6 +28,7 @@
 #include <string_view>
 #include <vector>
 
+#include "winsvc/base/error.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 
@@ -93,10 +94,8 @@ WINSVC_INLINE std::string current_exception_message() {
   if (!current) return {};
   try {
     std::rethrow_exception(current);
-  } catch (const std::exception& e) {
-    return e.what();
   } catch (...) {
-    return "unknown exception (not derived from std::exception)";
+    return base::exception_message();
   }
 }
 WINSVC_INLINE std::string terminate_message() {

@@ -281,13 +281,21 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_opt
     if (!begun) set_deadline(limits_.head_timeout);
     return std::nullopt;
   }
-  if (result != os::transfer::timed_out) return close(http::close_reason::idle), std::nullopt;
+  if (result != os::transfer::timed_out) {
+    close(http::close_reason::idle);
+    return std::nullopt;
+  }
   if (!begun) {
-    if (options.timed_out || engine_state_.draining.load()) return close(http::close_reason::idle), std::nullopt;
+    if (options.timed_out || engine_state_.draining.load()) {
+      close(http::close_reason::idle);
+      return std::nullopt;
+    }
     return wait_for_input();
   }
-  if (options.timed_out || steady::now() >= deadline_)
-    return reject(408, "the request head did not arrive in time"), std::nullopt;
+  if (options.timed_out || steady::now() >= deadline_) {
+    reject(408, "the request head did not arrive in time");
+    return std::nullopt;
+  }
   // A drain allows 500 ms for the rest of a head.
   constexpr std::chrono::milliseconds drain_limit{500};
   if (engine_state_.draining.load()) deadline_ = (std::min)(deadline_, steady::now() + drain_limit);
@@ -334,13 +342,22 @@ WINSVC_INLINE void connection::find_route() {
 /// Collects a small body. It reports no error: the handler stage reads the body, responds to errors and logs them.
 WINSVC_INLINE std::optional<wait_condition> connection::read_body(const step_options& options) {
   const auto have = buffer_.remaining().size();
-  if (have >= head_.content_length || options.timed_out) return stage_ = stage::handler, std::nullopt;
+  if (have >= head_.content_length || options.timed_out) {
+    stage_ = stage::handler;
+    return std::nullopt;
+  }
   const auto result = receive();
   if (result == os::transfer::done) return std::nullopt;
-  if (result != os::transfer::timed_out) return stage_ = stage::handler, std::nullopt;
+  if (result != os::transfer::timed_out) {
+    stage_ = stage::handler;
+    return std::nullopt;
+  }
   // One deadline for the whole body: each received byte extends it by its share at body_bytes_per_second.
   deadline_ = request_started_ + limits_.body_deadline(have);
-  if (steady::now() >= deadline_) return stage_ = stage::handler, std::nullopt;
+  if (steady::now() >= deadline_) {
+    stage_ = stage::handler;
+    return std::nullopt;
+  }
   return wait_for_input();
 }
 
@@ -391,7 +408,10 @@ WINSVC_INLINE void connection::run_handler(const step_options& options) {
 }
 
 WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step_options& options) {
-  if (options.timed_out) return close(http::close_reason::idle), std::nullopt;
+  if (options.timed_out) {
+    close(http::close_reason::idle);
+    return std::nullopt;
+  }
   std::size_t sent = 0;
   const auto result = transport_.send_some(output_.data() + output_sent_, output_.size() - output_sent_, sent);
   output_sent_ += sent;
@@ -403,9 +423,14 @@ WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step
   output_.clear();
   output_sent_ = 0;
   finish_request();
-  if (result != os::transfer::done) return close(http::close_reason::idle), std::nullopt;
-  if (!keep_alive_)
-    return close(body_unread_ ? http::close_reason::unread_input : http::close_reason::after_response), std::nullopt;
+  if (result != os::transfer::done) {
+    close(http::close_reason::idle);
+    return std::nullopt;
+  }
+  if (!keep_alive_) {
+    close(body_unread_ ? http::close_reason::unread_input : http::close_reason::after_response);
+    return std::nullopt;
+  }
   std::vector<wire::field>().swap(head_.fields);
   stage_ = stage::head;
   deadline_ = now_ + (buffer_.remaining().empty() ? limits_.keep_alive_timeout : limits_.head_timeout);

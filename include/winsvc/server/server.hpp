@@ -326,7 +326,8 @@ WINSVC_INLINE void server::add_connection(os::tcp_socket socket) {
   if (limits_.connections_per_address > 0) {
     address = socket.peer().host;
     const std::lock_guard lock(mutex_);
-    if (connections_by_address_[address] >= limits_.connections_per_address)
+    const auto entry = connections_by_address_.find(address);  // not [], which adds an entry for a rejected client
+    if (entry != connections_by_address_.end() && entry->second >= limits_.connections_per_address)
       return reject_connection(std::move(socket), 429, "too many connections from one client", address);
   }
   if (open_count_.load() >= limits_.connections)

@@ -169,7 +169,6 @@ class thread_pool {
   std::size_t thread_count_ = 0;   // without the threads in a blocking section
   std::size_t io_count_ = 0;       // threads with the role io
   std::size_t idle_count_ = 0;     // blocking threads that wait for an item
-  std::size_t blocked_count_ = 0;  // threads in a blocking section
   std::uint64_t dequeued_count_ = 0, dequeued_at_last_scan_ = 0;
   bool stopping_ = false;
 
@@ -381,14 +380,12 @@ WINSVC_INLINE void thread_pool::begin_blocking() {
   pool_thread& thread = *current_thread();
   const std::lock_guard lock(mutex_);
   --thread_count_;
-  ++blocked_count_;
   offload_batch(thread);
   ensure_blocking_threads();
 }
 
 WINSVC_INLINE void thread_pool::end_blocking() {
   const std::lock_guard lock(mutex_);
-  --blocked_count_;
   ++thread_count_;
 }
 
