@@ -79,20 +79,20 @@ def output_of(line):
 
 
 def build(line):
-    """What is wrong with a command line that runs as it is written; empty if it builds without a word."""
+    """Runs a command line as it is written. Returns its output and exit code; empty if it succeeds without output."""
     code, output = run(shlex.split(line), timeout=400, cwd=WORK)
     return f"$ {line}\n{output}exit code {code}" if code != 0 or output.strip() else ""
 
 
 def program_of(line):
-    """The program that the line made, in a folder of its own."""
+    """Copies the program that the line built into a separate folder and returns its path."""
     folder = WORK / f"run-{output_of(line)}"
     folder.mkdir()
     return pathlib.Path(shutil.copy(WORK / output_of(line), folder))
 
 
 def check_program(job):
-    """What is wrong with the program of one command line of one example; empty if it runs."""
+    """Returns the error of the program of one command line of one example; empty if it runs."""
     name, line, wrong, windows = job
     if wrong:
         return wrong
