@@ -209,6 +209,8 @@ def page_of(root):
                     body += ["", "```cpp", examples[entity.name], "```"]
                 shown.add(entity.name)
                 body += members_of(entity)
+    for name in sorted(shown - set(examples)):
+        raise TreeError(f"{EXAMPLES}: {name} has no example; add a region // [{name}]")
     for name in sorted(set(examples) - shown):
         raise TreeError(f"{EXAMPLES}: the example [{name}] has no entry in {PAGE}")
     return "\n".join(output + body).rstrip() + "\n"

@@ -48,6 +48,25 @@ winsvc::result<int> parse_port(const std::string& text) {
 
 bool is_known_token(std::string_view token) { return token == "t0ken"; }
 
+// [run]
+int run_without_macro(int argc, char** argv) {
+  std::string greeting = "hello";
+  return winsvc::run(argc, argv, [&greeting](winsvc::service& svc) {  // instead of WINSVC_MAIN
+    svc.get("/", [&greeting] { return greeting; });
+  });
+}
+// [/run]
+
+#ifdef CPPHTTPLIB_OPENSSL_SUPPORT
+void with_tls(winsvc::service& svc) {
+  // [tls_options]
+  winsvc::tls_options options;
+  options.client_authorities = "clients.pem";                      // clients must have a certificate of these
+  svc.tls("server.pem", "server.key", options);
+  // [/tls_options]
+}
+#endif
+
 void describe(winsvc::service& svc) {
   // [service]
   svc.name("hello").display_name("Hello service").listen("127.0.0.1", 5001);
@@ -440,7 +459,10 @@ TEST_CASE("the examples of middleware, WebSockets and error handlers do what the
   CHECK(page.header("X-Request-Id") != "");
 
   client w(sockets);
-  CHECK(w.websocket("/echo", {"a", "b"}).messages == std::vector<std::string>{"a", "b"});
+  // [websocket_transcript]
+  const auto echo = w.websocket("/echo", {"a", "b"});
+  CHECK(echo.messages == std::vector<std::string>{"a", "b"});
+  // [/websocket_transcript]
   CHECK(w.websocket("/chat", {}, {{"Sec-WebSocket-Protocol", "chat.v1"}}).messages == std::vector<std::string>{"chat.v1"});
 
   client f(failures);
@@ -470,6 +492,15 @@ TEST_CASE("the examples of hooks, settings and the log do what their comments st
   for (auto* const app_without_routes : {describe, limit, install}) CHECK_NOTHROW(client{*app_without_routes});
 }
 
+TEST_CASE("the example of run() runs a verb") {
+  char program[] = "hello", verb[] = "version";
+  char* arguments[] = {program, verb, nullptr};
+  CHECK(run_without_macro(2, arguments) == 0);
+#ifdef CPPHTTPLIB_OPENSSL_SUPPORT
+  CHECK_NOTHROW(client{with_tls});
+#endif
+}
+
 TEST_CASE("the examples of the test tools do what their comments state") {
   std::vector<std::string> lines;
   winsvc::logger log;
@@ -478,6 +509,10 @@ TEST_CASE("the examples of the test tools do what their comments state") {
   log.warn("slow");
   CHECK(lines == std::vector<std::string>{"slow"});
   CHECK(*parse_port("80") == 80);
+  // [parse_log_level]
+  CHECK(winsvc::parse_log_level("warn") == winsvc::log_level::warn);
+  CHECK_FALSE(winsvc::parse_log_level("loud"));
+  // [/parse_log_level]
   CHECK(parse_port("").error().code == 87);
   // [setup_error]
   const auto twice = [](winsvc::service& svc) {
