@@ -86,9 +86,9 @@ void limit(winsvc::service& svc) {
 }
 
 void install(winsvc::service& svc) {
-  // [recovery_action]
+  // [recovery_action restart_after no_action]
   svc.recovery({winsvc::restart_after(5s), winsvc::restart_after(1min), winsvc::no_action()});
-  // [/recovery_action]
+  // [/recovery_action restart_after no_action]
   // [startup]
   svc.startup(winsvc::startup::manual);
   // [/startup]
