@@ -261,42 +261,42 @@
 //  29472  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
 //  29562  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
 //  29840  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  29905  host/health.hpp                    Liveness and readiness routes.
-//  29987  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  30152  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  30268  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
-//  30434  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  30547  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  30765  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  30873  host/control_channel_server.hpp    Control channel server.
-//  31033  host/runtime.hpp                   Runtime of a service.
-//  31544  host/status.hpp                    Text and JSON of `status`.
-//  31690  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  31814  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  31916  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  32262  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  32664  manage/wait.hpp                    Waits until a service reaches a state.
-//  32746  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  32885  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  33194  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  33334  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  33470  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  33570  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  33633  manage/install.hpp                 `install` and `update` verbs.
-//  33995  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  34089  diagnose/firewall.hpp              Check of the Windows firewall.
-//  34183  diagnose/finding.hpp               Findings of `doctor`.
-//  34366  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  34451  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  34480  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  34822  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  34955  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  35184  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  35340  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//  29911  host/health.hpp                    Liveness and readiness routes.
+//  30011  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  30176  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  30292  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
+//  30458  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  30571  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  30782  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  30890  host/control_channel_server.hpp    Control channel server.
+//  31050  host/runtime.hpp                   Runtime of a service.
+//  31560  host/status.hpp                    Text and JSON of `status`.
+//  31706  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  31830  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  31932  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  32278  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  32680  manage/wait.hpp                    Waits until a service reaches a state.
+//  32762  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  32901  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  33210  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  33350  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  33486  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  33586  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  33649  manage/install.hpp                 `install` and `update` verbs.
+//  34011  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  34105  diagnose/firewall.hpp              Check of the Windows firewall.
+//  34199  diagnose/finding.hpp               Findings of `doctor`.
+//  34382  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  34467  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  34496  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  34838  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  34971  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  35200  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  35356  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  35575  config/undef.hpp                   Undefines the internal macros.
+//  35591  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -29843,6 +29843,7 @@ WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guar
 // Status reporter: applies lifecycle events and publishes the resulting states in order. One lock covers the decision
 // and the publication, so that no late state overtakes STOP_PENDING or follows STOPPED.
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <mutex>
@@ -29879,6 +29880,9 @@ class status_reporter {
     return decision;
   }
 
+  /// The current state, without waiting: a request must not wait while `publish` calls the SCM.
+  [[nodiscard]] scm::state state() const noexcept { return state_.load(); }
+
   [[nodiscard]] scm::service_status now() const {
     const std::lock_guard lock(mutex_);
     return lifecycle_.status();
@@ -29887,6 +29891,7 @@ class status_reporter {
  private:
   bool publish(scm::lifecycle_event event, std::chrono::milliseconds wait_hint, scm::exit_status exit) {
     const auto status = lifecycle_.apply(event, wait_hint, exit);
+    if (status) state_.store(status->current);
     if (status && publish_) publish_(*status);
     return status.has_value();
   }
@@ -29894,6 +29899,7 @@ class status_reporter {
   mutable std::mutex mutex_;
   scm::lifecycle lifecycle_;
   scm::handled_controls hooks_;
+  std::atomic<scm::state> state_{scm::state::none};  // copy of lifecycle_'s state, written under mutex_; see state()
   std::function<void(const scm::service_status&)> publish_;
 };
 
@@ -29912,10 +29918,11 @@ class status_reporter {
 //
 // An app that has routes with these paths keeps its own.
 
-#include <atomic>
 #include <exception>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -29929,9 +29936,26 @@ enum class run_phase { starting, serving, paused, stopping };
   return names[static_cast<int>(phase)];
 }
 
-/// Adds both routes. `phase` changes at the start of a pause and of a stop. `phase` and `definition` must outlive the
-/// router.
-void add_health_routes(service_definition& definition, const std::atomic<run_phase>& phase);
+/// The phase that belongs to a state of the service. While a pause or a continue is pending, it is `paused`.
+[[nodiscard]] constexpr run_phase phase_of(scm::state state) noexcept {
+  switch (state) {
+    case scm::state::none:
+    case scm::state::start_pending: return run_phase::starting;
+    case scm::state::running: return run_phase::serving;
+    case scm::state::pause_pending:
+    case scm::state::paused:
+    case scm::state::continue_pending: return run_phase::paused;
+    case scm::state::stop_pending:
+    case scm::state::stopped: break;
+  }
+  return run_phase::stopping;
+}
+
+/// Returns the current phase. Called on any thread.
+using phase_function = std::function<run_phase()>;
+
+/// Adds both routes. `definition` must outlive the router.
+void add_health_routes(service_definition& definition, phase_function phase);
 
 }  // namespace detail::host
 }  // inline namespace WINSVC_ABI
@@ -29945,7 +29969,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::host {
 
-WINSVC_INLINE void add_health_routes(service_definition& definition, const std::atomic<run_phase>& phase) {
+WINSVC_INLINE void add_health_routes(service_definition& definition, phase_function phase) {
   const source_location location = source_location::current();
   const auto is_free = [&definition](const std::string& path) {
     return !path.empty() && !definition.router.has_pattern(path);
@@ -29956,8 +29980,8 @@ WINSVC_INLINE void add_health_routes(service_definition& definition, const std::
   }
   if (!is_free(definition.ready_path)) return;
 
-  definition.router.add(route::method::get, definition.ready_path, [&definition, &phase]() -> reply {
-        switch (phase.load()) {
+  definition.router.add(route::method::get, definition.ready_path, [&definition, phase = std::move(phase)]() -> reply {
+        switch (phase()) {
       case run_phase::starting: return reply::text("starting\n", 503);
       case run_phase::paused: return reply::text("paused\n", 503);
       case run_phase::stopping: return reply::text("stopping\n", 503);
@@ -30602,15 +30626,14 @@ class control_task_runner {
  public:
   using event_function = std::function<void(scm::service_event, const std::string&)>;
 
-  /// Pause and continue change `phase` and the engine.
+  /// Pause and continue change the engine.
   control_task_runner(service_definition& definition, logger& log, status_reporter& reporter, hook_runner& hooks,
-                      server::engine& engine, std::atomic<run_phase>& phase, event_function on_event)
+                      server::engine& engine, event_function on_event)
       : definition_(definition),
         log_(log),
         status_reporter_(reporter),
         hooks_(hooks),
         engine_(engine),
-        phase_(phase),
         on_event_(std::move(on_event)) {}
 
   void run_task(control_task& task);
@@ -30634,7 +30657,6 @@ class control_task_runner {
   status_reporter& status_reporter_;
   hook_runner& hooks_;
   server::engine& engine_;
-  std::atomic<run_phase>& phase_;
   event_function on_event_;
 };
 
@@ -30687,12 +30709,8 @@ WINSVC_INLINE void control_task_runner::run_task(control_task& task) {
 WINSVC_INLINE void control_task_runner::pause() {
   status_reporter_.apply(scm::lifecycle_event::progress, wait_hint());  // the tasks before it are complete
   engine_.pause(true);
-  phase_.store(run_phase::paused);
   const bool succeeded = run("pause", definition_.pause_hooks);
-  if (!succeeded) {
-    phase_.store(run_phase::serving);
-    engine_.pause(false);
-  }
+  if (!succeeded) engine_.pause(false);
   // Illegal if a stop was requested in the meantime; the stop then continues.
   if (status_reporter_.apply(succeeded ? scm::lifecycle_event::paused : scm::lifecycle_event::hook_failed) &&
       succeeded)
@@ -30705,7 +30723,6 @@ WINSVC_INLINE void control_task_runner::resume() {
     status_reporter_.apply(scm::lifecycle_event::hook_failed);
     return;
   }
-  phase_.store(run_phase::serving);
   engine_.pause(false);
   if (status_reporter_.apply(scm::lifecycle_event::resumed))
     report_completed(scm::service_event::continued, "continued");
@@ -30899,8 +30916,8 @@ namespace detail::host {
 /// Serves requests while it exists. Create it after the engine listens and destroy it before the engine.
 class control_channel_server {
  public:
-  control_channel_server(service_definition& definition, server::engine& engine, const std::atomic<run_phase>& phase)
-      : definition_(definition), engine_(engine), phase_(phase), started_at_(clock::system().system_now()) {}
+  control_channel_server(service_definition& definition, server::engine& engine, phase_function phase)
+      : definition_(definition), engine_(engine), phase_(std::move(phase)), started_at_(clock::system().system_now()) {}
 
   /// Opens the channel. On an error the service runs without a channel.
   os::sys_result<void> open(const std::string& address) {
@@ -30934,7 +30951,7 @@ class control_channel_server {
 
   service_definition& definition_;
   server::engine& engine_;
-  const std::atomic<run_phase>& phase_;
+  phase_function phase_;
   clock::system_time started_at_;
   mutable std::mutex mutex_;
   std::string stop_reason_;                                 // under mutex_
@@ -30962,7 +30979,7 @@ WINSVC_INLINE std::string control_channel_server::status() const {
   put("pid", os::process_id());
   json.put_text("name", definition_.spec.name)
       .put_text("version", definition_.version)
-      .put_text("state", name(phase_.load()));
+      .put_text("state", name(phase_()));
   json.put_text("url", engine_.address().url()).put_text("since", iso_time(started_at_));
   put("answered", engine_.response_count());
   put("answered_in_minute", minute.count);
@@ -31116,7 +31133,7 @@ class runtime {
 
   /// Live status; empty before the service listens and after it stopped. Safe to call from any thread.
   [[nodiscard]] std::string status() const {
-    const auto phase = phase_.load();
+    const auto phase = current_phase();
     return phase == run_phase::serving || phase == run_phase::paused ? control_channel_->status() : std::string();
   }
   /// Load of the service: responses in the last complete second, and the current number of requests and connections.
@@ -31131,6 +31148,7 @@ class runtime {
   static constexpr std::uint32_t result_pending = 997;
 
  private:
+  [[nodiscard]] run_phase current_phase() const noexcept { return phase_of(status_reporter_.state()); }
   void fail(error error);
   bool start();
   bool run_start_hooks();
@@ -31168,7 +31186,6 @@ class runtime {
   std::string stop_reason_;                                      // under mutex_
   std::atomic<milliseconds> stop_limit_;                         // changed at most once, before stop_ is requested
   std::atomic<time_point> total_deadline_{(time_point::max)()};  // as stop_limit_
-  std::atomic<run_phase> phase_{run_phase::starting};
   std::unique_ptr<server::engine> engine_;
   std::unique_ptr<control_channel_server> control_channel_;
   std::unique_ptr<worker_pool> workers_;
@@ -31304,7 +31321,7 @@ WINSVC_INLINE void remove_stale_uploads(service_definition& definition) {
 
 /// Starts the service: true if it is RUNNING, false if a hook or the bind failed or a stop was requested.
 WINSVC_INLINE bool runtime::start() {
-  add_health_routes(definition_, phase_);
+  add_health_routes(definition_, [this] { return current_phase(); });
   if (definition_.router.accepts_uploads()) remove_stale_uploads(definition_);
   definition_.router.freeze();
   status_reporter_.set_handled_controls(definition_.handled_controls());
@@ -31316,7 +31333,6 @@ WINSVC_INLINE bool runtime::start() {
   // Before RUNNING: a client may connect as soon as it sees RUNNING.
   if (options_.on_listening) options_.on_listening(address);
 
-  phase_.store(run_phase::serving);
   // A stop was requested in the meantime; STOP_PENDING is published.
   if (!status_reporter_.apply(scm::lifecycle_event::ready)) return false;
   definition_.log.info(std::string("listening on ") + (address.tls ? "https://" : "http://") + address.text());
@@ -31390,7 +31406,7 @@ WINSVC_INLINE bool runtime::bind() {
 }
 
 WINSVC_INLINE std::optional<runtime::live_counters> runtime::counters() const {
-  const auto phase = phase_.load();
+  const auto phase = current_phase();
   if (phase != run_phase::serving && phase != run_phase::paused) return std::nullopt;
   const auto now = std::chrono::steady_clock::now();
   const auto seconds = engine_->statistics().seconds(now, http::request_statistics::second_of(now) - 2);
@@ -31399,7 +31415,8 @@ WINSVC_INLINE std::optional<runtime::live_counters> runtime::counters() const {
 
 /// Opens the control channel. Without it the service runs, but 'status', 'logs' and 'level' cannot query it.
 WINSVC_INLINE void runtime::open_channel() {
-  control_channel_ = std::make_unique<control_channel_server>(definition_, *engine_, phase_);
+  control_channel_ =
+      std::make_unique<control_channel_server>(definition_, *engine_, [this] { return current_phase(); });
   if (options_.control_channel.empty()) return;
   if (const auto opened = control_channel_->open(options_.control_channel); !opened) {
     definition_.log.info("the control channel " + options_.control_channel + " cannot be opened: " +
@@ -31436,7 +31453,7 @@ WINSVC_INLINE void runtime::start_settings_watcher() {
 
 /// Runs control tasks one after the other until a stop is requested.
 WINSVC_INLINE void runtime::serve() {
-  control_task_runner tasks(definition_, definition_.log, status_reporter_, hooks_, *engine_, phase_,
+  control_task_runner tasks(definition_, definition_.log, status_reporter_, hooks_, *engine_,
                             options_.on_event);
   for (;;) {
     std::unique_lock lock(mutex_);
@@ -31470,7 +31487,6 @@ WINSVC_INLINE void runtime::record_incomplete_stop(std::string reason) {
 }
 
 WINSVC_INLINE void runtime::drain() {
-  phase_.store(run_phase::stopping);
   settings_watcher_.reset();
   std::deque<control_task> tasks;
   {

@@ -16,11 +16,11 @@
 //
 //     28  testing/whole.hpp             Includes <winsvc.hpp> with all declarations, also in the separate form ...
 //     42  testing/client.hpp            client: sends requests to an app in memory, without a socket.
-//    306  testing/clock.hpp             manual_clock: a clock that the test advances.
-//    343  testing/status_rules.hpp      find_status_violations.
-//    402  testing/scm.hpp               simulated_scm: a Service Control Manager for tests, on any platform.
-//    710  testing/service_database.hpp  service_database: an in-memory replacement of the service_manager seam that ...
-//   1191  testing.hpp                   Test support for your services, on any platform.
+//    305  testing/clock.hpp             manual_clock: a clock that the test advances.
+//    342  testing/status_rules.hpp      find_status_violations.
+//    401  testing/scm.hpp               simulated_scm: a Service Control Manager for tests, on any platform.
+//    709  testing/service_database.hpp  service_database: an in-memory replacement of the service_manager seam that ...
+//   1190  testing.hpp                   Test support for your services, on any platform.
 
 #pragma once
 
@@ -284,7 +284,7 @@ class client {
     definition_->log.add_sink(log_sink_);
     service_ = std::make_unique<service>(*definition_);  // a member, because handlers may have captured it by reference
     object_ = app(*service_);
-    detail::host::add_health_routes(*definition_, phase_);
+    detail::host::add_health_routes(*definition_, [] { return detail::host::run_phase::serving; });
     definition_->frozen = true;
     definition_->router.freeze();
     engine_ = std::make_unique<detail::server::engine>(definition_->router, definition_->limits, definition_->log);
@@ -295,7 +295,6 @@ class client {
   std::shared_ptr<memory_sink> log_sink_;
   std::unique_ptr<service> service_;
   std::shared_ptr<void> object_;
-  std::atomic<detail::host::run_phase> phase_{detail::host::run_phase::serving};
   std::unique_ptr<detail::server::engine> engine_;
 };
 

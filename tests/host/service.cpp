@@ -350,7 +350,7 @@ TEST_CASE("a request in flight completes before STOPPED, and the drain increases
 TEST_CASE("the readiness check is 503 while the service stops, and the liveness check stays 200") {
   std::atomic<winsvc::detail::host::run_phase> phase{winsvc::detail::host::run_phase::serving};
   winsvc::detail::host::service_definition definition;
-  winsvc::detail::host::add_health_routes(definition, phase);
+  winsvc::detail::host::add_health_routes(definition, [&phase] { return phase.load(); });
   definition.router.freeze();
   winsvc::detail::server::engine engine(definition.router, definition.limits, definition.log);
   const auto get_target = [&](const char* target) {

@@ -33,8 +33,8 @@ namespace detail::host {
 /// Serves requests while it exists. Create it after the engine listens and destroy it before the engine.
 class control_channel_server {
  public:
-  control_channel_server(service_definition& definition, server::engine& engine, const std::atomic<run_phase>& phase)
-      : definition_(definition), engine_(engine), phase_(phase), started_at_(clock::system().system_now()) {}
+  control_channel_server(service_definition& definition, server::engine& engine, phase_function phase)
+      : definition_(definition), engine_(engine), phase_(std::move(phase)), started_at_(clock::system().system_now()) {}
 
   /// Opens the channel. On an error the service runs without a channel.
   os::sys_result<void> open(const std::string& address) {
@@ -68,7 +68,7 @@ class control_channel_server {
 
   service_definition& definition_;
   server::engine& engine_;
-  const std::atomic<run_phase>& phase_;
+  phase_function phase_;
   clock::system_time started_at_;
   mutable std::mutex mutex_;
   std::string stop_reason_;                                 // under mutex_
@@ -96,7 +96,7 @@ WINSVC_INLINE std::string control_channel_server::status() const {
   put("pid", os::process_id());
   json.put_text("name", definition_.spec.name)
       .put_text("version", definition_.version)
-      .put_text("state", name(phase_.load()));
+      .put_text("state", name(phase_()));
   json.put_text("url", engine_.address().url()).put_text("since", iso_time(started_at_));
   put("answered", engine_.response_count());
   put("answered_in_minute", minute.count);

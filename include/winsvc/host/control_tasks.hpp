@@ -64,15 +64,14 @@ class control_task_runner {
  public:
   using event_function = std::function<void(scm::service_event, const std::string&)>;
 
-  /// Pause and continue change `phase` and the engine.
+  /// Pause and continue change the engine.
   control_task_runner(service_definition& definition, logger& log, status_reporter& reporter, hook_runner& hooks,
-                      server::engine& engine, std::atomic<run_phase>& phase, event_function on_event)
+                      server::engine& engine, event_function on_event)
       : definition_(definition),
         log_(log),
         status_reporter_(reporter),
         hooks_(hooks),
         engine_(engine),
-        phase_(phase),
         on_event_(std::move(on_event)) {}
 
   void run_task(control_task& task);
@@ -96,7 +95,6 @@ class control_task_runner {
   status_reporter& status_reporter_;
   hook_runner& hooks_;
   server::engine& engine_;
-  std::atomic<run_phase>& phase_;
   event_function on_event_;
 };
 
@@ -149,12 +147,8 @@ WINSVC_INLINE void control_task_runner::run_task(control_task& task) {
 WINSVC_INLINE void control_task_runner::pause() {
   status_reporter_.apply(scm::lifecycle_event::progress, wait_hint());  // the tasks before it are complete
   engine_.pause(true);
-  phase_.store(run_phase::paused);
   const bool succeeded = run("pause", definition_.pause_hooks);
-  if (!succeeded) {
-    phase_.store(run_phase::serving);
-    engine_.pause(false);
-  }
+  if (!succeeded) engine_.pause(false);
   // Illegal if a stop was requested in the meantime; the stop then continues.
   if (status_reporter_.apply(succeeded ? scm::lifecycle_event::paused : scm::lifecycle_event::hook_failed) &&
       succeeded)
@@ -167,7 +161,6 @@ WINSVC_INLINE void control_task_runner::resume() {
     status_reporter_.apply(scm::lifecycle_event::hook_failed);
     return;
   }
-  phase_.store(run_phase::serving);
   engine_.pause(false);
   if (status_reporter_.apply(scm::lifecycle_event::resumed))
     report_completed(scm::service_event::continued, "continued");

@@ -6,15 +6,17 @@
 // An app that has routes with these paths keeps its own.
 #pragma once
 
-#include <atomic>
 #include <exception>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "winsvc/base/error.hpp"
 #include "winsvc/host/definition.hpp"
 #include "winsvc/base/source_location.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/scm/state.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -28,9 +30,26 @@ enum class run_phase { starting, serving, paused, stopping };
   return names[static_cast<int>(phase)];
 }
 
-/// Adds both routes. `phase` changes at the start of a pause and of a stop. `phase` and `definition` must outlive the
-/// router.
-void add_health_routes(service_definition& definition, const std::atomic<run_phase>& phase);
+/// The phase that belongs to a state of the service. While a pause or a continue is pending, it is `paused`.
+[[nodiscard]] constexpr run_phase phase_of(scm::state state) noexcept {
+  switch (state) {
+    case scm::state::none:
+    case scm::state::start_pending: return run_phase::starting;
+    case scm::state::running: return run_phase::serving;
+    case scm::state::pause_pending:
+    case scm::state::paused:
+    case scm::state::continue_pending: return run_phase::paused;
+    case scm::state::stop_pending:
+    case scm::state::stopped: break;
+  }
+  return run_phase::stopping;
+}
+
+/// Returns the current phase. Called on any thread.
+using phase_function = std::function<run_phase()>;
+
+/// Adds both routes. `definition` must outlive the router.
+void add_health_routes(service_definition& definition, phase_function phase);
 
 }  // namespace detail::host
 }  // inline namespace WINSVC_ABI
@@ -44,7 +63,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::host {
 
-WINSVC_INLINE void add_health_routes(service_definition& definition, const std::atomic<run_phase>& phase) {
+WINSVC_INLINE void add_health_routes(service_definition& definition, phase_function phase) {
   const source_location location = source_location::current();
   const auto is_free = [&definition](const std::string& path) {
     return !path.empty() && !definition.router.has_pattern(path);
@@ -55,8 +74,8 @@ WINSVC_INLINE void add_health_routes(service_definition& definition, const std::
   }
   if (!is_free(definition.ready_path)) return;
 
-  definition.router.add(route::method::get, definition.ready_path, [&definition, &phase]() -> reply {
-        switch (phase.load()) {
+  definition.router.add(route::method::get, definition.ready_path, [&definition, phase = std::move(phase)]() -> reply {
+        switch (phase()) {
       case run_phase::starting: return reply::text("starting\n", 503);
       case run_phase::paused: return reply::text("paused\n", 503);
       case run_phase::stopping: return reply::text("stopping\n", 503);

@@ -99,7 +99,7 @@ class runtime {
 
   /// Live status; empty before the service listens and after it stopped. Safe to call from any thread.
   [[nodiscard]] std::string status() const {
-    const auto phase = phase_.load();
+    const auto phase = current_phase();
     return phase == run_phase::serving || phase == run_phase::paused ? control_channel_->status() : std::string();
   }
   /// Load of the service: responses in the last complete second, and the current number of requests and connections.
@@ -114,6 +114,7 @@ class runtime {
   static constexpr std::uint32_t result_pending = 997;
 
  private:
+  [[nodiscard]] run_phase current_phase() const noexcept { return phase_of(status_reporter_.state()); }
   void fail(error error);
   bool start();
   bool run_start_hooks();
@@ -151,7 +152,6 @@ class runtime {
   std::string stop_reason_;                                      // under mutex_
   std::atomic<milliseconds> stop_limit_;                         // changed at most once, before stop_ is requested
   std::atomic<time_point> total_deadline_{(time_point::max)()};  // as stop_limit_
-  std::atomic<run_phase> phase_{run_phase::starting};
   std::unique_ptr<server::engine> engine_;
   std::unique_ptr<control_channel_server> control_channel_;
   std::unique_ptr<worker_pool> workers_;
@@ -287,7 +287,7 @@ WINSVC_INLINE void remove_stale_uploads(service_definition& definition) {
 
 /// Starts the service: true if it is RUNNING, false if a hook or the bind failed or a stop was requested.
 WINSVC_INLINE bool runtime::start() {
-  add_health_routes(definition_, phase_);
+  add_health_routes(definition_, [this] { return current_phase(); });
   if (definition_.router.accepts_uploads()) remove_stale_uploads(definition_);
   definition_.router.freeze();
   status_reporter_.set_handled_controls(definition_.handled_controls());
@@ -299,7 +299,6 @@ WINSVC_INLINE bool runtime::start() {
   // Before RUNNING: a client may connect as soon as it sees RUNNING.
   if (options_.on_listening) options_.on_listening(address);
 
-  phase_.store(run_phase::serving);
   // A stop was requested in the meantime; STOP_PENDING is published.
   if (!status_reporter_.apply(scm::lifecycle_event::ready)) return false;
   definition_.log.info(std::string("listening on ") + (address.tls ? "https://" : "http://") + address.text());
@@ -373,7 +372,7 @@ WINSVC_INLINE bool runtime::bind() {
 }
 
 WINSVC_INLINE std::optional<runtime::live_counters> runtime::counters() const {
-  const auto phase = phase_.load();
+  const auto phase = current_phase();
   if (phase != run_phase::serving && phase != run_phase::paused) return std::nullopt;
   const auto now = std::chrono::steady_clock::now();
   const auto seconds = engine_->statistics().seconds(now, http::request_statistics::second_of(now) - 2);
@@ -382,7 +381,8 @@ WINSVC_INLINE std::optional<runtime::live_counters> runtime::counters() const {
 
 /// Opens the control channel. Without it the service runs, but 'status', 'logs' and 'level' cannot query it.
 WINSVC_INLINE void runtime::open_channel() {
-  control_channel_ = std::make_unique<control_channel_server>(definition_, *engine_, phase_);
+  control_channel_ =
+      std::make_unique<control_channel_server>(definition_, *engine_, [this] { return current_phase(); });
   if (options_.control_channel.empty()) return;
   if (const auto opened = control_channel_->open(options_.control_channel); !opened) {
     definition_.log.info("the control channel " + options_.control_channel + " cannot be opened: " +
@@ -419,7 +419,7 @@ WINSVC_INLINE void runtime::start_settings_watcher() {
 
 /// Runs control tasks one after the other until a stop is requested.
 WINSVC_INLINE void runtime::serve() {
-  control_task_runner tasks(definition_, definition_.log, status_reporter_, hooks_, *engine_, phase_,
+  control_task_runner tasks(definition_, definition_.log, status_reporter_, hooks_, *engine_,
                             options_.on_event);
   for (;;) {
     std::unique_lock lock(mutex_);
@@ -453,7 +453,6 @@ WINSVC_INLINE void runtime::record_incomplete_stop(std::string reason) {
 }
 
 WINSVC_INLINE void runtime::drain() {
-  phase_.store(run_phase::stopping);
   settings_watcher_.reset();
   std::deque<control_task> tasks;
   {

@@ -2,6 +2,7 @@
 // and the publication, so that no late state overtakes STOP_PENDING or follows STOPPED.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <mutex>
@@ -42,6 +43,9 @@ class status_reporter {
     return decision;
   }
 
+  /// The current state, without waiting: a request must not wait while `publish` calls the SCM.
+  [[nodiscard]] scm::state state() const noexcept { return state_.load(); }
+
   [[nodiscard]] scm::service_status now() const {
     const std::lock_guard lock(mutex_);
     return lifecycle_.status();
@@ -50,6 +54,7 @@ class status_reporter {
  private:
   bool publish(scm::lifecycle_event event, std::chrono::milliseconds wait_hint, scm::exit_status exit) {
     const auto status = lifecycle_.apply(event, wait_hint, exit);
+    if (status) state_.store(status->current);
     if (status && publish_) publish_(*status);
     return status.has_value();
   }
@@ -57,6 +62,7 @@ class status_reporter {
   mutable std::mutex mutex_;
   scm::lifecycle lifecycle_;
   scm::handled_controls hooks_;
+  std::atomic<scm::state> state_{scm::state::none};  // copy of lifecycle_'s state, written under mutex_; see state()
   std::function<void(const scm::service_status&)> publish_;
 };
 

@@ -243,7 +243,7 @@ class client {
     definition_->log.add_sink(log_sink_);
     service_ = std::make_unique<service>(*definition_);  // a member, because handlers may have captured it by reference
     object_ = app(*service_);
-    detail::host::add_health_routes(*definition_, phase_);
+    detail::host::add_health_routes(*definition_, [] { return detail::host::run_phase::serving; });
     definition_->frozen = true;
     definition_->router.freeze();
     engine_ = std::make_unique<detail::server::engine>(definition_->router, definition_->limits, definition_->log);
@@ -254,7 +254,6 @@ class client {
   std::shared_ptr<memory_sink> log_sink_;
   std::unique_ptr<service> service_;
   std::shared_ptr<void> object_;
-  std::atomic<detail::host::run_phase> phase_{detail::host::run_phase::serving};
   std::unique_ptr<detail::server::engine> engine_;
 };
 
