@@ -244,59 +244,59 @@
 //  25166  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
 //  25314  http/fast_path.hpp                 Fast path: converts a simple request into cpp-httplib's Request and ...
 //  25497  http/request_processor.hpp         Request processor: runs one request.
-//  25950  http/file_response.hpp             File response: sends a file in parts from the open file, never as a ...
-//  26105  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  26257  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  26338  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  26556  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  26914  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  26947  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  27045  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  27554  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
-//  28065  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  28242  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  28599  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  29130  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  29240  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  29472  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  29562  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  29840  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  29911  host/health.hpp                    Liveness and readiness routes.
-//  30011  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  30176  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  30292  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
-//  30458  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  30571  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  30782  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  30890  host/control_channel_server.hpp    Control channel server.
-//  31050  host/runtime.hpp                   Runtime of a service.
-//  31560  host/status.hpp                    Text and JSON of `status`.
-//  31706  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  31830  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  31932  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  32278  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  32680  manage/wait.hpp                    Waits until a service reaches a state.
-//  32762  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  32901  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  33210  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  33350  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  33486  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  33586  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  33649  manage/install.hpp                 `install` and `update` verbs.
-//  34011  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  34105  diagnose/firewall.hpp              Check of the Windows firewall.
-//  34199  diagnose/finding.hpp               Findings of `doctor`.
-//  34382  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  34467  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  34496  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  34838  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  34971  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  35200  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  35356  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//  25951  http/file_response.hpp             File response: sends a file in parts from the open file, never as a ...
+//  26106  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  26258  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  26339  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  26557  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  26915  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  26948  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  27046  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  27555  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
+//  28066  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  28243  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  28600  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  29131  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  29241  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  29473  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  29563  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  29841  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  29912  host/health.hpp                    Liveness and readiness routes.
+//  30012  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  30177  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  30293  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
+//  30459  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  30572  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  30783  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  30891  host/control_channel_server.hpp    Control channel server.
+//  31051  host/runtime.hpp                   Runtime of a service.
+//  31561  host/status.hpp                    Text and JSON of `status`.
+//  31707  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  31831  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  31933  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  32279  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  32681  manage/wait.hpp                    Waits until a service reaches a state.
+//  32763  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  32902  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  33211  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  33351  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  33487  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  33587  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  33650  manage/install.hpp                 `install` and `update` verbs.
+//  34012  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  34106  diagnose/firewall.hpp              Check of the Windows firewall.
+//  34200  diagnose/finding.hpp               Findings of `doctor`.
+//  34383  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  34468  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  34497  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  34839  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  34972  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  35201  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  35357  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  35591  config/undef.hpp                   Undefines the internal macros.
+//  35592  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -12455,7 +12455,7 @@ WINSVC_INLINE std::string_view shared_folder_reason(std::string_view path) noexc
 // Configuration levels of ChangeServiceConfig2W, one type for each level. The number of a level is its position in
 // `config_level`, counted from 1.
 //
-//   change_level(service, model::failure_flag{true});     // SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, 4
+//   change_level(service, scm::failure_flag{true});     // SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, 4
 //
 // Systems support different levels: the errors 120, 124 and 1733 cause a warning, not a failure.
 // Source: ChangeServiceConfig2W in the Win32 documentation.
@@ -13534,7 +13534,7 @@ struct service_config_change {
   std::optional<winsvc::startup> startup;
   std::optional<std::string> binary;
   std::optional<std::string> display_name;
-  std::optional<std::string> account;   ///< model::account::name
+  std::optional<std::string> account;   ///< scm::account::name
   std::optional<std::string> password;  ///< only together with `account`: NULL and "" mean different accounts
   /// Always the complete list: NULL keeps the dependencies on Windows, but removes them on Wine. '+name' is a group.
   std::optional<std::vector<std::string>> dependencies;
@@ -14139,7 +14139,7 @@ bool change_directory(const std::string& folder) noexcept;
 [[nodiscard]] bool debugger_attached() noexcept;
 
 /// The data folder of a service: `%ProgramData%\<name>` from the known-folder API; on POSIX `$XDG_STATE_HOME/<name>` or
-/// `~/.local/state/<name>`. model::folder_name converts the name. The folder is not created, because a user who only
+/// `~/.local/state/<name>`. scm::folder_name converts the name. The folder is not created, because a user who only
 /// queries the status must not become its owner.
 [[nodiscard]] sys_result<std::string> data_folder(const std::string& service_name);
 
@@ -17358,7 +17358,7 @@ class dispatcher {
 
 // Windows event log: writes one event with one text. On POSIX the event is dropped.
 //
-//   report_event("hello", model::event_level::error, 100, "cannot open the settings file");
+//   report_event("hello", scm::event_level::error, 100, "cannot open the settings file");
 //
 // The install verb registers the event source (service_manager::add_event_source), because a service account may not do
 // it. The message file is EventCreate.exe: its message for the event IDs 1 to 1000 is "%1", so that the Event Viewer
@@ -20408,7 +20408,7 @@ WINSVC_INLINE sys_result<void> change_folder_security(const std::string& path, c
 // QueryServiceConfig2W. It makes no calls, so that a test can check each field, also under Wine, whose service manager
 // does not store all levels.
 //
-//   native_level level(model::preshutdown_timeout{30s});
+//   native_level level(scm::preshutdown_timeout{30s});
 //   ::ChangeServiceConfig2W(service, level.number(), level.data());
 //
 // Source: ChangeServiceConfig2W and the pages of the SERVICE_... structures in the Win32 documentation.
@@ -21189,9 +21189,9 @@ class ring_sink final : public log_sink {
 
 // Log query of the verb `logs`: parses time and level of a log line and decides whether the entry is shown.
 //
-//   model::log_query warnings;
+//   log::log_query warnings;
 //   warnings.min_level = log_level::warn;
-//   if (auto header = model::parse_log_line(line); header && matches(warnings, *header)) show(line);
+//   if (auto header = log::parse_log_line(line); header && matches(warnings, *header)) show(line);
 //
 // It parses both formats that log_entry writes, text and JSON. It does not read files and does not parse the message.
 
@@ -21546,7 +21546,7 @@ WINSVC_INLINE void rotating_file_sink::rotate(std::int64_t today) {
     return;
   }
   ++blocked_rotations_;
-  rotate_at_bytes_ = file_.size() + options_.max_file_bytes / 10;
+  rotate_at_bytes_ = options_.max_file_bytes != 0 ? file_.size() + options_.max_file_bytes / 10 : max_bytes();
   first_entry_day_ = today;  // otherwise each line would start a rotation
 }
 
@@ -21802,7 +21802,7 @@ class event_log_sink final : public log_sink {
 
 // Log reader: prints entries of the log file and of its rotated files, unchanged. The `logs` verb uses it.
 //
-//   model::log_query query;
+//   log::log_query query;
 //   query.max_entries = 20;
 //   print_log("/var/lib/hello/logs/hello", query, os::write_stdout);
 //
@@ -25549,7 +25549,7 @@ class request_processor final : public httplib::Server {
 
  private:
   bool process_with_httplib(exchange& exchange, const os::endpoint& peer, const os::endpoint& local);
-  bool process_fast_path(exchange& exchange, const os::endpoint& peer, const os::endpoint& local);
+  std::optional<bool> process_fast_path(exchange& exchange, const os::endpoint& peer, const os::endpoint& local);
   void route(exchange& exchange, request& req, response& res);
   void dispatch(exchange& exchange, request& req, response& res);
   void call_handler(exchange& exchange, request& req, response& res);
@@ -25709,7 +25709,8 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange, const os::endp
     const bool is_upload = exchange.match.outcome == route::match_outcome::matched && accepts_upload(exchange);
     const bool fast = limits_.fast_path && !latency_of(exchange.match).streams() && !is_upload &&
                       is_fast_path_request(exchange.head, exchange.stream);
-    ok = (fast && process_fast_path(exchange, peer, local)) || process_with_httplib(exchange, peer, local);
+    const std::optional<bool> sent = fast ? process_fast_path(exchange, peer, local) : std::nullopt;
+    ok = sent ? *sent : process_with_httplib(exchange, peer, local);
   } catch (...) {
     // Content providers, callbacks and the writer run outside cpp-httplib's own try block.
     log_.error("request " + exchange.id + ": writing the response failed: " + base::exception_message());
@@ -25726,11 +25727,11 @@ WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange, c
                          exchange.httplib_closes_connection, nullptr);
 }
 
-/// Returns false if no response was made: process_with_httplib() must process the request.
-WINSVC_INLINE bool request_processor::process_fast_path(exchange& exchange, const os::endpoint& peer,
-                                                        const os::endpoint& local) {
+/// Returns whether the response was written. nullopt: no handler ran; process_with_httplib() must process the request.
+WINSVC_INLINE std::optional<bool> request_processor::process_fast_path(exchange& exchange, const os::endpoint& peer,
+                                                                       const os::endpoint& local) {
   request req;
-  if (!fill_request(req, exchange.head, peer, local)) return false;
+  if (!fill_request(req, exchange.head, peer, local)) return std::nullopt;
   response res;
   exchange.current_request = &req;
   req.is_connection_closed = [&exchange] {

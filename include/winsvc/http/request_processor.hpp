@@ -67,7 +67,7 @@ class request_processor final : public httplib::Server {
 
  private:
   bool process_with_httplib(exchange& exchange, const os::endpoint& peer, const os::endpoint& local);
-  bool process_fast_path(exchange& exchange, const os::endpoint& peer, const os::endpoint& local);
+  std::optional<bool> process_fast_path(exchange& exchange, const os::endpoint& peer, const os::endpoint& local);
   void route(exchange& exchange, request& req, response& res);
   void dispatch(exchange& exchange, request& req, response& res);
   void call_handler(exchange& exchange, request& req, response& res);
@@ -227,7 +227,8 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange, const os::endp
     const bool is_upload = exchange.match.outcome == route::match_outcome::matched && accepts_upload(exchange);
     const bool fast = limits_.fast_path && !latency_of(exchange.match).streams() && !is_upload &&
                       is_fast_path_request(exchange.head, exchange.stream);
-    ok = (fast && process_fast_path(exchange, peer, local)) || process_with_httplib(exchange, peer, local);
+    const std::optional<bool> sent = fast ? process_fast_path(exchange, peer, local) : std::nullopt;
+    ok = sent ? *sent : process_with_httplib(exchange, peer, local);
   } catch (...) {
     // Content providers, callbacks and the writer run outside cpp-httplib's own try block.
     log_.error("request " + exchange.id + ": writing the response failed: " + base::exception_message());
@@ -244,11 +245,11 @@ WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange, c
                          exchange.httplib_closes_connection, nullptr);
 }
 
-/// Returns false if no response was made: process_with_httplib() must process the request.
-WINSVC_INLINE bool request_processor::process_fast_path(exchange& exchange, const os::endpoint& peer,
-                                                        const os::endpoint& local) {
+/// Returns whether the response was written. nullopt: no handler ran; process_with_httplib() must process the request.
+WINSVC_INLINE std::optional<bool> request_processor::process_fast_path(exchange& exchange, const os::endpoint& peer,
+                                                                       const os::endpoint& local) {
   request req;
-  if (!fill_request(req, exchange.head, peer, local)) return false;
+  if (!fill_request(req, exchange.head, peer, local)) return std::nullopt;
   response res;
   exchange.current_request = &req;
   req.is_connection_closed = [&exchange] {

@@ -1,8 +1,8 @@
 // Log query of the verb `logs`: parses time and level of a log line and decides whether the entry is shown.
 //
-//   model::log_query warnings;
+//   log::log_query warnings;
 //   warnings.min_level = log_level::warn;
-//   if (auto header = model::parse_log_line(line); header && matches(warnings, *header)) show(line);
+//   if (auto header = log::parse_log_line(line); header && matches(warnings, *header)) show(line);
 //
 // It parses both formats that log_entry writes, text and JSON. It does not read files and does not parse the message.
 #pragma once

@@ -1,6 +1,6 @@
 // Log reader: prints entries of the log file and of its rotated files, unchanged. The `logs` verb uses it.
 //
-//   model::log_query query;
+//   log::log_query query;
 //   query.max_entries = 20;
 //   print_log("/var/lib/hello/logs/hello", query, os::write_stdout);
 //

@@ -280,7 +280,7 @@ WINSVC_INLINE void rotating_file_sink::rotate(std::int64_t today) {
     return;
   }
   ++blocked_rotations_;
-  rotate_at_bytes_ = file_.size() + options_.max_file_bytes / 10;
+  rotate_at_bytes_ = options_.max_file_bytes != 0 ? file_.size() + options_.max_file_bytes / 10 : max_bytes();
   first_entry_day_ = today;  // otherwise each line would start a rotation
 }
 

@@ -1,6 +1,6 @@
 // Windows event log: writes one event with one text. On POSIX the event is dropped.
 //
-//   report_event("hello", model::event_level::error, 100, "cannot open the settings file");
+//   report_event("hello", scm::event_level::error, 100, "cannot open the settings file");
 //
 // The install verb registers the event source (service_manager::add_event_source), because a service account may not do
 // it. The message file is EventCreate.exe: its message for the event IDs 1 to 1000 is "%1", so that the Event Viewer

@@ -70,7 +70,7 @@ bool change_directory(const std::string& folder) noexcept;
 [[nodiscard]] bool debugger_attached() noexcept;
 
 /// The data folder of a service: `%ProgramData%\<name>` from the known-folder API; on POSIX `$XDG_STATE_HOME/<name>` or
-/// `~/.local/state/<name>`. model::folder_name converts the name. The folder is not created, because a user who only
+/// `~/.local/state/<name>`. scm::folder_name converts the name. The folder is not created, because a user who only
 /// queries the status must not become its owner.
 [[nodiscard]] sys_result<std::string> data_folder(const std::string& service_name);
 

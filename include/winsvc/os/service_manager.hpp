@@ -53,7 +53,7 @@ struct service_config_change {
   std::optional<winsvc::startup> startup;
   std::optional<std::string> binary;
   std::optional<std::string> display_name;
-  std::optional<std::string> account;   ///< model::account::name
+  std::optional<std::string> account;   ///< scm::account::name
   std::optional<std::string> password;  ///< only together with `account`: NULL and "" mean different accounts
   /// Always the complete list: NULL keeps the dependencies on Windows, but removes them on Wine. '+name' is a group.
   std::optional<std::vector<std::string>> dependencies;

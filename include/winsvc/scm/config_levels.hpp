@@ -1,7 +1,7 @@
 // Configuration levels of ChangeServiceConfig2W, one type for each level. The number of a level is its position in
 // `config_level`, counted from 1.
 //
-//   change_level(service, model::failure_flag{true});     // SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, 4
+//   change_level(service, scm::failure_flag{true});     // SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, 4
 //
 // Systems support different levels: the errors 120, 124 and 1733 cause a warning, not a failure.
 // Source: ChangeServiceConfig2W in the Win32 documentation.

@@ -2,7 +2,7 @@
 // QueryServiceConfig2W. It makes no calls, so that a test can check each field, also under Wine, whose service manager
 // does not store all levels.
 //
-//   native_level level(model::preshutdown_timeout{30s});
+//   native_level level(scm::preshutdown_timeout{30s});
 //   ::ChangeServiceConfig2W(service, level.number(), level.data());
 //
 // Source: ChangeServiceConfig2W and the pages of the SERVICE_... structures in the Win32 documentation.
