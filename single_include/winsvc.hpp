@@ -258,45 +258,45 @@
 //  28600  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
 //  29131  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
 //  29241  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  29473  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  29563  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  29841  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  29912  host/health.hpp                    Liveness and readiness routes.
-//  30012  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  30177  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  30293  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
-//  30459  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  30572  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  30783  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  30891  host/control_channel_server.hpp    Control channel server.
-//  31051  host/runtime.hpp                   Runtime of a service.
-//  31561  host/status.hpp                    Text and JSON of `status`.
-//  31707  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  31831  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  31933  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  32279  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  32681  manage/wait.hpp                    Waits until a service reaches a state.
-//  32763  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  32902  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  33211  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  33351  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  33487  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  33587  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  33650  manage/install.hpp                 `install` and `update` verbs.
-//  34012  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  34106  diagnose/firewall.hpp              Check of the Windows firewall.
-//  34200  diagnose/finding.hpp               Findings of `doctor`.
-//  34383  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  34468  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  34497  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  34839  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  34972  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  35201  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  35357  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//  29474  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  29564  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  29842  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  29913  host/health.hpp                    Liveness and readiness routes.
+//  30013  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  30178  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  30294  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
+//  30460  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  30573  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  30784  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  30892  host/control_channel_server.hpp    Control channel server.
+//  31052  host/runtime.hpp                   Runtime of a service.
+//  31562  host/status.hpp                    Text and JSON of `status`.
+//  31708  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  31832  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  31934  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  32280  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  32682  manage/wait.hpp                    Waits until a service reaches a state.
+//  32764  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  32903  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  33212  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  33352  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  33488  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  33588  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  33651  manage/install.hpp                 `install` and `update` verbs.
+//  34013  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  34107  diagnose/firewall.hpp              Check of the Windows firewall.
+//  34201  diagnose/finding.hpp               Findings of `doctor`.
+//  34384  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  34469  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  34498  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  34840  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  34973  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  35202  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  35358  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  35592  config/undef.hpp                   Undefines the internal macros.
+//  35593  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -1397,8 +1397,8 @@ class character_set {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// A cookie to set. Throws setup_error for a name or value that RFC 6265 does not allow: encode such a value
-/// (`text::to_base64url`).
+/// A cookie to set. Throws setup_error for a name or value that RFC 6265 does not allow: encode such a value,
+/// for example as base64url.
 class cookie {
  public:
   cookie(std::string name, std::string value);
@@ -1576,7 +1576,7 @@ class reply {
 
 // JSON body: converts the body of a request to a type, with an error message for each kind of invalid body.
 //
-//   const auto item = http::body_from_json<todo, winsvc::json>(req);     // what a handler with body<todo> does
+//   const auto item = body_from_json<todo, winsvc::json>(req);     // what a handler with body<todo> does
 //
 // 415: the Content-Type is not JSON. 400: the body is not JSON; the message has the offset. 422: the JSON does not
 // convert to the type; the message has the JSON pointer of the value.
@@ -1690,11 +1690,11 @@ class upload_error : public std::runtime_error {
   /// Error code of the system: a Win32 error code or errno.
   [[nodiscard]] std::uint32_t code() const noexcept { return code_; }
   /// True if the disk is full or the quota is exceeded.
-  [[nodiscard]] bool is_disk_full() const noexcept { return no_room_; }
+  [[nodiscard]] bool is_disk_full() const noexcept { return is_disk_full_; }
 
  private:
   std::uint32_t code_;
-  bool no_room_;
+  bool is_disk_full_;
 };
 
 /// A file of an upload. Movable, so it can outlive the request. Not thread-safe: use it from one thread at a time.
@@ -2653,7 +2653,7 @@ class url_value {
 //   svc.put("/users/{id}", change).limit_body(4096).returns(200, "The changed user").returns(201, "The new user");
 //
 //   const auto todo = svc.resource<todo_item>("/todos/{id}").name("todo").tag("todos");     // for all its methods
-//   todo.on(winsvc::method::get).summary("One to-do");                                // for one method
+//   todo.on(winsvc::http_method::get).summary("One to-do");                                // for one method
 //
 // `limit_body`, `limit_file` and `timeout` change the behavior of the route, and url_for uses `name`. Everything else
 // is documentation for the OpenAPI document (addons/openapi.hpp); winsvc does not check it against the handler.
@@ -2833,8 +2833,8 @@ template <class... Values>
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// A request method: `winsvc::method::get`, `method::del` ...
-using method = detail::route::method;
+/// A request method: `winsvc::http_method::get`, `http_method::del` ...
+using http_method = detail::route::method;
 
 namespace detail::api {
 
@@ -4622,7 +4622,7 @@ struct log_entry {
   clock::system_time time;
   log_level level = log_level::info;
   std::string text;
-  std::string json_fields{};  ///< more json_fields of the JSON form, as JSON text: `"status":200,"us":12`
+  std::string json_fields{};  ///< further members of the JSON form, as JSON text: `"status":200,"us":12`
 
   /// `2026-01-31T09:05:09.250+01:00 INFO  text`, without a line end. `offset`: local time minus UTC.
   [[nodiscard]] std::string line(std::chrono::minutes offset) const;
@@ -4737,7 +4737,7 @@ struct recovery_action {
 /// Returns the action that does nothing.
 [[nodiscard]] recovery_action no_action() noexcept;
 /// Maximum delay, 49 days: Windows stores milliseconds in 32 bits.
-inline constexpr std::chrono::milliseconds longest_recovery_delay{0xFFFFFFFF};
+inline constexpr std::chrono::milliseconds max_recovery_delay{0xFFFFFFFF};
 
 namespace detail::scm {
 
@@ -4755,7 +4755,7 @@ struct recovery_plan {
 [[nodiscard]] recovery_plan default_recovery();
 
 /// Parses `restart/5s,restart/30s,none`. `none` alone and the empty text are a plan without actions. Returns nullopt
-/// for any other text, and for a delay above `longest_recovery_delay`.
+/// for any other text, and for a delay above `max_recovery_delay`.
 [[nodiscard]] std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s);
 /// Returns the text that parse_recovery reads. The kinds that it does not accept are written as `reboot/...` and
 /// `run/...`.
@@ -5080,14 +5080,14 @@ namespace detail::host {
 struct service_definition;
 }
 
-/// Limits and timeouts of connections and requests: `winsvc::limits& limits = svc.limits()`.
-using limits = detail::wire::limits;
+/// Limits and timeouts of connections and requests: `winsvc::server_limits& limits = svc.limits()`.
+using server_limits = detail::wire::limits;
 
 /// The description of a service. Call its functions in the app. The functions that change the description throw
 /// setup_error for a mistake, for example two identical routes, and after the service has started.
 class service : public detail::api::route_registrar<service> {
  public:
-  explicit service(detail::host::service_definition& plan);
+  explicit service(detail::host::service_definition& definition);
   service(const service&) = delete;
   service& operator=(const service&) = delete;
 
@@ -5341,7 +5341,7 @@ class service : public detail::api::route_registrar<service> {
   void add_control(detail::api::control_hook h);
   void set_tls(detail::api::tls_files files);
   void check_not_frozen(std::string_view function_name) const;
-  detail::host::service_definition& plan_;
+  detail::host::service_definition& definition_;
 };
 
 }  // inline namespace WINSVC_ABI
@@ -6959,7 +6959,7 @@ WINSVC_INLINE cookie::cookie(std::string name, std::string value) : name_(std::m
   if (!detail::wire::is_valid_cookie_value(value_)) {
     throw setup_error("cookie '" + name_ +
                       "': the value contains a blank, quote, comma, semicolon, backslash, control character or "
-                      "non-ASCII byte; encode it, for example with text::to_base64url");
+                      "non-ASCII byte; encode it, for example as base64url");
   }
 }
 WINSVC_INLINE cookie& cookie::set_attribute(std::string& attribute, std::string value) {
@@ -7984,7 +7984,7 @@ WINSVC_INLINE std::optional<std::vector<recovery_action>> parse_recovery(std::st
     if (base::equal_nocase(word, "restart")) {
       const auto delay = slash == item.npos ? std::optional(std::chrono::milliseconds(0))
                                             : base::parse_duration(item.substr(slash + 1));
-      if (!delay || *delay > longest_recovery_delay) return std::nullopt;
+      if (!delay || *delay > max_recovery_delay) return std::nullopt;
       action = restart_after(*delay);
       has_restart = true;
     } else if (!base::equal_nocase(word, "none") || slash != item.npos) {
@@ -20820,7 +20820,7 @@ WINSVC_INLINE scm::service_status from_native(const SERVICE_STATUS_PROCESS& s) n
 // the queue and does not wait for the disk.
 //
 //   auto queue = std::make_shared<async_sink>();
-//   queue->add_sink(std::make_shared<host::rotating_file_sink>(path));
+//   queue->add_sink(std::make_shared<log::rotating_file_sink>(path));
 //   log.add_sink(queue);
 //
 // When the queue is full, entries are dropped and counted; a WARN entry in their place reports their number and times.
@@ -26286,7 +26286,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE upload_error::upload_error(const error& e)
-    : std::runtime_error(e.to_string()), code_(e.code), no_room_(detail::os::is_disk_full_error(e.code)) {}
+    : std::runtime_error(e.to_string()), code_(e.code), is_disk_full_(detail::os::is_disk_full_error(e.code)) {}
 
 WINSVC_INLINE uploaded_file::~uploaded_file() {
   if (temporary_) detail::os::remove_file(path_);
@@ -29262,27 +29262,28 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE service::service(detail::host::service_definition& definition)
-    : route_registrar(definition.router, {}, std::make_shared<detail::api::middleware_chain>()), plan_(definition) {}
+    : route_registrar(definition.router, {}, std::make_shared<detail::api::middleware_chain>()),
+      definition_(definition) {}
 
-WINSVC_INLINE std::string service::instance() const { return plan_.instance.value_or(std::string()); }
-WINSVC_INLINE detail::wire::limits& service::limits() noexcept { return plan_.limits; }
-WINSVC_INLINE logger& service::log() noexcept { return plan_.log; }
-WINSVC_INLINE log_file_options& service::log_file() noexcept { return plan_.log_file; }
+WINSVC_INLINE std::string service::instance() const { return definition_.instance.value_or(std::string()); }
+WINSVC_INLINE detail::wire::limits& service::limits() noexcept { return definition_.limits; }
+WINSVC_INLINE logger& service::log() noexcept { return definition_.log; }
+WINSVC_INLINE log_file_options& service::log_file() noexcept { return definition_.log_file; }
 
 WINSVC_INLINE void service::add_exception_page(detail::api::exception_handler page) {
-  plan_.router.error_handlers.by_exception.push_back(std::move(page));
+  definition_.router.error_handlers.by_exception.push_back(std::move(page));
 }
-WINSVC_INLINE void service::add_hook(detail::api::hook h) { plan_.hooks.push_back(std::move(h)); }
+WINSVC_INLINE void service::add_hook(detail::api::hook h) { definition_.hooks.push_back(std::move(h)); }
 WINSVC_INLINE void service::add_named(hook_list list, detail::api::named_hook h) {
-  auto& hooks = list == hook_list::on_pause      ? plan_.pause_hooks
-                : list == hook_list::on_continue ? plan_.continue_hooks
-                : list == hook_list::on_reload   ? plan_.reload_hooks
-                                                 : plan_.time_hooks;
+  auto& hooks = list == hook_list::on_pause      ? definition_.pause_hooks
+                : list == hook_list::on_continue ? definition_.continue_hooks
+                : list == hook_list::on_reload   ? definition_.reload_hooks
+                                                 : definition_.time_hooks;
   hooks.push_back(std::move(h));
 }
 
 WINSVC_INLINE void service::check_not_frozen(std::string_view function_name) const {
-  if (plan_.frozen) {
+  if (definition_.frozen) {
     throw setup_error(std::string(function_name) +
                       ": the service has started; describe it in the app, not in a handler or hook");
   }
@@ -29296,10 +29297,10 @@ WINSVC_INLINE void service::set_tls(detail::api::tls_files files) {
   for (auto* path : {&files.certificate, &files.key, &files.client_authorities}) {
     if (!path->empty() && !detail::os::is_absolute(*path)) *path = detail::os::path_join(folder, *path);
   }
-  plan_.tls = std::move(files);
+  definition_.tls = std::move(files);
 }
 WINSVC_INLINE std::string service::data_folder() const {
-  const std::string folder = plan_.resolve_data_folder();
+  const std::string folder = definition_.resolve_data_folder();
   if (const auto created = detail::os::make_folders(folder); !created) {
     const auto code = created.error();
     throw std::runtime_error(
@@ -29313,142 +29314,142 @@ WINSVC_INLINE void service::declare(std::shared_ptr<detail::settings::setting_ba
       throw setup_error("setting '" + setting->name() + "' (" + setting->location.to_string() +
                         "): built-in setting; set its default with listen(), log() or log_file()");
   }
-  plan_.settings.declare(std::move(setting));
+  definition_.settings.declare(std::move(setting));
 }
 WINSVC_INLINE service& service::log_to_event_log(log_level min_level) {
   check_not_frozen("log_to_event_log");
-  plan_.event_log_level = min_level;
+  definition_.event_log_level = min_level;
   return *this;
 }
 WINSVC_INLINE service& service::reload_on_change() {
   check_not_frozen("reload_on_change");
-  plan_.reload_on_change = true;
+  definition_.reload_on_change = true;
   return *this;
 }
 WINSVC_INLINE service& service::log_to(std::shared_ptr<log_sink> sink) {
   check_not_frozen("log_to");
-  plan_.log_sinks.push_back(std::move(sink));
+  definition_.log_sinks.push_back(std::move(sink));
   return *this;
 }
 WINSVC_INLINE service& service::name(std::string text) {
   check_not_frozen("name");
-  if (!plan_.settings.empty())
+  if (!definition_.settings.empty())
     throw setup_error("name '" + text + "': a setting was declared before, whose environment variable contains the "
                       "name of the service; call name() before setting()");
   if (const auto valid = detail::scm::check_name(text); !valid) throw setup_error(valid.error().to_string());
-  plan_.spec.name = std::move(text);
-  plan_.settings.set_service_name(plan_.spec.name);
+  definition_.spec.name = std::move(text);
+  definition_.settings.set_service_name(definition_.spec.name);
   return *this;
 }
 WINSVC_INLINE service& service::display_name(std::string text) {
   check_not_frozen("display_name");
   if (const auto valid = detail::scm::check_display_name(text); !valid) throw setup_error(valid.error().to_string());
-  plan_.spec.display_name = std::move(text);
+  definition_.spec.display_name = std::move(text);
   return *this;
 }
 WINSVC_INLINE service& service::description(std::string text) {
   check_not_frozen("description");
-  plan_.spec.description = std::move(text);
+  definition_.spec.description = std::move(text);
   return *this;
 }
 WINSVC_INLINE service& service::version(std::string text) {
   check_not_frozen("version");
-  plan_.version = std::move(text);
+  definition_.version = std::move(text);
   return *this;
 }
 WINSVC_INLINE service& service::startup(winsvc::startup type) {
   check_not_frozen("startup");
-  plan_.spec.startup = type;
+  definition_.spec.startup = type;
   return *this;
 }
 WINSVC_INLINE service& service::listen(std::string host, std::uint16_t port) {
   check_not_frozen("listen");
-  plan_.host = std::move(host);
-  plan_.port = port;
+  definition_.host = std::move(host);
+  definition_.port = port;
   return *this;
 }
-WINSVC_INLINE std::chrono::milliseconds check_duration_limit(std::chrono::milliseconds limit) {
+WINSVC_INLINE std::chrono::milliseconds clamp_to_one_day(std::chrono::milliseconds limit) {
   return std::clamp(limit, std::chrono::milliseconds(0), std::chrono::milliseconds(std::chrono::hours(24)));
 }
 WINSVC_INLINE service& service::start_limit(std::chrono::milliseconds limit) {
   check_not_frozen("start_limit");
-  plan_.start_limit = check_duration_limit(limit);
+  definition_.start_limit = clamp_to_one_day(limit);
   return *this;
 }
 WINSVC_INLINE service& service::stop_limit(std::chrono::milliseconds limit) {
   check_not_frozen("stop_limit");
-  plan_.stop_limit = check_duration_limit(limit);
+  definition_.stop_limit = clamp_to_one_day(limit);
   return *this;
 }
 WINSVC_INLINE service& service::account(std::string text) {
   check_not_frozen("account");
-  const auto valid = detail::scm::parse_account(text, plan_.spec.name);
+  const auto valid = detail::scm::parse_account(text, definition_.spec.name);
   if (!valid) throw setup_error(valid.error().to_string());
-  plan_.spec.account = std::move(text);
+  definition_.spec.account = std::move(text);
   return *this;
 }
 WINSVC_INLINE service& service::depends_on(std::vector<std::string> services) {
   check_not_frozen("depends_on");
-  plan_.spec.depends_on = std::move(services);
+  definition_.spec.depends_on = std::move(services);
   return *this;
 }
 WINSVC_INLINE service& service::recovery(std::vector<recovery_action> actions, std::chrono::seconds reset) {
   check_not_frozen("recovery");
-  plan_.spec.recovery = detail::scm::recovery_plan{std::move(actions), reset};
+  definition_.spec.recovery = detail::scm::recovery_plan{std::move(actions), reset};
   return *this;
 }
 WINSVC_INLINE service& service::preshutdown(std::chrono::milliseconds limit) {
   check_not_frozen("preshutdown");
-  plan_.spec.preshutdown = check_duration_limit(limit);
+  definition_.spec.preshutdown = clamp_to_one_day(limit);
   return *this;
 }
 WINSVC_INLINE service& service::privileges(std::vector<std::string> names) {
   check_not_frozen("privileges");
-  plan_.spec.privileges = std::move(names);
+  definition_.spec.privileges = std::move(names);
   return *this;
 }
 WINSVC_INLINE service& service::on_session_change(std::function<void(const session_change&)> f,
                                                   source_location location) {
   check_not_frozen("on_session_change");
-  plan_.session_hooks.push_back({location, std::move(f)});
+  definition_.session_hooks.push_back({location, std::move(f)});
   return *this;
 }
 WINSVC_INLINE service& service::on_power(std::function<void(const power_event&)> f, source_location location) {
   check_not_frozen("on_power");
-  plan_.power_hooks.push_back({location, std::move(f)});
+  definition_.power_hooks.push_back({location, std::move(f)});
   return *this;
 }
 WINSVC_INLINE void service::add_control(detail::api::control_hook h) {
   check_not_frozen("on_control");
   const std::string call = "on_control " + std::to_string(h.code) + " (" + h.location.to_string() + "): ";
   if (h.code < 128 || h.code > 255) throw setup_error(call + "not a custom control; use a code from 128 to 255");
-  for (const auto& other : plan_.control_hooks) {
+  for (const auto& other : definition_.control_hooks) {
     if (other.code == h.code)
       throw setup_error(call + "a hook exists (" + other.location.to_string() + "); a control can have only one hook");
   }
-  plan_.control_hooks.push_back(std::move(h));
+  definition_.control_hooks.push_back(std::move(h));
 }
 WINSVC_INLINE service& service::worker(std::string name, std::function<void(stop_token)> body,
                                        source_location location) {
   check_not_frozen("worker");
-  for (const auto& w : plan_.workers) {
+  for (const auto& w : definition_.workers) {
     if (w.name == name)
       throw setup_error("worker '" + name + "' (" + location.to_string() +
                         "): a worker of this name exists; use a different name for each worker");
   }
-  plan_.workers.push_back({std::move(name), std::move(body)});
+  definition_.workers.push_back({std::move(name), std::move(body)});
   return *this;
 }
 WINSVC_INLINE service& service::on_error(int status, detail::api::error_handler page, source_location location) {
   check_not_frozen("on_error");
-  if (!plan_.router.error_handlers.by_status.emplace(status, std::move(page)).second)
+  if (!definition_.router.error_handlers.by_status.emplace(status, std::move(page)).second)
     throw setup_error("on_error " + std::to_string(status) + " (" + location.to_string() +
                       "): this status has a handler; remove one of the calls");
   return *this;
 }
 WINSVC_INLINE service& service::ready(std::string name, std::function<bool()> is_ready) {
   check_not_frozen("ready");
-  plan_.ready_checks.push_back({std::move(name), std::move(is_ready)});
+  definition_.ready_checks.push_back({std::move(name), std::move(is_ready)});
   return *this;
 }
 WINSVC_INLINE service& service::health_paths(std::string live, std::string ready, source_location location) {
@@ -29459,8 +29460,8 @@ WINSVC_INLINE service& service::health_paths(std::string live, std::string ready
                         "): health paths have no parameters; remove the braces");
     }
   }
-  plan_.live_path = std::move(live);
-  plan_.ready_path = std::move(ready);
+  definition_.live_path = std::move(live);
+  definition_.ready_path = std::move(ready);
   return *this;
 }
 
@@ -29496,7 +29497,7 @@ WINSVC_INLINE service& service::openapi(std::string_view path, source_location l
     std::string text;
   };
   // Generated at the first request, because the app may set the version and add routes after this call.
-  get(path, [&definition = plan_, cache = std::make_shared<document>()] {
+  get(path, [&definition = definition_, cache = std::make_shared<document>()] {
     std::call_once(cache->generated, [&] {
       const auto& spec = definition.spec;
       const detail::addons::api_info info{spec.display_name.value_or(spec.name), definition.version,
@@ -29514,7 +29515,7 @@ WINSVC_INLINE service& service::metrics(std::string_view path, source_location l
     const detail::server::engine* engine = nullptr;
   };
   const auto state = std::make_shared<metrics_state>();
-  plan_.on_engine_created.push_back([&definition = plan_,
+  definition_.on_engine_created.push_back([&definition = definition_,
                                      state](detail::server::engine& engine) {  // the routes are complete now
     state->counts.emplace(definition.router.routes());
     state->engine = &engine;
@@ -29522,7 +29523,7 @@ WINSVC_INLINE service& service::metrics(std::string_view path, source_location l
       state->counts->count(record.route_id, record.method_id, record.status, record.duration);
     });
   });
-  get(path, [&definition = plan_, state] {
+  get(path, [&definition = definition_, state] {
     const detail::server::engine& engine = *state->engine;
     const detail::addons::gauges now{engine.in_flight(),
                                      engine.connections(),
@@ -29534,13 +29535,13 @@ WINSVC_INLINE service& service::metrics(std::string_view path, source_location l
                                       {"httplib", std::string(detail::api::httplib_version_text())}}};
     return reply::with(state->counts->text(now), "text/plain; version=0.0.4; charset=utf-8");
   }, location);
-  plan_.router.serve_while_paused();
+  definition_.router.serve_while_paused();
   return *this;
 }
 WINSVC_INLINE service& service::access_log() {
   check_not_frozen("access_log");
-  if (std::exchange(plan_.access_log, true)) return *this;
-  plan_.on_engine_created.push_back([&definition = plan_](detail::server::engine& engine) {
+  if (std::exchange(definition_.access_log, true)) return *this;
+  definition_.on_engine_created.push_back([&definition = definition_](detail::server::engine& engine) {
     engine.on_response([&definition](const detail::http::access_record& record) {
       if (definition.is_dashboard_route(record.pattern)) return;
       std::string line = record.peer.host + ' ';
@@ -29788,9 +29789,9 @@ WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guar
     throw setup_error("dashboard '" + base + "' (" + location.to_string() +
                       "): invalid path; use a path such as /_service, without '/' at the end");
   }
-  const auto data = std::make_shared<detail::host::dashboard_data>(plan_);
-  plan_.dashboard_path = base;
-  plan_.on_engine_created.push_back(
+  const auto data = std::make_shared<detail::host::dashboard_data>(definition_);
+  definition_.dashboard_path = base;
+  definition_.on_engine_created.push_back(
       [data](detail::server::engine& engine) { data->attach(engine); });  // routes are complete now
   if (!guard) {
     guard = [](const request& req, response&, const next_handler& next) {
@@ -29814,20 +29815,20 @@ WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guar
   group(base, [&](route_group& g) {
     g.use(std::move(guard));
     g.get("", [send, page] { return send(page, "text/html; charset=utf-8"); }, location).hidden();
-    plan_.router.serve_while_paused();
+    definition_.router.serve_while_paused();
     g.get(
          "/page.css", [send] { return send(detail::addons::dashboard_css, "text/css; charset=utf-8"); }, location)
         .hidden();
-    plan_.router.serve_while_paused();
+    definition_.router.serve_while_paused();
     g.get(
          "/page.js", [send] { return send(detail::addons::dashboard_js, "text/javascript; charset=utf-8"); }, location)
         .hidden();
-    plan_.router.serve_while_paused();
+    definition_.router.serve_while_paused();
     g.get("/data.json", [send, data](const request& req) {
       return send(data->json(query(req, "after", std::int64_t{0}), query(req, "log", std::uint64_t{0})),
                   "application/json");
     }, location).hidden();
-    plan_.router.serve_while_paused();
+    definition_.router.serve_while_paused();
   });
   return *this;
 }
@@ -31132,7 +31133,7 @@ class runtime {
   void request_stop(std::string_view reason, std::optional<milliseconds> limit = {},
                     std::optional<milliseconds> total = {});
 
-  /// Live status; empty before the service listens and after it stopped. Safe to call from any thread.
+  /// Live status; empty before the service is RUNNING and after a stop was requested. Safe to call from any thread.
   [[nodiscard]] std::string status() const {
     const auto phase = current_phase();
     return phase == run_phase::serving || phase == run_phase::paused ? control_channel_->status() : std::string();
@@ -32402,7 +32403,7 @@ struct install_plan {
 /// Returns the consequence, for a warning, if the system does not support a level; empty for an unknown number.
 [[nodiscard]] std::string_view consequence_of_missing(std::uint32_t level) noexcept;
 /// True for the error codes of a level that the system does not support: 120, 124 and 1733.
-[[nodiscard]] constexpr bool is_level_unreadable(std::uint32_t code) noexcept {
+[[nodiscard]] constexpr bool is_level_unsupported(std::uint32_t code) noexcept {
   return code == base::win32_error::call_not_implemented || code == base::win32_error::invalid_level ||
          code == base::win32_error::invalid_tag;
 }
@@ -32487,7 +32488,7 @@ WINSVC_INLINE std::optional<scm::recovery_plan> desired_recovery(const commandli
   if (command.recovery) recovery.actions = *command.recovery;
   if (command.recovery_reset) recovery.reset = *command.recovery_reset;
   for (auto& action : recovery.actions)
-    action.delay = std::clamp(action.delay, std::chrono::milliseconds(0), longest_recovery_delay);
+    action.delay = std::clamp(action.delay, std::chrono::milliseconds(0), max_recovery_delay);
   return recovery;
 }
 
@@ -33933,7 +33934,7 @@ WINSVC_INLINE result<void> installer::change_level(install_job& job, verb_contex
   auto& scm = context_.scm();
   const std::uint32_t number = scm::number(to);
   if (auto done = scm.change_level(service, to); !done) {
-    if (!manage::is_level_unreadable(done.error())) return context_.make_error("configure", done.error());
+    if (!manage::is_level_unsupported(done.error())) return context_.make_error("configure", done.error());
     context_.warn("this system does not support configuration level " + std::to_string(number) + " (" +
                   std::to_string(done.error()) + "): " + std::string(manage::consequence_of_missing(number)));
     for (const auto& row : manage::config_level_table) {

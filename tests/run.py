@@ -39,7 +39,7 @@ def program(name, *arguments):
 # In the order of what fails soonest for the least time.
 STAGES = (
     Stage("freshness", True, "generated files, floors, version", program("freshness.py")),
-    Stage("units", True, "floors 0 to 3, clang++ with all warnings", program("units.py", "units", "clang")),
+    Stage("units", True, "the folders that need no httplib, clang++ with all warnings", program("units.py", "units", "clang")),
     Stage("fuzz-replay", True, "every fuzzer over its corpus, with sanitizers", program("units.py", "fuzz", "asan")),
     Stage("http", True, "engine, host and testing, clang++", program("units.py", "http", "clang")),
     Stage("units-asan", False, "the units under address and undefined sanitizers", program("units.py", "units", "asan")),

@@ -3,8 +3,8 @@
 
   tests/units.py PROGRAM WAY
 
-PROGRAM  units      tests/{base,model,route,wire,os}: no httplib, so it builds in seconds
-         http       tests/{http,web,app,host,verbs,testing}
+PROGRAM  units      tests/{base,settings,route,wire,scm,commandline,os,log}: no httplib, so it builds in seconds
+         http       the other folders that mirror include/winsvc
          single     six files of http in the separate form, against single_include/
          crash      tests/os/crash.cpp alone, with mingw g++; units with `windows` is without it, and runs it as well
          tls        {server/tls,http/compression,http/websocket}.cpp, with cpp-httplib built with OpenSSL and zlib

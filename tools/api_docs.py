@@ -13,7 +13,7 @@ TASKS = (
     ("Describe a service", "Names, installation, listener, hooks, workers, health, data.",
      ("api/service.hpp", "api/app.hpp", "api/run.hpp", "api/main.hpp", "api/tls_options.hpp", "wire/limits.hpp")),
     ("Register routes", "Methods, groups, resources, static folders; what a handler takes.",
-     ("api/group.hpp", "api/route_builder.hpp", "api/handler.hpp", "api/file_options.hpp", "api/url_for.hpp")),
+     ("api/group.hpp", "api/resource.hpp", "api/route_builder.hpp", "api/handler.hpp", "api/file_options.hpp", "api/url_for.hpp")),
     ("Read a request", "Query parameters, form fields, headers, cookies, JSON bodies, uploads.",
      ("api/httplib.hpp", "api/values.hpp", "api/cookies.hpp", "api/upload.hpp", "api/context.hpp")),
     ("Send a response", "Values, redirects, files, streams, errors.",
@@ -35,7 +35,7 @@ TASKS = (
 OTHER_CLASSES = ("route_registrar", "limits", "client", "client_response", "websocket_transcript", "simulated_scm",
                  "manual_clock")
 # Documented declarations in namespace winsvc that only winsvc itself uses.
-INTERNAL = ("level_column", "escape_log_text", "is_bidi_control", "longest_recovery_delay", "token_buckets",
+INTERNAL = ("level_column", "escape_log_text", "is_bidi_control", "max_recovery_delay", "token_buckets",
             "remove_full_buckets", "name", "parse_startup", "parse_response", "masked_frame", "parse_transcript",
             "memory_transport")
 EXAMPLES = "tests/api/examples.cpp"
@@ -82,7 +82,7 @@ def entities_of(text):
     """The documented declarations of a header, in namespace winsvc or in a class there.
 
     A class without a comment gets the comment of its header."""
-    lines = text.split("\n")
+    lines = text.split("\n// " + "-" * 117 + "\n")[0].split("\n")     # the interface, without the bodies
     header_comment = [line[2:].removeprefix(" ") for line in lines[:next((n for n, line in enumerate(lines)
                                                                          if not line.startswith("//")), 0)]]
     namespaces, classes, found, comment, last = [], [], [], [], None
@@ -208,7 +208,7 @@ def page_of(root):
         for header in headers:
             entities = entities_of((root / "include" / "winsvc" / header).read_text(encoding="utf-8"))
             for entity in entities:
-                body += ["", f"### {entity.name}", "", f"`{header}`", "", "```cpp", entity.declaration + ";", "```", "",
+                body += ["", f"### {entity.name}", "", f"`{header}`", "", "```cpp", entity.declaration.replace("\n", ";\n") + ";", "```", "",
                          markdown_of(entity.comment)]
                 if entity.name in examples and entity.name not in shown:
                     body += ["", "```cpp", examples[entity.name], "```"]

@@ -79,10 +79,10 @@ void describe(winsvc::service& svc) {
 }
 
 void limit(winsvc::service& svc) {
-  // [limits]
+  // [limits server_limits]
   svc.limits().body_bytes = 1024 * 1024;     // larger bodies get 413
   svc.limits().keep_alive_timeout = 30s;     // between two requests of a connection
-  // [/limits]
+  // [/limits server_limits]
 }
 
 void install(winsvc::service& svc) {
@@ -100,6 +100,9 @@ void routes(winsvc::service& svc) {
   svc.put("/notes/{name}", [](std::string name) { return "stored " + name; });
   svc.any("/echo/{path...}", [](std::string path) { return path; });
   // [/route_registrar]
+  // [http_method]
+  svc.route(winsvc::http_method::put, "/switch", [] { return "on"; });
+  // [/http_method]
   // [route_group]
   svc.group("/v1", [](winsvc::route_group& v1) {
     v1.use(winsvc::security_headers());

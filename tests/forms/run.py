@@ -154,7 +154,7 @@ def split(tally, files):
 
 # --- parts ------------------------------------------------------------------------------------------------------------
 
-UNUSED_FEATURES = ("websocket_session", "upload_reader", "static_folder", "dashboard_script", "openapi")
+UNUSED_FEATURES = ("websocket_session", "upload_reader", "static_folder::", "dashboard_script", "openapi")
 
 
 def parts(tally, files):
@@ -241,7 +241,7 @@ FOREIGN = "\n".join(f"#ifdef {macro}\n#error {header} was included\n#endif" for 
 
 
 def api_alone(tally, files):
-    """For Linux each header of api/ and web/. For Windows the umbrella, because it includes all of them: half a second each.
+    """For Linux each header of api/ and addons/. For Windows the umbrella, which includes all of them.
 
     The headers of the standard library are precompiled; hygiene's `alone` checks that each header includes its own.
     """
@@ -252,7 +252,7 @@ def api_alone(tally, files):
     header = write(files.ninja.folder / "standard.hpp", "".join(f"#include {name}\n" for name in standard))
     precompiled = files.ninja.compile("standard.pch", header, [*LINUX, "-x", "c++-header"])
     jobs = [(name, "Linux", [*LINUX, "-include-pch", str(precompiled)], [precompiled])
-            for name in names if re.match(r"winsvc/(api|web)/|winsvc\.hpp", name)]
+            for name in names if re.match(r"winsvc/(api|addons)/|winsvc\.hpp", name)]
     if WINDOWS[0] == CLANG:
         jobs.append(("winsvc.hpp", "Windows", WINDOWS, []))
     else:

@@ -1,6 +1,6 @@
 // JSON body: converts the body of a request to a type, with an error message for each kind of invalid body.
 //
-//   const auto item = http::body_from_json<todo, winsvc::json>(req);     // what a handler with body<todo> does
+//   const auto item = body_from_json<todo, winsvc::json>(req);     // what a handler with body<todo> does
 //
 // 415: the Content-Type is not JSON. 400: the body is not JSON; the message has the offset. 422: the JSON does not
 // convert to the type; the message has the JSON pointer of the value.

@@ -17,8 +17,8 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// A request method: `winsvc::method::get`, `method::del` ...
-using method = detail::route::method;
+/// A request method: `winsvc::http_method::get`, `http_method::del` ...
+using http_method = detail::route::method;
 
 namespace detail::api {
 

@@ -4,7 +4,7 @@
 //   svc.put("/users/{id}", change).limit_body(4096).returns(200, "The changed user").returns(201, "The new user");
 //
 //   const auto todo = svc.resource<todo_item>("/todos/{id}").name("todo").tag("todos");     // for all its methods
-//   todo.on(winsvc::method::get).summary("One to-do");                                // for one method
+//   todo.on(winsvc::http_method::get).summary("One to-do");                                // for one method
 //
 // `limit_body`, `limit_file` and `timeout` change the behavior of the route, and url_for uses `name`. Everything else
 // is documentation for the OpenAPI document (addons/openapi.hpp); winsvc does not check it against the handler.

@@ -48,14 +48,14 @@ namespace detail::host {
 struct service_definition;
 }
 
-/// Limits and timeouts of connections and requests: `winsvc::limits& limits = svc.limits()`.
-using limits = detail::wire::limits;
+/// Limits and timeouts of connections and requests: `winsvc::server_limits& limits = svc.limits()`.
+using server_limits = detail::wire::limits;
 
 /// The description of a service. Call its functions in the app. The functions that change the description throw
 /// setup_error for a mistake, for example two identical routes, and after the service has started.
 class service : public detail::api::route_registrar<service> {
  public:
-  explicit service(detail::host::service_definition& plan);
+  explicit service(detail::host::service_definition& definition);
   service(const service&) = delete;
   service& operator=(const service&) = delete;
 
@@ -309,7 +309,7 @@ class service : public detail::api::route_registrar<service> {
   void add_control(detail::api::control_hook h);
   void set_tls(detail::api::tls_files files);
   void check_not_frozen(std::string_view function_name) const;
-  detail::host::service_definition& plan_;
+  detail::host::service_definition& definition_;
 };
 
 }  // inline namespace WINSVC_ABI

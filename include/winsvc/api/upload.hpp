@@ -45,11 +45,11 @@ class upload_error : public std::runtime_error {
   /// Error code of the system: a Win32 error code or errno.
   [[nodiscard]] std::uint32_t code() const noexcept { return code_; }
   /// True if the disk is full or the quota is exceeded.
-  [[nodiscard]] bool is_disk_full() const noexcept { return no_room_; }
+  [[nodiscard]] bool is_disk_full() const noexcept { return is_disk_full_; }
 
  private:
   std::uint32_t code_;
-  bool no_room_;
+  bool is_disk_full_;
 };
 
 /// A file of an upload. Movable, so it can outlive the request. Not thread-safe: use it from one thread at a time.

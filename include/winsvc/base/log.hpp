@@ -66,7 +66,7 @@ struct log_entry {
   clock::system_time time;
   log_level level = log_level::info;
   std::string text;
-  std::string json_fields{};  ///< more json_fields of the JSON form, as JSON text: `"status":200,"us":12`
+  std::string json_fields{};  ///< further members of the JSON form, as JSON text: `"status":200,"us":12`
 
   /// `2026-01-31T09:05:09.250+01:00 INFO  text`, without a line end. `offset`: local time minus UTC.
   [[nodiscard]] std::string line(std::chrono::minutes offset) const;

@@ -31,7 +31,7 @@ WINSVC_INLINE service& service::openapi(std::string_view path, source_location l
     std::string text;
   };
   // Generated at the first request, because the app may set the version and add routes after this call.
-  get(path, [&definition = plan_, cache = std::make_shared<document>()] {
+  get(path, [&definition = definition_, cache = std::make_shared<document>()] {
     std::call_once(cache->generated, [&] {
       const auto& spec = definition.spec;
       const detail::addons::api_info info{spec.display_name.value_or(spec.name), definition.version,
@@ -49,7 +49,7 @@ WINSVC_INLINE service& service::metrics(std::string_view path, source_location l
     const detail::server::engine* engine = nullptr;
   };
   const auto state = std::make_shared<metrics_state>();
-  plan_.on_engine_created.push_back([&definition = plan_,
+  definition_.on_engine_created.push_back([&definition = definition_,
                                      state](detail::server::engine& engine) {  // the routes are complete now
     state->counts.emplace(definition.router.routes());
     state->engine = &engine;
@@ -57,7 +57,7 @@ WINSVC_INLINE service& service::metrics(std::string_view path, source_location l
       state->counts->count(record.route_id, record.method_id, record.status, record.duration);
     });
   });
-  get(path, [&definition = plan_, state] {
+  get(path, [&definition = definition_, state] {
     const detail::server::engine& engine = *state->engine;
     const detail::addons::gauges now{engine.in_flight(),
                                      engine.connections(),
@@ -69,13 +69,13 @@ WINSVC_INLINE service& service::metrics(std::string_view path, source_location l
                                       {"httplib", std::string(detail::api::httplib_version_text())}}};
     return reply::with(state->counts->text(now), "text/plain; version=0.0.4; charset=utf-8");
   }, location);
-  plan_.router.serve_while_paused();
+  definition_.router.serve_while_paused();
   return *this;
 }
 WINSVC_INLINE service& service::access_log() {
   check_not_frozen("access_log");
-  if (std::exchange(plan_.access_log, true)) return *this;
-  plan_.on_engine_created.push_back([&definition = plan_](detail::server::engine& engine) {
+  if (std::exchange(definition_.access_log, true)) return *this;
+  definition_.on_engine_created.push_back([&definition = definition_](detail::server::engine& engine) {
     engine.on_response([&definition](const detail::http::access_record& record) {
       if (definition.is_dashboard_route(record.pattern)) return;
       std::string line = record.peer.host + ' ';

@@ -238,9 +238,9 @@ WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guar
     throw setup_error("dashboard '" + base + "' (" + location.to_string() +
                       "): invalid path; use a path such as /_service, without '/' at the end");
   }
-  const auto data = std::make_shared<detail::host::dashboard_data>(plan_);
-  plan_.dashboard_path = base;
-  plan_.on_engine_created.push_back(
+  const auto data = std::make_shared<detail::host::dashboard_data>(definition_);
+  definition_.dashboard_path = base;
+  definition_.on_engine_created.push_back(
       [data](detail::server::engine& engine) { data->attach(engine); });  // routes are complete now
   if (!guard) {
     guard = [](const request& req, response&, const next_handler& next) {
@@ -264,20 +264,20 @@ WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guar
   group(base, [&](route_group& g) {
     g.use(std::move(guard));
     g.get("", [send, page] { return send(page, "text/html; charset=utf-8"); }, location).hidden();
-    plan_.router.serve_while_paused();
+    definition_.router.serve_while_paused();
     g.get(
          "/page.css", [send] { return send(detail::addons::dashboard_css, "text/css; charset=utf-8"); }, location)
         .hidden();
-    plan_.router.serve_while_paused();
+    definition_.router.serve_while_paused();
     g.get(
          "/page.js", [send] { return send(detail::addons::dashboard_js, "text/javascript; charset=utf-8"); }, location)
         .hidden();
-    plan_.router.serve_while_paused();
+    definition_.router.serve_while_paused();
     g.get("/data.json", [send, data](const request& req) {
       return send(data->json(query(req, "after", std::int64_t{0}), query(req, "log", std::uint64_t{0})),
                   "application/json");
     }, location).hidden();
-    plan_.router.serve_while_paused();
+    definition_.router.serve_while_paused();
   });
   return *this;
 }

@@ -97,7 +97,7 @@ class runtime {
   void request_stop(std::string_view reason, std::optional<milliseconds> limit = {},
                     std::optional<milliseconds> total = {});
 
-  /// Live status; empty before the service listens and after it stopped. Safe to call from any thread.
+  /// Live status; empty before the service is RUNNING and after a stop was requested. Safe to call from any thread.
   [[nodiscard]] std::string status() const {
     const auto phase = current_phase();
     return phase == run_phase::serving || phase == run_phase::paused ? control_channel_->status() : std::string();

@@ -27,27 +27,28 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE service::service(detail::host::service_definition& definition)
-    : route_registrar(definition.router, {}, std::make_shared<detail::api::middleware_chain>()), plan_(definition) {}
+    : route_registrar(definition.router, {}, std::make_shared<detail::api::middleware_chain>()),
+      definition_(definition) {}
 
-WINSVC_INLINE std::string service::instance() const { return plan_.instance.value_or(std::string()); }
-WINSVC_INLINE detail::wire::limits& service::limits() noexcept { return plan_.limits; }
-WINSVC_INLINE logger& service::log() noexcept { return plan_.log; }
-WINSVC_INLINE log_file_options& service::log_file() noexcept { return plan_.log_file; }
+WINSVC_INLINE std::string service::instance() const { return definition_.instance.value_or(std::string()); }
+WINSVC_INLINE detail::wire::limits& service::limits() noexcept { return definition_.limits; }
+WINSVC_INLINE logger& service::log() noexcept { return definition_.log; }
+WINSVC_INLINE log_file_options& service::log_file() noexcept { return definition_.log_file; }
 
 WINSVC_INLINE void service::add_exception_page(detail::api::exception_handler page) {
-  plan_.router.error_handlers.by_exception.push_back(std::move(page));
+  definition_.router.error_handlers.by_exception.push_back(std::move(page));
 }
-WINSVC_INLINE void service::add_hook(detail::api::hook h) { plan_.hooks.push_back(std::move(h)); }
+WINSVC_INLINE void service::add_hook(detail::api::hook h) { definition_.hooks.push_back(std::move(h)); }
 WINSVC_INLINE void service::add_named(hook_list list, detail::api::named_hook h) {
-  auto& hooks = list == hook_list::on_pause      ? plan_.pause_hooks
-                : list == hook_list::on_continue ? plan_.continue_hooks
-                : list == hook_list::on_reload   ? plan_.reload_hooks
-                                                 : plan_.time_hooks;
+  auto& hooks = list == hook_list::on_pause      ? definition_.pause_hooks
+                : list == hook_list::on_continue ? definition_.continue_hooks
+                : list == hook_list::on_reload   ? definition_.reload_hooks
+                                                 : definition_.time_hooks;
   hooks.push_back(std::move(h));
 }
 
 WINSVC_INLINE void service::check_not_frozen(std::string_view function_name) const {
-  if (plan_.frozen) {
+  if (definition_.frozen) {
     throw setup_error(std::string(function_name) +
                       ": the service has started; describe it in the app, not in a handler or hook");
   }
@@ -61,10 +62,10 @@ WINSVC_INLINE void service::set_tls(detail::api::tls_files files) {
   for (auto* path : {&files.certificate, &files.key, &files.client_authorities}) {
     if (!path->empty() && !detail::os::is_absolute(*path)) *path = detail::os::path_join(folder, *path);
   }
-  plan_.tls = std::move(files);
+  definition_.tls = std::move(files);
 }
 WINSVC_INLINE std::string service::data_folder() const {
-  const std::string folder = plan_.resolve_data_folder();
+  const std::string folder = definition_.resolve_data_folder();
   if (const auto created = detail::os::make_folders(folder); !created) {
     const auto code = created.error();
     throw std::runtime_error(
@@ -78,142 +79,142 @@ WINSVC_INLINE void service::declare(std::shared_ptr<detail::settings::setting_ba
       throw setup_error("setting '" + setting->name() + "' (" + setting->location.to_string() +
                         "): built-in setting; set its default with listen(), log() or log_file()");
   }
-  plan_.settings.declare(std::move(setting));
+  definition_.settings.declare(std::move(setting));
 }
 WINSVC_INLINE service& service::log_to_event_log(log_level min_level) {
   check_not_frozen("log_to_event_log");
-  plan_.event_log_level = min_level;
+  definition_.event_log_level = min_level;
   return *this;
 }
 WINSVC_INLINE service& service::reload_on_change() {
   check_not_frozen("reload_on_change");
-  plan_.reload_on_change = true;
+  definition_.reload_on_change = true;
   return *this;
 }
 WINSVC_INLINE service& service::log_to(std::shared_ptr<log_sink> sink) {
   check_not_frozen("log_to");
-  plan_.log_sinks.push_back(std::move(sink));
+  definition_.log_sinks.push_back(std::move(sink));
   return *this;
 }
 WINSVC_INLINE service& service::name(std::string text) {
   check_not_frozen("name");
-  if (!plan_.settings.empty())
+  if (!definition_.settings.empty())
     throw setup_error("name '" + text + "': a setting was declared before, whose environment variable contains the "
                       "name of the service; call name() before setting()");
   if (const auto valid = detail::scm::check_name(text); !valid) throw setup_error(valid.error().to_string());
-  plan_.spec.name = std::move(text);
-  plan_.settings.set_service_name(plan_.spec.name);
+  definition_.spec.name = std::move(text);
+  definition_.settings.set_service_name(definition_.spec.name);
   return *this;
 }
 WINSVC_INLINE service& service::display_name(std::string text) {
   check_not_frozen("display_name");
   if (const auto valid = detail::scm::check_display_name(text); !valid) throw setup_error(valid.error().to_string());
-  plan_.spec.display_name = std::move(text);
+  definition_.spec.display_name = std::move(text);
   return *this;
 }
 WINSVC_INLINE service& service::description(std::string text) {
   check_not_frozen("description");
-  plan_.spec.description = std::move(text);
+  definition_.spec.description = std::move(text);
   return *this;
 }
 WINSVC_INLINE service& service::version(std::string text) {
   check_not_frozen("version");
-  plan_.version = std::move(text);
+  definition_.version = std::move(text);
   return *this;
 }
 WINSVC_INLINE service& service::startup(winsvc::startup type) {
   check_not_frozen("startup");
-  plan_.spec.startup = type;
+  definition_.spec.startup = type;
   return *this;
 }
 WINSVC_INLINE service& service::listen(std::string host, std::uint16_t port) {
   check_not_frozen("listen");
-  plan_.host = std::move(host);
-  plan_.port = port;
+  definition_.host = std::move(host);
+  definition_.port = port;
   return *this;
 }
-WINSVC_INLINE std::chrono::milliseconds check_duration_limit(std::chrono::milliseconds limit) {
+WINSVC_INLINE std::chrono::milliseconds clamp_to_one_day(std::chrono::milliseconds limit) {
   return std::clamp(limit, std::chrono::milliseconds(0), std::chrono::milliseconds(std::chrono::hours(24)));
 }
 WINSVC_INLINE service& service::start_limit(std::chrono::milliseconds limit) {
   check_not_frozen("start_limit");
-  plan_.start_limit = check_duration_limit(limit);
+  definition_.start_limit = clamp_to_one_day(limit);
   return *this;
 }
 WINSVC_INLINE service& service::stop_limit(std::chrono::milliseconds limit) {
   check_not_frozen("stop_limit");
-  plan_.stop_limit = check_duration_limit(limit);
+  definition_.stop_limit = clamp_to_one_day(limit);
   return *this;
 }
 WINSVC_INLINE service& service::account(std::string text) {
   check_not_frozen("account");
-  const auto valid = detail::scm::parse_account(text, plan_.spec.name);
+  const auto valid = detail::scm::parse_account(text, definition_.spec.name);
   if (!valid) throw setup_error(valid.error().to_string());
-  plan_.spec.account = std::move(text);
+  definition_.spec.account = std::move(text);
   return *this;
 }
 WINSVC_INLINE service& service::depends_on(std::vector<std::string> services) {
   check_not_frozen("depends_on");
-  plan_.spec.depends_on = std::move(services);
+  definition_.spec.depends_on = std::move(services);
   return *this;
 }
 WINSVC_INLINE service& service::recovery(std::vector<recovery_action> actions, std::chrono::seconds reset) {
   check_not_frozen("recovery");
-  plan_.spec.recovery = detail::scm::recovery_plan{std::move(actions), reset};
+  definition_.spec.recovery = detail::scm::recovery_plan{std::move(actions), reset};
   return *this;
 }
 WINSVC_INLINE service& service::preshutdown(std::chrono::milliseconds limit) {
   check_not_frozen("preshutdown");
-  plan_.spec.preshutdown = check_duration_limit(limit);
+  definition_.spec.preshutdown = clamp_to_one_day(limit);
   return *this;
 }
 WINSVC_INLINE service& service::privileges(std::vector<std::string> names) {
   check_not_frozen("privileges");
-  plan_.spec.privileges = std::move(names);
+  definition_.spec.privileges = std::move(names);
   return *this;
 }
 WINSVC_INLINE service& service::on_session_change(std::function<void(const session_change&)> f,
                                                   source_location location) {
   check_not_frozen("on_session_change");
-  plan_.session_hooks.push_back({location, std::move(f)});
+  definition_.session_hooks.push_back({location, std::move(f)});
   return *this;
 }
 WINSVC_INLINE service& service::on_power(std::function<void(const power_event&)> f, source_location location) {
   check_not_frozen("on_power");
-  plan_.power_hooks.push_back({location, std::move(f)});
+  definition_.power_hooks.push_back({location, std::move(f)});
   return *this;
 }
 WINSVC_INLINE void service::add_control(detail::api::control_hook h) {
   check_not_frozen("on_control");
   const std::string call = "on_control " + std::to_string(h.code) + " (" + h.location.to_string() + "): ";
   if (h.code < 128 || h.code > 255) throw setup_error(call + "not a custom control; use a code from 128 to 255");
-  for (const auto& other : plan_.control_hooks) {
+  for (const auto& other : definition_.control_hooks) {
     if (other.code == h.code)
       throw setup_error(call + "a hook exists (" + other.location.to_string() + "); a control can have only one hook");
   }
-  plan_.control_hooks.push_back(std::move(h));
+  definition_.control_hooks.push_back(std::move(h));
 }
 WINSVC_INLINE service& service::worker(std::string name, std::function<void(stop_token)> body,
                                        source_location location) {
   check_not_frozen("worker");
-  for (const auto& w : plan_.workers) {
+  for (const auto& w : definition_.workers) {
     if (w.name == name)
       throw setup_error("worker '" + name + "' (" + location.to_string() +
                         "): a worker of this name exists; use a different name for each worker");
   }
-  plan_.workers.push_back({std::move(name), std::move(body)});
+  definition_.workers.push_back({std::move(name), std::move(body)});
   return *this;
 }
 WINSVC_INLINE service& service::on_error(int status, detail::api::error_handler page, source_location location) {
   check_not_frozen("on_error");
-  if (!plan_.router.error_handlers.by_status.emplace(status, std::move(page)).second)
+  if (!definition_.router.error_handlers.by_status.emplace(status, std::move(page)).second)
     throw setup_error("on_error " + std::to_string(status) + " (" + location.to_string() +
                       "): this status has a handler; remove one of the calls");
   return *this;
 }
 WINSVC_INLINE service& service::ready(std::string name, std::function<bool()> is_ready) {
   check_not_frozen("ready");
-  plan_.ready_checks.push_back({std::move(name), std::move(is_ready)});
+  definition_.ready_checks.push_back({std::move(name), std::move(is_ready)});
   return *this;
 }
 WINSVC_INLINE service& service::health_paths(std::string live, std::string ready, source_location location) {
@@ -224,8 +225,8 @@ WINSVC_INLINE service& service::health_paths(std::string live, std::string ready
                         "): health paths have no parameters; remove the braces");
     }
   }
-  plan_.live_path = std::move(live);
-  plan_.ready_path = std::move(ready);
+  definition_.live_path = std::move(live);
+  definition_.ready_path = std::move(ready);
   return *this;
 }
 

@@ -33,7 +33,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE upload_error::upload_error(const error& e)
-    : std::runtime_error(e.to_string()), code_(e.code), no_room_(detail::os::is_disk_full_error(e.code)) {}
+    : std::runtime_error(e.to_string()), code_(e.code), is_disk_full_(detail::os::is_disk_full_error(e.code)) {}
 
 WINSVC_INLINE uploaded_file::~uploaded_file() {
   if (temporary_) detail::os::remove_file(path_);

@@ -2,7 +2,7 @@
 // the queue and does not wait for the disk.
 //
 //   auto queue = std::make_shared<async_sink>();
-//   queue->add_sink(std::make_shared<host::rotating_file_sink>(path));
+//   queue->add_sink(std::make_shared<log::rotating_file_sink>(path));
 //   log.add_sink(queue);
 //
 // When the queue is full, entries are dropped and counted; a WARN entry in their place reports their number and times.

@@ -292,7 +292,7 @@ WINSVC_INLINE result<void> installer::change_level(install_job& job, verb_contex
   auto& scm = context_.scm();
   const std::uint32_t number = scm::number(to);
   if (auto done = scm.change_level(service, to); !done) {
-    if (!manage::is_level_unreadable(done.error())) return context_.make_error("configure", done.error());
+    if (!manage::is_level_unsupported(done.error())) return context_.make_error("configure", done.error());
     context_.warn("this system does not support configuration level " + std::to_string(number) + " (" +
                   std::to_string(done.error()) + "): " + std::string(manage::consequence_of_missing(number)));
     for (const auto& row : manage::config_level_table) {

@@ -131,7 +131,7 @@ struct install_plan {
 /// Returns the consequence, for a warning, if the system does not support a level; empty for an unknown number.
 [[nodiscard]] std::string_view consequence_of_missing(std::uint32_t level) noexcept;
 /// True for the error codes of a level that the system does not support: 120, 124 and 1733.
-[[nodiscard]] constexpr bool is_level_unreadable(std::uint32_t code) noexcept {
+[[nodiscard]] constexpr bool is_level_unsupported(std::uint32_t code) noexcept {
   return code == base::win32_error::call_not_implemented || code == base::win32_error::invalid_level ||
          code == base::win32_error::invalid_tag;
 }
@@ -216,7 +216,7 @@ WINSVC_INLINE std::optional<scm::recovery_plan> desired_recovery(const commandli
   if (command.recovery) recovery.actions = *command.recovery;
   if (command.recovery_reset) recovery.reset = *command.recovery_reset;
   for (auto& action : recovery.actions)
-    action.delay = std::clamp(action.delay, std::chrono::milliseconds(0), longest_recovery_delay);
+    action.delay = std::clamp(action.delay, std::chrono::milliseconds(0), max_recovery_delay);
   return recovery;
 }
 

@@ -39,7 +39,7 @@ struct recovery_action {
 /// Returns the action that does nothing.
 [[nodiscard]] recovery_action no_action() noexcept;
 /// Maximum delay, 49 days: Windows stores milliseconds in 32 bits.
-inline constexpr std::chrono::milliseconds longest_recovery_delay{0xFFFFFFFF};
+inline constexpr std::chrono::milliseconds max_recovery_delay{0xFFFFFFFF};
 
 namespace detail::scm {
 
@@ -57,7 +57,7 @@ struct recovery_plan {
 [[nodiscard]] recovery_plan default_recovery();
 
 /// Parses `restart/5s,restart/30s,none`. `none` alone and the empty text are a plan without actions. Returns nullopt
-/// for any other text, and for a delay above `longest_recovery_delay`.
+/// for any other text, and for a delay above `max_recovery_delay`.
 [[nodiscard]] std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s);
 /// Returns the text that parse_recovery reads. The kinds that it does not accept are written as `reboot/...` and
 /// `run/...`.
@@ -99,7 +99,7 @@ WINSVC_INLINE std::optional<std::vector<recovery_action>> parse_recovery(std::st
     if (base::equal_nocase(word, "restart")) {
       const auto delay = slash == item.npos ? std::optional(std::chrono::milliseconds(0))
                                             : base::parse_duration(item.substr(slash + 1));
-      if (!delay || *delay > longest_recovery_delay) return std::nullopt;
+      if (!delay || *delay > max_recovery_delay) return std::nullopt;
       action = restart_after(*delay);
       has_restart = true;
     } else if (!base::equal_nocase(word, "none") || slash != item.npos) {

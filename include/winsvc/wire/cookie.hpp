@@ -29,8 +29,8 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// A cookie to set. Throws setup_error for a name or value that RFC 6265 does not allow: encode such a value
-/// (`text::to_base64url`).
+/// A cookie to set. Throws setup_error for a name or value that RFC 6265 does not allow: encode such a value,
+/// for example as base64url.
 class cookie {
  public:
   cookie(std::string name, std::string value);
@@ -126,7 +126,7 @@ WINSVC_INLINE cookie::cookie(std::string name, std::string value) : name_(std::m
   if (!detail::wire::is_valid_cookie_value(value_)) {
     throw setup_error("cookie '" + name_ +
                       "': the value contains a blank, quote, comma, semicolon, backslash, control character or "
-                      "non-ASCII byte; encode it, for example with text::to_base64url");
+                      "non-ASCII byte; encode it, for example as base64url");
   }
 }
 WINSVC_INLINE cookie& cookie::set_attribute(std::string& attribute, std::string value) {
