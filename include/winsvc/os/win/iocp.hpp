@@ -103,7 +103,7 @@ class iocp_poller {
     ++pending_;
   }
   /// Reports an operation that could not be started as completed; the next receive or send returns the error.
-  void post_failure(operation& operation) noexcept { ::PostQueuedCompletionStatus(port_, 0, 0, &operation.overlapped); }
+  void post_failure(operation& pending) noexcept { ::PostQueuedCompletionStatus(port_, 0, 0, &pending.overlapped); }
   void on_completion(operation& operation, std::size_t bytes) noexcept;
 
   HANDLE port_ = nullptr;
@@ -154,10 +154,10 @@ WINSVC_INLINE void iocp_poller::arm(registration& registered, poll_for event, st
   }
 }
 
-WINSVC_INLINE void iocp_poller::on_completion(operation& operation, std::size_t bytes) noexcept {
-  registration& registered = *operation.owner;
-  if (&operation == &registered.receive) registered.receiving.store(false);
-  if (&operation == &registered.send) {
+WINSVC_INLINE void iocp_poller::on_completion(operation& completed, std::size_t bytes) noexcept {
+  registration& registered = *completed.owner;
+  if (&completed == &registered.receive) registered.receiving.store(false);
+  if (&completed == &registered.send) {
     std::string().swap(registered.send_buffer);
     registered.sent.fetch_add(bytes);
     registered.sending.store(false);
