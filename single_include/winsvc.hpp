@@ -75,228 +75,228 @@
 //   4887  scm/spec.hpp                       Service specification.
 //   4979  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
 //   5047  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   5351  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   5397  api/run.hpp                        Entry point: runs the verb on the command line.
-//   5435  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   5448  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   5491  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   5532  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   5649  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   5780  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   5807  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   5867  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   5938  addons/proxies.hpp                 Trusted proxies: middleware that takes the client's address from ...
-//   5964  addons/headers.hpp                 Middleware for response headers and body size.
+//   5352  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   5398  api/run.hpp                        Entry point: runs the verb on the command line.
+//   5436  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   5449  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
+//   5492  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
+//   5533  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   5650  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
+//   5781  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
+//   5808  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
+//   5868  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
+//   5939  addons/proxies.hpp                 Trusted proxies: middleware that takes the client's address from ...
+//   5965  addons/headers.hpp                 Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   5997  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   6212  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   6241  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   6257  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   6355  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//   6397  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//   6554  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
-//   6631  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   6674  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//   6792  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   6869  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   6923  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   7050  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//   7117  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//   7166  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   7215  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//   7241  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//   7269  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//   7320  route/url_value.hpp:bodies         url_value, with_query.
-//   7362  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//   7428  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//   7456  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//   7480  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   7554  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   7672  settings/settings_file.hpp:bodies  Settings file (.ini).
-//   7814  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//   7954  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//   8020  base/quote.hpp:bodies              Windows command lines.
-//   8110  scm/spec.hpp:bodies                Service specification.
-//   8222  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//   8305  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//   8374  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8448  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//   8705  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//   8733  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//   8890  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//   8942  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes the client's address from ...
-//   8975  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//   9016  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//   9168  base/error_codes.hpp               Error messages and remedies for system error codes.
-//   9307  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//   9440  settings/registry.hpp              Registry of the settings of an app.
-//   9741  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//   9939  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  10267  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  10373  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  10751  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  10915  wire/file_name.hpp                 Safe file names for uploads.
-//  10994  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  11064  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  11211  wire/representation.hpp            Representation of a file in a response.
-//  11336  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  11590  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  11761  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  11878  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  11963  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  12028  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  12095  scm/account.hpp                    Account of a service.
-//  12234  scm/security.hpp                   Security descriptors in SDDL.
-//  12452  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  12562  scm/event_record.hpp               Records of the Windows event log.
-//  12704  scm/saved_state.hpp                Saved state of a service.
-//  12802  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  13044  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
-//  13451  os/posix/headers.hpp               POSIX system headers.
-//  13486  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  13654  os/socket.hpp                      TCP sockets with timeouts.
-//  13804  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  13955  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  14073  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  14197  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  14304  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  14490  os/tcp.hpp                         TCP sockets on all platforms.
-//  14766  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  14932  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  15047  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  15299  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  15350  os/control_channel.hpp             Control channel of a running service.
-//  15421  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  15593  os/connection_threads.hpp          Thread group with a maximum size.
-//  15683  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  15903  os/console.hpp                     Console input and output.
-//  16004  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  16160  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  16295  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  16496  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  16571  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  16618  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  16669  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  16772  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  16813  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  17000  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  17022  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  17057  os/exclusive_file.hpp              Exclusively created file.
-//  17138  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  17242  os/probe.hpp                       System queries of the verbs `doctor` and `why`.
-//  17275  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  17316  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  17356  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  17420  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  17682  os/input_file.hpp                  File that is open for reading at any position.
-//  17755  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  17850  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  17976  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  18222  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  18423  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  18610  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  18648  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  18951  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  19053  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  19307  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  19378  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  19465  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  19518  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  19612  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  19750  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  19824  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  20002  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  20114  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  20241  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  20404  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  20555  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  20810  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  20816  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  21113  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  21187  log/log_query.hpp                  Log query of the verb `logs`.
-//  21272  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  21659  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  21756  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  21800  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  22033  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  22339  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  22581  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  22692  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  22843  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  23256  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  23458  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
-//  23665  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  23779  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  23850  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  23999  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  24374  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  24408  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  24469  http/problem.hpp                   Problem details: error responses as application/problem+json (RFC ...
-//  24554  http/context_impl.hpp              Implementation of api/context.hpp.
-//  24609  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  24640  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  24782  http/group_impl.hpp                Implementation of api/group.hpp.
-//  24833  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  25019  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  25135  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  25166  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  25314  http/fast_path.hpp                 Fast path: converts a simple request into cpp-httplib's Request and ...
-//  25497  http/request_processor.hpp         Request processor: runs one request.
-//  25951  http/file_response.hpp             File response: sends a file in parts from the open file, never as a ...
-//  26106  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  26258  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  26339  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  26557  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  26915  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  26948  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  27046  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  27555  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
-//  28066  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  28243  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  28600  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  29131  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  29241  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  29474  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  29564  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  29842  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  29913  host/health.hpp                    Liveness and readiness routes.
-//  30013  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  30178  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  30294  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
-//  30460  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  30573  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  30784  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  30892  host/control_channel_server.hpp    Control channel server.
-//  31052  host/runtime.hpp                   Runtime of a service.
-//  31562  host/status.hpp                    Text and JSON of `status`.
-//  31708  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  31832  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  31934  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  32280  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  32682  manage/wait.hpp                    Waits until a service reaches a state.
-//  32764  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  32903  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  33212  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  33352  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  33488  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  33588  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  33651  manage/install.hpp                 `install` and `update` verbs.
-//  34013  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  34107  diagnose/firewall.hpp              Check of the Windows firewall.
-//  34201  diagnose/finding.hpp               Findings of `doctor`.
-//  34384  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  34469  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  34498  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  34840  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  34973  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  35202  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  35358  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   5998  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   6213  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   6242  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   6258  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   6356  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//   6398  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//   6555  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
+//   6632  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   6675  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//   6793  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   6870  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   6924  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   7051  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//   7118  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//   7167  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   7216  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//   7242  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//   7270  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//   7321  route/url_value.hpp:bodies         url_value, with_query.
+//   7363  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
+//   7429  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//   7457  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//   7481  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   7555  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   7673  settings/settings_file.hpp:bodies  Settings file (.ini).
+//   7815  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//   7955  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//   8021  base/quote.hpp:bodies              Windows command lines.
+//   8111  scm/spec.hpp:bodies                Service specification.
+//   8223  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
+//   8306  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
+//   8375  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8449  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
+//   8706  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
+//   8734  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
+//   8891  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
+//   8943  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes the client's address from ...
+//   8976  addons/headers.hpp:bodies          Middleware for response headers and body size.
+//   9017  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//   9169  base/error_codes.hpp               Error messages and remedies for system error codes.
+//   9308  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//   9441  settings/registry.hpp              Registry of the settings of an app.
+//   9742  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//   9940  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  10268  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  10374  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  10752  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  10916  wire/file_name.hpp                 Safe file names for uploads.
+//  10995  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
+//  11065  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
+//  11212  wire/representation.hpp            Representation of a file in a response.
+//  11337  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
+//  11591  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  11762  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  11879  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  11964  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  12029  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  12096  scm/account.hpp                    Account of a service.
+//  12235  scm/security.hpp                   Security descriptors in SDDL.
+//  12453  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  12563  scm/event_record.hpp               Records of the Windows event log.
+//  12705  scm/saved_state.hpp                Saved state of a service.
+//  12803  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  13045  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
+//  13452  os/posix/headers.hpp               POSIX system headers.
+//  13487  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
+//  13655  os/socket.hpp                      TCP sockets with timeouts.
+//  13805  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  13956  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
+//  14074  os/process.hpp                     Process functions: executable path, command-line arguments ...
+//  14198  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  14305  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  14491  os/tcp.hpp                         TCP sockets on all platforms.
+//  14767  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  14933  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  15048  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  15300  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  15351  os/control_channel.hpp             Control channel of a running service.
+//  15422  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  15594  os/connection_threads.hpp          Thread group with a maximum size.
+//  15684  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  15904  os/console.hpp                     Console input and output.
+//  16005  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  16161  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  16296  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  16497  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  16572  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  16619  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  16670  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  16773  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  16814  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  17001  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  17023  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  17058  os/exclusive_file.hpp              Exclusively created file.
+//  17139  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  17243  os/probe.hpp                       System queries of the verbs `doctor` and `why`.
+//  17276  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  17317  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  17357  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  17421  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  17683  os/input_file.hpp                  File that is open for reading at any position.
+//  17756  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  17851  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  17977  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  18223  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  18424  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  18611  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  18649  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  18952  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  19054  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  19308  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  19379  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  19466  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  19519  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  19613  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  19751  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  19825  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  20003  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  20115  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  20242  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  20405  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  20556  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  20811  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  20817  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  21114  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  21188  log/log_query.hpp                  Log query of the verb `logs`.
+//  21273  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  21660  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  21757  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  21801  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  22034  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  22340  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  22582  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  22693  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  22844  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  23257  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  23459  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
+//  23666  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  23780  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  23851  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  24000  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  24375  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  24409  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  24470  http/problem.hpp                   Problem details: error responses as application/problem+json (RFC ...
+//  24555  http/context_impl.hpp              Implementation of api/context.hpp.
+//  24610  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  24641  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  24783  http/group_impl.hpp                Implementation of api/group.hpp.
+//  24834  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  25020  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  25136  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  25167  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  25315  http/fast_path.hpp                 Fast path: converts a simple request into cpp-httplib's Request and ...
+//  25498  http/request_processor.hpp         Request processor: runs one request.
+//  25952  http/file_response.hpp             File response: sends a file in parts from the open file, never as a ...
+//  26107  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  26259  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  26340  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  26558  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  26916  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  26949  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  27048  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  27557  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
+//  28069  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  28246  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  28603  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  29133  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  29243  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  29476  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  29566  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  29844  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  29915  host/health.hpp                    Liveness and readiness routes.
+//  30015  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  30180  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  30296  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
+//  30462  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  30575  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  30786  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  30894  host/control_channel_server.hpp    Control channel server.
+//  31054  host/runtime.hpp                   Runtime of a service.
+//  31564  host/status.hpp                    Text and JSON of `status`.
+//  31710  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  31834  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  31936  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  32282  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  32684  manage/wait.hpp                    Waits until a service reaches a state.
+//  32766  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  32905  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  33214  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  33354  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  33490  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  33590  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  33653  manage/install.hpp                 `install` and `update` verbs.
+//  34015  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  34109  diagnose/firewall.hpp              Check of the Windows firewall.
+//  34203  diagnose/finding.hpp               Findings of `doctor`.
+//  34386  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  34471  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  34500  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  34842  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  34975  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  35204  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  35360  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  35593  config/undef.hpp                   Undefines the internal macros.
+//  35595  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -3702,7 +3702,7 @@ class start_context {
 class stop_context {
  public:
   /// Reports a completed step, as in start_context. The limit without progress is
-  /// `service::stop_limit` (default 20 s), and at most 3 s when Windows shuts down.
+  /// `service::stop_limit` (default 20 s), at most 3 s at SHUTDOWN.
   void progress(std::string_view text, unsigned step = 0, unsigned step_count = 0) const {
     progress_(text, step, step_count);
   }
@@ -5119,8 +5119,8 @@ class service : public detail::api::route_registrar<service> {
   /// last after each further failure. After `reset` without a failure, the count starts again. Default: restart after
   /// 5 s, 30 s and 2 min; reset after 1 day. An empty list: no action. Source: Win32, SERVICE_FAILURE_ACTIONSW.
   service& recovery(std::vector<recovery_action> actions, std::chrono::seconds reset = std::chrono::hours(24));
-  /// Accepts PRESHUTDOWN instead of SHUTDOWN: before it shuts down, Windows waits up to `limit` (at most 1 day) for the
-  /// service. Default: SHUTDOWN, which leaves about 5 s. Source: Win32, SERVICE_PRESHUTDOWN_INFO.
+  /// Accepts PRESHUTDOWN instead of SHUTDOWN: before it shuts down, Windows waits up to `limit` for the service; a
+  /// longer time counts as 1 day. Default: SHUTDOWN, which leaves about 5 s. Source: Win32, SERVICE_PRESHUTDOWN_INFO.
   service& preshutdown(std::chrono::milliseconds limit);
   /// Privileges that the process keeps in addition to SeChangeNotifyPrivilege, for example "SeImpersonatePrivilege".
   /// The SCM removes all other privileges from the token. A privilege that the account does not have makes the start
@@ -5179,7 +5179,8 @@ class service : public detail::api::route_registrar<service> {
   service& dashboard(std::string_view path = "/_service", middleware guard = {},
                      source_location location = source_location::current());
   /// Logs a line for each response, error responses included: client address, request ID, method and target, status,
-  /// bytes, microseconds, pattern of the route. Default: no access log. `debug` shows a shorter line in both cases.
+  /// bytes, microseconds, pattern of the route. Requests of the dashboard and connections that are rejected before a
+  /// request have no line. Default: no access log; `debug` then shows a shorter line.
   service& access_log();
 
   // -- settings --
@@ -5284,10 +5285,10 @@ class service : public detail::api::route_registrar<service> {
   /// Registers a hook for power events: suspend, resume, battery ... Source: Win32, WM_POWERBROADCAST.
   service& on_power(std::function<void(const power_event&)> f, source_location location = source_location::current());
 
-  /// Time that a start hook may take without progress, at most 1 day. Default: 30 s.
+  /// Time that a start hook may take without progress; a longer time counts as 1 day. Default: 30 s.
   service& start_limit(std::chrono::milliseconds limit);
-  /// Time that a stop waits for requests in flight, and time that a hook may take without progress, at most 1 day.
-  /// Default: 20 s; at most 3 s when Windows shuts down.
+  /// Time that a stop waits for requests in flight, and time that a hook may take without progress; a longer time
+  /// counts as 1 day. Default: 20 s; at most 3 s at SHUTDOWN, three fifths of the preshutdown limit at PRESHUTDOWN.
   service& stop_limit(std::chrono::milliseconds limit);
 
   /// Registers a worker, a function with its own thread. The thread starts when the service is RUNNING; at stop the
@@ -27002,7 +27003,8 @@ class engine {
   /// `bind`, which records whether the address is https.
   void tls(std::shared_ptr<tls_identity> identity);
 
-  /// Adds a function that is called after each response, on the thread that sent it. Call it before `start`.
+  /// Adds a function that is called for each response, on the thread that sends it: after a response was sent, or
+  /// before an error response to a malformed request is sent. Call it before `start`.
   void on_response(std::function<void(const http::access_record&)> f);
 
   /// Starts the threads and serves. Throws std::system_error if no thread can be created.
@@ -27979,7 +27981,8 @@ WINSVC_INLINE void thread_pool::monitor_main() noexcept {
   }
 }
 
-/// Demotes blocked I/O threads, and starts a blocking thread if the queue does not move. Returns false if all are idle.
+/// Demotes blocked I/O threads, and starts a blocking thread if the queue does not move. Returns false if no
+/// I/O thread is busy and the queue is empty.
 WINSVC_INLINE bool thread_pool::scan_threads() {
   bool busy = false;
   const std::lock_guard lock(mutex_);
@@ -28866,8 +28869,7 @@ WINSVC_INLINE bool server::park(connection_slot& slot, const wait_condition& nex
   return slot.park();
 }
 
-/// Accepts waiting clients: at most 64 per event, so that open connections are served in between, or `accept_all` in a
-/// drain.
+/// Accepts waiting clients: at most 64 per event, so that open connections are served in between, or 4,096 in a drain.
 WINSVC_INLINE void server::accept_connections(bool accept_all) noexcept {
   const std::unique_lock lock(accept_mutex_);
   constexpr int max_per_event = 64, max_in_drain = 4096;  // clients may connect as fast as they are accepted
@@ -30326,7 +30328,7 @@ void load_setting_sources(service_definition& definition, const scm::launch_opti
 /// Declares the built-in settings and applies their values. Call it after the app; settings.errors() has the errors.
 void declare_builtin_settings(service_definition& definition);
 
-/// All errors of the settings as one error; nullopt if there are no errors.
+/// The errors of the settings as one error, at most ten and the number of the others; nullopt if there are no errors.
 [[nodiscard]] std::optional<error> settings_error(const settings::setting_registry& registry);
 
 /// Reads the settings file again. All new values are applied, or no value; the log lists the changes. False: no value
@@ -30351,7 +30353,7 @@ WINSVC_INLINE std::string settings_path(const std::string& executable, const scm
   return os::path_join(os::folder_of(executable), os::program_name(executable) + suffix + ".ini");
 }
 
-/// Reads the file into `sources`. A missing file is an error only if it is `expected`.
+/// Reads the file into `sources`. A missing file is an error only if `is_expected`.
 WINSVC_INLINE void read_settings_file(settings::setting_sources& sources, bool is_expected) {
   sources.content = os::read_file(sources.path);
   sources.file_error.reset();
@@ -30577,7 +30579,7 @@ WINSVC_INLINE settings_watcher::watch_event settings_watcher::wait_until_settled
 // control handler queues a task; the thread of the service runs the tasks one after the other.
 //
 // A hook that throws here is logged, and the service continues. A hook that times out ends the service
-// (host/hook_runner.hpp).
+// (host/runtime.hpp, on_hook_timeout).
 
 #include <atomic>
 #include <chrono>
@@ -31313,8 +31315,8 @@ WINSVC_INLINE run_result runtime::run() {
   return result;
 }
 
-/// Uploads are stored in the data folder, which has restricted access.
-WINSVC_INLINE void remove_stale_uploads(service_definition& definition) {
+/// Sets the folder for uploads, in the data folder, which has restricted access, and removes files of earlier runs.
+WINSVC_INLINE void prepare_upload_folder(service_definition& definition) {
   const std::string folder = definition.resolve_data_folder();
   if (folder.empty()) return;
   definition.router.upload_folder = os::path_join(folder, "uploads");
@@ -31324,7 +31326,7 @@ WINSVC_INLINE void remove_stale_uploads(service_definition& definition) {
 /// Starts the service: true if it is RUNNING, false if a hook or the bind failed or a stop was requested.
 WINSVC_INLINE bool runtime::start() {
   add_health_routes(definition_, [this] { return current_phase(); });
-  if (definition_.router.accepts_uploads()) remove_stale_uploads(definition_);
+  if (definition_.router.accepts_uploads()) prepare_upload_folder(definition_);
   definition_.router.freeze();
   status_reporter_.set_handled_controls(definition_.handled_controls());
   status_reporter_.apply(scm::lifecycle_event::progress, start_hint());  // the app has run: its own limit counts now
@@ -33004,7 +33006,7 @@ WINSVC_INLINE result<void> service_controller::start(const commandline::command&
   return {};
 }
 
-/// Error of a failed start, with the message of the service if it saved one, for example "the port is taken by pid 7"
+/// Error of a failed start, with the message of the service if it saved one, for example the owner of the port
 /// for 10048. `previous` is the state before this start, which does not count.
 WINSVC_INLINE error service_controller::start_error(const scm::service_status& status,
                                                     const std::optional<scm::saved_state>& previous) const {

@@ -57,7 +57,7 @@ class start_context {
 class stop_context {
  public:
   /// Reports a completed step, as in start_context. The limit without progress is
-  /// `service::stop_limit` (default 20 s), and at most 3 s when Windows shuts down.
+  /// `service::stop_limit` (default 20 s), at most 3 s at SHUTDOWN.
   void progress(std::string_view text, unsigned step = 0, unsigned step_count = 0) const {
     progress_(text, step, step_count);
   }

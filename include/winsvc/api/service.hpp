@@ -87,8 +87,8 @@ class service : public detail::api::route_registrar<service> {
   /// last after each further failure. After `reset` without a failure, the count starts again. Default: restart after
   /// 5 s, 30 s and 2 min; reset after 1 day. An empty list: no action. Source: Win32, SERVICE_FAILURE_ACTIONSW.
   service& recovery(std::vector<recovery_action> actions, std::chrono::seconds reset = std::chrono::hours(24));
-  /// Accepts PRESHUTDOWN instead of SHUTDOWN: before it shuts down, Windows waits up to `limit` (at most 1 day) for the
-  /// service. Default: SHUTDOWN, which leaves about 5 s. Source: Win32, SERVICE_PRESHUTDOWN_INFO.
+  /// Accepts PRESHUTDOWN instead of SHUTDOWN: before it shuts down, Windows waits up to `limit` for the service; a
+  /// longer time counts as 1 day. Default: SHUTDOWN, which leaves about 5 s. Source: Win32, SERVICE_PRESHUTDOWN_INFO.
   service& preshutdown(std::chrono::milliseconds limit);
   /// Privileges that the process keeps in addition to SeChangeNotifyPrivilege, for example "SeImpersonatePrivilege".
   /// The SCM removes all other privileges from the token. A privilege that the account does not have makes the start
@@ -147,7 +147,8 @@ class service : public detail::api::route_registrar<service> {
   service& dashboard(std::string_view path = "/_service", middleware guard = {},
                      source_location location = source_location::current());
   /// Logs a line for each response, error responses included: client address, request ID, method and target, status,
-  /// bytes, microseconds, pattern of the route. Default: no access log. `debug` shows a shorter line in both cases.
+  /// bytes, microseconds, pattern of the route. Requests of the dashboard and connections that are rejected before a
+  /// request have no line. Default: no access log; `debug` then shows a shorter line.
   service& access_log();
 
   // -- settings --
@@ -252,10 +253,10 @@ class service : public detail::api::route_registrar<service> {
   /// Registers a hook for power events: suspend, resume, battery ... Source: Win32, WM_POWERBROADCAST.
   service& on_power(std::function<void(const power_event&)> f, source_location location = source_location::current());
 
-  /// Time that a start hook may take without progress, at most 1 day. Default: 30 s.
+  /// Time that a start hook may take without progress; a longer time counts as 1 day. Default: 30 s.
   service& start_limit(std::chrono::milliseconds limit);
-  /// Time that a stop waits for requests in flight, and time that a hook may take without progress, at most 1 day.
-  /// Default: 20 s; at most 3 s when Windows shuts down.
+  /// Time that a stop waits for requests in flight, and time that a hook may take without progress; a longer time
+  /// counts as 1 day. Default: 20 s; at most 3 s at SHUTDOWN, three fifths of the preshutdown limit at PRESHUTDOWN.
   service& stop_limit(std::chrono::milliseconds limit);
 
   /// Registers a worker, a function with its own thread. The thread starts when the service is RUNNING; at stop the

@@ -39,7 +39,7 @@ void load_setting_sources(service_definition& definition, const scm::launch_opti
 /// Declares the built-in settings and applies their values. Call it after the app; settings.errors() has the errors.
 void declare_builtin_settings(service_definition& definition);
 
-/// All errors of the settings as one error; nullopt if there are no errors.
+/// The errors of the settings as one error, at most ten and the number of the others; nullopt if there are no errors.
 [[nodiscard]] std::optional<error> settings_error(const settings::setting_registry& registry);
 
 /// Reads the settings file again. All new values are applied, or no value; the log lists the changes. False: no value
@@ -64,7 +64,7 @@ WINSVC_INLINE std::string settings_path(const std::string& executable, const scm
   return os::path_join(os::folder_of(executable), os::program_name(executable) + suffix + ".ini");
 }
 
-/// Reads the file into `sources`. A missing file is an error only if it is `expected`.
+/// Reads the file into `sources`. A missing file is an error only if `is_expected`.
 WINSVC_INLINE void read_settings_file(settings::setting_sources& sources, bool is_expected) {
   sources.content = os::read_file(sources.path);
   sources.file_error.reset();

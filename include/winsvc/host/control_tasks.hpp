@@ -2,7 +2,7 @@
 // control handler queues a task; the thread of the service runs the tasks one after the other.
 //
 // A hook that throws here is logged, and the service continues. A hook that times out ends the service
-// (host/hook_runner.hpp).
+// (host/runtime.hpp, on_hook_timeout).
 #pragma once
 
 #include <atomic>

@@ -277,8 +277,8 @@ WINSVC_INLINE run_result runtime::run() {
   return result;
 }
 
-/// Uploads are stored in the data folder, which has restricted access.
-WINSVC_INLINE void remove_stale_uploads(service_definition& definition) {
+/// Sets the folder for uploads, in the data folder, which has restricted access, and removes files of earlier runs.
+WINSVC_INLINE void prepare_upload_folder(service_definition& definition) {
   const std::string folder = definition.resolve_data_folder();
   if (folder.empty()) return;
   definition.router.upload_folder = os::path_join(folder, "uploads");
@@ -288,7 +288,7 @@ WINSVC_INLINE void remove_stale_uploads(service_definition& definition) {
 /// Starts the service: true if it is RUNNING, false if a hook or the bind failed or a stop was requested.
 WINSVC_INLINE bool runtime::start() {
   add_health_routes(definition_, [this] { return current_phase(); });
-  if (definition_.router.accepts_uploads()) remove_stale_uploads(definition_);
+  if (definition_.router.accepts_uploads()) prepare_upload_folder(definition_);
   definition_.router.freeze();
   status_reporter_.set_handled_controls(definition_.handled_controls());
   status_reporter_.apply(scm::lifecycle_event::progress, start_hint());  // the app has run: its own limit counts now

@@ -110,7 +110,7 @@ WINSVC_INLINE result<void> service_controller::start(const commandline::command&
   return {};
 }
 
-/// Error of a failed start, with the message of the service if it saved one, for example "the port is taken by pid 7"
+/// Error of a failed start, with the message of the service if it saved one, for example the owner of the port
 /// for 10048. `previous` is the state before this start, which does not count.
 WINSVC_INLINE error service_controller::start_error(const scm::service_status& status,
                                                     const std::optional<scm::saved_state>& previous) const {

@@ -62,7 +62,8 @@ class engine {
   /// `bind`, which records whether the address is https.
   void tls(std::shared_ptr<tls_identity> identity);
 
-  /// Adds a function that is called after each response, on the thread that sent it. Call it before `start`.
+  /// Adds a function that is called for each response, on the thread that sends it: after a response was sent, or
+  /// before an error response to a malformed request is sent. Call it before `start`.
   void on_response(std::function<void(const http::access_record&)> f);
 
   /// Starts the threads and serves. Throws std::system_error if no thread can be created.

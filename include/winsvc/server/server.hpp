@@ -276,8 +276,7 @@ WINSVC_INLINE bool server::park(connection_slot& slot, const wait_condition& nex
   return slot.park();
 }
 
-/// Accepts waiting clients: at most 64 per event, so that open connections are served in between, or `accept_all` in a
-/// drain.
+/// Accepts waiting clients: at most 64 per event, so that open connections are served in between, or 4,096 in a drain.
 WINSVC_INLINE void server::accept_connections(bool accept_all) noexcept {
   const std::unique_lock lock(accept_mutex_);
   constexpr int max_per_event = 64, max_in_drain = 4096;  // clients may connect as fast as they are accepted

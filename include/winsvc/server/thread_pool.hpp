@@ -427,7 +427,8 @@ WINSVC_INLINE void thread_pool::monitor_main() noexcept {
   }
 }
 
-/// Demotes blocked I/O threads, and starts a blocking thread if the queue does not move. Returns false if all are idle.
+/// Demotes blocked I/O threads, and starts a blocking thread if the queue does not move. Returns false if no
+/// I/O thread is busy and the queue is empty.
 WINSVC_INLINE bool thread_pool::scan_threads() {
   bool busy = false;
   const std::lock_guard lock(mutex_);
