@@ -62,7 +62,7 @@ WINSVC_MAIN(App)
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
-using winsvc::testing::service_state;
+using winsvc::testing::scm_state;
 using winsvc::testing::client;
 using winsvc::testing::simulated_scm;
 
@@ -80,7 +80,7 @@ TEST_CASE("the service heats while it runs and not after a stop") {
   simulated_scm scm;
 
   scm.start(App);
-  CHECK(scm.state() == service_state::running);
+  CHECK(scm.state() == scm_state::running);
   CHECK(heating);
   CHECK(scm.stop() == 0);
 
@@ -106,11 +106,11 @@ TEST_CASE("a paused service does not heat and heats again after continue") {
   scm.start(App);
 
   CHECK(scm.pause() == 0);
-  CHECK(scm.wait_for(service_state::paused));
+  CHECK(scm.wait_for(scm_state::paused));
   CHECK(!heating);
   const auto reports_before = scm.history().size();
   CHECK(scm.resume() == 0);
-  CHECK(scm.wait_for(service_state::running, reports_before));
+  CHECK(scm.wait_for(scm_state::running, reports_before));
   CHECK(heating);
 
   CHECK(scm.stop() == 0);

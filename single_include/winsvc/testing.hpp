@@ -407,7 +407,7 @@ struct timed_status {
 //   winsvc::testing::simulated_scm scm;
 //   scm.start(App);                                       // returns when the service is running or has stopped
 //   CHECK(scm.pause() == 0);
-//   CHECK(scm.wait_for(winsvc::testing::service_state::paused));
+//   CHECK(scm.wait_for(winsvc::testing::scm_state::paused));
 //   CHECK(scm.stop() == 0);
 //   CHECK(scm.wait() == 0);                               // the exit code
 //   CHECK(scm.violations().empty());
@@ -430,10 +430,10 @@ struct timed_status {
 namespace winsvc {
 namespace testing {
 
-/// State of a service: `service_state::running` ...
-using service_state = detail::scm::state;
-/// A control: `service_control::stop` ...
-using service_control = detail::scm::control;
+/// State of a service: `scm_state::running` ...
+using scm_state = detail::scm::state;
+/// A control: `scm_control::stop` ...
+using scm_control = detail::scm::control;
 
 /// Safe to use from any thread. Runs one service.
 class simulated_scm {
