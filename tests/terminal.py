@@ -43,7 +43,7 @@ def check_keys(program):
 
     steps = [("", "q stop"), ("", " responses/s, "), ("l", "warn and above"), ("l", "error and above"),
              ("l", "debug and above"), ("s", "in the last minute"),
-             ("p", "it needs a hook"), ("q", "stopping: q"), ("", "stopped")]
+             ("p", "register a hook for it"), ("q", "stopping: q"), ("", "stopped")]
     missing = ""
     for key, expected in steps:
         os.write(master, key.encode())
