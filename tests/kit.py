@@ -77,22 +77,6 @@ def headers():
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.hpp"))
 
 
-def closure(name, seen=None):
-    """The header and all it includes of ours."""
-    seen = set() if seen is None else seen
-    path = ROOT / "include" / name
-    if name in seen or not path.exists():
-        return seen
-    seen.add(name)
-    for target in re.findall(r'^#include "(winsvc[^"]*)"', path.read_text(encoding="utf-8"), re.MULTILINE):
-        closure(target, seen)
-    return seen
-
-
-def needs_httplib(name):
-    return "winsvc/api/httplib.hpp" in closure(name)
-
-
 # --- limits -----------------------------------------------------------------------------------------------------------
 
 CORES = len(os.sched_getaffinity(0))

@@ -4,6 +4,7 @@ The page lists, task by task, each public class and function of namespace winsvc
 is the region `// [name]` to `// [/name]` of tests/api/examples.cpp, which the tests compile and run.
 """
 
+import itertools
 import re
 
 from header_tree import TreeError
@@ -84,8 +85,7 @@ def entities_of(text):
 
     A class without a comment gets the comment of its header."""
     lines = text.split("\n// " + "-" * 117 + "\n")[0].split("\n")     # the interface, without the bodies
-    header_comment = [line[2:].removeprefix(" ") for line in lines[:next((n for n, line in enumerate(lines)
-                                                                         if not line.startswith("//")), 0)]]
+    header_comment = [re.sub(r"^// ?", "", line) for line in itertools.takewhile(lambda l: l.startswith("//"), lines)]
     namespaces, classes, found, comment, last = [], [], [], [], None
     index = 0
     while index < len(lines):
@@ -121,16 +121,12 @@ def entities_of(text):
         if not stripped or stripped.startswith(("//", "#")):
             comment = [] if not stripped else comment
             continue
-        public_place = namespaces == ["winsvc", "WINSVC_ABI"]
-        begins_class = re.match(r"(?:template <.*>\s*)?(?:class|struct) (?:\[\[\w+\]\] )?(\w+)[^;]*\{$", stripped)
         declaration, count = declaration_of(lines[index - 1:])
-        if stripped.startswith("template <") and not begins_class and count == 1 and not re.search(r"[;{]", stripped):
-            declaration, count = declaration_of(lines[index - 1:])
         body = re.sub(r"template <.*?>\s*(?=class|struct|template)", "", "\n".join(lines[index - 1:index - 1 + count]))
         class_here = re.search(r"\b(class|struct) (?:\[\[\w+\]\] )?(\w+)[^;()]*\{\s*$", body)
         entity = None
-        wanted = not classes and (public_place or (class_here and class_here.group(2) in OTHER_CLASSES))
-        wanted = wanted and not namespaces[2:] or bool(class_here and class_here.group(2) in OTHER_CLASSES)
+        wanted = (not classes and namespaces == ["winsvc", "WINSVC_ABI"] or
+                  class_here is not None and class_here.group(2) in OTHER_CLASSES)
         if class_here and not classes:
             if wanted and class_here.group(2) not in INTERNAL:
                 entity = Entity(declaration, comment or header_comment, class_here.group(2))
@@ -159,11 +155,10 @@ def end_of_body(lines, begin, count, is_class):
     """The number of lines of a declaration with its body; of a class only its head."""
     if is_class:
         return count
-    depth, opened = 0, False
+    depth = 0
     for offset, line in enumerate(lines[begin:]):
         code = re.sub(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])\'|//.*', "", line)
         depth += code.count("{") - code.count("}")
-        opened = opened or "{" in code
         if offset + 1 >= count and depth <= 0:
             return offset + 1
     return count

@@ -16,11 +16,11 @@
 //
 //     28  testing/whole.hpp             Includes <winsvc.hpp> with all declarations, also in the separate form ...
 //     42  testing/client.hpp            client: sends requests to an app in memory, without a socket.
-//    305  testing/clock.hpp             manual_clock: a clock that the test advances.
-//    342  testing/status_rules.hpp      find_status_violations.
-//    401  testing/scm.hpp               simulated_scm: a Service Control Manager for tests, on any platform.
-//    709  testing/service_database.hpp  service_database: an in-memory replacement of the service_manager seam that ...
-//   1190  testing.hpp                   Test support for your services, on any platform.
+//    304  testing/clock.hpp             manual_clock: a clock that the test advances.
+//    341  testing/status_rules.hpp      find_status_violations.
+//    400  testing/scm.hpp               simulated_scm: a Service Control Manager for tests, on any platform.
+//    708  testing/service_database.hpp  service_database: an in-memory replacement of the service_manager seam that ...
+//   1189  testing.hpp                   Test support for your services, on any platform.
 
 #pragma once
 
@@ -55,7 +55,6 @@
 // folder is below the system's folder for temporary files. It is created at the first use and not removed.
 
 #include <algorithm>
-#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <string>

@@ -5,7 +5,6 @@
 // (host/runtime.hpp, on_hook_timeout).
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>

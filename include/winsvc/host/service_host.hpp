@@ -6,7 +6,6 @@
 // process must connect to the dispatcher within 30 s, and the SCM serves no other service while a control handler runs.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>

@@ -46,11 +46,6 @@ class status_reporter {
   /// The current state, without waiting: a request must not wait while `publish` calls the SCM.
   [[nodiscard]] scm::state state() const noexcept { return state_.load(); }
 
-  [[nodiscard]] scm::service_status now() const {
-    const std::lock_guard lock(mutex_);
-    return lifecycle_.status();
-  }
-
  private:
   bool publish(scm::lifecycle_event event, std::chrono::milliseconds wait_hint, scm::exit_status exit) {
     const auto status = lifecycle_.apply(event, wait_hint, exit);
