@@ -18,285 +18,286 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    304  config/version.hpp                 The version of winsvc, defined only here.
-//    321  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
-//    360  config/form.hpp                    The form in which winsvc is compiled.
-//    451  config/options.hpp                 The compile-time options of winsvc.
-//    507  config/abi.hpp                     The inline namespace that contains all names of winsvc.
-//    558  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
-//    589  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    662  os/win/windows_headers.hpp         Windows system headers.
-//    720  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
-//    839  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
-//    878  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
-//    939  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
-//   1023  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
-//   1078  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
-//   1142  base/encoding.hpp                  base64 and constant-time comparison of secrets.
-//   1177  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
-//   1226  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
-//   1258  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
-//   1311  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   1375  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   1460  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
-//   1574  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
-//   1648  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
-//   1796  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
-//   1886  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
-//   2236  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
-//   2419  api/middleware.hpp                 Middleware: functions that run before and after the handler.
-//   2467  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
-//   2539  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
-//   2598  route/url_value.hpp                url_value, with_query.
-//   2647  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
-//   2780  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
-//   2819  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
-//   2918  api/file_options.hpp               Options of a static folder.
-//   2949  base/source_location.hpp           source_location: file and line of a call in the user's program.
-//   2985  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
-//   3210  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
-//   3288  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
-//   3327  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
-//   3461  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
-//   3493  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
-//   3576  scm/control_event.hpp              Event data of a control.
-//   3649  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   3824  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   3857  settings/setting_value.hpp         Types of settings and their text form.
-//   4009  settings/settings_file.hpp         Settings file (.ini).
-//   4076  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
-//   4301  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   4450  api/tls_options.hpp                TLS options: client certificates.
-//   4491  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   4560  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   4701  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
-//   4769  base/quote.hpp                     Windows command lines.
-//   4812  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   4887  scm/spec.hpp                       Service specification.
-//   4979  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
-//   5047  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   5352  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   5398  api/run.hpp                        Entry point: runs the verb on the command line.
-//   5436  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   5449  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   5492  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   5533  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   5650  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   5781  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   5808  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   5868  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   5939  addons/proxies.hpp                 Trusted proxies: middleware that takes the client's address from ...
-//   5965  addons/headers.hpp                 Middleware for response headers and body size.
+//    305  config/version.hpp                 The version of winsvc, defined only here.
+//    322  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
+//    361  config/form.hpp                    The form in which winsvc is compiled.
+//    452  config/options.hpp                 The compile-time options of winsvc.
+//    508  config/abi.hpp                     The inline namespace that contains all names of winsvc.
+//    559  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
+//    590  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    663  os/win/windows_headers.hpp         Windows system headers.
+//    721  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
+//    840  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
+//    879  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
+//    940  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
+//   1024  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
+//   1079  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
+//   1143  base/encoding.hpp                  base64 and constant-time comparison of secrets.
+//   1178  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
+//   1236  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
+//   1268  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
+//   1321  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   1385  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   1470  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
+//   1584  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
+//   1658  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
+//   1806  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
+//   1896  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
+//   2246  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   2429  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   2477  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   2549  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
+//   2608  route/url_value.hpp                url_value, with_query.
+//   2657  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   2790  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   2829  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   2928  api/file_options.hpp               Options of a static folder.
+//   2959  base/source_location.hpp           source_location: file and line of a call in the user's program.
+//   2995  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   3220  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   3298  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
+//   3337  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   3471  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   3503  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
+//   3586  scm/control_event.hpp              Event data of a control.
+//   3659  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   3834  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   3867  settings/setting_value.hpp         Types of settings and their text form.
+//   4019  settings/settings_file.hpp         Settings file (.ini).
+//   4086  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
+//   4312  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   4461  api/tls_options.hpp                TLS options: client certificates.
+//   4502  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   4571  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   4712  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   4780  base/quote.hpp                     Windows command lines.
+//   4823  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   4898  scm/spec.hpp                       Service specification.
+//   4990  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
+//   5058  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   5363  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   5409  api/run.hpp                        Entry point: runs the verb on the command line.
+//   5447  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   5460  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
+//   5503  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
+//   5544  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   5661  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
+//   5792  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
+//   5819  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
+//   5879  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
+//   5950  addons/proxies.hpp                 Trusted proxies: middleware that takes the client's address from ...
+//   5976  addons/headers.hpp                 Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   5998  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   6213  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   6242  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   6258  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   6356  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//   6398  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//   6555  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
-//   6632  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   6675  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//   6793  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   6870  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   6924  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   7051  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//   7118  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//   7167  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   7216  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//   7242  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//   7270  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//   7321  route/url_value.hpp:bodies         url_value, with_query.
-//   7363  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//   7429  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//   7457  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//   7481  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   7555  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   7673  settings/settings_file.hpp:bodies  Settings file (.ini).
-//   7815  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//   7955  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//   8021  base/quote.hpp:bodies              Windows command lines.
-//   8111  scm/spec.hpp:bodies                Service specification.
-//   8223  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//   8306  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//   8375  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8449  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//   8706  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//   8734  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//   8891  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//   8943  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes the client's address from ...
-//   8976  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//   9017  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//   9169  base/error_codes.hpp               Error messages and remedies for system error codes.
-//   9308  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//   9441  settings/registry.hpp              Registry of the settings of an app.
-//   9742  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//   9940  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  10268  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  10374  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  10752  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  10916  wire/file_name.hpp                 Safe file names for uploads.
-//  10995  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  11065  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  11212  wire/representation.hpp            Representation of a file in a response.
-//  11337  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  11591  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  11762  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  11879  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  11964  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  12029  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  12096  scm/account.hpp                    Account of a service.
-//  12235  scm/security.hpp                   Security descriptors in SDDL.
-//  12453  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  12563  scm/event_record.hpp               Records of the Windows event log.
-//  12705  scm/saved_state.hpp                Saved state of a service.
-//  12803  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  13045  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
-//  13452  os/posix/headers.hpp               POSIX system headers.
-//  13487  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  13655  os/socket.hpp                      TCP sockets with timeouts.
-//  13805  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  13956  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  14074  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  14198  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  14305  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  14491  os/tcp.hpp                         TCP sockets on all platforms.
-//  14767  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  14933  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  15048  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  15300  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  15351  os/control_channel.hpp             Control channel of a running service.
-//  15422  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  15594  os/connection_threads.hpp          Thread group with a maximum size.
-//  15684  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  15904  os/console.hpp                     Console input and output.
-//  16005  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  16161  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  16296  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  16497  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  16572  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  16619  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  16670  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  16773  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  16814  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  17001  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  17023  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  17058  os/exclusive_file.hpp              Exclusively created file.
-//  17139  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  17243  os/probe.hpp                       System queries of the verbs `doctor` and `why`.
-//  17276  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  17317  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  17357  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  17421  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  17683  os/input_file.hpp                  File that is open for reading at any position.
-//  17756  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  17851  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  17977  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  18223  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  18424  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  18611  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  18649  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  18952  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  19054  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  19308  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  19379  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  19466  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  19519  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  19613  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  19751  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  19825  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  20003  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  20115  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  20242  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  20405  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  20556  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  20811  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  20817  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  21114  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  21188  log/log_query.hpp                  Log query of the verb `logs`.
-//  21273  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  21660  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  21757  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  21801  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  22034  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  22340  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  22582  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  22693  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  22844  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  23257  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  23459  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
-//  23666  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  23780  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  23851  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  24000  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  24375  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  24409  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  24470  http/problem.hpp                   Problem details: error responses as application/problem+json (RFC ...
-//  24555  http/context_impl.hpp              Implementation of api/context.hpp.
-//  24610  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  24641  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  24783  http/group_impl.hpp                Implementation of api/group.hpp.
-//  24834  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  25020  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  25136  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  25167  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  25315  http/fast_path.hpp                 Fast path: converts a simple request into cpp-httplib's Request and ...
-//  25498  http/request_processor.hpp         Request processor: runs one request.
-//  25952  http/file_response.hpp             File response: sends a file in parts from the open file, never as a ...
-//  26107  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  26259  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  26340  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  26558  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  26916  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  26949  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  27048  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  27557  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
-//  28069  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  28246  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  28603  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  29133  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  29243  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  29476  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  29566  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  29844  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  29910  host/health.hpp                    Liveness and readiness routes.
-//  30010  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  30175  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  30291  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
-//  30457  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  30570  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  30780  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  30888  host/control_channel_server.hpp    Control channel server.
-//  31048  host/runtime.hpp                   Runtime of a service.
-//  31558  host/status.hpp                    Text and JSON of `status`.
-//  31704  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  31828  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  31930  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  32275  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  32677  manage/wait.hpp                    Waits until a service reaches a state.
-//  32759  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  32898  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  33207  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  33347  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  33483  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  33583  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  33646  manage/install.hpp                 `install` and `update` verbs.
-//  34008  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  34102  diagnose/firewall.hpp              Check of the Windows firewall.
-//  34196  diagnose/finding.hpp               Findings of `doctor`.
-//  34379  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  34464  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  34493  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  34835  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  34968  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  35197  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  35353  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   6009  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   6224  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   6253  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   6269  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   6367  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//   6409  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//   6566  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
+//   6643  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   6694  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//   6812  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   6889  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   6943  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   7070  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//   7137  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//   7186  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   7235  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//   7261  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//   7289  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//   7340  route/url_value.hpp:bodies         url_value, with_query.
+//   7382  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
+//   7448  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//   7476  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//   7500  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   7574  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   7692  settings/settings_file.hpp:bodies  Settings file (.ini).
+//   7834  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//   7974  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//   8040  base/quote.hpp:bodies              Windows command lines.
+//   8130  scm/spec.hpp:bodies                Service specification.
+//   8242  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
+//   8325  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
+//   8394  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8468  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
+//   8725  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
+//   8753  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
+//   8910  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
+//   8962  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes the client's address from ...
+//   8995  addons/headers.hpp:bodies          Middleware for response headers and body size.
+//   9036  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//   9188  base/error_codes.hpp               Error messages and remedies for system error codes.
+//   9327  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//   9460  settings/registry.hpp              Registry of the settings of an app.
+//   9771  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//   9969  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  10297  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  10403  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  10781  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  10945  wire/file_name.hpp                 Safe file names for uploads.
+//  11024  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
+//  11094  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
+//  11241  wire/representation.hpp            Representation of a file in a response.
+//  11366  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
+//  11620  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  11791  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  11908  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  11993  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  12058  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  12125  scm/account.hpp                    Account of a service.
+//  12264  scm/security.hpp                   Security descriptors in SDDL.
+//  12482  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  12592  scm/event_record.hpp               Records of the Windows event log.
+//  12734  scm/saved_state.hpp                Saved state of a service.
+//  12832  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  13074  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
+//  13112  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
+//  13529  os/posix/headers.hpp               POSIX system headers.
+//  13565  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
+//  13733  os/socket.hpp                      TCP sockets with timeouts.
+//  13883  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  14034  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
+//  14152  os/process.hpp                     Process functions: executable path, command-line arguments ...
+//  14276  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  14383  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  14569  os/tcp.hpp                         TCP sockets on all platforms.
+//  14845  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  15011  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  15126  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  15378  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  15429  os/control_channel.hpp             Control channel of a running service.
+//  15500  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  15672  os/connection_threads.hpp          Thread group with a maximum size.
+//  15762  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  15982  os/console.hpp                     Console input and output.
+//  16083  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  16239  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  16374  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  16575  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  16650  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  16697  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  16748  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  16851  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  16892  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  17079  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  17101  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  17136  os/exclusive_file.hpp              Exclusively created file.
+//  17217  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  17321  os/probe.hpp                       System queries of the verbs `doctor` and `why`.
+//  17354  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  17395  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  17435  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  17499  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  17761  os/input_file.hpp                  File that is open for reading at any position.
+//  17834  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  17929  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  18055  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  18301  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  18502  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  18689  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  18727  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  19030  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  19132  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  19386  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  19457  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  19544  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  19597  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  19691  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  19829  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  19903  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  20081  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  20193  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  20320  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  20483  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  20634  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  20889  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  20895  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  21192  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  21266  log/log_query.hpp                  Log query of the verb `logs`.
+//  21351  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  21738  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  21835  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  21879  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  22112  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  22418  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  22660  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  22771  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  22922  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  23335  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  23537  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
+//  23744  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  23858  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  23929  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  24078  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  24453  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  24487  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  24548  http/problem.hpp                   Problem details: error responses as application/problem+json (RFC ...
+//  24633  http/context_impl.hpp              Implementation of api/context.hpp.
+//  24688  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  24719  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  24861  http/group_impl.hpp                Implementation of api/group.hpp.
+//  24912  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  25098  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  25214  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  25245  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  25393  http/fast_path.hpp                 Fast path: converts a simple request into cpp-httplib's Request and ...
+//  25576  http/request_processor.hpp         Request processor: runs one request.
+//  26030  http/file_response.hpp             File response: sends a file in parts from the open file, never as a ...
+//  26185  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  26337  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  26418  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  26636  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  26994  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  27027  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  27126  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  27635  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
+//  28147  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  28324  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  28681  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  29211  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  29321  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  29554  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  29644  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  29922  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  29988  host/health.hpp                    Liveness and readiness routes.
+//  30088  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  30253  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  30369  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
+//  30521  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  30634  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  30844  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  30952  host/control_channel_server.hpp    Control channel server.
+//  31112  host/runtime.hpp                   Runtime of a service.
+//  31631  host/status.hpp                    Text and JSON of `status`.
+//  31777  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  31901  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  32003  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  32352  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  32757  manage/wait.hpp                    Waits until a service reaches a state.
+//  32839  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  32978  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  33289  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  33429  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  33565  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  33665  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  33728  manage/install.hpp                 `install` and `update` verbs.
+//  34091  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  34185  diagnose/firewall.hpp              Check of the Windows firewall.
+//  34279  diagnose/finding.hpp               Findings of `doctor`.
+//  34462  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  34547  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  34576  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  34918  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  35051  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  35292  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  35448  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  35588  config/undef.hpp                   Undefines the internal macros.
+//  35685  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -1189,6 +1190,7 @@ namespace detail::base {
 #include <exception>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -1200,6 +1202,9 @@ struct error {
   std::string subject;     ///< the object of the operation, unquoted: the service, the address, the file
   std::string message;     ///< message of the system
   std::string hint;        ///< remedy; empty if none is known
+  /// Where the mistake is. Only an error of the system has a code; the others end a verb with exit code 2.
+  enum class source { system, command_line, app };
+  source origin = source::system;
 
   /// One line: `operation 'subject': message (code); hint`. Empty parts are omitted with their punctuation. The code is
   /// omitted if it is 0 or if `message` already contains it.
@@ -1214,6 +1219,11 @@ class setup_error : public std::logic_error {
 };
 
 namespace detail::base {
+
+/// Error of the command line.
+[[nodiscard]] winsvc::error usage_error(std::string message, std::string hint = {});
+/// Error of the app, for example a setup_error.
+[[nodiscard]] winsvc::error app_error(std::string message);
 
 /// Returns the text of the exception that is being handled. Call it only in a catch block.
 [[nodiscard]] std::string exception_message();
@@ -4109,6 +4119,7 @@ struct setting_source {
   enum class kind { default_value, file, environment, command_line };
   kind kind_of_source = kind::default_value;
   std::string location;  ///< `hello.ini:3`, `HELLO_GREETING` or `--set`; empty for the default
+  std::size_t line = 0;  ///< line of the settings file, from 1; 0 for the other sources
 
   /// Returns the location, or "default".
   [[nodiscard]] std::string text() const { return kind_of_source == kind::default_value ? "default" : location; }
@@ -6654,6 +6665,14 @@ WINSVC_INLINE std::string error::to_string() const {
 }
 
 namespace detail::base {
+
+WINSVC_INLINE winsvc::error usage_error(std::string message, std::string hint) {
+  return {0, {}, {}, std::move(message), std::move(hint), error::source::command_line};
+}
+
+WINSVC_INLINE winsvc::error app_error(std::string message) {
+  return {0, {}, {}, std::move(message), {}, error::source::app};
+}
 
 WINSVC_INLINE std::string exception_message() {
   try {
@@ -9457,6 +9476,7 @@ WINSVC_INLINE std::optional<flat_object> parse_flat_object(std::string_view s) {
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -9518,7 +9538,8 @@ class setting_registry {
   [[nodiscard]] setting_base* find(std::string_view name) const noexcept;
 
   /// Returns the errors in the sources: invalid values, names that no setting has, and malformed lines of the file.
-  /// Call it after all settings are declared. Each error has its location.
+  /// Call it after all settings are declared. Each error has its location. Errors of the command line and of the
+  /// environment come first, then those of the file in the order of its lines.
   [[nodiscard]] std::vector<error> errors() const;
 
   /// Result of a reload.
@@ -9543,16 +9564,20 @@ class setting_registry {
   using value_callback = std::function<void(std::string_view, setting_source)>;
 
   void find_value(const setting_base& setting, const value_callback& use) const;
-  [[nodiscard]] std::optional<error> stage(setting_base& setting, setting_source& source) const;
-  [[nodiscard]] error unknown_setting_error(std::string_view name, const setting_source& source,
-                                            std::uint32_t code) const;
-  [[nodiscard]] std::string file_location(const settings_file::setting_line& row) const {
-    return sources_.file_name + ':' + std::to_string(row.line);
+  /// An error and its line in the settings file; 0 if it is not in the file.
+  struct located_error {
+    error reason;
+    std::size_t line = 0;
+  };
+  [[nodiscard]] std::optional<located_error> stage(setting_base& setting, setting_source& source) const;
+  [[nodiscard]] error unknown_setting_error(std::string_view name, const setting_source& source) const;
+  [[nodiscard]] setting_source file_source(std::size_t line) const {
+    return {setting_source::kind::file, sources_.file_name + ':' + std::to_string(line), line};
   }
 
   setting_sources sources_;
   list settings_;
-  std::vector<error> value_errors_;
+  std::vector<located_error> value_errors_;
   mutable std::mutex mutex_;  // protects the origins of the settings
 };
 
@@ -9599,28 +9624,32 @@ WINSVC_INLINE void setting_registry::find_value(const setting_base& setting, con
   if (value) return use(*value, {kind::environment, variable});
   if (!sources_.file) return;
   for (const auto& row : sources_.file->rows) {
-    if (row.name == setting.name()) return use(row.value, {kind::file, file_location(row)});
+    if (row.name == setting.name()) return use(row.value, file_source(row.line));
   }
 }
 
 /// Stages the value of the strongest source. If it is invalid, stages the default and returns the error.
-WINSVC_INLINE std::optional<error> setting_registry::stage(setting_base& setting, setting_source& source) const {
-  std::optional<error> value_error;
+WINSVC_INLINE std::optional<setting_registry::located_error> setting_registry::stage(setting_base& setting,
+                                                                                     setting_source& source) const {
+  std::optional<located_error> value_error;
   setting.stage_default();
   source = {};
   find_value(setting, [&](std::string_view value, setting_source origin) {
     const bool in_file = origin.kind_of_source == setting_source::kind::file;
     const bool on_command_line = origin.kind_of_source == setting_source::kind::command_line;
     if (on_command_line && setting.secret) {
-      value_error = error{0, {}, {},
-                          "'" + setting.name() +
-                              "' is a secret and is not accepted on a command line, which every user of this machine "
-                              "can read",
-                          "write it to the settings file"};
+      value_error.emplace();
+      value_error->reason = base::usage_error("'" + setting.name() +
+                                                  "' is a secret and is not accepted on a command line, which every "
+                                                  "user of this machine can read",
+                                              "write it to the settings file");
     } else if (const auto reason = setting.stage(value, in_file)) {
       const std::string message = '\'' + setting.name() + "' " + *reason;
-      value_error = on_command_line ? error{0, {}, {}, origin.location + ": " + message, {}}
-                                    : error{base::win32_error::invalid_data, "read", origin.location, message, {}};
+      value_error.emplace();
+      value_error->line = origin.line;
+      value_error->reason = on_command_line
+                                ? base::usage_error(origin.location + ": " + message)
+                                : error{base::win32_error::invalid_data, "read", origin.location, message, {}};
     } else {
       source = std::move(origin);
     }
@@ -9655,35 +9684,35 @@ WINSVC_INLINE void setting_registry::declare(std::shared_ptr<setting_base> setti
   settings_.push_back(std::move(setting));
 }
 
-WINSVC_INLINE error setting_registry::unknown_setting_error(std::string_view name, const setting_source& source,
-                                                            std::uint32_t code) const {
+WINSVC_INLINE error setting_registry::unknown_setting_error(std::string_view name, const setting_source& source) const {
   std::vector<std::string_view> known;
   for (const auto& setting : settings_) known.push_back(setting->name());
   const auto best = base::closest_match(name, known);
   const std::string message = "there is no setting '" + std::string(base::truncate(name, 80)) + '\'';
   std::string hint = best.empty() ? "'config' lists the settings" : "did you mean '" + std::string(best) + "'?";
-  if (code == 0) return {0, {}, {}, source.location + ": " + message, std::move(hint)};
-  return {code, "read", source.location, message, std::move(hint)};
+  if (source.kind_of_source == setting_source::kind::command_line)
+    return base::usage_error(source.location + ": " + message, std::move(hint));
+  return {base::win32_error::invalid_data, "read", source.location, message, std::move(hint)};
 }
 
 WINSVC_INLINE std::vector<error> setting_registry::errors() const {
-  std::vector<error> out;
+  std::multimap<std::size_t, error> by_line;  // keeps the order of errors of one line
   for (const auto& entry : sources_.command_line) {
     if (!find(setting_name(entry.name)))
-      out.push_back(unknown_setting_error(entry.name, {setting_source::kind::command_line, entry.option}, 0));
+      by_line.emplace(0, unknown_setting_error(entry.name, {setting_source::kind::command_line, entry.option, 0}));
   }
-  out.insert(out.end(), value_errors_.begin(), value_errors_.end());
-  if (sources_.file_error) out.push_back(*sources_.file_error);
-  if (!sources_.file) return out;
-  for (const auto& e : sources_.file->errors) {
-    const std::string location = sources_.file_name + ':' + std::to_string(e.line);
-    out.push_back({base::win32_error::invalid_data, "read", location, e.message, e.hint});
+  for (const auto& entry : value_errors_) by_line.emplace(entry.line, entry.reason);
+  if (sources_.file_error) by_line.emplace(0, *sources_.file_error);
+  if (sources_.file) {
+    for (const auto& e : sources_.file->errors)
+      by_line.emplace(e.line,
+                      error{base::win32_error::invalid_data, "read", file_source(e.line).location, e.message, e.hint});
+    for (const auto& row : sources_.file->rows) {
+      if (!find(row.name)) by_line.emplace(row.line, unknown_setting_error(row.name, file_source(row.line)));
+    }
   }
-  for (const auto& row : sources_.file->rows) {
-    if (find(row.name)) continue;
-    const setting_source source{setting_source::kind::file, file_location(row)};
-    out.push_back(unknown_setting_error(row.name, source, base::win32_error::invalid_data));
-  }
+  std::vector<error> out;
+  for (auto& entry : by_line) out.push_back(std::move(entry.second));
   return out;
 }
 
@@ -13042,6 +13071,44 @@ WINSVC_INLINE std::string help_text(std::string_view program, verb v) {
 #endif  // WINSVC_BODIES_COMMANDLINE
 
 // =====================================================================================================================
+// scm/install_request.hpp
+// =====================================================================================================================
+
+// Install request: the values that `install` and `update` set, from the command line or from a program. An empty member
+// was not specified: the app, the installed service or a default then decides (manage/installation.hpp).
+//
+//   install_request request;
+//   request.startup = startup::manual;
+//   request.environment = {"HELLO_MODE=fast"};
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::scm {
+
+struct install_request {
+  launch_options launch;  ///< options that the ImagePath stores
+  std::optional<winsvc::startup> startup;
+  std::optional<std::string> display_name;
+  std::optional<std::string> description;
+  std::optional<std::string> username;
+  bool reads_password = false;  ///< a new password is read, also for the installed account
+  std::optional<std::vector<std::string>> depends_on;
+  std::optional<std::vector<recovery_action>> recovery;
+  std::optional<std::chrono::seconds> recovery_reset;
+  std::vector<std::string> environment;    ///< NAME=value; NAME= removes the variable
+  std::vector<std::string> allow_control;  ///< users and groups
+};
+
+}  // namespace detail::scm
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // commandline/command.hpp
 // =====================================================================================================================
 
@@ -13052,7 +13119,7 @@ WINSVC_INLINE std::string help_text(std::string_view program, verb v) {
 //   *command->launch.port;       // 5001
 //
 // Verbs and options are not case-sensitive. `--opt value` and `--opt=value` are equal. Options may precede the verb, as
-// in pywin32. A usage error has no code (the exit code is 2) and suggests the nearest word. An empty command line is
+// in pywin32. A usage error (exit code 2) suggests the nearest word. An empty command line is
 // `help` with `no_arguments` set: without a terminal, the program then tries to connect to the SCM first.
 
 #include <algorithm>
@@ -13069,42 +13136,50 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::commandline {
 
-/// A parsed command line.
-struct command {
-  commandline::verb verb = commandline::verb::help;
-  bool no_arguments = false;         ///< the command line was empty
-  std::optional<commandline::verb> topic;  ///< help VERB
-  scm::launch_options launch;
+/// Options of `install` and `update`.
+struct install_options {
+  scm::install_request request;
+  bool must_exist = false;   ///< update: a missing service is an error
+  bool start_after = false;  ///< --start
+  bool plan = false;         ///< --plan
+};
 
-  // install, update
-  std::optional<winsvc::startup> startup;
-  std::optional<std::string> display_name;
-  std::optional<std::string> description;
-  std::optional<std::string> username;
-  bool password_stdin = false;
-  std::optional<std::vector<std::string>> depends_on;
-  std::optional<std::vector<recovery_action>> recovery;
-  std::optional<std::chrono::seconds> recovery_reset;
-  std::vector<std::string> environment;    ///< NAME=value; NAME= removes the variable
-  std::vector<std::string> allow_control;  ///< users and groups
-  bool start_after = false;
-  bool plan = false;
-
-  // the other verbs
+/// Options of the verbs that start, stop and control a service.
+struct control_options {
   std::vector<std::string> arguments;      ///< start, restart: the arguments after --
-  std::uint32_t control = 0;               ///< control N
+  std::uint32_t number = 0;                ///< control N
   std::optional<std::string> stop_reason;  ///< stop, restart: --why
   bool force = false;
   bool no_wait = false;
   std::chrono::milliseconds wait{60'000};
-  bool json = false;
-  bool init = false;                               ///< config --init
-  bool fix = false;                                ///< doctor --fix
+};
+
+/// Options of `logs` and `level`.
+struct log_options {
   std::optional<std::size_t> max_entries;          ///< logs -n
   bool follow = false;                             ///< logs -f
   log_level level = log_level::debug;              ///< logs --level, level LEVEL
   bool has_level = false;                          ///< level LEVEL was present
   std::optional<std::chrono::milliseconds> since;  ///< logs --since, as a duration before now
+};
+
+/// Options of the verbs that print a report: status, routes, config, doctor.
+struct report_options {
+  bool json = false;
+  bool init = false;  ///< config --init
+  bool fix = false;   ///< doctor --fix
+};
+
+/// A parsed command line. Only the options of its verb are set.
+struct command {
+  commandline::verb verb = commandline::verb::help;
+  bool no_arguments = false;               ///< the command line was empty
+  std::optional<commandline::verb> topic;  ///< help VERB
+  scm::launch_options launch;
+  install_options install;
+  control_options control;
+  log_options log;
+  report_options report;
   bool no_elevate = false;
   std::optional<std::string> elevated;  ///< this is the elevated process; the value is the pipe of its parent
 };
@@ -13133,7 +13208,7 @@ inline namespace WINSVC_ABI {
 namespace detail::commandline {
 
 WINSVC_INLINE failure<error> usage_error(std::string message, std::string hint) {
-  return {error{0, {}, {}, std::move(message), std::move(hint)}};
+  return {base::usage_error(std::move(message), std::move(hint))};
 }
 
 /// Returns "did you mean 'x'?", or `fallback` if no known word is similar.
@@ -13207,26 +13282,26 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     return !value.empty();
   };
   switch (o) {
-    case option::startup: return (command.startup = parse_startup(value)).has_value();
-    case option::display_name: command.display_name = std::string(value); return true;
-    case option::description: command.description = std::string(value); return true;
-    case option::username: return store_text(command.username);
-    case option::password_stdin: return command.password_stdin = true;
-    case option::depends: return (command.depends_on = parse_list(value)).has_value();
-    case option::recovery: return (command.recovery = scm::parse_recovery(value)).has_value();
+    case option::startup: return (command.install.request.startup = parse_startup(value)).has_value();
+    case option::display_name: command.install.request.display_name = std::string(value); return true;
+    case option::description: command.install.request.description = std::string(value); return true;
+    case option::username: return store_text(command.install.request.username);
+    case option::password_stdin: return command.install.request.reads_password = true;
+    case option::depends: return (command.install.request.depends_on = parse_list(value)).has_value();
+    case option::recovery: return (command.install.request.recovery = scm::parse_recovery(value)).has_value();
     case option::recovery_reset: {
       const auto reset = base::parse_duration(value);
       if (!reset || reset->count() % 1000 != 0) return false;
-      command.recovery_reset = std::chrono::duration_cast<std::chrono::seconds>(*reset);
+      command.install.request.recovery_reset = std::chrono::duration_cast<std::chrono::seconds>(*reset);
       return true;
     }
     case option::preshutdown:
       command.launch.preshutdown = base::parse_duration(value);
       return command.launch.preshutdown && *command.launch.preshutdown <= std::chrono::hours(24);
     case option::environment:
-      command.environment.emplace_back(value);
+      command.install.request.environment.emplace_back(value);
       return value.find('=') != 0 && value.find('=') != value.npos;
-    case option::allow_control: command.allow_control.emplace_back(value); return !value.empty();
+    case option::allow_control: command.install.request.allow_control.emplace_back(value); return !value.empty();
     case option::host: return store_text(command.launch.host);
     case option::port: {
       std::uint64_t port = 0;
@@ -13248,36 +13323,36 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     }
     case option::unset: command.launch.unset_settings.emplace_back(value); return settings::is_setting_name(value);
     case option::config: return store_text(command.launch.config);
-    case option::init: return command.init = true;
-    case option::fix: return command.fix = true;
+    case option::init: return command.report.init = true;
+    case option::fix: return command.report.fix = true;
     case option::lines: {
       std::uint64_t count = 0;
       if (!base::parse_number(value, 1'000'000'000, count)) return false;
-      command.max_entries = static_cast<std::size_t>(count);
+      command.log.max_entries = static_cast<std::size_t>(count);
       return true;
     }
-    case option::follow: return command.follow = true;
+    case option::follow: return command.log.follow = true;
     case option::level: {
       const auto level = parse_log_level(value);
-      if (level) command.level = *level;
+      if (level) command.log.level = *level;
       return level.has_value();
     }
-    case option::since: return (command.since = base::parse_duration(value)).has_value();
+    case option::since: return (command.log.since = base::parse_duration(value)).has_value();
     case option::instance: return store_text(command.launch.instance) && scm::check_instance(value);
-    case option::start_after: return command.start_after = true;
-    case option::plan: return command.plan = true;
-    case option::force: return command.force = true;
+    case option::start_after: return command.install.start_after = true;
+    case option::plan: return command.install.plan = true;
+    case option::force: return command.control.force = true;
     case option::wait: {
       const auto wait = base::parse_duration(value);
-      if (wait) command.wait = *wait;
+      if (wait) command.control.wait = *wait;
       return wait.has_value();
     }
-    case option::no_wait: return command.no_wait = true;
-    case option::json: return command.json = true;
+    case option::no_wait: return command.control.no_wait = true;
+    case option::json: return command.report.json = true;
     case option::no_elevate: return command.no_elevate = true;
     case option::elevated: return store_text(command.elevated);
-    case option::why: return store_text(command.stop_reason);
-    case option::argument: command.arguments.emplace_back(value); return true;
+    case option::why: return store_text(command.control.stop_reason);
+    case option::argument: command.control.arguments.emplace_back(value); return true;
   }
   return false;
 }
@@ -13325,19 +13400,19 @@ WINSVC_INLINE result<void> apply_positional(command& command, const verb_info& v
     command.topic = (*topic)->id;
     return {};
   }
-  if (v.id == verb::control && command.control == 0) {
+  if (v.id == verb::control && command.control.number == 0) {
     std::uint64_t number = 0;
     if (!base::parse_number(word, 255, number) || number < 128)
       return usage_error("'" + std::string(word) + "' is not a custom control", "use 128 to 255");
-    command.control = static_cast<std::uint32_t>(number);
+    command.control.number = static_cast<std::uint32_t>(number);
     return {};
   }
-  if (v.id == verb::level && !command.has_level) {
+  if (v.id == verb::level && !command.log.has_level) {
     const auto level = parse_log_level(word);
     if (!level)
       return usage_error("'" + std::string(word) + "' is not a log level", "use debug, info, warn or error");
-    command.level = *level;
-    command.has_level = true;
+    command.log.level = *level;
+    command.log.has_level = true;
     return {};
   }
   return usage_error("'" + std::string(v.word) + "' does not accept the argument '" + std::string(word) + "'",
@@ -13388,8 +13463,8 @@ WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& orig
       return command;
     }
     if (word == "--" && (verb_bit(v.id) & verb_bits(verb::start, verb::restart)) != 0) {
-      command.arguments.insert(command.arguments.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1,
-                               arguments.end());
+      command.control.arguments.insert(command.control.arguments.end(),
+                                       arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1, arguments.end());
       break;
     }
     if (word.size() < 2 || word[0] != '-') {
@@ -13415,10 +13490,12 @@ WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& orig
     }
     if (auto applied = apply_option(command, **o, value); !applied) return failure{applied.error()};
   }
-  if (command.verb == verb::control && command.control == 0)
+  if (command.verb == verb::control && command.control.number == 0)
     return usage_error("'control' needs a number", "write control N, where N is 128 to 255");
-  if (command.verb == verb::level && !command.has_level)
+  if (command.verb == verb::level && !command.log.has_level)
     return usage_error("'level' needs a level", "write level debug, info, warn or error");
+  command.install.request.launch = command.launch;
+  command.install.must_exist = command.verb == verb::update;
   return command;
 }
 
@@ -13465,6 +13542,7 @@ WINSVC_INLINE scm::launch_options launch_options_of(const std::string& image_pat
   #include <netinet/tcp.h>
   #include <poll.h>
   #include <pthread.h>
+  #include <sys/mman.h>
   #include <sys/socket.h>
   #include <sys/stat.h>
   #include <sys/statvfs.h>
@@ -30323,9 +30401,6 @@ void load_setting_sources(service_definition& definition, const scm::launch_opti
 /// Declares the built-in settings and applies their values. Call it after the app; settings.errors() has the errors.
 void declare_builtin_settings(service_definition& definition);
 
-/// The errors of the settings as one error, at most ten and the number of the others; nullopt if there are no errors.
-[[nodiscard]] std::optional<error> settings_error(const settings::setting_registry& registry);
-
 /// Reads the settings file again. All new values are applied, or no value; the log lists the changes. False: no value
 /// was applied.
 bool reload_settings(service_definition& definition);
@@ -30417,17 +30492,6 @@ WINSVC_INLINE void declare_builtin_settings(service_definition& definition) {
   definition.host = host->get();
   definition.port = port->get();
   definition.log.threshold(definition.log_level->get());
-}
-
-WINSVC_INLINE std::optional<error> settings_error(const settings::setting_registry& registry) {
-  constexpr std::size_t max_listed = 10;
-  const auto errors = registry.errors();
-  if (errors.empty()) return std::nullopt;
-  error combined = errors.front();
-  for (std::size_t i = 1; i < (std::min)(errors.size(), max_listed); ++i)
-    combined.hint += (combined.hint.empty() ? "" : "; ") + errors[i].to_string();
-  if (errors.size() > max_listed) combined.hint += "; and " + std::to_string(errors.size() - max_listed) + " more";
-  return combined;
 }
 
 WINSVC_INLINE bool reload_settings(service_definition& definition) {
@@ -31092,12 +31156,21 @@ struct run_options {
 /// Result of a run.
 struct run_result {
   scm::exit_status exit;
-  std::optional<error> failure;  ///< set if the run failed
+  std::optional<error> failure;      ///< set if the run failed
+  std::vector<error> more_failures;  ///< the other errors of the settings
   /// Set after a requested stop in which a hook, handler or worker did not return in time.
   std::optional<error> incomplete_stop;
   /// A hook, handler or worker did not return. The process must end without waiting for it; until then the runtime, the
   /// service definition and the app's object must not be destroyed.
   bool has_stuck_thread = false;
+
+  /// Text of the failure or of the incomplete stop, one line for each error; empty after a complete stop.
+  [[nodiscard]] std::string failure_text() const {
+    if (!failure) return incomplete_stop ? incomplete_stop->to_string() : std::string();
+    std::string out = failure->to_string();
+    for (const auto& other : more_failures) out += '\n' + other.to_string();
+    return out;
+  }
 };
 
 /// Runs one service once.
@@ -32070,15 +32143,13 @@ WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& ar
   }
   if (result_.failure) {
     result_.exit = scm::failure_status(result_.failure->code);
-    report_event(scm::service_event::failed, result_.failure->to_string());
+    report_event(scm::service_event::failed, result_.failure_text());
   } else if (result_.incomplete_stop) {
-    report_event(scm::service_event::stop_incomplete, result_.incomplete_stop->to_string());
+    report_event(scm::service_event::stop_incomplete, result_.failure_text());
   } else {
     report_event(scm::service_event::stopped, name_ + " stopped");
   }
-  write_state_file({}, result_.failure           ? result_.failure->to_string()
-                       : result_.incomplete_stop ? result_.incomplete_stop->to_string()
-                                                 : std::string());
+  write_state_file({}, result_.failure_text());
   // The process may end before this returns. From RUNNING, which only an exception can leave this way, STOPPED takes
   // two transitions.
   if (!report_.apply(scm::lifecycle_event::finished, {}, result_.exit)) {
@@ -32178,11 +32249,13 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
     keep_alive_until_exit(std::move(app));
     keep_alive_until_exit(std::move(crash_handler));
   };
-  const auto fail = [&](error error) {
+  const auto fail = [&](error error, std::vector<winsvc::error> others = {}) {
     run_result result;
-    definition->log.error(error.to_string());
-    definition->log.flush();
     result.failure = std::move(error);
+    result.more_failures = std::move(others);
+    const std::string text = result.failure_text();
+    for (const auto line : base::split(text, '\n')) definition->log.error(std::string(line));
+    definition->log.flush();
     result.has_stuck_thread = definition->is_flush_overdue();
     if (result.has_stuck_thread) keep_objects();
     return result;
@@ -32202,13 +32275,17 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
     definition->log_sinks.push_back(std::make_shared<log::event_log_sink>(*definition->event_log_level, report));
   }
   definition->attach_log_sinks();
-  if (auto fault = settings_error(definition->settings)) {
-    if (fault->code == 0) {  // an error of the installed command line
-      fault->code = base::win32_error::invalid_data;
-      fault->hint += (fault->hint.empty() ? "" : "; ") +
-                     std::string("use 'update --unset NAME' to remove it from the installed service");
+  if (auto errors = definition->settings.errors(); !errors.empty()) {
+    for (auto& error : errors) {
+      if (error.origin != winsvc::error::source::command_line) continue;
+      error.origin = winsvc::error::source::system;  // the installed command line, which is data here
+      error.code = base::win32_error::invalid_data;
+      error.hint += (error.hint.empty() ? "" : "; ") +
+                    std::string("use 'update --unset NAME' to remove it from the installed service");
     }
-    return fail(*std::move(fault));
+    winsvc::error first = std::move(errors.front());
+    errors.erase(errors.begin());
+    return fail(std::move(first), std::move(errors));
   }
   definition->spec.name = name_;
   if (launch_options_.preshutdown) definition->spec.preshutdown = launch_options_.preshutdown;
@@ -32277,11 +32354,11 @@ WINSVC_INLINE std::uint32_t service_host::control(const scm::control_event& even
 
 // Install plan: compares the installed with the desired configuration and returns the list of changes.
 //
-//   const auto desired = desired_installation(command, spec, installed, defaults);     // installed: may be null
+//   const auto desired = desired_installation(request, spec, installed, defaults);     // installed: may be null
 //   const install_plan plan = plan_install(installed, *desired, defaults);
 //   format_plan("hello", plan);     // "'hello' is installed; these values change:\n  startup       manual -> auto\n"
 //
-// Sources of a desired value, strongest first: the command line, the app, the installed value, the default. `--plan`
+// Sources of a desired value, strongest first: the install request, the app, the installed value, the default. `--plan`
 // shows the plan, and manage/install.hpp executes it; this header calls nothing.
 
 #include <algorithm>
@@ -32316,7 +32393,7 @@ struct installation {
   bool new_password = false;                    ///< install must read a password
 };
 
-/// Values that come from the program, not from the command line or the app.
+/// Values that come from the program, not from the request or the app.
 struct install_defaults {
   std::string executable;
   std::string program_folder;                     ///< folder of the executable
@@ -32373,7 +32450,7 @@ struct install_plan {
 
 /// Returns the desired configuration. `installed`: null if the service is not installed. Fails with 1057 if the account
 /// is invalid.
-[[nodiscard]] result<installation> desired_installation(const commandline::command& command,
+[[nodiscard]] result<installation> desired_installation(const scm::install_request& request,
                                                         const scm::service_spec& spec, const installation* installed,
                                                         const install_defaults& defaults);
 /// Returns the changes. `installed`: null if the service is not installed.
@@ -32383,6 +32460,11 @@ struct install_plan {
 [[nodiscard]] std::string format_plan(std::string_view service, const install_plan& plan);
 /// Returns the changes, one indented line for each.
 [[nodiscard]] std::string format_changes(const install_plan& plan);
+
+/// Returns the names of the variables, without the values, which may be secret. A name whose value differs from
+/// `before` is marked `(new value)`.
+[[nodiscard]] std::string format_variables(const std::vector<std::string>& variables,
+                                           const std::vector<std::string>& before);
 
 /// Returns a change as a description of drift: `startup is manual, expected auto`.
 [[nodiscard]] std::string format_drift(const config_change& c);
@@ -32472,22 +32554,22 @@ WINSVC_INLINE std::optional<scm::config_level> level_of(const installation& sour
 }
 
 /// Returns the desired recovery; nullopt: it stays unchanged.
-WINSVC_INLINE std::optional<scm::recovery_plan> desired_recovery(const commandline::command& command,
+WINSVC_INLINE std::optional<scm::recovery_plan> desired_recovery(const scm::install_request& request,
                                                                  const scm::service_spec& spec,
                                                                  const installation* installed) {
-  if (installed && !command.recovery && !command.recovery_reset && !spec.recovery) return std::nullopt;
+  if (installed && !request.recovery && !request.recovery_reset && !spec.recovery) return std::nullopt;
   const auto old = installed ? level_of(*installed, scm::config_level_id::failure_actions) : std::nullopt;
   scm::recovery_plan recovery = spec.recovery ? *spec.recovery
                                 : old         ? std::get<scm::recovery_plan>(*old)
                                               : scm::default_recovery();
-  if (command.recovery) recovery.actions = *command.recovery;
-  if (command.recovery_reset) recovery.reset = *command.recovery_reset;
+  if (request.recovery) recovery.actions = *request.recovery;
+  if (request.recovery_reset) recovery.reset = *request.recovery_reset;
   for (auto& action : recovery.actions)
     action.delay = std::clamp(action.delay, std::chrono::milliseconds(0), max_recovery_delay);
   return recovery;
 }
 
-WINSVC_INLINE result<installation> desired_installation(const commandline::command& command,
+WINSVC_INLINE result<installation> desired_installation(const scm::install_request& request,
                                                         const scm::service_spec& spec, const installation* installed,
                                                         const install_defaults& defaults) {
   installation desired;
@@ -32499,32 +32581,32 @@ WINSVC_INLINE result<installation> desired_installation(const commandline::comma
     return first ? first : second ? second : third;
   };
 
-  desired.startup = first_of(command.startup, spec.startup, default_of(startup::automatic));
-  desired.display_name = first_of(command.display_name, spec.display_name, default_of(spec.name));
-  desired.dependencies = first_of(command.depends_on, spec.depends_on, default_of(std::vector<std::string>()));
+  desired.startup = first_of(request.startup, spec.startup, default_of(startup::automatic));
+  desired.display_name = first_of(request.display_name, spec.display_name, default_of(spec.name));
+  desired.dependencies = first_of(request.depends_on, spec.depends_on, default_of(std::vector<std::string>()));
   scm::launch_options older;
   if (installed && installed->binary) older = commandline::launch_options_of(*installed->binary);
-  const scm::launch_options launch = command.launch.override_with(older);
+  const scm::launch_options launch = request.launch.override_with(older);
   desired.binary = scm::image_path(defaults.executable, launch);
 
-  const auto name = first_of(command.username, spec.account, default_of(std::string("virtual")));
+  const auto name = first_of(request.username, spec.account, default_of(std::string("virtual")));
   if (name) {
     auto parsed = scm::parse_account(*name, spec.name);
     if (!parsed) return failure{parsed.error()};
     desired.account = *std::move(parsed);
-  } else if (command.password_stdin) {
+  } else if (request.reads_password) {
     desired.account = installed->account;
   }
   if (desired.account && desired.account->needs_password()) {
     const bool is_same = installed && installed->account &&
                          base::equal_nocase(installed->account->name, desired.account->name);
-    desired.new_password = !is_same || command.username || command.password_stdin;
+    desired.new_password = !is_same || request.username || request.reads_password;
   }
 
-  const auto description = first_of(command.description, spec.description, std::optional<std::string>());
+  const auto description = first_of(request.description, spec.description, std::optional<std::string>());
   const auto set = [&desired](scm::config_level l) { desired.levels.insert_or_assign(scm::number(l), std::move(l)); };
   if (description && (installed || !description->empty())) set(scm::description_text{*description});
-  if (auto recovery = desired_recovery(command, spec, installed)) set(*std::move(recovery));
+  if (auto recovery = desired_recovery(request, spec, installed)) set(*std::move(recovery));
   set(scm::failure_flag{true});
   const auto old_type = installed ? level_of(*installed, scm::config_level_id::sid_type) : std::nullopt;
   // An administrator has set `restricted`: keep it.
@@ -32538,19 +32620,17 @@ WINSVC_INLINE result<installation> desired_installation(const commandline::comma
   set(scm::preshutdown_timeout{
       first_of(launch.preshutdown, spec.preshutdown, std::optional(defaults.preshutdown)).value()});
 
-  if (!command.environment.empty()) {
+  if (!request.environment.empty()) {
     const bool is_known = installed && installed->environment;
     desired.environment = merged_environment(is_known ? *installed->environment : std::vector<std::string>(),
-                                             command.environment);
+                                             request.environment);
   }
-  for (const auto& user : command.allow_control) desired.control_users[user] = true;
+  for (const auto& user : request.allow_control) desired.control_users[user] = true;
   if (scm::shared_folder_reason(defaults.program_folder).empty()) desired.can_read_program_folder = true;
   if (!defaults.data_folder.empty()) desired.can_modify_data_folder = true;
   return desired;
 }
 
-/// Returns the names of the variables, without the values, which may be secret. A name whose value differs from
-/// `before` is marked `(new value)`.
 WINSVC_INLINE std::string format_variables(const std::vector<std::string>& variables,
                                            const std::vector<std::string>& before) {
   const auto name_of = [](const std::string& variable) {
@@ -32920,10 +33000,10 @@ class service_controller {
  public:
   explicit service_controller(verb_context& context) noexcept : context_(context) {}
 
-  result<void> start(const commandline::command& command);
+  result<void> start(const commandline::control_options& options);
   /// Stops the service. Fails with 1460 if it stopped but did not complete a request, hook or worker.
-  result<void> stop(const commandline::command& command);
-  result<void> restart(const commandline::command& command);
+  result<void> stop(const commandline::control_options& options);
+  result<void> restart(const commandline::control_options& options);
   result<host::service_report> status();
 
   /// How a stop ended. A service that was not running has code 0.
@@ -32937,15 +33017,18 @@ class service_controller {
   static constexpr std::uint32_t stop_rights =
       os::access_rights::stop | os::access_rights::query_status | os::access_rights::enumerate_dependents;
   /// Stops the service, and with --force the services that depend on it first; waits unless --no-wait is given.
-  result<stop_result> stop_and_wait(verb_context::raw_handle service, const commandline::command& command,
+  result<stop_result> stop_and_wait(verb_context::raw_handle service, const commandline::control_options& options,
                                     const std::string& operation);
 
  private:
-  result<void> stop_one(verb_context::raw_handle service, const std::string& name, const commandline::command& command,
-                        bool wait, const std::string& operation, os::service_process_status* stopped);
+  result<void> stop_one(verb_context::raw_handle service, const std::string& name,
+                        const commandline::control_options& options, bool wait, const std::string& operation,
+                        os::service_process_status* stopped);
   result<std::vector<std::string>> stop_dependents(verb_context::raw_handle service,
-                                                   const commandline::command& command, const std::string& operation);
-  result<void> restart_dependents(const std::vector<std::string>& stopped_names, const commandline::command& command);
+                                                   const commandline::control_options& options,
+                                                   const std::string& operation);
+  result<void> restart_dependents(const std::vector<std::string>& stopped_names,
+                                  const commandline::control_options& options);
   [[nodiscard]] stop_result describe_stop(const scm::service_status& status,
                                           const std::optional<scm::saved_state>& previous) const;
   [[nodiscard]] error start_error(const scm::service_status& status,
@@ -32966,31 +33049,31 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::manage {
 
-WINSVC_INLINE result<void> service_controller::start(const commandline::command& command) {
+WINSVC_INLINE result<void> service_controller::start(const commandline::control_options& options) {
   const auto service = context_.open("start", os::access_rights::start | os::access_rights::query_status);
   if (!service) return failure{service.error()};
   const auto previous = context_.state();
   for (bool first = true;; first = false) {
-    const auto started = context_.scm().start_service(service->get(), command.arguments);
+    const auto started = context_.scm().start_service(service->get(), options.arguments);
     if (started) break;
     if (started.error() != base::win32_error::service_already_running)
       return context_.make_error("start", started.error());
     const auto current = context_.scm().query_status(service->get());
     if (current && current->status.current == scm::state::running) {
       context_.print(context_.quoted_name() + " is already running");
-      if (!command.arguments.empty()) context_.warn("the arguments were not delivered; use 'restart'");
+      if (!options.arguments.empty()) context_.warn("the arguments were not delivered; use 'restart'");
       return {};
     }
     if (!first || !current || current->status.current != scm::state::stop_pending) break;
     // The service is stopping: wait until it has stopped, and start it then.
     const auto settled =
-        wait_while_pending(context_.scm(), service->get(), context_.time(), {}, command.wait, "start", context_.name());
+        wait_while_pending(context_.scm(), service->get(), context_.time(), {}, options.wait, "start", context_.name());
     if (!settled) return failure{settled.error()};
   }
-  if (command.no_wait) return {};
+  if (options.no_wait) return {};
 
   const auto settled = wait_while_pending(context_.scm(), service->get(), context_.time(), {scm::state::running},
-                                          command.wait, "start", context_.name());
+                                          options.wait, "start", context_.name());
   if (!settled) return failure{settled.error()};
   if (settled->status.current != scm::state::running) return failure{start_error(settled->status, previous)};
   const auto saved = context_.state();
@@ -33016,7 +33099,7 @@ WINSVC_INLINE error service_controller::start_error(const scm::service_status& s
   return error;
 }
 
-WINSVC_INLINE result<void> service_controller::stop(const commandline::command& command) {
+WINSVC_INLINE result<void> service_controller::stop(const commandline::control_options& options) {
   const auto service = context_.open("stop", stop_rights);
   if (!service) return failure{service.error()};
   const auto current = context_.scm().query_status(service->get());
@@ -33024,9 +33107,9 @@ WINSVC_INLINE result<void> service_controller::stop(const commandline::command& 
     context_.print(context_.quoted_name() + " is not running");
     return {};
   }
-  const auto stopped = stop_and_wait(service->get(), command, "stop");
+  const auto stopped = stop_and_wait(service->get(), options, "stop");
   if (!stopped) return failure{stopped.error()};
-  if (command.no_wait) {
+  if (options.no_wait) {
     context_.print("sent 'stop' to " + context_.quoted_name());
     return {};
   }
@@ -33037,12 +33120,12 @@ WINSVC_INLINE result<void> service_controller::stop(const commandline::command& 
   return {};
 }
 
-WINSVC_INLINE result<void> service_controller::restart(const commandline::command& command) {
+WINSVC_INLINE result<void> service_controller::restart(const commandline::control_options& options) {
   stop_result stopped;
   {
     const auto service = context_.open("restart", stop_rights);
     if (!service) return failure{service.error()};
-    auto stop = stop_and_wait(service->get(), command, "restart");
+    auto stop = stop_and_wait(service->get(), options, "restart");
     if (!stop) return failure{stop.error()};
     stopped = *std::move(stop);
   }
@@ -33051,22 +33134,22 @@ WINSVC_INLINE result<void> service_controller::restart(const commandline::comman
   else
     context_.print(stopped.was_running ? "stopped " + context_.quoted_name()
                                        : context_.quoted_name() + " is not running");
-  if (auto started = start(command); !started) return started;
-  return restart_dependents(stopped.dependents, command);
+  if (auto started = start(options); !started) return started;
+  return restart_dependents(stopped.dependents, options);
 }
 
 WINSVC_INLINE result<service_controller::stop_result> service_controller::stop_and_wait(
-    verb_context::raw_handle service, const commandline::command& command, const std::string& operation) {
+    verb_context::raw_handle service, const commandline::control_options& options, const std::string& operation) {
   const auto previous = context_.state();
-  const bool wait = !command.no_wait;
+  const bool wait = !options.no_wait;
   stop_result stopped;
   os::service_process_status last;
-  auto done = stop_one(service, context_.name(), command, wait, operation, &last);
+  auto done = stop_one(service, context_.name(), options, wait, operation, &last);
   if (!done && done.error().code == base::win32_error::dependent_services_running) {
-    auto dependents = stop_dependents(service, command, operation);
+    auto dependents = stop_dependents(service, options, operation);
     if (!dependents) return failure{dependents.error()};
     stopped.dependents = *std::move(dependents);
-    done = stop_one(service, context_.name(), command, wait, operation, &last);
+    done = stop_one(service, context_.name(), options, wait, operation, &last);
   }
   if (!done) return failure{done.error()};
   // It was not running, or the stop is not waited for.
@@ -33078,10 +33161,10 @@ WINSVC_INLINE result<service_controller::stop_result> service_controller::stop_a
 
 /// Stops one service, ours or a dependent one. `stopped` receives its last state if the stop was waited for.
 WINSVC_INLINE result<void> service_controller::stop_one(verb_context::raw_handle service, const std::string& name,
-                                                        const commandline::command& command, bool wait,
+                                                        const commandline::control_options& options, bool wait,
                                                         const std::string& operation,
                                                         os::service_process_status* stopped) {
-  const auto start =  context_.time().now(), deadline = start + command.wait;
+  const auto start =  context_.time().now(), deadline = start + options.wait;
   for (;;) {
     const auto done = context_.scm().control_service(service, static_cast<std::uint32_t>(scm::control::stop));
     if (done) break;
@@ -33106,18 +33189,17 @@ WINSVC_INLINE result<void> service_controller::stop_one(verb_context::raw_handle
     context_.time().sleep(std::chrono::milliseconds(50));
   }
   if (!wait) return {};
-  const auto settled = wait_while_pending(context_.scm(), service, context_.time(), {}, command.wait, operation, name);
+  const auto settled = wait_while_pending(context_.scm(), service, context_.time(), {}, options.wait, operation, name);
   if (!settled) return failure{settled.error()};
   if (stopped) *stopped = *settled;
   return {};
 }
 
-WINSVC_INLINE result<std::vector<std::string>> service_controller::stop_dependents(verb_context::raw_handle service,
-                                                                                   const commandline::command& command,
-                                                                                   const std::string& operation) {
+WINSVC_INLINE result<std::vector<std::string>> service_controller::stop_dependents(
+    verb_context::raw_handle service, const commandline::control_options& options, const std::string& operation) {
   auto dependents = context_.scm().active_dependents(service);
   if (!dependents) return context_.make_error(operation, dependents.error());
-  if (!command.force) {
+  if (!options.force) {
     auto error = context_.make_error(operation, base::win32_error::dependent_services_running);
     if (!dependents->empty()) error.error.message += ": " + base::join(*dependents, ", ");
     return error;
@@ -33125,7 +33207,7 @@ WINSVC_INLINE result<std::vector<std::string>> service_controller::stop_dependen
   for (const auto& name : *dependents) {
     const auto dependent = context_.open(operation, name, os::access_rights::stop | os::access_rights::query_status);
     if (!dependent) return failure{dependent.error()};
-    if (auto done = stop_one(dependent->get(), name, command, true, operation, nullptr); !done)
+    if (auto done = stop_one(dependent->get(), name, options, true, operation, nullptr); !done)
       return failure{done.error()};
     context_.print("stopped '" + name + "', which depends on it");
   }
@@ -33134,7 +33216,7 @@ WINSVC_INLINE result<std::vector<std::string>> service_controller::stop_dependen
 
 /// Starts the dependent services that `restart` has stopped, in reverse order.
 WINSVC_INLINE result<void> service_controller::restart_dependents(const std::vector<std::string>& stopped_names,
-                                                                  const commandline::command& command) {
+                                                                  const commandline::control_options& options) {
   for (auto name = stopped_names.rbegin(); name != stopped_names.rend(); ++name) {
     const auto dependent = context_.open("start", *name, os::access_rights::start | os::access_rights::query_status);
     if (!dependent) return failure{dependent.error()};
@@ -33142,7 +33224,7 @@ WINSVC_INLINE result<void> service_controller::restart_dependents(const std::vec
     if (!started && started.error() != base::win32_error::service_already_running)
       return context_.make_error("start", *name, started.error());
     const auto settled = wait_while_pending(context_.scm(), dependent->get(), context_.time(), {scm::state::running},
-                                            command.wait, "start", *name);
+                                            options.wait, "start", *name);
     if (!settled) return failure{settled.error()};
     if (settled->status.current != scm::state::running)
       return failure{base::error_with_explanation(settled->status.exit.code(), "start", *name,
@@ -33219,12 +33301,12 @@ inline namespace WINSVC_ABI {
 namespace detail::manage {
 
 /// Both wait until the state is reached; a service that already has the state is a success.
-result<void> pause(verb_context& context, const commandline::command& command);
-result<void> resume(verb_context& context, const commandline::command& command);
+result<void> pause(verb_context& context, const commandline::control_options& options);
+result<void> resume(verb_context& context, const commandline::control_options& options);
 /// Sends PARAMCHANGE and does not wait for the reload.
 result<void> reload(verb_context& context);
 /// Sends a custom control, 128 to 255. If the hook returns an error code, the error has this code.
-result<void> send_control(verb_context& context, const commandline::command& command);
+result<void> send_control(verb_context& context, const commandline::control_options& options);
 
 }  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
@@ -33252,11 +33334,11 @@ struct pause_transition {
   const char* hook;
 };
 
-WINSVC_INLINE result<void> change_pause_state(verb_context& context, const commandline::command& command,
+WINSVC_INLINE result<void> change_pause_state(verb_context& context, const commandline::control_options& options,
                                               const pause_transition& row) {
   const auto service = context.open(row.operation, os::access_rights::pause_continue | os::access_rights::query_status);
   if (!service) return failure{service.error()};
-  const auto deadline = context.time().now() + command.wait;
+  const auto deadline = context.time().now() + options.wait;
   for (;;) {
     const auto current = context.scm().query_status(service->get());
     if (!current) return context.make_error(row.operation, current.error());
@@ -33276,7 +33358,7 @@ WINSVC_INLINE result<void> change_pause_state(verb_context& context, const comma
 
   // The pending state was published before the control returned: if the state is unchanged, a hook has failed.
   const auto settled = wait_while_pending(context.scm(), service->get(), context.time(), {row.target, row.from},
-                                          command.wait, row.operation, context.name());
+                                          options.wait, row.operation, context.name());
   if (!settled) return failure{settled.error()};
   if (settled->status.current == row.target) {
     context.print(context.quoted_name() + " is " + row.result_text);
@@ -33300,11 +33382,11 @@ WINSVC_INLINE result<void> reload(verb_context& context) {
   return {};
 }
 
-WINSVC_INLINE result<void> send_control(verb_context& context, const commandline::command& command) {
+WINSVC_INLINE result<void> send_control(verb_context& context, const commandline::control_options& options) {
   const auto service = context.open("control", os::access_rights::user_control);
   if (!service) return failure{service.error()};
-  const std::string number = std::to_string(command.control);
-  const auto done = context.scm().control_service(service->get(), command.control);
+  const std::string number = std::to_string(options.number);
+  const auto done = context.scm().control_service(service->get(), options.number);
   if (done) {
     context.print(context.quoted_name() + " completed control " + number);
     return {};
@@ -33326,13 +33408,13 @@ WINSVC_INLINE result<void> send_control(verb_context& context, const commandline
                        "the hook for " + number + " returned: " + os::system_error_message(done.error()), {}}};
 }
 
-WINSVC_INLINE result<void> pause(verb_context& context, const commandline::command& command) {
-  return change_pause_state(context, command,
+WINSVC_INLINE result<void> pause(verb_context& context, const commandline::control_options& options) {
+  return change_pause_state(context, options,
       {"pause", scm::control::pause, scm::state::paused, scm::state::running, "paused", "on_pause"});
 }
 
-WINSVC_INLINE result<void> resume(verb_context& context, const commandline::command& command) {
-  return change_pause_state(context, command,
+WINSVC_INLINE result<void> resume(verb_context& context, const commandline::control_options& options) {
+  return change_pause_state(context, options,
               {"continue", scm::control::continue_control, scm::state::running, scm::state::paused, "running",
                "on_continue"});
 }
@@ -33501,7 +33583,7 @@ struct installed_service {
 };
 
 /// Fails if access is denied, if a service of another program has the name, or if a user is unknown.
-[[nodiscard]] result<installed_service> query_installed(verb_context& context, const commandline::command& command,
+[[nodiscard]] result<installed_service> query_installed(verb_context& context, const scm::install_request& request,
                                                         const std::string& operation);
 
 }  // namespace detail::manage
@@ -33527,11 +33609,11 @@ WINSVC_INLINE void query_related_objects(verb_context& context, manage::installa
   if (const auto right = scm.query_logon_right(*sid)) installed.logon_right = *right;
 }
 
-WINSVC_INLINE result<installed_service> query_installed(verb_context& context, const commandline::command& command,
+WINSVC_INLINE result<installed_service> query_installed(verb_context& context, const scm::install_request& request,
                                                         const std::string& operation) {
   auto& scm = context.scm();
   installed_service queried;
-  for (const auto& user : command.allow_control) {
+  for (const auto& user : request.allow_control) {
     const auto sid = scm.account_sid(scm::lookup_name(user));
     if (!sid) return context.make_error("find the account", user, sid.error());
     queried.sids[user] = *sid;
@@ -33557,7 +33639,7 @@ WINSVC_INLINE result<installed_service> query_installed(verb_context& context, c
     auto value = scm.query_level(service->get(), row.number);
     if (value) installed.levels.insert_or_assign(row.number, *std::move(value));
   }
-  if (!command.environment.empty()) {  // otherwise the update would delete the variables that it does not set
+  if (!request.environment.empty()) {  // otherwise the update would delete the variables that it does not set
     auto items = scm.query_environment(context.name());
     if (!items) return context.make_error("read the environment of", items.error());
     installed.environment = *std::move(items);
@@ -33689,15 +33771,14 @@ class installer {
  public:
   explicit installer(verb_context& context) noexcept : context_(context) {}
 
-  /// Installs or updates the service. If it is not installed, `install` creates it and `update` fails.
-  result<void> run(const commandline::command& command);
+  /// Installs or updates the service, then starts it if `options` request that; `start` has the options of the start.
+  result<void> run(const commandline::install_options& options, const commandline::control_options& start = {});
   /// True if `run` would request a password, as far as can be read without rights. Called before elevation.
-  bool needs_password(const commandline::command& command);
+  bool needs_password(const commandline::install_options& options);
 
  private:
   /// State of one install.
   struct install_job {
-    const commandline::command& command;
     std::string operation;
     std::optional<manage::installation> installation;
     std::map<std::string, std::string> sids;  ///< SIDs of the users of --allow-control
@@ -33706,7 +33787,7 @@ class installer {
     std::optional<std::string> password;
   };
 
-  result<install_job> plan(const commandline::command& command);
+  result<install_job> plan(const commandline::install_options& options);
   result<void> read_password(install_job& job);
   result<void> create(install_job& job);
   result<void> change(install_job& job);
@@ -33739,11 +33820,12 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::manage {
 
-WINSVC_INLINE result<void> installer::run(const commandline::command& command) {
-  auto planned = plan(command);
+WINSVC_INLINE result<void> installer::run(const commandline::install_options& options,
+                                           const commandline::control_options& start) {
+  auto planned = plan(options);
   if (!planned) return failure{planned.error()};
   install_job& job = *planned;
-  if (command.plan) {
+  if (options.plan) {
     std::string text = manage::format_plan(context_.name(), job.plan);
     text.pop_back();
     context_.print(text);
@@ -33757,28 +33839,29 @@ WINSVC_INLINE result<void> installer::run(const commandline::command& command) {
     grant_folder_access(context_, job.plan, job.installation);
     print_result(job);
   }
-  if (!command.start_after) return {};
-  return service_controller(context_).start(command);
+  if (!options.start_after) return {};
+  return service_controller(context_).start(start);
 }
 
-WINSVC_INLINE bool installer::needs_password(const commandline::command& command) {
-  if (const auto planned = plan(command)) return planned->desired.new_password;
+WINSVC_INLINE bool installer::needs_password(const commandline::install_options& options) {
+  if (const auto planned = plan(options)) return planned->desired.new_password;
   // As for a new service.
-  const auto desired = manage::desired_installation(command, context_.spec(), nullptr, context_.defaults());
+  const auto desired = manage::desired_installation(options.request, context_.spec(), nullptr, context_.defaults());
   return desired && desired->new_password;
 }
 
-WINSVC_INLINE result<installer::install_job> installer::plan(const commandline::command& command) {
-  install_job job{command, std::string(commandline::info(command.verb).word), {}, {}, {}, {}, {}};
-  auto found = query_installed(context_, command, job.operation);
+WINSVC_INLINE result<installer::install_job> installer::plan(const commandline::install_options& options) {
+  install_job job;
+  job.operation = options.must_exist ? "update" : "install";
+  auto found = query_installed(context_, options.request, job.operation);
   if (!found) return failure{found.error()};
   job.installation = std::move(found->installation);
   job.sids = std::move(found->sids);
-  if (!job.installation && command.verb == commandline::verb::update)
+  if (!job.installation && options.must_exist)
     return context_.make_error(job.operation, base::win32_error::service_does_not_exist);
 
   const manage::installation* old = job.installation ? &*job.installation : nullptr;
-  auto desired = manage::desired_installation(command, context_.spec(), old, context_.defaults());
+  auto desired = manage::desired_installation(options.request, context_.spec(), old, context_.defaults());
   if (!desired) return failure{desired.error()};
   job.desired = *std::move(desired);
   job.plan = manage::plan_install(old, job.desired, context_.defaults());
@@ -34023,7 +34106,7 @@ inline namespace WINSVC_ABI {
 namespace detail::manage {
 
 /// Removes the service. The data folder is kept, because it contains data of the user.
-result<void> remove(verb_context& context, const commandline::command& command);
+result<void> remove(verb_context& context, const commandline::control_options& options);
 
 }  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
@@ -34052,7 +34135,7 @@ WINSVC_INLINE result<void> wait_until_deleted(verb_context& context, std::chrono
   }
 }
 
-WINSVC_INLINE result<void> remove(verb_context& context, const commandline::command& command) {
+WINSVC_INLINE result<void> remove(verb_context& context, const commandline::control_options& options) {
   bool existed = false;
   std::string binary;
   std::optional<std::string> sid;
@@ -34067,7 +34150,7 @@ WINSVC_INLINE result<void> remove(verb_context& context, const commandline::comm
       binary = config->binary;
       if (const auto known = service_sid(context)) sid = *known;  // the SID exists only while the service does
 
-      commandline::command waiting = command;
+      commandline::control_options waiting = options;
       waiting.no_wait = false;
       const auto stopped = service_controller(context).stop_and_wait(service->get(), waiting, "remove");
       if (!stopped) return failure{stopped.error()};
@@ -34083,7 +34166,7 @@ WINSVC_INLINE result<void> remove(verb_context& context, const commandline::comm
     }
   }  // close our handle before the wait: it keeps the service
   if (existed) {
-    if (auto deleted = wait_until_deleted(context, command.wait); !deleted) return deleted;
+    if (auto deleted = wait_until_deleted(context, options.wait); !deleted) return deleted;
   }
   if (auto removed = context.scm().remove_event_source(context.name()); !removed)
     return context.make_error("remove the event source of", removed.error());
@@ -34820,8 +34903,8 @@ WINSVC_INLINE result<void> apply_fixes(manage::verb_context& context,
   manage::verb_context fix_context(context.spec(),
                            {context.scm(), context.time(), print, [&context] { return context.state(); }, defaults,
                             [&context] { return context.read_password(); }});
-  commandline::command update;
-  update.verb = commandline::verb::update;
+  commandline::install_options update;
+  update.must_exist = true;
   return manage::installer(fix_context).run(update);
 }
 
@@ -35006,10 +35089,20 @@ struct program_dependencies {
   winsvc::detail::diagnose::system_probe machine{};
 
   [[nodiscard]] std::string program() const { return os::program_name(executable); }
-  /// Prints an error as `program: message` and returns its exit code: the system's code, or 2 for a usage error.
-  [[nodiscard]] int print_error(const error& error) const {
+  /// Prints an error as `program: message` and returns its exit code: the system's code, or 2 for an error of the
+  /// command line or of the app.
+  [[nodiscard]] int print_error(const winsvc::error& error) const {
     err(program() + ": " + error.to_string() + '\n');
-    return error.code == 0 ? base::exit_codes::usage : os::exit_code(error.code);
+    return error.origin == winsvc::error::source::system ? os::exit_code(error.code) : base::exit_codes::usage;
+  }
+  /// Prints each error on a line of its own and returns the exit code of the first; 0 if there are no errors.
+  [[nodiscard]] int print_errors(const std::vector<error>& errors) const {
+    int code = base::exit_codes::ok;
+    for (const auto& error : errors) {
+      const int own = print_error(error);
+      if (&error == &errors.front()) code = own;
+    }
+    return code;
   }
 };
 
@@ -35036,16 +35129,17 @@ WINSVC_INLINE std::function<result<std::string>()> password_source(const command
                                                                    const program_dependencies& dependencies,
                                                                    const std::optional<std::string>& from_parent) {
   return [&command, &dependencies, &from_parent, password = from_parent]() mutable -> result<std::string> {
-    const std::string account = command.username.value_or("the service's account");
+    const std::string account = command.install.request.username.value_or("the service's account");
     if (from_parent && from_parent->empty()) {
       return failure{error{base::win32_error::cancelled, "get the password of", account,
                            "the elevated process did not receive it", "run from an elevated prompt"}};
     }
     if (password) return *password;
-    if (command.password_stdin) {
+    if (command.install.request.reads_password) {
       password = dependencies.read_input_line();
       if (password) return *password;
-      return failure{error{0, "read the password of", account, "standard input has ended", "pipe it as one line"}};
+      return failure{error{0, "read the password of", account, "standard input has ended", "pipe it as one line",
+                           error::source::command_line}};
     }
     const auto typed = dependencies.read_secret("password of " + account + ": ");
     if (!typed) {
@@ -35062,15 +35156,15 @@ WINSVC_INLINE std::function<result<std::string>()> password_source(const command
 WINSVC_INLINE result<void> run_verb(manage::verb_context& context, const commandline::command& command) {
   switch (command.verb) {
     case commandline::verb::install:
-    case commandline::verb::update: return manage::installer(context).run(command);
-    case commandline::verb::remove: return manage::remove(context, command);
-    case commandline::verb::start: return manage::service_controller(context).start(command);
-    case commandline::verb::stop: return manage::service_controller(context).stop(command);
-    case commandline::verb::restart: return manage::service_controller(context).restart(command);
-    case commandline::verb::pause: return manage::pause(context, command);
-    case commandline::verb::resume: return manage::resume(context, command);
+    case commandline::verb::update: return manage::installer(context).run(command.install, command.control);
+    case commandline::verb::remove: return manage::remove(context, command.control);
+    case commandline::verb::start: return manage::service_controller(context).start(command.control);
+    case commandline::verb::stop: return manage::service_controller(context).stop(command.control);
+    case commandline::verb::restart: return manage::service_controller(context).restart(command.control);
+    case commandline::verb::pause: return manage::pause(context, command.control);
+    case commandline::verb::resume: return manage::resume(context, command.control);
     case commandline::verb::reload: return manage::reload(context);
-    case commandline::verb::control: return manage::send_control(context, command);
+    case commandline::verb::control: return manage::send_control(context, command.control);
     default: return failure{error{base::win32_error::not_supported, "manage", context.name(), "unknown verb", {}}};
   }
 }
@@ -35081,7 +35175,8 @@ WINSVC_INLINE int elevate(manage::verb_context& context, const commandline::comm
                           const error& denied) {
   std::string input;
   const bool is_install = (commandline::verb_bit(command.verb) & commandline::verbs_that_install) != 0;
-  if (is_install && manage::installer(context).needs_password(command)) {  // the hidden window cannot show a prompt
+  if (is_install &&
+      manage::installer(context).needs_password(command.install)) {  // the hidden window cannot show a prompt
     auto password = context.read_password();
     if (!password) return dependencies.print_error(password.error());
     input = *std::move(password);
@@ -35099,7 +35194,7 @@ WINSVC_INLINE std::string format_single_line(std::string text) {
 
 WINSVC_INLINE int set_level(const std::string& name, const std::string& channel, std::uint32_t pid,
                             const commandline::command& command, const program_dependencies& dependencies) {
-  const std::string level(winsvc::name(command.level));
+  const std::string level(winsvc::name(command.log.level));
   if (!diagnose::command_service(channel, "level " + level, pid)) {
     return dependencies.print_error({base::win32_error::service_not_active, "change the log level of", name,
                                      "the service does not respond",
@@ -35121,16 +35216,16 @@ WINSVC_INLINE int run_doctor(manage::verb_context& context, const host::service_
   };
   auto findings = run_checks();
   std::optional<error> fix_error;
-  if (command.fix &&
+  if (command.report.fix &&
       std::any_of(findings.begin(), findings.end(), [](const diagnose::finding& finding) { return finding.fixable; })) {
     // With --json the messages go to standard error, so that standard output is valid JSON.
     const auto print = [&](const std::string& line) {
-      (command.json ? dependencies.err : dependencies.out)(line + '\n');
+      (command.report.json ? dependencies.err : dependencies.out)(line + '\n');
     };
     if (auto done = diagnose::apply_fixes(context, print); !done) fix_error = done.error();
     findings = run_checks();
   }
-  dependencies.out(command.json ? diagnose::findings_json(findings) : diagnose::findings_text(findings));
+  dependencies.out(command.report.json ? diagnose::findings_json(findings) : diagnose::findings_text(findings));
   if (fix_error) return dependencies.print_error(*fix_error);
   return diagnose::count(findings, diagnose::severity::problem) == 0 ? base::exit_codes::ok : 1;
 }
@@ -35173,15 +35268,15 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
       return base::exit_codes::ok;
     }
     if (report->installed) report->drift = manage::drift_lines(context);
-    dependencies.out(command.json ? host::status_json(*report) : host::status_text(*report));
+    dependencies.out(command.report.json ? host::status_json(*report) : host::status_text(*report));
     return host::status_exit(*report);
   }
-  if (command.stop_reason &&
-      !diagnose::command_service(channel, "why " + format_single_line(*command.stop_reason), pid()))
+  if (command.control.stop_reason &&
+      !diagnose::command_service(channel, "why " + format_single_line(*command.control.stop_reason), pid()))
     context.warn("the stop reason was not delivered: the service is not running or does not respond");
   const auto done = run_verb(context, command);
   if (done) return base::exit_codes::ok;
-  const bool may_elevate = !command.no_elevate && !command.elevated && !command.plan;
+  const bool may_elevate = !command.no_elevate && !command.elevated && !command.install.plan;
   if (context.denied() && done.error().code == base::win32_error::access_denied && may_elevate)
     return elevate(context, command, arguments, dependencies, done.error());
   return dependencies.print_error(done.error());
@@ -35330,8 +35425,8 @@ WINSVC_INLINE int write_settings_file(const host::service_definition& definition
 WINSVC_INLINE int show_settings(host::service_definition& definition, const commandline::command& command,
                                 const program_dependencies& dependencies) {
   with_installed_options(definition, command, dependencies);
-  if (command.init) return write_settings_file(definition, dependencies);
-  if (command.json) {
+  if (command.report.init) return write_settings_file(definition, dependencies);
+  if (command.report.json) {
     dependencies.out(settings_json(definition.settings));
   } else {
     const auto& sources = definition.settings.sources();
@@ -35427,10 +35522,10 @@ WINSVC_INLINE int show_log(const host::service_definition& definition, const com
   const stop_source stop;
   const auto go_on = [&stop] { return !stop.token().stop_requested(); };
   if (const auto file = os::input_file::open(path + ".log"); !file && !os::is_missing(file.error())) {
-    if (command.follow) {  // the file cannot be read, but the running service may return the lines
+    if (command.log.follow) {  // the file cannot be read, but the running service may return the lines
       const os::interrupts until_interrupted([stop](os::interruption) { stop.request_stop(); });
       const auto followed = os::send_channel_request(
-          os::control_channel_address(name, *folder), "log " + std::string(winsvc::name(command.level)),
+          os::control_channel_address(name, *folder), "log " + std::string(winsvc::name(command.log.level)),
           diagnose::pid_of(*dependencies.scm, name), [&](std::string_view lines) {
             if (!lines.empty()) dependencies.out(lines);
             return go_on();
@@ -35442,10 +35537,10 @@ WINSVC_INLINE int show_log(const host::service_definition& definition, const com
   }
   constexpr std::size_t default_entries = 20;
   log::log_query query;
-  query.min_level = command.level;
-  if (command.since) query.since = dependencies.time.system_now() - *command.since;
-  query.max_entries = command.max_entries.value_or(command.since ? log::log_query::unlimited : default_entries);
-  if (!command.follow) {
+  query.min_level = command.log.level;
+  if (command.log.since) query.since = dependencies.time.system_now() - *command.log.since;
+  query.max_entries = command.log.max_entries.value_or(command.log.since ? log::log_query::unlimited : default_entries);
+  if (!command.log.follow) {
     if (log::print_log(path, query, dependencies.out) == 0) dependencies.err("no entries in " + path + ".log\n");
     return base::exit_codes::ok;
   }
@@ -35456,7 +35551,9 @@ WINSVC_INLINE int show_log(const host::service_definition& definition, const com
 WINSVC_INLINE bool check_settings(const settings::setting_registry& registry) {
   const auto errors = registry.errors();
   return std::any_of(errors.begin(), errors.end(),
-                     [](const error& f) { return f.code == 0 || f.code == base::win32_error::invalid_data; });
+                     [](const error& f) {
+                       return f.origin == error::source::command_line || f.code == base::win32_error::invalid_data;
+                     });
 }
 WINSVC_INLINE const settings::setting_base* find_secret(const settings::setting_registry& registry,
                                                      const std::vector<std::string>& variables) {
@@ -35509,7 +35606,7 @@ WINSVC_INLINE int run(const api::app_factory& app, const std::vector<std::string
     app_object = app(svc);
     host::declare_builtin_settings(definition);
   } catch (const setup_error& e) {
-    return dependencies.print_error({0, {}, {}, e.what(), {}});
+    return dependencies.print_error(base::app_error(e.what()));
   } catch (...) {
     return dependencies.print_error({scm::win32_error::exception_in_service, "set up", definition.spec.name,
                                      base::exception_message(),
@@ -35518,18 +35615,17 @@ WINSVC_INLINE int run(const api::app_factory& app, const std::vector<std::string
 
   // Errors of this command line are reported before the verb runs; errors of the settings file by the verbs that read
   // it.
+  std::vector<error> from_command_line;
   for (const auto& error : definition.settings.errors()) {
-    if (error.code == 0) return dependencies.print_error(error);
+    if (error.origin == error::source::command_line) from_command_line.push_back(error);
   }
+  if (!from_command_line.empty()) return dependencies.print_errors(from_command_line);
 
-  if (const auto* secret = find_secret(definition.settings, command->environment)) {
-    return dependencies.print_error(
-        {0,
-         {},
-         {},
-         "--env " + definition.settings.sources().variable(secret->name()) + ": '" + secret->name() +
-             "' is a secret; every user of the machine can read the environment of a service",
-         "write it to the settings file"});
+  if (const auto* secret = find_secret(definition.settings, command->install.request.environment)) {
+    return dependencies.print_error(base::usage_error(
+        "--env " + definition.settings.sources().variable(secret->name()) + ": '" + secret->name() +
+            "' is a secret; every user of the machine can read the environment of a service",
+        "write it to the settings file"));
   }
 
   switch (command->verb) {
@@ -35545,23 +35641,24 @@ WINSVC_INLINE int run(const api::app_factory& app, const std::vector<std::string
                  ", winsvc " WINSVC_VERSION_STRING ", cpp-httplib " + std::string(api::httplib_version_text()) + "\n");
       return base::exit_codes::ok;
     case commandline::verb::routes:
-      dependencies.out(command->json ? routes_json(definition.router.routes())
+      dependencies.out(command->report.json ? routes_json(definition.router.routes())
                                      : host::format_routes(definition.router.routes()));
       return base::exit_codes::ok;
     case commandline::verb::logs: return show_log(definition, *command, dependencies);
     case commandline::verb::config: return show_settings(definition, *command, dependencies);
     case commandline::verb::reload:  // errors that the service would reject are reported here
       with_installed_options(definition, *command, dependencies);
-      if (auto error =  host::settings_error(definition.settings); error && check_settings(definition.settings)) {
-        error->hint += (error->hint.empty() ? "" : "; ") + std::string("the service was not reloaded");
-        return dependencies.print_error(*error);
+      if (check_settings(definition.settings)) {
+        const int code = dependencies.print_errors(definition.settings.errors());
+        dependencies.err(program + ": the service was not reloaded; correct the settings and run 'reload' again\n");
+        return code;
       }
       return manage(definition, *command, arguments, dependencies, from_parent);
     case commandline::verb::doctor:
       with_installed_options(definition, *command, dependencies);
       return manage(definition, *command, arguments, dependencies, from_parent);
     case commandline::verb::debug:
-      if (const auto error =  host::settings_error(definition.settings)) return dependencies.print_error(*error);
+      if (const auto errors = definition.settings.errors(); !errors.empty()) return dependencies.print_errors(errors);
       definition.spec = scm::spec_of_instance(std::move(definition.spec), definition.instance);
       return host::run_in_console(definition, std::move(app_object));
     default: return manage(definition, *command, arguments, dependencies, from_parent);

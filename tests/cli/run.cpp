@@ -323,7 +323,8 @@ TEST_CASE("reload checks the settings file first, and is not sent if the file is
   CHECK(m.run(counts, {"reload"}) == 13);
   winsvc::detail::os::remove_file(path);
   CHECK(m.out.empty());
-  CHECK(has(m.err, ".ini:1': 'count' must be a whole number, but is 'many' (13); the service was not reloaded\n"));
+  CHECK(has(m.err, ".ini:1': 'count' must be a whole number, but is 'many' (13)\n"));
+  CHECK(has(m.err, ": the service was not reloaded; correct the settings and run 'reload' again\n"));
 }
 
 TEST_CASE("config --init writes the settings file, once") {

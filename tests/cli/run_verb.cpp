@@ -12,7 +12,7 @@
 #include "../manage/fixture.hpp"
 
 using namespace std::chrono_literals;
-using winsvc::detail::commandline::command;
+using winsvc::detail::commandline::control_options;
 using winsvc::detail::scm::state;
 using winsvc::testing::manual_clock;
 using winsvc::testing::service_database;
@@ -23,8 +23,8 @@ namespace {
 constexpr winsvc::detail::scm::exit_status failed_with(std::uint32_t win32, std::uint32_t specific = 0) {
   return {win32, specific};
 }
-command without_waiting() {
-  command c;
+control_options without_waiting() {
+  control_options c;
   c.no_wait = true;
   return c;
 }
@@ -442,7 +442,7 @@ TEST_CASE("start passes its arguments to the service, and warns if it is already
   bench d;
   d.installed();
   d.scm.after_start = {service_database::at(state::running)};
-  command options;
+  control_options options;
   options.arguments = {"--fast", "a b"};
   CHECK(sentence(d.start(options)) == "done");
   CHECK(d.scm.calls[2] == "start_service(--fast a b)");
@@ -500,8 +500,8 @@ void with_dependents(bench& d) {
   d.scm.after_stop = {service_database::at(state::stop_pending, 42, 1), service_database::at(state::stopped)};
   d.scm.after_start = {service_database::at(state::running)};
 }
-command forced() {
-  command c;
+control_options forced() {
+  control_options c;
   c.force = true;
   return c;
 }
@@ -552,7 +552,7 @@ TEST_CASE("a dependent that does not stop is named, and the service keeps runnin
 TEST_CASE("restart stops and starts the service with its arguments, and starts the stopped dependents") {
   bench d;
   with_dependents(d);
-  command options = forced();
+  control_options options = forced();
   options.arguments = {"again"};
 
   CHECK(sentence(d.restart(options)) == "done");

@@ -46,39 +46,39 @@ using pairs = std::vector<std::pair<std::string, std::string>>;
 /// True if the option has its sample value in the command.
 bool is_applied(const command& c, option o) {
   switch (o) {
-    case option::startup: return c.startup == winsvc::startup::manual;
-    case option::display_name: return c.display_name == "Hello service";
-    case option::description: return c.description == "Greets the network";
-    case option::username: return c.username == "CORP\\anna";
-    case option::password_stdin: return c.password_stdin;
-    case option::depends: return c.depends_on == words{"tcpip", "+net"};
-    case option::recovery: return c.recovery == std::vector{restart_after(5s), no_action()};
-    case option::recovery_reset: return c.recovery_reset == 7200s;
+    case option::startup: return c.install.request.startup == winsvc::startup::manual;
+    case option::display_name: return c.install.request.display_name == "Hello service";
+    case option::description: return c.install.request.description == "Greets the network";
+    case option::username: return c.install.request.username == "CORP\\anna";
+    case option::password_stdin: return c.install.request.reads_password;
+    case option::depends: return c.install.request.depends_on == words{"tcpip", "+net"};
+    case option::recovery: return c.install.request.recovery == std::vector{restart_after(5s), no_action()};
+    case option::recovery_reset: return c.install.request.recovery_reset == 7200s;
     case option::preshutdown: return c.launch.preshutdown == 45s;
-    case option::environment: return c.environment == words{"A=b=c"};
-    case option::allow_control: return c.allow_control == words{"CORP\\operators"};
+    case option::environment: return c.install.request.environment == words{"A=b=c"};
+    case option::allow_control: return c.install.request.allow_control == words{"CORP\\operators"};
     case option::host: return c.launch.host == "0.0.0.0";
     case option::port: return c.launch.port == 5001;
     case option::set: return c.launch.settings == pairs{{"greeting", "hi=all"}};
     case option::unset: return c.launch.unset_settings == words{"store.path"};
     case option::config: return c.launch.config == "C:\\data\\hello.ini";
-    case option::init: return c.init;
-    case option::fix: return c.fix;
-    case option::lines: return c.max_entries == 50u;
-    case option::follow: return c.follow;
-    case option::level: return c.level == winsvc::log_level::error;
-    case option::since: return c.since == 10min;
+    case option::init: return c.report.init;
+    case option::fix: return c.report.fix;
+    case option::lines: return c.log.max_entries == 50u;
+    case option::follow: return c.log.follow;
+    case option::level: return c.log.level == winsvc::log_level::error;
+    case option::since: return c.log.since == 10min;
     case option::instance: return c.launch.instance == "blue";
-    case option::start_after: return c.start_after;
-    case option::plan: return c.plan;
-    case option::force: return c.force;
-    case option::wait: return c.wait == 90s;
-    case option::no_wait: return c.no_wait;
-    case option::json: return c.json;
+    case option::start_after: return c.install.start_after;
+    case option::plan: return c.install.plan;
+    case option::force: return c.control.force;
+    case option::wait: return c.control.wait == 90s;
+    case option::no_wait: return c.control.no_wait;
+    case option::json: return c.report.json;
     case option::no_elevate: return c.no_elevate;
     case option::elevated: return c.elevated == "pipe-1";
-    case option::argument: return c.arguments == words{"--fast"};
-    case option::why: return c.stop_reason == "new disk";
+    case option::argument: return c.control.arguments == words{"--fast"};
+    case option::why: return c.control.stop_reason == "new disk";
   }
   return false;
 }
@@ -103,7 +103,7 @@ std::string upper_case(std::string_view s) {
 std::string error_text(const words& arguments) {
   const auto result = parse_command(arguments);
   if (result) return "accepted";
-  CHECK(result.error().code == 0);  // a usage error has no system code; the caller returns exit code 2
+  CHECK(result.error().origin == error::source::command_line);
   return result.error().to_string();
 }
 
@@ -134,7 +134,7 @@ TEST_CASE("every verb accepts only its options in the table, in both forms and i
           CHECK(is_applied(*result, o.id));
         } else {
           REQUIRE_FALSE(result);
-          CHECK(result.error().code == 0);
+          CHECK(result.error().origin == error::source::command_line);
           CHECK(contains(result.error().message, "does not accept the option"));
           CHECK(contains(result.error().hint, "help " + verb));
         }
@@ -156,10 +156,10 @@ TEST_CASE("every verb is accepted by name and alias in any case, and sets no opt
         for (const auto& o : option_table) CHECK_FALSE(is_applied(*result, o.id));
         CHECK_FALSE(result->launch.host);
         CHECK_FALSE(result->launch.port);
-        CHECK_FALSE(result->startup);
-        CHECK_FALSE(result->no_wait);
-        CHECK_FALSE(result->json);
-        CHECK(result->wait == 60s);
+        CHECK_FALSE(result->install.request.startup);
+        CHECK_FALSE(result->control.no_wait);
+        CHECK_FALSE(result->report.json);
+        CHECK(result->control.wait == 60s);
       }
     }
   }
@@ -178,10 +178,10 @@ TEST_CASE("options are accepted in any number and order, and the last value wins
   REQUIRE(result);
   CHECK(*result->launch.port == 2);
   CHECK(*result->launch.host == "::1");
-  CHECK(*result->startup == startup::delayed);
-  CHECK(*result->display_name == "A = B");
-  CHECK(result->description->empty());
-  CHECK(*parse_command({"install", "--description=a=b"})->description == "a=b");
+  CHECK(*result->install.request.startup == startup::delayed);
+  CHECK(*result->install.request.display_name == "A = B");
+  CHECK(result->install.request.description->empty());
+  CHECK(*parse_command({"install", "--description=a=b"})->install.request.description == "a=b");
 }
 
 TEST_CASE("every usual spelling of help is accepted") {
@@ -286,32 +286,32 @@ TEST_CASE("a missing value, an extra value and an unexpected argument are report
 }
 
 TEST_CASE("the wait time is given in seconds or with a unit") {
-  CHECK(parse_command({"start", "--wait", "5"})->wait == 5s);
-  CHECK(parse_command({"start", "--wait=2m"})->wait == 2min);
-  CHECK(parse_command({"remove", "--wait", "0"})->wait == 0s);
+  CHECK(parse_command({"start", "--wait", "5"})->control.wait == 5s);
+  CHECK(parse_command({"start", "--wait=2m"})->control.wait == 2min);
+  CHECK(parse_command({"remove", "--wait", "0"})->control.wait == 0s);
 }
 
 TEST_CASE("a list of services is separated by commas, and an empty text is an empty list") {
-  CHECK(parse_command({"install", "--depends", " a , +b ,c"})->depends_on == words{"a", "+b", "c"});
-  CHECK(parse_command({"install", "--depends", ""})->depends_on == words{});
-  CHECK_FALSE(parse_command({"install"})->depends_on);
+  CHECK(parse_command({"install", "--depends", " a , +b ,c"})->install.request.depends_on == words{"a", "+b", "c"});
+  CHECK(parse_command({"install", "--depends", ""})->install.request.depends_on == words{});
+  CHECK_FALSE(parse_command({"install"})->install.request.depends_on);
 }
 
 TEST_CASE("all values of a repeatable option are kept, in their order") {
   const auto result = parse_command({"install", "--env", "A=1", "--env=B=", "--env", "A=2", "--allow-control", "x",
                                   "--allow-control=y"});
   REQUIRE(result);
-  CHECK(result->environment == words{"A=1", "B=", "A=2"});
-  CHECK(result->allow_control == words{"x", "y"});
+  CHECK(result->install.request.environment == words{"A=1", "B=", "A=2"});
+  CHECK(result->install.request.allow_control == words{"x", "y"});
 }
 
 TEST_CASE("all arguments after -- are for the start hooks, even if they look like options") {
   for (const std::string verb : {"start", "restart"}) {
     const auto result = parse_command({verb, "--wait", "5", "--", "--port", "80", "", "--", "help", "/?"});
     REQUIRE(result);
-    CHECK(result->wait == 5s);
-    CHECK(result->arguments == words{"--port", "80", "", "--", "help", "/?"});
-    CHECK(parse_command({verb, "--"})->arguments.empty());
+    CHECK(result->control.wait == 5s);
+    CHECK(result->control.arguments == words{"--port", "80", "", "--", "help", "/?"});
+    CHECK(parse_command({verb, "--"})->control.arguments.empty());
   }
   CHECK(error_text({"stop", "--", "x"}) == "unknown option '--'; 'help stop' lists the options");
   CHECK(error_text({"start", "x"}) ==
@@ -319,9 +319,9 @@ TEST_CASE("all arguments after -- are for the start hooks, even if they look lik
 }
 
 TEST_CASE("control accepts only a number from 128 to 255") {
-  CHECK(parse_command({"control", "128"})->control == 128);
+  CHECK(parse_command({"control", "128"})->control.number == 128);
   CHECK(parse_command({"control", "--wait=1", "255"}).error().message == "'control' does not accept the option --wait");
-  CHECK(parse_command({"CONTROL", "255"})->control == 255);
+  CHECK(parse_command({"CONTROL", "255"})->control.number == 255);
   for (const std::string word : {"0", "1", "127", "256", "200x", "-200", "4294967496", "reload"}) {
     CAPTURE(word);
     CHECK_FALSE(parse_command({"control", word}));
@@ -346,11 +346,11 @@ TEST_CASE("options may precede the verb, as in pywin32") {
   const auto result = parse_command({"--startup", "auto", "--username=anna", "--start", "install", "--port", "80"});
   REQUIRE(result);
   CHECK(result->verb == verb::install);
-  CHECK(result->startup == startup::automatic);
-  CHECK(result->username == "anna");
-  CHECK(result->start_after);
+  CHECK(result->install.request.startup == startup::automatic);
+  CHECK(result->install.request.username == "anna");
+  CHECK(result->install.start_after);
   CHECK(result->launch.port == 80);
-  CHECK(parse_command({"--wait", "5", "start"})->wait == 5s);
+  CHECK(parse_command({"--wait", "5", "start"})->control.wait == 5s);
   CHECK(parse_command({"--display-name", "install", "update"})->verb == verb::update);  // a value is not a verb
   CHECK(error_text({"--wait", "5"}) == "unknown verb '--wait'; 'help' lists the verbs");
   CHECK(error_text({"--wait"}) == "unknown verb '--wait'; 'help' lists the verbs");
@@ -379,8 +379,8 @@ TEST_CASE("the elevated process gets the same command, even if an option is appe
     const auto child = parse_command(joined(elevated_arguments(r.arguments), {"--elevated", "p"}));
     REQUIRE(parent);
     REQUIRE(child);
-    CHECK(child->arguments == parent->arguments);
-    CHECK(child->wait == parent->wait);
+    CHECK(child->control.arguments == parent->control.arguments);
+    CHECK(child->control.wait == parent->control.wait);
     CHECK(child->elevated == "p");
   }
 }

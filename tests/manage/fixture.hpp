@@ -50,24 +50,24 @@ struct bench {
     denied = context.denied();
     return done;
   }
-  winsvc::result<void> install(winsvc::detail::commandline::command c = {}) {
-    c.verb = winsvc::detail::commandline::verb::install;
+  winsvc::result<void> install(winsvc::detail::commandline::install_options c = {}) {
+    c.must_exist = false;
     return run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::installer(context).run(c); });
   }
-  winsvc::result<void> update(winsvc::detail::commandline::command c = {}) {
-    c.verb = winsvc::detail::commandline::verb::update;
+  winsvc::result<void> update(winsvc::detail::commandline::install_options c = {}) {
+    c.must_exist = true;
     return run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::installer(context).run(c); });
   }
-  winsvc::result<void> remove(const winsvc::detail::commandline::command& c = {}) {
+  winsvc::result<void> remove(const winsvc::detail::commandline::control_options& c = {}) {
     return run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::remove(context, c); });
   }
-  winsvc::result<void> start(const winsvc::detail::commandline::command& c = {}) {
+  winsvc::result<void> start(const winsvc::detail::commandline::control_options& c = {}) {
     return run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::service_controller(context).start(c); });
   }
-  winsvc::result<void> stop(const winsvc::detail::commandline::command& c = {}) {
+  winsvc::result<void> stop(const winsvc::detail::commandline::control_options& c = {}) {
     return run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::service_controller(context).stop(c); });
   }
-  winsvc::result<void> restart(const winsvc::detail::commandline::command& c = {}) {
+  winsvc::result<void> restart(const winsvc::detail::commandline::control_options& c = {}) {
     return run(
         [&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::service_controller(context).restart(c); });
   }
@@ -88,8 +88,8 @@ struct bench {
 };
 
 /// A command with this --wait.
-inline winsvc::detail::commandline::command with_wait(std::chrono::milliseconds wait) {
-  winsvc::detail::commandline::command c;
+inline winsvc::detail::commandline::control_options with_wait(std::chrono::milliseconds wait) {
+  winsvc::detail::commandline::control_options c;
   c.wait = wait;
   return c;
 }

@@ -12,7 +12,7 @@
 
 using namespace std::chrono_literals;
 using winsvc::startup;
-using winsvc::detail::commandline::command;
+using winsvc::detail::commandline::install_options;
 using winsvc::detail::scm::state;
 using winsvc::testing::service_database;
 using calls = std::vector<std::string>;
@@ -20,11 +20,11 @@ namespace level = winsvc::detail::scm::config_level_id;
 
 namespace {
 
-command options_of(std::vector<std::string> options) {
+install_options options_of(std::vector<std::string> options) {
   options.insert(options.begin(), "install");
   const auto parsed = winsvc::detail::commandline::parse_command(options);
   REQUIRE(parsed);
-  return *parsed;
+  return parsed->install;
 }
 std::string level_of(const bench& b, std::uint32_t number, const std::string& service = "hello") {
   const auto& levels = b.scm.services.at(service).levels;
@@ -33,7 +33,7 @@ std::string level_of(const bench& b, std::uint32_t number, const std::string& se
 bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 /// All options of `install`.
-command everything() {
+install_options everything() {
   return options_of({"--startup",
                      "delayed",
                      "--display-name",
@@ -303,7 +303,7 @@ TEST_CASE("--plan shows the changes, needs only query rights, and changes nothin
   bench b;
   add_accounts(b);
   b.password.reset();  // --plan requests no password
-  command c = everything();
+  install_options c = everything();
   c.plan = true;
   CHECK(sentence(b.install(c)) == "done");
   CHECK(b.scm.calls == calls{"account_sid(CORP\\ops)", "open_manager(0x1)", "open_service(hello, 0x20001)"});
@@ -331,7 +331,7 @@ TEST_CASE("--plan shows the changes, needs only query rights, and changes nothin
 TEST_CASE("update of a service that is not installed fails") {
   bench b;
   CHECK(sentence(b.update()) == "update 'hello': it is not installed (1060); install it first");
-  command c;
+  install_options c;
   c.plan = true;
   CHECK(b.update(c).error().code == 1060);
   CHECK(b.scm.services.empty());
@@ -340,7 +340,7 @@ TEST_CASE("update of a service that is not installed fails") {
 TEST_CASE("--start starts the service afterwards, even if nothing changed") {
   bench b;
   b.scm.after_start = {service_database::at(state::running)};
-  command c;
+  install_options c;
   c.start_after = true;
   CHECK(sentence(b.install(c)) == "done");
   CHECK(b.output == "installed 'hello' (auto): \"C:\\apps\\hello.exe\" run-service\nstarted 'hello'\n");
@@ -351,7 +351,7 @@ TEST_CASE("--start starts the service afterwards, even if nothing changed") {
 TEST_CASE("if --start fails, the service stays installed") {
   bench b;
   b.scm.fail_with["start_service"] = 1069;
-  command c;
+  install_options c;
   c.start_after = true;
   CHECK(b.install(c).error().code == 1069);
   CHECK(b.scm.services.count("hello") == 1);
@@ -402,8 +402,8 @@ TEST_CASE("if any call of an update fails, all changes are rolled back") {
     b.scm.event_sources = {"hello"};
   };
   for (const bool from_delayed : {false, true}) {
-    command c = everything();
-    if (from_delayed) c.startup = startup::manual;
+    install_options c = everything();
+    if (from_delayed) c.request.startup = startup::manual;
     const auto prepare = [&](bench& b) {
       add_existing(b);
       if (!from_delayed) return;
@@ -693,9 +693,9 @@ TEST_CASE("a service of this executable that was registered manually belongs to 
 TEST_CASE("needs_password works without rights") {
   bench b;
   add_accounts(b);
-  const auto needs = [&b](const command& command) {
+  const auto needs = [&b](const install_options& options) {
     return b.run(
-        [&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::installer(context).needs_password(command); });
+        [&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::installer(context).needs_password(options); });
   };
   CHECK(needs(options_of({"--username", "CORP\\anna"})));
   CHECK(!needs(options_of({"--username", "system"})));

@@ -19,14 +19,14 @@ service_spec hello() {
   s.name = "hello";
   return s;
 }
-command options(const words& arguments) {
+install_request options(const words& arguments) {
   words command_line{"install"};
   command_line.insert(command_line.end(), arguments.begin(), arguments.end());
   const auto parsed = parse_command(command_line);
   REQUIRE(parsed);
-  return *parsed;
+  return parsed->install.request;
 }
-installation desired_for(const command& c, const service_spec& spec = hello(),
+installation desired_for(const install_request& c, const service_spec& spec = hello(),
                          const installation* installed = nullptr) {
   const auto desired = desired_installation(c, spec, installed, defaults);
   REQUIRE(desired);
@@ -109,7 +109,7 @@ TEST_CASE("the command line overrides the app, and the app overrides the install
   spec.description = "app";
   spec.recovery = recovery_plan{{restart_after(2s)}, 2h};
   spec.preshutdown = 40s;
-  const command c = options({"--startup", "delayed", "--display-name", "Option name", "--username", "network-service",
+  const install_request c = options({"--startup", "delayed", "--display-name", "Option name", "--username", "network-service",
                              "--depends", "option", "--description", "option", "--recovery", "restart/3s",
                              "--recovery-reset", "3h", "--preshutdown", "30s", "--port", "90"});
 
@@ -164,7 +164,7 @@ TEST_CASE("--recovery keeps the installed reset time, and --recovery-reset the i
   const auto recovery = [](const installation& desired) {
     return level_text(desired, detail::scm::config_level_id::failure_actions);
   };
-  const command new_actions = options({"--recovery", "none"}), new_reset = options({"--recovery-reset", "2h"});
+  const install_request new_actions = options({"--recovery", "none"}), new_reset = options({"--recovery-reset", "2h"});
   CHECK(recovery(desired_for(new_actions, hello(), &installed)) == "none, reset 1h");
   CHECK(recovery(desired_for(new_reset, hello(), &installed)) == "restart/1s, reset 2h");
   CHECK(recovery(desired_for(new_reset)) == "restart/5s,restart/30s,restart/2m, reset 2h");
@@ -224,7 +224,7 @@ TEST_CASE("a password is required for a new user account, with --username or wit
   service_spec with_account = hello();
   with_account.account = "corp\\ANNA";
   struct row {
-    command c;
+    install_request c;
     service_spec spec;
     const installation* installed;
     bool needs_password;
@@ -295,7 +295,7 @@ TEST_CASE("the environment is changed by name, not case-sensitive") {
 TEST_CASE("--allow-control grants rights only to users who do not have them") {
   installation installed = default_installation();
   installed.control_users = {{"CORP\\anna", true}, {"Users", false}};
-  const command c = options({"--allow-control", "Users", "--allow-control", "CORP\\anna"});
+  const install_request c = options({"--allow-control", "Users", "--allow-control", "CORP\\anna"});
   CHECK(changes(&installed, desired_for(c, hello(), &installed)) ==
         "  rights of Users none -> start and stop the service\n");
 }

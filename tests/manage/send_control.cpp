@@ -10,25 +10,25 @@
 #include "fixture.hpp"
 
 using namespace std::chrono_literals;
-using winsvc::detail::commandline::command;
+using winsvc::detail::commandline::control_options;
 using winsvc::detail::scm::state;
 using winsvc::testing::service_database;
 using calls = std::vector<std::string>;
 
 namespace {
 
-winsvc::result<void> pause(bench& d, const command& c = {}) {
+winsvc::result<void> pause(bench& d, const control_options& c = {}) {
   return d.run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::pause(context, c); });
 }
-winsvc::result<void> resume(bench& d, const command& c = {}) {
+winsvc::result<void> resume(bench& d, const control_options& c = {}) {
   return d.run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::resume(context, c); });
 }
 winsvc::result<void> reload(bench& d) {
   return d.run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::reload(context); });
 }
 winsvc::result<void> control(bench& d, std::uint32_t code = 200) {
-  command c;
-  c.control = code;
+  control_options c;
+  c.number = code;
   return d.run([&](winsvc::detail::manage::verb_context& context) { return winsvc::detail::manage::send_control(context, c); });
 }
 

@@ -220,7 +220,7 @@ TEST_CASE("an environment variable has the service and the setting in its name, 
   CHECK(sources.variable("store.max_size") == "MY_SERVICE_2_STORE_MAX_SIZE");
 }
 
-TEST_CASE("an invalid value is reported with its location, and the default applies") {
+TEST_CASE("errors have their location and the order of the file, and the default applies") {
   auto sources = with_file("count = many\nspeed = 99\ngreting = hi\n[x]\nno equals\n");
   sources.environment = [](const std::string& name) -> std::optional<std::string> {
     return name == "HELLO_PLACE" ? std::optional<std::string>("") : std::nullopt;
@@ -239,12 +239,12 @@ TEST_CASE("an invalid value is reported with its location, and the default appli
   CHECK(speed->get() == 3);
   CHECK(error_texts(registry.errors()) ==
         "--set banana: there is no setting 'banana'; 'config' lists the settings\n"
-        "read 'hello.ini:1': 'count' must be a whole number, but is 'many' (13)\n"
-        "read 'hello.ini:2': 'speed' must lie between 1 and 10, but is '99' (13)\n"
         "--set limit: 'limit' must be a whole number, but is 'x'\n"
         "read 'HELLO_PLACE': 'place' must be a path, but is '' (13)\n"
-        "read 'hello.ini:5': the line has no '=' (13); write name = value, or '#' before a comment\n"
-        "read 'hello.ini:3': there is no setting 'greting' (13); did you mean 'greeting'?\n");
+        "read 'hello.ini:1': 'count' must be a whole number, but is 'many' (13)\n"
+        "read 'hello.ini:2': 'speed' must lie between 1 and 10, but is '99' (13)\n"
+        "read 'hello.ini:3': there is no setting 'greting' (13); did you mean 'greeting'?\n"
+        "read 'hello.ini:5': the line has no '=' (13); write name = value, or '#' before a comment\n");
 }
 
 TEST_CASE("an enumeration value is set by its name") {

@@ -11,6 +11,7 @@
 #include <exception>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "winsvc/config/abi.hpp"
 
@@ -24,6 +25,9 @@ struct error {
   std::string subject;     ///< the object of the operation, unquoted: the service, the address, the file
   std::string message;     ///< message of the system
   std::string hint;        ///< remedy; empty if none is known
+  /// Where the mistake is. Only an error of the system has a code; the others end a verb with exit code 2.
+  enum class source { system, command_line, app };
+  source origin = source::system;
 
   /// One line: `operation 'subject': message (code); hint`. Empty parts are omitted with their punctuation. The code is
   /// omitted if it is 0 or if `message` already contains it.
@@ -38,6 +42,11 @@ class setup_error : public std::logic_error {
 };
 
 namespace detail::base {
+
+/// Error of the command line.
+[[nodiscard]] winsvc::error usage_error(std::string message, std::string hint = {});
+/// Error of the app, for example a setup_error.
+[[nodiscard]] winsvc::error app_error(std::string message);
 
 /// Returns the text of the exception that is being handled. Call it only in a catch block.
 [[nodiscard]] std::string exception_message();
@@ -70,6 +79,14 @@ WINSVC_INLINE std::string error::to_string() const {
 }
 
 namespace detail::base {
+
+WINSVC_INLINE winsvc::error usage_error(std::string message, std::string hint) {
+  return {0, {}, {}, std::move(message), std::move(hint), error::source::command_line};
+}
+
+WINSVC_INLINE winsvc::error app_error(std::string message) {
+  return {0, {}, {}, std::move(message), {}, error::source::app};
+}
 
 WINSVC_INLINE std::string exception_message() {
   try {

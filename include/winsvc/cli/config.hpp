@@ -143,8 +143,8 @@ WINSVC_INLINE int write_settings_file(const host::service_definition& definition
 WINSVC_INLINE int show_settings(host::service_definition& definition, const commandline::command& command,
                                 const program_dependencies& dependencies) {
   with_installed_options(definition, command, dependencies);
-  if (command.init) return write_settings_file(definition, dependencies);
-  if (command.json) {
+  if (command.report.init) return write_settings_file(definition, dependencies);
+  if (command.report.json) {
     dependencies.out(settings_json(definition.settings));
   } else {
     const auto& sources = definition.settings.sources();

@@ -88,10 +88,10 @@ WINSVC_INLINE int show_log(const host::service_definition& definition, const com
   const stop_source stop;
   const auto go_on = [&stop] { return !stop.token().stop_requested(); };
   if (const auto file = os::input_file::open(path + ".log"); !file && !os::is_missing(file.error())) {
-    if (command.follow) {  // the file cannot be read, but the running service may return the lines
+    if (command.log.follow) {  // the file cannot be read, but the running service may return the lines
       const os::interrupts until_interrupted([stop](os::interruption) { stop.request_stop(); });
       const auto followed = os::send_channel_request(
-          os::control_channel_address(name, *folder), "log " + std::string(winsvc::name(command.level)),
+          os::control_channel_address(name, *folder), "log " + std::string(winsvc::name(command.log.level)),
           diagnose::pid_of(*dependencies.scm, name), [&](std::string_view lines) {
             if (!lines.empty()) dependencies.out(lines);
             return go_on();
@@ -103,10 +103,10 @@ WINSVC_INLINE int show_log(const host::service_definition& definition, const com
   }
   constexpr std::size_t default_entries = 20;
   log::log_query query;
-  query.min_level = command.level;
-  if (command.since) query.since = dependencies.time.system_now() - *command.since;
-  query.max_entries = command.max_entries.value_or(command.since ? log::log_query::unlimited : default_entries);
-  if (!command.follow) {
+  query.min_level = command.log.level;
+  if (command.log.since) query.since = dependencies.time.system_now() - *command.log.since;
+  query.max_entries = command.log.max_entries.value_or(command.log.since ? log::log_query::unlimited : default_entries);
+  if (!command.log.follow) {
     if (log::print_log(path, query, dependencies.out) == 0) dependencies.err("no entries in " + path + ".log\n");
     return base::exit_codes::ok;
   }
@@ -117,7 +117,9 @@ WINSVC_INLINE int show_log(const host::service_definition& definition, const com
 WINSVC_INLINE bool check_settings(const settings::setting_registry& registry) {
   const auto errors = registry.errors();
   return std::any_of(errors.begin(), errors.end(),
-                     [](const error& f) { return f.code == 0 || f.code == base::win32_error::invalid_data; });
+                     [](const error& f) {
+                       return f.origin == error::source::command_line || f.code == base::win32_error::invalid_data;
+                     });
 }
 WINSVC_INLINE const settings::setting_base* find_secret(const settings::setting_registry& registry,
                                                      const std::vector<std::string>& variables) {
@@ -170,7 +172,7 @@ WINSVC_INLINE int run(const api::app_factory& app, const std::vector<std::string
     app_object = app(svc);
     host::declare_builtin_settings(definition);
   } catch (const setup_error& e) {
-    return dependencies.print_error({0, {}, {}, e.what(), {}});
+    return dependencies.print_error(base::app_error(e.what()));
   } catch (...) {
     return dependencies.print_error({scm::win32_error::exception_in_service, "set up", definition.spec.name,
                                      base::exception_message(),
@@ -179,18 +181,17 @@ WINSVC_INLINE int run(const api::app_factory& app, const std::vector<std::string
 
   // Errors of this command line are reported before the verb runs; errors of the settings file by the verbs that read
   // it.
+  std::vector<error> from_command_line;
   for (const auto& error : definition.settings.errors()) {
-    if (error.code == 0) return dependencies.print_error(error);
+    if (error.origin == error::source::command_line) from_command_line.push_back(error);
   }
+  if (!from_command_line.empty()) return dependencies.print_errors(from_command_line);
 
-  if (const auto* secret = find_secret(definition.settings, command->environment)) {
-    return dependencies.print_error(
-        {0,
-         {},
-         {},
-         "--env " + definition.settings.sources().variable(secret->name()) + ": '" + secret->name() +
-             "' is a secret; every user of the machine can read the environment of a service",
-         "write it to the settings file"});
+  if (const auto* secret = find_secret(definition.settings, command->install.request.environment)) {
+    return dependencies.print_error(base::usage_error(
+        "--env " + definition.settings.sources().variable(secret->name()) + ": '" + secret->name() +
+            "' is a secret; every user of the machine can read the environment of a service",
+        "write it to the settings file"));
   }
 
   switch (command->verb) {
@@ -206,23 +207,24 @@ WINSVC_INLINE int run(const api::app_factory& app, const std::vector<std::string
                  ", winsvc " WINSVC_VERSION_STRING ", cpp-httplib " + std::string(api::httplib_version_text()) + "\n");
       return base::exit_codes::ok;
     case commandline::verb::routes:
-      dependencies.out(command->json ? routes_json(definition.router.routes())
+      dependencies.out(command->report.json ? routes_json(definition.router.routes())
                                      : host::format_routes(definition.router.routes()));
       return base::exit_codes::ok;
     case commandline::verb::logs: return show_log(definition, *command, dependencies);
     case commandline::verb::config: return show_settings(definition, *command, dependencies);
     case commandline::verb::reload:  // errors that the service would reject are reported here
       with_installed_options(definition, *command, dependencies);
-      if (auto error =  host::settings_error(definition.settings); error && check_settings(definition.settings)) {
-        error->hint += (error->hint.empty() ? "" : "; ") + std::string("the service was not reloaded");
-        return dependencies.print_error(*error);
+      if (check_settings(definition.settings)) {
+        const int code = dependencies.print_errors(definition.settings.errors());
+        dependencies.err(program + ": the service was not reloaded; correct the settings and run 'reload' again\n");
+        return code;
       }
       return manage(definition, *command, arguments, dependencies, from_parent);
     case commandline::verb::doctor:
       with_installed_options(definition, *command, dependencies);
       return manage(definition, *command, arguments, dependencies, from_parent);
     case commandline::verb::debug:
-      if (const auto error =  host::settings_error(definition.settings)) return dependencies.print_error(*error);
+      if (const auto errors = definition.settings.errors(); !errors.empty()) return dependencies.print_errors(errors);
       definition.spec = scm::spec_of_instance(std::move(definition.spec), definition.instance);
       return host::run_in_console(definition, std::move(app_object));
     default: return manage(definition, *command, arguments, dependencies, from_parent);

@@ -56,10 +56,20 @@ struct program_dependencies {
   winsvc::detail::diagnose::system_probe machine{};
 
   [[nodiscard]] std::string program() const { return os::program_name(executable); }
-  /// Prints an error as `program: message` and returns its exit code: the system's code, or 2 for a usage error.
-  [[nodiscard]] int print_error(const error& error) const {
+  /// Prints an error as `program: message` and returns its exit code: the system's code, or 2 for an error of the
+  /// command line or of the app.
+  [[nodiscard]] int print_error(const winsvc::error& error) const {
     err(program() + ": " + error.to_string() + '\n');
-    return error.code == 0 ? base::exit_codes::usage : os::exit_code(error.code);
+    return error.origin == winsvc::error::source::system ? os::exit_code(error.code) : base::exit_codes::usage;
+  }
+  /// Prints each error on a line of its own and returns the exit code of the first; 0 if there are no errors.
+  [[nodiscard]] int print_errors(const std::vector<error>& errors) const {
+    int code = base::exit_codes::ok;
+    for (const auto& error : errors) {
+      const int own = print_error(error);
+      if (&error == &errors.front()) code = own;
+    }
+    return code;
   }
 };
 
@@ -86,16 +96,17 @@ WINSVC_INLINE std::function<result<std::string>()> password_source(const command
                                                                    const program_dependencies& dependencies,
                                                                    const std::optional<std::string>& from_parent) {
   return [&command, &dependencies, &from_parent, password = from_parent]() mutable -> result<std::string> {
-    const std::string account = command.username.value_or("the service's account");
+    const std::string account = command.install.request.username.value_or("the service's account");
     if (from_parent && from_parent->empty()) {
       return failure{error{base::win32_error::cancelled, "get the password of", account,
                            "the elevated process did not receive it", "run from an elevated prompt"}};
     }
     if (password) return *password;
-    if (command.password_stdin) {
+    if (command.install.request.reads_password) {
       password = dependencies.read_input_line();
       if (password) return *password;
-      return failure{error{0, "read the password of", account, "standard input has ended", "pipe it as one line"}};
+      return failure{error{0, "read the password of", account, "standard input has ended", "pipe it as one line",
+                           error::source::command_line}};
     }
     const auto typed = dependencies.read_secret("password of " + account + ": ");
     if (!typed) {
@@ -112,15 +123,15 @@ WINSVC_INLINE std::function<result<std::string>()> password_source(const command
 WINSVC_INLINE result<void> run_verb(manage::verb_context& context, const commandline::command& command) {
   switch (command.verb) {
     case commandline::verb::install:
-    case commandline::verb::update: return manage::installer(context).run(command);
-    case commandline::verb::remove: return manage::remove(context, command);
-    case commandline::verb::start: return manage::service_controller(context).start(command);
-    case commandline::verb::stop: return manage::service_controller(context).stop(command);
-    case commandline::verb::restart: return manage::service_controller(context).restart(command);
-    case commandline::verb::pause: return manage::pause(context, command);
-    case commandline::verb::resume: return manage::resume(context, command);
+    case commandline::verb::update: return manage::installer(context).run(command.install, command.control);
+    case commandline::verb::remove: return manage::remove(context, command.control);
+    case commandline::verb::start: return manage::service_controller(context).start(command.control);
+    case commandline::verb::stop: return manage::service_controller(context).stop(command.control);
+    case commandline::verb::restart: return manage::service_controller(context).restart(command.control);
+    case commandline::verb::pause: return manage::pause(context, command.control);
+    case commandline::verb::resume: return manage::resume(context, command.control);
     case commandline::verb::reload: return manage::reload(context);
-    case commandline::verb::control: return manage::send_control(context, command);
+    case commandline::verb::control: return manage::send_control(context, command.control);
     default: return failure{error{base::win32_error::not_supported, "manage", context.name(), "unknown verb", {}}};
   }
 }
@@ -131,7 +142,8 @@ WINSVC_INLINE int elevate(manage::verb_context& context, const commandline::comm
                           const error& denied) {
   std::string input;
   const bool is_install = (commandline::verb_bit(command.verb) & commandline::verbs_that_install) != 0;
-  if (is_install && manage::installer(context).needs_password(command)) {  // the hidden window cannot show a prompt
+  if (is_install &&
+      manage::installer(context).needs_password(command.install)) {  // the hidden window cannot show a prompt
     auto password = context.read_password();
     if (!password) return dependencies.print_error(password.error());
     input = *std::move(password);
@@ -149,7 +161,7 @@ WINSVC_INLINE std::string format_single_line(std::string text) {
 
 WINSVC_INLINE int set_level(const std::string& name, const std::string& channel, std::uint32_t pid,
                             const commandline::command& command, const program_dependencies& dependencies) {
-  const std::string level(winsvc::name(command.level));
+  const std::string level(winsvc::name(command.log.level));
   if (!diagnose::command_service(channel, "level " + level, pid)) {
     return dependencies.print_error({base::win32_error::service_not_active, "change the log level of", name,
                                      "the service does not respond",
@@ -171,16 +183,16 @@ WINSVC_INLINE int run_doctor(manage::verb_context& context, const host::service_
   };
   auto findings = run_checks();
   std::optional<error> fix_error;
-  if (command.fix &&
+  if (command.report.fix &&
       std::any_of(findings.begin(), findings.end(), [](const diagnose::finding& finding) { return finding.fixable; })) {
     // With --json the messages go to standard error, so that standard output is valid JSON.
     const auto print = [&](const std::string& line) {
-      (command.json ? dependencies.err : dependencies.out)(line + '\n');
+      (command.report.json ? dependencies.err : dependencies.out)(line + '\n');
     };
     if (auto done = diagnose::apply_fixes(context, print); !done) fix_error = done.error();
     findings = run_checks();
   }
-  dependencies.out(command.json ? diagnose::findings_json(findings) : diagnose::findings_text(findings));
+  dependencies.out(command.report.json ? diagnose::findings_json(findings) : diagnose::findings_text(findings));
   if (fix_error) return dependencies.print_error(*fix_error);
   return diagnose::count(findings, diagnose::severity::problem) == 0 ? base::exit_codes::ok : 1;
 }
@@ -223,15 +235,15 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
       return base::exit_codes::ok;
     }
     if (report->installed) report->drift = manage::drift_lines(context);
-    dependencies.out(command.json ? host::status_json(*report) : host::status_text(*report));
+    dependencies.out(command.report.json ? host::status_json(*report) : host::status_text(*report));
     return host::status_exit(*report);
   }
-  if (command.stop_reason &&
-      !diagnose::command_service(channel, "why " + format_single_line(*command.stop_reason), pid()))
+  if (command.control.stop_reason &&
+      !diagnose::command_service(channel, "why " + format_single_line(*command.control.stop_reason), pid()))
     context.warn("the stop reason was not delivered: the service is not running or does not respond");
   const auto done = run_verb(context, command);
   if (done) return base::exit_codes::ok;
-  const bool may_elevate = !command.no_elevate && !command.elevated && !command.plan;
+  const bool may_elevate = !command.no_elevate && !command.elevated && !command.install.plan;
   if (context.denied() && done.error().code == base::win32_error::access_denied && may_elevate)
     return elevate(context, command, arguments, dependencies, done.error());
   return dependencies.print_error(done.error());

@@ -5,7 +5,7 @@
 //   *command->launch.port;       // 5001
 //
 // Verbs and options are not case-sensitive. `--opt value` and `--opt=value` are equal. Options may precede the verb, as
-// in pywin32. A usage error has no code (the exit code is 2) and suggests the nearest word. An empty command line is
+// in pywin32. A usage error (exit code 2) suggests the nearest word. An empty command line is
 // `help` with `no_arguments` set: without a terminal, the program then tries to connect to the SCM first.
 #pragma once
 
@@ -26,6 +26,7 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/base/error_codes.hpp"
+#include "winsvc/scm/install_request.hpp"
 #include "winsvc/scm/spec.hpp"
 #include "winsvc/commandline/verbs.hpp"
 
@@ -33,42 +34,50 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::commandline {
 
-/// A parsed command line.
-struct command {
-  commandline::verb verb = commandline::verb::help;
-  bool no_arguments = false;         ///< the command line was empty
-  std::optional<commandline::verb> topic;  ///< help VERB
-  scm::launch_options launch;
+/// Options of `install` and `update`.
+struct install_options {
+  scm::install_request request;
+  bool must_exist = false;   ///< update: a missing service is an error
+  bool start_after = false;  ///< --start
+  bool plan = false;         ///< --plan
+};
 
-  // install, update
-  std::optional<winsvc::startup> startup;
-  std::optional<std::string> display_name;
-  std::optional<std::string> description;
-  std::optional<std::string> username;
-  bool password_stdin = false;
-  std::optional<std::vector<std::string>> depends_on;
-  std::optional<std::vector<recovery_action>> recovery;
-  std::optional<std::chrono::seconds> recovery_reset;
-  std::vector<std::string> environment;    ///< NAME=value; NAME= removes the variable
-  std::vector<std::string> allow_control;  ///< users and groups
-  bool start_after = false;
-  bool plan = false;
-
-  // the other verbs
+/// Options of the verbs that start, stop and control a service.
+struct control_options {
   std::vector<std::string> arguments;      ///< start, restart: the arguments after --
-  std::uint32_t control = 0;               ///< control N
+  std::uint32_t number = 0;                ///< control N
   std::optional<std::string> stop_reason;  ///< stop, restart: --why
   bool force = false;
   bool no_wait = false;
   std::chrono::milliseconds wait{60'000};
-  bool json = false;
-  bool init = false;                               ///< config --init
-  bool fix = false;                                ///< doctor --fix
+};
+
+/// Options of `logs` and `level`.
+struct log_options {
   std::optional<std::size_t> max_entries;          ///< logs -n
   bool follow = false;                             ///< logs -f
   log_level level = log_level::debug;              ///< logs --level, level LEVEL
   bool has_level = false;                          ///< level LEVEL was present
   std::optional<std::chrono::milliseconds> since;  ///< logs --since, as a duration before now
+};
+
+/// Options of the verbs that print a report: status, routes, config, doctor.
+struct report_options {
+  bool json = false;
+  bool init = false;  ///< config --init
+  bool fix = false;   ///< doctor --fix
+};
+
+/// A parsed command line. Only the options of its verb are set.
+struct command {
+  commandline::verb verb = commandline::verb::help;
+  bool no_arguments = false;               ///< the command line was empty
+  std::optional<commandline::verb> topic;  ///< help VERB
+  scm::launch_options launch;
+  install_options install;
+  control_options control;
+  log_options log;
+  report_options report;
   bool no_elevate = false;
   std::optional<std::string> elevated;  ///< this is the elevated process; the value is the pipe of its parent
 };
@@ -97,7 +106,7 @@ inline namespace WINSVC_ABI {
 namespace detail::commandline {
 
 WINSVC_INLINE failure<error> usage_error(std::string message, std::string hint) {
-  return {error{0, {}, {}, std::move(message), std::move(hint)}};
+  return {base::usage_error(std::move(message), std::move(hint))};
 }
 
 /// Returns "did you mean 'x'?", or `fallback` if no known word is similar.
@@ -171,26 +180,26 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     return !value.empty();
   };
   switch (o) {
-    case option::startup: return (command.startup = parse_startup(value)).has_value();
-    case option::display_name: command.display_name = std::string(value); return true;
-    case option::description: command.description = std::string(value); return true;
-    case option::username: return store_text(command.username);
-    case option::password_stdin: return command.password_stdin = true;
-    case option::depends: return (command.depends_on = parse_list(value)).has_value();
-    case option::recovery: return (command.recovery = scm::parse_recovery(value)).has_value();
+    case option::startup: return (command.install.request.startup = parse_startup(value)).has_value();
+    case option::display_name: command.install.request.display_name = std::string(value); return true;
+    case option::description: command.install.request.description = std::string(value); return true;
+    case option::username: return store_text(command.install.request.username);
+    case option::password_stdin: return command.install.request.reads_password = true;
+    case option::depends: return (command.install.request.depends_on = parse_list(value)).has_value();
+    case option::recovery: return (command.install.request.recovery = scm::parse_recovery(value)).has_value();
     case option::recovery_reset: {
       const auto reset = base::parse_duration(value);
       if (!reset || reset->count() % 1000 != 0) return false;
-      command.recovery_reset = std::chrono::duration_cast<std::chrono::seconds>(*reset);
+      command.install.request.recovery_reset = std::chrono::duration_cast<std::chrono::seconds>(*reset);
       return true;
     }
     case option::preshutdown:
       command.launch.preshutdown = base::parse_duration(value);
       return command.launch.preshutdown && *command.launch.preshutdown <= std::chrono::hours(24);
     case option::environment:
-      command.environment.emplace_back(value);
+      command.install.request.environment.emplace_back(value);
       return value.find('=') != 0 && value.find('=') != value.npos;
-    case option::allow_control: command.allow_control.emplace_back(value); return !value.empty();
+    case option::allow_control: command.install.request.allow_control.emplace_back(value); return !value.empty();
     case option::host: return store_text(command.launch.host);
     case option::port: {
       std::uint64_t port = 0;
@@ -212,36 +221,36 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     }
     case option::unset: command.launch.unset_settings.emplace_back(value); return settings::is_setting_name(value);
     case option::config: return store_text(command.launch.config);
-    case option::init: return command.init = true;
-    case option::fix: return command.fix = true;
+    case option::init: return command.report.init = true;
+    case option::fix: return command.report.fix = true;
     case option::lines: {
       std::uint64_t count = 0;
       if (!base::parse_number(value, 1'000'000'000, count)) return false;
-      command.max_entries = static_cast<std::size_t>(count);
+      command.log.max_entries = static_cast<std::size_t>(count);
       return true;
     }
-    case option::follow: return command.follow = true;
+    case option::follow: return command.log.follow = true;
     case option::level: {
       const auto level = parse_log_level(value);
-      if (level) command.level = *level;
+      if (level) command.log.level = *level;
       return level.has_value();
     }
-    case option::since: return (command.since = base::parse_duration(value)).has_value();
+    case option::since: return (command.log.since = base::parse_duration(value)).has_value();
     case option::instance: return store_text(command.launch.instance) && scm::check_instance(value);
-    case option::start_after: return command.start_after = true;
-    case option::plan: return command.plan = true;
-    case option::force: return command.force = true;
+    case option::start_after: return command.install.start_after = true;
+    case option::plan: return command.install.plan = true;
+    case option::force: return command.control.force = true;
     case option::wait: {
       const auto wait = base::parse_duration(value);
-      if (wait) command.wait = *wait;
+      if (wait) command.control.wait = *wait;
       return wait.has_value();
     }
-    case option::no_wait: return command.no_wait = true;
-    case option::json: return command.json = true;
+    case option::no_wait: return command.control.no_wait = true;
+    case option::json: return command.report.json = true;
     case option::no_elevate: return command.no_elevate = true;
     case option::elevated: return store_text(command.elevated);
-    case option::why: return store_text(command.stop_reason);
-    case option::argument: command.arguments.emplace_back(value); return true;
+    case option::why: return store_text(command.control.stop_reason);
+    case option::argument: command.control.arguments.emplace_back(value); return true;
   }
   return false;
 }
@@ -289,19 +298,19 @@ WINSVC_INLINE result<void> apply_positional(command& command, const verb_info& v
     command.topic = (*topic)->id;
     return {};
   }
-  if (v.id == verb::control && command.control == 0) {
+  if (v.id == verb::control && command.control.number == 0) {
     std::uint64_t number = 0;
     if (!base::parse_number(word, 255, number) || number < 128)
       return usage_error("'" + std::string(word) + "' is not a custom control", "use 128 to 255");
-    command.control = static_cast<std::uint32_t>(number);
+    command.control.number = static_cast<std::uint32_t>(number);
     return {};
   }
-  if (v.id == verb::level && !command.has_level) {
+  if (v.id == verb::level && !command.log.has_level) {
     const auto level = parse_log_level(word);
     if (!level)
       return usage_error("'" + std::string(word) + "' is not a log level", "use debug, info, warn or error");
-    command.level = *level;
-    command.has_level = true;
+    command.log.level = *level;
+    command.log.has_level = true;
     return {};
   }
   return usage_error("'" + std::string(v.word) + "' does not accept the argument '" + std::string(word) + "'",
@@ -352,8 +361,8 @@ WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& orig
       return command;
     }
     if (word == "--" && (verb_bit(v.id) & verb_bits(verb::start, verb::restart)) != 0) {
-      command.arguments.insert(command.arguments.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1,
-                               arguments.end());
+      command.control.arguments.insert(command.control.arguments.end(),
+                                       arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1, arguments.end());
       break;
     }
     if (word.size() < 2 || word[0] != '-') {
@@ -379,10 +388,12 @@ WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& orig
     }
     if (auto applied = apply_option(command, **o, value); !applied) return failure{applied.error()};
   }
-  if (command.verb == verb::control && command.control == 0)
+  if (command.verb == verb::control && command.control.number == 0)
     return usage_error("'control' needs a number", "write control N, where N is 128 to 255");
-  if (command.verb == verb::level && !command.has_level)
+  if (command.verb == verb::level && !command.log.has_level)
     return usage_error("'level' needs a level", "write level debug, info, warn or error");
+  command.install.request.launch = command.launch;
+  command.install.must_exist = command.verb == verb::update;
   return command;
 }
 

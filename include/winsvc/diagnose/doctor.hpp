@@ -345,8 +345,8 @@ WINSVC_INLINE result<void> apply_fixes(manage::verb_context& context,
   manage::verb_context fix_context(context.spec(),
                            {context.scm(), context.time(), print, [&context] { return context.state(); }, defaults,
                             [&context] { return context.read_password(); }});
-  commandline::command update;
-  update.verb = commandline::verb::update;
+  commandline::install_options update;
+  update.must_exist = true;
   return manage::installer(fix_context).run(update);
 }
 

@@ -39,9 +39,6 @@ void load_setting_sources(service_definition& definition, const scm::launch_opti
 /// Declares the built-in settings and applies their values. Call it after the app; settings.errors() has the errors.
 void declare_builtin_settings(service_definition& definition);
 
-/// The errors of the settings as one error, at most ten and the number of the others; nullopt if there are no errors.
-[[nodiscard]] std::optional<error> settings_error(const settings::setting_registry& registry);
-
 /// Reads the settings file again. All new values are applied, or no value; the log lists the changes. False: no value
 /// was applied.
 bool reload_settings(service_definition& definition);
@@ -133,17 +130,6 @@ WINSVC_INLINE void declare_builtin_settings(service_definition& definition) {
   definition.host = host->get();
   definition.port = port->get();
   definition.log.threshold(definition.log_level->get());
-}
-
-WINSVC_INLINE std::optional<error> settings_error(const settings::setting_registry& registry) {
-  constexpr std::size_t max_listed = 10;
-  const auto errors = registry.errors();
-  if (errors.empty()) return std::nullopt;
-  error combined = errors.front();
-  for (std::size_t i = 1; i < (std::min)(errors.size(), max_listed); ++i)
-    combined.hint += (combined.hint.empty() ? "" : "; ") + errors[i].to_string();
-  if (errors.size() > max_listed) combined.hint += "; and " + std::to_string(errors.size() - max_listed) + " more";
-  return combined;
 }
 
 WINSVC_INLINE bool reload_settings(service_definition& definition) {

@@ -60,12 +60,21 @@ struct run_options {
 /// Result of a run.
 struct run_result {
   scm::exit_status exit;
-  std::optional<error> failure;  ///< set if the run failed
+  std::optional<error> failure;      ///< set if the run failed
+  std::vector<error> more_failures;  ///< the other errors of the settings
   /// Set after a requested stop in which a hook, handler or worker did not return in time.
   std::optional<error> incomplete_stop;
   /// A hook, handler or worker did not return. The process must end without waiting for it; until then the runtime, the
   /// service definition and the app's object must not be destroyed.
   bool has_stuck_thread = false;
+
+  /// Text of the failure or of the incomplete stop, one line for each error; empty after a complete stop.
+  [[nodiscard]] std::string failure_text() const {
+    if (!failure) return incomplete_stop ? incomplete_stop->to_string() : std::string();
+    std::string out = failure->to_string();
+    for (const auto& other : more_failures) out += '\n' + other.to_string();
+    return out;
+  }
 };
 
 /// Runs one service once.

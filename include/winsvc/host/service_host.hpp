@@ -152,15 +152,13 @@ WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& ar
   }
   if (result_.failure) {
     result_.exit = scm::failure_status(result_.failure->code);
-    report_event(scm::service_event::failed, result_.failure->to_string());
+    report_event(scm::service_event::failed, result_.failure_text());
   } else if (result_.incomplete_stop) {
-    report_event(scm::service_event::stop_incomplete, result_.incomplete_stop->to_string());
+    report_event(scm::service_event::stop_incomplete, result_.failure_text());
   } else {
     report_event(scm::service_event::stopped, name_ + " stopped");
   }
-  write_state_file({}, result_.failure           ? result_.failure->to_string()
-                       : result_.incomplete_stop ? result_.incomplete_stop->to_string()
-                                                 : std::string());
+  write_state_file({}, result_.failure_text());
   // The process may end before this returns. From RUNNING, which only an exception can leave this way, STOPPED takes
   // two transitions.
   if (!report_.apply(scm::lifecycle_event::finished, {}, result_.exit)) {
@@ -260,11 +258,13 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
     keep_alive_until_exit(std::move(app));
     keep_alive_until_exit(std::move(crash_handler));
   };
-  const auto fail = [&](error error) {
+  const auto fail = [&](error error, std::vector<winsvc::error> others = {}) {
     run_result result;
-    definition->log.error(error.to_string());
-    definition->log.flush();
     result.failure = std::move(error);
+    result.more_failures = std::move(others);
+    const std::string text = result.failure_text();
+    for (const auto line : base::split(text, '\n')) definition->log.error(std::string(line));
+    definition->log.flush();
     result.has_stuck_thread = definition->is_flush_overdue();
     if (result.has_stuck_thread) keep_objects();
     return result;
@@ -284,13 +284,17 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
     definition->log_sinks.push_back(std::make_shared<log::event_log_sink>(*definition->event_log_level, report));
   }
   definition->attach_log_sinks();
-  if (auto fault = settings_error(definition->settings)) {
-    if (fault->code == 0) {  // an error of the installed command line
-      fault->code = base::win32_error::invalid_data;
-      fault->hint += (fault->hint.empty() ? "" : "; ") +
-                     std::string("use 'update --unset NAME' to remove it from the installed service");
+  if (auto errors = definition->settings.errors(); !errors.empty()) {
+    for (auto& error : errors) {
+      if (error.origin != winsvc::error::source::command_line) continue;
+      error.origin = winsvc::error::source::system;  // the installed command line, which is data here
+      error.code = base::win32_error::invalid_data;
+      error.hint += (error.hint.empty() ? "" : "; ") +
+                    std::string("use 'update --unset NAME' to remove it from the installed service");
     }
-    return fail(*std::move(fault));
+    winsvc::error first = std::move(errors.front());
+    errors.erase(errors.begin());
+    return fail(std::move(first), std::move(errors));
   }
   definition->spec.name = name_;
   if (launch_options_.preshutdown) definition->spec.preshutdown = launch_options_.preshutdown;

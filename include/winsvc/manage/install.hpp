@@ -52,15 +52,14 @@ class installer {
  public:
   explicit installer(verb_context& context) noexcept : context_(context) {}
 
-  /// Installs or updates the service. If it is not installed, `install` creates it and `update` fails.
-  result<void> run(const commandline::command& command);
+  /// Installs or updates the service, then starts it if `options` request that; `start` has the options of the start.
+  result<void> run(const commandline::install_options& options, const commandline::control_options& start = {});
   /// True if `run` would request a password, as far as can be read without rights. Called before elevation.
-  bool needs_password(const commandline::command& command);
+  bool needs_password(const commandline::install_options& options);
 
  private:
   /// State of one install.
   struct install_job {
-    const commandline::command& command;
     std::string operation;
     std::optional<manage::installation> installation;
     std::map<std::string, std::string> sids;  ///< SIDs of the users of --allow-control
@@ -69,7 +68,7 @@ class installer {
     std::optional<std::string> password;
   };
 
-  result<install_job> plan(const commandline::command& command);
+  result<install_job> plan(const commandline::install_options& options);
   result<void> read_password(install_job& job);
   result<void> create(install_job& job);
   result<void> change(install_job& job);
@@ -102,11 +101,12 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::manage {
 
-WINSVC_INLINE result<void> installer::run(const commandline::command& command) {
-  auto planned = plan(command);
+WINSVC_INLINE result<void> installer::run(const commandline::install_options& options,
+                                           const commandline::control_options& start) {
+  auto planned = plan(options);
   if (!planned) return failure{planned.error()};
   install_job& job = *planned;
-  if (command.plan) {
+  if (options.plan) {
     std::string text = manage::format_plan(context_.name(), job.plan);
     text.pop_back();
     context_.print(text);
@@ -120,28 +120,29 @@ WINSVC_INLINE result<void> installer::run(const commandline::command& command) {
     grant_folder_access(context_, job.plan, job.installation);
     print_result(job);
   }
-  if (!command.start_after) return {};
-  return service_controller(context_).start(command);
+  if (!options.start_after) return {};
+  return service_controller(context_).start(start);
 }
 
-WINSVC_INLINE bool installer::needs_password(const commandline::command& command) {
-  if (const auto planned = plan(command)) return planned->desired.new_password;
+WINSVC_INLINE bool installer::needs_password(const commandline::install_options& options) {
+  if (const auto planned = plan(options)) return planned->desired.new_password;
   // As for a new service.
-  const auto desired = manage::desired_installation(command, context_.spec(), nullptr, context_.defaults());
+  const auto desired = manage::desired_installation(options.request, context_.spec(), nullptr, context_.defaults());
   return desired && desired->new_password;
 }
 
-WINSVC_INLINE result<installer::install_job> installer::plan(const commandline::command& command) {
-  install_job job{command, std::string(commandline::info(command.verb).word), {}, {}, {}, {}, {}};
-  auto found = query_installed(context_, command, job.operation);
+WINSVC_INLINE result<installer::install_job> installer::plan(const commandline::install_options& options) {
+  install_job job;
+  job.operation = options.must_exist ? "update" : "install";
+  auto found = query_installed(context_, options.request, job.operation);
   if (!found) return failure{found.error()};
   job.installation = std::move(found->installation);
   job.sids = std::move(found->sids);
-  if (!job.installation && command.verb == commandline::verb::update)
+  if (!job.installation && options.must_exist)
     return context_.make_error(job.operation, base::win32_error::service_does_not_exist);
 
   const manage::installation* old = job.installation ? &*job.installation : nullptr;
-  auto desired = manage::desired_installation(command, context_.spec(), old, context_.defaults());
+  auto desired = manage::desired_installation(options.request, context_.spec(), old, context_.defaults());
   if (!desired) return failure{desired.error()};
   job.desired = *std::move(desired);
   job.plan = manage::plan_install(old, job.desired, context_.defaults());

@@ -1,10 +1,10 @@
 // Install plan: compares the installed with the desired configuration and returns the list of changes.
 //
-//   const auto desired = desired_installation(command, spec, installed, defaults);     // installed: may be null
+//   const auto desired = desired_installation(request, spec, installed, defaults);     // installed: may be null
 //   const install_plan plan = plan_install(installed, *desired, defaults);
 //   format_plan("hello", plan);     // "'hello' is installed; these values change:\n  startup       manual -> auto\n"
 //
-// Sources of a desired value, strongest first: the command line, the app, the installed value, the default. `--plan`
+// Sources of a desired value, strongest first: the install request, the app, the installed value, the default. `--plan`
 // shows the plan, and manage/install.hpp executes it; this header calls nothing.
 #pragma once
 
@@ -22,8 +22,8 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/scm/account.hpp"
-#include "winsvc/commandline/command.hpp"
 #include "winsvc/scm/config_levels.hpp"
+#include "winsvc/scm/install_request.hpp"
 #include "winsvc/scm/security.hpp"
 #include "winsvc/scm/spec.hpp"
 
@@ -49,7 +49,7 @@ struct installation {
   bool new_password = false;                    ///< install must read a password
 };
 
-/// Values that come from the program, not from the command line or the app.
+/// Values that come from the program, not from the request or the app.
 struct install_defaults {
   std::string executable;
   std::string program_folder;                     ///< folder of the executable
@@ -106,7 +106,7 @@ struct install_plan {
 
 /// Returns the desired configuration. `installed`: null if the service is not installed. Fails with 1057 if the account
 /// is invalid.
-[[nodiscard]] result<installation> desired_installation(const commandline::command& command,
+[[nodiscard]] result<installation> desired_installation(const scm::install_request& request,
                                                         const scm::service_spec& spec, const installation* installed,
                                                         const install_defaults& defaults);
 /// Returns the changes. `installed`: null if the service is not installed.
@@ -116,6 +116,11 @@ struct install_plan {
 [[nodiscard]] std::string format_plan(std::string_view service, const install_plan& plan);
 /// Returns the changes, one indented line for each.
 [[nodiscard]] std::string format_changes(const install_plan& plan);
+
+/// Returns the names of the variables, without the values, which may be secret. A name whose value differs from
+/// `before` is marked `(new value)`.
+[[nodiscard]] std::string format_variables(const std::vector<std::string>& variables,
+                                           const std::vector<std::string>& before);
 
 /// Returns a change as a description of drift: `startup is manual, expected auto`.
 [[nodiscard]] std::string format_drift(const config_change& c);
@@ -205,22 +210,22 @@ WINSVC_INLINE std::optional<scm::config_level> level_of(const installation& sour
 }
 
 /// Returns the desired recovery; nullopt: it stays unchanged.
-WINSVC_INLINE std::optional<scm::recovery_plan> desired_recovery(const commandline::command& command,
+WINSVC_INLINE std::optional<scm::recovery_plan> desired_recovery(const scm::install_request& request,
                                                                  const scm::service_spec& spec,
                                                                  const installation* installed) {
-  if (installed && !command.recovery && !command.recovery_reset && !spec.recovery) return std::nullopt;
+  if (installed && !request.recovery && !request.recovery_reset && !spec.recovery) return std::nullopt;
   const auto old = installed ? level_of(*installed, scm::config_level_id::failure_actions) : std::nullopt;
   scm::recovery_plan recovery = spec.recovery ? *spec.recovery
                                 : old         ? std::get<scm::recovery_plan>(*old)
                                               : scm::default_recovery();
-  if (command.recovery) recovery.actions = *command.recovery;
-  if (command.recovery_reset) recovery.reset = *command.recovery_reset;
+  if (request.recovery) recovery.actions = *request.recovery;
+  if (request.recovery_reset) recovery.reset = *request.recovery_reset;
   for (auto& action : recovery.actions)
     action.delay = std::clamp(action.delay, std::chrono::milliseconds(0), max_recovery_delay);
   return recovery;
 }
 
-WINSVC_INLINE result<installation> desired_installation(const commandline::command& command,
+WINSVC_INLINE result<installation> desired_installation(const scm::install_request& request,
                                                         const scm::service_spec& spec, const installation* installed,
                                                         const install_defaults& defaults) {
   installation desired;
@@ -232,32 +237,32 @@ WINSVC_INLINE result<installation> desired_installation(const commandline::comma
     return first ? first : second ? second : third;
   };
 
-  desired.startup = first_of(command.startup, spec.startup, default_of(startup::automatic));
-  desired.display_name = first_of(command.display_name, spec.display_name, default_of(spec.name));
-  desired.dependencies = first_of(command.depends_on, spec.depends_on, default_of(std::vector<std::string>()));
+  desired.startup = first_of(request.startup, spec.startup, default_of(startup::automatic));
+  desired.display_name = first_of(request.display_name, spec.display_name, default_of(spec.name));
+  desired.dependencies = first_of(request.depends_on, spec.depends_on, default_of(std::vector<std::string>()));
   scm::launch_options older;
   if (installed && installed->binary) older = commandline::launch_options_of(*installed->binary);
-  const scm::launch_options launch = command.launch.override_with(older);
+  const scm::launch_options launch = request.launch.override_with(older);
   desired.binary = scm::image_path(defaults.executable, launch);
 
-  const auto name = first_of(command.username, spec.account, default_of(std::string("virtual")));
+  const auto name = first_of(request.username, spec.account, default_of(std::string("virtual")));
   if (name) {
     auto parsed = scm::parse_account(*name, spec.name);
     if (!parsed) return failure{parsed.error()};
     desired.account = *std::move(parsed);
-  } else if (command.password_stdin) {
+  } else if (request.reads_password) {
     desired.account = installed->account;
   }
   if (desired.account && desired.account->needs_password()) {
     const bool is_same = installed && installed->account &&
                          base::equal_nocase(installed->account->name, desired.account->name);
-    desired.new_password = !is_same || command.username || command.password_stdin;
+    desired.new_password = !is_same || request.username || request.reads_password;
   }
 
-  const auto description = first_of(command.description, spec.description, std::optional<std::string>());
+  const auto description = first_of(request.description, spec.description, std::optional<std::string>());
   const auto set = [&desired](scm::config_level l) { desired.levels.insert_or_assign(scm::number(l), std::move(l)); };
   if (description && (installed || !description->empty())) set(scm::description_text{*description});
-  if (auto recovery = desired_recovery(command, spec, installed)) set(*std::move(recovery));
+  if (auto recovery = desired_recovery(request, spec, installed)) set(*std::move(recovery));
   set(scm::failure_flag{true});
   const auto old_type = installed ? level_of(*installed, scm::config_level_id::sid_type) : std::nullopt;
   // An administrator has set `restricted`: keep it.
@@ -271,19 +276,17 @@ WINSVC_INLINE result<installation> desired_installation(const commandline::comma
   set(scm::preshutdown_timeout{
       first_of(launch.preshutdown, spec.preshutdown, std::optional(defaults.preshutdown)).value()});
 
-  if (!command.environment.empty()) {
+  if (!request.environment.empty()) {
     const bool is_known = installed && installed->environment;
     desired.environment = merged_environment(is_known ? *installed->environment : std::vector<std::string>(),
-                                             command.environment);
+                                             request.environment);
   }
-  for (const auto& user : command.allow_control) desired.control_users[user] = true;
+  for (const auto& user : request.allow_control) desired.control_users[user] = true;
   if (scm::shared_folder_reason(defaults.program_folder).empty()) desired.can_read_program_folder = true;
   if (!defaults.data_folder.empty()) desired.can_modify_data_folder = true;
   return desired;
 }
 
-/// Returns the names of the variables, without the values, which may be secret. A name whose value differs from
-/// `before` is marked `(new value)`.
 WINSVC_INLINE std::string format_variables(const std::vector<std::string>& variables,
                                            const std::vector<std::string>& before) {
   const auto name_of = [](const std::string& variable) {

@@ -9,9 +9,9 @@
 
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/commandline/command.hpp"
 #include "winsvc/manage/installation.hpp"
 #include "winsvc/scm/config_levels.hpp"
+#include "winsvc/scm/install_request.hpp"
 #include "winsvc/scm/security.hpp"
 #include "winsvc/os/service_manager.hpp"
 #include "winsvc/manage/verb_context.hpp"
@@ -27,7 +27,7 @@ struct installed_service {
 };
 
 /// Fails if access is denied, if a service of another program has the name, or if a user is unknown.
-[[nodiscard]] result<installed_service> query_installed(verb_context& context, const commandline::command& command,
+[[nodiscard]] result<installed_service> query_installed(verb_context& context, const scm::install_request& request,
                                                         const std::string& operation);
 
 }  // namespace detail::manage
@@ -53,11 +53,11 @@ WINSVC_INLINE void query_related_objects(verb_context& context, manage::installa
   if (const auto right = scm.query_logon_right(*sid)) installed.logon_right = *right;
 }
 
-WINSVC_INLINE result<installed_service> query_installed(verb_context& context, const commandline::command& command,
+WINSVC_INLINE result<installed_service> query_installed(verb_context& context, const scm::install_request& request,
                                                         const std::string& operation) {
   auto& scm = context.scm();
   installed_service queried;
-  for (const auto& user : command.allow_control) {
+  for (const auto& user : request.allow_control) {
     const auto sid = scm.account_sid(scm::lookup_name(user));
     if (!sid) return context.make_error("find the account", user, sid.error());
     queried.sids[user] = *sid;
@@ -83,7 +83,7 @@ WINSVC_INLINE result<installed_service> query_installed(verb_context& context, c
     auto value = scm.query_level(service->get(), row.number);
     if (value) installed.levels.insert_or_assign(row.number, *std::move(value));
   }
-  if (!command.environment.empty()) {  // otherwise the update would delete the variables that it does not set
+  if (!request.environment.empty()) {  // otherwise the update would delete the variables that it does not set
     auto items = scm.query_environment(context.name());
     if (!items) return context.make_error("read the environment of", items.error());
     installed.environment = *std::move(items);

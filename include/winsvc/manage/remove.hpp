@@ -22,7 +22,7 @@ inline namespace WINSVC_ABI {
 namespace detail::manage {
 
 /// Removes the service. The data folder is kept, because it contains data of the user.
-result<void> remove(verb_context& context, const commandline::command& command);
+result<void> remove(verb_context& context, const commandline::control_options& options);
 
 }  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
@@ -51,7 +51,7 @@ WINSVC_INLINE result<void> wait_until_deleted(verb_context& context, std::chrono
   }
 }
 
-WINSVC_INLINE result<void> remove(verb_context& context, const commandline::command& command) {
+WINSVC_INLINE result<void> remove(verb_context& context, const commandline::control_options& options) {
   bool existed = false;
   std::string binary;
   std::optional<std::string> sid;
@@ -66,7 +66,7 @@ WINSVC_INLINE result<void> remove(verb_context& context, const commandline::comm
       binary = config->binary;
       if (const auto known = service_sid(context)) sid = *known;  // the SID exists only while the service does
 
-      commandline::command waiting = command;
+      commandline::control_options waiting = options;
       waiting.no_wait = false;
       const auto stopped = service_controller(context).stop_and_wait(service->get(), waiting, "remove");
       if (!stopped) return failure{stopped.error()};
@@ -82,7 +82,7 @@ WINSVC_INLINE result<void> remove(verb_context& context, const commandline::comm
     }
   }  // close our handle before the wait: it keeps the service
   if (existed) {
-    if (auto deleted = wait_until_deleted(context, command.wait); !deleted) return deleted;
+    if (auto deleted = wait_until_deleted(context, options.wait); !deleted) return deleted;
   }
   if (auto removed = context.scm().remove_event_source(context.name()); !removed)
     return context.make_error("remove the event source of", removed.error());

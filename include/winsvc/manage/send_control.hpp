@@ -18,12 +18,12 @@ inline namespace WINSVC_ABI {
 namespace detail::manage {
 
 /// Both wait until the state is reached; a service that already has the state is a success.
-result<void> pause(verb_context& context, const commandline::command& command);
-result<void> resume(verb_context& context, const commandline::command& command);
+result<void> pause(verb_context& context, const commandline::control_options& options);
+result<void> resume(verb_context& context, const commandline::control_options& options);
 /// Sends PARAMCHANGE and does not wait for the reload.
 result<void> reload(verb_context& context);
 /// Sends a custom control, 128 to 255. If the hook returns an error code, the error has this code.
-result<void> send_control(verb_context& context, const commandline::command& command);
+result<void> send_control(verb_context& context, const commandline::control_options& options);
 
 }  // namespace detail::manage
 }  // inline namespace WINSVC_ABI
@@ -51,11 +51,11 @@ struct pause_transition {
   const char* hook;
 };
 
-WINSVC_INLINE result<void> change_pause_state(verb_context& context, const commandline::command& command,
+WINSVC_INLINE result<void> change_pause_state(verb_context& context, const commandline::control_options& options,
                                               const pause_transition& row) {
   const auto service = context.open(row.operation, os::access_rights::pause_continue | os::access_rights::query_status);
   if (!service) return failure{service.error()};
-  const auto deadline = context.time().now() + command.wait;
+  const auto deadline = context.time().now() + options.wait;
   for (;;) {
     const auto current = context.scm().query_status(service->get());
     if (!current) return context.make_error(row.operation, current.error());
@@ -75,7 +75,7 @@ WINSVC_INLINE result<void> change_pause_state(verb_context& context, const comma
 
   // The pending state was published before the control returned: if the state is unchanged, a hook has failed.
   const auto settled = wait_while_pending(context.scm(), service->get(), context.time(), {row.target, row.from},
-                                          command.wait, row.operation, context.name());
+                                          options.wait, row.operation, context.name());
   if (!settled) return failure{settled.error()};
   if (settled->status.current == row.target) {
     context.print(context.quoted_name() + " is " + row.result_text);
@@ -99,11 +99,11 @@ WINSVC_INLINE result<void> reload(verb_context& context) {
   return {};
 }
 
-WINSVC_INLINE result<void> send_control(verb_context& context, const commandline::command& command) {
+WINSVC_INLINE result<void> send_control(verb_context& context, const commandline::control_options& options) {
   const auto service = context.open("control", os::access_rights::user_control);
   if (!service) return failure{service.error()};
-  const std::string number = std::to_string(command.control);
-  const auto done = context.scm().control_service(service->get(), command.control);
+  const std::string number = std::to_string(options.number);
+  const auto done = context.scm().control_service(service->get(), options.number);
   if (done) {
     context.print(context.quoted_name() + " completed control " + number);
     return {};
@@ -125,13 +125,13 @@ WINSVC_INLINE result<void> send_control(verb_context& context, const commandline
                        "the hook for " + number + " returned: " + os::system_error_message(done.error()), {}}};
 }
 
-WINSVC_INLINE result<void> pause(verb_context& context, const commandline::command& command) {
-  return change_pause_state(context, command,
+WINSVC_INLINE result<void> pause(verb_context& context, const commandline::control_options& options) {
+  return change_pause_state(context, options,
       {"pause", scm::control::pause, scm::state::paused, scm::state::running, "paused", "on_pause"});
 }
 
-WINSVC_INLINE result<void> resume(verb_context& context, const commandline::command& command) {
-  return change_pause_state(context, command,
+WINSVC_INLINE result<void> resume(verb_context& context, const commandline::control_options& options) {
+  return change_pause_state(context, options,
               {"continue", scm::control::continue_control, scm::state::running, scm::state::paused, "running",
                "on_continue"});
 }

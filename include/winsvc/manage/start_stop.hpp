@@ -31,10 +31,10 @@ class service_controller {
  public:
   explicit service_controller(verb_context& context) noexcept : context_(context) {}
 
-  result<void> start(const commandline::command& command);
+  result<void> start(const commandline::control_options& options);
   /// Stops the service. Fails with 1460 if it stopped but did not complete a request, hook or worker.
-  result<void> stop(const commandline::command& command);
-  result<void> restart(const commandline::command& command);
+  result<void> stop(const commandline::control_options& options);
+  result<void> restart(const commandline::control_options& options);
   result<host::service_report> status();
 
   /// How a stop ended. A service that was not running has code 0.
@@ -48,15 +48,18 @@ class service_controller {
   static constexpr std::uint32_t stop_rights =
       os::access_rights::stop | os::access_rights::query_status | os::access_rights::enumerate_dependents;
   /// Stops the service, and with --force the services that depend on it first; waits unless --no-wait is given.
-  result<stop_result> stop_and_wait(verb_context::raw_handle service, const commandline::command& command,
+  result<stop_result> stop_and_wait(verb_context::raw_handle service, const commandline::control_options& options,
                                     const std::string& operation);
 
  private:
-  result<void> stop_one(verb_context::raw_handle service, const std::string& name, const commandline::command& command,
-                        bool wait, const std::string& operation, os::service_process_status* stopped);
+  result<void> stop_one(verb_context::raw_handle service, const std::string& name,
+                        const commandline::control_options& options, bool wait, const std::string& operation,
+                        os::service_process_status* stopped);
   result<std::vector<std::string>> stop_dependents(verb_context::raw_handle service,
-                                                   const commandline::command& command, const std::string& operation);
-  result<void> restart_dependents(const std::vector<std::string>& stopped_names, const commandline::command& command);
+                                                   const commandline::control_options& options,
+                                                   const std::string& operation);
+  result<void> restart_dependents(const std::vector<std::string>& stopped_names,
+                                  const commandline::control_options& options);
   [[nodiscard]] stop_result describe_stop(const scm::service_status& status,
                                           const std::optional<scm::saved_state>& previous) const;
   [[nodiscard]] error start_error(const scm::service_status& status,
@@ -77,31 +80,31 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::manage {
 
-WINSVC_INLINE result<void> service_controller::start(const commandline::command& command) {
+WINSVC_INLINE result<void> service_controller::start(const commandline::control_options& options) {
   const auto service = context_.open("start", os::access_rights::start | os::access_rights::query_status);
   if (!service) return failure{service.error()};
   const auto previous = context_.state();
   for (bool first = true;; first = false) {
-    const auto started = context_.scm().start_service(service->get(), command.arguments);
+    const auto started = context_.scm().start_service(service->get(), options.arguments);
     if (started) break;
     if (started.error() != base::win32_error::service_already_running)
       return context_.make_error("start", started.error());
     const auto current = context_.scm().query_status(service->get());
     if (current && current->status.current == scm::state::running) {
       context_.print(context_.quoted_name() + " is already running");
-      if (!command.arguments.empty()) context_.warn("the arguments were not delivered; use 'restart'");
+      if (!options.arguments.empty()) context_.warn("the arguments were not delivered; use 'restart'");
       return {};
     }
     if (!first || !current || current->status.current != scm::state::stop_pending) break;
     // The service is stopping: wait until it has stopped, and start it then.
     const auto settled =
-        wait_while_pending(context_.scm(), service->get(), context_.time(), {}, command.wait, "start", context_.name());
+        wait_while_pending(context_.scm(), service->get(), context_.time(), {}, options.wait, "start", context_.name());
     if (!settled) return failure{settled.error()};
   }
-  if (command.no_wait) return {};
+  if (options.no_wait) return {};
 
   const auto settled = wait_while_pending(context_.scm(), service->get(), context_.time(), {scm::state::running},
-                                          command.wait, "start", context_.name());
+                                          options.wait, "start", context_.name());
   if (!settled) return failure{settled.error()};
   if (settled->status.current != scm::state::running) return failure{start_error(settled->status, previous)};
   const auto saved = context_.state();
@@ -127,7 +130,7 @@ WINSVC_INLINE error service_controller::start_error(const scm::service_status& s
   return error;
 }
 
-WINSVC_INLINE result<void> service_controller::stop(const commandline::command& command) {
+WINSVC_INLINE result<void> service_controller::stop(const commandline::control_options& options) {
   const auto service = context_.open("stop", stop_rights);
   if (!service) return failure{service.error()};
   const auto current = context_.scm().query_status(service->get());
@@ -135,9 +138,9 @@ WINSVC_INLINE result<void> service_controller::stop(const commandline::command& 
     context_.print(context_.quoted_name() + " is not running");
     return {};
   }
-  const auto stopped = stop_and_wait(service->get(), command, "stop");
+  const auto stopped = stop_and_wait(service->get(), options, "stop");
   if (!stopped) return failure{stopped.error()};
-  if (command.no_wait) {
+  if (options.no_wait) {
     context_.print("sent 'stop' to " + context_.quoted_name());
     return {};
   }
@@ -148,12 +151,12 @@ WINSVC_INLINE result<void> service_controller::stop(const commandline::command& 
   return {};
 }
 
-WINSVC_INLINE result<void> service_controller::restart(const commandline::command& command) {
+WINSVC_INLINE result<void> service_controller::restart(const commandline::control_options& options) {
   stop_result stopped;
   {
     const auto service = context_.open("restart", stop_rights);
     if (!service) return failure{service.error()};
-    auto stop = stop_and_wait(service->get(), command, "restart");
+    auto stop = stop_and_wait(service->get(), options, "restart");
     if (!stop) return failure{stop.error()};
     stopped = *std::move(stop);
   }
@@ -162,22 +165,22 @@ WINSVC_INLINE result<void> service_controller::restart(const commandline::comman
   else
     context_.print(stopped.was_running ? "stopped " + context_.quoted_name()
                                        : context_.quoted_name() + " is not running");
-  if (auto started = start(command); !started) return started;
-  return restart_dependents(stopped.dependents, command);
+  if (auto started = start(options); !started) return started;
+  return restart_dependents(stopped.dependents, options);
 }
 
 WINSVC_INLINE result<service_controller::stop_result> service_controller::stop_and_wait(
-    verb_context::raw_handle service, const commandline::command& command, const std::string& operation) {
+    verb_context::raw_handle service, const commandline::control_options& options, const std::string& operation) {
   const auto previous = context_.state();
-  const bool wait = !command.no_wait;
+  const bool wait = !options.no_wait;
   stop_result stopped;
   os::service_process_status last;
-  auto done = stop_one(service, context_.name(), command, wait, operation, &last);
+  auto done = stop_one(service, context_.name(), options, wait, operation, &last);
   if (!done && done.error().code == base::win32_error::dependent_services_running) {
-    auto dependents = stop_dependents(service, command, operation);
+    auto dependents = stop_dependents(service, options, operation);
     if (!dependents) return failure{dependents.error()};
     stopped.dependents = *std::move(dependents);
-    done = stop_one(service, context_.name(), command, wait, operation, &last);
+    done = stop_one(service, context_.name(), options, wait, operation, &last);
   }
   if (!done) return failure{done.error()};
   // It was not running, or the stop is not waited for.
@@ -189,10 +192,10 @@ WINSVC_INLINE result<service_controller::stop_result> service_controller::stop_a
 
 /// Stops one service, ours or a dependent one. `stopped` receives its last state if the stop was waited for.
 WINSVC_INLINE result<void> service_controller::stop_one(verb_context::raw_handle service, const std::string& name,
-                                                        const commandline::command& command, bool wait,
+                                                        const commandline::control_options& options, bool wait,
                                                         const std::string& operation,
                                                         os::service_process_status* stopped) {
-  const auto start =  context_.time().now(), deadline = start + command.wait;
+  const auto start =  context_.time().now(), deadline = start + options.wait;
   for (;;) {
     const auto done = context_.scm().control_service(service, static_cast<std::uint32_t>(scm::control::stop));
     if (done) break;
@@ -217,18 +220,17 @@ WINSVC_INLINE result<void> service_controller::stop_one(verb_context::raw_handle
     context_.time().sleep(std::chrono::milliseconds(50));
   }
   if (!wait) return {};
-  const auto settled = wait_while_pending(context_.scm(), service, context_.time(), {}, command.wait, operation, name);
+  const auto settled = wait_while_pending(context_.scm(), service, context_.time(), {}, options.wait, operation, name);
   if (!settled) return failure{settled.error()};
   if (stopped) *stopped = *settled;
   return {};
 }
 
-WINSVC_INLINE result<std::vector<std::string>> service_controller::stop_dependents(verb_context::raw_handle service,
-                                                                                   const commandline::command& command,
-                                                                                   const std::string& operation) {
+WINSVC_INLINE result<std::vector<std::string>> service_controller::stop_dependents(
+    verb_context::raw_handle service, const commandline::control_options& options, const std::string& operation) {
   auto dependents = context_.scm().active_dependents(service);
   if (!dependents) return context_.make_error(operation, dependents.error());
-  if (!command.force) {
+  if (!options.force) {
     auto error = context_.make_error(operation, base::win32_error::dependent_services_running);
     if (!dependents->empty()) error.error.message += ": " + base::join(*dependents, ", ");
     return error;
@@ -236,7 +238,7 @@ WINSVC_INLINE result<std::vector<std::string>> service_controller::stop_dependen
   for (const auto& name : *dependents) {
     const auto dependent = context_.open(operation, name, os::access_rights::stop | os::access_rights::query_status);
     if (!dependent) return failure{dependent.error()};
-    if (auto done = stop_one(dependent->get(), name, command, true, operation, nullptr); !done)
+    if (auto done = stop_one(dependent->get(), name, options, true, operation, nullptr); !done)
       return failure{done.error()};
     context_.print("stopped '" + name + "', which depends on it");
   }
@@ -245,7 +247,7 @@ WINSVC_INLINE result<std::vector<std::string>> service_controller::stop_dependen
 
 /// Starts the dependent services that `restart` has stopped, in reverse order.
 WINSVC_INLINE result<void> service_controller::restart_dependents(const std::vector<std::string>& stopped_names,
-                                                                  const commandline::command& command) {
+                                                                  const commandline::control_options& options) {
   for (auto name = stopped_names.rbegin(); name != stopped_names.rend(); ++name) {
     const auto dependent = context_.open("start", *name, os::access_rights::start | os::access_rights::query_status);
     if (!dependent) return failure{dependent.error()};
@@ -253,7 +255,7 @@ WINSVC_INLINE result<void> service_controller::restart_dependents(const std::vec
     if (!started && started.error() != base::win32_error::service_already_running)
       return context_.make_error("start", *name, started.error());
     const auto settled = wait_while_pending(context_.scm(), dependent->get(), context_.time(), {scm::state::running},
-                                            command.wait, "start", *name);
+                                            options.wait, "start", *name);
     if (!settled) return failure{settled.error()};
     if (settled->status.current != scm::state::running)
       return failure{base::error_with_explanation(settled->status.exit.code(), "start", *name,

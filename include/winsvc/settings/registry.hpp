@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -83,7 +84,8 @@ class setting_registry {
   [[nodiscard]] setting_base* find(std::string_view name) const noexcept;
 
   /// Returns the errors in the sources: invalid values, names that no setting has, and malformed lines of the file.
-  /// Call it after all settings are declared. Each error has its location.
+  /// Call it after all settings are declared. Each error has its location. Errors of the command line and of the
+  /// environment come first, then those of the file in the order of its lines.
   [[nodiscard]] std::vector<error> errors() const;
 
   /// Result of a reload.
@@ -108,16 +110,20 @@ class setting_registry {
   using value_callback = std::function<void(std::string_view, setting_source)>;
 
   void find_value(const setting_base& setting, const value_callback& use) const;
-  [[nodiscard]] std::optional<error> stage(setting_base& setting, setting_source& source) const;
-  [[nodiscard]] error unknown_setting_error(std::string_view name, const setting_source& source,
-                                            std::uint32_t code) const;
-  [[nodiscard]] std::string file_location(const settings_file::setting_line& row) const {
-    return sources_.file_name + ':' + std::to_string(row.line);
+  /// An error and its line in the settings file; 0 if it is not in the file.
+  struct located_error {
+    error reason;
+    std::size_t line = 0;
+  };
+  [[nodiscard]] std::optional<located_error> stage(setting_base& setting, setting_source& source) const;
+  [[nodiscard]] error unknown_setting_error(std::string_view name, const setting_source& source) const;
+  [[nodiscard]] setting_source file_source(std::size_t line) const {
+    return {setting_source::kind::file, sources_.file_name + ':' + std::to_string(line), line};
   }
 
   setting_sources sources_;
   list settings_;
-  std::vector<error> value_errors_;
+  std::vector<located_error> value_errors_;
   mutable std::mutex mutex_;  // protects the origins of the settings
 };
 
@@ -164,28 +170,32 @@ WINSVC_INLINE void setting_registry::find_value(const setting_base& setting, con
   if (value) return use(*value, {kind::environment, variable});
   if (!sources_.file) return;
   for (const auto& row : sources_.file->rows) {
-    if (row.name == setting.name()) return use(row.value, {kind::file, file_location(row)});
+    if (row.name == setting.name()) return use(row.value, file_source(row.line));
   }
 }
 
 /// Stages the value of the strongest source. If it is invalid, stages the default and returns the error.
-WINSVC_INLINE std::optional<error> setting_registry::stage(setting_base& setting, setting_source& source) const {
-  std::optional<error> value_error;
+WINSVC_INLINE std::optional<setting_registry::located_error> setting_registry::stage(setting_base& setting,
+                                                                                     setting_source& source) const {
+  std::optional<located_error> value_error;
   setting.stage_default();
   source = {};
   find_value(setting, [&](std::string_view value, setting_source origin) {
     const bool in_file = origin.kind_of_source == setting_source::kind::file;
     const bool on_command_line = origin.kind_of_source == setting_source::kind::command_line;
     if (on_command_line && setting.secret) {
-      value_error = error{0, {}, {},
-                          "'" + setting.name() +
-                              "' is a secret and is not accepted on a command line, which every user of this machine "
-                              "can read",
-                          "write it to the settings file"};
+      value_error.emplace();
+      value_error->reason = base::usage_error("'" + setting.name() +
+                                                  "' is a secret and is not accepted on a command line, which every "
+                                                  "user of this machine can read",
+                                              "write it to the settings file");
     } else if (const auto reason = setting.stage(value, in_file)) {
       const std::string message = '\'' + setting.name() + "' " + *reason;
-      value_error = on_command_line ? error{0, {}, {}, origin.location + ": " + message, {}}
-                                    : error{base::win32_error::invalid_data, "read", origin.location, message, {}};
+      value_error.emplace();
+      value_error->line = origin.line;
+      value_error->reason = on_command_line
+                                ? base::usage_error(origin.location + ": " + message)
+                                : error{base::win32_error::invalid_data, "read", origin.location, message, {}};
     } else {
       source = std::move(origin);
     }
@@ -220,35 +230,35 @@ WINSVC_INLINE void setting_registry::declare(std::shared_ptr<setting_base> setti
   settings_.push_back(std::move(setting));
 }
 
-WINSVC_INLINE error setting_registry::unknown_setting_error(std::string_view name, const setting_source& source,
-                                                            std::uint32_t code) const {
+WINSVC_INLINE error setting_registry::unknown_setting_error(std::string_view name, const setting_source& source) const {
   std::vector<std::string_view> known;
   for (const auto& setting : settings_) known.push_back(setting->name());
   const auto best = base::closest_match(name, known);
   const std::string message = "there is no setting '" + std::string(base::truncate(name, 80)) + '\'';
   std::string hint = best.empty() ? "'config' lists the settings" : "did you mean '" + std::string(best) + "'?";
-  if (code == 0) return {0, {}, {}, source.location + ": " + message, std::move(hint)};
-  return {code, "read", source.location, message, std::move(hint)};
+  if (source.kind_of_source == setting_source::kind::command_line)
+    return base::usage_error(source.location + ": " + message, std::move(hint));
+  return {base::win32_error::invalid_data, "read", source.location, message, std::move(hint)};
 }
 
 WINSVC_INLINE std::vector<error> setting_registry::errors() const {
-  std::vector<error> out;
+  std::multimap<std::size_t, error> by_line;  // keeps the order of errors of one line
   for (const auto& entry : sources_.command_line) {
     if (!find(setting_name(entry.name)))
-      out.push_back(unknown_setting_error(entry.name, {setting_source::kind::command_line, entry.option}, 0));
+      by_line.emplace(0, unknown_setting_error(entry.name, {setting_source::kind::command_line, entry.option, 0}));
   }
-  out.insert(out.end(), value_errors_.begin(), value_errors_.end());
-  if (sources_.file_error) out.push_back(*sources_.file_error);
-  if (!sources_.file) return out;
-  for (const auto& e : sources_.file->errors) {
-    const std::string location = sources_.file_name + ':' + std::to_string(e.line);
-    out.push_back({base::win32_error::invalid_data, "read", location, e.message, e.hint});
+  for (const auto& entry : value_errors_) by_line.emplace(entry.line, entry.reason);
+  if (sources_.file_error) by_line.emplace(0, *sources_.file_error);
+  if (sources_.file) {
+    for (const auto& e : sources_.file->errors)
+      by_line.emplace(e.line,
+                      error{base::win32_error::invalid_data, "read", file_source(e.line).location, e.message, e.hint});
+    for (const auto& row : sources_.file->rows) {
+      if (!find(row.name)) by_line.emplace(row.line, unknown_setting_error(row.name, file_source(row.line)));
+    }
   }
-  for (const auto& row : sources_.file->rows) {
-    if (find(row.name)) continue;
-    const setting_source source{setting_source::kind::file, file_location(row)};
-    out.push_back(unknown_setting_error(row.name, source, base::win32_error::invalid_data));
-  }
+  std::vector<error> out;
+  for (auto& entry : by_line) out.push_back(std::move(entry.second));
   return out;
 }
 

@@ -38,6 +38,7 @@ struct setting_source {
   enum class kind { default_value, file, environment, command_line };
   kind kind_of_source = kind::default_value;
   std::string location;  ///< `hello.ini:3`, `HELLO_GREETING` or `--set`; empty for the default
+  std::size_t line = 0;  ///< line of the settings file, from 1; 0 for the other sources
 
   /// Returns the location, or "default".
   [[nodiscard]] std::string text() const { return kind_of_source == kind::default_value ? "default" : location; }
