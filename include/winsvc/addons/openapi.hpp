@@ -101,20 +101,19 @@ WINSVC_INLINE std::string shape_of(const route::pattern& path) {
 WINSVC_INLINE std::vector<path_item> path_items(const route::table& routes) {
   std::vector<path_item> items;
   std::map<std::string, std::size_t> by_shape;
-  std::vector<const route::route_entry*> order;
+  std::multimap<int, const route::route_entry*> order;  // by rank; keeps the order of the entries of one rank
+  const auto rank = [](const route::route_entry& e) {   // the order in which the route table tries them
+    return (e.path.segments.back().kind == route::segment::segment_kind::tail ? 2 : 0) +
+           (e.method_id == route::method::any ? 1 : 0);
+  };
   for (const auto& e : routes.entries()) {
     const bool is_listed = std::find(listed_methods.begin(), listed_methods.end(), e.method_id) != listed_methods.end();
     if (e.metadata.hidden || (!is_listed && e.method_id != route::method::any)) continue;
-    order.push_back(&e);
+    order.emplace(rank(e), &e);
     if (by_shape.emplace(shape_of(e.path), items.size()).second) items.push_back({&e, {}});
   }
-  const auto rank = [](const route::route_entry* e) {  // the order in which the route table tries them
-    return (e->path.segments.back().kind == route::segment::segment_kind::tail ? 2 : 0) +
-           (e->method_id == route::method::any ? 1 : 0);
-  };
-  std::stable_sort(order.begin(), order.end(), [&](auto* a, auto* b) { return rank(a) < rank(b); });
 
-  for (const auto* e : order) {
+  for (const auto& [entry_rank, e] : order) {
     auto& operations = items[by_shape.at(shape_of(e->path))].operations;
     for (const auto method : listed_methods) {
       if (e->method_id != method && e->method_id != route::method::any) continue;
