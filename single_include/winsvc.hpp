@@ -32,272 +32,272 @@
 //    940  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
 //   1024  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
 //   1079  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
-//   1143  base/encoding.hpp                  base64 and constant-time comparison of secrets.
-//   1178  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
-//   1236  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
-//   1268  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
-//   1321  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   1385  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   1470  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
-//   1584  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
-//   1658  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
-//   1806  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
-//   1896  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
-//   2246  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
-//   2429  api/middleware.hpp                 Middleware: functions that run before and after the handler.
-//   2477  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
-//   2549  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
-//   2608  route/url_value.hpp                url_value, with_query.
-//   2657  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
-//   2790  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
-//   2829  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
-//   2928  api/file_options.hpp               Options of a static folder.
-//   2959  base/source_location.hpp           source_location: file and line of a call in the user's program.
-//   2995  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
-//   3220  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
-//   3298  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
-//   3337  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
-//   3471  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
-//   3503  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
-//   3586  scm/control_event.hpp              Event data of a control.
-//   3659  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   3834  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   3867  settings/setting_value.hpp         Types of settings and their text form.
-//   4019  settings/settings_file.hpp         Settings file (.ini).
-//   4086  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
-//   4312  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   4461  api/tls_options.hpp                TLS options: client certificates.
-//   4502  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   4571  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   4712  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
-//   4780  base/quote.hpp                     Windows command lines.
-//   4823  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   4898  scm/spec.hpp                       Service specification.
-//   4990  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
-//   5058  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   5363  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   5409  api/run.hpp                        Entry point: runs the verb on the command line.
-//   5447  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   5460  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   5503  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   5544  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   5661  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   5792  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   5819  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   5879  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   5950  addons/proxies.hpp                 Trusted proxies: middleware that takes the client's address from ...
-//   5976  addons/headers.hpp                 Middleware for response headers and body size.
+//   1161  base/encoding.hpp                  base64 and constant-time comparison of secrets.
+//   1196  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
+//   1254  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
+//   1286  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
+//   1339  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   1403  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   1488  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
+//   1602  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
+//   1676  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
+//   1824  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
+//   1914  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
+//   2264  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   2447  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   2495  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   2567  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
+//   2626  route/url_value.hpp                url_value, with_query.
+//   2675  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   2808  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   2847  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   2946  api/file_options.hpp               Options of a static folder.
+//   2977  base/source_location.hpp           source_location: file and line of a call in the user's program.
+//   3013  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   3238  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   3316  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
+//   3355  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   3489  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   3521  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
+//   3604  scm/control_event.hpp              Event data of a control.
+//   3677  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   3852  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   3885  settings/setting_value.hpp         Types of settings and their text form.
+//   4037  settings/settings_file.hpp         Settings file (.ini).
+//   4104  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
+//   4330  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   4479  api/tls_options.hpp                TLS options: client certificates.
+//   4520  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   4589  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   4730  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   4798  base/quote.hpp                     Windows command lines.
+//   4841  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   4916  scm/spec.hpp                       Service specification.
+//   5008  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
+//   5076  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   5381  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   5427  api/run.hpp                        Entry point: runs the verb on the command line.
+//   5465  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   5478  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
+//   5521  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
+//   5562  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   5679  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
+//   5810  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
+//   5837  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
+//   5897  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
+//   5968  addons/proxies.hpp                 Trusted proxies: middleware that takes the client's address from ...
+//   5994  addons/headers.hpp                 Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   6009  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   6224  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   6253  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   6269  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   6367  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//   6409  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//   6566  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
-//   6643  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   6694  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//   6812  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   6889  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   6943  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   7070  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//   7137  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//   7186  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   7235  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//   7261  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//   7289  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//   7340  route/url_value.hpp:bodies         url_value, with_query.
-//   7382  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//   7448  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//   7476  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//   7500  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   7574  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   7692  settings/settings_file.hpp:bodies  Settings file (.ini).
-//   7834  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//   7974  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//   8040  base/quote.hpp:bodies              Windows command lines.
-//   8130  scm/spec.hpp:bodies                Service specification.
-//   8242  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//   8325  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//   8394  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8468  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//   8725  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//   8753  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//   8910  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//   8962  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes the client's address from ...
-//   8995  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//   9036  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//   9188  base/error_codes.hpp               Error messages and remedies for system error codes.
-//   9327  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//   9460  settings/registry.hpp              Registry of the settings of an app.
-//   9771  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//   9969  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  10297  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  10403  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  10781  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  10945  wire/file_name.hpp                 Safe file names for uploads.
-//  11024  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  11094  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  11241  wire/representation.hpp            Representation of a file in a response.
-//  11366  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  11620  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  11791  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  11908  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  11993  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  12058  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  12125  scm/account.hpp                    Account of a service.
-//  12264  scm/security.hpp                   Security descriptors in SDDL.
-//  12482  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  12592  scm/event_record.hpp               Records of the Windows event log.
-//  12734  scm/saved_state.hpp                Saved state of a service.
-//  12832  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  13074  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
-//  13112  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
-//  13529  os/posix/headers.hpp               POSIX system headers.
-//  13565  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  13733  os/socket.hpp                      TCP sockets with timeouts.
-//  13883  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  14034  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  14152  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  14276  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  14383  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  14569  os/tcp.hpp                         TCP sockets on all platforms.
-//  14845  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  15011  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  15126  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  15378  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  15429  os/control_channel.hpp             Control channel of a running service.
-//  15500  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  15672  os/connection_threads.hpp          Thread group with a maximum size.
-//  15762  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  15982  os/console.hpp                     Console input and output.
-//  16083  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  16239  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  16374  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  16575  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  16650  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  16697  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  16748  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  16851  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  16892  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  17079  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  17101  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  17136  os/exclusive_file.hpp              Exclusively created file.
-//  17217  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  17321  os/probe.hpp                       System queries of the verbs `doctor` and `why`.
-//  17354  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  17395  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  17435  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  17499  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  17761  os/input_file.hpp                  File that is open for reading at any position.
-//  17834  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  17929  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  18055  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  18301  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  18502  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  18689  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  18727  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  19030  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  19132  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  19386  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  19457  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  19544  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  19597  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  19691  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  19829  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  19903  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  20081  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  20193  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  20320  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  20483  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  20634  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  20889  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  20895  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  21192  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  21266  log/log_query.hpp                  Log query of the verb `logs`.
-//  21351  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  21738  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  21835  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  21879  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  22112  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  22417  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  22659  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  22770  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  22921  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  23334  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  23536  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
-//  23743  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  23857  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  23928  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  24077  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  24452  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  24486  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  24547  http/problem.hpp                   Problem details: error responses as application/problem+json (RFC ...
-//  24632  http/context_impl.hpp              Implementation of api/context.hpp.
-//  24687  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  24718  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  24860  http/group_impl.hpp                Implementation of api/group.hpp.
-//  24911  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  25097  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  25213  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  25244  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  25392  http/fast_path.hpp                 Fast path: converts a simple request into cpp-httplib's Request and ...
-//  25575  http/request_processor.hpp         Request processor: runs one request.
-//  26029  http/file_response.hpp             File response: sends a file in parts from the open file, never as a ...
-//  26184  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  26336  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  26417  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  26635  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  26993  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  27026  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  27125  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  27634  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
-//  28146  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  28323  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  28680  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  29210  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  29320  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  29553  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  29643  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  29921  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  29987  host/health.hpp                    Liveness and readiness routes.
-//  30087  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  30252  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  30368  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
-//  30520  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  30633  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  30843  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  30951  host/control_channel_server.hpp    Control channel server.
-//  31111  host/runtime.hpp                   Runtime of a service.
-//  31630  host/status.hpp                    Text and JSON of `status`.
-//  31776  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  31900  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  32002  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  32351  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  32756  manage/wait.hpp                    Waits until a service reaches a state.
-//  32838  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  32977  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  33288  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  33428  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  33564  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  33664  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  33727  manage/install.hpp                 `install` and `update` verbs.
-//  34090  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  34184  diagnose/firewall.hpp              Check of the Windows firewall.
-//  34278  diagnose/finding.hpp               Findings of `doctor`.
-//  34461  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  34546  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  34575  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  34917  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  35050  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  35291  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  35447  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   6027  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   6242  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   6271  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   6287  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   6385  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//   6427  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//   6584  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
+//   6661  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   6712  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//   6830  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   6907  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   6961  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   7088  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//   7155  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//   7204  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   7253  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//   7279  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//   7307  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//   7358  route/url_value.hpp:bodies         url_value, with_query.
+//   7400  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
+//   7466  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//   7494  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//   7518  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   7592  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   7710  settings/settings_file.hpp:bodies  Settings file (.ini).
+//   7852  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//   7992  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//   8058  base/quote.hpp:bodies              Windows command lines.
+//   8148  scm/spec.hpp:bodies                Service specification.
+//   8260  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
+//   8343  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
+//   8412  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8486  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
+//   8743  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
+//   8771  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
+//   8928  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
+//   8980  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes the client's address from ...
+//   9013  addons/headers.hpp:bodies          Middleware for response headers and body size.
+//   9054  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//   9206  base/error_codes.hpp               Error messages and remedies for system error codes.
+//   9345  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//   9478  settings/registry.hpp              Registry of the settings of an app.
+//   9789  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//   9987  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  10315  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  10421  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  10799  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  10963  wire/file_name.hpp                 Safe file names for uploads.
+//  11042  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
+//  11112  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
+//  11259  wire/representation.hpp            Representation of a file in a response.
+//  11384  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
+//  11638  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  11809  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  11930  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  12015  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  12083  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  12150  scm/account.hpp                    Account of a service.
+//  12289  scm/security.hpp                   Security descriptors in SDDL.
+//  12507  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  12617  scm/event_record.hpp               Records of the Windows event log.
+//  12759  scm/saved_state.hpp                Saved state of a service.
+//  12857  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  13099  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
+//  13137  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
+//  13554  os/posix/headers.hpp               POSIX system headers.
+//  13590  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
+//  13758  os/socket.hpp                      TCP sockets with timeouts.
+//  13908  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  14059  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
+//  14177  os/process.hpp                     Process functions: executable path, command-line arguments ...
+//  14301  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  14408  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  14594  os/tcp.hpp                         TCP sockets on all platforms.
+//  14870  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  15036  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  15151  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  15403  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  15454  os/control_channel.hpp             Control channel of a running service.
+//  15525  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  15697  os/connection_threads.hpp          Thread group with a maximum size.
+//  15787  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  16007  os/console.hpp                     Console input and output.
+//  16108  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  16264  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  16399  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  16600  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  16675  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  16722  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  16773  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  16876  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  16917  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  17104  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  17126  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  17161  os/exclusive_file.hpp              Exclusively created file.
+//  17242  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  17346  os/probe.hpp                       System queries of the verbs `doctor` and `why`.
+//  17379  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  17420  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  17460  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  17524  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  17786  os/input_file.hpp                  File that is open for reading at any position.
+//  17859  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  17954  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  18080  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  18326  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  18527  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  18714  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  18752  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  19055  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  19157  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  19411  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  19482  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  19569  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  19622  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  19716  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  19854  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  19928  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  20106  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  20218  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  20345  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  20508  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  20659  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  20914  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  20920  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  21217  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  21291  log/log_query.hpp                  Log query of the verb `logs`.
+//  21376  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  21763  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  21860  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  21904  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  22137  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  22442  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  22684  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  22795  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  22946  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  23359  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  23562  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
+//  23769  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  23883  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  23954  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  24103  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  24478  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  24512  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  24573  http/problem.hpp                   Problem details: error responses as application/problem+json (RFC ...
+//  24658  http/context_impl.hpp              Implementation of api/context.hpp.
+//  24713  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  24744  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  24886  http/group_impl.hpp                Implementation of api/group.hpp.
+//  24937  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  25123  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  25239  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  25270  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  25418  http/fast_path.hpp                 Fast path: converts a simple request into cpp-httplib's Request and ...
+//  25601  http/request_processor.hpp         Request processor: runs one request.
+//  26055  http/file_response.hpp             File response: sends a file in parts from the open file, never as a ...
+//  26210  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  26362  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  26443  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  26661  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  27019  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  27052  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  27153  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  27662  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
+//  28174  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  28351  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  28708  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  29254  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  29368  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  29601  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  29691  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  29969  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  30035  host/health.hpp                    Liveness and readiness routes.
+//  30135  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  30303  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  30422  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
+//  30574  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  30688  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  30915  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  31034  host/control_channel_server.hpp    Control channel server.
+//  31197  host/runtime.hpp                   Runtime of a service.
+//  31740  host/status.hpp                    Text and JSON of `status`.
+//  31886  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  32010  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  32116  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  32469  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  32874  manage/wait.hpp                    Waits until a service reaches a state.
+//  32956  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  33095  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  33406  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  33546  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  33682  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  33782  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  33845  manage/install.hpp                 `install` and `update` verbs.
+//  34208  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  34302  diagnose/firewall.hpp              Check of the Windows firewall.
+//  34396  diagnose/finding.hpp               Findings of `doctor`.
+//  34579  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  34664  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  34693  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  35035  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  35168  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  35409  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  35565  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  35684  config/undef.hpp                   Undefines the internal macros.
+//  35802  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -1087,9 +1087,11 @@ template <class List, class F>
 // testing/clock.hpp has a clock that the test advances.
 
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -1109,6 +1111,22 @@ class clock {
   [[nodiscard]] virtual time_point now() const noexcept { return std::chrono::steady_clock::now(); }
   [[nodiscard]] virtual system_time system_now() const noexcept { return std::chrono::system_clock::now(); }
   virtual void sleep(duration d) { std::this_thread::sleep_for(d); }
+  /// Waits until `changed` is notified or this clock reaches `deadline`. May return early without a reason, as
+  /// std::condition_variable does. `lock` must be held.
+  virtual void wait_until(std::condition_variable& changed, std::unique_lock<std::mutex>& lock,
+                          time_point deadline) const {
+    changed.wait_until(lock, deadline);
+  }
+  /// Waits until `predicate` is true or this clock reaches `deadline`. Returns the value of the predicate.
+  template <class Predicate>
+  bool wait_until(std::condition_variable& changed, std::unique_lock<std::mutex>& lock, time_point deadline,
+                  Predicate predicate) const {
+    while (!predicate()) {
+      if (now() >= deadline) return predicate();
+      wait_until(changed, lock, deadline);
+    }
+    return true;
+  }
 
   /// The system's clock. It exists until the program ends.
   static clock& system() {
@@ -11795,7 +11813,7 @@ WINSVC_INLINE std::uint32_t accepted_controls(state s, const handled_controls& h
 // report.
 //
 //   lifecycle machine({});
-//   report(*machine.apply(lifecycle_event::start, 30s));     // START_PENDING, checkpoint 1
+//   report(*machine.apply(lifecycle_event::start, 30s));     // START_PENDING, checkpoint 1, wait hint 30 s
 //   report(*machine.apply(lifecycle_event::ready));          // RUNNING
 //   machine.apply(lifecycle_event::ready);                   // nullopt: not legal in RUNNING, report nothing
 //
@@ -11854,9 +11872,11 @@ class lifecycle {
   /// Sets the controls that have hooks. They are known only after the app has run, which is during START_PENDING.
   void hooks(handled_controls controls) noexcept { hooks_ = controls; }
 
-  /// Makes the transition and returns the status to report, or nullopt if the table has no such transition.
-  /// `wait_hint`: maximum time until the next report; used only in pending states.
-  /// `exit`: used only for lifecycle_event::finished.
+  /// Makes the transition and returns the status to report. Returns nullopt and changes nothing if the table has no
+  /// such transition, or if the status would be invalid: a pending state needs a positive wait hint, because the SCM
+  /// waits only 2 s without one; and Windows shows the exit code 1066 with the specific code 0 as success. `wait_hint`:
+  /// maximum time until the next report; used only in pending states. 0 with `progress` keeps the hint. `exit`: used
+  /// only for lifecycle_event::finished.
   std::optional<service_status> apply(lifecycle_event event, std::chrono::milliseconds wait_hint = {},
                                       exit_status exit = {}) noexcept;
 
@@ -11887,11 +11907,13 @@ WINSVC_INLINE std::optional<service_status> lifecycle::apply(lifecycle_event eve
     next.accepted = accepted_controls(row.to, hooks_);
     if (is_pending(row.to)) {
       next.checkpoint = row.from == row.to ? status_.checkpoint + 1 : 1;
-      // `progress` without a wait hint keeps the previous hint. Without a hint in a pending state, the SCM would wait
-      // for only 2 s.
-      next.wait_hint = wait_hint.count() > 0 || row.from != row.to ? wait_hint : status_.wait_hint;
+      next.wait_hint = wait_hint.count() == 0 && row.from == row.to ? status_.wait_hint : wait_hint;
+      if (next.wait_hint.count() <= 0) return std::nullopt;
     }
-    if (row.to == state::stopped) next.exit = exit;
+    if (row.to == state::stopped) {
+      if (exit.win32 == win32_error::service_specific && exit.specific == 0) return std::nullopt;
+      next.exit = exit;
+    }
     status_ = next;
     return next;
   }
@@ -12018,6 +12040,9 @@ struct stop_limits {
 
 /// Limits when Windows shuts down or the console is closed.
 inline constexpr std::chrono::milliseconds shutdown_limit{3'000}, shutdown_total{4'500};
+
+/// Limits after a second Ctrl-C or SIGTERM: the operator does not want to wait for the first stop.
+inline constexpr std::chrono::milliseconds second_request_limit{1'000}, second_request_total{2'500};
 
 /// Returns the limits for a control. `limit`: the stop limit of the app. `preshutdown`: the preshutdown timeout of the
 /// installed service; nullopt: `limit`.
@@ -23398,6 +23423,7 @@ class router {
   /// True if a route has exactly this pattern text.
   [[nodiscard]] bool has_pattern(std::string_view pattern) const noexcept;
   void freeze() noexcept { frozen_ = true; }
+  [[nodiscard]] bool is_frozen() const noexcept { return frozen_; }
   /// Marks the last added route as one of winsvc: it is served while the service is paused, and it is hidden.
   void serve_while_paused() noexcept {
     handlers_.back().while_paused = true;
@@ -27092,6 +27118,8 @@ class engine {
   /// Stops accepting, completes the requests in flight and aborts the rest after `limit`. Calls `progress` on this
   /// thread each time requests have completed meanwhile.
   drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
+  /// From any thread: ends the running or a later drain at `deadline` at the latest.
+  void shorten_drain(std::chrono::steady_clock::time_point deadline);
 
   /// Detaches the threads that a drain reported as stuck. After that, keep the engine until the process ends.
   void abandon_threads();
@@ -28723,6 +28751,7 @@ class server final : private thread_pool::work_source {
   void pause(bool paused) noexcept { state_.paused.store(paused); }
   [[nodiscard]] bool is_paused() const noexcept { return state_.paused.load(); }
   drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
+  void shorten_drain(std::chrono::steady_clock::time_point deadline);
   void abandon_threads() { thread_pool_.abandon(); }
   // Current numbers and statistics.
   [[nodiscard]] std::size_t in_flight() const noexcept { return state_.in_flight.load(); }
@@ -28765,6 +28794,8 @@ class server final : private thread_pool::work_source {
   os::endpoint address_;
   os::tcp_socket listener_;
   os::waker drain_waker_;
+  std::chrono::steady_clock::time_point drain_deadline_ =
+      (std::chrono::steady_clock::time_point::max)();  // under mutex_; shorten_drain moves it
   os::poller poller_;
   deadline_timers deadlines_;
 
@@ -29130,6 +29161,7 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   const auto deadline = std::chrono::steady_clock::now() + limit;
   const auto all_closed = [this] { return open_count_.load() == 0; };
   std::unique_lock lock(mutex_);
+  drain_deadline_ = (std::min)(drain_deadline_, deadline);
   const auto report_progress = [&] {
     const auto now = state_.response_count.load();
     if (now == reported_responses || !progress) return;
@@ -29138,7 +29170,10 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
     progress();
     lock.lock();
   };
-  while (!all_closed() && connection_closed_.wait_until(lock, deadline) != std::cv_status::timeout) report_progress();
+  while (!all_closed() && std::chrono::steady_clock::now() < drain_deadline_) {
+    connection_closed_.wait_until(lock, drain_deadline_);
+    report_progress();
+  }
   report_progress();  // also if no wait was necessary
   if (!all_closed()) {
     report.aborted = state_.in_flight.load() + state_.websockets.load();
@@ -29166,6 +29201,12 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   return report;
 }
 
+WINSVC_INLINE void server::shorten_drain(std::chrono::steady_clock::time_point deadline) {
+  const std::lock_guard lock(mutex_);
+  drain_deadline_ = (std::min)(drain_deadline_, deadline);
+  connection_closed_.notify_all();
+}
+
 // --- engine ----------------------------------------------------------------------------------------------------------
 
 WINSVC_INLINE engine::engine(const http::router& routes, const wire::limits& limits, logger& log)
@@ -29185,6 +29226,9 @@ WINSVC_INLINE void engine::pause(bool paused) noexcept { server_->pause(paused);
 WINSVC_INLINE bool engine::is_paused() const noexcept { return server_->is_paused(); }
 WINSVC_INLINE drain_report engine::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
   return server_->drain(limit, progress);
+}
+WINSVC_INLINE void engine::shorten_drain(std::chrono::steady_clock::time_point deadline) {
+  server_->shorten_drain(deadline);
 }
 WINSVC_INLINE void engine::abandon_threads() { server_->abandon_threads(); }
 WINSVC_INLINE std::size_t engine::in_flight() const noexcept { return server_->in_flight(); }
@@ -29240,6 +29284,7 @@ struct readiness_check {
 struct service_definition {
   scm::service_spec spec;
   std::optional<std::string> instance;  ///< instance of this run; set before the app is called
+  const clock* time = &clock::system();  ///< time source of the run; a test sets a manual_clock
   std::string version;
   std::string data_folder;              ///< data folder of this run, if the host sets it; see resolve_data_folder()
   std::string host = "127.0.0.1";
@@ -29271,7 +29316,10 @@ struct service_definition {
   std::shared_ptr<settings::typed_setting<winsvc::log_level>> log_level;  ///< null until it is declared
   /// The newest log entries. Added to the log together with the first sink.
   std::shared_ptr<log::ring_sink> recent_entries = std::make_shared<log::ring_sink>();
-  bool frozen = false;
+
+  /// Ends the registration: after this, `service` rejects changes, and routes are read without a lock.
+  void freeze() noexcept { router.freeze(); }
+  [[nodiscard]] bool is_frozen() const noexcept { return router.is_frozen(); }
 
   /// Returns the path of the data folder, which may not exist yet; "" if the system does not provide one.
   [[nodiscard]] std::string resolve_data_folder() const {
@@ -29362,7 +29410,7 @@ WINSVC_INLINE void service::add_named(hook_list list, detail::api::named_hook h)
 }
 
 WINSVC_INLINE void service::check_not_frozen(std::string_view function_name) const {
-  if (definition_.frozen) {
+  if (definition_.is_frozen()) {
     throw setup_error(std::string(function_name) +
                       ": the service has started; describe it in the app, not in a handler or hook");
   }
@@ -29708,8 +29756,8 @@ class dashboard_data {
     using namespace std::chrono;
     engine_ = &engine;
     statistics_ = std::make_unique<route_statistics>(definition_);
-    const auto system_time = clock::system().system_now().time_since_epoch();
-    epoch_ = duration_cast<seconds>(system_time - steady_clock::now().time_since_epoch());
+    const auto system_time = definition_.time->system_now().time_since_epoch();
+    epoch_ = duration_cast<seconds>(system_time - definition_.time->now().time_since_epoch());
     since_ = now();
     engine.on_response([this](const http::access_record& response) { statistics_->record(response); });
   }
@@ -29721,7 +29769,7 @@ class dashboard_data {
   /// Milliseconds since 1970, measured with the steady clock, so that the seconds of the page are continuous even if
   /// the system time is changed.
   [[nodiscard]] std::chrono::milliseconds now() const {
-    const auto steady = std::chrono::steady_clock::now().time_since_epoch();
+    const auto steady = definition_.time->now().time_since_epoch();
     return std::chrono::duration_cast<std::chrono::milliseconds>(steady) + epoch_;
   }
 
@@ -29796,7 +29844,7 @@ WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t
   o.put("websockets", number(engine_->websockets())).put("threads", number(engine_->threads()));
   o.put("answered", number(engine_->response_count()));
   const auto after_start = (std::max)(after, epoch_.count()) - epoch_.count();
-  const auto seconds = statistics.seconds(std::chrono::steady_clock::now(), after_start);
+  const auto seconds = statistics.seconds(definition_.time->now(), after_start);
   o.put("seconds", base::json_array(seconds, [&](const http::request_statistics::interval_statistics& interval) {
     base::json_object_writer s;
     s.put("t", number(interval.second + epoch_.count()));
@@ -30122,10 +30170,10 @@ struct hook_result {
 class hook_thread {
  public:
   using milliseconds = std::chrono::milliseconds;
-  using time_point = std::chrono::steady_clock::time_point;
+  using time_point = clock::time_point;
   static constexpr milliseconds no_limit = (milliseconds::max)();
 
-  hook_thread() = default;
+  explicit hook_thread(const clock& time = clock::system()) : state_(std::make_shared<shared_state>(time)) {}
   ~hook_thread();
   hook_thread(const hook_thread&) = delete;
   hook_thread& operator=(const hook_thread&) = delete;
@@ -30143,6 +30191,9 @@ class hook_thread {
  private:
   /// State of both threads. It outlives a thread that was abandoned.
   struct shared_state {
+    explicit shared_state(const clock& source) : time(&source) {}
+
+    const clock* time;
     std::mutex mutex;
     std::condition_variable changed;
     std::function<void()> callback;  // the callback to run, or the running one
@@ -30155,12 +30206,12 @@ class hook_thread {
 
     void set_timeout(milliseconds new_timeout) {
       timeout = (std::min)(new_timeout, max_timeout);
-      deadline = (std::min)(std::chrono::steady_clock::now() + timeout, total_deadline);
+      deadline = (std::min)(time->now() + timeout, total_deadline);
     }
     void thread_main();
   };
 
-  std::shared_ptr<shared_state> state_ = std::make_shared<shared_state>();
+  std::shared_ptr<shared_state> state_;
   std::thread thread_;
 };
 
@@ -30203,9 +30254,9 @@ WINSVC_INLINE hook_result hook_thread::run(std::function<void()> callback, milli
   state_->set_timeout(timeout);
   state_->changed.notify_all();
   while (state_->running) {
-    const auto deadline = state_->deadline;  // progress() and shorten_deadline() move it
-    if (state_->changed.wait_until(lock, deadline) == std::cv_status::timeout && state_->running &&
-        std::chrono::steady_clock::now() >= state_->deadline) {
+    state_->time->wait_until(state_->changed, lock, state_->deadline);
+    // progress() and shorten_deadline() move the deadline during the wait.
+    if (state_->running && state_->time->now() >= state_->deadline) {
       if (os::debugger_attached()) {
         state_->set_timeout(state_->timeout);
         continue;
@@ -30276,7 +30327,10 @@ class hook_runner {
       std::function<void(const std::string& operation, const std::string& hook, milliseconds limit)>;
 
   hook_runner(service_definition& definition, status_reporter& reporter, timeout_callback on_timeout)
-      : definition_(definition), status_reporter_(reporter), on_timeout_(std::move(on_timeout)) {}
+      : definition_(definition),
+        status_reporter_(reporter),
+        on_timeout_(std::move(on_timeout)),
+        thread_(*definition.time) {}
 
   /// From any thread: limits the running hook and all later hooks to `limit`, and all of them to `total_deadline`.
   void shorten_deadline(milliseconds limit, hook_thread::time_point total_deadline) noexcept {
@@ -30553,8 +30607,8 @@ class settings_watcher {
     std::function<void()> watch_lost;  ///< watching ended, for example because the folder was deleted
   };
   /// `known` is the content that was read at start; nullopt if the file did not exist.
-  settings_watcher(std::string path, std::optional<std::string> known, callbacks functions)
-      : path_(std::move(path)), known_content_(std::move(known)), callbacks_(std::move(functions)) {}
+  settings_watcher(std::string path, std::optional<std::string> known, callbacks functions, const clock& time)
+      : path_(std::move(path)), known_content_(std::move(known)), callbacks_(std::move(functions)), time_(time) {}
   ~settings_watcher() {
     folder_.stop();
     if (thread_.joinable()) thread_.join();
@@ -30583,6 +30637,7 @@ class settings_watcher {
   const std::string path_;
   std::optional<std::string> known_content_;
   callbacks callbacks_;
+  const clock& time_;
   os::folder_watcher folder_;
   std::thread thread_;
 };
@@ -30615,11 +30670,11 @@ WINSVC_INLINE void settings_watcher::thread_main() {
 
 /// Waits until nothing has changed for `settle_time`: returns `timed_out` then, or the event that ends watching.
 WINSVC_INLINE settings_watcher::watch_event settings_watcher::wait_until_settled() {
-  const auto deadline = std::chrono::steady_clock::now() + max_settle_time;
+  const auto deadline = time_.now() + max_settle_time;
   for (;;) {
     const watch_event event = folder_.wait(settle_time);
     if (event != watch_event::change) return event;
-    if (std::chrono::steady_clock::now() >= deadline) return watch_event::timed_out;
+    if (time_.now() >= deadline) return watch_event::timed_out;
   }
 }
 
@@ -30687,22 +30742,27 @@ class control_task_runner {
  public:
   using event_function = std::function<void(scm::service_event, const std::string&)>;
 
-  /// Pause and continue change the engine.
-  control_task_runner(service_definition& definition, logger& log, status_reporter& reporter, hook_runner& hooks,
-                      server::engine& engine, event_function on_event)
+  /// Pause and continue change the engine. `wait_hint` returns the hint for the SCM; a hook that has timed out may call
+  /// it later.
+  control_task_runner(service_definition& definition, status_reporter& reporter, hook_runner& hooks,
+                      server::engine& engine, event_function on_event,
+                      std::function<std::chrono::milliseconds()> wait_hint)
       : definition_(definition),
-        log_(log),
+        log_(definition.log),
         status_reporter_(reporter),
         hooks_(hooks),
         engine_(engine),
-        on_event_(std::move(on_event)) {}
+        on_event_(std::move(on_event)),
+        wait_hint_(std::move(wait_hint)) {}
 
+  /// Runs one task. After a stop was requested, it starts no further hook.
   void run_task(control_task& task);
 
   /// Added to the time limit of the app to get the wait hint of a pending state.
   static constexpr std::chrono::milliseconds wait_hint_margin{5'000};
 
  private:
+  void dispatch(control_task& task);
   void pause();
   void resume();
   void run_custom_control(control_task& task);
@@ -30711,7 +30771,9 @@ class control_task_runner {
   template <class Event>
   void run(const char* operation, const std::vector<api::event_hook<Event>>& hooks, Event event);
   void report_completed(scm::service_event event, const char* message);
-  [[nodiscard]] std::chrono::milliseconds wait_hint() const { return definition_.stop_limit + wait_hint_margin; }
+  [[nodiscard]] bool is_stopping() const { return phase_of(status_reporter_.state()) == run_phase::stopping; }
+  /// Raises the checkpoint if a state is pending: the task or hook before it has ended. Otherwise nothing is reported.
+  void report_progress() { status_reporter_.apply(scm::lifecycle_event::progress, wait_hint_()); }
 
   service_definition& definition_;
   logger& log_;
@@ -30719,6 +30781,7 @@ class control_task_runner {
   hook_runner& hooks_;
   server::engine& engine_;
   event_function on_event_;
+  std::function<std::chrono::milliseconds()> wait_hint_;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -30727,12 +30790,14 @@ template <class Event>
 void control_task_runner::run(const char* operation, const std::vector<api::event_hook<Event>>& hooks, Event event) {
   const auto shared = std::make_shared<const Event>(std::move(event));
   for (const auto& hook : hooks) {
+    if (is_stopping()) return;
     const std::string hook_name = "hook at " + hook.location.to_string();
     const hook_result result = hooks_.run_hook(
         operation, hook_name, [&hook, shared] { hook.run(*shared); }, definition_.stop_limit);
     if (result.outcome == hook_result::threw)
       log_.error(std::string(operation) + ": " + hook_name + " threw: " + result.message);
     if (result.outcome == hook_result::timed_out) return;
+    report_progress();  // a pause or a stop may wait for the end of this task
   }
 }
 
@@ -30747,6 +30812,11 @@ inline namespace WINSVC_ABI {
 namespace detail::host {
 
 WINSVC_INLINE void control_task_runner::run_task(control_task& task) {
+  dispatch(task);
+  report_progress();  // a pause, a continue or a stop may wait for this task
+}
+
+WINSVC_INLINE void control_task_runner::dispatch(control_task& task) {
   switch (task.kind) {
     case scm::control_action::pause: return pause();
     case scm::control_action::resume: return resume();
@@ -30768,10 +30838,9 @@ WINSVC_INLINE void control_task_runner::run_task(control_task& task) {
 }
 
 WINSVC_INLINE void control_task_runner::pause() {
-  status_reporter_.apply(scm::lifecycle_event::progress, wait_hint());  // the tasks before it are complete
   engine_.pause(true);
   const bool succeeded = run("pause", definition_.pause_hooks);
-  if (!succeeded) engine_.pause(false);
+  if (!succeeded) engine_.pause(false);  // before RUNNING: a client may send a request as soon as it sees RUNNING
   // Illegal if a stop was requested in the meantime; the stop then continues.
   if (status_reporter_.apply(succeeded ? scm::lifecycle_event::paused : scm::lifecycle_event::hook_failed) &&
       succeeded)
@@ -30779,12 +30848,11 @@ WINSVC_INLINE void control_task_runner::pause() {
 }
 
 WINSVC_INLINE void control_task_runner::resume() {
-  status_reporter_.apply(scm::lifecycle_event::progress, wait_hint());
   if (!run("continue", definition_.continue_hooks)) {
     status_reporter_.apply(scm::lifecycle_event::hook_failed);
     return;
   }
-  engine_.pause(false);
+  engine_.pause(false);  // before RUNNING, as in pause()
   if (status_reporter_.apply(scm::lifecycle_event::resumed))
     report_completed(scm::service_event::continued, "continued");
 }
@@ -30793,6 +30861,10 @@ WINSVC_INLINE void control_task_runner::run_custom_control(control_task& task) {
   std::uint32_t code = scm::win32_error::exception_in_service;
   for (const auto& hook : definition_.control_hooks) {
     if (hook.code != task.event.control) continue;
+    if (is_stopping()) {
+      code = base::win32_error::service_cannot_accept_control;
+      break;
+    }
     const auto result = std::make_shared<std::uint32_t>(0);  // shared: a hook that timed out may still write it
     const std::string hook_name = "on_control " + std::to_string(hook.code) + " at " + hook.location.to_string();
     const hook_result outcome = hooks_.run_hook(
@@ -30803,14 +30875,14 @@ WINSVC_INLINE void control_task_runner::run_custom_control(control_task& task) {
   task.result->set(code);
 }
 
-/// Runs the hooks in the order of registration. False if a hook threw or timed out; the hooks after it are not run.
+/// Runs the hooks in the order of registration. False if a hook threw or timed out, or if a stop was
+/// requested; the hooks after it are not run.
 WINSVC_INLINE bool control_task_runner::run(const char* operation, const std::vector<api::named_hook>& hooks) {
-  // By value: a hook that timed out may outlive this object.
-  hooks_.set_progress_context(operation, [h = wait_hint()] { return h; });
+  hooks_.set_progress_context(operation, wait_hint_);
   bool first = true;
   for (const auto& hook : hooks) {
-    // The previous hook returned.
-    if (!std::exchange(first, false)) status_reporter_.apply(scm::lifecycle_event::progress, wait_hint());
+    if (is_stopping()) return false;
+    if (!std::exchange(first, false)) report_progress();  // the previous hook returned
     const hook_result result = hooks_.run_hook(operation, hook, definition_.stop_limit);
     if (result.outcome == hook_result::threw)
       log_.error(std::string(operation) + ": " + hook.description() + " threw: " + result.message);
@@ -30846,7 +30918,7 @@ WINSVC_INLINE void control_task_runner::report_completed(scm::service_event even
 // Worker pool: runs each worker of the app on its own thread. A stop is requested when the drain begins; the threads
 // are joined before the stop hooks.
 
-#include <chrono>
+#include <algorithm>
 #include <condition_variable>
 #include <exception>
 #include <functional>
@@ -30866,16 +30938,23 @@ class worker_pool {
   /// Called on the worker's thread with the text of the exception that ended it.
   using failure_callback = std::function<void(const worker&, const std::string& message)>;
 
-  explicit worker_pool(failure_callback on_failure) : on_failure_(std::move(on_failure)) {}
+  worker_pool(failure_callback on_failure, const clock& time) : on_failure_(std::move(on_failure)), time_(time) {}
   worker_pool(const worker_pool&) = delete;
   worker_pool& operator=(const worker_pool&) = delete;
 
   /// Starts one thread; throws std::system_error if the system cannot create one.
   void start(const worker& definition);
   void request_stop() noexcept { stop_.request_stop(); }
-  /// Joins each worker that returns before `deadline` and calls `on_joined` after each. Returns the names of the
-  /// others: their threads continue, so the objects that they use must exist until the process ends.
-  std::vector<std::string> join(std::chrono::steady_clock::time_point deadline, const std::function<void()>& on_joined);
+  /// Joins each worker that returns before `deadline`, or before an earlier one from shorten_deadline(), and calls
+  /// `on_joined` after each. Returns the names of the others: their threads continue, so the objects that they use must
+  /// exist until the process ends.
+  std::vector<std::string> join(clock::time_point deadline, const std::function<void()>& on_joined);
+  /// From any thread: ends the running or a later join at `deadline`.
+  void shorten_deadline(clock::time_point deadline) noexcept {
+    const std::lock_guard lock(mutex_);
+    deadline_ = (std::min)(deadline_, deadline);
+    worker_finished_.notify_all();
+  }
 
  private:
   struct running_worker {
@@ -30885,6 +30964,8 @@ class worker_pool {
   };
 
   failure_callback on_failure_;
+  const clock& time_;
+  clock::time_point deadline_ = (clock::time_point::max)();  // under mutex_
   stop_source stop_;
   std::mutex mutex_;
   std::condition_variable worker_finished_;
@@ -30923,12 +31004,14 @@ WINSVC_INLINE void worker_pool::start(const worker& definition) {
   }
 }
 
-WINSVC_INLINE std::vector<std::string> worker_pool::join(std::chrono::steady_clock::time_point deadline,
+WINSVC_INLINE std::vector<std::string> worker_pool::join(clock::time_point deadline,
                                                          const std::function<void()>& on_joined) {
   std::vector<std::string> unfinished;
+  shorten_deadline(deadline);
   for (auto& running : workers_) {
     std::unique_lock lock(mutex_);
-    const bool in_time = worker_finished_.wait_until(lock, deadline, [&running] { return running.finished; });
+    while (!running.finished && time_.now() < deadline_) time_.wait_until(worker_finished_, lock, deadline_);
+    const bool in_time = running.finished;
     lock.unlock();
     if (in_time) {
       running.thread.join();
@@ -30978,7 +31061,10 @@ namespace detail::host {
 class control_channel_server {
  public:
   control_channel_server(service_definition& definition, server::engine& engine, phase_function phase)
-      : definition_(definition), engine_(engine), phase_(std::move(phase)), started_at_(clock::system().system_now()) {}
+      : definition_(definition),
+        engine_(engine),
+        phase_(std::move(phase)),
+        started_at_(definition.time->system_now()) {}
 
   /// Opens the channel. On an error the service runs without a channel.
   os::sys_result<void> open(const std::string& address) {
@@ -30997,7 +31083,7 @@ class control_channel_server {
   /// rejected.
   [[nodiscard]] std::string recent_stop_reason() const {
     const std::lock_guard lock(mutex_);
-    const bool is_recent = std::chrono::steady_clock::now() - stop_reason_time_ < std::chrono::minutes(1);
+    const bool is_recent = stop_reason_time_ && definition_.time->now() - *stop_reason_time_ < std::chrono::minutes(1);
     return is_recent ? stop_reason_ : std::string();
   }
 
@@ -31015,8 +31101,8 @@ class control_channel_server {
   phase_function phase_;
   clock::system_time started_at_;
   mutable std::mutex mutex_;
-  std::string stop_reason_;                                 // under mutex_
-  std::chrono::steady_clock::time_point stop_reason_time_;  // under mutex_
+  std::string stop_reason_;                            // under mutex_
+  std::optional<clock::time_point> stop_reason_time_;  // under mutex_
   std::atomic<int> followers_{0};
   std::unique_ptr<os::control_channel> channel_;
 };
@@ -31034,7 +31120,7 @@ inline namespace WINSVC_ABI {
 namespace detail::host {
 
 WINSVC_INLINE std::string control_channel_server::status() const {
-  const auto minute = engine_.statistics().last_minute(std::chrono::steady_clock::now());
+  const auto minute = engine_.statistics().last_minute(definition_.time->now());
   base::json_object_writer json;
   const auto put = [&json](std::string_view name, std::uint64_t value) { json.put(name, std::to_string(value)); };
   put("pid", os::process_id());
@@ -31094,7 +31180,7 @@ WINSVC_INLINE void control_channel_server::handle_request(const std::string& req
   } else if (word == "why") {
     const std::lock_guard lock(mutex_);
     stop_reason_ = argument;
-    stop_reason_time_ = std::chrono::steady_clock::now();
+    stop_reason_time_ = definition_.time->now();
     write("ok\n");
   } else {
     write("unknown request\n");  // a client of another version may send it
@@ -31176,7 +31262,7 @@ struct run_result {
 class runtime {
  public:
   using milliseconds = std::chrono::milliseconds;
-  using time_point = std::chrono::steady_clock::time_point;
+  using time_point = clock::time_point;
 
   runtime(service_definition& definition, status_reporter& reporter, run_options options)
       : definition_(definition),
@@ -31195,10 +31281,11 @@ class runtime {
   /// Handles a control from the SCM: publishes the resulting state, queues the task and returns. A custom control waits
   /// up to `control_timeout` for its result. Safe to call from any thread.
   std::uint32_t control(const scm::control_event& event);
-  /// Requests a stop. Safe to call from any thread, any number of times; the first call counts. STOP_PENDING is
-  /// published before the stop is signaled. `limit` applies to requests in flight and to each hook (default
-  /// stop_limit); `total` applies to the whole stop.
-  void request_stop(std::string_view reason, std::optional<milliseconds> limit = {},
+  /// Requests a stop. Safe to call from any thread, any number of times. STOP_PENDING is published before the stop is
+  /// signaled. `limit` applies to requests in flight and to each hook (default stop_limit); `total` applies to the
+  /// whole stop. A further call can only reduce the limits of the running stop. Returns true if this call has caused
+  /// the stop.
+  bool request_stop(std::string_view reason, std::optional<milliseconds> limit = {},
                     std::optional<milliseconds> total = {});
 
   /// Live status; empty before the service is RUNNING and after a stop was requested. Safe to call from any thread.
@@ -31231,16 +31318,22 @@ class runtime {
   void drain();
   void run_stop_hooks();
   void record_incomplete_stop(std::string reason);
+  void join_workers(time_point drain_deadline, milliseconds limit);
 
   // Under mutex_.
   void record_stop_request(std::string_view reason, milliseconds limit, std::optional<milliseconds> total);
+  void reduce_limits(milliseconds limit, std::optional<milliseconds> total);
+
   void signal_stop();
+  /// A stop was requested, or the run has failed. The state of the service is the only record of it.
+  [[nodiscard]] bool is_stopping() const noexcept { return current_phase() == run_phase::stopping; }
+  [[nodiscard]] time_point now() const noexcept { return definition_.time->now(); }
   [[nodiscard]] milliseconds start_hint() const {
     return definition_.start_limit + control_task_runner::wait_hint_margin;
   }
   [[nodiscard]] milliseconds stop_hint() const { return stop_limit_.load() + control_task_runner::wait_hint_margin; }
-  [[nodiscard]] static milliseconds time_until(time_point deadline) {
-    const auto remaining = std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
+  [[nodiscard]] milliseconds time_until(time_point deadline) const {
+    const auto remaining = std::chrono::duration_cast<milliseconds>(deadline - now());
     return (std::max)(remaining, milliseconds(0));
   }
 
@@ -31251,11 +31344,12 @@ class runtime {
   std::mutex mutex_;
   std::condition_variable wakeup_;
   std::deque<control_task> tasks_;                               // under mutex_
-  bool stop_requested_ = false;                                  // under mutex_
+  bool draining_ = false;                                        // under mutex_: engine_ and workers_ do not change
   std::optional<error> failure_;                                 // under mutex_; the first one
   std::string stop_reason_;                                      // under mutex_
-  std::atomic<milliseconds> stop_limit_;                         // changed at most once, before stop_ is requested
-  std::atomic<time_point> total_deadline_{(time_point::max)()};  // as stop_limit_
+  // Written under mutex_ and read without it. Relaxed would do: stop_ and the locks of the waits order the changes.
+  std::atomic<milliseconds> stop_limit_;
+  std::atomic<time_point> total_deadline_{(time_point::max)()};
   std::unique_ptr<server::engine> engine_;
   std::unique_ptr<control_channel_server> control_channel_;
   std::unique_ptr<worker_pool> workers_;
@@ -31304,35 +31398,42 @@ WINSVC_INLINE std::uint32_t runtime::control(const scm::control_event& event) {
   return result->wait(control_timeout, result_pending);
 }
 
-WINSVC_INLINE void runtime::request_stop(std::string_view reason, std::optional<milliseconds> limit,
+WINSVC_INLINE bool runtime::request_stop(std::string_view reason, std::optional<milliseconds> limit,
                                          std::optional<milliseconds> total) {
+  bool is_first = false;
   {
     const std::lock_guard lock(mutex_);
-    if (stop_requested_) return;
-    // Illegal before START_PENDING and during a stop: nothing is published then, and the request is stored.
-    status_reporter_.apply(scm::lifecycle_event::stop,
-                           limit.value_or(definition_.stop_limit) + control_task_runner::wait_hint_margin);
-    record_stop_request(reason, limit.value_or(definition_.stop_limit), total);
+    const milliseconds step_limit = limit.value_or(definition_.stop_limit);
+    // Illegal during a stop: nothing is published then.
+    is_first =
+        status_reporter_.apply(scm::lifecycle_event::stop, step_limit + control_task_runner::wait_hint_margin);
+    if (is_first) record_stop_request(reason, step_limit, total);
+    else reduce_limits(step_limit, total);
   }
   signal_stop();
+  return is_first;
 }
 
 WINSVC_INLINE void runtime::record_stop_request(std::string_view reason, milliseconds limit,
                                                 std::optional<milliseconds> total) {
-  if (stop_requested_) return;
-  stop_requested_ = true;
-  if (total) total_deadline_ = std::chrono::steady_clock::now() + *total;
   stop_reason_ = reason;
-  stop_limit_ = limit;
+  reduce_limits(limit, total);
   wakeup_.notify_all();
+}
+
+/// The limits of a stop only decrease. A drain and a join that are running end earlier then.
+WINSVC_INLINE void runtime::reduce_limits(milliseconds limit, std::optional<milliseconds> total) {
+  stop_limit_ = (std::min)(stop_limit_.load(), limit);
+  if (total) total_deadline_ = (std::min)(total_deadline_.load(), now() + *total);
+  if (!draining_) return;
+  const time_point deadline = now() + (std::min)(stop_limit_.load(), time_until(total_deadline_));
+  engine_->shorten_drain(std::chrono::steady_clock::now() + (deadline - now()));
+  if (workers_) workers_->shorten_deadline(deadline + std::chrono::seconds(1));
 }
 
 /// Called without the lock: a hook may wait for the lock or for the stop token.
 WINSVC_INLINE void runtime::signal_stop() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!stop_requested_) return;
-  }
+  if (!is_stopping()) return;
   hooks_.shorten_deadline(stop_limit_, total_deadline_);
   stop_.request_stop();
 }
@@ -31346,13 +31447,14 @@ WINSVC_INLINE void runtime::fail(error error) {
 }
 
 WINSVC_INLINE run_result runtime::run() {
-  definition_.frozen = true;
   try {
     if (start()) serve();
   } catch (...) {  // for example out of memory, or the system cannot create a thread
     fail({scm::win32_error::exception_in_service, "start", definition_.spec.name, base::exception_message(), {}});
   }
-  status_reporter_.apply(scm::lifecycle_event::stop, stop_hint());  // after a failure, no stop was requested
+  // After a failure, no stop was requested. Otherwise, the hook that ran at the time of the request has returned.
+  if (!status_reporter_.apply(scm::lifecycle_event::stop, stop_hint()))
+    status_reporter_.apply(scm::lifecycle_event::progress, stop_hint());
   if (engine_) drain();
   run_stop_hooks();
   if (control_channel_) control_channel_->close();
@@ -31393,7 +31495,7 @@ WINSVC_INLINE void prepare_upload_folder(service_definition& definition) {
 WINSVC_INLINE bool runtime::start() {
   add_health_routes(definition_, [this] { return current_phase(); });
   if (definition_.router.accepts_uploads()) prepare_upload_folder(definition_);
-  definition_.router.freeze();
+  definition_.freeze();
   status_reporter_.set_handled_controls(definition_.handled_controls());
   status_reporter_.apply(scm::lifecycle_event::progress, start_hint());  // the app has run: its own limit counts now
   if (!run_start_hooks() || stop_.token().stop_requested() || !bind()) return false;
@@ -31457,12 +31559,12 @@ WINSVC_INLINE bool runtime::bind() {
     }
     engine_->tls(*identity);
   }
-  const auto deadline = std::chrono::steady_clock::now() + options_.bind_timeout;
+  const auto deadline = now() + options_.bind_timeout;
   for (bool first = true;; first = false) {
     const auto bound = engine_->bind(definition_.host, definition_.port);
     if (bound) return true;
     if (bound.error().code != base::win32_error::address_not_available ||
-        std::chrono::steady_clock::now() >= deadline) {
+        now() >= deadline) {
       fail(bound.error());
       return false;
     }
@@ -31478,8 +31580,7 @@ WINSVC_INLINE bool runtime::bind() {
 WINSVC_INLINE std::optional<runtime::live_counters> runtime::counters() const {
   const auto phase = current_phase();
   if (phase != run_phase::serving && phase != run_phase::paused) return std::nullopt;
-  const auto now = std::chrono::steady_clock::now();
-  const auto seconds = engine_->statistics().seconds(now, http::request_statistics::second_of(now) - 2);
+  const auto seconds = engine_->statistics().seconds(now(), http::request_statistics::second_of(now()) - 2);
   return live_counters{seconds.empty() ? 0 : seconds.back().count, engine_->in_flight(), engine_->connections()};
 }
 
@@ -31499,7 +31600,7 @@ WINSVC_INLINE void runtime::start_workers() {
   workers_ = std::make_unique<worker_pool>([this](const worker& failed, const std::string& message) {
     fail({scm::win32_error::exception_in_service, "run worker", failed.name, "threw: " + message, {}});
     request_stop("worker '" + failed.name + "' failed");
-  });
+  }, *definition_.time);
   for (const auto& worker : definition_.workers) workers_->start(worker);
 }
 
@@ -31516,19 +31617,20 @@ WINSVC_INLINE void runtime::start_settings_watcher() {
     return control({static_cast<std::uint32_t>(scm::control::param_change), 0, 0, {}, {}}) == 0;
   };
   callbacks.watch_lost = [warn] { warn(" any more"); };
-  settings_watcher_ = std::make_unique<settings_watcher>(path, sources.content, std::move(callbacks));
+  settings_watcher_ = std::make_unique<settings_watcher>(path, sources.content, std::move(callbacks),
+                                                         *definition_.time);
   if (const auto watching = settings_watcher_->start(); !watching)
     warn(": " + os::system_error_message(watching.error()) + " (" + std::to_string(watching.error()) + ")");
 }
 
 /// Runs control tasks one after the other until a stop is requested.
 WINSVC_INLINE void runtime::serve() {
-  control_task_runner tasks(definition_, definition_.log, status_reporter_, hooks_, *engine_,
-                            options_.on_event);
+  control_task_runner tasks(definition_, status_reporter_, hooks_, *engine_, options_.on_event,
+                            [this] { return stop_hint(); });
   for (;;) {
     std::unique_lock lock(mutex_);
-    wakeup_.wait(lock, [this] { return stop_requested_ || !tasks_.empty(); });
-    if (stop_requested_) return;
+    wakeup_.wait(lock, [this] { return is_stopping() || !tasks_.empty(); });
+    if (is_stopping()) return;
     control_task task = std::move(tasks_.front());
     tasks_.pop_front();
     lock.unlock();
@@ -31540,7 +31642,7 @@ WINSVC_INLINE void runtime::serve() {
 WINSVC_INLINE void runtime::on_hook_timeout(const std::string& operation, const std::string& hook, milliseconds limit) {
   has_stuck_thread_ = true;
   if (stop_.token().stop_requested()) {
-    const bool out_of_time = std::chrono::steady_clock::now() >= total_deadline_.load();
+    const bool out_of_time = now() >= total_deadline_.load();
     return record_incomplete_stop(hook + (out_of_time ? " did not finish before the shutdown time limit"
                                                       : " made no progress for " + base::duration_text(stop_limit_)));
   }
@@ -31572,10 +31674,13 @@ WINSVC_INLINE void runtime::drain() {
   }
   if (workers_) workers_->request_stop();
   const auto progress = [this] { status_reporter_.apply(scm::lifecycle_event::progress, stop_hint()); };
-  progress();  // the hook that ran when the stop was requested has returned
-  const auto now = std::chrono::steady_clock::now();
-  const milliseconds limit = (std::min)(stop_limit_.load(), time_until(total_deadline_));
-  const auto deadline = now + limit;
+  milliseconds limit{0};
+  {
+    const std::lock_guard lock(mutex_);
+    draining_ = true;
+    limit = (std::min)(stop_limit_.load(), time_until(total_deadline_));
+  }
+  const auto deadline = now() + limit;
   const auto drained = engine_->drain(limit, progress);
   progress();
   if (drained.completed != 0 || drained.aborted != 0) {
@@ -31592,10 +31697,15 @@ WINSVC_INLINE void runtime::drain() {
                            base::duration_text(limit));
   }
 
-  if (!workers_) return;
-  const auto one_second_more = (std::min)(
-      (std::max)(deadline, std::chrono::steady_clock::now() + std::chrono::seconds(1)), total_deadline_.load());
-  for (const auto& name : workers_->join(one_second_more, progress)) {
+  if (workers_) join_workers(deadline, limit);
+}
+
+/// A worker has until the deadline of the drain, and at least one second after the drain.
+WINSVC_INLINE void runtime::join_workers(time_point drain_deadline, milliseconds limit) {
+  const auto deadline =
+      (std::min)((std::max)(drain_deadline, now() + std::chrono::seconds(1)), total_deadline_.load());
+  const auto progress = [this] { status_reporter_.apply(scm::lifecycle_event::progress, stop_hint()); };
+  for (const auto& name : workers_->join(deadline, progress)) {
     has_stuck_thread_ = true;
     record_incomplete_stop("worker '" + name + "' did not return within " + base::duration_text(limit));
   }
@@ -31862,7 +31972,7 @@ WINSVC_INLINE void console_keys::on_key(char key) {
     case 'c': return send_control(scm::control::continue_control, "continue");
     case 'r': return send_control(scm::control::param_change, "reload");
     case 'd': return send_control(scm::control::preshutdown, "preshutdown");
-    case 'q': return service_.request_stop("q");
+    case 'q': static_cast<void>(service_.request_stop("q")); return;
     case 's': return console_->write_lines(format_live_status(service_.status()));
     case 'l': {
       const auto current = definition_.log.threshold();
@@ -31971,14 +32081,18 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
       if (!definition.is_dashboard_route(record.pattern)) definition.log.info(record.to_text());
     };
   status_reporter reporter({});
-  reporter.apply(scm::lifecycle_event::start);
+  reporter.apply(scm::lifecycle_event::start, definition.start_limit + control_task_runner::wait_hint_margin);
   service = std::make_unique<runtime>(definition, reporter, std::move(options));
   int code = 0;
   {
     // A console that closes waits until this scope ends, so all cleanup is done in the scope.
     const os::interrupts interrupts([&service](os::interruption reason) {
-      if (reason == os::interruption::stop_requested) service->request_stop("Ctrl-C");
-      else service->request_stop("the terminal was closed", scm::shutdown_limit, scm::shutdown_total);
+      if (reason != os::interruption::stop_requested)
+        return static_cast<void>(
+            service->request_stop("the terminal was closed", scm::shutdown_limit, scm::shutdown_total));
+      if (service->request_stop("Ctrl-C")) return;
+      os::write_stderr("stopping now: requests, workers and hooks have at most 2.5 s more\n");
+      service->request_stop("second Ctrl-C", scm::second_request_limit, scm::second_request_total);
     });
     const run_result result = service->run();
     keys.reset();
@@ -32027,10 +32141,12 @@ namespace detail::host {
 /// Dependencies of a service host, which a simulated SCM replaces in tests.
 struct service_host_dependencies {
   os::dispatcher& dispatcher;
+  /// Returns the path of the data folder. Empty: the service has no data folder, no log file and no state file.
   std::function<os::sys_result<std::string>(const std::string& service_name)> data_folder = os::data_folder;
   std::function<void(const std::string& source, scm::event_level, std::uint32_t id, std::string_view)> report_event =
       os::report_event;
   std::function<void(const os::endpoint&)> on_listening = {};  ///< called with the address before RUNNING
+  const clock* time = &clock::system();
   /// False in tests, whose process must keep its own crash handler.
   bool handle_crashes = true;
   std::function<void(int code)> end_process = [](int code) { os::end_process(code); };
@@ -32068,7 +32184,7 @@ class service_host {
   api::app_factory app_;
   scm::launch_options launch_options_;
   service_host_dependencies dependencies_;
-  const std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();
+  const clock::time_point started_at_ = dependencies_.time->now();
   std::string name_;
   std::string previous_failure_;  // the last failure of an earlier run
   std::string state_file_;        // empty: no state is saved
@@ -32162,10 +32278,10 @@ WINSVC_INLINE void service_host::write_state_file(const std::string& url, const 
   if (state_file_.empty()) return;
   scm::saved_state saved{os::process_id(), url, {}, failure};
   saved.previous_failure = previous_failure_;
-  if (!failure.empty()) saved.written_at = iso_time(clock::system().system_now());
+  if (!failure.empty()) saved.written_at = iso_time(dependencies_.time->system_now());
   if (!url.empty()) {
-    const auto elapsed = std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started_at_);
-    saved.since = iso_time(clock::system().system_now());
+    const auto elapsed = std::chrono::ceil<std::chrono::milliseconds>(dependencies_.time->now() - started_at_);
+    saved.since = iso_time(dependencies_.time->system_now());
     saved.start_ms = static_cast<std::uint32_t>(elapsed.count());
   }
   static_cast<void>(os::replace_file(state_file_, scm::format_saved_state(saved)));
@@ -32173,6 +32289,7 @@ WINSVC_INLINE void service_host::write_state_file(const std::string& url, const 
 
 /// Opens the log in the data folder of the service. The name comes from the SCM, because the app has not run yet.
 WINSVC_INLINE void service_host::open_log(service_definition& definition, log_format format) {
+  if (!dependencies_.data_folder) return;
   std::uint32_t code = 0;
   if (const auto folder = dependencies_.data_folder(name_)) {
     data_folder_ = *folder;
@@ -32219,6 +32336,7 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
   os::change_directory(os::folder_of(os::executable_path()));  // it is System32 at first
 
   auto definition = std::make_unique<service_definition>();
+  definition->time = dependencies_.time;
   definition->spec.name = name_;
   definition->instance = launch_options_.instance;
   load_setting_sources(*definition, launch_options_, os::executable_path());

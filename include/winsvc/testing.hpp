@@ -12,5 +12,7 @@
 #include "winsvc/testing/client.hpp"
 #include "winsvc/testing/clock.hpp"
 #include "winsvc/testing/status_rules.hpp"
+#include "winsvc/testing/control_rules.hpp"
+#include "winsvc/testing/recording_dispatcher.hpp"
 #include "winsvc/testing/scm.hpp"
 #include "winsvc/testing/service_database.hpp"

@@ -14,13 +14,15 @@
 //
 // Contents, lower floors first. A section uses only sections above it.
 //
-//     28  testing/whole.hpp             Includes <winsvc.hpp> with all declarations, also in the separate form ...
-//     42  testing/client.hpp            client: sends requests to an app in memory, without a socket.
-//    304  testing/clock.hpp             manual_clock: a clock that the test advances.
-//    341  testing/status_rules.hpp      find_status_violations.
-//    400  testing/scm.hpp               simulated_scm: a Service Control Manager for tests, on any platform.
-//    708  testing/service_database.hpp  service_database: an in-memory replacement of the service_manager seam that ...
-//   1189  testing.hpp                   Test support for your services, on any platform.
+//     30  testing/whole.hpp                 Includes <winsvc.hpp> with all declarations, also in the separate form ...
+//     44  testing/client.hpp                client: sends requests to an app in memory, without a socket.
+//    305  testing/clock.hpp                 manual_clock: a clock that the test advances.
+//    349  testing/status_rules.hpp          find_status_violations.
+//    463  testing/control_rules.hpp         find_control_violations.
+//    568  testing/recording_dispatcher.hpp  recording_dispatcher: the dispatcher of simulated_scm.
+//    845  testing/scm.hpp                   simulated_scm: a Service Control Manager for tests, on any platform.
+//   1119  testing/service_database.hpp      service_database: an in-memory replacement of the service_manager seam ...
+//   1600  testing.hpp                       Test support for your services, on any platform.
 
 #pragma once
 
@@ -284,8 +286,7 @@ class client {
     service_ = std::make_unique<service>(*definition_);  // a member, because handlers may have captured it by reference
     object_ = app(*service_);
     detail::host::add_health_routes(*definition_, [] { return detail::host::run_phase::serving; });
-    definition_->frozen = true;
-    definition_->router.freeze();
+    definition_->freeze();
     engine_ = std::make_unique<detail::server::engine>(definition_->router, definition_->limits, definition_->log);
     for (const auto& notify : definition_->on_engine_created) notify(*engine_);
   }
@@ -305,9 +306,10 @@ class client {
 // =====================================================================================================================
 
 // manual_clock: a clock that the test advances. `sleep` advances it and returns at once, so a test waits no time and
-// measures exact times.
+// measures exact times. A wait with a deadline ends when another thread has advanced the clock to the deadline.
 
 #include <chrono>
+#include <condition_variable>
 #include <mutex>
 
 namespace winsvc {
@@ -324,6 +326,12 @@ class manual_clock final : public clock {
     return system_time(std::chrono::duration_cast<system_time::duration>(now().time_since_epoch()));
   }
   void sleep(duration d) override { advance(d); }
+  using clock::wait_until;
+  void wait_until(std::condition_variable& changed, std::unique_lock<std::mutex>& lock,
+                  time_point deadline) const override {
+    // A short wait of real time: `advance` does not know the condition variables that wait for it.
+    if (now() < deadline) changed.wait_for(lock, std::chrono::milliseconds(1));
+  }
   void advance(duration d) {
     const std::lock_guard lock(mutex_);
     now_ += d;
@@ -356,42 +364,479 @@ struct timed_status {
   std::chrono::steady_clock::time_point time;
 };
 
-/// One message for each violation in a history of statuses. Empty if the history is correct.
-[[nodiscard]] inline std::vector<std::string> find_status_violations(const std::vector<timed_status>& history) {
+/// Maximum wait hint. With a longer one, the SCM and `start` would detect a hang only after this time.
+inline constexpr std::chrono::minutes max_wait_hint{5};
+
+/// True if Windows has this transition between two states. Independent of the table in scm/lifecycle.hpp, which the
+/// tests check with it. Source: "Service State Transitions" in the Win32 documentation; and a pause or a continue that
+/// fails returns to the state before it.
+[[nodiscard]] constexpr bool is_windows_transition(detail::scm::state from, detail::scm::state to) noexcept {
   using detail::scm::state;
-  std::vector<std::string> violations;
-  const detail::scm::service_status* last = nullptr;
-  std::chrono::steady_clock::time_point last_time;
-  for (const auto& [status, time] : history) {
-    const auto report = [&violations, &current = status.current](const std::string& text) {
-      violations.push_back(std::string(detail::scm::name(current)) + ": " + text);
-    };
-    const bool pending = detail::scm::is_pending(status.current);
-    if (last && detail::scm::is_pending(last->current) && last->wait_hint.count() != 0 &&
-        time - last_time > last->wait_hint) {
-      violations.push_back(std::string(detail::scm::name(last->current)) +
-                           ": no status within the wait hint; the SCM treats the service as hung");
-    }
-    if (last && last->current == detail::scm::state::stopped)
-      report("reported after STOPPED, when the process may have ended");
-    if (!last && status.current != detail::scm::state::start_pending) report("the first status is not START_PENDING");
-    if ((pending || status.current == detail::scm::state::stopped) && status.accepted != 0)
-      report("controls are accepted in this state");
-    if (pending && status.wait_hint.count() == 0) report("no wait hint; the SCM stops waiting after 2 s");
-    if (pending && status.checkpoint == 0) report("no checkpoint in a pending state");
-    if (!pending && status.checkpoint != 0) report("a checkpoint outside a pending state");
-    if (last && last->current == status.current && pending && status.checkpoint <= last->checkpoint)
-      report("the checkpoint did not increase");
-    if (last && last->current == status.current && !pending) report("reported twice");
-    if (status.exit.win32 == 1066 && status.exit.specific == 0)
-      report("exit code 1066 with specific code 0 is shown as 'completed successfully'");
-    if (status.current != detail::scm::state::stopped && status.exit.win32 != 0) report("an exit code before STOPPED");
-    last = &status;
-    last_time = time;
+  if (from == to) return detail::scm::is_pending(from);
+  switch (from) {
+    case state::none: return to == state::start_pending;
+    case state::start_pending: return to == state::running || to == state::stop_pending || to == state::stopped;
+    case state::running: return to == state::pause_pending || to == state::stop_pending;
+    case state::pause_pending: return to == state::paused || to == state::running || to == state::stop_pending;
+    case state::paused: return to == state::continue_pending || to == state::stop_pending;
+    case state::continue_pending: return to == state::running || to == state::paused || to == state::stop_pending;
+    case state::stop_pending: return to == state::stopped;
+    case state::stopped: break;
   }
-  if (last && last->current != detail::scm::state::stopped) violations.push_back("the service never reported STOPPED");
+  return false;
+}
+
+/// The violations of one status on its own, without the name of its state.
+[[nodiscard]] inline std::vector<std::string> find_violations_in(const detail::scm::service_status& status) {
+  using detail::scm::state;
+  namespace accepted_control = detail::scm::accepted_control;
+  std::vector<std::string> violations;
+  const auto rule = [&violations](bool holds, const char* text) {
+    if (!holds) violations.emplace_back(text);
+  };
+  const bool pending = detail::scm::is_pending(status.current);
+  const bool settled = status.current == state::running || status.current == state::paused;
+  const bool shutdown = (status.accepted & accepted_control::shutdown) != 0;
+  const bool preshutdown = (status.accepted & accepted_control::preshutdown) != 0;
+  rule(settled || status.accepted == 0, "controls are accepted in this state");
+  rule(!settled || (status.accepted & accepted_control::stop) != 0,
+       "STOP is not accepted; the service cannot be stopped");
+  rule(!shutdown || !preshutdown, "SHUTDOWN and PRESHUTDOWN are both accepted; Windows then sends only PRESHUTDOWN");
+  rule(!pending || status.wait_hint.count() > 0, "no wait hint; the SCM stops waiting after 2 s");
+  rule(!pending || status.wait_hint <= max_wait_hint,
+       "the wait hint is longer than 5 minutes, and hides a hang for this time");
+  rule(!pending || status.checkpoint != 0, "no checkpoint in a pending state");
+  rule(pending || status.checkpoint == 0, "a checkpoint outside a pending state");
+  rule(pending || status.wait_hint.count() == 0, "a wait hint outside a pending state");
+  rule(status.exit.win32 != detail::scm::win32_error::service_specific || status.exit.specific != 0,
+       "exit code 1066 with specific code 0 is shown as 'completed successfully'");
+  rule(status.current == state::stopped || status.exit.win32 == 0, "an exit code before STOPPED");
   return violations;
 }
+
+/// The violations of a status as the successor of `previous`, without the name of its state.
+[[nodiscard]] inline std::vector<std::string> find_violations_between(const detail::scm::service_status& previous,
+                                                                      const detail::scm::service_status& status) {
+  using detail::scm::state;
+  if (previous.current == state::stopped) return {"reported after STOPPED, when the process may have ended"};
+  if (previous.current == status.current && !detail::scm::is_pending(status.current)) return {"reported twice"};
+  std::vector<std::string> violations;
+  if (previous.current == status.current && status.checkpoint <= previous.checkpoint)
+    violations.emplace_back("the checkpoint did not increase");
+  if (!is_windows_transition(previous.current, status.current))
+    violations.push_back("Windows has no transition from '" + std::string(detail::scm::name(previous.current)) + '\'');
+  if (previous.current == state::start_pending && status.current == state::stopped && !status.exit.failed())
+    violations.emplace_back("the start failed, but the exit code is 0, which is success; no recovery action runs");
+  return violations;
+}
+
+/// One message for each violation in a history of statuses. Empty if the history is correct.
+[[nodiscard]] inline std::vector<std::string> find_status_violations(const std::vector<timed_status>& history) {
+  std::vector<std::string> violations;
+  const timed_status* last = nullptr;
+  for (const timed_status& entry : history) {
+    const auto report = [&](const std::string& text) {
+      violations.push_back(std::string(detail::scm::name(entry.status.current)) + ": " + text);
+    };
+    if (last && detail::scm::is_pending(last->status.current) && last->status.wait_hint.count() > 0 &&
+        entry.time - last->time > last->status.wait_hint) {
+      violations.push_back(std::string(detail::scm::name(last->status.current)) +
+                           ": no status within the wait hint; the SCM treats the service as hung");
+    }
+    if (!last && entry.status.current != detail::scm::state::start_pending)
+      report("the first status is not START_PENDING");
+    if (last) {
+      for (const auto& text : find_violations_between(last->status, entry.status)) report(text);
+    }
+    for (const auto& text : find_violations_in(entry.status)) report(text);
+    last = &entry;
+  }
+  if (last && last->status.current != detail::scm::state::stopped)
+    violations.emplace_back("the service never reported STOPPED");
+  return violations;
+}
+
+}  // namespace testing
+}  // namespace winsvc
+
+// =====================================================================================================================
+// testing/control_rules.hpp
+// =====================================================================================================================
+
+// find_control_violations: checks the reaction of a service to its controls against the rules of the SCM. A pure
+// function.
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace winsvc {
+namespace testing {
+
+/// A control that the control handler received.
+struct timed_control {
+  std::uint32_t number = 0;
+  std::chrono::steady_clock::time_point time;
+  std::size_t status_count = 0;  ///< statuses reported before the control
+  bool was_accepted = false;     ///< the service accepted it; otherwise only a test could send it
+  std::uint32_t result = 0;      ///< return value of the handler
+};
+
+/// Time for the first status after STOP, PAUSE or CONTINUE. Windows has no such limit; `sc stop` and services.msc read
+/// the status at once and report an unchanged state as a failure.
+inline constexpr std::chrono::seconds control_reaction_limit{3};
+/// Time that Windows waits after SHUTDOWN: WaitToKillServiceTimeout.
+inline constexpr std::chrono::seconds shutdown_time{5};
+
+/// True if Windows defines a control with this number, or the number is a custom control.
+/// Source: HandlerEx and winsvc.h: 1 to 16, 0x20 (TRIGGEREVENT), 0x40 (USERMODEREBOOT), 0x60 and 0x61 (low resources).
+[[nodiscard]] constexpr bool is_windows_control(std::uint32_t number) noexcept {
+  return (number >= 1 && number <= 16) || number == 0x20 || number == 0x40 || number == 0x60 || number == 0x61 ||
+         (number >= 128 && number <= 255);
+}
+
+/// True if a status with state `reported` can be the reaction to the control; also true for a control that needs none.
+[[nodiscard]] inline bool is_reaction(std::uint32_t number, detail::scm::state reported) noexcept {
+  using detail::scm::control;
+  using detail::scm::state;
+  if (reported == state::stop_pending || reported == state::stopped) return true;  // also in place of another reaction
+  switch (static_cast<control>(number)) {
+    case control::stop:
+    case control::shutdown:
+    case control::preshutdown: return false;
+    case control::pause: return reported == state::pause_pending || reported == state::paused;
+    case control::continue_control: return reported == state::continue_pending || reported == state::running;
+    default: return true;
+  }
+}
+
+/// One message for each violation. `history`: the statuses. `end`: the end of the service, or now.
+[[nodiscard]] inline std::vector<std::string> find_control_violations(
+    const std::vector<timed_status>& history, const std::vector<timed_control>& controls,
+    std::chrono::steady_clock::time_point end) {
+  using detail::scm::control;
+  using detail::scm::state;
+  std::vector<std::string> violations;
+  // The time of the first status from index `first` on for which the predicate is true; `end` if no status has it.
+  const auto first_time = [&](std::size_t first, const auto& predicate) {
+    const auto begin = history.begin() + static_cast<std::ptrdiff_t>((std::min)(first, history.size()));
+    const auto found = std::find_if(begin, history.end(), [&](const auto& e) { return predicate(e.status.current); });
+    return found == history.end() ? end : found->time;
+  };
+  for (const timed_control& c : controls) {
+    const std::string name = "control " + std::to_string(c.number);
+    if (c.result != 0) continue;
+    if (!is_windows_control(c.number))
+      violations.push_back(name + ": the control handler returned 0 for a control that Windows does not have; return "
+                                  "120 (ERROR_CALL_NOT_IMPLEMENTED)");
+    if (!c.was_accepted) continue;
+    const state before = c.status_count == 0 ? state::none : history[c.status_count - 1].status.current;
+    const bool reacts = is_reaction(c.number, before);  // for example PAUSE to a paused service
+    const auto reaction = first_time(c.status_count, [&](state s) { return is_reaction(c.number, s); });
+    if (!reacts && reaction - c.time > control_reaction_limit)
+      violations.push_back(name + ": the control handler returned 0, but no status followed within 3 s; report the "
+                                  "pending state before the handler returns");
+    if (static_cast<control>(c.number) == control::shutdown &&
+        first_time(c.status_count, [](state s) { return s == state::stopped; }) - c.time > shutdown_time)
+      violations.push_back(name + ": no STOPPED within 5 s after SHUTDOWN; Windows ends the process then");
+  }
+
+  // A service does not pause or continue without a control.
+  const auto check_cause = [&](state entered, control cause, const char* text) {
+    std::size_t count = 0;
+    for (std::size_t i = 1; i < history.size(); ++i) {
+      if (history[i].status.current != entered || history[i - 1].status.current == entered) continue;
+      const auto causes = std::count_if(controls.begin(), controls.end(), [&](const timed_control& c) {
+        return c.number == static_cast<std::uint32_t>(cause) && c.status_count <= i;
+      });
+      if (++count > static_cast<std::size_t>(causes)) violations.emplace_back(text);
+    }
+  };
+  check_cause(state::pause_pending, control::pause, "pause pending: reported without a PAUSE control");
+  check_cause(state::continue_pending, control::continue_control,
+              "continue pending: reported without a CONTINUE control");
+  return violations;
+}
+
+}  // namespace testing
+}  // namespace winsvc
+
+// =====================================================================================================================
+// testing/recording_dispatcher.hpp
+// =====================================================================================================================
+
+// recording_dispatcher: the dispatcher of simulated_scm. It calls the service, records its statuses and controls, and
+// detects the violations that the recorded statuses alone do not show.
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+namespace testing {
+
+/// One run of a service. Its members are shared by the test and the thread of the service, which may outlive the test
+/// if the service hangs. Public members: under `mutex` once the service runs.
+class recording_dispatcher final : public detail::os::dispatcher {
+ public:
+  using milliseconds = std::chrono::milliseconds;
+  using state_type = detail::scm::state;
+
+  // -- options; set before start --
+  std::map<std::string, std::uint32_t> fail_with;
+  std::map<std::string, milliseconds> delay;
+  milliseconds wait_limit{0};
+  std::vector<std::string> arguments{"simulated"};  // of ServiceMain: the name of the service first
+  const clock* time = &clock::system();  // for the recorded times; the limits of waits are real time
+  bool checks_port = true;
+  bool needs_event = false;  // `running` is set with the event for RUNNING, not with the status
+
+  // -- the record --
+  mutable std::mutex mutex;
+  mutable std::condition_variable changed;
+  std::vector<timed_status> history;
+  std::vector<timed_control> controls;
+  std::vector<std::string> events;
+  std::optional<detail::os::endpoint> address;
+  control_handler handler;
+  bool running = false;   // url is known, and the app has no more to do for the start
+  bool finished = false;  // the program has returned
+
+  // -- calls of the service --
+
+  std::uint32_t run(service_main entry) override {
+    {
+      const std::lock_guard lock(mutex);
+      was_run_ = true;
+    }
+    if (const auto code = result_of("run")) return code;
+    try {
+      entry(arguments);
+    } catch (...) {
+      add_violation("service_main threw: " + detail::base::exception_message() + "; Windows ends the process");
+      throw;
+    }
+    const std::lock_guard lock(mutex);
+    const auto stopped = std::find_if(history.begin(), history.end(), [](const auto& e) {
+      return e.status.current == detail::scm::state::stopped;
+    });
+    if (stopped != history.end() && time->now() - stopped->time > max_time_after_stopped)
+      add(work_after_stopped);
+    return 0;
+  }
+  std::uint32_t register_handler(const std::string&, control_handler new_handler) override {
+    if (const auto code = result_of("register_handler")) return code;
+    const std::lock_guard lock(mutex);
+    handler = std::move(new_handler);
+    was_registered_ = true;
+    changed.notify_all();
+    return 0;
+  }
+  std::uint32_t set_status(const detail::scm::service_status& status) noexcept override {
+    if (const auto code = result_of("set_status")) return code;
+    record(status);
+    return 0;
+  }
+
+  // -- calls of the test --
+
+  /// Runs the program on its thread until it returns.
+  void run_program(const std::function<void()>& program) {
+    try {
+      program();
+    } catch (...) {
+      add_violation("the program threw: " + detail::base::exception_message() + "; Windows ends the process");
+    }
+    const std::lock_guard lock(mutex);
+    finished = true;
+    finish_time_ = time->now();
+    handler = nullptr;
+    changed.notify_all();
+  }
+
+  /// Waits for the predicate until no status was reported for `wait_limit`, or, in a pending state, for the wait hint
+  /// if it is longer. Adds a violation and returns false then. `awaited` is a part of its message.
+  template <class Predicate>
+  bool wait_until(std::unique_lock<std::mutex>& lock, const Predicate& predicate, const std::string& awaited) {
+    const auto begin = real_.now();
+    std::size_t known = history.size();
+    auto last_report = begin;
+    while (!predicate()) {
+      if (std::exchange(known, history.size()) != history.size()) last_report = real_.now();
+      milliseconds limit = wait_limit;
+      if (!history.empty() && detail::scm::is_pending(history.back().status.current))
+        limit = (std::max)(limit, (std::min)(history.back().status.wait_hint, milliseconds(max_wait_hint)));
+      const auto deadline = last_report + limit;
+      if (real_.now() >= deadline) {
+        std::string text = awaited + ": no success, and no status for " + detail::base::duration_text(wait_limit);
+        if (!history.empty()) text += " in state '" + std::string(name(history.back().status.current)) + '\'';
+        add(text + advice());
+        return false;
+      }
+      real_.wait_until(changed, lock, deadline);
+    }
+    return true;
+  }
+
+  /// Sends a control to the handler, one at a time, as the SCM does. Returns the result of the handler.
+  std::uint32_t send(const control_handler& target, const detail::scm::control_event& event, bool was_accepted) {
+    const std::lock_guard send_lock(send_mutex_);
+    std::size_t index = 0;
+    {
+      const std::lock_guard lock(mutex);
+      index = controls.size();
+      controls.push_back({event.control, time->now(), history.size(), was_accepted, handler_did_not_return});
+    }
+    const std::uint32_t result = call_handler(target, event);
+    bool probe = false;
+    {
+      const std::lock_guard lock(mutex);
+      controls[index].result = result;
+      probe = event.control >= 128 && event.control <= 255 && result == 0 && !std::exchange(was_probed_, true);
+    }
+    // A handler that returns 0 for each number looks like one that has this custom control. So it is also called with a
+    // number that Windows does not have.
+    constexpr std::uint32_t unknown_control = 127;
+    if (probe && call_handler(target, {unknown_control, 0, 0, {}, {}}) == 0)
+      add_violation("control " + std::to_string(event.control) + ": the control handler returned 0, also for the "
+                    "unknown control 127; its sender believes that it had an effect");
+    return result;
+  }
+
+  [[nodiscard]] std::vector<std::string> violations() const {
+    const std::lock_guard lock(mutex);
+    auto result = find_status_violations(history);
+    for (auto& text : find_control_violations(history, controls, finished ? finish_time_ : time->now()))
+      result.push_back(std::move(text));
+    result.insert(result.end(), violations_.begin(), violations_.end());
+    const bool stop_sent = std::any_of(controls.begin(), controls.end(), [](const timed_control& c) {
+      return c.result == 0 && is_stop(c.number);
+    });
+    const auto was_reported = [this](state_type s) {
+      return std::any_of(history.begin(), history.end(), [s](const auto& e) { return e.status.current == s; });
+    };
+    if (finished && !was_run_)
+      result.emplace_back("the program did not call the dispatcher; Windows ends the start after 30 s with 1053");
+    else if (finished && history.empty() && fail_with.empty())
+      result.emplace_back("the service reported no status; Windows ends the start after 30 s with 1053");
+    else if (finished && was_reported(state_type::stopped) && !history.back().status.exit.failed() && !stop_sent &&
+             !was_reported(state_type::running) && was_reported(state_type::stop_pending))
+      result.emplace_back("stopped: the service was never RUNNING and no stop was sent, but the exit code is 0, which "
+                          "is success");
+    return result;
+  }
+  void add_violation(std::string text) {
+    const std::lock_guard lock(mutex);
+    add(std::move(text));
+  }
+  /// Requires `mutex`. The same violation is reported once.
+  void add(std::string text) {
+    if (std::find(violations_.begin(), violations_.end(), text) == violations_.end())
+      violations_.push_back(std::move(text));
+  }
+  [[nodiscard]] std::uint32_t result_of(const char* call) {
+    if (const auto slow = delay.find(call); slow != delay.end()) std::this_thread::sleep_for(slow->second);
+    const auto failure = fail_with.find(call);
+    return failure == fail_with.end() ? 0 : failure->second;
+  }
+
+ private:
+  static constexpr std::uint32_t handler_did_not_return = 1053;  // ERROR_SERVICE_REQUEST_TIMEOUT
+  static constexpr milliseconds max_time_after_stopped{500};
+  static constexpr const char* work_after_stopped =
+      "stopped: service_main did not return within 500 ms after STOPPED, when the process may have ended";
+
+  static bool is_stop(std::uint32_t number) {
+    const auto c = static_cast<detail::scm::control>(number);
+    return c == detail::scm::control::stop || c == detail::scm::control::shutdown ||
+           c == detail::scm::control::preshutdown;
+  }
+
+  void record(const detail::scm::service_status& status) {
+    const auto now = time->now();
+    const std::lock_guard lock(mutex);
+    if (!was_registered_)
+      add("a status was reported without a control handler; Windows returns the status handle with its registration");
+    if (status.current == detail::scm::state::running && !std::exchange(was_running_, true)) {
+      if (checks_port && !(address && detail::os::tcp_socket::connect(*address, std::chrono::seconds(5))))
+        add("running: reported before the port accepts connections");
+      if (!needs_event) running = true;
+    }
+    history.push_back({status, now});
+    changed.notify_all();
+  }
+
+  /// Calls the handler on a separate thread, because a handler may never return. Returns 1053 then, as the SCM does.
+  std::uint32_t call_handler(const control_handler& target, const detail::scm::control_event& event) {
+    struct call {
+      std::mutex mutex;
+      std::condition_variable returned;
+      std::optional<std::uint32_t> result;
+      std::optional<std::string> exception;
+    };
+    const auto shared = std::make_shared<call>();
+    const auto start_time = real_.now();
+    std::thread thread([shared, target, event] {
+      std::uint32_t result = detail::scm::win32_error::exception_in_service;
+      std::optional<std::string> exception;
+      try {
+        result = target(event);
+      } catch (...) {
+        exception = detail::base::exception_message();
+      }
+      const std::lock_guard lock(shared->mutex);
+      shared->result = result;
+      shared->exception = std::move(exception);
+      shared->returned.notify_all();
+    });
+    std::unique_lock lock(shared->mutex);
+    const auto has_returned = [&] { return shared->result.has_value(); };
+    const bool returned = real_.wait_until(shared->returned, lock, start_time + wait_limit, has_returned);
+    const std::string prefix = "control " + std::to_string(event.control) + ": ";
+    if (!returned) {
+      lock.unlock();
+      thread.detach();
+      add_violation(prefix + "the control handler did not return");
+      return handler_did_not_return;
+    }
+    lock.unlock();
+    thread.join();
+    if (shared->exception)
+      add_violation(prefix + "the control handler threw: " + *shared->exception + "; Windows ends the process");
+    if (real_.now() - start_time > std::chrono::seconds(1))
+      add_violation(prefix + "the control handler took more than 1 s, and blocks all callers of the SCM");
+    return *shared->result;
+  }
+
+  /// Requires `mutex`. Explains a wait for the end without success.
+  [[nodiscard]] std::string advice() const {
+    if (finished || history.empty()) return {};
+    const bool refused = std::none_of(controls.begin(), controls.end(), [](const timed_control& c) {
+      return c.result == 0 && is_stop(c.number);
+    });
+    return refused ? "; the service has received no stop (in a pending state, a control is refused with 1061)" : "";
+  }
+
+  const clock& real_ = clock::system();
+  std::mutex send_mutex_;
+  std::vector<std::string> violations_;
+  std::chrono::steady_clock::time_point finish_time_;
+  bool was_run_ = false, was_registered_ = false, was_running_ = false, was_probed_ = false;
+};
 
 }  // namespace testing
 }  // namespace winsvc
@@ -411,12 +856,15 @@ struct timed_status {
 //   CHECK(scm.wait() == 0);                               // the exit code
 //   CHECK(scm.violations().empty());
 //
-// It is strict where Windows is silent: a violation is a status that would make Windows wait without result, end the
-// service or show a wrong state. `fail_with` makes a call of the service fail; `delay` makes it slow.
+// It is strict where Windows is silent: a violation is a status or a reaction that would make Windows wait without
+// result, end the service or show a wrong state. Each wait has a limit; a service that hangs is a violation, too.
+// `fail_with` makes a call of the service fail; `delay` makes it slow. testing/status_rules.hpp and
+// testing/control_rules.hpp have the rules.
 
 #include <chrono>
-#include <condition_variable>
+#include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <functional>
 #include <map>
 #include <memory>
@@ -440,39 +888,50 @@ class simulated_scm {
   using milliseconds = std::chrono::milliseconds;
 
   simulated_scm() = default;
-  /// Stops the service if it is starting or running, and waits for its end.
+  /// Stops the service if it is starting or running, and waits for its end, at most `wait_limit` without a status.
+  /// After that it abandons the thread of the service and writes the violation to stderr; end the test program then.
   ~simulated_scm() {
     if (!service_.joinable()) return;
+    auto& record = *record_;
     {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return handler_ || finished_; });
+      std::unique_lock lock(record.mutex);
+      record.wait_until(lock, [&] { return record.handler || record.finished; }, "the registration of the handler");
     }
     static_cast<void>(deliver_always(detail::scm::control::stop));
-    service_.join();
+    if (wait_for_end("the end of the service")) return;
+    service_.detach();
+    for (const auto& text : record.violations()) std::fprintf(stderr, "simulated_scm: %s\n", text.c_str());
   }
   simulated_scm(const simulated_scm&) = delete;
   simulated_scm& operator=(const simulated_scm&) = delete;
 
   // -- options; set before start --
 
-  /// The data folder of the service. Empty: the service receives error 5 (access denied) when it requests the folder.
+  /// The data folder of the service. Empty: the service has none and writes no files.
   std::string data_folder;
   /// `--host`, `--port` and the other options of the ImagePath. Default: a free port of 127.0.0.1.
   detail::scm::launch_options launch{{}, std::string("127.0.0.1"), std::uint16_t{0}, {}};
-  /// The error code of a call: "run" (StartServiceCtrlDispatcher), "register_handler" or "set_status". A failed status
-  /// is not recorded.
+  /// The error code of a call: "run" (StartServiceCtrlDispatcher), "register_handler", "set_status" or "data_folder". A
+  /// failed status is not recorded.
   std::map<std::string, std::uint32_t> fail_with;
   /// The duration of a call, by the same names.
   std::map<std::string, milliseconds> delay;
+  /// Clock of the service and of the recorded times. It must outlive the service.
+  const clock* time = &clock::system();
+  /// Maximum time without a status for `start`, the waits and the destructor (default 30 s). In a pending state, its
+  /// wait hint counts if it is longer. Also the limit for the control handler.
+  milliseconds wait_limit{30'000};
 
   // -- start --
 
-  /// Starts the service and returns when it is running and `url` is known, or when it has stopped. Call it only once.
+  /// Starts the service and returns when it is running and `url` is known, or when it has stopped, or at the limit,
+  /// which is a violation. Call it only once.
   template <class App>
   void start(App& app, std::vector<std::string> arguments = {}) {
     start_async(app, std::move(arguments));
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return running_ || finished_; });
+    auto& record = *record_;
+    std::unique_lock lock(record.mutex);
+    record.wait_until(lock, [&] { return record.running || record.finished; }, "start");
   }
   /// Starts the service and returns at once.
   template <class App>
@@ -482,26 +941,27 @@ class simulated_scm {
   /// Starts a program that uses the dispatcher directly. `port`: the port that must accept connections when the program
   /// reports RUNNING; 0: none.
   void start_program_async(std::function<void(detail::os::dispatcher&)> program, std::uint16_t port = 0) {
-    if (port != 0) address_ = detail::os::endpoint{"127.0.0.1", port};
-    checks_port_ = port != 0;
-    launch_thread([this, program = std::move(program)] { program(dispatcher_); });
+    if (port != 0) record_->address = detail::os::endpoint{"127.0.0.1", port};
+    record_->checks_port = port != 0;
+    launch_thread([program = std::move(program)](recording_dispatcher& dispatcher) { program(dispatcher); });
   }
 
-  // -- controls: return 0, the error code of the SCM (1052, 1061, 1062) or the code that the handler returned --
+  // -- controls: return 0, the error code of the SCM (1052, 1061, 1062) or the code that the handler returned; 1053 if
+  // -- the handler does not return
 
   std::uint32_t control(const detail::scm::control_event& event) {
     detail::os::dispatcher::control_handler handler;
     {
-      const std::lock_guard lock(mutex_);
-      if (history_.empty() || finished_) return 1062;
-      const auto& now = history_.back().status;
+      const std::lock_guard lock(record_->mutex);
+      if (record_->history.empty() || record_->finished) return 1062;
+      const auto& now = record_->history.back().status;
       const auto code = static_cast<detail::scm::control>(event.control);
       if (now.current == detail::scm::state::stopped) return 1062;
       if (code != detail::scm::control::interrogate && detail::scm::is_pending(now.current)) return 1061;
       if (!detail::scm::is_accepted(now.accepted, code)) return 1052;
-      handler = handler_;
+      handler = record_->handler;
     }
-    return send(handler, event);
+    return handler ? record_->send(handler, event, true) : 1061;
   }
   std::uint32_t control(detail::scm::control c) { return control(make_event(c)); }
   std::uint32_t custom(std::uint32_t code) { return control(static_cast<detail::scm::control>(code)); }
@@ -524,180 +984,131 @@ class simulated_scm {
   std::uint32_t deliver_always(const detail::scm::control_event& event) {
     detail::os::dispatcher::control_handler handler;
     {
-      const std::lock_guard lock(mutex_);
-      handler = handler_;
+      const std::lock_guard lock(record_->mutex);
+      handler = record_->handler;
     }
-    return handler ? send(handler, event) : 1061;
+    return handler ? record_->send(handler, event, false) : 1061;
   }
   std::uint32_t deliver_always(detail::scm::control c) { return deliver_always(make_event(c)); }
 
-  // -- waiting --
+  // -- waiting: at most `wait_limit` without a status; reaching the limit is a violation --
 
-  /// Waits until the service has stopped. Returns its exit code.
+  /// Waits until the service has stopped. Returns its exit code; 1053 if it did not stop.
   std::uint32_t wait() {
-    if (service_.joinable()) service_.join();
-    const std::lock_guard lock(mutex_);
-    return history_.empty() ? 0 : history_.back().status.exit.code();
+    if (!wait_for_end("wait")) return 1053;  // ERROR_SERVICE_REQUEST_TIMEOUT
+    const std::lock_guard lock(record_->mutex);
+    return record_->history.empty() ? 0 : record_->history.back().status.exit.code();
   }
   /// Waits until the service has reported this state, at `from` in the history or later. Returns false if it ended
-  /// without reporting the state.
+  /// without reporting the state, or at the limit.
   bool wait_for(detail::scm::state s, std::size_t from = 0) {
-    std::unique_lock lock(mutex_);
+    std::unique_lock lock(record_->mutex);
     const auto was_reported = [&] {
-      for (std::size_t i = from; i < history_.size(); ++i) {
-        if (history_[i].status.current == s) return true;
+      const auto& history = record_->history;
+      for (std::size_t i = from; i < history.size(); ++i) {
+        if (history[i].status.current == s) return true;
       }
       return false;
     };
-    changed_.wait(lock, [&] { return was_reported() || finished_; });
+    record_->wait_until(lock, [&] { return was_reported() || record_->finished; },
+                        "wait_for '" + std::string(detail::scm::name(s)) + '\'');
     return was_reported();
   }
   /// Call it while the test blocks the service, so that the service makes no progress. A checkpoint within `duration`
   /// is a violation: a timer reports it, and it hides a hang.
   void measure_idle(milliseconds duration) {
-    std::unique_lock lock(mutex_);
-    const std::size_t before = history_.size();
-    changed_.wait_for(lock, duration, [&] { return history_.size() != before; });
-    if (history_.size() != before && detail::scm::is_pending(history_.back().status.current))
-      violations_.push_back("the checkpoint increased without progress: a timer that reports checkpoints hides a hang");
+    std::unique_lock lock(record_->mutex);
+    const auto& history = record_->history;
+    const std::size_t before = history.size();
+    const auto& real = clock::system();
+    real.wait_until(record_->changed, lock, real.now() + duration, [&] { return history.size() != before; });
+    if (history.size() != before && detail::scm::is_pending(history.back().status.current))
+      record_->add("the checkpoint increased without progress: a timer that reports checkpoints hides a hang");
   }
 
   // -- the record --
 
   [[nodiscard]] detail::scm::state state() const {
-    const std::lock_guard lock(mutex_);
-    return history_.empty() ? detail::scm::state::none : history_.back().status.current;
+    const std::lock_guard lock(record_->mutex);
+    return record_->history.empty() ? detail::scm::state::none : record_->history.back().status.current;
   }
   [[nodiscard]] std::vector<timed_status> history() const {
-    const std::lock_guard lock(mutex_);
-    return history_;
+    const std::lock_guard lock(record_->mutex);
+    return record_->history;
   }
   /// The entries for the event log, each as `id text`.
   [[nodiscard]] std::vector<std::string> events() const {
-    const std::lock_guard lock(mutex_);
-    return events_;
+    const std::lock_guard lock(record_->mutex);
+    return record_->events;
   }
   /// The URL of the service; "" until it listens.
   [[nodiscard]] std::string url() const {
-    const std::lock_guard lock(mutex_);
-    return address_ ? address_->url() : std::string();
+    const std::lock_guard lock(record_->mutex);
+    return record_->address ? record_->address->url() : std::string();
   }
   /// The violations up to now, one message each. Call it after `wait`.
-  [[nodiscard]] std::vector<std::string> violations() const {
-    const std::lock_guard lock(mutex_);
-    auto result = find_status_violations(history_);
-    result.insert(result.end(), violations_.begin(), violations_.end());
-    return result;
-  }
+  [[nodiscard]] std::vector<std::string> violations() const { return record_->violations(); }
 
  private:
-  struct test_dispatcher final : detail::os::dispatcher {
-    explicit test_dispatcher(simulated_scm& s) : scm(s) {}
-    std::uint32_t run(service_main entry) override {
-      if (const auto code = scm.result_of("run")) return code;
-      entry(scm.arguments_);
-      return 0;
-    }
-    std::uint32_t register_handler(const std::string&, control_handler handler) override {
-      if (const auto code = scm.result_of("register_handler")) return code;
-      const std::lock_guard lock(scm.mutex_);
-      scm.handler_ = std::move(handler);
-      scm.changed_.notify_all();
-      return 0;
-    }
-    std::uint32_t set_status(const detail::scm::service_status& status) noexcept override {
-      if (const auto code = scm.result_of("set_status")) return code;
-      scm.record(status);
-      return 0;
-    }
-    simulated_scm& scm;
-  };
-
   static detail::scm::control_event make_event(detail::scm::control c) {
     return {static_cast<std::uint32_t>(c), 0, 0, {}, {}};
   }
 
-  std::uint32_t result_of(const char* call) {
-    if (const auto slow = delay.find(call); slow != delay.end()) std::this_thread::sleep_for(slow->second);
-    const auto failure = fail_with.find(call);
-    return failure == fail_with.end() ? 0 : failure->second;
-  }
-
-  void record(const detail::scm::service_status& status) {
-    const auto now = std::chrono::steady_clock::now();
-    const std::lock_guard lock(mutex_);
-    const bool first_running = status.current == detail::scm::state::running && !was_running_;
-    if (first_running) {
-      was_running_ = true;
-      if (checks_port_ && !(address_ && detail::os::tcp_socket::connect(*address_, std::chrono::seconds(5))))
-        violations_.push_back("running: reported before the port accepts connections");
-      if (!app_) running_ = true;
-    }
-    history_.push_back({status, now});
-    changed_.notify_all();
-  }
-
   void start_app(detail::api::app_factory app, std::vector<std::string> arguments) {
-    arguments_ = {"simulated"};
-    arguments_.insert(arguments_.end(), arguments.begin(), arguments.end());
-    detail::host::service_host_dependencies dependencies{dispatcher_};
-    dependencies.data_folder = [this](const std::string&) -> detail::os::sys_result<std::string> {
-      if (data_folder.empty()) return detail::os::sys_failure(detail::base::win32_error::access_denied);
-      return data_folder;
+    record_->arguments.insert(record_->arguments.end(), arguments.begin(), arguments.end());
+    record_->needs_event = true;
+    // The host keeps these functions; they end with the record, which the thread of the service shares.
+    recording_dispatcher* const record = record_.get();
+    detail::host::service_host_dependencies dependencies{*record};
+    dependencies.data_folder = nullptr;
+    if (!data_folder.empty() || fail_with.count("data_folder") != 0) {
+      dependencies.data_folder = [record, folder = data_folder](
+                                     const std::string&) -> detail::os::sys_result<std::string> {
+        if (const auto code = record->result_of("data_folder")) return detail::os::sys_failure(code);
+        return folder;
+      };
+    }
+    dependencies.report_event = [record](const std::string&, detail::scm::event_level, std::uint32_t id,
+                                         std::string_view text) {
+      const std::lock_guard lock(record->mutex);
+      record->events.push_back(std::to_string(id) + ' ' + std::string(text));
+      if (id == static_cast<std::uint32_t>(detail::scm::service_event::started)) record->running = true;
+      record->changed.notify_all();
     };
-    dependencies.report_event = [this](const std::string&, detail::scm::event_level, std::uint32_t id,
-                                    std::string_view text) {
-      const std::lock_guard lock(mutex_);
-      events_.push_back(std::to_string(id) + ' ' + std::string(text));
-      if (id == static_cast<std::uint32_t>(detail::scm::service_event::started)) running_ = true;
-      changed_.notify_all();
-    };
-    dependencies.on_listening = [this](const detail::os::endpoint& address) {
-      const std::lock_guard lock(mutex_);
-      address_ = address;
+    dependencies.on_listening = [record](const detail::os::endpoint& address) {
+      const std::lock_guard lock(record->mutex);
+      record->address = address;
     };
     dependencies.handle_crashes = false;
-    dependencies.end_process = [this](int) {
-      const std::lock_guard lock(mutex_);
-      violations_.push_back("a hook, handler or worker did not return; the host would end the process");
+    dependencies.time = time;
+    dependencies.end_process = [record](int) {
+      record->add_violation("a hook, handler or worker did not return; the host would end the process");
     };
-    app_ = std::make_unique<detail::host::service_host>(std::move(app), launch, std::move(dependencies));
-    launch_thread([this] { app_->run(); });
+    app_ = std::make_shared<detail::host::service_host>(std::move(app), launch, std::move(dependencies));
+    launch_thread([host = app_](recording_dispatcher&) { host->run(); });
   }
 
-  void launch_thread(std::function<void()> run) {
-    service_ = std::thread([this, run = std::move(run)] {
-      run();
-      const std::lock_guard lock(mutex_);
-      finished_ = true;
-      handler_ = nullptr;
-      changed_.notify_all();
-    });
+  void launch_thread(std::function<void(recording_dispatcher&)> run) {
+    record_->fail_with = fail_with;
+    record_->delay = delay;
+    record_->wait_limit = wait_limit;
+    record_->time = time;
+    service_ = std::thread([record = record_, run = std::move(run)] { record->run_program([&] { run(*record); }); });
   }
 
-  /// Sends one control at a time, as the SCM does.
-  std::uint32_t send(const detail::os::dispatcher::control_handler& handler, const detail::scm::control_event& event) {
-    const std::lock_guard send_lock(send_mutex_);
-    const auto start_time = std::chrono::steady_clock::now();
-    const std::uint32_t result = handler(event);
-    if (std::chrono::steady_clock::now() - start_time > std::chrono::seconds(1)) {
-      const std::lock_guard lock(mutex_);
-      violations_.push_back("control " + std::to_string(event.control) +
-                            ": the control handler took more than 1 s, and blocks all callers of the SCM");
+  /// False at the limit; the thread of the service still runs then.
+  bool wait_for_end(const char* awaited) {
+    if (!service_.joinable()) return true;
+    {
+      std::unique_lock lock(record_->mutex);
+      if (!record_->wait_until(lock, [this] { return record_->finished; }, awaited)) return false;
     }
-    return result;
+    service_.join();
+    return true;
   }
 
-  std::mutex send_mutex_;
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<timed_status> history_;
-  std::vector<std::string> events_, violations_, arguments_;
-  std::optional<detail::os::endpoint> address_;
-  detail::os::dispatcher::control_handler handler_;
-  bool checks_port_ = true, was_running_ = false, running_ = false, finished_ = false;
-  test_dispatcher dispatcher_{*this};
-  std::unique_ptr<detail::host::service_host> app_;  // not reset when the service ends: a control may be in progress
+  std::shared_ptr<recording_dispatcher> record_ = std::make_shared<recording_dispatcher>();
+  std::shared_ptr<detail::host::service_host> app_;  // not reset when the service ends: a control may be in progress
   std::thread service_;
 };
 

@@ -1,11 +1,15 @@
 // Controls with the simulated SCM: pause and continue, reload, events, custom controls, and each way to stop.
 #include <winsvc/testing.hpp>
 
+#include "../support/fast_clock.hpp"
 #include "support.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -724,6 +728,190 @@ TEST_CASE("a slow SCM only delays the states") {
   CHECK(scm.pause() == 0);
   REQUIRE(scm.wait_for(state::paused));
   CHECK(scm.stop() == 0);
+  CHECK(scm.wait() == 0);
+  CHECK(scm.violations().empty());
+}
+
+// -- controls that wait for other hooks --
+
+TEST_CASE("a stop starts no further hook, and the checkpoint rises when the running hook returns") {
+  stop_source started, go;
+  diary calls;
+  auto app = [&](service& svc) {
+    svc.on_session_change([&](const auto&) {
+      calls.note("first");
+      started.request_stop();
+      wait_for_stop(go, "the release of the hook");
+    });
+    for (int i = 0; i < 3; ++i) svc.on_session_change([&](const auto&) { calls.note("later"); });
+    svc.on_reload([&] { calls.note("reload"); });
+    svc.on_control(200, [&] { calls.note("custom"); });
+    svc.on_stop([&] { calls.note("stop"); });
+  };
+  simulated_scm scm;
+  scm.start(app);
+  CHECK(scm.change_session(session_change::lock, 1) == 0);
+  wait_for_stop(started, "the hook to start");
+  CHECK(scm.reload() == 0);  // queued: the hook runs
+
+  CHECK(scm.stop() == 0);
+  const auto before = scm.history().size();
+  go.request_stop();
+
+  CHECK(scm.wait() == 0);
+  CHECK(calls.text() == "first stop");
+  REQUIRE(scm.history().size() > before);
+  CHECK(scm.history()[before].status.current == state::stop_pending);
+  CHECK(scm.history()[before].status.checkpoint == 2);
+  CHECK(scm.violations().empty());
+}
+
+TEST_CASE("hooks that wait in the queue raise the checkpoint of a pending pause and of a pending continue") {
+  // Four hooks of 2.5 s each outlast the wait hint of 8 s: the clock of the service is 50 times faster here.
+  const fast_clock time;
+  auto app = [&](service& svc) {
+    svc.stop_limit(3s);
+    svc.on_pause([] {});
+    svc.on_continue([] {});
+    svc.on_session_change([&](const auto&) { time.pass(2500ms); });
+  };
+  simulated_scm scm;
+  scm.time = &time;
+  scm.start(app);
+  const auto queue_events = [&] {
+    for (int i = 0; i < 4; ++i) CHECK(scm.change_session(session_change::lock, 1) == 0);
+  };
+
+  queue_events();
+  CHECK(scm.pause() == 0);
+  REQUIRE(scm.wait_for(state::paused));
+  const auto paused = scm.history().size();
+  queue_events();
+  CHECK(scm.resume() == 0);
+  REQUIRE(scm.wait_for(state::running, paused));
+  CHECK(count_of(scm, state::pause_pending) >= 4);
+  CHECK(count_of(scm, state::continue_pending) >= 4);
+  CHECK(scm.stop() == 0);
+
+  CHECK(scm.wait() == 0);
+  CHECK(scm.violations().empty());
+}
+
+TEST_CASE("several hooks of one event raise the checkpoint of a pending pause, and a stop ends the event") {
+  const fast_clock time;
+  std::atomic<int> calls{0};
+  auto app = [&](service& svc) {
+    svc.stop_limit(3s);
+    svc.on_pause([] {});
+    for (int i = 0; i < 6; ++i) svc.on_power([&](const auto&) { ++calls; time.pass(2500ms); });
+  };
+  simulated_scm scm;
+  scm.time = &time;
+  scm.start(app);
+
+  CHECK(scm.power(power_event::suspend) == 0);
+  CHECK(scm.pause() == 0);
+  REQUIRE(scm.wait_for(state::paused));
+  CHECK(calls == 6);
+  CHECK(scm.power(power_event::resume) == 0);
+  wait_until([&] { return calls == 7; }, "the first hook of the second event");
+  CHECK(scm.stop() == 0);
+
+  CHECK(scm.wait() == 0);
+  CHECK(calls == 7);
+  CHECK(scm.violations().empty());
+}
+
+namespace {
+
+/// A runtime on its own thread, without the SCM. `run` returns when the service is RUNNING.
+struct running_service {
+  explicit running_service(const std::function<void(service&)>& app) {
+    definition.spec.name = "direct";
+    definition.port = 0;
+    app(svc);
+    winsvc::detail::host::run_options options;
+    options.on_running = [this](const auto& address) { port = address.port; };
+    reporter.apply(winsvc::detail::scm::lifecycle_event::start, 30s);
+    host = std::make_unique<winsvc::detail::host::runtime>(definition, reporter, options);
+    thread.emplace("the service", [this] { result = host->run(); });
+    wait_until([this] { return reporter.state() == state::running; }, "the service to run");
+  }
+
+  winsvc::detail::host::service_definition definition;
+  service svc{definition};
+  winsvc::detail::host::status_reporter reporter{{}};
+  std::unique_ptr<winsvc::detail::host::runtime> host;
+  std::atomic<std::uint16_t> port{0};
+  winsvc::detail::host::run_result result;
+  std::optional<scoped_thread> thread;
+};
+
+}  // namespace
+
+TEST_CASE("a second stop request shortens the wait for requests, workers and hooks, and a third one changes nothing") {
+  enum class slow { request, worker, hook };
+  for (const slow part : {slow::request, slow::worker, slow::hook}) {
+    CAPTURE(static_cast<int>(part));
+    stop_source go, started, returned;
+    const auto block = [go, started, returned] {
+      started.request_stop();
+      wait_for_stop(go, "the release of the test");
+      returned.request_stop();
+    };
+    running_service direct([&](service& svc) {
+      svc.stop_limit(60s);
+      svc.get("/", [block] { block(); return "late"; });
+      if (part == slow::worker) svc.worker("deaf", [block](stop_token) { block(); });
+      if (part == slow::hook) svc.on_stop("deaf", [block](stop_context&) { block(); });
+    });
+    std::optional<winsvc::detail::os::tcp_socket> client;
+    if (part == slow::request) {
+      auto socket = winsvc::detail::os::tcp_socket::connect({"127.0.0.1", direct.port}, waiting::limit());
+      REQUIRE(socket);
+      client = std::move(*socket);
+      ask(*client, "/");
+    }
+    if (part != slow::hook) wait_for_stop(started, "the slow part to start");
+
+    CHECK(direct.host->request_stop("first"));
+    wait_for_stop(started, "the slow part to start");
+    std::this_thread::sleep_for(50ms);  // the stop waits for it
+    const auto start_time = std::chrono::steady_clock::now();
+    CHECK_FALSE(direct.host->request_stop("second", 100ms, 300ms));
+    CHECK_FALSE(direct.host->request_stop("third", 60s, 60s));
+    direct.thread->join();
+
+    CHECK(std::chrono::steady_clock::now() - start_time < waiting::scaled(10s));
+    CHECK(direct.result.has_stuck_thread);
+    CHECK(direct.result.incomplete_stop);
+    CHECK(direct.result.exit.win32 == 0);
+    go.request_stop();
+    wait_for_stop(returned, "the slow part to return");
+    if (part == slow::request) std::this_thread::sleep_for(100ms);  // the abandoned thread still uses the engine
+  }
+}
+
+TEST_CASE("a start hook that uses the whole limit of a stop leaves the wait hint for the first stop hook") {
+  const fast_clock time;
+  stop_source started;
+  auto app = [&](service& svc) {
+    svc.stop_limit(8s);
+    svc.on_stop([&] { time.pass(7s); });
+    svc.on_start([&](start_context& start) {
+      started.request_stop();
+      wait_for_stop(start.stop(), "the stop");
+      time.pass(7s);
+      throw std::runtime_error("canceled");
+    });
+  };
+  simulated_scm scm;
+  scm.time = &time;
+  scm.start_async(app);
+  wait_for_stop(started, "the hook to start");
+
+  CHECK(scm.deliver_always(control::stop) == 0);
+
   CHECK(scm.wait() == 0);
   CHECK(scm.violations().empty());
 }

@@ -508,9 +508,10 @@ TEST_CASE("the saved state has the address only while the service runs") {
   CHECK(data.left().failure.empty());
 }
 
-TEST_CASE("a service without a data folder runs, and the event log reports the missing log") {
+TEST_CASE("a service whose data folder is not available runs, and the event log reports the missing log") {
   auto app = [](service&) {};
   simulated_scm scm;
+  scm.fail_with["data_folder"] = 5;
 
   scm.start(app);
 

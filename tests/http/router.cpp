@@ -86,7 +86,7 @@ TEST_CASE("a route that is registered after the start is rejected") {
   service svc(definition);
   app(svc);
   definition.router.freeze();
-  definition.frozen = true;
+  definition.freeze();
 
   CHECK_THROWS_WITH_AS(
       saved->get(

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+using namespace std::chrono_literals;
 using winsvc::detail::scm::accepted_controls;
 using winsvc::detail::scm::control;
 using winsvc::detail::scm::decide_control;
@@ -126,10 +127,10 @@ TEST_CASE("each accepted control is handled, and its lifecycle event is legal in
       CHECK(d.return_code == 0);
       if (!d.event) continue;
       lifecycle machine(all_hooks());
-      machine.apply(lifecycle_event::start);
+      machine.apply(lifecycle_event::start, 30s);
       machine.apply(lifecycle_event::ready);
-      if (s == state::paused) machine.apply(lifecycle_event::pause), machine.apply(lifecycle_event::paused);
-      CHECK(machine.apply(*d.event).has_value());
+      if (s == state::paused) machine.apply(lifecycle_event::pause, 30s), machine.apply(lifecycle_event::paused);
+      CHECK(machine.apply(*d.event, 20s).has_value());
     }
   }
 }

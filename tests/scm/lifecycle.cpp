@@ -90,7 +90,7 @@ TEST_CASE("each status is consistent on every path of ten events") {
     for (const event e : events) {
       lifecycle next = machine;
       const auto before = machine.status();
-      const auto result = next.apply(e, 0s, {5, 0});
+      const auto result = next.apply(e, 1s, {5, 0});
       if (before.current == state::stopped && result) ++error_count;  // nothing after STOPPED
       if (!result) continue;
       ++transition_count;
@@ -159,6 +159,48 @@ TEST_CASE("a failed start ends in STOPPED with its exit code") {
   REQUIRE(last);
   CHECK(last->current == state::stopped);
   CHECK(last->exit.win32 == 10048);
+}
+
+TEST_CASE("a pending state without a positive wait hint is refused, and nothing changes") {
+  struct { state from; event cause;
+  } const entries[] = {
+      {state::none, event::start},    {state::running, event::pause},         {state::paused, event::resume},
+      {state::running, event::stop},  {state::start_pending, event::stop},    {state::pause_pending, event::stop},
+      {state::paused, event::stop},   {state::continue_pending, event::stop}, {state::start_pending, event::progress},
+      {state::stop_pending, event::progress},
+  };
+  for (const auto& entry : entries) {
+    CAPTURE(name(entry.from));
+    CAPTURE(static_cast<int>(entry.cause));
+    lifecycle machine = lifecycle_in(entry.from);
+    const service_status before = machine.status();
+
+    CHECK_FALSE(machine.apply(entry.cause, -1ms));
+    if (entry.cause != event::progress) CHECK_FALSE(machine.apply(entry.cause, 0ms));  // progress keeps the hint
+
+    CHECK(same(before, machine.status()));
+    CHECK(machine.apply(entry.cause, 1ms));
+  }
+}
+
+TEST_CASE("a settled state accepts any wait hint, because it reports none") {
+  for (const auto hint : {-1ms, 0ms, 9000ms}) {
+    lifecycle machine = lifecycle_in(state::start_pending);
+    const auto running = machine.apply(event::ready, hint);
+    REQUIRE(running);
+    CHECK(running->wait_hint == 0ms);
+  }
+}
+
+TEST_CASE("STOPPED with 1066 and the specific code 0 is refused, and a valid code is accepted after it") {
+  for (const state from : {state::start_pending, state::stop_pending}) {
+    lifecycle machine = lifecycle_in(from);
+
+    CHECK_FALSE(machine.apply(event::finished, 0s, {1066, 0}));
+
+    CHECK(machine.status().current == from);
+    CHECK(machine.apply(event::finished, 0s, failure_status(1066))->exit.win32 == 1064);
+  }
 }
 
 TEST_CASE("STOPPED is returned once, and no status follows it") {

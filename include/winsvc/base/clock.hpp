@@ -7,9 +7,11 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +33,22 @@ class clock {
   [[nodiscard]] virtual time_point now() const noexcept { return std::chrono::steady_clock::now(); }
   [[nodiscard]] virtual system_time system_now() const noexcept { return std::chrono::system_clock::now(); }
   virtual void sleep(duration d) { std::this_thread::sleep_for(d); }
+  /// Waits until `changed` is notified or this clock reaches `deadline`. May return early without a reason, as
+  /// std::condition_variable does. `lock` must be held.
+  virtual void wait_until(std::condition_variable& changed, std::unique_lock<std::mutex>& lock,
+                          time_point deadline) const {
+    changed.wait_until(lock, deadline);
+  }
+  /// Waits until `predicate` is true or this clock reaches `deadline`. Returns the value of the predicate.
+  template <class Predicate>
+  bool wait_until(std::condition_variable& changed, std::unique_lock<std::mutex>& lock, time_point deadline,
+                  Predicate predicate) const {
+    while (!predicate()) {
+      if (now() >= deadline) return predicate();
+      wait_until(changed, lock, deadline);
+    }
+    return true;
+  }
 
   /// The system's clock. It exists until the program ends.
   static clock& system() {

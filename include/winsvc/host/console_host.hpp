@@ -79,14 +79,18 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
       if (!definition.is_dashboard_route(record.pattern)) definition.log.info(record.to_text());
     };
   status_reporter reporter({});
-  reporter.apply(scm::lifecycle_event::start);
+  reporter.apply(scm::lifecycle_event::start, definition.start_limit + control_task_runner::wait_hint_margin);
   service = std::make_unique<runtime>(definition, reporter, std::move(options));
   int code = 0;
   {
     // A console that closes waits until this scope ends, so all cleanup is done in the scope.
     const os::interrupts interrupts([&service](os::interruption reason) {
-      if (reason == os::interruption::stop_requested) service->request_stop("Ctrl-C");
-      else service->request_stop("the terminal was closed", scm::shutdown_limit, scm::shutdown_total);
+      if (reason != os::interruption::stop_requested)
+        return static_cast<void>(
+            service->request_stop("the terminal was closed", scm::shutdown_limit, scm::shutdown_total));
+      if (service->request_stop("Ctrl-C")) return;
+      os::write_stderr("stopping now: requests, workers and hooks have at most 2.5 s more\n");
+      service->request_stop("second Ctrl-C", scm::second_request_limit, scm::second_request_total);
     });
     const run_result result = service->run();
     keys.reset();

@@ -92,7 +92,7 @@ WINSVC_INLINE void console_keys::on_key(char key) {
     case 'c': return send_control(scm::control::continue_control, "continue");
     case 'r': return send_control(scm::control::param_change, "reload");
     case 'd': return send_control(scm::control::preshutdown, "preshutdown");
-    case 'q': return service_.request_stop("q");
+    case 'q': static_cast<void>(service_.request_stop("q")); return;
     case 's': return console_->write_lines(format_live_status(service_.status()));
     case 'l': {
       const auto current = definition_.log.threshold();

@@ -34,7 +34,10 @@ namespace detail::host {
 class control_channel_server {
  public:
   control_channel_server(service_definition& definition, server::engine& engine, phase_function phase)
-      : definition_(definition), engine_(engine), phase_(std::move(phase)), started_at_(clock::system().system_now()) {}
+      : definition_(definition),
+        engine_(engine),
+        phase_(std::move(phase)),
+        started_at_(definition.time->system_now()) {}
 
   /// Opens the channel. On an error the service runs without a channel.
   os::sys_result<void> open(const std::string& address) {
@@ -53,7 +56,7 @@ class control_channel_server {
   /// rejected.
   [[nodiscard]] std::string recent_stop_reason() const {
     const std::lock_guard lock(mutex_);
-    const bool is_recent = std::chrono::steady_clock::now() - stop_reason_time_ < std::chrono::minutes(1);
+    const bool is_recent = stop_reason_time_ && definition_.time->now() - *stop_reason_time_ < std::chrono::minutes(1);
     return is_recent ? stop_reason_ : std::string();
   }
 
@@ -71,8 +74,8 @@ class control_channel_server {
   phase_function phase_;
   clock::system_time started_at_;
   mutable std::mutex mutex_;
-  std::string stop_reason_;                                 // under mutex_
-  std::chrono::steady_clock::time_point stop_reason_time_;  // under mutex_
+  std::string stop_reason_;                            // under mutex_
+  std::optional<clock::time_point> stop_reason_time_;  // under mutex_
   std::atomic<int> followers_{0};
   std::unique_ptr<os::control_channel> channel_;
 };
@@ -90,7 +93,7 @@ inline namespace WINSVC_ABI {
 namespace detail::host {
 
 WINSVC_INLINE std::string control_channel_server::status() const {
-  const auto minute = engine_.statistics().last_minute(std::chrono::steady_clock::now());
+  const auto minute = engine_.statistics().last_minute(definition_.time->now());
   base::json_object_writer json;
   const auto put = [&json](std::string_view name, std::uint64_t value) { json.put(name, std::to_string(value)); };
   put("pid", os::process_id());
@@ -150,7 +153,7 @@ WINSVC_INLINE void control_channel_server::handle_request(const std::string& req
   } else if (word == "why") {
     const std::lock_guard lock(mutex_);
     stop_reason_ = argument;
-    stop_reason_time_ = std::chrono::steady_clock::now();
+    stop_reason_time_ = definition_.time->now();
     write("ok\n");
   } else {
     write("unknown request\n");  // a client of another version may send it

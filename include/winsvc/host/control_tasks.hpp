@@ -63,22 +63,27 @@ class control_task_runner {
  public:
   using event_function = std::function<void(scm::service_event, const std::string&)>;
 
-  /// Pause and continue change the engine.
-  control_task_runner(service_definition& definition, logger& log, status_reporter& reporter, hook_runner& hooks,
-                      server::engine& engine, event_function on_event)
+  /// Pause and continue change the engine. `wait_hint` returns the hint for the SCM; a hook that has timed out may call
+  /// it later.
+  control_task_runner(service_definition& definition, status_reporter& reporter, hook_runner& hooks,
+                      server::engine& engine, event_function on_event,
+                      std::function<std::chrono::milliseconds()> wait_hint)
       : definition_(definition),
-        log_(log),
+        log_(definition.log),
         status_reporter_(reporter),
         hooks_(hooks),
         engine_(engine),
-        on_event_(std::move(on_event)) {}
+        on_event_(std::move(on_event)),
+        wait_hint_(std::move(wait_hint)) {}
 
+  /// Runs one task. After a stop was requested, it starts no further hook.
   void run_task(control_task& task);
 
   /// Added to the time limit of the app to get the wait hint of a pending state.
   static constexpr std::chrono::milliseconds wait_hint_margin{5'000};
 
  private:
+  void dispatch(control_task& task);
   void pause();
   void resume();
   void run_custom_control(control_task& task);
@@ -87,7 +92,9 @@ class control_task_runner {
   template <class Event>
   void run(const char* operation, const std::vector<api::event_hook<Event>>& hooks, Event event);
   void report_completed(scm::service_event event, const char* message);
-  [[nodiscard]] std::chrono::milliseconds wait_hint() const { return definition_.stop_limit + wait_hint_margin; }
+  [[nodiscard]] bool is_stopping() const { return phase_of(status_reporter_.state()) == run_phase::stopping; }
+  /// Raises the checkpoint if a state is pending: the task or hook before it has ended. Otherwise nothing is reported.
+  void report_progress() { status_reporter_.apply(scm::lifecycle_event::progress, wait_hint_()); }
 
   service_definition& definition_;
   logger& log_;
@@ -95,6 +102,7 @@ class control_task_runner {
   hook_runner& hooks_;
   server::engine& engine_;
   event_function on_event_;
+  std::function<std::chrono::milliseconds()> wait_hint_;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -103,12 +111,14 @@ template <class Event>
 void control_task_runner::run(const char* operation, const std::vector<api::event_hook<Event>>& hooks, Event event) {
   const auto shared = std::make_shared<const Event>(std::move(event));
   for (const auto& hook : hooks) {
+    if (is_stopping()) return;
     const std::string hook_name = "hook at " + hook.location.to_string();
     const hook_result result = hooks_.run_hook(
         operation, hook_name, [&hook, shared] { hook.run(*shared); }, definition_.stop_limit);
     if (result.outcome == hook_result::threw)
       log_.error(std::string(operation) + ": " + hook_name + " threw: " + result.message);
     if (result.outcome == hook_result::timed_out) return;
+    report_progress();  // a pause or a stop may wait for the end of this task
   }
 }
 
@@ -123,6 +133,11 @@ inline namespace WINSVC_ABI {
 namespace detail::host {
 
 WINSVC_INLINE void control_task_runner::run_task(control_task& task) {
+  dispatch(task);
+  report_progress();  // a pause, a continue or a stop may wait for this task
+}
+
+WINSVC_INLINE void control_task_runner::dispatch(control_task& task) {
   switch (task.kind) {
     case scm::control_action::pause: return pause();
     case scm::control_action::resume: return resume();
@@ -144,10 +159,9 @@ WINSVC_INLINE void control_task_runner::run_task(control_task& task) {
 }
 
 WINSVC_INLINE void control_task_runner::pause() {
-  status_reporter_.apply(scm::lifecycle_event::progress, wait_hint());  // the tasks before it are complete
   engine_.pause(true);
   const bool succeeded = run("pause", definition_.pause_hooks);
-  if (!succeeded) engine_.pause(false);
+  if (!succeeded) engine_.pause(false);  // before RUNNING: a client may send a request as soon as it sees RUNNING
   // Illegal if a stop was requested in the meantime; the stop then continues.
   if (status_reporter_.apply(succeeded ? scm::lifecycle_event::paused : scm::lifecycle_event::hook_failed) &&
       succeeded)
@@ -155,12 +169,11 @@ WINSVC_INLINE void control_task_runner::pause() {
 }
 
 WINSVC_INLINE void control_task_runner::resume() {
-  status_reporter_.apply(scm::lifecycle_event::progress, wait_hint());
   if (!run("continue", definition_.continue_hooks)) {
     status_reporter_.apply(scm::lifecycle_event::hook_failed);
     return;
   }
-  engine_.pause(false);
+  engine_.pause(false);  // before RUNNING, as in pause()
   if (status_reporter_.apply(scm::lifecycle_event::resumed))
     report_completed(scm::service_event::continued, "continued");
 }
@@ -169,6 +182,10 @@ WINSVC_INLINE void control_task_runner::run_custom_control(control_task& task) {
   std::uint32_t code = scm::win32_error::exception_in_service;
   for (const auto& hook : definition_.control_hooks) {
     if (hook.code != task.event.control) continue;
+    if (is_stopping()) {
+      code = base::win32_error::service_cannot_accept_control;
+      break;
+    }
     const auto result = std::make_shared<std::uint32_t>(0);  // shared: a hook that timed out may still write it
     const std::string hook_name = "on_control " + std::to_string(hook.code) + " at " + hook.location.to_string();
     const hook_result outcome = hooks_.run_hook(
@@ -179,14 +196,14 @@ WINSVC_INLINE void control_task_runner::run_custom_control(control_task& task) {
   task.result->set(code);
 }
 
-/// Runs the hooks in the order of registration. False if a hook threw or timed out; the hooks after it are not run.
+/// Runs the hooks in the order of registration. False if a hook threw or timed out, or if a stop was
+/// requested; the hooks after it are not run.
 WINSVC_INLINE bool control_task_runner::run(const char* operation, const std::vector<api::named_hook>& hooks) {
-  // By value: a hook that timed out may outlive this object.
-  hooks_.set_progress_context(operation, [h = wait_hint()] { return h; });
+  hooks_.set_progress_context(operation, wait_hint_);
   bool first = true;
   for (const auto& hook : hooks) {
-    // The previous hook returned.
-    if (!std::exchange(first, false)) status_reporter_.apply(scm::lifecycle_event::progress, wait_hint());
+    if (is_stopping()) return false;
+    if (!std::exchange(first, false)) report_progress();  // the previous hook returned
     const hook_result result = hooks_.run_hook(operation, hook, definition_.stop_limit);
     if (result.outcome == hook_result::threw)
       log_.error(std::string(operation) + ": " + hook.description() + " threw: " + result.message);

@@ -78,8 +78,8 @@ class dashboard_data {
     using namespace std::chrono;
     engine_ = &engine;
     statistics_ = std::make_unique<route_statistics>(definition_);
-    const auto system_time = clock::system().system_now().time_since_epoch();
-    epoch_ = duration_cast<seconds>(system_time - steady_clock::now().time_since_epoch());
+    const auto system_time = definition_.time->system_now().time_since_epoch();
+    epoch_ = duration_cast<seconds>(system_time - definition_.time->now().time_since_epoch());
     since_ = now();
     engine.on_response([this](const http::access_record& response) { statistics_->record(response); });
   }
@@ -91,7 +91,7 @@ class dashboard_data {
   /// Milliseconds since 1970, measured with the steady clock, so that the seconds of the page are continuous even if
   /// the system time is changed.
   [[nodiscard]] std::chrono::milliseconds now() const {
-    const auto steady = std::chrono::steady_clock::now().time_since_epoch();
+    const auto steady = definition_.time->now().time_since_epoch();
     return std::chrono::duration_cast<std::chrono::milliseconds>(steady) + epoch_;
   }
 
@@ -166,7 +166,7 @@ WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t
   o.put("websockets", number(engine_->websockets())).put("threads", number(engine_->threads()));
   o.put("answered", number(engine_->response_count()));
   const auto after_start = (std::max)(after, epoch_.count()) - epoch_.count();
-  const auto seconds = statistics.seconds(std::chrono::steady_clock::now(), after_start);
+  const auto seconds = statistics.seconds(definition_.time->now(), after_start);
   o.put("seconds", base::json_array(seconds, [&](const http::request_statistics::interval_statistics& interval) {
     base::json_object_writer s;
     s.put("t", number(interval.second + epoch_.count()));

@@ -45,6 +45,7 @@ struct readiness_check {
 struct service_definition {
   scm::service_spec spec;
   std::optional<std::string> instance;  ///< instance of this run; set before the app is called
+  const clock* time = &clock::system();  ///< time source of the run; a test sets a manual_clock
   std::string version;
   std::string data_folder;              ///< data folder of this run, if the host sets it; see resolve_data_folder()
   std::string host = "127.0.0.1";
@@ -76,7 +77,10 @@ struct service_definition {
   std::shared_ptr<settings::typed_setting<winsvc::log_level>> log_level;  ///< null until it is declared
   /// The newest log entries. Added to the log together with the first sink.
   std::shared_ptr<log::ring_sink> recent_entries = std::make_shared<log::ring_sink>();
-  bool frozen = false;
+
+  /// Ends the registration: after this, `service` rejects changes, and routes are read without a lock.
+  void freeze() noexcept { router.freeze(); }
+  [[nodiscard]] bool is_frozen() const noexcept { return router.is_frozen(); }
 
   /// Returns the path of the data folder, which may not exist yet; "" if the system does not provide one.
   [[nodiscard]] std::string resolve_data_folder() const {

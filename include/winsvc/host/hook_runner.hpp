@@ -29,7 +29,10 @@ class hook_runner {
       std::function<void(const std::string& operation, const std::string& hook, milliseconds limit)>;
 
   hook_runner(service_definition& definition, status_reporter& reporter, timeout_callback on_timeout)
-      : definition_(definition), status_reporter_(reporter), on_timeout_(std::move(on_timeout)) {}
+      : definition_(definition),
+        status_reporter_(reporter),
+        on_timeout_(std::move(on_timeout)),
+        thread_(*definition.time) {}
 
   /// From any thread: limits the running hook and all later hooks to `limit`, and all of them to `total_deadline`.
   void shorten_deadline(milliseconds limit, hook_thread::time_point total_deadline) noexcept {

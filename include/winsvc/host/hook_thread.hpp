@@ -20,6 +20,7 @@
 #include <thread>
 #include <utility>
 
+#include "winsvc/base/clock.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"
@@ -38,10 +39,10 @@ struct hook_result {
 class hook_thread {
  public:
   using milliseconds = std::chrono::milliseconds;
-  using time_point = std::chrono::steady_clock::time_point;
+  using time_point = clock::time_point;
   static constexpr milliseconds no_limit = (milliseconds::max)();
 
-  hook_thread() = default;
+  explicit hook_thread(const clock& time = clock::system()) : state_(std::make_shared<shared_state>(time)) {}
   ~hook_thread();
   hook_thread(const hook_thread&) = delete;
   hook_thread& operator=(const hook_thread&) = delete;
@@ -59,6 +60,9 @@ class hook_thread {
  private:
   /// State of both threads. It outlives a thread that was abandoned.
   struct shared_state {
+    explicit shared_state(const clock& source) : time(&source) {}
+
+    const clock* time;
     std::mutex mutex;
     std::condition_variable changed;
     std::function<void()> callback;  // the callback to run, or the running one
@@ -71,12 +75,12 @@ class hook_thread {
 
     void set_timeout(milliseconds new_timeout) {
       timeout = (std::min)(new_timeout, max_timeout);
-      deadline = (std::min)(std::chrono::steady_clock::now() + timeout, total_deadline);
+      deadline = (std::min)(time->now() + timeout, total_deadline);
     }
     void thread_main();
   };
 
-  std::shared_ptr<shared_state> state_ = std::make_shared<shared_state>();
+  std::shared_ptr<shared_state> state_;
   std::thread thread_;
 };
 
@@ -119,9 +123,9 @@ WINSVC_INLINE hook_result hook_thread::run(std::function<void()> callback, milli
   state_->set_timeout(timeout);
   state_->changed.notify_all();
   while (state_->running) {
-    const auto deadline = state_->deadline;  // progress() and shorten_deadline() move it
-    if (state_->changed.wait_until(lock, deadline) == std::cv_status::timeout && state_->running &&
-        std::chrono::steady_clock::now() >= state_->deadline) {
+    state_->time->wait_until(state_->changed, lock, state_->deadline);
+    // progress() and shorten_deadline() move the deadline during the wait.
+    if (state_->running && state_->time->now() >= state_->deadline) {
       if (os::debugger_attached()) {
         state_->set_timeout(state_->timeout);
         continue;

@@ -81,7 +81,7 @@ struct run_result {
 class runtime {
  public:
   using milliseconds = std::chrono::milliseconds;
-  using time_point = std::chrono::steady_clock::time_point;
+  using time_point = clock::time_point;
 
   runtime(service_definition& definition, status_reporter& reporter, run_options options)
       : definition_(definition),
@@ -100,10 +100,11 @@ class runtime {
   /// Handles a control from the SCM: publishes the resulting state, queues the task and returns. A custom control waits
   /// up to `control_timeout` for its result. Safe to call from any thread.
   std::uint32_t control(const scm::control_event& event);
-  /// Requests a stop. Safe to call from any thread, any number of times; the first call counts. STOP_PENDING is
-  /// published before the stop is signaled. `limit` applies to requests in flight and to each hook (default
-  /// stop_limit); `total` applies to the whole stop.
-  void request_stop(std::string_view reason, std::optional<milliseconds> limit = {},
+  /// Requests a stop. Safe to call from any thread, any number of times. STOP_PENDING is published before the stop is
+  /// signaled. `limit` applies to requests in flight and to each hook (default stop_limit); `total` applies to the
+  /// whole stop. A further call can only reduce the limits of the running stop. Returns true if this call has caused
+  /// the stop.
+  bool request_stop(std::string_view reason, std::optional<milliseconds> limit = {},
                     std::optional<milliseconds> total = {});
 
   /// Live status; empty before the service is RUNNING and after a stop was requested. Safe to call from any thread.
@@ -136,16 +137,22 @@ class runtime {
   void drain();
   void run_stop_hooks();
   void record_incomplete_stop(std::string reason);
+  void join_workers(time_point drain_deadline, milliseconds limit);
 
   // Under mutex_.
   void record_stop_request(std::string_view reason, milliseconds limit, std::optional<milliseconds> total);
+  void reduce_limits(milliseconds limit, std::optional<milliseconds> total);
+
   void signal_stop();
+  /// A stop was requested, or the run has failed. The state of the service is the only record of it.
+  [[nodiscard]] bool is_stopping() const noexcept { return current_phase() == run_phase::stopping; }
+  [[nodiscard]] time_point now() const noexcept { return definition_.time->now(); }
   [[nodiscard]] milliseconds start_hint() const {
     return definition_.start_limit + control_task_runner::wait_hint_margin;
   }
   [[nodiscard]] milliseconds stop_hint() const { return stop_limit_.load() + control_task_runner::wait_hint_margin; }
-  [[nodiscard]] static milliseconds time_until(time_point deadline) {
-    const auto remaining = std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
+  [[nodiscard]] milliseconds time_until(time_point deadline) const {
+    const auto remaining = std::chrono::duration_cast<milliseconds>(deadline - now());
     return (std::max)(remaining, milliseconds(0));
   }
 
@@ -156,11 +163,12 @@ class runtime {
   std::mutex mutex_;
   std::condition_variable wakeup_;
   std::deque<control_task> tasks_;                               // under mutex_
-  bool stop_requested_ = false;                                  // under mutex_
+  bool draining_ = false;                                        // under mutex_: engine_ and workers_ do not change
   std::optional<error> failure_;                                 // under mutex_; the first one
   std::string stop_reason_;                                      // under mutex_
-  std::atomic<milliseconds> stop_limit_;                         // changed at most once, before stop_ is requested
-  std::atomic<time_point> total_deadline_{(time_point::max)()};  // as stop_limit_
+  // Written under mutex_ and read without it. Relaxed would do: stop_ and the locks of the waits order the changes.
+  std::atomic<milliseconds> stop_limit_;
+  std::atomic<time_point> total_deadline_{(time_point::max)()};
   std::unique_ptr<server::engine> engine_;
   std::unique_ptr<control_channel_server> control_channel_;
   std::unique_ptr<worker_pool> workers_;
@@ -209,35 +217,42 @@ WINSVC_INLINE std::uint32_t runtime::control(const scm::control_event& event) {
   return result->wait(control_timeout, result_pending);
 }
 
-WINSVC_INLINE void runtime::request_stop(std::string_view reason, std::optional<milliseconds> limit,
+WINSVC_INLINE bool runtime::request_stop(std::string_view reason, std::optional<milliseconds> limit,
                                          std::optional<milliseconds> total) {
+  bool is_first = false;
   {
     const std::lock_guard lock(mutex_);
-    if (stop_requested_) return;
-    // Illegal before START_PENDING and during a stop: nothing is published then, and the request is stored.
-    status_reporter_.apply(scm::lifecycle_event::stop,
-                           limit.value_or(definition_.stop_limit) + control_task_runner::wait_hint_margin);
-    record_stop_request(reason, limit.value_or(definition_.stop_limit), total);
+    const milliseconds step_limit = limit.value_or(definition_.stop_limit);
+    // Illegal during a stop: nothing is published then.
+    is_first =
+        status_reporter_.apply(scm::lifecycle_event::stop, step_limit + control_task_runner::wait_hint_margin);
+    if (is_first) record_stop_request(reason, step_limit, total);
+    else reduce_limits(step_limit, total);
   }
   signal_stop();
+  return is_first;
 }
 
 WINSVC_INLINE void runtime::record_stop_request(std::string_view reason, milliseconds limit,
                                                 std::optional<milliseconds> total) {
-  if (stop_requested_) return;
-  stop_requested_ = true;
-  if (total) total_deadline_ = std::chrono::steady_clock::now() + *total;
   stop_reason_ = reason;
-  stop_limit_ = limit;
+  reduce_limits(limit, total);
   wakeup_.notify_all();
+}
+
+/// The limits of a stop only decrease. A drain and a join that are running end earlier then.
+WINSVC_INLINE void runtime::reduce_limits(milliseconds limit, std::optional<milliseconds> total) {
+  stop_limit_ = (std::min)(stop_limit_.load(), limit);
+  if (total) total_deadline_ = (std::min)(total_deadline_.load(), now() + *total);
+  if (!draining_) return;
+  const time_point deadline = now() + (std::min)(stop_limit_.load(), time_until(total_deadline_));
+  engine_->shorten_drain(std::chrono::steady_clock::now() + (deadline - now()));
+  if (workers_) workers_->shorten_deadline(deadline + std::chrono::seconds(1));
 }
 
 /// Called without the lock: a hook may wait for the lock or for the stop token.
 WINSVC_INLINE void runtime::signal_stop() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!stop_requested_) return;
-  }
+  if (!is_stopping()) return;
   hooks_.shorten_deadline(stop_limit_, total_deadline_);
   stop_.request_stop();
 }
@@ -251,13 +266,14 @@ WINSVC_INLINE void runtime::fail(error error) {
 }
 
 WINSVC_INLINE run_result runtime::run() {
-  definition_.frozen = true;
   try {
     if (start()) serve();
   } catch (...) {  // for example out of memory, or the system cannot create a thread
     fail({scm::win32_error::exception_in_service, "start", definition_.spec.name, base::exception_message(), {}});
   }
-  status_reporter_.apply(scm::lifecycle_event::stop, stop_hint());  // after a failure, no stop was requested
+  // After a failure, no stop was requested. Otherwise, the hook that ran at the time of the request has returned.
+  if (!status_reporter_.apply(scm::lifecycle_event::stop, stop_hint()))
+    status_reporter_.apply(scm::lifecycle_event::progress, stop_hint());
   if (engine_) drain();
   run_stop_hooks();
   if (control_channel_) control_channel_->close();
@@ -298,7 +314,7 @@ WINSVC_INLINE void prepare_upload_folder(service_definition& definition) {
 WINSVC_INLINE bool runtime::start() {
   add_health_routes(definition_, [this] { return current_phase(); });
   if (definition_.router.accepts_uploads()) prepare_upload_folder(definition_);
-  definition_.router.freeze();
+  definition_.freeze();
   status_reporter_.set_handled_controls(definition_.handled_controls());
   status_reporter_.apply(scm::lifecycle_event::progress, start_hint());  // the app has run: its own limit counts now
   if (!run_start_hooks() || stop_.token().stop_requested() || !bind()) return false;
@@ -362,12 +378,12 @@ WINSVC_INLINE bool runtime::bind() {
     }
     engine_->tls(*identity);
   }
-  const auto deadline = std::chrono::steady_clock::now() + options_.bind_timeout;
+  const auto deadline = now() + options_.bind_timeout;
   for (bool first = true;; first = false) {
     const auto bound = engine_->bind(definition_.host, definition_.port);
     if (bound) return true;
     if (bound.error().code != base::win32_error::address_not_available ||
-        std::chrono::steady_clock::now() >= deadline) {
+        now() >= deadline) {
       fail(bound.error());
       return false;
     }
@@ -383,8 +399,7 @@ WINSVC_INLINE bool runtime::bind() {
 WINSVC_INLINE std::optional<runtime::live_counters> runtime::counters() const {
   const auto phase = current_phase();
   if (phase != run_phase::serving && phase != run_phase::paused) return std::nullopt;
-  const auto now = std::chrono::steady_clock::now();
-  const auto seconds = engine_->statistics().seconds(now, http::request_statistics::second_of(now) - 2);
+  const auto seconds = engine_->statistics().seconds(now(), http::request_statistics::second_of(now()) - 2);
   return live_counters{seconds.empty() ? 0 : seconds.back().count, engine_->in_flight(), engine_->connections()};
 }
 
@@ -404,7 +419,7 @@ WINSVC_INLINE void runtime::start_workers() {
   workers_ = std::make_unique<worker_pool>([this](const worker& failed, const std::string& message) {
     fail({scm::win32_error::exception_in_service, "run worker", failed.name, "threw: " + message, {}});
     request_stop("worker '" + failed.name + "' failed");
-  });
+  }, *definition_.time);
   for (const auto& worker : definition_.workers) workers_->start(worker);
 }
 
@@ -421,19 +436,20 @@ WINSVC_INLINE void runtime::start_settings_watcher() {
     return control({static_cast<std::uint32_t>(scm::control::param_change), 0, 0, {}, {}}) == 0;
   };
   callbacks.watch_lost = [warn] { warn(" any more"); };
-  settings_watcher_ = std::make_unique<settings_watcher>(path, sources.content, std::move(callbacks));
+  settings_watcher_ = std::make_unique<settings_watcher>(path, sources.content, std::move(callbacks),
+                                                         *definition_.time);
   if (const auto watching = settings_watcher_->start(); !watching)
     warn(": " + os::system_error_message(watching.error()) + " (" + std::to_string(watching.error()) + ")");
 }
 
 /// Runs control tasks one after the other until a stop is requested.
 WINSVC_INLINE void runtime::serve() {
-  control_task_runner tasks(definition_, definition_.log, status_reporter_, hooks_, *engine_,
-                            options_.on_event);
+  control_task_runner tasks(definition_, status_reporter_, hooks_, *engine_, options_.on_event,
+                            [this] { return stop_hint(); });
   for (;;) {
     std::unique_lock lock(mutex_);
-    wakeup_.wait(lock, [this] { return stop_requested_ || !tasks_.empty(); });
-    if (stop_requested_) return;
+    wakeup_.wait(lock, [this] { return is_stopping() || !tasks_.empty(); });
+    if (is_stopping()) return;
     control_task task = std::move(tasks_.front());
     tasks_.pop_front();
     lock.unlock();
@@ -445,7 +461,7 @@ WINSVC_INLINE void runtime::serve() {
 WINSVC_INLINE void runtime::on_hook_timeout(const std::string& operation, const std::string& hook, milliseconds limit) {
   has_stuck_thread_ = true;
   if (stop_.token().stop_requested()) {
-    const bool out_of_time = std::chrono::steady_clock::now() >= total_deadline_.load();
+    const bool out_of_time = now() >= total_deadline_.load();
     return record_incomplete_stop(hook + (out_of_time ? " did not finish before the shutdown time limit"
                                                       : " made no progress for " + base::duration_text(stop_limit_)));
   }
@@ -477,10 +493,13 @@ WINSVC_INLINE void runtime::drain() {
   }
   if (workers_) workers_->request_stop();
   const auto progress = [this] { status_reporter_.apply(scm::lifecycle_event::progress, stop_hint()); };
-  progress();  // the hook that ran when the stop was requested has returned
-  const auto now = std::chrono::steady_clock::now();
-  const milliseconds limit = (std::min)(stop_limit_.load(), time_until(total_deadline_));
-  const auto deadline = now + limit;
+  milliseconds limit{0};
+  {
+    const std::lock_guard lock(mutex_);
+    draining_ = true;
+    limit = (std::min)(stop_limit_.load(), time_until(total_deadline_));
+  }
+  const auto deadline = now() + limit;
   const auto drained = engine_->drain(limit, progress);
   progress();
   if (drained.completed != 0 || drained.aborted != 0) {
@@ -497,10 +516,15 @@ WINSVC_INLINE void runtime::drain() {
                            base::duration_text(limit));
   }
 
-  if (!workers_) return;
-  const auto one_second_more = (std::min)(
-      (std::max)(deadline, std::chrono::steady_clock::now() + std::chrono::seconds(1)), total_deadline_.load());
-  for (const auto& name : workers_->join(one_second_more, progress)) {
+  if (workers_) join_workers(deadline, limit);
+}
+
+/// A worker has until the deadline of the drain, and at least one second after the drain.
+WINSVC_INLINE void runtime::join_workers(time_point drain_deadline, milliseconds limit) {
+  const auto deadline =
+      (std::min)((std::max)(drain_deadline, now() + std::chrono::seconds(1)), total_deadline_.load());
+  const auto progress = [this] { status_reporter_.apply(scm::lifecycle_event::progress, stop_hint()); };
+  for (const auto& name : workers_->join(deadline, progress)) {
     has_stuck_thread_ = true;
     record_incomplete_stop("worker '" + name + "' did not return within " + base::duration_text(limit));
   }

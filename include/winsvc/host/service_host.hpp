@@ -37,10 +37,12 @@ namespace detail::host {
 /// Dependencies of a service host, which a simulated SCM replaces in tests.
 struct service_host_dependencies {
   os::dispatcher& dispatcher;
+  /// Returns the path of the data folder. Empty: the service has no data folder, no log file and no state file.
   std::function<os::sys_result<std::string>(const std::string& service_name)> data_folder = os::data_folder;
   std::function<void(const std::string& source, scm::event_level, std::uint32_t id, std::string_view)> report_event =
       os::report_event;
   std::function<void(const os::endpoint&)> on_listening = {};  ///< called with the address before RUNNING
+  const clock* time = &clock::system();
   /// False in tests, whose process must keep its own crash handler.
   bool handle_crashes = true;
   std::function<void(int code)> end_process = [](int code) { os::end_process(code); };
@@ -78,7 +80,7 @@ class service_host {
   api::app_factory app_;
   scm::launch_options launch_options_;
   service_host_dependencies dependencies_;
-  const std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();
+  const clock::time_point started_at_ = dependencies_.time->now();
   std::string name_;
   std::string previous_failure_;  // the last failure of an earlier run
   std::string state_file_;        // empty: no state is saved
@@ -172,10 +174,10 @@ WINSVC_INLINE void service_host::write_state_file(const std::string& url, const 
   if (state_file_.empty()) return;
   scm::saved_state saved{os::process_id(), url, {}, failure};
   saved.previous_failure = previous_failure_;
-  if (!failure.empty()) saved.written_at = iso_time(clock::system().system_now());
+  if (!failure.empty()) saved.written_at = iso_time(dependencies_.time->system_now());
   if (!url.empty()) {
-    const auto elapsed = std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started_at_);
-    saved.since = iso_time(clock::system().system_now());
+    const auto elapsed = std::chrono::ceil<std::chrono::milliseconds>(dependencies_.time->now() - started_at_);
+    saved.since = iso_time(dependencies_.time->system_now());
     saved.start_ms = static_cast<std::uint32_t>(elapsed.count());
   }
   static_cast<void>(os::replace_file(state_file_, scm::format_saved_state(saved)));
@@ -183,6 +185,7 @@ WINSVC_INLINE void service_host::write_state_file(const std::string& url, const 
 
 /// Opens the log in the data folder of the service. The name comes from the SCM, because the app has not run yet.
 WINSVC_INLINE void service_host::open_log(service_definition& definition, log_format format) {
+  if (!dependencies_.data_folder) return;
   std::uint32_t code = 0;
   if (const auto folder = dependencies_.data_folder(name_)) {
     data_folder_ = *folder;
@@ -229,6 +232,7 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
   os::change_directory(os::folder_of(os::executable_path()));  // it is System32 at first
 
   auto definition = std::make_unique<service_definition>();
+  definition->time = dependencies_.time;
   definition->spec.name = name_;
   definition->instance = launch_options_.instance;
   load_setting_sources(*definition, launch_options_, os::executable_path());

@@ -48,7 +48,7 @@ WINSVC_INLINE void service::add_named(hook_list list, detail::api::named_hook h)
 }
 
 WINSVC_INLINE void service::check_not_frozen(std::string_view function_name) const {
-  if (definition_.frozen) {
+  if (definition_.is_frozen()) {
     throw setup_error(std::string(function_name) +
                       ": the service has started; describe it in the app, not in a handler or hook");
   }

@@ -15,6 +15,7 @@
 #include <thread>
 #include <utility>
 
+#include "winsvc/base/clock.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"
 
@@ -35,8 +36,8 @@ class settings_watcher {
     std::function<void()> watch_lost;  ///< watching ended, for example because the folder was deleted
   };
   /// `known` is the content that was read at start; nullopt if the file did not exist.
-  settings_watcher(std::string path, std::optional<std::string> known, callbacks functions)
-      : path_(std::move(path)), known_content_(std::move(known)), callbacks_(std::move(functions)) {}
+  settings_watcher(std::string path, std::optional<std::string> known, callbacks functions, const clock& time)
+      : path_(std::move(path)), known_content_(std::move(known)), callbacks_(std::move(functions)), time_(time) {}
   ~settings_watcher() {
     folder_.stop();
     if (thread_.joinable()) thread_.join();
@@ -65,6 +66,7 @@ class settings_watcher {
   const std::string path_;
   std::optional<std::string> known_content_;
   callbacks callbacks_;
+  const clock& time_;
   os::folder_watcher folder_;
   std::thread thread_;
 };
@@ -97,11 +99,11 @@ WINSVC_INLINE void settings_watcher::thread_main() {
 
 /// Waits until nothing has changed for `settle_time`: returns `timed_out` then, or the event that ends watching.
 WINSVC_INLINE settings_watcher::watch_event settings_watcher::wait_until_settled() {
-  const auto deadline = std::chrono::steady_clock::now() + max_settle_time;
+  const auto deadline = time_.now() + max_settle_time;
   for (;;) {
     const watch_event event = folder_.wait(settle_time);
     if (event != watch_event::change) return event;
-    if (std::chrono::steady_clock::now() >= deadline) return watch_event::timed_out;
+    if (time_.now() >= deadline) return watch_event::timed_out;
   }
 }
 

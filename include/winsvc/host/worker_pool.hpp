@@ -2,7 +2,7 @@
 // are joined before the stop hooks.
 #pragma once
 
-#include <chrono>
+#include <algorithm>
 #include <condition_variable>
 #include <exception>
 #include <functional>
@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/clock.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/host/definition.hpp"
 #include "winsvc/base/stop.hpp"
@@ -27,16 +28,23 @@ class worker_pool {
   /// Called on the worker's thread with the text of the exception that ended it.
   using failure_callback = std::function<void(const worker&, const std::string& message)>;
 
-  explicit worker_pool(failure_callback on_failure) : on_failure_(std::move(on_failure)) {}
+  worker_pool(failure_callback on_failure, const clock& time) : on_failure_(std::move(on_failure)), time_(time) {}
   worker_pool(const worker_pool&) = delete;
   worker_pool& operator=(const worker_pool&) = delete;
 
   /// Starts one thread; throws std::system_error if the system cannot create one.
   void start(const worker& definition);
   void request_stop() noexcept { stop_.request_stop(); }
-  /// Joins each worker that returns before `deadline` and calls `on_joined` after each. Returns the names of the
-  /// others: their threads continue, so the objects that they use must exist until the process ends.
-  std::vector<std::string> join(std::chrono::steady_clock::time_point deadline, const std::function<void()>& on_joined);
+  /// Joins each worker that returns before `deadline`, or before an earlier one from shorten_deadline(), and calls
+  /// `on_joined` after each. Returns the names of the others: their threads continue, so the objects that they use must
+  /// exist until the process ends.
+  std::vector<std::string> join(clock::time_point deadline, const std::function<void()>& on_joined);
+  /// From any thread: ends the running or a later join at `deadline`.
+  void shorten_deadline(clock::time_point deadline) noexcept {
+    const std::lock_guard lock(mutex_);
+    deadline_ = (std::min)(deadline_, deadline);
+    worker_finished_.notify_all();
+  }
 
  private:
   struct running_worker {
@@ -46,6 +54,8 @@ class worker_pool {
   };
 
   failure_callback on_failure_;
+  const clock& time_;
+  clock::time_point deadline_ = (clock::time_point::max)();  // under mutex_
   stop_source stop_;
   std::mutex mutex_;
   std::condition_variable worker_finished_;
@@ -84,12 +94,14 @@ WINSVC_INLINE void worker_pool::start(const worker& definition) {
   }
 }
 
-WINSVC_INLINE std::vector<std::string> worker_pool::join(std::chrono::steady_clock::time_point deadline,
+WINSVC_INLINE std::vector<std::string> worker_pool::join(clock::time_point deadline,
                                                          const std::function<void()>& on_joined) {
   std::vector<std::string> unfinished;
+  shorten_deadline(deadline);
   for (auto& running : workers_) {
     std::unique_lock lock(mutex_);
-    const bool in_time = worker_finished_.wait_until(lock, deadline, [&running] { return running.finished; });
+    while (!running.finished && time_.now() < deadline_) time_.wait_until(worker_finished_, lock, deadline_);
+    const bool in_time = running.finished;
     lock.unlock();
     if (in_time) {
       running.thread.join();

@@ -72,6 +72,7 @@ class router {
   /// True if a route has exactly this pattern text.
   [[nodiscard]] bool has_pattern(std::string_view pattern) const noexcept;
   void freeze() noexcept { frozen_ = true; }
+  [[nodiscard]] bool is_frozen() const noexcept { return frozen_; }
   /// Marks the last added route as one of winsvc: it is served while the service is paused, and it is hidden.
   void serve_while_paused() noexcept {
     handlers_.back().while_paused = true;

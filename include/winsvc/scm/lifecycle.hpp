@@ -2,7 +2,7 @@
 // report.
 //
 //   lifecycle machine({});
-//   report(*machine.apply(lifecycle_event::start, 30s));     // START_PENDING, checkpoint 1
+//   report(*machine.apply(lifecycle_event::start, 30s));     // START_PENDING, checkpoint 1, wait hint 30 s
 //   report(*machine.apply(lifecycle_event::ready));          // RUNNING
 //   machine.apply(lifecycle_event::ready);                   // nullopt: not legal in RUNNING, report nothing
 //
@@ -65,9 +65,11 @@ class lifecycle {
   /// Sets the controls that have hooks. They are known only after the app has run, which is during START_PENDING.
   void hooks(handled_controls controls) noexcept { hooks_ = controls; }
 
-  /// Makes the transition and returns the status to report, or nullopt if the table has no such transition.
-  /// `wait_hint`: maximum time until the next report; used only in pending states.
-  /// `exit`: used only for lifecycle_event::finished.
+  /// Makes the transition and returns the status to report. Returns nullopt and changes nothing if the table has no
+  /// such transition, or if the status would be invalid: a pending state needs a positive wait hint, because the SCM
+  /// waits only 2 s without one; and Windows shows the exit code 1066 with the specific code 0 as success. `wait_hint`:
+  /// maximum time until the next report; used only in pending states. 0 with `progress` keeps the hint. `exit`: used
+  /// only for lifecycle_event::finished.
   std::optional<service_status> apply(lifecycle_event event, std::chrono::milliseconds wait_hint = {},
                                       exit_status exit = {}) noexcept;
 
@@ -98,11 +100,13 @@ WINSVC_INLINE std::optional<service_status> lifecycle::apply(lifecycle_event eve
     next.accepted = accepted_controls(row.to, hooks_);
     if (is_pending(row.to)) {
       next.checkpoint = row.from == row.to ? status_.checkpoint + 1 : 1;
-      // `progress` without a wait hint keeps the previous hint. Without a hint in a pending state, the SCM would wait
-      // for only 2 s.
-      next.wait_hint = wait_hint.count() > 0 || row.from != row.to ? wait_hint : status_.wait_hint;
+      next.wait_hint = wait_hint.count() == 0 && row.from == row.to ? status_.wait_hint : wait_hint;
+      if (next.wait_hint.count() <= 0) return std::nullopt;
     }
-    if (row.to == state::stopped) next.exit = exit;
+    if (row.to == state::stopped) {
+      if (exit.win32 == win32_error::service_specific && exit.specific == 0) return std::nullopt;
+      next.exit = exit;
+    }
     status_ = next;
     return next;
   }

@@ -28,6 +28,9 @@ struct stop_limits {
 /// Limits when Windows shuts down or the console is closed.
 inline constexpr std::chrono::milliseconds shutdown_limit{3'000}, shutdown_total{4'500};
 
+/// Limits after a second Ctrl-C or SIGTERM: the operator does not want to wait for the first stop.
+inline constexpr std::chrono::milliseconds second_request_limit{1'000}, second_request_total{2'500};
+
 /// Returns the limits for a control. `limit`: the stop limit of the app. `preshutdown`: the preshutdown timeout of the
 /// installed service; nullopt: `limit`.
 [[nodiscard]] stop_limits stop_limits_for(std::uint32_t number, std::chrono::milliseconds limit,

@@ -74,6 +74,8 @@ class engine {
   /// Stops accepting, completes the requests in flight and aborts the rest after `limit`. Calls `progress` on this
   /// thread each time requests have completed meanwhile.
   drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
+  /// From any thread: ends the running or a later drain at `deadline` at the latest.
+  void shorten_drain(std::chrono::steady_clock::time_point deadline);
 
   /// Detaches the threads that a drain reported as stuck. After that, keep the engine until the process ends.
   void abandon_threads();

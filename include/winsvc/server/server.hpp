@@ -53,6 +53,7 @@ class server final : private thread_pool::work_source {
   void pause(bool paused) noexcept { state_.paused.store(paused); }
   [[nodiscard]] bool is_paused() const noexcept { return state_.paused.load(); }
   drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
+  void shorten_drain(std::chrono::steady_clock::time_point deadline);
   void abandon_threads() { thread_pool_.abandon(); }
   // Current numbers and statistics.
   [[nodiscard]] std::size_t in_flight() const noexcept { return state_.in_flight.load(); }
@@ -95,6 +96,8 @@ class server final : private thread_pool::work_source {
   os::endpoint address_;
   os::tcp_socket listener_;
   os::waker drain_waker_;
+  std::chrono::steady_clock::time_point drain_deadline_ =
+      (std::chrono::steady_clock::time_point::max)();  // under mutex_; shorten_drain moves it
   os::poller poller_;
   deadline_timers deadlines_;
 
@@ -460,6 +463,7 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   const auto deadline = std::chrono::steady_clock::now() + limit;
   const auto all_closed = [this] { return open_count_.load() == 0; };
   std::unique_lock lock(mutex_);
+  drain_deadline_ = (std::min)(drain_deadline_, deadline);
   const auto report_progress = [&] {
     const auto now = state_.response_count.load();
     if (now == reported_responses || !progress) return;
@@ -468,7 +472,10 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
     progress();
     lock.lock();
   };
-  while (!all_closed() && connection_closed_.wait_until(lock, deadline) != std::cv_status::timeout) report_progress();
+  while (!all_closed() && std::chrono::steady_clock::now() < drain_deadline_) {
+    connection_closed_.wait_until(lock, drain_deadline_);
+    report_progress();
+  }
   report_progress();  // also if no wait was necessary
   if (!all_closed()) {
     report.aborted = state_.in_flight.load() + state_.websockets.load();
@@ -496,6 +503,12 @@ WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const 
   return report;
 }
 
+WINSVC_INLINE void server::shorten_drain(std::chrono::steady_clock::time_point deadline) {
+  const std::lock_guard lock(mutex_);
+  drain_deadline_ = (std::min)(drain_deadline_, deadline);
+  connection_closed_.notify_all();
+}
+
 // --- engine ----------------------------------------------------------------------------------------------------------
 
 WINSVC_INLINE engine::engine(const http::router& routes, const wire::limits& limits, logger& log)
@@ -515,6 +528,9 @@ WINSVC_INLINE void engine::pause(bool paused) noexcept { server_->pause(paused);
 WINSVC_INLINE bool engine::is_paused() const noexcept { return server_->is_paused(); }
 WINSVC_INLINE drain_report engine::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
   return server_->drain(limit, progress);
+}
+WINSVC_INLINE void engine::shorten_drain(std::chrono::steady_clock::time_point deadline) {
+  server_->shorten_drain(deadline);
 }
 WINSVC_INLINE void engine::abandon_threads() { server_->abandon_threads(); }
 WINSVC_INLINE std::size_t engine::in_flight() const noexcept { return server_->in_flight(); }

@@ -243,8 +243,7 @@ class client {
     service_ = std::make_unique<service>(*definition_);  // a member, because handlers may have captured it by reference
     object_ = app(*service_);
     detail::host::add_health_routes(*definition_, [] { return detail::host::run_phase::serving; });
-    definition_->frozen = true;
-    definition_->router.freeze();
+    definition_->freeze();
     engine_ = std::make_unique<detail::server::engine>(definition_->router, definition_->limits, definition_->log);
     for (const auto& notify : definition_->on_engine_created) notify(*engine_);
   }

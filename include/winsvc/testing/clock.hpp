@@ -1,8 +1,9 @@
 // manual_clock: a clock that the test advances. `sleep` advances it and returns at once, so a test waits no time and
-// measures exact times.
+// measures exact times. A wait with a deadline ends when another thread has advanced the clock to the deadline.
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <mutex>
 
 #include "winsvc/testing/whole.hpp"
@@ -21,6 +22,12 @@ class manual_clock final : public clock {
     return system_time(std::chrono::duration_cast<system_time::duration>(now().time_since_epoch()));
   }
   void sleep(duration d) override { advance(d); }
+  using clock::wait_until;
+  void wait_until(std::condition_variable& changed, std::unique_lock<std::mutex>& lock,
+                  time_point deadline) const override {
+    // A short wait of real time: `advance` does not know the condition variables that wait for it.
+    if (now() < deadline) changed.wait_for(lock, std::chrono::milliseconds(1));
+  }
   void advance(duration d) {
     const std::lock_guard lock(mutex_);
     now_ += d;
