@@ -60,6 +60,8 @@ STAGES = (
     Stage("examples", False, "every example by the command in its head", program("documents.py", "examples")),
     Stage("readme", False, "every block of README.md", program("documents.py", "readme")),
     Stage("package", False, "copied, CMake, pkg-config, Meson", program("package/run.py")),
+    Stage("msi", False, "the installer of examples/starter: install, upgrade, roll back, remove, under Wine",
+          program("package/msi.py")),
     Stage("mingw", False, "the units as a Windows program, os/crash by mingw g++, under Wine",
           program("units.py", "units", "windows")),
     Stage("mingw-http", False, "http as a Windows program, under Wine", program("units.py", "http", "windows")),

@@ -108,6 +108,21 @@ TEST_CASE("version names the program, winsvc and cpp-httplib") {
   CHECK(result.out == "hello 1.2.3, winsvc " WINSVC_VERSION_STRING ", cpp-httplib " CPPHTTPLIB_VERSION "\n");
 }
 
+TEST_CASE("WINSVC_APP_VERSION is the version of an app that sets none") {
+  const auto version_of = [](auto& app) {
+    char name[] = "hello", verb[] = "version";
+    char* arguments[] = {name, verb, nullptr};
+    captured_output out(1);
+    CHECK(winsvc::detail::api::run_program(winsvc::detail::api::app_of_callable(app), 2, arguments, "7.8.9") == 0);
+    out.release();
+    return out.text();
+  };
+  auto without_version = [](service& svc) { svc.name("hello"); };
+
+  CHECK(version_of(without_version).find("hello 7.8.9, winsvc ") == 0);
+  CHECK(version_of(app).find("hello 1.2.3, winsvc ") == 0);
+}
+
 TEST_CASE("routes are listed with method, pattern and source line, and as JSON") {
   const auto text = run(app, {"routes"});
   const auto json = run(app, {"routes", "--json"});

@@ -4,9 +4,13 @@
   python3 tests/tools/amalgamate_test.py
 """
 
+import pathlib
+import subprocess
+import sys
+import tempfile
 import unittest
 
-from sample_tree import TreeTest
+from sample_tree import AMALGAMATE, TreeTest
 
 
 class SingleHeader(TreeTest):
@@ -95,6 +99,31 @@ class SingleHeader(TreeTest):
         self.assertEqual(self.run_amalgamate("--app").stdout.split(), [
             "winsvc/config/version.hpp", "winsvc/config/options.hpp", "winsvc/base/text.hpp", "winsvc/settings/spec.hpp",
             "winsvc/api/main.hpp", "winsvc/config/undef.hpp", "winsvc.hpp"])
+
+
+class WithHttplib(unittest.TestCase):
+    """--with-httplib on the real tree; tests/package/run.py compiles its output."""
+
+    def run_with(self, httplib):
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            (folder / "httplib.h").write_text(httplib)
+            result = subprocess.run([sys.executable, AMALGAMATE, "--with-httplib", folder / "httplib.h", "--output",
+                                     folder / "one.hpp"], capture_output=True, text=True)
+            return result, (folder / "one.hpp").read_text() if (folder / "one.hpp").exists() else ""
+
+    def test_the_file_contains_httplib_instead_of_including_it(self):
+        result, text = self.run_with('#define CPPHTTPLIB_VERSION "0.53.1"\nint from_httplib;\n')
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("int from_httplib;\n// End of httplib.h.", text)
+        self.assertNotIn("#include WINSVC_HTTPLIB", text)
+        self.assertNotIn("__has_include(WINSVC_HTTPLIB)", text)
+
+    def test_another_file_or_an_old_version_is_rejected(self):
+        for content in ("int x;\n", '#define CPPHTTPLIB_VERSION "0.40.9"\n'):
+            result, text = self.run_with(content)
+            self.assertEqual((result.returncode, text), (1, ""))
+            self.assertIn("is not httplib.h of cpp-httplib 0.41 or newer", result.stderr)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ OPTIONS = """// The options.
 #include <cassert>
 
 #define WINSVC_HTTPLIB <httplib.h>
+#define WINSVC_APP_VERSION ""
 #define WINSVC_JSON 0
 #define WINSVC_AUTOLINK 0
 #define WINSVC_ASSERT(x) assert(x)

@@ -21,3 +21,11 @@ function(winsvc_find_httplib result)
   endforeach()
   set(${result} "${found}" PARENT_SCOPE)
 endfunction()
+
+# winsvc_missing_httplib(RESULT): sets RESULT to the message about a missing httplib.h.
+function(winsvc_missing_httplib result)
+  set(${result} "winsvc: cannot find httplib.h of cpp-httplib ${WINSVC_MIN_HTTPLIB} or newer. Two ways to provide it:
+  1. Download the header and name its folder: -DWINSVC_HTTPLIB_DIR=FOLDER. On Debian, tools/deps downloads it.
+  2. Define the target httplib::httplib before winsvc: find_package(httplib) for an installed cpp-httplib, or
+     FetchContent. If winsvc is part of your build, -DWINSVC_FETCH_HTTPLIB=ON fetches cpp-httplib." PARENT_SCOPE)
+endfunction()

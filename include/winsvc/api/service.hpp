@@ -68,7 +68,8 @@ class service : public detail::api::route_registrar<service> {
   service& display_name(std::string text);
   /// Description in the Services window. Default: none.
   service& description(std::string text);
-  /// Version of the app, shown by the verb `version`. Default: none.
+  /// Version of the app, shown by the verb `version`. Default: WINSVC_APP_VERSION, which winsvc_add_service (CMake)
+  /// defines as the version of the project; without it, none.
   service& version(std::string text);
   /// The instance of this run (`--instance blue`); empty for the only or first instance. The SCM knows an instance as
   /// `name$instance`.

@@ -235,8 +235,12 @@ WINSVC_INLINE int run(const api::app_factory& app, const std::vector<std::string
 
 namespace detail::api {
 
-WINSVC_INLINE int run_program(const api::app_factory& app, int argc, char** argv) {
-  return cli::run(app, os::arguments(argc, argv));
+WINSVC_INLINE int run_program(const api::app_factory& app, int argc, char** argv, const char* app_version) {
+  const auto app_with_version = [app, version = std::string(app_version)](service& svc) {
+    svc.version(version);  // first: the app can set another one
+    return app(svc);
+  };
+  return cli::run(app_with_version, os::arguments(argc, argv));
 }
 
 }  // namespace detail::api

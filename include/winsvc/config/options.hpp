@@ -10,6 +10,8 @@
 //                     pass the libraries to the linker: ws2_32 and advapi32 with MSVC, -lws2_32 with MinGW.
 //   WINSVC_SEPARATE   1: this file sees only declarations; another file has the bodies (config/form.hpp). Default 0.
 //   WINSVC_IMPLEMENTATION   1, or defined without a value: this file has the bodies. Default 0.
+//   WINSVC_APP_VERSION   a string literal: the version of the app, unless it calls service::version. It is read in the
+//                     file that calls winsvc::run or WINSVC_MAIN. winsvc_add_service defines it. Default "": none.
 //   WINSVC_ASSERT     checks the preconditions of winsvc's functions. Default: assert from <cassert>.
 #pragma once
 
@@ -36,6 +38,10 @@
   #else
     #define WINSVC_AUTOLINK 0
   #endif
+#endif
+
+#ifndef WINSVC_APP_VERSION
+  #define WINSVC_APP_VERSION ""
 #endif
 
 #ifndef WINSVC_ASSERT

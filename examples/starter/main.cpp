@@ -1,0 +1,3 @@
+#include "greeter.hpp"
+
+WINSVC_MAIN(App)

@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""The installer of a copy of examples/starter, under Wine's msiexec.
+
+  tests/package/msi.py
+
+Builds the copy with CMake and mingw g++ as version 1.0.0, then as 1.1.0, then as 1.2.0, which fails to start, and makes
+the packages of each. Then installs, requests, upgrades, fails to upgrade, fails to downgrade, and removes. Also checks
+the resources of the program and its signature.
+"""
+
+import contextlib
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.request
+import zipfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from kit import BUILD, ROOT, Tally, eventually, httplib_folder, run, wine_prefix, wineserver  # noqa: E402
+
+FOLDER = BUILD / "test" / "package" / "msi"
+COPY, OUTPUT = FOLDER / "copy", FOLDER / "build" / "packages"
+TOOLCHAIN = ROOT / "tools" / "cmake" / "mingw-w64.cmake"
+FAILED = 1603 % 256                                         # ERROR_INSTALL_FAILURE; the shell sees it modulo 256
+DESCRIPTION = 'Greets "everyone" & <others> in K\u00f6ln'        # characters that are special in .rc, XML and YAML
+FAILING_HOOK = 'void App(winsvc::service& svc) {\n  svc.on_start([] { throw std::runtime_error("no license"); });'
+
+
+def step(*command, **options):
+    code, output = run(command, timeout=900, **options)
+    if code != 0:
+        sys.exit("$ " + " ".join(map(str, command)) + f"\n{output}\nexit code {code}\n0 passed, 1 failed")
+    return output
+
+
+def replace(file, old, new):
+    text = file.read_text(encoding="utf-8")
+    if old not in text:
+        sys.exit(f"{file} does not contain '{old}'\n0 passed, 1 failed")
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def make_packages():
+    """Builds the three versions. The build folder is kept: the compiled form takes two minutes of processor time."""
+    shutil.rmtree(COPY, ignore_errors=True)
+    shutil.rmtree(OUTPUT, ignore_errors=True)
+    shutil.copytree(ROOT / "examples" / "starter", COPY)
+    replace(COPY / "CMakeLists.txt", "Greets the clients of this machine", DESCRIPTION.replace('"', '\\"'))
+    step("cmake", "-G", "Ninja", "-S", COPY, "-B", FOLDER / "build", f"-DCMAKE_TOOLCHAIN_FILE={TOOLCHAIN}",
+         "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS_RELEASE=-O1", f"-DFETCHCONTENT_SOURCE_DIR_WINSVC={ROOT}",
+         "-DBUILD_TESTING=OFF", f"-DWINSVC_HTTPLIB_DIR={httplib_folder()}")
+    version = "1.0.0"
+    for next_version in ("1.1.0", "1.2.0", None):
+        step("cmake", "--build", FOLDER / "build", "--target", "greeter_package")
+        shutil.copy(FOLDER / "build" / "greeter.exe", FOLDER / f"greeter-{version}.exe")
+        if next_version:
+            replace(COPY / "CMakeLists.txt", f"VERSION {version}", f"VERSION {next_version}")
+            version = next_version
+        if next_version == "1.2.0":
+            replace(COPY / "greeter.cpp", "void App(winsvc::service& svc) {", FAILING_HOOK)
+
+
+def msi(version):
+    return OUTPUT / f"greeter-{version}-x64.msi"
+
+
+def check_resources(tally):
+    program = FOLDER / "greeter-1.0.0.exe"
+    listed = run(["wrestool", "-l", program])[1]
+    for name, number in (("an icon", 14), ("a version", 16), ("a manifest", 24)):
+        tally.check(f"the program has {name}", f"--type={number} " in listed, listed)
+    version = run(["wrestool", "-x", "--raw", "-t16", program])
+    raw = subprocess.run(["wrestool", "-x", "--raw", "-t16", program], capture_output=True).stdout
+    text = raw.decode("utf-16-le", "replace")
+    for field in ("CompanyName", "Example", "FileVersion", "1.0.0", DESCRIPTION, "greeter.exe", "Greeter"):
+        tally.check(f"the version resource contains {field}", field in text, f"{version[0]}: {text!r}")
+    manifest = run(["wrestool", "-x", "--raw", "-t24", program])[1]
+    for word in ("asInvoker", ">true</longPathAware>", ">UTF-8</activeCodePage>", "{8e0f7a12-bfb3-4fe8-b9a5-48fd50a15a9a}"):
+        tally.check(f"the manifest contains {word}", word in manifest, manifest)
+    symbols = run(["x86_64-w64-mingw32-nm", program])[1]
+    tally.check("the optimized program is stripped", "no symbols" in symbols, symbols[:300])
+    imports = run(["x86_64-w64-mingw32-objdump", "-p", program])[1]
+    foreign = [name for name in re.findall(r"DLL Name: (\S+)", imports) if name.lower().startswith("lib")]
+    tally.check("the program needs no library of the compiler", not foreign, f"{foreign}")
+
+
+def check_zip_and_winget(tally):
+    with zipfile.ZipFile(OUTPUT / "greeter-1.0.0-x64.zip") as archive:
+        tally.check("the ZIP has the program and its settings file",
+                    sorted(archive.namelist()) == ["greeter.exe", "greeter.ini"], f"{archive.namelist()}")
+    folder = OUTPUT / "winget-greeter-1.0.0"
+    files = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+    tally.check("the winget manifest has three files", sorted(files) == [
+        "Example.Greeter.installer.yaml", "Example.Greeter.locale.en-US.yaml", "Example.Greeter.yaml"], f"{sorted(files)}")
+    digest = step("sha256sum", msi("1.0.0")).split()[0].upper()
+    text = files.get("Example.Greeter.installer.yaml", "")
+    tally.check("the winget manifest has the checksum of the MSI", f"InstallerSha256: {digest}\n" in text, text)
+    text = files.get("Example.Greeter.locale.en-US.yaml", "")
+    tally.check("the winget manifest has the description", f"ShortDescription: '{DESCRIPTION}'\n" in text, text)
+
+
+def check_signature(tally):
+    """With a certificate made here: it shows that the program can be signed, not that Windows trusts it."""
+    key, certificate, signed = (FOLDER / name for name in ("key.pem", "certificate.pem", "signed.exe"))
+    step("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "2",
+         "-subj", "/CN=Example", "-addext", "extendedKeyUsage=codeSigning")
+    for name, source in (("program", FOLDER / "greeter-1.0.0.exe"), ("MSI", msi("1.0.0"))):
+        signed.unlink(missing_ok=True)
+        code, output = run(["osslsigncode", "sign", "-certs", certificate, "-key", key, "-h", "sha256", "-n", "Greeter",
+                            "-in", source, "-out", signed])
+        tally.check(f"osslsigncode signs the {name}", code == 0, output)
+        code, output = run(["osslsigncode", "verify", "-CAfile", certificate, "-in", signed])
+        tally.check(f"the signature of the {name} verifies", code == 0 and "Signature verification: ok" in output, output)
+        if signed.exists():
+            data = bytearray(signed.read_bytes())
+            data[len(data) // 2] ^= 1
+            signed.write_bytes(data)
+        code, output = run(["osslsigncode", "verify", "-CAfile", certificate, "-in", signed])
+        tally.check(f"the signature of a changed {name} does not verify", code != 0, output)
+
+
+class Machine:
+    """A Wine prefix, the port of the service, and the folder in which the MSI installs."""
+
+    def __init__(self, environment):
+        self.environment = environment
+        self.prefix = pathlib.Path(environment["WINEPREFIX"])
+        self.folder = self.prefix / "drive_c" / "Program Files" / "Greeter"
+        with contextlib.closing(socket.socket()) as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+
+    def run(self, *command):
+        return run(["wine", *command], timeout=180, env=self.environment)
+
+    def install(self, version, *properties):
+        return self.run("msiexec", "/qn", "/i", msi(version), *properties)
+
+    def greeting(self):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/greet/anna", timeout=10) as response:
+                return response.read().decode()
+        except OSError as error:
+            return f"no response: {error}"
+
+    def version(self):
+        return self.run(self.folder / "greeter.exe", "version")[1]
+
+    def products(self):
+        """What "Installed apps" shows: the versions of the installed products."""
+        return re.findall(r"DisplayVersion\s+REG_SZ\s+(\S+)", self.run(
+            "reg", "query", r"HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall", "/s")[1])
+
+    def files(self):
+        return sorted(path.name for path in self.folder.iterdir()) if self.folder.exists() else []
+
+
+def check_installer(tally, machine):
+    code, output = machine.install("1.0.0", f"INSTALLOPTIONS=--port {machine.port} --set greeting=hi")
+    tally.check("msiexec /qn installs and starts the service", code == 0, f"{code}: {output}")
+    tally.check("the service has the options of INSTALLOPTIONS", machine.greeting() == "hi anna\n", machine.greeting())
+    tally.check("`greeter version` shows the version of the project", "greeter 1.0.0," in machine.version())
+    tally.check("the product is registered", machine.products() == ["1.0.0"], f"{machine.products()}")
+
+    settings = machine.folder / "greeter.ini"
+    settings.unlink()                                       # the prefix may have a link to a file of the MSI
+    settings.write_text("log_level = debug\n")
+    code, output = machine.install("1.1.0")
+    tally.check("a newer version upgrades it", code == 0, f"{code}: {output}")
+    tally.check("the upgraded program runs", "greeter 1.1.0," in machine.version(), machine.version())
+    tally.check("the upgrade keeps the options of the service", machine.greeting() == "hi anna\n", machine.greeting())
+    tally.check("the upgrade keeps the settings file", settings.read_text() == "log_level = debug\n")
+    tally.check("the old product is gone", machine.products() == ["1.1.0"], f"{machine.products()}")
+    tally.check("the copy of the old program is gone", machine.files() == ["greeter.exe", "greeter.ini"],
+                f"{machine.files()}")
+
+    code, output = machine.install("1.2.0")
+    tally.check("an upgrade whose service does not start fails", code == FAILED, f"{code}: {output}")
+    tally.check("the old program is back", "greeter 1.1.0," in machine.version(), machine.version())
+    tally.check("the old service serves again", eventually(lambda: machine.greeting() == "hi anna\n"), machine.greeting())
+    tally.check("the old product is still registered", machine.products() == ["1.1.0"], f"{machine.products()}")
+    tally.check("the rollback leaves no copy", machine.files() == ["greeter.exe", "greeter.ini"], f"{machine.files()}")
+
+    code, output = machine.install("1.0.0")
+    tally.check("an older version is rejected", code == FAILED, f"{code}: {output}")
+    tally.check("the service runs on", machine.greeting() == "hi anna\n", machine.greeting())
+
+    code, output = machine.run("msiexec", "/qn", "/x", msi("1.1.0"))
+    tally.check("msiexec /qn removes it", code == 0, f"{code}: {output}")
+    tally.check("no program is left", "greeter.exe" not in machine.files(), f"{machine.files()}")
+    tally.check("no product is left", machine.products() == [], f"{machine.products()}")
+    code, output = machine.run("reg", "query", r"HKLM\System\CurrentControlSet\Services\greeter")
+    tally.check("no service is left", code != 0, output)
+    tally.check("nothing answers", machine.greeting().startswith("no response"), machine.greeting())
+
+    code, output = machine.install("1.2.0", f"INSTALLOPTIONS=--port {machine.port}")
+    tally.check("a first installation whose service does not start fails", code == FAILED, f"{code}: {output}")
+    code, output = machine.run("reg", "query", r"HKLM\System\CurrentControlSet\Services\greeter")
+    tally.check("its service is removed", code != 0, output)
+
+
+def main():
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    tally = Tally()
+    make_packages()
+    check_resources(tally)
+    check_zip_and_winget(tally)
+    check_signature(tally)
+    with wine_prefix("msi") as environment:
+        wineserver(environment["WINEPREFIX"], "-p300")      # services end with the last Wine program otherwise
+        check_installer(tally, Machine(environment))
+    tally.finish()
+
+
+if __name__ == "__main__":
+    main()
