@@ -78,13 +78,14 @@ else()
     "UPDATE `CustomAction` SET `Type`=3106, `Source`='INSTALLDIR' WHERE `Action`='CopyOld'"
     "UPDATE `CustomAction` SET `Type`=3682, `Source`='INSTALLDIR' WHERE `Action`='DeleteCopy'"
     "UPDATE `CustomAction` SET `Type`=3410 WHERE `Action`='RemoveNew'"
-    "UPDATE `CustomAction` SET `Type`=3410 WHERE `Action`='StopNew'"
-    "UPDATE `InstallExecuteSequence` SET `Sequence`=3490 WHERE `Action`='RemoveService'"
-    "UPDATE `InstallExecuteSequence` SET `Sequence`=1510 WHERE `Action`='RestoreOld'"
-    "UPDATE `InstallExecuteSequence` SET `Sequence`=1520 WHERE `Action`='CopyOld'"
-    "UPDATE `InstallExecuteSequence` SET `Sequence`=1530 WHERE `Action`='StopOld'"
-    "INSERT INTO `InstallExecuteSequence` (`Action`, `Sequence`) VALUES ('InstallExecute', 6500)"
-    "UPDATE `InstallExecuteSequence` SET `Sequence`=6550 WHERE `Action`='RemoveExistingProducts'")
+    "UPDATE `CustomAction` SET `Type`=3410 WHERE `Action`='StopNew'")
+  # wixl places these actions in an order that differs from run to run.
+  foreach(place "RestoreOld=1510" "CopyOld=1520" "StopOld=1530" "RemoveService=3490" "RemoveNew=4010" "StopNew=4020"
+                "InstallService=4030" "DeleteCopy=4040" "InstallExecute=4050" "RemoveExistingProducts=4060")
+    string(REGEX MATCH "(.*)=(.*)" unused "${place}")
+    list(APPEND statements
+      "UPDATE `InstallExecuteSequence` SET `Sequence`=${CMAKE_MATCH_2} WHERE `Action`='${CMAKE_MATCH_1}'")
+  endforeach()
   string(REGEX MATCHALL "<Component Id=\"File[0-9]+\"[^>]*NeverOverwrite" kept "${text}")
   foreach(component IN LISTS kept)                        # 128: never overwrite, 16: permanent
     string(REGEX MATCH "File[0-9]+" component "${component}")
@@ -96,7 +97,7 @@ else()
   endforeach()
 
   # No statement changes a part of a key; 512: also an equal version is upgraded. A semicolon would separate arguments.
-  replace_in_table(Upgrade "\t1\t\tWIX_UPGRADE_DETECTED" "\t513\t\tWIX_UPGRADE_DETECTED")
+  replace_in_table(Upgrade "\t1\t\tWIX_UPGRADE_DETECTED" "\t513\tComplete\tWIX_UPGRADE_DETECTED")
   replace_in_table(Property "(SecureCustomProperties\t)" "\\1INSTALLOPTIONS;")
 endif()
 message(STATUS "made ${OUTPUT}/${file}.msi")
