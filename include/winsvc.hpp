@@ -27,13 +27,20 @@
 
 // The service object and its types.
 #include "winsvc/api/httplib.hpp"         // includes cpp-httplib: winsvc::request, winsvc::response
-#include "winsvc/api/json.hpp"            // includes nlohmann/json: winsvc::json
-#include "winsvc/api/stream.hpp"          // stream, event_stream: streamed responses
 #include "winsvc/api/abort.hpp"           // abort: ends a handler with a status
+#include "winsvc/api/json.hpp"            // includes nlohmann/json: winsvc::json
+#include "winsvc/api/faults.hpp"          // fault_list: the invalid values of a request
+#include "winsvc/api/text_value.hpp"      // types of values in text, enumerations by name
+#include "winsvc/api/json_library.hpp"    // json_library: a JSON parser
+#include "winsvc/api/json_type.hpp"       // types that are read from JSON and written as JSON
+#include "winsvc/api/type_macros.hpp"     // WINSVC_TYPE, WINSVC_ENUM
+#include "winsvc/api/stream.hpp"          // stream, event_stream: streamed responses
 #include "winsvc/api/reply.hpp"           // reply: status, headers and body of a response
 #include "winsvc/api/json_body.hpp"       // request bodies in JSON
 #include "winsvc/api/upload.hpp"          // upload: request bodies as files
+#include "winsvc/api/app_objects.hpp"     // objects that the app provides to handlers
 #include "winsvc/api/handler.hpp"         // argument and return types of handlers
+#include "winsvc/api/parameter.hpp"       // query, header, form ...: sources of arguments
 #include "winsvc/api/websocket.hpp"       // websocket: sends and receives messages
 #include "winsvc/api/middleware.hpp"      // middleware, next_handler
 #include "winsvc/api/error_handlers.hpp"  // error handlers of the app

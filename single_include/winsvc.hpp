@@ -18,286 +18,304 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    305  config/version.hpp                 The version of winsvc, defined only here.
-//    322  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
-//    361  config/form.hpp                    The form in which winsvc is compiled.
-//    452  config/options.hpp                 The compile-time options of winsvc.
-//    514  config/abi.hpp                     The inline namespace that contains all names of winsvc.
-//    565  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
-//    596  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    669  os/win/windows_headers.hpp         Windows system headers.
-//    727  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
-//    846  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
-//    885  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
-//    946  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
-//   1030  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
-//   1085  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
-//   1167  base/encoding.hpp                  base64 and constant-time comparison of secrets.
-//   1202  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
-//   1260  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
-//   1292  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
-//   1345  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   1409  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   1494  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
-//   1608  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
-//   1682  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
-//   1830  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
-//   1920  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
-//   2270  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
-//   2453  api/middleware.hpp                 Middleware: functions that run before and after the handler.
-//   2501  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
-//   2573  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
-//   2632  route/url_value.hpp                url_value, with_query.
-//   2681  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
-//   2814  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
-//   2853  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
-//   2952  api/file_options.hpp               Options of a static folder.
-//   2983  base/source_location.hpp           source_location: file and line of a call in the user's program.
-//   3019  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
-//   3244  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
-//   3322  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
-//   3361  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
-//   3495  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
-//   3527  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
-//   3610  scm/control_event.hpp              Event data of a control.
-//   3683  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   3858  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   3891  settings/setting_value.hpp         Types of settings and their text form.
-//   4043  settings/settings_file.hpp         Settings file (.ini).
-//   4110  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
-//   4336  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   4485  api/tls_options.hpp                TLS options: client certificates.
-//   4526  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   4595  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   4736  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
-//   4804  base/quote.hpp                     Windows command lines.
-//   4847  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   4922  scm/spec.hpp                       Service specification.
-//   5014  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
-//   5082  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   5388  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   5434  api/run.hpp                        Entry point: runs the verb on the command line.
-//   5473  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   5486  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   5529  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   5570  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   5687  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   5818  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   5845  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   5905  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   5976  addons/proxies.hpp                 Trusted proxies: middleware that takes the client's address from ...
-//   6002  addons/headers.hpp                 Middleware for response headers and body size.
+//    323  config/version.hpp                 The version of winsvc, defined only here.
+//    340  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
+//    379  config/form.hpp                    The form in which winsvc is compiled.
+//    470  config/options.hpp                 The compile-time options of winsvc.
+//    532  config/abi.hpp                     The inline namespace that contains all names of winsvc.
+//    583  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
+//    614  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    689  os/win/windows_headers.hpp         Windows system headers.
+//    747  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
+//    866  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
+//    909  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
+//    970  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
+//   1025  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
+//   1075  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1118  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
+//   1217  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1250  settings/setting_value.hpp         Types of settings and their text form.
+//   1414  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
+//   1559  api/json_library.hpp               json_library: the JSON parser that reads described types.
+//   1622  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
+//   1680  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
+//   1743  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   1969  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
+//   2340  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
+//   2462  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
+//   2546  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
+//   2599  route/url_value.hpp                url_value, with_query.
+//   2648  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
+//   2730  base/encoding.hpp                  base64 and constant-time comparison of secrets.
+//   2765  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
+//   2797  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   2861  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   2946  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
+//   3076  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
+//   3150  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
+//   3298  api/app_objects.hpp                Objects of the app by type.
+//   3365  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
+//   3829  api/parameter.hpp                  Parameters of a route.
+//   4126  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   4309  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   4381  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   4453  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
+//   4512  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   4657  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   4691  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   4790  api/file_options.hpp               Options of a static folder.
+//   4821  base/source_location.hpp           source_location: file and line of a call in the user's program.
+//   4857  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   5145  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   5217  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
+//   5256  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   5383  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   5415  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
+//   5498  scm/control_event.hpp              Event data of a control.
+//   5571  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   5746  settings/settings_file.hpp         Settings file (.ini).
+//   5813  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
+//   6032  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   6162  api/tls_options.hpp                TLS options: client certificates.
+//   6203  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   6272  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   6413  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   6481  base/quote.hpp                     Windows command lines.
+//   6524  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   6599  scm/spec.hpp                       Service specification.
+//   6691  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
+//   6759  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   7086  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   7132  api/run.hpp                        Entry point: runs the verb on the command line.
+//   7171  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   7184  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
+//   7227  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
+//   7268  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   7385  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
+//   7516  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
+//   7543  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
+//   7603  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
+//   7674  addons/proxies.hpp                 Trusted proxies: middleware that takes the client's address from ...
+//   7700  addons/headers.hpp                 Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   6035  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   6250  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   6279  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   6295  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   6393  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//   6435  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//   6592  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
-//   6669  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   6720  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//   6838  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   6915  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   6969  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   7096  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//   7163  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//   7212  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   7261  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//   7287  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//   7315  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//   7366  route/url_value.hpp:bodies         url_value, with_query.
-//   7408  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//   7474  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//   7502  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//   7526  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   7600  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   7718  settings/settings_file.hpp:bodies  Settings file (.ini).
-//   7860  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//   8000  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//   8066  base/quote.hpp:bodies              Windows command lines.
-//   8156  scm/spec.hpp:bodies                Service specification.
-//   8268  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//   8351  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//   8420  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8494  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//   8751  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//   8779  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//   8936  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//   8988  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes the client's address from ...
-//   9021  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//   9062  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//   9214  base/error_codes.hpp               Error messages and remedies for system error codes.
-//   9353  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//   9486  settings/registry.hpp              Registry of the settings of an app.
-//   9797  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//   9995  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  10323  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  10429  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  10807  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  10971  wire/file_name.hpp                 Safe file names for uploads.
-//  11050  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  11120  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  11267  wire/representation.hpp            Representation of a file in a response.
-//  11392  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  11646  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  11817  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  11938  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  12023  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  12091  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  12158  scm/account.hpp                    Account of a service.
-//  12297  scm/security.hpp                   Security descriptors in SDDL.
-//  12515  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  12625  scm/event_record.hpp               Records of the Windows event log.
-//  12767  scm/saved_state.hpp                Saved state of a service.
-//  12865  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  13107  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
-//  13145  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
-//  13562  os/posix/headers.hpp               POSIX system headers.
-//  13598  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  13766  os/socket.hpp                      TCP sockets with timeouts.
-//  13916  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  14067  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  14185  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  14309  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  14416  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  14602  os/tcp.hpp                         TCP sockets on all platforms.
-//  14878  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  15044  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  15159  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  15411  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  15462  os/control_channel.hpp             Control channel of a running service.
-//  15533  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  15705  os/connection_threads.hpp          Thread group with a maximum size.
-//  15795  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  16015  os/console.hpp                     Console input and output.
-//  16116  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  16272  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  16407  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  16608  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  16683  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  16730  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  16781  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  16884  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  16925  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  17112  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  17134  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  17169  os/exclusive_file.hpp              Exclusively created file.
-//  17250  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  17354  os/probe.hpp                       System queries of the verbs `doctor` and `why`.
-//  17387  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  17428  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  17468  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  17532  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  17794  os/input_file.hpp                  File that is open for reading at any position.
-//  17867  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  17962  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  18088  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  18334  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  18535  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  18722  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  18760  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  19063  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  19165  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  19419  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  19490  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  19577  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  19630  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  19724  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  19862  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  19936  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  20114  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  20226  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  20353  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  20516  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  20667  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  20922  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  20928  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  21225  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  21299  log/log_query.hpp                  Log query of the verb `logs`.
-//  21384  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  21771  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  21868  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  21912  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  22145  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  22450  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  22692  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  22803  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  22954  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  23367  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  23570  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
-//  23777  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  23891  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  23962  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  24111  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  24486  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  24520  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  24581  http/problem.hpp                   Problem details: error responses as application/problem+json (RFC ...
-//  24666  http/context_impl.hpp              Implementation of api/context.hpp.
-//  24721  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  24752  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  24894  http/group_impl.hpp                Implementation of api/group.hpp.
-//  24945  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  25131  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  25247  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  25278  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  25426  http/fast_path.hpp                 Fast path: converts a simple request into cpp-httplib's Request and ...
-//  25609  http/request_processor.hpp         Request processor: runs one request.
-//  26063  http/file_response.hpp             File response: sends a file in parts from the open file, never as a ...
-//  26218  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  26370  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  26451  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  26669  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  27027  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  27060  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  27161  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  27670  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
-//  28182  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  28359  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  28716  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  29262  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  29376  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  29609  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  29699  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  29977  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  30043  host/health.hpp                    Liveness and readiness routes.
-//  30143  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  30311  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  30430  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
-//  30582  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  30696  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  30923  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  31042  host/control_channel_server.hpp    Control channel server.
-//  31205  host/runtime.hpp                   Runtime of a service.
-//  31748  host/status.hpp                    Text and JSON of `status`.
-//  31894  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  32018  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  32124  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  32477  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  32882  manage/wait.hpp                    Waits until a service reaches a state.
-//  32964  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  33103  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  33414  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  33554  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  33690  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  33790  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  33853  manage/install.hpp                 `install` and `update` verbs.
-//  34216  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  34310  diagnose/firewall.hpp              Check of the Windows firewall.
-//  34404  diagnose/finding.hpp               Findings of `doctor`.
-//  34587  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  34672  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  34701  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  35043  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  35176  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  35417  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  35573  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   7733  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   7954  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   7983  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   7999  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   8097  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
+//   8143  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   8185  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   8267  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   8341  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   8459  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
+//   8492  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   8543  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
+//   8785  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   8821  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//   8863  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   8940  route/url_value.hpp:bodies         url_value, with_query.
+//   8982  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//   9139  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
+//   9216  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//   9334  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9388  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   9515  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//   9582  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//   9631  api/app_objects.hpp:bodies         Objects of the app by type.
+//   9669  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//   9700  api/parameter.hpp:bodies           Parameters of a route.
+//   9758  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//   9786  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//   9837  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
+//   9903  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//   9931  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//   9955  settings/settings_file.hpp:bodies  Settings file (.ini).
+//  10097  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//  10237  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//  10303  base/quote.hpp:bodies              Windows command lines.
+//  10393  scm/spec.hpp:bodies                Service specification.
+//  10505  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
+//  10588  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
+//  10657  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  10731  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
+//  10988  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
+//  11016  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
+//  11173  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
+//  11225  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes the client's address from ...
+//  11258  addons/headers.hpp:bodies          Middleware for response headers and body size.
+//  11299  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//  11451  base/error_codes.hpp               Error messages and remedies for system error codes.
+//  11590  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//  11723  settings/registry.hpp              Registry of the settings of an app.
+//  12034  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//  12232  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  12560  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  12666  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  13044  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  13208  wire/file_name.hpp                 Safe file names for uploads.
+//  13287  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
+//  13357  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
+//  13504  wire/representation.hpp            Representation of a file in a response.
+//  13629  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
+//  13883  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  14054  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  14175  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  14260  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  14328  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  14395  scm/account.hpp                    Account of a service.
+//  14534  scm/security.hpp                   Security descriptors in SDDL.
+//  14752  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  14862  scm/event_record.hpp               Records of the Windows event log.
+//  15004  scm/saved_state.hpp                Saved state of a service.
+//  15102  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  15344  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
+//  15382  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
+//  15799  os/posix/headers.hpp               POSIX system headers.
+//  15835  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
+//  16003  os/socket.hpp                      TCP sockets with timeouts.
+//  16153  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  16304  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
+//  16422  os/process.hpp                     Process functions: executable path, command-line arguments ...
+//  16546  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  16653  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  16839  os/tcp.hpp                         TCP sockets on all platforms.
+//  17115  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  17281  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  17396  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  17648  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  17699  os/control_channel.hpp             Control channel of a running service.
+//  17770  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  17942  os/connection_threads.hpp          Thread group with a maximum size.
+//  18032  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  18252  os/console.hpp                     Console input and output.
+//  18353  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  18509  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  18644  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  18845  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  18920  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  18967  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  19018  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  19121  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  19162  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  19349  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  19371  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  19406  os/exclusive_file.hpp              Exclusively created file.
+//  19487  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  19591  os/probe.hpp                       System queries of the verbs `doctor` and `why`.
+//  19624  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  19665  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  19705  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  19769  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  20031  os/input_file.hpp                  File that is open for reading at any position.
+//  20104  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  20199  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  20325  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  20571  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  20772  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  20959  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  20997  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  21300  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  21402  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  21656  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  21727  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  21814  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  21867  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  21961  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  22099  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  22173  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  22351  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  22463  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  22590  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  22753  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  22904  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  23159  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  23165  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  23462  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  23536  log/log_query.hpp                  Log query of the verb `logs`.
+//  23621  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  24008  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  24105  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  24149  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  24382  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  24715  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  24957  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  25068  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  25219  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  25632  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  25870  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
+//  26077  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  26191  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  26262  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  26411  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  26786  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  26820  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  26881  http/problem.hpp                   Problem details: error responses as application/problem+json (RFC ...
+//  26969  http/context_impl.hpp              Implementation of api/context.hpp.
+//  27024  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
+//  27289  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  27320  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  27468  http/group_impl.hpp                Implementation of api/group.hpp.
+//  27519  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  27738  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  27854  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  27885  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  28034  http/fast_path.hpp                 Fast path: converts a simple request into cpp-httplib's Request and ...
+//  28217  http/request_processor.hpp         Request processor: runs one request.
+//  28671  http/file_response.hpp             File response: sends a file in parts from the open file, never as a ...
+//  28826  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  28978  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  29059  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  29277  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  29635  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  29668  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  29769  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  30278  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
+//  30790  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  30967  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  31324  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  31870  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  31984  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  32222  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  32312  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  32590  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  32656  host/health.hpp                    Liveness and readiness routes.
+//  32756  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  32924  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  33043  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
+//  33195  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  33309  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  33536  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  33655  host/control_channel_server.hpp    Control channel server.
+//  33818  host/runtime.hpp                   Runtime of a service.
+//  34361  host/status.hpp                    Text and JSON of `status`.
+//  34507  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  34631  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  34737  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  35090  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  35495  manage/wait.hpp                    Waits until a service reaches a state.
+//  35577  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  35716  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  36027  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  36167  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  36303  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  36403  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  36466  manage/install.hpp                 `install` and `update` verbs.
+//  36829  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  36923  diagnose/firewall.hpp              Check of the Windows firewall.
+//  37017  diagnose/finding.hpp               Findings of `doctor`.
+//  37200  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  37285  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  37314  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  37656  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  37789  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  38030  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  38186  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  35814  config/undef.hpp                   Undefines the internal macros.
+//  38428  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -655,6 +673,8 @@ namespace detail::base {
 /// Returns the code point at `position` and advances `position`. A malformed byte is one U+FFFD.
 [[nodiscard]] char32_t next_code_point(std::string_view s, std::size_t& position) noexcept;
 void append_utf8(std::string& out, char32_t code_point);
+/// Returns the number of code points. A malformed byte counts as one.
+[[nodiscard]] std::size_t character_count(std::string_view s) noexcept;
 
 [[nodiscard]] bool starts_with_nocase(std::string_view s, std::string_view prefix) noexcept;
 
@@ -862,15 +882,19 @@ inline namespace WINSVC_ABI {
 /// The exception that `abort` throws. If you catch it, rethrow it.
 class abort_error : public std::exception {
  public:
-  abort_error(int status, std::string message) : status_(status), message_(std::move(message)) {}
+  /// `errors`: a JSON array that describes each error, for the member "errors" of the response; empty: none.
+  abort_error(int status, std::string message, std::string errors = {})
+      : status_(status), message_(std::move(message)), errors_(std::move(errors)) {}
   /// Status of the response.
   [[nodiscard]] int status() const noexcept { return status_; }
   /// Message for the client.
   [[nodiscard]] const char* what() const noexcept override { return message_.c_str(); }
+  /// JSON array of the errors; empty: none.
+  [[nodiscard]] const std::string& errors() const noexcept { return errors_; }
 
  private:
   int status_;
-  std::string message_;
+  std::string message_, errors_;
 };
 
 /// Ends the handler with this error status. The response contains `message`; the message of any other exception is only
@@ -941,6 +965,1498 @@ void parse_json(const std::string& text, json& output);
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+// =====================================================================================================================
+// base/json_writer.hpp
+// =====================================================================================================================
+
+// json_object_writer, json_array: write JSON text. Handlers use nlohmann::json instead.
+//
+//   strings::json_object_writer o;
+//   o.put("pid", "7").put_text("name", "a \"b\"").put_text_if_set("hint", "");      // an empty hint is omitted
+//   o.text()                                                                       // {"pid":7,"name":"a \"b\""}
+//
+// Members keep the order of the calls. Duplicate names are not detected. There is no parser here.
+
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::base {
+
+/// Builds a JSON object, member by member.
+class json_object_writer {
+ public:
+  /// Adds a member. `value` is JSON text: a number, `true`, `null`, the `text()` of another writer.
+  json_object_writer& put(std::string_view name, std::string_view value) {
+    text_ += text_.size() == 1 ? "" : ",";
+    text_ += json_quoted(name) + ':';
+    text_ += value;
+    return *this;
+  }
+  /// Adds a member with a JSON string.
+  json_object_writer& put_text(std::string_view name, std::string_view value) { return put(name, json_quoted(value)); }
+  json_object_writer& put_text_if_set(std::string_view name, std::string_view value) {
+    return value.empty() ? *this : put_text(name, value);
+  }
+  [[nodiscard]] std::string text() const { return text_ + '}'; }
+
+ private:
+  std::string text_ = "{";
+};
+
+/// `[a,b]`: calls `to_json` for each item. `separator` is a comma, and may add line breaks.
+template <class List, class F>
+[[nodiscard]] std::string json_array(const List& items, F to_json, std::string_view separator = ",") {
+  std::string out = "[";
+  for (const auto& item : items) {
+    if (out.size() > 1) out += separator;
+    out += to_json(item);
+  }
+  return out + ']';
+}
+
+}  // namespace detail::base
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// api/faults.hpp
+// =====================================================================================================================
+
+// Faults: the invalid values of a request, collected so that the client receives all of them in one 422 response.
+//
+//   fault_list faults;
+//   faults.add("query", "limit", "must be at most 100, but is '200'");
+//   faults.add_body("/price", "must be above 0, but is -1");
+//   faults.abort_if_any();       // 422; problem details with the member "errors"
+//
+// api/parameter.hpp adds the faults of parameters, api/json_type.hpp those of a JSON body.
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::api {
+
+class fault_list {
+ public:
+  /// Adds a fault of a parameter. `source`: "query", "header", "cookie", "form" or "file".
+  void add(std::string_view source, std::string_view name, std::string_view reason);
+  /// Adds a fault of the JSON body. `pointer` is a JSON pointer (RFC 6901), empty for the body itself.
+  void add_body(std::string_view pointer, std::string_view reason);
+  [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+  /// True if further faults are only counted, because the list is full.
+  [[nodiscard]] bool is_full() const noexcept { return count_ >= max_faults; }
+  /// All faults in one line.
+  [[nodiscard]] std::string text() const;
+  /// Ends the handler with 422 if there is a fault.
+  void abort_if_any() const;
+
+ private:
+  static constexpr std::size_t max_faults = 50;  // a response is not much larger than the request that causes it
+
+  void add(std::string text, std::string json);
+
+  std::size_t count_ = 0;
+  std::string text_;
+  std::vector<std::string> json_;
+};
+
+}  // namespace detail::api
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// route/schema_set.hpp
+// =====================================================================================================================
+
+// schema_set: the named JSON Schemas of an OpenAPI document, each written once.
+//
+//   set.reference(key, "item", [&] { return schema_of_item(set); })     // {"$ref":"#/components/schemas/item"}
+//
+// A type may refer to itself: its name is known before its schema is made. Two types with the same name get the names
+// `item` and `item_2`.
+
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::route {
+
+class schema_set {
+ public:
+  /// A schema that refers to the schema `name`. `key` identifies the type; the first call for it calls `make`.
+  [[nodiscard]] std::string reference(const void* key, const std::string& name,
+                                      const std::function<std::string()>& make);
+  /// Adds a schema that is complete.
+  void add(const std::string& name, std::string schema) { schemas_.emplace_back(name, std::move(schema)); }
+  /// The object with all schemas.
+  [[nodiscard]] std::string text() const;
+
+ private:
+  std::map<const void*, std::size_t> positions_;
+  std::vector<std::pair<std::string, std::string>> schemas_;
+};
+
+/// Returns the schema of a type; named types are added to the set.
+using schema_function = std::string (*)(schema_set& set);
+
+}  // namespace detail::route
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// route/metadata.hpp
+// =====================================================================================================================
+
+// route_metadata: name, description, body types and limits of a route.
+//
+//   route_metadata m;
+//   m.name = "user", m.summary = "One user", m.parameters = {value_kind::int32};
+//
+// The members that follow from the handler's type are set when the route is registered; `api/route_builder.hpp` sets
+// the others. url_for, the `routes` verb, the OpenAPI document and the limits read the metadata.
+
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::route {
+
+/// The type of a value in a path or a query, for descriptions.
+enum class value_kind { text, int32, int64, uint32, uint64, number, boolean };
+
+template <class T>
+[[nodiscard]] constexpr value_kind kind_of_value() noexcept {
+  if constexpr (std::is_same_v<T, bool>) return value_kind::boolean;
+  else if constexpr (std::is_floating_point_v<T>) return value_kind::number;
+  else if constexpr (!std::is_integral_v<T>) return value_kind::text;
+  else if constexpr (sizeof(T) > 4) return std::is_unsigned_v<T> ? value_kind::uint64 : value_kind::int64;
+  else return std::is_unsigned_v<T> ? value_kind::uint32 : value_kind::int32;
+}
+
+/// The type as text for error messages: "a number".
+[[nodiscard]] std::string_view describe(value_kind k) noexcept;
+
+/// True if a path parameter of this type accepts the text.
+[[nodiscard]] bool accepts_text(value_kind k, std::string_view value) noexcept;
+
+/// The JSON Schema of a type. `default_json`: the default as JSON; empty: no default.
+[[nodiscard]] std::string value_schema(value_kind kind, std::string_view default_json = {});
+/// The JSON Schema of a text with one of these values.
+[[nodiscard]] std::string enum_schema(const std::vector<std::string_view>& values);
+/// Adds members, such as `"minimum":1,"maximum":9`, to a JSON Schema.
+[[nodiscard]] std::string with_schema_members(std::string_view schema, std::string_view members);
+
+/// A value of the request that the handler receives as an argument (api/parameter.hpp) or reads with `winsvc::query`.
+struct parameter_metadata {
+  std::string name, description;
+  std::string source = "query";  ///< "query", "header", "cookie", "form", "file" or "client"
+  std::string schema;            ///< JSON Schema
+  bool required = false;
+  bool is_argument = false;      ///< winsvc reads and checks the value
+};
+
+/// The body of a request or a response.
+struct body_metadata {
+  std::string description;
+  std::string media_type;       ///< empty: derived from the handler's type
+  std::string schema, example;  ///< JSON; empty: none
+};
+
+/// The kind of response that follows from the handler's return type.
+enum class response_kind { unknown, text, json };
+
+struct route_metadata {
+  // From the handler's type.
+  std::vector<value_kind> parameters;  ///< types of the path parameters; empty if they are not arguments
+  bool accepts_json = false;           ///< the handler takes a body<T>
+  schema_function body_schema = nullptr, response_schema = nullptr;  ///< null: unknown
+  bool accepts_upload = false;         ///< the request body is written to files
+  response_kind response = response_kind::unknown;
+  bool returns_optional = false;  ///< the handler returns an optional; an empty one is 404
+  bool sets_status = false;       ///< the handler returns a reply or a pair, or takes the response
+
+  // From the app.
+  std::string name;  ///< for url_for; unique, except among the routes of one resource
+  std::string summary, description;
+  std::vector<std::string> tags;
+  std::vector<parameter_metadata> values;  ///< query parameters, headers, cookies, form fields, files
+  std::optional<body_metadata> request_body;
+  std::vector<std::pair<int, body_metadata>> responses;  ///< by status, in the order of the calls
+  bool deprecated = false;
+  bool hidden = false;                      ///< not in the OpenAPI document
+  std::optional<std::uint64_t> body_limit;  ///< maximum body in bytes; overrides the app's limit
+  std::optional<std::uint64_t> file_limit;  ///< maximum size of each file of an upload, in bytes
+  std::optional<std::chrono::milliseconds> time_limit;  ///< of the handler; afterwards the client receives 503
+};
+
+}  // namespace detail::route
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// base/duration.hpp
+// =====================================================================================================================
+
+// Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`. A number without a unit is in seconds.
+//
+//   parse_duration("1m30s")    // 90 s
+//   duration_text(1500ms)      // "1.5 s"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::base {
+
+/// Parses one or more pairs of a number and a unit, in any order of units. nullopt for any other text, and for more
+/// than 10,000 days.
+[[nodiscard]] std::optional<std::chrono::milliseconds> parse_duration(std::string_view s);
+
+/// 5s, 2m, 1d: the duration in the largest unit that divides it; parse_duration reads it.
+[[nodiscard]] std::string exact_duration(std::chrono::milliseconds d);
+
+/// Rounded down, for messages: "350 ms", "1.5 s", "20 s", "3 min", "2 h 5 min", "4 d 1 h".
+[[nodiscard]] std::string duration_text(std::chrono::milliseconds d);
+
+}  // namespace detail::base
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// settings/setting_value.hpp
+// =====================================================================================================================
+
+// Types of settings and their text form: one specialization of `setting_type` for each type.
+//
+//   setting_type<int>::parse("42")                    // 42
+//   setting_type<byte_size>::parse("10 MiB")          // 10485760 bytes
+//   setting_type<std::chrono::milliseconds>::text(90s)   // "1m30s"
+//
+// `parse` reads the text that `text` writes. Numbers are decimal, without blanks or thousands separators. A value that
+// the type cannot represent is rejected.
+
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <locale>
+#include <optional>
+#include <ratio>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// Number of bytes, written as `512`, `64k`, `10 MiB` or `1g`. A unit is a power of 1024, is not case-sensitive, and
+/// may end with `b` or `ib`.
+struct byte_size {
+  std::uint64_t bytes = 0;
+  constexpr byte_size() = default;
+  constexpr byte_size(std::uint64_t count) noexcept : bytes(count) {}
+  constexpr operator std::uint64_t() const noexcept { return bytes; }
+};
+
+/// Path of a file or folder in UTF-8. A relative path is relative to the folder of the executable, which is also the
+/// current folder of a running service.
+struct file_path {
+  std::string text;
+  file_path() = default;
+  file_path(std::string path) : text(std::move(path)) {}
+  file_path(const char* path) : text(path) {}
+  operator const std::string&() const noexcept { return text; }
+  friend bool operator==(const file_path& a, const file_path& b) noexcept { return a.text == b.text; }
+  friend bool operator!=(const file_path& a, const file_path& b) noexcept { return a.text != b.text; }
+};
+
+/// Trait for a type of the app that has a text form: specialize it, and the type can be a setting, a path parameter, an
+/// argument with a source (api/parameter.hpp), and a member of a described type: a JSON string. Members:
+/// `static std::string kind()`, for messages: "a color"; `static std::optional<T> parse(std::string_view)`, nullopt for
+/// invalid text; `static std::string text(const T&)`, which `parse` reads.
+template <class T>
+struct text_traits;
+
+namespace detail::settings {
+
+/// Primary template: a type that settings do not support. A specialization has `kind` (a description for messages),
+/// `parse` (nullopt if the text is invalid) and `text`.
+template <class T, class = void>
+struct setting_type {
+  static constexpr bool is_supported = false;
+};
+
+template <class T>
+struct setting_type<T, std::void_t<decltype(text_traits<T>::parse(std::string_view()))>> : text_traits<T> {
+  static constexpr bool is_supported = true;
+};
+
+template <class T>
+inline constexpr bool is_integer_setting =
+    std::is_integral_v<T> && !std::is_same_v<T, bool> && !std::is_same_v<T, char>;
+
+template <>
+struct setting_type<bool> {
+  static constexpr bool is_supported = true;
+  static std::string kind() { return "yes or no"; }
+  static std::optional<bool> parse(std::string_view s);
+  static std::string text(bool value) { return value ? "yes" : "no"; }
+};
+
+template <class T>
+struct setting_type<T, std::enable_if_t<is_integer_setting<T>>> {
+  static constexpr bool is_supported = true;
+  static std::string kind() { return "a whole number"; }
+  static std::optional<T> parse(std::string_view s) noexcept {
+    T value{};
+    const auto result = std::from_chars(s.data(), s.data() + s.size(), value);
+    return result.ec == std::errc() && result.ptr == s.data() + s.size() ? std::optional(value) : std::nullopt;
+  }
+  static std::string text(T value) { return std::to_string(value); }
+};
+
+template <>
+struct setting_type<double> {
+  static constexpr bool is_supported = true;
+  static std::string kind() { return "a number"; }
+  static std::optional<double> parse(std::string_view s);
+  static std::string text(double value);
+};
+
+template <>
+struct setting_type<std::string> {
+  static constexpr bool is_supported = true;
+  static std::string kind() { return "a text"; }
+  static std::optional<std::string> parse(std::string_view s) { return std::string(s); }
+  static std::string text(const std::string& value) { return value; }
+};
+
+/// A std::chrono duration whose unit is a millisecond or longer. A value that the type cannot represent exactly is
+/// rejected.
+template <class Rep, class Period>
+struct setting_type<std::chrono::duration<Rep, Period>,
+                    std::enable_if_t<std::ratio_greater_equal_v<Period, std::milli>>> {
+  using type = std::chrono::duration<Rep, Period>;
+  static constexpr bool is_supported = true;
+  static std::string kind() { return "a time, such as 250ms, 30s, 1m30s or 2h"; }
+  static std::optional<type> parse(std::string_view s) {
+    const auto duration = base::parse_duration(s);
+    if (!duration) return std::nullopt;
+    const auto value = std::chrono::duration_cast<type>(*duration);
+    return value == *duration ? std::optional(value) : std::nullopt;
+  }
+  static std::string text(type value) {
+    return base::exact_duration(std::chrono::duration_cast<std::chrono::milliseconds>(value));
+  }
+};
+
+template <>
+struct setting_type<byte_size> {
+  static constexpr bool is_supported = true;
+  static std::string kind() { return "a size, such as 512, 64k or 10M"; }
+  static std::optional<byte_size> parse(std::string_view s);
+  static std::string text(byte_size value);
+};
+
+/// `a, b, "c, d"`: items without the blanks around them. An item in double quotes keeps its commas and blanks; a double
+/// quote in it is written twice. An empty text is an empty list.
+template <>
+struct setting_type<std::vector<std::string>> {
+  static constexpr bool is_supported = true;
+  static std::string kind() { return "a list separated by commas"; }
+  static std::optional<std::vector<std::string>> parse(std::string_view s);
+  static std::string text(const std::vector<std::string>& value);
+};
+
+template <>
+struct setting_type<file_path> {
+  static constexpr bool is_supported = true;
+  static std::string kind() { return "a path"; }
+  static std::optional<file_path> parse(std::string_view s) {
+    return s.empty() || s.find('\0') != s.npos ? std::nullopt : std::optional(file_path(std::string(s)));
+  }
+  static std::string text(const file_path& value) { return value.text; }
+};
+
+}  // namespace detail::settings
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// api/text_value.hpp
+// =====================================================================================================================
+
+// Text values: the types that a path parameter, query parameter, header, cookie or form field may have.
+//
+//   bool, integers, double, std::string, std::string_view, std::chrono durations of milliseconds or longer units (30s),
+//   byte_size (64k), an enumeration with WINSVC_ENUM, and types for which winsvc::text_traits is specialized
+//
+//   enum class order { ascending, descending };
+//   WINSVC_ENUM(order, ascending, descending)                     // in the namespace of the enumeration
+//
+//   svc.get("/items", winsvc::query("order"), [](std::optional<order> o) { ... });       // ?order=descending
+//
+// settings/setting_value.hpp has text_traits and the text form of durations and sizes.
+
+#include <charconv>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::api {
+
+/// The names and values of an enumeration, from WINSVC_ENUM.
+template <class E>
+using enum_table = std::vector<std::pair<std::string_view, E>>;
+
+template <class T, class = void>
+inline constexpr bool is_named_enum = false;
+template <class T>
+inline constexpr bool is_named_enum<T, std::void_t<decltype(winsvc_enum_values(static_cast<const T*>(nullptr)))>> =
+    true;
+
+/// True if the text forms of api/text_value.hpp include T.
+template <class T>
+inline constexpr bool is_text_value =
+    std::is_same_v<T, bool> || (std::is_integral_v<T> && !std::is_same_v<T, char>) || std::is_same_v<T, double> ||
+    std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view> || is_named_enum<T> ||
+    (settings::setting_type<T>::is_supported && !std::is_same_v<T, std::vector<std::string>>);
+
+/// The type in which a value is stored: std::string for std::string_view.
+template <class T>
+using stored_value = std::conditional_t<std::is_same_v<T, std::string_view>, std::string, T>;
+
+/// The type of one value: T for T, std::optional<T> and std::vector<T>.
+template <class T>
+struct single_value {
+  using type = T;
+  static constexpr bool is_optional = false, is_list = false;
+};
+template <class T>
+struct single_value<std::optional<T>> {
+  using type = T;
+  static constexpr bool is_optional = true, is_list = false;
+};
+template <class T>
+struct single_value<std::vector<T>> {
+  using type = T;
+  static constexpr bool is_optional = false, is_list = true;
+};
+
+/// Parses true, 1, yes, on, or false, 0, no, off, in any case.
+[[nodiscard]] std::optional<bool> parse_bool(std::string_view text) noexcept;
+/// "one, two or three".
+[[nodiscard]] std::string list_of_names(const std::vector<std::string_view>& names);
+
+template <class E>
+[[nodiscard]] std::vector<std::string_view> enum_name_list() {
+  std::vector<std::string_view> names;
+  for (const auto& [name, value] : winsvc_enum_values(static_cast<const E*>(nullptr))) names.push_back(name);
+  return names;
+}
+
+/// Converts text to T. Returns false if the text is not a T.
+template <class T>
+[[nodiscard]] bool convert(const std::string& text, T& value) {
+  if constexpr (std::is_same_v<T, std::string>) {
+    value = text;
+    return true;
+  } else if constexpr (std::is_same_v<T, bool>) {
+    const auto parsed = parse_bool(text);
+    value = parsed.value_or(false);
+    return parsed.has_value();
+  } else if constexpr (std::is_arithmetic_v<T>) {
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if constexpr (std::is_same_v<T, double>) {
+      if (!(value - value == 0)) return false;  // from_chars accepts "inf" and "nan"
+    }
+    return failed == std::errc() && end == text.data() + text.size() && !text.empty();
+  } else if constexpr (is_named_enum<T>) {
+    for (const auto& [name, named_value] : winsvc_enum_values(static_cast<const T*>(nullptr))) {
+      if (name == text) {
+        value = named_value;
+        return true;
+      }
+    }
+    return false;
+  } else {
+    auto parsed = settings::setting_type<T>::parse(text);
+    if (parsed) value = std::move(*parsed);
+    return parsed.has_value();
+  }
+}
+
+/// The text of a value, which `convert` reads.
+template <class T>
+[[nodiscard]] std::string text_of_value(const T& value) {
+  if constexpr (std::is_same_v<T, bool>) {
+    return value ? "true" : "false";
+  } else if constexpr (is_named_enum<T>) {
+    for (const auto& [name, named_value] : winsvc_enum_values(static_cast<const T*>(nullptr))) {
+      if (named_value == value) return std::string(name);
+    }
+    return {};
+  } else {
+    return settings::setting_type<T>::text(value);
+  }
+}
+
+/// The expected text, for messages: "a whole number".
+template <class T>
+[[nodiscard]] std::string text_kind() {
+  if constexpr (std::is_same_v<T, bool>) return "true or false";
+  else if constexpr (is_named_enum<T>) return list_of_names(enum_name_list<T>());
+  else return settings::setting_type<T>::kind();
+}
+
+/// The JSON Schema of the text.
+template <class T>
+[[nodiscard]] std::string text_schema() {
+  if constexpr (is_named_enum<T>) return route::enum_schema(enum_name_list<T>());
+  else return route::value_schema(route::kind_of_value<T>());
+}
+
+}  // namespace detail::api
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// api/json_library.hpp
+// =====================================================================================================================
+
+// json_library: the JSON parser that reads described types. nlohmann's is the default; an app can provide another one.
+//
+//   class glaze_library final : public winsvc::json_library { ... };
+//   svc.provide<winsvc::json_library>(std::make_shared<glaze_library>());
+//
+// The library parses a text to a document and answers questions about its values. A value is an address that the
+// library chooses; it is valid as long as the document. json_library does not write JSON: api/json_type.hpp does.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// The kinds of JSON values. `integer`: a number without fraction that fits into std::int64_t; `unsigned_integer`: one
+/// that fits only into std::uint64_t; `number`: any other number.
+enum class json_kind { null, boolean, integer, unsigned_integer, number, text, array, object };
+
+/// Interface of a JSON parser. All functions are called concurrently; they require a value of the right kind.
+class json_library {
+ public:
+  using value = const void*;
+  virtual ~json_library() = default;
+
+  /// Parses a text. Returns the document, whose address is its root value, or null with a reason such as "error at byte
+  /// 7". The text is nested at most 128 levels deep.
+  [[nodiscard]] virtual std::shared_ptr<const void> parse(const std::string& text, std::string& reason) const = 0;
+  [[nodiscard]] virtual json_kind kind(value v) const = 0;
+  [[nodiscard]] virtual bool boolean(value v) const = 0;
+  [[nodiscard]] virtual std::int64_t integer(value v) const = 0;
+  [[nodiscard]] virtual std::uint64_t unsigned_integer(value v) const = 0;
+  /// Any kind of number.
+  [[nodiscard]] virtual double number(value v) const = 0;
+  [[nodiscard]] virtual std::string_view text(value v) const = 0;
+  /// Number of elements of an array.
+  [[nodiscard]] virtual std::size_t size(value v) const = 0;
+  [[nodiscard]] virtual value element(value v, std::size_t index) const = 0;
+  /// Member of an object; null if it is missing.
+  [[nodiscard]] virtual value member(value v, std::string_view name) const = 0;
+  virtual void for_each_member(value v, const std::function<void(std::string_view name, value)>& f) const = 0;
+};
+
+namespace detail::api {
+
+struct invocation;
+
+/// The library of the app, or nlohmann's. Throws setup_error if there is neither.
+[[nodiscard]] const json_library& json_library_of(const invocation& call);
+/// nlohmann's library. Throws setup_error without <nlohmann/json.hpp>.
+[[nodiscard]] const json_library& default_json_library();
+
+}  // namespace detail::api
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// base/error.hpp
+// =====================================================================================================================
+
+// error, setup_error: an error value with the operation, its subject, the system's message, its code and a hint.
+//
+//   error{5, "install", "hello", "access denied", "run from an elevated prompt"}.to_string()
+//   // install 'hello': access denied (5); run from an elevated prompt
+//
+// Operations on the system return `result<T>` (base/result.hpp) with an `error` in it. Mistakes of the programmer are
+// thrown as `setup_error`. A request fails with a status (winsvc::abort in api/abort.hpp). There is no fourth way.
+
+#include <cstdint>
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// A failed operation on the system. A value: copy it, store it, print it.
+struct error {
+  std::uint32_t code = 0;  ///< code of the system: a Win32 code, or errno on POSIX; becomes the exit code
+  std::string operation;   ///< a verb: "install", "listen on"
+  std::string subject;     ///< the object of the operation, unquoted: the service, the address, the file
+  std::string message;     ///< message of the system
+  std::string hint;        ///< remedy; empty if none is known
+  /// Where the mistake is. Only an error of the system has a code; the others end a verb with exit code 2.
+  enum class source { system, command_line, app };
+  source origin = source::system;
+
+  /// One line: `operation 'subject': message (code); hint`. Empty parts are omitted with their punctuation. The code is
+  /// omitted if it is 0 or if `message` already contains it.
+  [[nodiscard]] std::string to_string() const;
+};
+
+/// A mistake in the registration calls of an app: a duplicate route, a parameter that the lambda does not take, a call
+/// after start. Thrown at registration or at start, on the calling thread. The text of a conflict names both locations.
+class setup_error : public std::logic_error {
+ public:
+  using std::logic_error::logic_error;
+};
+
+namespace detail::base {
+
+/// Error of the command line.
+[[nodiscard]] winsvc::error usage_error(std::string message, std::string hint = {});
+/// Error of the app, for example a setup_error.
+[[nodiscard]] winsvc::error app_error(std::string message);
+
+/// Returns the text of the exception that is being handled. Call it only in a catch block.
+[[nodiscard]] std::string exception_message();
+
+}  // namespace detail::base
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// base/text_pattern.hpp
+// =====================================================================================================================
+
+// text_pattern: a regular expression that a whole text must match, in time proportional to the length of the text.
+//
+//   const text_pattern number("[A-Z]{2}-\\d+");
+//   number.matches("AB-17")      // true
+//   number.matches("AB-17x")     // false: the whole text must match
+//
+// The syntax is the part of ECMAScript's that has no back reference and no assertion: characters, `.`, `[a-z]`,
+// `[^a-z]`, `\d \w \s` and their negations, `( )`, `(?: )`, `|`, `* + ? {m} {m,} {m,n}`. A leading `^` and a final `$`
+// are allowed and have no effect. The class is used instead of std::regex, whose matcher recurses once per character:
+// 5,000 characters overflow a stack of 1 MiB. It simulates a nondeterministic automaton (Thompson 1968).
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::base {
+
+class text_pattern {
+ public:
+  /// Throws setup_error for a malformed pattern, and for one with more than 10,000 instructions.
+  explicit text_pattern(std::string_view pattern);
+  /// True if the whole text matches. Thread-safe.
+  [[nodiscard]] bool matches(std::string_view text) const;
+  /// The pattern with the anchors that a JSON Schema requires: `^(?:...)$`.
+  [[nodiscard]] std::string anchored() const { return "^(?:" + pattern_ + ")$"; }
+  [[nodiscard]] const std::string& pattern() const noexcept { return pattern_; }
+
+ private:
+  friend class text_pattern_parser;
+  /// One step of the automaton. Jumps are relative, so that a repeated part can be copied.
+  struct instruction {
+    enum class kind { characters, split, jump } step = kind::jump;
+    std::ptrdiff_t first = 1, second = 1;                     ///< targets of a jump (first) or a split (both)
+    std::vector<std::pair<char32_t, char32_t>> ranges = {};   ///< characters: the accepted ranges
+    bool negated = false;                                     ///< characters: all except `ranges`
+    [[nodiscard]] bool accepts(char32_t c) const noexcept {
+      for (const auto& [from, to] : ranges) {
+        if (c >= from && c <= to) return !negated;
+      }
+      return negated;
+    }
+  };
+  using program = std::vector<instruction>;
+
+  void add_thread(std::size_t start, std::vector<std::size_t>& threads, std::vector<bool>& visited) const;
+
+  std::string pattern_;
+  program program_;
+};
+
+}  // namespace detail::base
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// settings/rule.hpp
+// =====================================================================================================================
+
+// Rules for values: ranges, lengths, allowed values and patterns, for settings, parameters of routes and members of
+// described types.
+//
+//   svc.setting("threads", 4, "number of threads", winsvc::between(1, 64));
+//   svc.get("/items", winsvc::query("q", winsvc::at_most(50)), [](std::optional<std::string> q) { ... });
+//   WINSVC_TYPE(item, (name, at_least(1)), (price, above(0)))
+//
+// A limit applies to the value of a number or duration, to the number of characters of a text, and to the number of
+// items of a list. `rule_for` makes the rule of a type from an option; a rule has a predicate, a text for messages, and
+// a part of a JSON Schema.
+
+#include <cstddef>
+#include <functional>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// A range that includes both limits: `between(1, 64)`, `between(1s, 5min)`.
+template <class A, class B>
+struct between {
+  A lower;
+  B upper;
+  constexpr between(A lower_limit, B upper_limit) : lower(std::move(lower_limit)), upper(std::move(upper_limit)) {}
+};
+/// A lower limit, which is allowed: `at_least(1)`.
+template <class T>
+struct at_least {
+  T limit;
+  constexpr explicit at_least(T lower_limit) : limit(std::move(lower_limit)) {}
+};
+/// An upper limit, which is allowed: `at_most(50)`.
+template <class T>
+struct at_most {
+  T limit;
+  constexpr explicit at_most(T upper_limit) : limit(std::move(upper_limit)) {}
+};
+/// A lower limit, which is not allowed: `above(0)`.
+template <class T>
+struct above {
+  T limit;
+  constexpr explicit above(T lower_limit) : limit(std::move(lower_limit)) {}
+};
+/// An upper limit, which is not allowed: `below(100)`.
+template <class T>
+struct below {
+  T limit;
+  constexpr explicit below(T upper_limit) : limit(std::move(upper_limit)) {}
+};
+/// The allowed values: `one_of("asc", "desc")`, `one_of(1, 2, 4)`.
+template <class T>
+struct one_of {
+  std::vector<T> values;
+  template <class... Values>
+  explicit one_of(const Values&... allowed) : values{T(allowed)...} {}
+};
+template <class First, class... Rest>
+explicit one_of(const First&, const Rest&...)
+    -> one_of<std::conditional_t<std::is_convertible_v<First, std::string>, std::string, First>>;
+/// A regular expression that the whole text must match: `matches("[a-z]{2}-\\d+")`. base/text_pattern.hpp has the
+/// syntax. A malformed pattern throws setup_error.
+struct matches {
+  std::string pattern;
+  explicit matches(std::string regular_expression) : pattern(std::move(regular_expression)) {}
+};
+/// A custom rule: `satisfies([](const std::string& s) { return s.size() == 8; }, "have eight letters")`. The text
+/// completes the sentence "the value must ...". The predicate must be thread-safe.
+template <class F>
+struct satisfies {
+  F predicate;
+  std::string requirement;
+  satisfies(F f, std::string text) : predicate(std::move(f)), requirement(std::move(text)) {}
+};
+/// The allowed values by name: `enum_names<mode>{{"fast", mode::fast}, {"safe", mode::safe}}`. Required for an
+/// enumeration, unless WINSVC_ENUM has its names.
+template <class T>
+struct enum_names {
+  std::vector<std::pair<std::string, T>> values;
+  enum_names(std::initializer_list<std::pair<std::string, T>> names) : values(names) {}
+};
+
+namespace detail::settings {
+
+/// Rule for the values of a type, in addition to the type itself.
+template <class T>
+struct setting_rule {
+  std::function<bool(const T&)> predicate;
+  std::string requirement;  ///< the text after "must", such as "be greater than 0"
+  std::string schema = {};  ///< members of a JSON Schema, such as `"minimum":1`; empty: none
+};
+
+template <class T, class = void>
+inline constexpr bool is_list = false;
+template <class T>
+inline constexpr bool is_list<T, std::void_t<decltype(std::declval<const T&>().size()), typename T::value_type>> =
+    !std::is_convertible_v<T, std::string_view>;
+
+/// The type of the value that a limit is compared with: T, or the type of the number of characters or items.
+template <class T>
+using measure_type =
+    std::conditional_t<is_list<T> || std::is_convertible_v<T, std::string_view>, std::size_t, T>;
+template <class T>
+[[nodiscard]] measure_type<T> measure(const T& value) noexcept {
+  if constexpr (is_list<T>) return value.size();
+  else if constexpr (std::is_convertible_v<T, std::string_view>) return base::character_count(value);
+  else return value;
+}
+
+enum class limit_kind { at_least, at_most, above, below };
+
+/// The texts of a rule with a limit. `unit` is "character", "item" or empty for a number.
+struct limit_text {
+  std::string requirement, schema;
+  limit_text(limit_kind kind, const std::string& limit, std::string_view unit, bool is_number);
+};
+
+template <class T, class Limit>
+[[nodiscard]] measure_type<T> convert_limit(const Limit& limit) {
+  using measured = measure_type<T>;
+  if constexpr (std::is_arithmetic_v<measured> && std::is_arithmetic_v<Limit>) {
+    const auto result = static_cast<measured>(limit);
+    if (static_cast<Limit>(result) != limit || (result < measured(0)) != (limit < Limit(0)))
+      throw setup_error("a limit of a rule is out of range for the type of the value");
+    return result;
+  } else {
+    return measured(limit);
+  }
+}
+
+template <class T, class Limit>
+[[nodiscard]] setting_rule<T> limit_rule(limit_kind kind, const Limit& given) {
+  using measured = measure_type<T>;
+  const measured limit = convert_limit<T>(given);
+  limit_text text(kind, setting_type<measured>::text(limit),
+                  is_list<T> ? "item" : std::is_same_v<measured, T> ? "" : "character", std::is_arithmetic_v<measured>);
+  const auto predicate = [kind, limit](const T& value) {
+    const measured amount = measure(value);
+    switch (kind) {
+      case limit_kind::at_least: return !(amount < limit);
+      case limit_kind::at_most: return !(limit < amount);
+      case limit_kind::above: return limit < amount;
+      case limit_kind::below: break;
+    }
+    return amount < limit;
+  };
+  return {predicate, std::move(text.requirement), std::move(text.schema)};
+}
+
+// The rule of an option for a value of type T.
+
+template <class T, class L>
+[[nodiscard]] setting_rule<T> rule_for(const at_least<L>& option) {
+  return limit_rule<T>(limit_kind::at_least, option.limit);
+}
+template <class T, class L>
+[[nodiscard]] setting_rule<T> rule_for(const at_most<L>& option) {
+  return limit_rule<T>(limit_kind::at_most, option.limit);
+}
+template <class T, class L>
+[[nodiscard]] setting_rule<T> rule_for(const above<L>& option) {
+  return limit_rule<T>(limit_kind::above, option.limit);
+}
+template <class T, class L>
+[[nodiscard]] setting_rule<T> rule_for(const below<L>& option) {
+  return limit_rule<T>(limit_kind::below, option.limit);
+}
+template <class T, class A, class B>
+[[nodiscard]] setting_rule<T> rule_for(const between<A, B>& option) {
+  using measured = measure_type<T>;
+  auto lower = limit_rule<T>(limit_kind::at_least, option.lower);
+  auto upper = limit_rule<T>(limit_kind::at_most, option.upper);
+  constexpr bool is_value = !is_list<T> && std::is_same_v<measured, T>;
+  std::string requirement = is_value ? "lie between " : "have between ";
+  requirement += setting_type<measured>::text(convert_limit<T>(option.lower)) + " and " +
+                            setting_type<measured>::text(convert_limit<T>(option.upper)) +
+                            (is_list<T> ? " items" : is_value ? "" : " characters");
+  std::string schema = lower.schema + (lower.schema.empty() ? "" : ",") + upper.schema;
+  return {[lower = std::move(lower.predicate), upper = std::move(upper.predicate)](const T& value) {
+            return lower(value) && upper(value);
+          },
+          std::move(requirement), std::move(schema)};
+}
+template <class T, class V>
+[[nodiscard]] setting_rule<T> rule_for(const one_of<V>& option) {
+  std::vector<T> allowed;
+  std::string names, schema;
+  for (const V& value : option.values) {
+    allowed.push_back(T(value));
+    const std::string text = setting_type<T>::text(allowed.back());
+    names += (names.empty() ? "" : ", ") + text;
+    schema += (schema.empty() ? "" : ",") + (std::is_arithmetic_v<T> ? text : base::json_quoted(text));
+  }
+  return {[allowed = std::move(allowed)](const T& value) {
+            for (const T& one : allowed) {
+              if (one == value) return true;
+            }
+            return false;
+          },
+          "be one of " + names, "\"enum\":[" + schema + ']'};
+}
+template <class T>
+[[nodiscard]] setting_rule<T> rule_for(const matches& option) {
+  static_assert(std::is_convertible_v<T, std::string_view>, "winsvc: the rule matches() requires a text");
+  base::text_pattern pattern(option.pattern);
+  std::string schema = "\"pattern\":" + base::json_quoted(pattern.anchored());
+  return {[pattern = std::move(pattern)](const T& value) { return pattern.matches(value); },
+          "match the pattern " + option.pattern, std::move(schema)};
+}
+template <class T, class F>
+[[nodiscard]] setting_rule<T> rule_for(const satisfies<F>& option) {
+  return {option.predicate, option.requirement, {}};
+}
+
+}  // namespace detail::settings
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// api/json_type.hpp
+// =====================================================================================================================
+
+// JSON types: values that are read from JSON, written as JSON, checked, and described by a JSON Schema.
+//
+//   bool, integers, double, float, std::string, and the other types of api/text_value.hpp (a JSON string each)
+//   types with WINSVC_TYPE (api/type_macros.hpp)
+//   std::optional, std::vector and std::map<std::string, T> of these
+//
+//   const std::string text = winsvc::to_json_text(item{"tea", 2.5});        // {"name":"tea","price":2.5}
+//   const auto tea = winsvc::from_json_text<item>(text);                    // std::invalid_argument with all faults
+//
+// A handler takes them as body<T> and returns them. Reading is strict: `true` and 1.5 are rejected for an integer, and
+// a number must fit into its type. All faults are reported, each with its JSON pointer. Members of an object that the
+// type does not have are ignored. An empty optional is not written. The operations of a type are a table, so that a
+// described type adds little code.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// JSON text of a value of a type with WINSVC_TYPE, or of another type of api/json_type.hpp.
+template <class T>
+[[nodiscard]] std::string to_json_text(const T& value);
+/// The value of a JSON text. Throws std::invalid_argument if the text is not JSON or is not a T, with all faults in the
+/// message. Requires <nlohmann/json.hpp>.
+template <class T>
+[[nodiscard]] T from_json_text(const std::string& text);
+
+namespace detail::api {
+
+/// Marks a member that may be missing in the JSON; it then keeps its initial value. Only WINSVC_TYPE uses the name.
+struct optional_member {};
+inline constexpr optional_member optional{};
+
+/// The text of a type in WINSVC_TYPE.
+struct type_text {
+  std::string_view text;
+};
+template <class Json>
+using enable_if_json = std::enable_if_t<is_nlohmann<Json>::value>;
+
+/// True for a type with WINSVC_TYPE.
+template <class T, class = void>
+inline constexpr bool is_described = false;
+template <class T>
+inline constexpr bool is_described<T, std::void_t<decltype(winsvc_type_name(static_cast<const T*>(nullptr)))>> = true;
+
+/// True for the types of this header.
+template <class T>
+inline constexpr bool is_json_value =
+    (is_text_value<T> && !std::is_same_v<T, std::string_view>) || std::is_same_v<T, float> || is_described<T>;
+template <class T>
+inline constexpr bool is_json_value<std::optional<T>> = is_json_value<T>;
+template <class T, class A>
+inline constexpr bool is_json_value<std::vector<T, A>> = is_json_value<T>;
+template <class T, class C, class A>
+inline constexpr bool is_json_value<std::map<std::string, T, C, A>> = is_json_value<T>;
+
+/// The position of a value in a document: a list of steps from the value to the root, on the stack.
+struct json_place {
+  const json_place* parent = nullptr;
+  std::string_view name = {};
+  std::size_t index = 0;
+  bool is_element = false;
+  /// The position as a JSON pointer (RFC 6901); empty for the root.
+  [[nodiscard]] std::string pointer() const;
+};
+
+/// A document that is being read, and the faults found so far.
+struct json_reader {
+  using value = json_library::value;
+  const json_library& library;
+  fault_list& faults;
+
+  /// Adds the fault "must REQUIREMENT, but is VALUE". Returns false.
+  bool reject(value v, const json_place& place, const std::string& requirement) const;
+  /// Returns whether the value has this kind; adds a fault if it has not.
+  bool check_kind(value v, const json_place& place, json_kind kind, const char* requirement) const;
+  bool read_signed(value v, const json_place& place, std::int64_t lower, std::int64_t upper, std::int64_t& out) const;
+  bool read_unsigned(value v, const json_place& place, std::uint64_t upper, std::uint64_t& out) const;
+  bool read_number(value v, const json_place& place, double upper, double& out) const;
+};
+
+/// The operations of a type. `read` returns false after a fault.
+struct json_operations {
+  bool (*read)(const json_reader& reader, json_library::value v, void* target, const json_place& place);
+  void (*write)(const void* source, std::string& out);
+  route::schema_function schema;
+  bool (*is_missing)(const void* source);  ///< null unless the type is an optional
+};
+template <class T>
+[[nodiscard]] const json_operations& operations_of() noexcept;
+
+/// A rule of a member, for its address.
+struct member_rule {
+  std::function<bool(const void*)> predicate;
+  std::string requirement, schema;
+};
+struct described_member {
+  std::string_view name;
+  std::size_t offset = 0;  ///< in bytes
+  const json_operations* operations = nullptr;
+  std::vector<member_rule> rules = {};
+  bool is_required = true;
+};
+struct described_type {
+  std::string_view name;
+  std::vector<described_member> members = {};
+
+  bool read(const json_reader& reader, json_library::value v, void* object, const json_place& place) const;
+  void write(const void* object, std::string& out) const;
+  [[nodiscard]] std::string schema(route::schema_set& set) const;
+};
+
+/// The name in the text of a member: `name` in "name, at_least(1)".
+[[nodiscard]] std::string_view first_word(std::string_view text) noexcept;
+void write_number(double value, std::string& out);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+template <class T>
+struct member_collector {
+  const T& probe;
+  described_type& type;
+
+  template <class M, class C, class... Rules>
+  void operator()(std::string_view text, M C::* pointer, const Rules&... member_rules) {
+    static_assert(is_json_value<M>,
+                  "winsvc: a member in WINSVC_TYPE must be bool, an integer, double, float, std::string, a std::chrono "
+                  "duration, a type with WINSVC_TYPE, WINSVC_ENUM or winsvc::text_traits, or std::optional, "
+                  "std::vector or std::map<std::string, T> of one of them");
+    described_member member{first_word(text)};
+    member.offset = static_cast<std::size_t>(reinterpret_cast<const char*>(&(probe.*pointer)) -
+                                             reinterpret_cast<const char*>(&probe));
+    member.operations = &operations_of<M>();
+    member.is_required = !member.operations->is_missing;
+    (add_rule<M>(member, member_rules), ...);
+    type.members.push_back(std::move(member));
+  }
+
+ private:
+  template <class M, class Rule>
+  static void add_rule(described_member& member, const Rule& option) {
+    if constexpr (std::is_same_v<Rule, optional_member>) {
+      member.is_required = false;
+    } else {
+      constexpr bool is_optional = single_value<M>::is_optional;
+      using value = std::conditional_t<is_optional, typename single_value<M>::type, M>;
+      auto rule = settings::rule_for<value>(option);
+      const auto erased = [predicate = std::move(rule.predicate)](const void* address) {
+        if constexpr (is_optional) {
+          const auto& held = *static_cast<const M*>(address);
+          return !held || predicate(*held);
+        } else {
+          return predicate(*static_cast<const M*>(address));
+        }
+      };
+      member.rules.push_back({erased, std::move(rule.requirement), std::move(rule.schema)});
+    }
+  }
+};
+
+template <class T>
+const described_type& type_table() {
+  static const described_type table = [] {
+    static_assert(std::is_default_constructible_v<T>,
+                  "winsvc: a type in WINSVC_TYPE must be default-constructible, because it is made before its members "
+                  "are read");
+    const T probe{};
+    described_type type{winsvc_type_name(static_cast<const T*>(nullptr)).text};
+    member_collector<T> collector{probe, type};
+    winsvc_describe(collector, static_cast<const T*>(nullptr));
+    return type;
+  }();
+  return table;
+}
+
+/// The operations of one type, with its type.
+template <class T>
+struct json_type {
+  static bool read(const json_reader& reader, json_library::value v, T& out, const json_place& place) {
+    if constexpr (is_described<T>) {
+      return type_table<T>().read(reader, v, &out, place);
+    } else if constexpr (std::is_same_v<T, bool>) {
+      if (!reader.check_kind(v, place, json_kind::boolean, "be true or false")) return false;
+      out = reader.library.boolean(v);
+    } else if constexpr (std::is_integral_v<T>) {
+      constexpr auto upper = (std::numeric_limits<T>::max)();
+      std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t> number = 0;
+      if constexpr (std::is_signed_v<T>) {
+        if (!reader.read_signed(v, place, (std::numeric_limits<T>::min)(), upper, number)) return false;
+      } else if (!reader.read_unsigned(v, place, upper, number)) {
+        return false;
+      }
+      out = static_cast<T>(number);
+    } else if constexpr (std::is_floating_point_v<T>) {
+      double number = 0;
+      if (!reader.read_number(v, place, static_cast<double>((std::numeric_limits<T>::max)()), number)) return false;
+      out = static_cast<T>(number);
+    } else {
+      const bool is_text = std::is_same_v<T, std::string>;
+      const std::string kind = is_text ? "be a text" : "be " + text_kind<T>();
+      if (!reader.check_kind(v, place, json_kind::text, kind.c_str())) return false;
+      if (!convert(std::string(reader.library.text(v)), out)) return reader.reject(v, place, kind);
+    }
+    return true;
+  }
+  static void write(const T& value, std::string& out) {
+    if constexpr (is_described<T>) type_table<T>().write(&value, out);
+    else if constexpr (std::is_same_v<T, bool>) out += value ? "true" : "false";
+    else if constexpr (std::is_integral_v<T>) out += std::to_string(value);
+    else if constexpr (std::is_floating_point_v<T>) write_number(static_cast<double>(value), out);
+    else if constexpr (std::is_same_v<T, std::string>) out += base::json_quoted(value);
+    else out += base::json_quoted(text_of_value(value));
+  }
+  static std::string schema(route::schema_set& set) {
+    if constexpr (is_described<T>) {
+      const described_type& type = type_table<T>();
+      return set.reference(&type, std::string(type.name), [&] { return type.schema(set); });
+    } else {
+      static_cast<void>(set);
+      return text_schema<T>();
+    }
+  }
+};
+
+template <class T>
+struct json_type<std::optional<T>> {
+  static bool read(const json_reader& reader, json_library::value v, std::optional<T>& out, const json_place& place) {
+    out.reset();
+    if (reader.library.kind(v) == json_kind::null) return true;
+    return json_type<T>::read(reader, v, out.emplace(), place);
+  }
+  static void write(const std::optional<T>& value, std::string& out) {
+    if (value) json_type<T>::write(*value, out);
+    else out += "null";
+  }
+  static std::string schema(route::schema_set& set) {
+    return "{\"anyOf\":[" + json_type<T>::schema(set) + ",{\"type\":\"null\"}]}";
+  }
+};
+
+template <class T, class A>
+struct json_type<std::vector<T, A>> {
+  static bool read(const json_reader& reader, json_library::value v, std::vector<T, A>& out, const json_place& place) {
+    out.clear();
+    if (!reader.check_kind(v, place, json_kind::array, "be a list")) return false;
+    bool ok = true;
+    const std::size_t size = reader.library.size(v);
+    for (std::size_t i = 0; i < size; ++i) {
+      T element{};
+      ok = json_type<T>::read(reader, reader.library.element(v, i), element, {&place, {}, i, true}) && ok;
+      if (reader.faults.is_full()) return false;
+      out.push_back(std::move(element));
+    }
+    return ok;
+  }
+  static void write(const std::vector<T, A>& value, std::string& out) {
+    out += '[';
+    bool first = true;
+    for (const auto& element : value) {
+      if (!std::exchange(first, false)) out += ',';
+      json_type<T>::write(element, out);
+    }
+    out += ']';
+  }
+  static std::string schema(route::schema_set& set) {
+    return "{\"type\":\"array\",\"items\":" + json_type<T>::schema(set) + '}';
+  }
+};
+
+template <class T, class C, class A>
+struct json_type<std::map<std::string, T, C, A>> {
+  using map = std::map<std::string, T, C, A>;
+  static bool read(const json_reader& reader, json_library::value v, map& out, const json_place& place) {
+    out.clear();
+    if (!reader.check_kind(v, place, json_kind::object, "be an object")) return false;
+    bool ok = true;
+    reader.library.for_each_member(v, [&](std::string_view name, json_library::value member) {
+      ok = json_type<T>::read(reader, member, out[std::string(name)], {&place, name}) && ok;
+    });
+    return ok;
+  }
+  static void write(const map& value, std::string& out) {
+    out += '{';
+    bool first = true;
+    for (const auto& [name, member] : value) {
+      if (!std::exchange(first, false)) out += ',';
+      out += base::json_quoted(name) + ':';
+      json_type<T>::write(member, out);
+    }
+    out += '}';
+  }
+  static std::string schema(route::schema_set& set) {
+    return "{\"type\":\"object\",\"additionalProperties\":" + json_type<T>::schema(set) + '}';
+  }
+};
+
+template <class T>
+const json_operations& operations_of() noexcept {
+  static constexpr bool is_optional = single_value<T>::is_optional;
+  static const json_operations operations{
+      [](const json_reader& reader, json_library::value v, void* target, const json_place& place) {
+        return json_type<T>::read(reader, v, *static_cast<T*>(target), place);
+      },
+      [](const void* source, std::string& out) { json_type<T>::write(*static_cast<const T*>(source), out); },
+      [](route::schema_set& set) {
+        if constexpr (is_optional) return json_type<typename single_value<T>::type>::schema(set);
+        else return json_type<T>::schema(set);
+      },
+      is_optional ? +[](const void* source) {
+        if constexpr (is_optional) return !static_cast<const T*>(source)->has_value();
+        else return static_cast<void>(source), false;
+      } : nullptr};
+  return operations;
+}
+
+/// Parses the JSON body of the request. Aborts with 415 or 400.
+[[nodiscard]] std::shared_ptr<const void> parse_body(const invocation& call);
+
+/// The JSON body of the request as a T; its faults are added to `faults`.
+template <class T>
+void read_body_value(const invocation& call, T& value, fault_list& faults) {
+  const auto document = parse_body(call);
+  static_cast<void>(json_type<T>::read({json_library_of(call), faults}, document.get(), value, {}));
+}
+
+/// Throws std::invalid_argument if the text is not JSON; otherwise calls `read` and throws for its faults.
+void read_text(const std::string& text, const std::function<void(const json_reader&, json_library::value)>& read);
+
+}  // namespace detail::api
+
+template <class T>
+std::string to_json_text(const T& value) {
+  static_assert(detail::api::is_json_value<T>,
+                "winsvc: to_json_text requires a type with WINSVC_TYPE, a number, bool, text, or std::optional, "
+                "std::vector or std::map<std::string, T> of one of them");
+  std::string out;
+  detail::api::json_type<T>::write(value, out);
+  return out;
+}
+
+template <class T>
+T from_json_text(const std::string& text) {
+  static_assert(detail::api::is_json_value<T>,
+                "winsvc: from_json_text requires a type with WINSVC_TYPE, a number, bool, text, or std::optional, "
+                "std::vector or std::map<std::string, T> of one of them");
+  T value{};
+  detail::api::read_text(text, [&value](const detail::api::json_reader& reader, json_library::value v) {
+    static_cast<void>(detail::api::json_type<T>::read(reader, v, value, {}));
+  });
+  return value;
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// api/type_macros.hpp
+// =====================================================================================================================
+
+// WINSVC_TYPE and WINSVC_ENUM: describe the members of a class and the values of an enumeration once.
+//
+//   struct item {
+//     std::string name;
+//     double price;
+//     std::optional<double> tax;
+//     std::vector<std::string> tags;
+//   };
+//   WINSVC_TYPE(item, (name, at_least(1)), (price, above(0)), tax, (tags, optional))
+//
+//   enum class state { draft, published };
+//   WINSVC_ENUM(state, draft, published)
+//
+// Write them in the namespace of the type, after it. A member is a name, or a name with its rules in parentheses: the
+// rules of settings/rule.hpp and `optional`, for a member that keeps its initial value if it is missing in the JSON. A
+// std::optional may always be missing. There are at most 40 members; the type must be default-constructible.
+//
+// A function that the app writes could replace the macro, but it needs each name twice, as text and as a pointer. The
+// macro expands to such a function: `winsvc_describe`, which calls its argument once per member.
+
+#define WINSVC_TYPE(type, ...)                                                                            \
+  template <class WinsvcFunction>                                                                         \
+  void winsvc_describe(WinsvcFunction& winsvc_add, const type*) {                                         \
+    using ::winsvc::above;                                                                                \
+    using ::winsvc::at_least;                                                                             \
+    using ::winsvc::at_most;                                                                              \
+    using ::winsvc::below;                                                                                \
+    using ::winsvc::between;                                                                              \
+    using ::winsvc::matches;                                                                              \
+    using ::winsvc::one_of;                                                                               \
+    using ::winsvc::detail::api::optional;                                                                \
+    using ::winsvc::satisfies;                                                                            \
+    WINSVC_DETAIL_EACH(WINSVC_DETAIL_MEMBER, type, __VA_ARGS__)                                           \
+  }                                                                                                       \
+  [[maybe_unused]] inline ::winsvc::detail::api::type_text winsvc_type_name(const type*) { return {#type}; }    \
+  template <class Json, class = ::winsvc::detail::api::enable_if_json<Json>>                              \
+  void to_json(Json& json, const type& value) {                                                           \
+    json = Json::parse(::winsvc::to_json_text(value));                                                    \
+  }                                                                                                       \
+  template <class Json, class = ::winsvc::detail::api::enable_if_json<Json>>                              \
+  void from_json(const Json& json, type& value) {                                                         \
+    value = ::winsvc::from_json_text<type>(json.dump());                                                  \
+  }
+
+#define WINSVC_ENUM(type, ...)                                                                            \
+  [[maybe_unused]] inline const ::winsvc::detail::api::enum_table<type>& winsvc_enum_values(const type*) {      \
+    static const ::winsvc::detail::api::enum_table<type> table{                                           \
+        WINSVC_DETAIL_EACH(WINSVC_DETAIL_VALUE, type, __VA_ARGS__)};                                      \
+    return table;                                                                                         \
+  }
+
+// The macros below are for these two only. They count to 40, because the preprocessor has no loop, and they do not use
+// __VA_OPT__, which C++17 does not have. WINSVC_DETAIL_EXPAND is required by the traditional preprocessor of MSVC.
+
+#define WINSVC_DETAIL_EXPAND(x) x
+// (name, rule) and name become `name, rule` and `name`: without parentheses, WINSVC_DETAIL_OPEN stays unexpanded and is
+// pasted to the name WINSVC_DETAIL_DROP_WINSVC_DETAIL_OPEN, which is empty.
+#define WINSVC_DETAIL_OPEN(...) WINSVC_DETAIL_OPEN __VA_ARGS__
+#define WINSVC_DETAIL_DROP_WINSVC_DETAIL_OPEN
+#define WINSVC_DETAIL_PASTE(...) WINSVC_DETAIL_DROP_##__VA_ARGS__
+#define WINSVC_DETAIL_CLOSE(...) WINSVC_DETAIL_PASTE(__VA_ARGS__)
+#define WINSVC_DETAIL_MEMBER(type, member) WINSVC_DETAIL_VISIT(type, WINSVC_DETAIL_CLOSE(WINSVC_DETAIL_OPEN member))
+#define WINSVC_DETAIL_VISIT(...) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_VISIT_1(__VA_ARGS__))
+#define WINSVC_DETAIL_VISIT_1(type, ...) winsvc_add(#__VA_ARGS__, &type::__VA_ARGS__);
+#define WINSVC_DETAIL_VALUE(type, value) {#value, type::value},
+#define WINSVC_DETAIL_EACH(f, type, ...)                                                       \
+  WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_PICK(__VA_ARGS__                                                     \
+    , WINSVC_DETAIL_40, WINSVC_DETAIL_39, WINSVC_DETAIL_38, WINSVC_DETAIL_37, WINSVC_DETAIL_36, WINSVC_DETAIL_35 \
+    , WINSVC_DETAIL_34, WINSVC_DETAIL_33, WINSVC_DETAIL_32, WINSVC_DETAIL_31, WINSVC_DETAIL_30, WINSVC_DETAIL_29 \
+    , WINSVC_DETAIL_28, WINSVC_DETAIL_27, WINSVC_DETAIL_26, WINSVC_DETAIL_25, WINSVC_DETAIL_24, WINSVC_DETAIL_23 \
+    , WINSVC_DETAIL_22, WINSVC_DETAIL_21, WINSVC_DETAIL_20, WINSVC_DETAIL_19, WINSVC_DETAIL_18, WINSVC_DETAIL_17 \
+    , WINSVC_DETAIL_16, WINSVC_DETAIL_15, WINSVC_DETAIL_14, WINSVC_DETAIL_13, WINSVC_DETAIL_12, WINSVC_DETAIL_11 \
+    , WINSVC_DETAIL_10, WINSVC_DETAIL_9, WINSVC_DETAIL_8, WINSVC_DETAIL_7, WINSVC_DETAIL_6, WINSVC_DETAIL_5 \
+    , WINSVC_DETAIL_4, WINSVC_DETAIL_3, WINSVC_DETAIL_2, WINSVC_DETAIL_1, 0)(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_PICK(a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16,         \
+    a17, a18, a19, a20, a21, a22, a23, a24, a25, a26, a27, a28, a29, a30, a31, a32, a33, a34, a35,        \
+    a36, a37, a38, a39, a40, last, ...) last
+#define WINSVC_DETAIL_1(f, type, x) f(type, x)
+#define WINSVC_DETAIL_2(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_1(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_3(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_2(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_4(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_3(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_5(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_4(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_6(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_5(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_7(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_6(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_8(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_7(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_9(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_8(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_10(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_9(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_11(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_10(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_12(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_11(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_13(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_12(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_14(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_13(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_15(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_14(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_16(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_15(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_17(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_16(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_18(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_17(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_19(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_18(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_20(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_19(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_21(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_20(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_22(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_21(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_23(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_22(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_24(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_23(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_25(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_24(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_26(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_25(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_27(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_26(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_28(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_27(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_29(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_28(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_30(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_29(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_31(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_30(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_32(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_31(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_33(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_32(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_34(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_33(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_35(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_34(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_36(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_35(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_37(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_36(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_38(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_37(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_39(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_38(f, type, __VA_ARGS__))
+#define WINSVC_DETAIL_40(f, type, x, ...) f(type, x) WINSVC_DETAIL_EXPAND(WINSVC_DETAIL_39(f, type, __VA_ARGS__))
 
 // =====================================================================================================================
 // api/stream.hpp
@@ -1027,57 +2543,104 @@ class event_stream {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// base/json_writer.hpp
+// route/path.hpp
 // =====================================================================================================================
 
-// json_object_writer, json_array: write JSON text. Handlers use nlohmann::json instead.
+// Decodes a request path into segments, and percent-encodes a segment. The path is split before it is decoded, so that
+// an encoded slash stays within its segment.
 //
-//   strings::json_object_writer o;
-//   o.put("pid", "7").put_text("name", "a \"b\"").put_text_if_set("hint", "");      // an empty hint is omitted
-//   o.text()                                                                       // {"pid":7,"name":"a \"b\""}
+//   decode_path("/a%2Fb/c")          // {"a/b", "c"}
+//   decode_path("/users/")           // {"users", ""}: a trailing slash makes a different path
+//   decode_path("/%zz")              // nullopt: 400
+//   percent_encode_segment("a/b \u00FC")  // "a%2Fb%20%C3%BC"
 //
-// Members keep the order of the calls. Duplicate names are not detected. There is no parser here.
+// It does not resolve "." and "..", does not decode '+' as a space and does not require UTF-8. Code that maps paths to
+// folders must resolve "." and ".." (RFC 3986 section 6.2.2.3).
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace detail::base {
+namespace detail::route {
 
-/// Builds a JSON object, member by member.
-class json_object_writer {
- public:
-  /// Adds a member. `value` is JSON text: a number, `true`, `null`, the `text()` of another writer.
-  json_object_writer& put(std::string_view name, std::string_view value) {
-    text_ += text_.size() == 1 ? "" : ",";
-    text_ += json_quoted(name) + ':';
-    text_ += value;
-    return *this;
-  }
-  /// Adds a member with a JSON string.
-  json_object_writer& put_text(std::string_view name, std::string_view value) { return put(name, json_quoted(value)); }
-  json_object_writer& put_text_if_set(std::string_view name, std::string_view value) {
-    return value.empty() ? *this : put_text(name, value);
-  }
-  [[nodiscard]] std::string text() const { return text_ + '}'; }
+/// The decoded segments of a raw path (RFC 9110 section 4.2.1, RFC 3986 section 3.3). nullopt if the path does not
+/// begin with '/', if a '%' is not followed by two hex digits (RFC 3986 section 2.1), or if it contains a NUL, encoded
+/// or not.
+[[nodiscard]] std::optional<std::vector<std::string>> decode_path(std::string_view raw_path);
 
- private:
-  std::string text_ = "{";
-};
+/// Appends one decoded segment to `out`. Returns false for an invalid escape or a NUL; then `out` has a partial
+/// segment.
+[[nodiscard]] bool decode_segment(std::string_view raw, std::string& out);
 
-/// `[a,b]`: calls `to_json` for each item. `separator` is a comma, and may add line breaks.
-template <class List, class F>
-[[nodiscard]] std::string json_array(const List& items, F to_json, std::string_view separator = ",") {
-  std::string out = "[";
-  for (const auto& item : items) {
-    if (out.size() > 1) out += separator;
-    out += to_json(item);
-  }
-  return out + ']';
+/// True if `decode_path` would succeed. Allocates nothing.
+[[nodiscard]] bool path_is_valid(std::string_view raw_path) noexcept;
+
+/// Encodes one segment for a URL: each byte that is not a pchar (RFC 3986 section 3.3) becomes %XX.
+[[nodiscard]] std::string percent_encode_segment(std::string_view segment);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// The value of a hex digit, or -1.
+[[nodiscard]] constexpr int hex_value(char c) noexcept {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-}  // namespace detail::base
+}  // namespace detail::route
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// route/url_value.hpp
+// =====================================================================================================================
+
+// url_value, with_query: a value for a URL, and a URL with such values in its query.
+//
+//   with_query("/users", {{"page", 2}, {"q", "a&b"}})             // "/users?page=2&q=a%26b"
+
+#include <algorithm>
+#include <charconv>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// A value for a URL: a text, an integer, a floating-point number (the shortest text that parses to the same number),
+/// or a bool.
+class url_value {
+ public:
+  url_value(std::string value) : text_(std::move(value)) {}
+  url_value(std::string_view value) : text_(value) {}
+  url_value(const char* value) : text_(value) {}
+  template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
+  url_value(T value) {
+    static_assert(!std::is_same_v<T, char>, "winsvc: a char in a URL is ambiguous: pass an int or a string");
+    if constexpr (std::is_same_v<T, bool>) {
+      text_ = value ? "true" : "false";
+    } else {
+      char digits[64];
+      text_.assign(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+    }
+  }
+  [[nodiscard]] const std::string& text() const noexcept { return text_; }
+
+ private:
+  std::string text_;
+};
+
+/// Adds percent-encoded values to the query of a URL, after the values that it already has and before the fragment.
+[[nodiscard]] std::string with_query(std::string url,
+                                     std::initializer_list<std::pair<std::string_view, url_value>> values);
+
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -1199,64 +2762,6 @@ namespace detail::base {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// base/error.hpp
-// =====================================================================================================================
-
-// error, setup_error: an error value with the operation, its subject, the system's message, its code and a hint.
-//
-//   error{5, "install", "hello", "access denied", "run from an elevated prompt"}.to_string()
-//   // install 'hello': access denied (5); run from an elevated prompt
-//
-// Operations on the system return `result<T>` (base/result.hpp) with an `error` in it. Mistakes of the programmer are
-// thrown as `setup_error`. A request fails with a status (winsvc::abort in api/abort.hpp). There is no fourth way.
-
-#include <cstdint>
-#include <exception>
-#include <stdexcept>
-#include <string>
-#include <utility>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-
-/// A failed operation on the system. A value: copy it, store it, print it.
-struct error {
-  std::uint32_t code = 0;  ///< code of the system: a Win32 code, or errno on POSIX; becomes the exit code
-  std::string operation;   ///< a verb: "install", "listen on"
-  std::string subject;     ///< the object of the operation, unquoted: the service, the address, the file
-  std::string message;     ///< message of the system
-  std::string hint;        ///< remedy; empty if none is known
-  /// Where the mistake is. Only an error of the system has a code; the others end a verb with exit code 2.
-  enum class source { system, command_line, app };
-  source origin = source::system;
-
-  /// One line: `operation 'subject': message (code); hint`. Empty parts are omitted with their punctuation. The code is
-  /// omitted if it is 0 or if `message` already contains it.
-  [[nodiscard]] std::string to_string() const;
-};
-
-/// A mistake in the registration calls of an app: a duplicate route, a parameter that the lambda does not take, a call
-/// after start. Thrown at registration or at start, on the calling thread. The text of a conflict names both locations.
-class setup_error : public std::logic_error {
- public:
-  using std::logic_error::logic_error;
-};
-
-namespace detail::base {
-
-/// Error of the command line.
-[[nodiscard]] winsvc::error usage_error(std::string message, std::string hint = {});
-/// Error of the app, for example a setup_error.
-[[nodiscard]] winsvc::error app_error(std::string message);
-
-/// Returns the text of the exception that is being handled. Call it only in a catch block.
-[[nodiscard]] std::string exception_message();
-
-}  // namespace detail::base
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
 // base/sha.hpp
 // =====================================================================================================================
 
@@ -1285,59 +2790,6 @@ namespace detail::base {
 [[nodiscard]] std::string hmac_sha256(std::string_view key, std::string_view bytes);
 
 }  // namespace detail::base
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
-// route/path.hpp
-// =====================================================================================================================
-
-// Decodes a request path into segments, and percent-encodes a segment. The path is split before it is decoded, so that
-// an encoded slash stays within its segment.
-//
-//   decode_path("/a%2Fb/c")          // {"a/b", "c"}
-//   decode_path("/users/")           // {"users", ""}: a trailing slash makes a different path
-//   decode_path("/%zz")              // nullopt: 400
-//   percent_encode_segment("a/b \u00FC")  // "a%2Fb%20%C3%BC"
-//
-// It does not resolve "." and "..", does not decode '+' as a space and does not require UTF-8. Code that maps paths to
-// folders must resolve "." and ".." (RFC 3986 section 6.2.2.3).
-
-#include <cstddef>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::route {
-
-/// The decoded segments of a raw path (RFC 9110 section 4.2.1, RFC 3986 section 3.3). nullopt if the path does not
-/// begin with '/', if a '%' is not followed by two hex digits (RFC 3986 section 2.1), or if it contains a NUL, encoded
-/// or not.
-[[nodiscard]] std::optional<std::vector<std::string>> decode_path(std::string_view raw_path);
-
-/// Appends one decoded segment to `out`. Returns false for an invalid escape or a NUL; then `out` has a partial
-/// segment.
-[[nodiscard]] bool decode_segment(std::string_view raw, std::string& out);
-
-/// True if `decode_path` would succeed. Allocates nothing.
-[[nodiscard]] bool path_is_valid(std::string_view raw_path) noexcept;
-
-/// Encodes one segment for a URL: each byte that is not a pchar (RFC 3986 section 3.3) becomes %XX.
-[[nodiscard]] std::string percent_encode_segment(std::string_view segment);
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-/// The value of a hex digit, or -1.
-[[nodiscard]] constexpr int hex_value(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-}  // namespace detail::route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -1522,6 +2974,9 @@ namespace detail::api {
 /// which each layer of middleware extends.
 [[nodiscard]] bool is_repeatable_header(std::string_view name) noexcept;
 
+/// The path of a named route. Throws setup_error as url_for does.
+[[nodiscard]] std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values);
+
 /// Adds a repeatable header; replaces a header of any other name. A Set-Cookie replaces the one for the same cookie.
 void add_header(response& res, const std::string& name, const std::string& value);
 
@@ -1541,12 +2996,19 @@ class reply {
   [[nodiscard]] static reply html(std::string body, int status = 200) {
     return with(std::move(body), "text/html; charset=utf-8", status);
   }
+  /// JSON of a type with WINSVC_TYPE, or of another type of api/json_type.hpp.
+  template <class T, std::enable_if_t<detail::api::is_json_value<T>, int> = 0>
+  [[nodiscard]] static reply json(const T& value, int status = 200) {
+    return with(to_json_text(value), "application/json", status);
+  }
 #if WINSVC_JSON
   /// JSON. Bytes that are not UTF-8 are replaced.
   [[nodiscard]] static reply json(const winsvc::json& value, int status = 200);
   /// JSON from nlohmann's other types (ordered_json) and from any value that converts to JSON: text, a container, a
   /// type with to_json.
-  template <class T, class Json = winsvc::json, class = std::enable_if_t<!std::is_same_v<std::decay_t<T>, Json>>>
+  template <class T, class Json = winsvc::json,
+            class = std::enable_if_t<!std::is_same_v<std::decay_t<T>, Json> &&
+                                     !detail::api::is_json_value<std::decay_t<T>>>>
   [[nodiscard]] static reply json(T&& value, int status = 200) {
     if constexpr (detail::api::is_nlohmann<std::decay_t<T>>::value)
       return with(value.dump(-1, ' ', false, std::decay_t<T>::error_handler_t::replace), "application/json", status);
@@ -1561,6 +3023,12 @@ class reply {
   /// A redirect to another URL: 302 by default, or 301, 303, 307, 308 (RFC 9110, section 15.4).
   [[nodiscard]] static reply redirect(const std::string& location, int status = 302) {
     return reply(status).header("Location", location);
+  }
+  /// A redirect to the route `name` with these path parameters (api/url_for.hpp), with 303: the client sends GET, also
+  /// after a form.
+  template <class... Values>
+  [[nodiscard]] static reply to(const request& req, std::string_view name, const Values&... values) {
+    return redirect(detail::api::path_for(req, name, {url_value(values)...}), 303);
   }
   /// A file (http/file_response.hpp), with conditional requests and ranges. The file name extension determines the
   /// Content-Type. A relative path starts at the folder of the executable. With `save_as`, a browser saves the file
@@ -1827,92 +3295,69 @@ namespace detail::api {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// route/metadata.hpp
+// api/app_objects.hpp
 // =====================================================================================================================
 
-// route_metadata: name, description, body types and limits of a route.
+// Objects of the app by type: `svc.provide(object)` registers one, and a handler receives it as a parameter `T&`.
 //
-//   route_metadata m;
-//   m.name = "user", m.summary = "One user", m.parameters = {value_kind::int32};
+//   svc.provide(std::make_shared<store>("items.db"));
+//   svc.get("/items", [](store& items) { return items.all(); });
 //
-// The members that follow from the handler's type are set when the route is registered; `api/route_builder.hpp` sets
-// the others. url_for, the `routes` verb, the OpenAPI document and the limits read the metadata.
+// There is one object of each type. Several threads use it at the same time, so it protects its own data.
 
-#include <charconv>
-#include <chrono>
-#include <cstdint>
-#include <optional>
+#include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <system_error>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace detail::route {
+namespace detail::api {
 
-/// The type of a value in a path or a query, for descriptions.
-enum class value_kind { text, int32, int64, uint32, uint64, number, boolean };
-
+/// One address per type, so that RTTI is not required. Not const: a linker may merge equal constants (MSVC /OPT:ICF).
 template <class T>
-[[nodiscard]] constexpr value_kind kind_of_value() noexcept {
-  if constexpr (std::is_same_v<T, bool>) return value_kind::boolean;
-  else if constexpr (std::is_floating_point_v<T>) return value_kind::number;
-  else if constexpr (!std::is_integral_v<T>) return value_kind::text;
-  else if constexpr (sizeof(T) > 4) return std::is_unsigned_v<T> ? value_kind::uint64 : value_kind::int64;
-  else return std::is_unsigned_v<T> ? value_kind::uint32 : value_kind::int32;
+[[nodiscard]] const void* type_key() noexcept {
+  static char character = 0;
+  return &character;
 }
 
-/// The type as text for error messages: "a number".
-[[nodiscard]] std::string_view describe(value_kind k) noexcept;
+/// The name of a type in the text that the compiler has for a function template, for messages.
+[[nodiscard]] std::string type_name_in(std::string_view function_text);
+template <class T>
+[[nodiscard]] std::string type_name() {
+#if WINSVC_COMPILER_MSVC
+  return type_name_in(__FUNCSIG__);
+#else
+  return type_name_in(__PRETTY_FUNCTION__);
+#endif
+}
 
-/// True if a path parameter of this type accepts the text.
-[[nodiscard]] bool accepts_text(value_kind k, std::string_view value) noexcept;
-
-/// A query value that the handler reads with `winsvc::query` or a similar function.
-struct query_metadata {
-  std::string name, description;
-  value_kind kind = value_kind::text;
-  bool required = false;
-  std::string default_json;  ///< the default as JSON; empty: no default
+/// A type that a handler takes as `T&`.
+struct required_object {
+  const void* (*key)() noexcept;
+  std::string (*type)();
 };
 
-/// The body of a request or a response.
-struct body_metadata {
-  std::string description;
-  std::string media_type;       ///< empty: derived from the handler's type
-  std::string schema, example;  ///< JSON; empty: none
+/// The objects that the app provides. Filled while the app registers its routes, then only read.
+class app_objects {
+ public:
+  /// Throws setup_error if there is an object of this type.
+  void put(const void* key, const std::string& type, std::shared_ptr<void> object);
+  /// Null if there is no object of this type. A linear search, because an app provides few objects.
+  [[nodiscard]] void* find(const void* key) const noexcept {
+    for (const auto& [known, object] : objects_) {
+      if (known == key) return object.get();
+    }
+    return nullptr;
+  }
+
+ private:
+  std::vector<std::pair<const void*, std::shared_ptr<void>>> objects_;
 };
 
-/// The kind of response that follows from the handler's return type.
-enum class response_kind { unknown, text, json };
-
-struct route_metadata {
-  // From the handler's type.
-  std::vector<value_kind> parameters;  ///< types of the path parameters; empty if they are not arguments
-  bool accepts_json = false;           ///< the handler takes a body<T>
-  bool accepts_upload = false;         ///< the request body is written to files
-  response_kind response = response_kind::unknown;
-  bool returns_optional = false;  ///< the handler returns an optional; an empty one is 404
-  bool sets_status = false;       ///< the handler returns a reply or a pair, or takes the response
-
-  // From the app.
-  std::string name;  ///< for url_for; unique, except among the routes of one resource
-  std::string summary, description;
-  std::vector<std::string> tags;
-  std::vector<query_metadata> query;
-  std::optional<body_metadata> request_body;
-  std::vector<std::pair<int, body_metadata>> responses;  ///< by status, in the order of the calls
-  bool deprecated = false;
-  bool hidden = false;                      ///< not in the OpenAPI document
-  std::optional<std::uint64_t> body_limit;  ///< maximum body in bytes; overrides the app's limit
-  std::optional<std::uint64_t> file_limit;  ///< maximum size of each file of an upload, in bytes
-  std::optional<std::chrono::milliseconds> time_limit;  ///< of the handler; afterwards the client receives 503
-};
-
-}  // namespace detail::route
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -1927,7 +3372,8 @@ struct route_metadata {
 //   [](const winsvc::request& req, winsvc::response& res, std::string name, winsvc::body<todo> item) { ... }
 //
 // Parameters, each optional, in this order: `const request&`; `response&`; the path parameters in the order of the
-// pattern (signed and unsigned integers, double, std::string); `body<T>` or `upload` (api/upload.hpp).
+// pattern (api/text_value.hpp has their types); one for each source of the route (api/parameter.hpp); `body<T>` or
+// `upload` (api/upload.hpp). A parameter `T&` at any position is an object of the app (api/app_objects.hpp).
 // Return types: void (the handler fills the response), text, json, reply, std::optional<T> (empty: 404),
 // std::pair<int, T> (status and value).
 //
@@ -1938,13 +3384,12 @@ struct route_metadata {
 // A handler runs on the thread that serves the request, concurrently with itself; protect shared data. An exception is
 // logged and becomes 500 (abort and on_exception: see api/abort.hpp and api/error_handlers.hpp).
 
-#include <charconv>
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -1953,8 +3398,9 @@ struct route_metadata {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// Handler parameter: the body of the request, converted from JSON to T by nlohmann's `from_json`. Use it like a
-/// pointer, with `*` and `->`. Requires <nlohmann/json.hpp>.
+/// Handler parameter: the body of the request, converted from JSON to T. Use it like a pointer, with `*` and `->`. The
+/// types of api/json_type.hpp are read strictly and checked; another type is converted by nlohmann's `from_json`.
+/// Requires <nlohmann/json.hpp>, or another parser for the types of api/json_type.hpp (api/json_library.hpp).
 template <class T>
 struct body {
   T value;
@@ -1971,7 +3417,36 @@ struct invocation {
   const request& req;
   response& res;
   const std::vector<std::string>& values;  ///< values of the path parameters, decoded
+  const app_objects* objects = nullptr;    ///< null: the app provides none
 };
+
+/// Where the value of a handler's argument comes from.
+enum class source_kind { query, header, cookie, form, file, client };
+
+/// The data for the conversion of the arguments of one call.
+struct argument_context {
+  const invocation& call;
+  fault_list faults = {};
+  std::optional<upload> files = {};  ///< of the request; empty until the first argument needs them
+};
+
+// The functions of api/parameter.hpp that read an argument from a source.
+
+template <class T>
+struct typed_source;
+template <class A, class T>
+void read_source(const typed_source<T>& source, argument_context& context, std::optional<stored_value<A>>& output);
+[[nodiscard]] std::string_view name_of_source(source_kind source) noexcept;
+/// Throws setup_error if the name is missing, or if a file comes from another source than `file`.
+void check_source(source_kind source, const std::string& name, bool is_file);
+/// All values with this name, in the order of the request.
+[[nodiscard]] std::vector<std::string> source_texts(const request& req, source_kind source, const std::string& name);
+/// Moves the uploaded files of this name out of the request.
+[[nodiscard]] std::vector<uploaded_file> take_files(argument_context& context, const std::string& name);
+void add_missing_value(fault_list& faults, source_kind source, const std::string& name);
+/// `requirement` completes "must": "be a whole number".
+void add_invalid_value(fault_list& faults, source_kind source, const std::string& name, const std::string& requirement,
+                       std::string_view text);
 
 /// Type-erased handler. A class of winsvc, because std::function for 200 lambdas doubles the compile time.
 class handler {
@@ -1991,6 +3466,9 @@ struct handler_shape {
   route::response_kind response_kind = route::response_kind::unknown;
   bool returns_optional = false;
   bool sets_status = false;        ///< the handler returns a pair or a reply
+  route::schema_function body_schema = nullptr, response_schema = nullptr;  ///< null: unknown
+  const required_object* objects = nullptr;  ///< the types of the parameters `T&`, an array of `object_count`
+  std::size_t object_count = 0;
 };
 
 template <class T>
@@ -1998,11 +3476,28 @@ struct is_body : std::false_type {};
 template <class T>
 struct is_body<body<T>> : std::true_type {};
 
-enum class argument_kind { request, response, parameter, body, upload, unsupported };
+enum class argument_kind { request, response, parameter, sourced, body, upload, object, unsupported };
+
+/// True for the arguments that have a value of the path or of a source.
+constexpr bool is_value_kind(argument_kind kind) noexcept {
+  return kind == argument_kind::parameter || kind == argument_kind::sourced;
+}
+
+template <class Argument>
+using plain_type = std::remove_cv_t<std::remove_reference_t<Argument>>;
+
+/// True for std::optional and std::vector of a text value, for uploaded files, and for enumerations without
+/// WINSVC_ENUM, whose names are options of the source.
+template <class T>
+inline constexpr bool is_sourced_value = std::is_same_v<T, uploaded_file> || std::is_enum_v<T>;
+template <class T>
+inline constexpr bool is_sourced_value<std::optional<T>> = is_text_value<T> || is_sourced_value<T>;
+template <class T>
+inline constexpr bool is_sourced_value<std::vector<T>> = is_text_value<T> || is_sourced_value<T>;
 
 template <class Argument>
 constexpr argument_kind kind_of() noexcept {
-  using plain = std::remove_cv_t<std::remove_reference_t<Argument>>;
+  using plain = plain_type<Argument>;
   constexpr bool mutable_reference =
       std::is_lvalue_reference_v<Argument> && !std::is_const_v<std::remove_reference_t<Argument>>;
   if constexpr (std::is_same_v<plain, winsvc::request>) {
@@ -2013,23 +3508,24 @@ constexpr argument_kind kind_of() noexcept {
     return mutable_reference ? argument_kind::unsupported : argument_kind::body;
   } else if constexpr (std::is_same_v<plain, winsvc::upload>) {
     return mutable_reference ? argument_kind::unsupported : argument_kind::upload;
-  } else if constexpr (std::is_same_v<plain, bool> || std::is_same_v<plain, char>) {
-    return argument_kind::unsupported;
-  } else if constexpr (std::is_integral_v<plain> || std::is_same_v<plain, double> ||
-                       std::is_same_v<plain, std::string>) {
+  } else if constexpr (is_text_value<plain>) {
     return mutable_reference ? argument_kind::unsupported : argument_kind::parameter;
+  } else if constexpr (is_sourced_value<plain>) {
+    return mutable_reference ? argument_kind::unsupported : argument_kind::sourced;
   } else {
-    return argument_kind::unsupported;
+    return mutable_reference && std::is_class_v<plain> ? argument_kind::object : argument_kind::unsupported;
   }
 }
 
-/// True if the order is request, response, path parameters, then one body or upload, each at most once except path
-/// parameters.
+/// True if the order is request, response, values, then one body or upload, each at most once except values. Objects
+/// may be anywhere.
 template <class... Arguments>
 constexpr bool check_argument_order() noexcept {
   argument_kind last = argument_kind::request;
   bool first = true, ok = true;
   [[maybe_unused]] const auto check_next = [&](argument_kind kind) {
+    if (kind == argument_kind::object) return;
+    if (kind == argument_kind::sourced) kind = argument_kind::parameter;
     if (!first && (kind < last || last >= argument_kind::body ||
                    (kind == last && kind != argument_kind::parameter))) ok = false;
     last = kind;
@@ -2037,21 +3533,6 @@ constexpr bool check_argument_order() noexcept {
   };
   (check_next(kind_of<Arguments>()), ...);
   return ok;
-}
-
-/// Converts the text of a path parameter to T. Returns false if the text is not a T.
-template <class T>
-bool convert(const std::string& text, T& value) {
-  if constexpr (std::is_same_v<T, std::string>) {
-    value = text;
-    return true;
-  } else {
-    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if constexpr (std::is_same_v<T, double>) {
-      if (!(value - value == 0)) return false;  // from_chars accepts "inf" and "nan"
-    }
-    return failed == std::errc() && end == text.data() + text.size() && !text.empty();
-  }
 }
 
 // Access to the response through functions, so that a file with handlers does not include <httplib.h>.
@@ -2062,6 +3543,8 @@ void write_text(response& res, std::string text);
 void write_json(response& res, std::string text);
 /// Sets the status of the response.
 void set_status(response& res, int status);
+/// The object of the app with this key. The check at start has found it.
+[[nodiscard]] void* object_of(const invocation& invocation, const void* key);
 
 /// Writes the result of a handler to the response.
 template <class R>
@@ -2079,10 +3562,13 @@ void write_result(response& res, R&& value) {
     write_text(res, std::string(std::forward<R>(value)));
   } else if constexpr (std::is_same_v<plain, std::string_view>) {
     write_text(res, std::string(value));
+  } else if constexpr (is_json_value<plain>) {
+    write_json(res, to_json_text(value));
   } else {
     static_assert(sizeof(plain) == 0,
-                  "winsvc: a handler must return void, text, winsvc::json (with <nlohmann/json.hpp>), winsvc::reply, "
-                  "std::optional<T> or std::pair<int, T>, where T is text, winsvc::json or winsvc::reply");
+                  "winsvc: a handler must return void, text, a number, a type with WINSVC_TYPE or a vector, map or "
+                  "optional of such types, winsvc::json (with <nlohmann/json.hpp>), winsvc::reply, std::optional<T> or "
+                  "std::pair<int, T>, where T is one of these types");
   }
 }
 template <class T>
@@ -2096,12 +3582,18 @@ void write_result(response& res, std::pair<int, T>&& value) {
   set_status(res, value.first);
 }
 
+/// True if write_result writes JSON for an R.
+template <class R>
+inline constexpr bool is_json =
+    is_nlohmann<R>::value || (is_json_value<R> && !std::is_convertible_v<R, std::string>);
+
 /// Properties of a response that follow from the return type of the handler.
 template <class R>
 struct result_traits {
+  using type = R;  ///< without optional and pair
   static constexpr bool optional = false, sets_status = std::is_same_v<R, reply>;
   static constexpr auto kind = std::is_void_v<R> || sets_status ? route::response_kind::unknown
-                               : is_nlohmann<R>::value          ? route::response_kind::json
+                               : is_json<R>                     ? route::response_kind::json
                                                                 : route::response_kind::text;
 };
 template <class T>
@@ -2112,94 +3604,159 @@ template <class T>
 struct result_traits<std::pair<int, T>> : result_traits<T> {
   static constexpr bool sets_status = true;
 };
+/// The function that returns the schema of a type; null if the type has none.
+template <class T>
+[[nodiscard]] constexpr route::schema_function schema_of() noexcept {
+  if constexpr (is_json_value<T>) return &json_type<T>::schema;
+  else return nullptr;
+}
+template <class T>
+[[nodiscard]] constexpr route::schema_function schema_of(const body<T>*) noexcept { return schema_of<T>(); }
+[[nodiscard]] constexpr route::schema_function schema_of(const void*) noexcept { return nullptr; }
 
 /// The part of a handler that depends only on its signature. Lambdas with the same signature share it, because it
-/// causes most of the compile time of a route.
-template <class R, class... Arguments>
+/// causes most of the compile time of a route. The first `PathCount` values come from the path, the others from
+/// sources.
+template <std::size_t PathCount, class R, class... Arguments>
 class signature {
   static_assert(
       ((kind_of<Arguments>() != argument_kind::unsupported) && ...),
-      "winsvc: unsupported parameter type of a handler; supported are const request&, response&, path parameters "
-      "(integers, double, std::string) and body<T> or upload; the last two kinds by value or const reference");
+      "winsvc: unsupported parameter type of a handler; supported are const request&, response&, values of the path "
+      "or of a source (bool, integers, double, std::string, durations, enumerations with WINSVC_ENUM ...), body<T> or "
+      "upload, all by value or const reference, and objects of the app as T&");
   static_assert(
       check_argument_order<Arguments...>(),
-      "winsvc: the parameters of a handler must be in this order: const request&, response&, path parameters, body<T> "
-      "or upload; only path parameters may repeat");
+      "winsvc: the parameters of a handler must be in this order: const request&, response&, path parameters, values "
+      "of sources, body<T> or upload; only values may repeat");
 
  public:
   /// Calls the function object at `f`.
   using invoke_function = R (*)(const void* f, Arguments...);
 
   static constexpr handler_shape shape() noexcept {
+    constexpr std::size_t value_count = (std::size_t{0} + ... + (is_value_kind(kind_of<Arguments>()) ? 1 : 0));
     handler_shape s;
-    s.parameters = (std::size_t{0} + ... + (kind_of<Arguments>() == argument_kind::parameter ? 1 : 0));
+    s.parameters = value_count < PathCount ? value_count : PathCount;
     s.accepts_request = ((kind_of<Arguments>() == argument_kind::request) || ...);
     s.accepts_response = ((kind_of<Arguments>() == argument_kind::response) || ...);
     s.accepts_body = ((kind_of<Arguments>() == argument_kind::body) || ...);
-    if constexpr (((kind_of<Arguments>() == argument_kind::upload) || ...)) s.receiver = &the_upload_receiver;
-    // The path parameters follow the request and the response without a gap.
-    s.kinds = kinds_ + (s.accepts_request ? 1 : 0) + (s.accepts_response ? 1 : 0);
+    if constexpr (((kind_of<Arguments>() == argument_kind::upload || takes_file<Arguments>) || ...))
+      s.receiver = &the_upload_receiver;
+    s.kinds = kinds_.data();
+    s.objects = objects_.data();
+    s.object_count = (std::size_t{0} + ... + (kind_of<Arguments>() == argument_kind::object ? 1 : 0));
     using traits = result_traits<std::remove_cv_t<std::remove_reference_t<R>>>;
     s.response_kind = traits::kind;
+    if constexpr (is_json<typename traits::type>) s.response_schema = schema_of<typename traits::type>();
+    static_cast<void>(((s.body_schema = schema_of(static_cast<const plain_type<Arguments>*>(nullptr))) || ...));
     s.returns_optional = traits::optional;
     s.sets_status = traits::sets_status;
     return s;
   }
 
-  static void call(const invocation& invocation, const void* f, invoke_function invoke) {
-    call(invocation, f, invoke, std::index_sequence_for<Arguments...>());
+  template <class Sources>
+  static void call(const invocation& invocation, const void* f, invoke_function invoke, const Sources& sources) {
+    call(invocation, f, invoke, sources, std::index_sequence_for<Arguments...>());
   }
 
  private:
   template <class A>
-  using plain = std::remove_cv_t<std::remove_reference_t<A>>;
-  static constexpr route::value_kind kinds_[] = {route::kind_of_value<plain<Arguments>>()..., route::value_kind::text};
-  /// Storage type of an argument between its conversion and the call; char if nothing is stored.
-  template <class A>
-  using stored_argument =
-      std::conditional_t<kind_of<A>() == argument_kind::parameter || kind_of<A>() == argument_kind::upload, plain<A>,
-                         std::conditional_t<kind_of<A>() == argument_kind::body, std::optional<plain<A>>, char>>;
+  static constexpr bool takes_file = std::is_same_v<typename single_value<plain_type<A>>::type, uploaded_file>;
 
-  template <std::size_t... Index>
-  static void call(const invocation& invocation, const void* f, invoke_function invoke,
+  /// The kinds of the values, in their order.
+  static constexpr auto kinds_ = [] {
+    std::array<route::value_kind, sizeof...(Arguments) + 1> kinds{};
+    [[maybe_unused]] std::size_t count = 0;
+    ((is_value_kind(kind_of<Arguments>())
+          ? static_cast<void>(kinds[count++] = route::kind_of_value<plain_type<Arguments>>())
+          : void()), ...);
+    return kinds;
+  }();
+  /// The types of the objects, in their order.
+  static constexpr auto objects_ = [] {
+    std::array<required_object, sizeof...(Arguments) + 1> objects{};
+    [[maybe_unused]] std::size_t count = 0;
+    ((kind_of<Arguments>() == argument_kind::object
+          ? static_cast<void>(objects[count++] = required_object{&type_key<plain_type<Arguments>>,
+                                                                 &type_name<plain_type<Arguments>>})
+          : void()), ...);
+    return objects;
+  }();
+  /// The index of an argument among the values.
+  static constexpr std::size_t value_index(std::size_t argument) noexcept {
+    constexpr bool values[] = {is_value_kind(kind_of<Arguments>())..., false};
+    std::size_t index = 0;
+    for (std::size_t i = 0; i < argument; ++i) index += values[i] ? 1 : 0;
+    return index;
+  }
+  template <std::size_t Index, class A>
+  static constexpr bool is_from_source = is_value_kind(kind_of<A>()) && value_index(Index) >= PathCount;
+
+  /// Storage type of an argument between its conversion and the call; char if nothing is stored.
+  template <std::size_t Index, class A>
+  using stored_argument = std::conditional_t<
+      is_from_source<Index, A>, std::optional<stored_value<plain_type<A>>>,
+      std::conditional_t<kind_of<A>() == argument_kind::parameter || kind_of<A>() == argument_kind::upload,
+                         stored_value<plain_type<A>>,
+                         std::conditional_t<kind_of<A>() == argument_kind::body, std::optional<plain_type<A>>, char>>>;
+
+  template <class Sources, std::size_t... Index>
+  static void call(const invocation& invocation, const void* f, invoke_function invoke, const Sources& sources,
                    std::index_sequence<Index...>) {
-    std::tuple<stored_argument<Arguments>...> values;
-    [[maybe_unused]] std::size_t next = 0;
-    if (!(convert_arguments<Arguments>(invocation, std::get<Index>(values), next) && ...)) winsvc::abort(404);
+    std::tuple<stored_argument<Index, Arguments>...> values;
+    argument_context context{invocation};
+    if (!(convert_argument<Index, Arguments>(context, std::get<Index>(values), sources) && ...)) winsvc::abort(404);
+    if constexpr (((is_from_source<Index, Arguments> || kind_of<Arguments>() == argument_kind::body) || ...))
+      context.faults.abort_if_any();
+    static_cast<void>(sources);
     if constexpr (std::is_void_v<R>) {
-      invoke(f, pass<Arguments>(invocation, std::get<Index>(values))...);
+      invoke(f, pass<Index, Arguments>(invocation, std::get<Index>(values))...);
     } else {
-      write_result(invocation.res, invoke(f, pass<Arguments>(invocation, std::get<Index>(values))...));
+      write_result(invocation.res, invoke(f, pass<Index, Arguments>(invocation, std::get<Index>(values))...));
     }
   }
 
-  template <class A>
-  static bool convert_arguments(const invocation& invocation, stored_argument<A>& output, std::size_t& next) {
-    if constexpr (kind_of<A>() == argument_kind::parameter) {
-      return next < invocation.values.size() && convert(invocation.values[next++], output);
+  /// Returns false if a path parameter does not have its type.
+  template <std::size_t Index, class A, class Sources>
+  static bool convert_argument(argument_context& context, stored_argument<Index, A>& output, const Sources& sources) {
+    if constexpr (is_from_source<Index, A>) {
+      read_source<plain_type<A>>(std::get<value_index(Index) - PathCount>(sources), context, output);
+    } else if constexpr (is_value_kind(kind_of<A>())) {
+      static_assert(kind_of<A>() == argument_kind::parameter,
+                    "winsvc: a parameter that is an optional, a list or a file needs a source in the registration, "
+                    "such as svc.get(\"/items\", winsvc::query(\"q\"), handler)");
+      constexpr std::size_t index = value_index(Index);
+      return index < context.call.values.size() && convert(context.call.values[index], output);
     } else if constexpr (kind_of<A>() == argument_kind::body) {
+      using value = std::remove_reference_t<decltype(*std::declval<plain_type<A>&>())>;
+      if constexpr (is_json_value<value>) {
+        read_body_value(context.call, output.emplace().value, context.faults);
+      } else {
 #if WINSVC_JSON
-      using value = std::remove_reference_t<decltype(*std::declval<plain<A>&>())>;
-      output.emplace(plain<A>{body_from_json<value, winsvc::json>(invocation.req)});
+        output.emplace(plain_type<A>{body_from_json<value, winsvc::json>(context.call.req)});
 #else
-      static_assert(sizeof(A) == 0,
-                    "winsvc: body<T> requires <nlohmann/json.hpp>: add its folder to the include path");
+        static_assert(sizeof(A) == 0,
+                      "winsvc: body<T> requires <nlohmann/json.hpp>: add its folder to the include path, or describe T "
+                      "with WINSVC_TYPE and provide a winsvc::json_library");
 #endif
+      }
     } else if constexpr (kind_of<A>() == argument_kind::upload) {
       output = make_upload();
     }
-    static_cast<void>(invocation), static_cast<void>(output), static_cast<void>(next);
+    static_cast<void>(context), static_cast<void>(output), static_cast<void>(sources);
     return true;
   }
 
-  template <class A>
-  static decltype(auto) pass(const invocation& invocation, stored_argument<A>& stored) {
+  template <std::size_t Index, class A>
+  static decltype(auto) pass(const invocation& invocation, stored_argument<Index, A>& stored) {
     static_cast<void>(invocation), static_cast<void>(stored);
     if constexpr (kind_of<A>() == argument_kind::request) {
       return (invocation.req);
     } else if constexpr (kind_of<A>() == argument_kind::response) {
       return (invocation.res);
-    } else if constexpr (kind_of<A>() == argument_kind::body) {
+    } else if constexpr (kind_of<A>() == argument_kind::object) {
+      return *static_cast<plain_type<A>*>(object_of(invocation, type_key<plain_type<A>>()));
+    } else if constexpr (kind_of<A>() == argument_kind::body || is_from_source<Index, A>) {
       return std::move(*stored);
     } else {
       return std::move(stored);
@@ -2212,9 +3769,10 @@ template <class F, class R, class... Arguments>
 class typed_handler final : public handler {
  public:
   explicit typed_handler(F f) : function_(std::move(f)) {}
-  static constexpr handler_shape shape() noexcept { return signature<R, Arguments...>::shape(); }
+  using signature_type = signature<sizeof...(Arguments), R, Arguments...>;
+  static constexpr handler_shape shape() noexcept { return signature_type::shape(); }
   void call(const invocation& invocation) const override {
-    signature<R, Arguments...>::call(invocation, &function_, &invoke);
+    signature_type::call(invocation, &function_, &invoke, std::tuple<>());
   }
 
  private:
@@ -2255,11 +3813,309 @@ struct bind_handler<R (*)(A...) noexcept, void> { using type = typed_handler<R (
 struct erased_handler {
   std::unique_ptr<handler> call;
   handler_shape shape;
+  std::vector<route::parameter_metadata> parameters = {};  ///< the sources of the route
 };
 template <class F>
 erased_handler make_handler(F f) {
   using bound = typename bind_handler<F>::type;
-  return {std::unique_ptr<handler>(new bound(std::move(f))), bound::shape()};
+  return {std::unique_ptr<handler>(new bound(std::move(f))), bound::shape(), {}};
+}
+
+}  // namespace detail::api
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// api/parameter.hpp
+// =====================================================================================================================
+
+// Parameters of a route: values of a request that the handler receives as arguments, read, checked and documented.
+//
+//   svc.get("/items/{id}", winsvc::query("q", winsvc::at_most(50)), winsvc::header("X-Key"),
+//           [](int id, std::optional<std::string> q, std::string key) { ... });
+//
+// The sources follow the pattern. The handler has one argument for each, in the same order, after the path parameters.
+// An argument is a type of api/text_value.hpp, a std::optional of it, if the value may be missing, or a std::vector of
+// it for repeated values (?tag=a&tag=b). The argument of `file` is a winsvc::uploaded_file, or an optional or vector of
+// it. Options of a source, in any order: the rules of settings/rule.hpp, `default_value`, `enum_names`, and a text that
+// describes the value in the OpenAPI document.
+//
+// If values are missing or invalid, the handler does not run, and the client receives 422 with all faults, those of the
+// body included. An empty value is a value: `at_least(1)` rejects an empty text.
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// A source of a handler's argument, with its options. `query`, `header`, `cookie_value`, `form`, `file` and
+/// `client_address` return it.
+template <class... Options>
+struct parameter {
+  detail::api::source_kind source;
+  std::string name;
+  std::tuple<Options...> options;
+};
+
+/// Option of a parameter: the value if the request has none.
+template <class T>
+struct default_value {
+  T value;
+  constexpr explicit default_value(T if_missing) : value(std::move(if_missing)) {}
+};
+
+/// Argument of a handler: the query parameter `name`.
+template <class... Options>
+[[nodiscard]] parameter<Options...> query(std::string_view name, Options... options) {
+  return {detail::api::source_kind::query, std::string(name), {std::move(options)...}};
+}
+/// Argument of a handler: the header `name`.
+template <class... Options>
+[[nodiscard]] parameter<Options...> header(std::string_view name, Options... options) {
+  return {detail::api::source_kind::header, std::string(name), {std::move(options)...}};
+}
+/// Argument of a handler: the value of the cookie `name`.
+template <class... Options>
+[[nodiscard]] parameter<Options...> cookie_value(std::string_view name, Options... options) {
+  return {detail::api::source_kind::cookie, std::string(name), {std::move(options)...}};
+}
+/// Argument of a handler: the form field `name`, from a URL-encoded or multipart body.
+template <class... Options>
+[[nodiscard]] parameter<Options...> form(std::string_view name, Options... options) {
+  return {detail::api::source_kind::form, std::string(name), {std::move(options)...}};
+}
+/// Argument of a handler: the uploaded file of the form field `name`; the name "" means the body as a file.
+template <class... Options>
+[[nodiscard]] parameter<Options...> file(std::string_view name, Options... options) {
+  return {detail::api::source_kind::file, std::string(name), {std::move(options)...}};
+}
+/// Argument of a handler, a text: the IP address of the client, as the function with a request returns it.
+[[nodiscard]] parameter<> client_address();
+
+namespace detail::api {
+
+/// A source with its options for a value of type T.
+template <class T>
+struct typed_source {
+  source_kind source{};
+  std::string name, description;
+  std::vector<settings::setting_rule<T>> rules;
+  std::vector<std::pair<std::string, T>> names;  ///< from enum_names; if not empty, the only valid values
+  std::optional<T> if_missing;
+};
+
+template <class T, class Rule>
+auto apply_source_option(typed_source<T>& source, const Rule& rule) -> decltype(settings::rule_for<T>(rule), void()) {
+  source.rules.push_back(settings::rule_for<T>(rule));
+}
+template <class T>
+void apply_source_option(typed_source<T>& source, const enum_names<T>& values) {
+  source.names = values.values;
+}
+template <class T, class V>
+void apply_source_option(typed_source<T>& source, const default_value<V>& option) {
+  source.if_missing.emplace(option.value);
+}
+template <class T>
+void apply_source_option(typed_source<T>& source, const char* description) {
+  source.description = description;
+}
+
+/// Parses one value and adds it to `faults` if it is invalid.
+template <class T>
+std::optional<T> parse_source_value(const typed_source<T>& source, const std::string& text, fault_list& faults) {
+  std::optional<T> value;
+  std::string kind;
+  if (!source.names.empty()) {
+    std::vector<std::string_view> names;
+    for (const auto& [name, named_value] : source.names) {
+      names.push_back(name);
+      if (name == text) value = named_value;
+    }
+    if (!value) kind = list_of_names(names);
+  } else if constexpr (is_text_value<T>) {
+    if (value.emplace(); !convert(text, *value)) {
+      value.reset();
+      kind = text_kind<T>();
+    }
+  }
+  if (!value) {
+    add_invalid_value(faults, source.source, source.name, "be " + kind, text);
+    return value;
+  }
+  for (const auto& rule : source.rules) {
+    if (!rule.predicate(*value)) add_invalid_value(faults, source.source, source.name, rule.requirement, text);
+  }
+  return value;
+}
+
+/// Reads the argument A into `output`; adds a fault if there is no valid value.
+template <class A, class T>
+void read_source(const typed_source<T>& source, argument_context& context, std::optional<stored_value<A>>& output) {
+  using single = single_value<A>;
+  if constexpr (std::is_same_v<T, uploaded_file>) {
+    auto files = take_files(context, source.name);
+    if constexpr (single::is_list) output.emplace(std::move(files));
+    else if constexpr (single::is_optional) output.emplace();
+    if constexpr (!single::is_list) {
+      if (!files.empty()) output.emplace(std::move(files.front()));
+      else if (!single::is_optional) add_missing_value(context.faults, source.source, source.name);
+    }
+  } else {
+    const auto texts = source_texts(context.call.req, source.source, source.name);
+    if constexpr (single::is_list) {
+      output.emplace();
+      for (const std::string& text : texts) {
+        if (auto value = parse_source_value(source, text, context.faults)) output->push_back(std::move(*value));
+      }
+    } else if (!texts.empty()) {
+      if (auto value = parse_source_value(source, texts.front(), context.faults)) output.emplace(std::move(*value));
+    } else if (source.if_missing) {
+      output.emplace(*source.if_missing);
+    } else if constexpr (single::is_optional) {
+      output.emplace();
+    } else {
+      add_missing_value(context.faults, source.source, source.name);
+    }
+  }
+}
+
+/// The description of the source for the OpenAPI document.
+template <class A, class T>
+route::parameter_metadata describe_source(const typed_source<T>& source) {
+  using single = single_value<A>;
+  route::parameter_metadata metadata;
+  metadata.name = source.name, metadata.description = source.description;
+  metadata.source = name_of_source(source.source);
+  metadata.required = !single::is_optional && !single::is_list && !source.if_missing;
+  if constexpr (std::is_same_v<T, uploaded_file>) {
+    metadata.schema = "{\"type\":\"string\",\"format\":\"binary\"}";
+  } else {
+    if constexpr (is_text_value<T>) metadata.schema = text_schema<T>();
+    if (!source.names.empty()) {
+      std::vector<std::string_view> names;
+      for (const auto& [name, value] : source.names) names.push_back(name);
+      metadata.schema = route::enum_schema(names);
+    }
+    for (const auto& rule : source.rules) metadata.schema = route::with_schema_members(metadata.schema, rule.schema);
+    if constexpr (is_text_value<T>) {
+      if (source.if_missing) {
+        const std::string text = text_of_value(*source.if_missing);
+        metadata.schema = route::with_schema_members(
+            metadata.schema, "\"default\":" + (std::is_arithmetic_v<T> ? text : base::json_quoted(text)));
+      }
+    }
+  }
+  if (single::is_list) metadata.schema = "{\"type\":\"array\",\"items\":" + metadata.schema + '}';
+  return metadata;
+}
+
+/// The arguments of a handler that are values, as a tuple.
+template <class... Arguments>
+using value_arguments = decltype(std::tuple_cat(
+    std::declval<std::conditional_t<is_value_kind(kind_of<Arguments>()),
+                                    std::tuple<plain_type<Arguments>>, std::tuple<>>>()...));
+
+template <class T, class... Options>
+typed_source<T> make_typed_source(const parameter<Options...>& given) {
+  static_assert(std::is_same_v<T, uploaded_file> || is_text_value<T> ||
+                    (std::is_same_v<Options, enum_names<T>> || ...),
+                "winsvc: the argument of a source must be bool, an integer, double, std::string, a std::chrono "
+                "duration, an enumeration with WINSVC_ENUM or enum_names, a type with winsvc::text_traits, or "
+                "std::optional or std::vector of one of them; for file() it is winsvc::uploaded_file");
+  typed_source<T> source;
+  source.source = given.source, source.name = given.name;
+  check_source(given.source, given.name, std::is_same_v<T, uploaded_file>);
+  std::apply([&source](const auto&... option) { (apply_source_option(source, option), ...); }, given.options);
+  return source;
+}
+
+/// A handler with sources. `F` is its function object.
+template <class F, class Sources, class R, class... Arguments>
+class sourced_handler;
+template <class F, class... Given, class R, class... Arguments>
+class sourced_handler<F, std::tuple<Given...>, R, Arguments...> final : public handler {
+  using values = value_arguments<Arguments...>;
+  static constexpr std::size_t count = sizeof...(Given), total = std::tuple_size_v<values>;
+  static_assert(total >= count,
+                "winsvc: the handler needs one argument for each source (query, header, form ...), after the path "
+                "parameters and in the order of the sources");
+  static constexpr std::size_t path_count = total >= count ? total - count : 0;
+
+  template <std::size_t Index>
+  using argument = std::tuple_element_t<path_count + Index, values>;
+  template <class Indices>
+  struct source_tuple;
+  template <std::size_t... Index>
+  struct source_tuple<std::index_sequence<Index...>> {
+    using type = std::tuple<typed_source<stored_value<typename single_value<argument<Index>>::type>>...>;
+  };
+  using sources = typename source_tuple<std::make_index_sequence<count>>::type;
+
+ public:
+  sourced_handler(F f, const Given&... given)
+      : function_(std::move(f)), sources_(bind(std::make_index_sequence<count>(), given...)) {}
+
+  static constexpr handler_shape shape() noexcept { return signature<path_count, R, Arguments...>::shape(); }
+  [[nodiscard]] std::vector<route::parameter_metadata> describe() const {
+    return describe(std::make_index_sequence<count>());
+  }
+  void call(const invocation& invocation) const override {
+    signature<path_count, R, Arguments...>::call(invocation, &function_, &invoke, sources_);
+  }
+
+ private:
+  template <std::size_t... Index>
+  static sources bind(std::index_sequence<Index...>, const Given&... given) {
+    return {make_typed_source<stored_value<typename single_value<argument<Index>>::type>>(given)...};
+  }
+  template <std::size_t... Index>
+  std::vector<route::parameter_metadata> describe(std::index_sequence<Index...>) const {
+    return {describe_source<argument<Index>>(std::get<Index>(sources_))...};
+  }
+  static R invoke(const void* f, Arguments... arguments) {
+    return (*static_cast<const F*>(f))(std::forward<Arguments>(arguments)...);
+  }
+
+  F function_;
+  sources sources_;
+};
+
+template <class Bound, class Sources>
+struct bind_sources;
+template <class F, class R, class... Arguments, class Sources>
+struct bind_sources<typed_handler<F, R, Arguments...>, Sources> {
+  using type = sourced_handler<F, Sources, R, Arguments...>;
+};
+
+/// True for the last argument of a registration: the handler, not a source.
+template <class T>
+inline constexpr bool is_source = false;
+template <class... Options>
+inline constexpr bool is_source<parameter<Options...>> = true;
+
+template <class F, class... Given>
+erased_handler make_sourced_handler(F f, const Given&... given) {
+  static_assert((is_source<Given> && ...) && !is_source<F>,
+                "winsvc: a route takes its pattern, then sources (query, header, cookie_value, form, file, "
+                "client_address), then the handler");
+  using bound = typename bind_sources<typename bind_handler<F>::type, std::tuple<Given...>>::type;
+  auto made = std::make_unique<bound>(std::move(f), given...);
+  auto parameters = made->describe();
+  return {std::move(made), bound::shape(), std::move(parameters)};
+}
+/// Makes a handler from sources and a function, which is the last element.
+template <class Tuple, std::size_t... Index>
+erased_handler make_handler_of(Tuple& given, std::index_sequence<Index...>) {
+  return make_sourced_handler(std::move(std::get<sizeof...(Index)>(given)), std::get<Index>(given)...);
 }
 
 }  // namespace detail::api
@@ -2418,7 +4274,7 @@ class websocket_handler final : public handler {
 
   template <std::size_t... Index>
   void call(const invocation& invocation, std::index_sequence<Index...>) const {
-    std::tuple<plain<Parameters>...> values;
+    std::tuple<stored_value<plain<Parameters>>...> values;
     if (!(convert(invocation.values[Index], std::get<Index>(values)) && ...)) winsvc::abort(404);
     accept_websocket(invocation, options_, [this, values](websocket& ws) {
       std::apply([&](const auto&... value) { function_(ws, value...); }, values);
@@ -2461,6 +4317,11 @@ struct bind_handler<websocket_route<F>, void> : bind_websocket<F, typename bind_
 //     res.set_header("Server-Timing", ...);     // the response can be read and changed here
 //   });
 //
+//   svc.use([](const winsvc::request& req) -> std::optional<winsvc::reply> {      // the short form
+//     if (!is_allowed(req)) return winsvc::reply::to(req, "login");               // the response; nothing else runs
+//     return {};                                                                  // continue
+//   });
+//
 // If a middleware does not call `next`, its own response is sent. When `next` returns, the response is complete, also
 // after an exception or an abort in the rest of the chain. Middleware runs before the body of the request is read, so a
 // rejected request does not cost an upload. It runs in the order of registration, middleware of the app before
@@ -2468,6 +4329,8 @@ struct bind_handler<websocket_route<F>, void> : bind_websocket<F, typename bind_
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -2489,6 +4352,23 @@ class next_handler {
 using middleware = std::function<void(const request&, response&, const next_handler&)>;
 
 namespace detail::api {
+
+/// The middleware of a function: itself, or for the short form a function that sends the returned reply.
+template <class F>
+middleware make_middleware(F f) {
+  if constexpr (std::is_constructible_v<middleware, F>) {
+    return middleware(std::move(f));
+  } else {
+    static_assert(std::is_invocable_r_v<std::optional<reply>, const F&, const request&>,
+                  "winsvc: a middleware must be callable with const request&, response& and const next_handler&, or "
+                  "with const request& alone and then return std::optional<winsvc::reply>");
+    return [f = std::move(f)](const request& req, response& res, const next_handler& next) {
+      std::optional<reply> early = f(req);
+      if (early) std::move(*early).apply(res);
+      else next();
+    };
+  }
+}
 
 /// The middleware of a route, outermost first. The pointers are shared because many routes use the same middleware.
 using middleware_chain = std::vector<std::shared_ptr<const middleware>>;
@@ -2629,55 +4509,6 @@ inline constexpr unsigned method_count = 7;  // without `any`
 }  // namespace winsvc
 
 // =====================================================================================================================
-// route/url_value.hpp
-// =====================================================================================================================
-
-// url_value, with_query: a value for a URL, and a URL with such values in its query.
-//
-//   with_query("/users", {{"page", 2}, {"q", "a&b"}})             // "/users?page=2&q=a%26b"
-
-#include <algorithm>
-#include <charconv>
-#include <initializer_list>
-#include <string>
-#include <string_view>
-#include <type_traits>
-#include <utility>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-
-/// A value for a URL: a text, an integer, a floating-point number (the shortest text that parses to the same number),
-/// or a bool.
-class url_value {
- public:
-  url_value(std::string value) : text_(std::move(value)) {}
-  url_value(std::string_view value) : text_(value) {}
-  url_value(const char* value) : text_(value) {}
-  template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
-  url_value(T value) {
-    static_assert(!std::is_same_v<T, char>, "winsvc: a char in a URL is ambiguous: pass an int or a string");
-    if constexpr (std::is_same_v<T, bool>) {
-      text_ = value ? "true" : "false";
-    } else {
-      char digits[64];
-      text_.assign(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
-    }
-  }
-  [[nodiscard]] const std::string& text() const noexcept { return text_; }
-
- private:
-  std::string text_;
-};
-
-/// Adds percent-encoded values to the query of a URL, after the values that it already has and before the fragment.
-[[nodiscard]] std::string with_query(std::string url,
-                                     std::initializer_list<std::pair<std::string_view, url_value>> values);
-
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
 // api/route_builder.hpp
 // =====================================================================================================================
 
@@ -2720,6 +4551,13 @@ class route_builder {
   /// one resource share a name.
   route_builder name(std::string text) const;
 
+  /// Adds a middleware for this route only. It runs after the middleware of the app and of the group, in the order of
+  /// the calls. `m` has one of the forms of api/middleware.hpp.
+  template <class F>
+  route_builder use(F m) const {
+    return add_middleware(detail::api::make_middleware(std::move(m)));
+  }
+
   // -- limits --
 
   /// Maximum size of the body in bytes. Default: `limits().body_bytes` of the app, which may be smaller or larger. A
@@ -2750,20 +4588,20 @@ class route_builder {
   /// Documents a required query parameter of type T. Call it as the handler calls winsvc::query (api/values.hpp).
   template <class T>
   route_builder query(const std::string& name, const std::string& description) const {
-    return add_query({name, description, detail::route::kind_of_value<T>(), true, {}});
+    return add_query({name, description, "query", value_schema_of<T>(), true});
   }
   /// Documents an optional query parameter with a default.
   template <class T>
   route_builder query(const std::string& name, const std::string& description, const T& default_value) const {
     constexpr bool is_text = !std::is_arithmetic_v<T>;
-    constexpr auto kind = is_text ? detail::route::value_kind::text : detail::route::kind_of_value<T>();
     const std::string value = url_value(default_value).text();
-    return add_query({name, description, kind, false, is_text ? detail::base::json_quoted(value) : value});
+    return add_query({name, description, "query",
+                      value_schema_of<T>(is_text ? detail::base::json_quoted(value) : value), false});
   }
   /// Documents an optional query parameter without a default.
   template <class T>
   route_builder find_query(const std::string& name, const std::string& description) const {
-    return add_query({name, description, detail::route::kind_of_value<T>(), false, {}});
+    return add_query({name, description, "query", value_schema_of<T>(), false});
   }
 
   /// Documents the body of the request. Optional for a handler with body<T>, which always takes JSON.
@@ -2796,9 +4634,14 @@ class route_builder {
  private:
   static constexpr int no_body = -1, request_body = 0;  // other values: the status of a response
 
+  route_builder add_middleware(middleware m) const;
   template <class F>
   route_builder set(std::string_view function_name, F change, int body_status = no_body) const;
-  [[nodiscard]] route_builder add_query(detail::route::query_metadata parameter) const;
+  template <class T>
+  [[nodiscard]] static std::string value_schema_of(std::string_view default_json = {}) {
+    return detail::route::value_schema(detail::route::kind_of_value<T>(), default_json);
+  }
+  [[nodiscard]] route_builder add_query(detail::route::parameter_metadata parameter) const;
   [[nodiscard]] detail::route::body_metadata& current_body(detail::route::route_metadata& metadata,
                                                    std::string_view function_name) const;
 
@@ -2832,11 +4675,6 @@ class route_builder {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-
-namespace detail::api {
-/// Implements url_for for any number of values.
-[[nodiscard]] std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values);
-}  // namespace detail::api
 
 /// Returns the path of the route `name`, percent-encoded (RFC 3986), with `values` as its path parameters: text,
 /// numbers or bool. Throws setup_error if no route has the name, if the values do not match the pattern, or if the
@@ -3046,6 +4884,7 @@ struct source_location {
 #include <memory>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -3079,6 +4918,15 @@ void set_outer_chain(http::router& router, std::shared_ptr<const middleware_chai
 void add_files(http::router& router, const std::string& outer, std::string_view prefix, std::string folder,
                file_options options, const std::shared_ptr<const middleware_chain>& chain,
                source_location location);
+
+/// A pattern and the source location of its registration.
+struct pattern_at {
+  std::string_view text;
+  source_location location;
+  template <class Text, class = std::enable_if_t<std::is_convertible_v<const Text&, std::string_view>>>
+  pattern_at(const Text& pattern, source_location registered_at = source_location::current())
+      : text(pattern), location(registered_at) {}
+};
 
 /// The registration functions of `service` and `route_group`. `Self` is the derived class.
 template <class Self>
@@ -3123,6 +4971,40 @@ class route_registrar {
     return add(method, pattern, make_handler(std::move(handler)), location);
   }
 
+  // The same with sources for the arguments of the handler (api/parameter.hpp), which is the last argument:
+  // `get("/items/{id}", query("q"), header("X-Key"), handler)`.
+
+  /// Registers a handler for GET whose arguments have sources.
+  template <class... Options, class... Rest>
+  route_builder get(pattern_at pattern, parameter<Options...> source, Rest... rest) {
+    return add_sourced(route::method::get, pattern, std::move(source), std::move(rest)...);
+  }
+  template <class... Options, class... Rest>
+  route_builder post(pattern_at pattern, parameter<Options...> source, Rest... rest) {
+    return add_sourced(route::method::post, pattern, std::move(source), std::move(rest)...);
+  }
+  template <class... Options, class... Rest>
+  route_builder put(pattern_at pattern, parameter<Options...> source, Rest... rest) {
+    return add_sourced(route::method::put, pattern, std::move(source), std::move(rest)...);
+  }
+  template <class... Options, class... Rest>
+  route_builder patch(pattern_at pattern, parameter<Options...> source, Rest... rest) {
+    return add_sourced(route::method::patch, pattern, std::move(source), std::move(rest)...);
+  }
+  template <class... Options, class... Rest>
+  route_builder del(pattern_at pattern, parameter<Options...> source, Rest... rest) {
+    return add_sourced(route::method::del, pattern, std::move(source), std::move(rest)...);
+  }
+  template <class... Options, class... Rest>
+  route_builder any(pattern_at pattern, parameter<Options...> source, Rest... rest) {
+    return add_sourced(route::method::any, pattern, std::move(source), std::move(rest)...);
+  }
+  template <class... Options, class... Rest>
+  route_builder route(route::method method, pattern_at pattern, parameter<Options...> source,
+                      Rest... rest) {
+    return add_sourced(method, pattern, std::move(source), std::move(rest)...);
+  }
+
   /// Registers a WebSocket handler (api/websocket.hpp): `f(winsvc::websocket&, path parameters...)`.
   template <class F>
   route_builder websocket(std::string_view pattern, F handler, websocket_options options = {},
@@ -3156,8 +5038,9 @@ class route_registrar {
 
   /// Adds a middleware (api/middleware.hpp) for the routes that are registered after it, here and in nested groups. The
   /// middleware of the app also runs for requests that match no route.
-  Self& use(middleware m, source_location location = source_location::current()) {
-    middleware_ = with_link(*middleware_, std::move(m));
+  template <class F>
+  Self& use(F m, source_location location = source_location::current()) {
+    middleware_ = with_link(*middleware_, make_middleware(std::move(m)));
     combined_middleware(middleware_, location);
     return self();
   }
@@ -3167,6 +5050,9 @@ class route_registrar {
   /// starts with '/' and does not end with '/'.
   template <class F>
   Self& group(std::string_view prefix, F&& describe, source_location location = source_location::current());
+  /// Registers routes with a common middleware and without a prefix.
+  template <class F, class = std::enable_if_t<std::is_invocable_v<F&, winsvc::route_group&>>>
+  Self& group(F&& describe);
 
   /// Returns the path of the route with this name, percent-encoded, with the values as its parameters. The route must
   /// be registered before. In a handler, use winsvc::url_for (api/url_for.hpp). Throws setup_error as that does.
@@ -3185,6 +5071,13 @@ class route_registrar {
     const std::string full = prefix_ + std::string(full_pattern(pattern));
     const auto id = add_route(*router_, method, full, std::move(handler), location, middleware_);
     return {*router_, id, id + 1};
+  }
+  template <class... Given>
+  route_builder add_sourced(route::method method, const pattern_at& pattern, Given... given) {
+    static_assert(sizeof...(Given) > 1, "winsvc: the handler is missing; it is the last argument, after the sources");
+    std::tuple<Given...> all(std::move(given)...);
+    return add(method, pattern.text, make_handler_of(all, std::make_index_sequence<sizeof...(Given) - 1>()),
+               pattern.location);
   }
   Self& self() noexcept { return static_cast<Self&>(*this); }
   [[nodiscard]] std::string_view full_pattern(std::string_view pattern) const noexcept {
@@ -3236,6 +5129,14 @@ Self& route_registrar<Self>::group(std::string_view prefix, F&& describe, source
   return self();
 }
 
+template <class Self>
+template <class F, class>
+Self& route_registrar<Self>::group(F&& describe) {
+  winsvc::route_group inner(*router_, prefix_, middleware_);
+  describe(inner);
+  return self();
+}
+
 }  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -3280,12 +5181,12 @@ class context {
   /// Stores the value of type T, and replaces an existing one.
   template <class T>
   void set(T value) const {
-    put(key<T>(), std::make_shared<T>(std::move(value)));
+    put(detail::api::type_key<T>(), std::make_shared<T>(std::move(value)));
   }
   /// The stored value of type T; null if there is no such value.
   template <class T>
   [[nodiscard]] T* get() const noexcept {
-    return static_cast<T*>(find(key<T>()));
+    return static_cast<T*>(find(detail::api::type_key<T>()));
   }
 
   /// True if the timeout of the route has passed. The client has received 503, and the result of the handler is
@@ -3297,12 +5198,6 @@ class context {
   void limit_body(std::uint64_t bytes) const noexcept;
 
  private:
-  /// One address per type, so that RTTI is not required. Not const: a linker may merge equal constants (MSVC /OPT:ICF).
-  template <class T>
-  static const void* key() noexcept {
-    static char character = 0;
-    return &character;
-  }
   void put(const void* key, std::shared_ptr<void> value) const;
   [[nodiscard]] void* find(const void* key) const noexcept;
 
@@ -3371,7 +5266,7 @@ namespace detail::wire {
 // A value that cannot be converted is 400, and the message names it. Query parameters are read only from the target,
 // form fields only from the body; `params` of cpp-httplib contains both.
 //
-// Types: integers, double, std::string and bool (true, false, 1, 0, yes, no, on, off).
+// api/text_value.hpp has the types. api/parameter.hpp passes such values as arguments, checks them and documents them.
 
 #include <optional>
 #include <string>
@@ -3404,25 +5299,16 @@ namespace detail::api {
 /// Converts text to T. Aborts with 400 and names the value: `source` is "the query parameter", for example.
 template <class T>
 T parse_value(const std::string& text, const char* source, const std::string& name) {
-  static_assert(std::is_same_v<T, bool> || kind_of<T>() == argument_kind::parameter,
-                "winsvc: the type of a query parameter, form field or header must be an integer, double, bool or "
-                "std::string");
-  if constexpr (std::is_same_v<T, bool>) {
-    for (const char* yes : {"true", "1", "yes", "on"}) {
-      if (base::equal_nocase(text, yes)) return true;
-    }
-    for (const char* no : {"false", "0", "no", "off"}) {
-      if (base::equal_nocase(text, no)) return false;
-    }
-  } else {
-    T value{};
-    if (convert(text, value)) return value;
-  }
-  constexpr const char* kind = std::is_same_v<T, bool>     ? "true or false"
-                               : std::is_same_v<T, double> ? "a number"
-                               : std::is_unsigned_v<T>     ? "a whole number from 0 on, or is too large"
-                                                           : "a whole number, or is too large";
-  abort(400, std::string(source) + " '" + name + "' is not " + kind + ": '" +
+  static_assert(is_text_value<T> && !std::is_same_v<T, std::string_view>,
+                "winsvc: the type of a query parameter, form field or header must be bool, an integer, double, "
+                "std::string, a std::chrono duration, an enumeration with WINSVC_ENUM, or a type with "
+                "winsvc::text_traits");
+  T value{};
+  if (convert(text, value)) return value;
+  constexpr const char* limit = !std::is_integral_v<T> || std::is_same_v<T, bool> ? ""
+                                : std::is_unsigned_v<T> ? " from 0 on, or is too large"
+                                                        : ", or is too large";
+  abort(400, std::string(source) + " '" + name + "' is not " + text_kind<T>() + limit + ": '" +
                  std::string(base::truncate(text, 80)) + "'");
 }
 
@@ -3434,6 +5320,8 @@ using value_type = std::conditional_t<std::is_convertible_v<T, std::string_view>
 [[nodiscard]] std::string_view query_text(const request& req) noexcept;
 /// The text of a form field, URL-encoded or multipart; nullopt if it is missing.
 [[nodiscard]] std::optional<std::string> form_text(const request& req, const std::string& name);
+/// The texts of all form fields of this name, in the order of the body.
+[[nodiscard]] std::vector<std::string> form_texts(const request& req, const std::string& name);
 
 }  // namespace detail::api
 
@@ -3855,191 +5743,6 @@ std::function<std::uint32_t(std::uint32_t)> control_callback(F f) {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// base/duration.hpp
-// =====================================================================================================================
-
-// Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`. A number without a unit is in seconds.
-//
-//   parse_duration("1m30s")    // 90 s
-//   duration_text(1500ms)      // "1.5 s"
-
-#include <chrono>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::base {
-
-/// Parses one or more pairs of a number and a unit, in any order of units. nullopt for any other text, and for more
-/// than 10,000 days.
-[[nodiscard]] std::optional<std::chrono::milliseconds> parse_duration(std::string_view s);
-
-/// 5s, 2m, 1d: the duration in the largest unit that divides it; parse_duration reads it.
-[[nodiscard]] std::string exact_duration(std::chrono::milliseconds d);
-
-/// Rounded down, for messages: "350 ms", "1.5 s", "20 s", "3 min", "2 h 5 min", "4 d 1 h".
-[[nodiscard]] std::string duration_text(std::chrono::milliseconds d);
-
-}  // namespace detail::base
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
-// settings/setting_value.hpp
-// =====================================================================================================================
-
-// Types of settings and their text form: one specialization of `setting_type` for each type.
-//
-//   setting_type<int>::parse("42")                    // 42
-//   setting_type<byte_size>::parse("10 MiB")          // 10485760 bytes
-//   setting_type<std::chrono::milliseconds>::text(90s)   // "1m30s"
-//
-// `parse` reads the text that `text` writes. Numbers are decimal, without blanks or thousands separators. A value that
-// the type cannot represent is rejected.
-
-#include <charconv>
-#include <chrono>
-#include <cmath>
-#include <cstdint>
-#include <limits>
-#include <locale>
-#include <optional>
-#include <ratio>
-#include <sstream>
-#include <string>
-#include <string_view>
-#include <type_traits>
-#include <utility>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-
-/// Number of bytes, written as `512`, `64k`, `10 MiB` or `1g`. A unit is a power of 1024, is not case-sensitive, and
-/// may end with `b` or `ib`.
-struct byte_size {
-  std::uint64_t bytes = 0;
-  constexpr byte_size() = default;
-  constexpr byte_size(std::uint64_t count) noexcept : bytes(count) {}
-  constexpr operator std::uint64_t() const noexcept { return bytes; }
-};
-
-/// Path of a file or folder in UTF-8. A relative path is relative to the folder of the executable, which is also the
-/// current folder of a running service.
-struct file_path {
-  std::string text;
-  file_path() = default;
-  file_path(std::string path) : text(std::move(path)) {}
-  file_path(const char* path) : text(path) {}
-  operator const std::string&() const noexcept { return text; }
-  friend bool operator==(const file_path& a, const file_path& b) noexcept { return a.text == b.text; }
-  friend bool operator!=(const file_path& a, const file_path& b) noexcept { return a.text != b.text; }
-};
-
-namespace detail::settings {
-
-/// Primary template: a type that settings do not support. A specialization has `kind` (a description for messages),
-/// `parse` (nullopt if the text is invalid) and `text`.
-template <class T, class = void>
-struct setting_type {
-  static constexpr bool is_supported = false;
-};
-
-template <class T>
-inline constexpr bool is_integer_setting =
-    std::is_integral_v<T> && !std::is_same_v<T, bool> && !std::is_same_v<T, char>;
-
-template <>
-struct setting_type<bool> {
-  static constexpr bool is_supported = true;
-  static std::string kind() { return "yes or no"; }
-  static std::optional<bool> parse(std::string_view s);
-  static std::string text(bool value) { return value ? "yes" : "no"; }
-};
-
-template <class T>
-struct setting_type<T, std::enable_if_t<is_integer_setting<T>>> {
-  static constexpr bool is_supported = true;
-  static std::string kind() { return "a whole number"; }
-  static std::optional<T> parse(std::string_view s) noexcept {
-    T value{};
-    const auto result = std::from_chars(s.data(), s.data() + s.size(), value);
-    return result.ec == std::errc() && result.ptr == s.data() + s.size() ? std::optional(value) : std::nullopt;
-  }
-  static std::string text(T value) { return std::to_string(value); }
-};
-
-template <>
-struct setting_type<double> {
-  static constexpr bool is_supported = true;
-  static std::string kind() { return "a number"; }
-  static std::optional<double> parse(std::string_view s);
-  static std::string text(double value);
-};
-
-template <>
-struct setting_type<std::string> {
-  static constexpr bool is_supported = true;
-  static std::string kind() { return "a text"; }
-  static std::optional<std::string> parse(std::string_view s) { return std::string(s); }
-  static std::string text(const std::string& value) { return value; }
-};
-
-/// A std::chrono duration whose unit is a millisecond or longer. A value that the type cannot represent exactly is
-/// rejected.
-template <class Rep, class Period>
-struct setting_type<std::chrono::duration<Rep, Period>,
-                    std::enable_if_t<std::ratio_greater_equal_v<Period, std::milli>>> {
-  using type = std::chrono::duration<Rep, Period>;
-  static constexpr bool is_supported = true;
-  static std::string kind() { return "a time, such as 250ms, 30s, 1m30s or 2h"; }
-  static std::optional<type> parse(std::string_view s) {
-    const auto duration = base::parse_duration(s);
-    if (!duration) return std::nullopt;
-    const auto value = std::chrono::duration_cast<type>(*duration);
-    return value == *duration ? std::optional(value) : std::nullopt;
-  }
-  static std::string text(type value) {
-    return base::exact_duration(std::chrono::duration_cast<std::chrono::milliseconds>(value));
-  }
-};
-
-template <>
-struct setting_type<byte_size> {
-  static constexpr bool is_supported = true;
-  static std::string kind() { return "a size, such as 512, 64k or 10M"; }
-  static std::optional<byte_size> parse(std::string_view s);
-  static std::string text(byte_size value);
-};
-
-/// `a, b, "c, d"`: items without the blanks around them. An item in double quotes keeps its commas and blanks; a double
-/// quote in it is written twice. An empty text is an empty list.
-template <>
-struct setting_type<std::vector<std::string>> {
-  static constexpr bool is_supported = true;
-  static std::string kind() { return "a list separated by commas"; }
-  static std::optional<std::vector<std::string>> parse(std::string_view s);
-  static std::string text(const std::vector<std::string>& value);
-};
-
-template <>
-struct setting_type<file_path> {
-  static constexpr bool is_supported = true;
-  static std::string kind() { return "a path"; }
-  static std::optional<file_path> parse(std::string_view s) {
-    return s.empty() || s.find('\0') != s.npos ? std::nullopt : std::optional(file_path(std::string(s)));
-  }
-  static std::string text(const file_path& value) { return value.text; }
-};
-
-}  // namespace detail::settings
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
 // settings/settings_file.hpp
 // =====================================================================================================================
 
@@ -4184,13 +5887,6 @@ class setting_base {
 
  private:
   std::string name_, help_;
-};
-
-/// Rule for the values of a setting, in addition to its type.
-template <class T>
-struct setting_rule {
-  std::function<bool(const T&)> predicate;
-  std::string requirement;  ///< the text after "must", such as "be greater than 0"
 };
 
 /// Setting of type T. `setting_type<T>` must support T, or `enum_names` must have the values.
@@ -4349,7 +6045,6 @@ std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool i
 // file_path, std::vector<std::string>, and with enum_names any type with operator==.
 
 #include <cstddef>
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -4374,28 +6069,8 @@ class setting {
 
 // Options of `service::setting`, after the help text, in any order:
 
-/// A range that includes both limits: `between(1, 64)`, `between(1s, 5min)`.
-template <class A, class B>
-struct between {
-  A lower;
-  B upper;
-  constexpr between(A lower_limit, B upper_limit) : lower(std::move(lower_limit)), upper(std::move(upper_limit)) {}
-};
-/// A custom rule: `satisfies([](const std::string& s) { return s.size() == 8; }, "have eight letters")`. The text
-/// completes the sentence "the setting must ...". The predicate must be thread-safe.
-template <class F>
-struct satisfies {
-  F predicate;
-  std::string requirement;
-  satisfies(F f, std::string text) : predicate(std::move(f)), requirement(std::move(text)) {}
-};
-/// The allowed values by name: `enum_names<mode>{{"fast", mode::fast}, {"safe", mode::safe}}`. Required for an
-/// enumeration.
-template <class T>
-struct enum_names {
-  std::vector<std::pair<std::string, T>> values;
-  enum_names(std::initializer_list<std::pair<std::string, T>> names) : values(names) {}
-};
+// The rules of settings/rule.hpp (between, at_least, one_of, matches, satisfies, enum_names ...), and:
+
 /// Marks a secret. Its value is shown as stars, the log contains only its name, and the command line does not accept
 /// it, because each user of the machine can read command lines.
 struct secret_setting {};
@@ -4422,6 +6097,12 @@ using setting_value = std::conditional_t<
     std::conditional_t<std::is_convertible_v<D, std::string> && !std::is_same_v<std::decay_t<D>, file_path>,
                        std::string, std::decay_t<D>>>;
 
+/// A rule of settings/rule.hpp.
+template <class T, class Rule>
+auto apply_option(settings::typed_setting<T>& setting, const Rule& rule)
+    -> decltype(settings::rule_for<T>(rule), void()) {
+  setting.rules.push_back(settings::rule_for<T>(rule));
+}
 template <class T, class A, class B>
 void apply_option(settings::typed_setting<T>& setting, const between<A, B>& range) {
   const T lower(range.lower), upper(range.upper);
@@ -4433,10 +6114,6 @@ void apply_option(settings::typed_setting<T>& setting, const between<A, B>& rang
   setting.range = "from " + text(lower) + " to " + text(upper);
   setting.rules.push_back({[lower, upper](const T& v) { return !(v < lower) && !(upper < v); },
                            "lie between " + text(lower) + " and " + text(upper)});
-}
-template <class T, class F>
-void apply_option(settings::typed_setting<T>& setting, const satisfies<F>& rule) {
-  setting.rules.push_back({rule.predicate, rule.requirement});
 }
 template <class T>
 void apply_option(settings::typed_setting<T>& setting, const enum_names<T>& values) {
@@ -5184,6 +6861,26 @@ class service : public detail::api::route_registrar<service> {
 
   // -- routes: api/group.hpp has get, post, group ...; route/pattern.hpp has patterns, api/handler.hpp handlers --
 
+  /// Provides an object to the handlers that have a parameter `T&` (api/app_objects.hpp). An object that is passed by
+  /// reference must live as long as the service: make it a member of the app, or pass a std::shared_ptr. A temporary is
+  /// moved. Throws setup_error for a second object of the type. If a handler takes an object that the app does not
+  /// provide, the start fails.
+  template <class T>
+  service& provide(std::shared_ptr<T> object) {
+    add_object(detail::api::type_key<T>(), detail::api::type_name<T>(), std::move(object));
+    return *this;
+  }
+  template <class T>
+  service& provide(T&& object) {
+    static_assert(std::is_class_v<std::decay_t<T>> && !std::is_const_v<std::remove_reference_t<T>>,
+                  "winsvc: provide() takes an object of a class that is not const, or a std::shared_ptr to it");
+    using object_type = std::decay_t<T>;
+    if constexpr (std::is_lvalue_reference_v<T>)
+      return provide(std::shared_ptr<object_type>(&object, [](object_type*) {}));  // not deleted: the app owns it
+    else
+      return provide(std::make_shared<object_type>(std::move(object)));
+  }
+
   /// Sets the handler for error responses that winsvc generates with this status: 404, 405, 413, 500, `abort` ... It
   /// does not run for a status that a handler returns. It runs on the thread of the request (api/error_handlers.hpp).
   service& on_error(int status, detail::api::error_handler page, source_location location = source_location::current());
@@ -5372,6 +7069,7 @@ class service : public detail::api::route_registrar<service> {
     return *this;
   }
   void add_exception_page(detail::api::exception_handler page);
+  void add_object(const void* key, const std::string& type, std::shared_ptr<void> object);
   void add_hook(detail::api::hook h);
   void add_named(hook_list list, detail::api::named_hook h);
   void declare(std::shared_ptr<detail::settings::setting_base> setting);
@@ -6065,6 +7763,12 @@ WINSVC_INLINE char32_t next_code_point(std::string_view s, std::size_t& position
   return value;
 }
 
+WINSVC_INLINE std::size_t character_count(std::string_view s) noexcept {
+  std::size_t count = 0;
+  for (std::size_t position = 0; position < s.size(); ++count) static_cast<void>(next_code_point(s, position));
+  return count;
+}
+
 WINSVC_INLINE void append_utf8(std::string& out, char32_t c) {
   const auto put = [&](char32_t bits) { out += static_cast<char>(static_cast<unsigned char>(bits)); };
   if (c < 0x80) {
@@ -6390,6 +8094,730 @@ WINSVC_INLINE std::string locate_json_error(json& document, const std::string& m
 #endif  // WINSVC_BODIES_API
 
 // =====================================================================================================================
+// api/faults.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_API
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::api {
+
+WINSVC_INLINE void fault_list::add(std::string text, std::string json) {
+  if (++count_ > max_faults) return;
+  text_ += (text_.empty() ? "" : "; ") + text;
+  json_.push_back(std::move(json));
+}
+
+WINSVC_INLINE void fault_list::add(std::string_view source, std::string_view name, std::string_view reason) {
+  const std::string kind = source == "query"  ? "the query parameter '"
+                           : source == "form" ? "the form field '"
+                                              : "the " + std::string(source) + " '";
+  base::json_object_writer json;
+  json.put_text("in", source).put_text("name", name).put_text("detail", reason);
+  add(kind + std::string(name) + "' " + std::string(reason), json.text());
+}
+
+WINSVC_INLINE void fault_list::add_body(std::string_view pointer, std::string_view reason) {
+  base::json_object_writer json;
+  json.put_text("in", "body").put_text("pointer", pointer).put_text("detail", reason);
+  add((pointer.empty() ? std::string("the body") : std::string(pointer)) + ' ' + std::string(reason), json.text());
+}
+
+WINSVC_INLINE std::string fault_list::text() const {
+  if (count_ <= max_faults) return text_;
+  return text_ + "; and " + std::to_string(count_ - max_faults) + " more";
+}
+
+WINSVC_INLINE void fault_list::abort_if_any() const {
+  if (!empty()) throw abort_error(422, text(), base::json_array(json_, [](const std::string& fault) { return fault; }));
+}
+
+}  // namespace detail::api
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_API
+
+// =====================================================================================================================
+// route/schema_set.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_ROUTE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::route {
+
+WINSVC_INLINE std::string schema_set::reference(const void* key, const std::string& name,
+                                                const std::function<std::string()>& make) {
+  const auto [known, is_new] = positions_.emplace(key, schemas_.size());
+  const std::size_t position = known->second;
+  if (is_new) {
+    const auto is_taken = [this](const std::string& candidate) {
+      for (const auto& [other, schema] : schemas_) {
+        if (other == candidate) return true;
+      }
+      return false;
+    };
+    std::string unique = name;
+    for (int n = 2; is_taken(unique); ++n) unique = name + '_' + std::to_string(n);
+    schemas_.emplace_back(std::move(unique), std::string());
+    std::string schema = make();
+    schemas_[position].second = std::move(schema);
+  }
+  return base::json_object_writer().put_text("$ref", "#/components/schemas/" + schemas_[position].first).text();
+}
+
+WINSVC_INLINE std::string schema_set::text() const {
+  base::json_object_writer out;
+  for (const auto& [name, schema] : schemas_) out.put(name, schema);
+  return out.text();
+}
+
+}  // namespace detail::route
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_ROUTE
+
+// =====================================================================================================================
+// route/metadata.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_ROUTE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::route {
+
+WINSVC_INLINE std::string_view describe(value_kind k) noexcept {
+  switch (k) {
+    case value_kind::int32:
+    case value_kind::int64: return "a whole number, or is too large";
+    case value_kind::uint32:
+    case value_kind::uint64: return "a whole number from 0 on, or is too large";
+    case value_kind::number: return "a number";
+    case value_kind::boolean: return "true or false";
+    case value_kind::text: break;
+  }
+  return "text";
+}
+
+WINSVC_INLINE std::string value_schema(value_kind kind, std::string_view default_json) {
+  base::json_object_writer s;
+  switch (kind) {
+    case value_kind::int32: s.put_text("type", "integer").put_text("format", "int32"); break;
+    case value_kind::int64: s.put_text("type", "integer").put_text("format", "int64"); break;
+    case value_kind::uint32: s.put_text("type", "integer").put("minimum", "0").put("maximum", "4294967295"); break;
+    case value_kind::uint64: s.put_text("type", "integer").put("minimum", "0"); break;
+    case value_kind::number: s.put_text("type", "number").put_text("format", "double"); break;
+    case value_kind::boolean: s.put_text("type", "boolean"); break;
+    case value_kind::text: s.put_text("type", "string"); break;
+  }
+  if (!default_json.empty()) s.put("default", default_json);
+  return s.text();
+}
+
+WINSVC_INLINE std::string enum_schema(const std::vector<std::string_view>& values) {
+  base::json_object_writer s;
+  s.put_text("type", "string");
+  s.put("enum", base::json_array(values, [](std::string_view value) { return base::json_quoted(value); }));
+  return s.text();
+}
+
+WINSVC_INLINE std::string with_schema_members(std::string_view schema, std::string_view members) {
+  if (members.empty()) return std::string(schema);
+  std::string out(schema.substr(0, schema.size() - (schema.empty() ? 0 : 1)));
+  for (const std::string_view key : {"\"minimum\":", "\"maximum\":"}) {  // a limit of the type, which the rule replaces
+    const auto position = out.find(key);
+    if (members.find(key) == members.npos || position == out.npos) continue;
+    out.erase(position - 1, out.find(',', position) - (position - 1));
+  }
+  return (out.empty() ? "{" : out) + (out.size() > 1 ? "," : "") + std::string(members) + '}';
+}
+
+template <class T>
+bool parses_as(std::string_view value) noexcept {
+  T parsed{};
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), parsed);
+  return error == std::errc() && end == value.data() + value.size();
+}
+
+WINSVC_INLINE bool accepts_text(value_kind k, std::string_view value) noexcept {
+  switch (k) {
+    case value_kind::int32: return parses_as<std::int32_t>(value);
+    case value_kind::int64: return parses_as<std::int64_t>(value);
+    case value_kind::uint32: return parses_as<std::uint32_t>(value);
+    case value_kind::uint64: return parses_as<std::uint64_t>(value);
+    case value_kind::number: return parses_as<double>(value);
+    case value_kind::boolean: return value == "true" || value == "false";
+    case value_kind::text: break;
+  }
+  return true;
+}
+
+}  // namespace detail::route
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_ROUTE
+
+// =====================================================================================================================
+// base/duration.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_BASE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::base {
+
+WINSVC_INLINE std::optional<std::chrono::milliseconds> parse_duration(std::string_view s) {
+  struct unit {
+    std::string_view name;
+    std::uint64_t ms;
+  };
+  constexpr unit units[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}, {"", 1000}};
+  constexpr std::uint64_t limit = 10'000ull * 86'400'000ull;
+
+  s = base::trim(s);
+  if (s.empty()) return std::nullopt;
+  std::uint64_t total = 0;
+  while (!s.empty()) {
+    const auto digits = (std::min)(s.find_first_not_of("0123456789"), s.size());
+    std::uint64_t count = 0;
+    if (!base::parse_number(s.substr(0, digits), limit, count)) return std::nullopt;
+    s.remove_prefix(digits);
+
+    const auto name = s.substr(0, (std::min)(s.find_first_of("0123456789"), s.size()));
+    const unit* found = nullptr;
+    for (const auto& u : units) {
+      if (base::equal_nocase(u.name, name)) found = &u;
+    }
+    if (!found || count > limit / found->ms) return std::nullopt;
+    s.remove_prefix(name.size());
+    total += count * found->ms;
+    if (total > limit) return std::nullopt;
+  }
+  return std::chrono::milliseconds(total);
+}
+
+WINSVC_INLINE std::string exact_duration(std::chrono::milliseconds d) {
+  struct unit {
+    std::int64_t ms;
+    const char* name;
+  };
+  for (const unit u : {unit{86'400'000, "d"}, unit{3'600'000, "h"}, unit{60'000, "m"}, unit{1000, "s"}}) {
+    if (d.count() != 0 && d.count() % u.ms == 0) return std::to_string(d.count() / u.ms) + u.name;
+  }
+  return d.count() == 0 ? "0s" : std::to_string(d.count()) + "ms";
+}
+
+WINSVC_INLINE std::string duration_text(std::chrono::milliseconds d) {
+  const auto ms = d.count() < 0 ? 0 : d.count();
+  const auto two_units = [](std::int64_t major, const char* major_unit, std::int64_t minor, const char* minor_unit) {
+    std::string out = std::to_string(major) + major_unit;
+    if (minor != 0) out += ' ' + std::to_string(minor) + minor_unit;
+    return out;
+  };
+  if (ms < 1000) return std::to_string(ms) + " ms";
+  if (ms < 60'000) {
+    const auto tenths = ms / 100 % 10;
+    return std::to_string(ms / 1000) + (tenths != 0 ? "." + std::to_string(tenths) : "") + " s";
+  }
+  if (ms < 3'600'000) return two_units(ms / 60'000, " min", ms / 1000 % 60, " s");
+  if (ms < 86'400'000) return two_units(ms / 3'600'000, " h", ms / 60'000 % 60, " min");
+  return two_units(ms / 86'400'000, " d", ms / 3'600'000 % 24, " h");
+}
+
+}  // namespace detail::base
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_BASE
+
+// =====================================================================================================================
+// settings/setting_value.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_SETTINGS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::settings {
+
+WINSVC_INLINE std::optional<bool> setting_type<bool>::parse(std::string_view s) {
+  for (const auto yes : {"yes", "true", "on", "1"}) {
+    if (base::equal_nocase(s, yes)) return true;
+  }
+  for (const auto no : {"no", "false", "off", "0"}) {
+    if (base::equal_nocase(s, no)) return false;
+  }
+  return std::nullopt;
+}
+
+/// Uses a stream with the classic locale: libstdc++ has `from_chars` for double only since version 11, and strtod
+/// depends on the locale of the program.
+WINSVC_INLINE std::optional<double> setting_type<double>::parse(std::string_view s) {
+  if (s.empty() || s.find_first_not_of("+-.0123456789eE") != s.npos) return std::nullopt;
+  std::istringstream in{std::string(s)};
+  in.imbue(std::locale::classic());
+  double value = 0;
+  in >> value;
+  return in.fail() || in.peek() != std::istringstream::traits_type::eof() || !std::isfinite(value)
+             ? std::nullopt
+             : std::optional(value);
+}
+
+WINSVC_INLINE std::string setting_type<double>::text(double value) {
+  for (int digits = 6; digits <= 17; ++digits) {  // the smallest precision that is parsed to the same value
+    std::ostringstream out;
+    out.imbue(std::locale::classic());
+    out.precision(digits);
+    out << value;
+    if (digits == 17 || parse(out.str()) == value) return out.str();
+  }
+  return {};
+}
+
+WINSVC_INLINE std::optional<byte_size> setting_type<byte_size>::parse(std::string_view s) {
+  const auto digits = (std::min)(s.find_first_not_of("0123456789"), s.size());
+  std::uint64_t count = 0;
+  constexpr auto max_count = (std::numeric_limits<std::uint64_t>::max)();
+  if (!base::parse_number(s.substr(0, digits), max_count, count)) return std::nullopt;
+  const std::string unit = base::to_lower(base::trim(s.substr(digits)));
+  if (unit.empty() || unit == "b") return byte_size(count);
+  const auto power = std::string_view("kmgt").find(unit[0]);
+  const auto ending = unit.substr(1);
+  if (power == std::string_view::npos || (!ending.empty() && ending != "b" && ending != "ib")) return std::nullopt;
+  const auto shift = 10 * (power + 1);
+  if (count > (max_count >> shift)) return std::nullopt;
+  return byte_size(count << shift);
+}
+
+WINSVC_INLINE std::string setting_type<byte_size>::text(byte_size value) {
+  std::uint64_t count = value.bytes;
+  std::size_t power = 0;
+  for (; power < 4 && count != 0 && count % 1024 == 0; ++power) count /= 1024;
+  return std::to_string(count) + (power == 0 ? "" : std::string(1, "kMGT"[power - 1]));
+}
+
+WINSVC_INLINE std::optional<std::vector<std::string>> setting_type<std::vector<std::string>>::parse(
+    std::string_view s) {
+  std::vector<std::string> items;
+  s = base::trim(s);
+  while (!s.empty()) {
+    std::string item;
+    if (s.front() == '"') {
+      std::size_t position = 1;
+      for (;; ++position) {
+        if (position == s.size()) return std::nullopt;
+        if (s[position] == '"' && (position + 1 == s.size() || s[position + 1] != '"')) break;
+        if (s[position] == '"') ++position;
+        item += s[position];
+      }
+      s = base::trim(s.substr(position + 1));
+      if (!s.empty() && s.front() != ',') return std::nullopt;
+    } else {
+      const auto comma = (std::min)(s.find(','), s.size());
+      item = std::string(base::trim(s.substr(0, comma)));
+      if (item.empty()) return std::nullopt;
+      s.remove_prefix(comma);
+    }
+    items.push_back(std::move(item));
+    if (s.empty()) break;
+    s = base::trim(s.substr(1));
+    if (s.empty()) return std::nullopt;  // a comma at the end
+  }
+  return items;
+}
+
+WINSVC_INLINE std::string setting_type<std::vector<std::string>>::text(const std::vector<std::string>& value) {
+  std::string out;
+  for (const auto& item : value) {
+    if (!out.empty()) out += ", ";
+    const bool needs_no_quotes = !item.empty() && item.find_first_of(",\"") == item.npos && base::trim(item) == item;
+    if (needs_no_quotes) {
+      out += item;
+      continue;
+    }
+    out += '"';
+    for (const char c : item) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+    out += '"';
+  }
+  return out;
+}
+
+}  // namespace detail::settings
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_SETTINGS
+
+// =====================================================================================================================
+// api/text_value.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_API
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::api {
+
+WINSVC_INLINE std::optional<bool> parse_bool(std::string_view text) noexcept {
+  for (const char* yes : {"true", "1", "yes", "on"}) {
+    if (base::equal_nocase(text, yes)) return true;
+  }
+  for (const char* no : {"false", "0", "no", "off"}) {
+    if (base::equal_nocase(text, no)) return false;
+  }
+  return std::nullopt;
+}
+
+WINSVC_INLINE std::string list_of_names(const std::vector<std::string_view>& names) {
+  std::string out;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    out += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + std::string(names[i]);
+  return out;
+}
+
+}  // namespace detail::api
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_API
+
+// =====================================================================================================================
+// base/error.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_BASE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE std::string error::to_string() const {
+  std::string line = operation;
+  if (!subject.empty()) {
+    if (!line.empty()) line += ' ';
+    line += '\'' + subject + '\'';
+  }
+  if (!message.empty()) {
+    if (!line.empty()) line += ": ";
+    line += message;
+  }
+  const std::string number = "(" + std::to_string(code) + ")";
+  if (code != 0 && message.find(number) == std::string::npos) line += (line.empty() ? "" : " ") + number;
+  if (!hint.empty()) line += (line.empty() ? "" : "; ") + hint;
+  return line;
+}
+
+namespace detail::base {
+
+WINSVC_INLINE winsvc::error usage_error(std::string message, std::string hint) {
+  return {0, {}, {}, std::move(message), std::move(hint), error::source::command_line};
+}
+
+WINSVC_INLINE winsvc::error app_error(std::string message) {
+  return {0, {}, {}, std::move(message), {}, error::source::app};
+}
+
+WINSVC_INLINE std::string exception_message() {
+  try {
+    throw;
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "unknown exception (not derived from std::exception)";
+  }
+}
+
+}  // namespace detail::base
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_BASE
+
+// =====================================================================================================================
+// base/text_pattern.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_BASE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::base {
+
+/// Recursive-descent parser of a pattern.
+class text_pattern_parser {
+ public:
+  using instruction = text_pattern::instruction;
+  using program = text_pattern::program;
+
+  explicit text_pattern_parser(std::string_view pattern) : pattern_(pattern) {
+    for (std::size_t position = 0; position < pattern.size();)
+      characters_.push_back(next_code_point(pattern, position));
+    if (!characters_.empty() && characters_.front() == U'^') position_ = 1;
+    if (has_final_anchor()) characters_.pop_back();
+  }
+
+  program parse() {
+    program result = alternatives(0);
+    if (position_ != characters_.size()) reject("it has a ')' without '('");
+    return result;
+  }
+
+ private:
+  static constexpr std::size_t max_instructions = 10'000, max_depth = 50;
+
+  [[noreturn]] void reject(const char* reason) const {
+    throw setup_error("pattern '" + std::string(pattern_) + "': " + reason);
+  }
+  [[nodiscard]] bool has_final_anchor() const {
+    std::size_t backslashes = 0;
+    if (characters_.size() <= position_ || characters_.back() != U'$') return false;
+    for (std::size_t i = characters_.size() - 1; i > 0 && characters_[i - 1] == U'\\'; --i) ++backslashes;
+    return backslashes % 2 == 0;
+  }
+  [[nodiscard]] bool at_end() const noexcept { return position_ == characters_.size(); }
+  [[nodiscard]] char32_t peek() const noexcept { return at_end() ? U'\0' : characters_[position_]; }
+  bool accept(char32_t c) {
+    if (at_end() || characters_[position_] != c) return false;
+    ++position_;
+    return true;
+  }
+  static void append(program& target, const program& tail) { target.insert(target.end(), tail.begin(), tail.end()); }
+  void check_size(std::size_t size) const {
+    if (size > max_instructions) reject("it is too long");
+  }
+  static std::ptrdiff_t length(const program& part) { return static_cast<std::ptrdiff_t>(part.size()); }
+
+  program alternatives(std::size_t depth) {
+    if (depth > max_depth) reject("its groups are nested too deep");
+    program left = sequence(depth);
+    while (accept(U'|')) {
+      const program right = sequence(depth);
+      program both{{instruction::kind::split, 1, length(left) + 2}};
+      append(both, left);
+      both.push_back({instruction::kind::jump, length(right) + 1});
+      append(both, right);
+      check_size(both.size());
+      left = std::move(both);
+    }
+    return left;
+  }
+  program sequence(std::size_t depth) {
+    program result;
+    while (!at_end() && peek() != U'|' && peek() != U')') {
+      append(result, repeated(atom(depth)));
+      check_size(result.size());
+    }
+    return result;
+  }
+  program repeated(program part) {
+    for (;;) {
+      if (accept(U'*')) part = repeat(part, 0, unlimited);
+      else if (accept(U'+')) part = repeat(part, 1, unlimited);
+      else if (accept(U'?')) part = repeat(part, 0, 1);
+      else if (accept(U'{')) part = counted(part);
+      else return part;
+    }
+  }
+  program counted(const program& part) {
+    const std::size_t at_least = number();
+    std::size_t at_most = at_least;
+    if (accept(U',')) at_most = peek() == U'}' ? unlimited : number();
+    if (!accept(U'}')) reject("a '{' has no '}'");
+    if (at_most < at_least) reject("the limits of a repetition are reversed");
+    return repeat(part, at_least, at_most);
+  }
+  std::size_t number() {
+    if (peek() < U'0' || peek() > U'9') reject("a '{' is not followed by a number");
+    std::size_t value = 0;
+    while (peek() >= U'0' && peek() <= U'9') {
+      value = value * 10 + (characters_[position_++] - U'0');
+      check_size(value);
+    }
+    return value;
+  }
+  program repeat(const program& part, std::size_t at_least, std::size_t at_most) const {
+    program result;
+    check_size((part.size() + 2) * (at_most == unlimited ? at_least + 1 : at_most));
+    for (std::size_t i = 0; i < at_least; ++i) append(result, part);
+    if (at_most == unlimited) {
+      result.push_back({instruction::kind::split, 1, length(part) + 2});
+      append(result, part);
+      result.push_back({instruction::kind::jump, -(length(part) + 1)});
+    } else {
+      for (std::size_t i = at_least; i < at_most; ++i) {
+        result.push_back({instruction::kind::split, 1, length(part) + 1});
+        append(result, part);
+      }
+    }
+    return result;
+  }
+  program atom(std::size_t depth) {
+    const char32_t c = characters_[position_++];
+    switch (c) {
+      case U'(': {
+        if (accept(U'?') && !accept(U':')) reject("a group starts with '(?', but only '(?:' is supported");
+        program group = alternatives(depth + 1);
+        if (!accept(U')')) reject("a '(' has no ')'");
+        return group;
+      }
+      case U'[': return {character_class()};
+      case U'.': return {{instruction::kind::characters, 1, 1, {{U'\n', U'\n'}, {U'\r', U'\r'}}, true}};
+      case U'\\': return {escape()};
+      case U'*':
+      case U'+':
+      case U'?':
+      case U'{': reject("a repetition has nothing to repeat");
+      case U'^':
+      case U'$': reject("'^' is allowed only at the start and '$' only at the end");
+      default: return {one(c)};
+    }
+  }
+  static instruction one(char32_t c) { return {instruction::kind::characters, 1, 1, {{c, c}}, false}; }
+  instruction escape() {
+    if (at_end()) reject("it ends with a backslash");
+    const char32_t c = characters_[position_++];
+    const bool negated = c == U'D' || c == U'W' || c == U'S';
+    switch (c) {
+      case U'd':
+      case U'D': return {instruction::kind::characters, 1, 1, {{U'0', U'9'}}, negated};
+      case U'w':
+      case U'W':
+        return {instruction::kind::characters, 1, 1, {{U'0', U'9'}, {U'A', U'Z'}, {U'_', U'_'}, {U'a', U'z'}}, negated};
+      case U's':
+      case U'S': return {instruction::kind::characters, 1, 1, {{U'\t', U'\r'}, {U' ', U' '}}, negated};
+      case U'n': return one(U'\n');
+      case U'r': return one(U'\r');
+      case U't': return one(U'\t');
+      default: break;
+    }
+    const bool is_word = (c >= U'0' && c <= U'9') || (c >= U'A' && c <= U'Z') || (c >= U'a' && c <= U'z');
+    if (is_word) reject("it has an escape that is not supported");
+    return one(c);
+  }
+  instruction character_class() {
+    instruction result{instruction::kind::characters, 1, 1, {}, accept(U'^')};
+    for (bool first = true;; first = false) {
+      if (at_end()) reject("a '[' has no ']'");
+      if (!first && accept(U']')) return result;
+      char32_t from = characters_[position_++];
+      if (from == U'\\') {
+        const instruction escaped = escape();
+        if (escaped.negated) reject("a negated escape in '[ ]' is not supported");
+        result.ranges.insert(result.ranges.end(), escaped.ranges.begin(), escaped.ranges.end());
+        if (escaped.ranges.size() != 1 || escaped.ranges[0].first != escaped.ranges[0].second) continue;
+        from = escaped.ranges[0].first;
+      }
+      char32_t to = from;
+      const bool is_range = peek() == U'-' && position_ + 1 < characters_.size() && characters_[position_ + 1] != U']';
+      if (is_range) {
+        ++position_;
+        to = characters_[position_++];
+        if (to == U'\\') to = escape().ranges[0].first;
+        if (to < from) reject("the limits of a range in '[ ]' are reversed");
+      }
+      result.ranges.emplace_back(from, to);
+    }
+  }
+
+  static constexpr std::size_t unlimited = ~std::size_t{0};
+  std::string_view pattern_;
+  std::vector<char32_t> characters_;
+  std::size_t position_ = 0;
+};
+
+WINSVC_INLINE text_pattern::text_pattern(std::string_view pattern)
+    : pattern_(pattern), program_(text_pattern_parser(pattern).parse()) {}
+
+/// Adds the character step at `start`, or those that follow it without a character. The end of the program is the
+/// thread `program_.size()`.
+WINSVC_INLINE void text_pattern::add_thread(std::size_t start, std::vector<std::size_t>& threads,
+                                            std::vector<bool>& visited) const {
+  std::vector<std::size_t> pending{start};
+  while (!pending.empty()) {
+    const std::size_t position = pending.back();
+    pending.pop_back();
+    if (visited[position]) continue;
+    visited[position] = true;
+    if (position == program_.size() || program_[position].step == instruction::kind::characters) {
+      threads.push_back(position);
+      continue;
+    }
+    const auto target = [&](std::ptrdiff_t distance) {
+      return static_cast<std::size_t>(static_cast<std::ptrdiff_t>(position) + distance);
+    };
+    pending.push_back(target(program_[position].first));
+    if (program_[position].step == instruction::kind::split) pending.push_back(target(program_[position].second));
+  }
+}
+
+WINSVC_INLINE bool text_pattern::matches(std::string_view text) const {
+  std::vector<std::size_t> threads, next_threads;
+  std::vector<bool> visited(program_.size() + 1);
+  add_thread(0, threads, visited);
+  for (std::size_t position = 0; position < text.size() && !threads.empty();) {
+    const char32_t c = next_code_point(text, position);
+    next_threads.clear();
+    visited.assign(visited.size(), false);
+    for (const std::size_t thread : threads) {
+      if (thread < program_.size() && program_[thread].accepts(c)) add_thread(thread + 1, next_threads, visited);
+    }
+    threads.swap(next_threads);
+  }
+  for (const std::size_t thread : threads) {
+    if (thread == program_.size()) return true;
+  }
+  return false;
+}
+
+}  // namespace detail::base
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_BASE
+
+// =====================================================================================================================
+// settings/rule.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_SETTINGS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::settings {
+
+WINSVC_INLINE limit_text::limit_text(limit_kind kind, const std::string& limit, std::string_view unit, bool is_number) {
+  constexpr const char* words[] = {"at least ", "at most ", "above ", "below "};
+  constexpr const char* counts[] = {"at least ", "at most ", "more than ", "less than "};
+  const auto index = static_cast<std::size_t>(kind);
+  if (unit.empty()) {
+    constexpr const char* keys[] = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"};
+    requirement = std::string("be ") + words[index] + limit;
+    if (is_number) schema = '"' + std::string(keys[index]) + "\":" + limit;
+    return;
+  }
+  requirement = std::string("have ") + counts[index] + limit + ' ' + std::string(unit) + (limit == "1" ? "" : "s");
+  // JSON Schema has no exclusive limits of lengths.
+  const bool is_lower = kind == limit_kind::at_least || kind == limit_kind::above;
+  std::size_t count = std::stoull(limit);
+  if (kind == limit_kind::above) ++count;
+  if (kind == limit_kind::below && count > 0) --count;
+  schema = std::string(is_lower ? "\"min" : "\"max") + (unit == "item" ? "Items" : "Length") +
+           "\":" + std::to_string(count);
+}
+
+}  // namespace detail::settings
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_SETTINGS
+
+// =====================================================================================================================
 // api/stream.hpp:bodies
 // =====================================================================================================================
 
@@ -6430,6 +8858,125 @@ WINSVC_INLINE bool event_stream::wait_for(std::chrono::milliseconds duration) {
 }  // namespace winsvc
 
 #endif  // WINSVC_BODIES_API
+
+// =====================================================================================================================
+// route/path.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_ROUTE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::route {
+
+/// The byte of the escape at `raw[position]`, or -1 if the escape is invalid.
+WINSVC_INLINE int escaped_byte(std::string_view raw, std::size_t position) noexcept {
+  if (raw.size() - position < 3) return -1;
+  const int high = hex_value(raw[position + 1]);
+  const int low = hex_value(raw[position + 2]);
+  return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+WINSVC_INLINE bool decode_segment(std::string_view raw, std::string& out) {
+  for (std::size_t position = 0; position < raw.size(); ++position) {
+    int byte = static_cast<unsigned char>(raw[position]);
+    if (raw[position] == '%') {
+      byte = escaped_byte(raw, position);
+      position += 2;
+    }
+    if (byte <= 0) return false;
+    out += static_cast<char>(static_cast<unsigned char>(byte));
+  }
+  return true;
+}
+
+WINSVC_INLINE bool path_is_valid(std::string_view raw_path) noexcept {
+  if (raw_path.empty() || raw_path[0] != '/') return false;
+  if (raw_path.find('\0') != std::string_view::npos) return false;
+  constexpr auto none = std::string_view::npos;
+  for (auto position = raw_path.find('%'); position != none; position = raw_path.find('%', position + 3)) {
+    if (escaped_byte(raw_path, position) <= 0) return false;
+  }
+  return true;
+}
+
+WINSVC_INLINE std::optional<std::vector<std::string>> decode_path(std::string_view raw_path) {
+  if (raw_path.empty() || raw_path[0] != '/') return std::nullopt;
+  std::vector<std::string> segments;
+  std::string_view remaining = raw_path.substr(1);
+  for (;;) {
+    const auto slash = remaining.find('/');
+    if (!decode_segment(remaining.substr(0, slash), segments.emplace_back())) return std::nullopt;
+    if (slash == std::string_view::npos) return segments;
+    remaining.remove_prefix(slash + 1);
+  }
+}
+
+WINSVC_INLINE std::string percent_encode_segment(std::string_view segment) {
+  constexpr char hex[] = "0123456789ABCDEF";
+  constexpr std::string_view other_pchars = "-._~!$&'()*+,;=:@";
+  std::string out;
+  for (const char c : segment) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    if (alphanumeric || other_pchars.find(c) != std::string_view::npos) {
+      out += c;
+    } else {
+      out += '%';
+      out += hex[byte >> 4];
+      out += hex[byte & 15];
+    }
+  }
+  return out;
+}
+
+}  // namespace detail::route
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_ROUTE
+
+// =====================================================================================================================
+// route/url_value.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_ROUTE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::route {
+
+/// Encodes a name or a value of a query: all but the unreserved characters (RFC 3986 section 2.3), so that '+', '&' and
+/// '=' are decoded as themselves.
+WINSVC_INLINE std::string percent_encode_value(std::string_view value) {
+  std::string out;
+  for (const char c : percent_encode_segment(value)) {
+    constexpr std::string_view reserved = "!$&'()*+,;=:@";
+    if (reserved.find(c) == std::string_view::npos) out += c;
+    else out += "%" + std::string(1, "0123456789ABCDEF"[c >> 4]) + "0123456789ABCDEF"[c & 15];
+  }
+  return out;
+}
+
+}  // namespace detail::route
+
+WINSVC_INLINE std::string with_query(std::string url,
+                              std::initializer_list<std::pair<std::string_view, url_value>> values) {
+  const auto hash = (std::min)(url.find('#'), url.size());
+  const std::string fragment = url.substr(hash);
+  url.resize(hash);
+  for (const auto& [name, value] : values) {
+    if (url.find('?') == std::string::npos) url += '?';
+    else if (url.back() != '?' && url.back() != '&') url += '&';
+    url += detail::route::percent_encode_value(name) + '=' + detail::route::percent_encode_value(value.text());
+  }
+  return url + fragment;
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_ROUTE
 
 // =====================================================================================================================
 // base/clock.hpp:bodies
@@ -6666,57 +9213,6 @@ WINSVC_INLINE bool equal_secret(std::string_view given, std::string_view expecte
 #endif  // WINSVC_BODIES_BASE
 
 // =====================================================================================================================
-// base/error.hpp:bodies
-// =====================================================================================================================
-
-#if WINSVC_BODIES_BASE
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-
-WINSVC_INLINE std::string error::to_string() const {
-  std::string line = operation;
-  if (!subject.empty()) {
-    if (!line.empty()) line += ' ';
-    line += '\'' + subject + '\'';
-  }
-  if (!message.empty()) {
-    if (!line.empty()) line += ": ";
-    line += message;
-  }
-  const std::string number = "(" + std::to_string(code) + ")";
-  if (code != 0 && message.find(number) == std::string::npos) line += (line.empty() ? "" : " ") + number;
-  if (!hint.empty()) line += (line.empty() ? "" : "; ") + hint;
-  return line;
-}
-
-namespace detail::base {
-
-WINSVC_INLINE winsvc::error usage_error(std::string message, std::string hint) {
-  return {0, {}, {}, std::move(message), std::move(hint), error::source::command_line};
-}
-
-WINSVC_INLINE winsvc::error app_error(std::string message) {
-  return {0, {}, {}, std::move(message), {}, error::source::app};
-}
-
-WINSVC_INLINE std::string exception_message() {
-  try {
-    throw;
-  } catch (const std::exception& e) {
-    return e.what();
-  } catch (...) {
-    return "unknown exception (not derived from std::exception)";
-  }
-}
-
-}  // namespace detail::base
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_BASE
-
-// =====================================================================================================================
 // base/sha.hpp:bodies
 // =====================================================================================================================
 
@@ -6833,83 +9329,6 @@ WINSVC_INLINE std::string hmac_sha256(std::string_view key, std::string_view byt
 }  // namespace winsvc
 
 #endif  // WINSVC_BODIES_BASE
-
-// =====================================================================================================================
-// route/path.hpp:bodies
-// =====================================================================================================================
-
-#if WINSVC_BODIES_ROUTE
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::route {
-
-/// The byte of the escape at `raw[position]`, or -1 if the escape is invalid.
-WINSVC_INLINE int escaped_byte(std::string_view raw, std::size_t position) noexcept {
-  if (raw.size() - position < 3) return -1;
-  const int high = hex_value(raw[position + 1]);
-  const int low = hex_value(raw[position + 2]);
-  return high < 0 || low < 0 ? -1 : high * 16 + low;
-}
-
-WINSVC_INLINE bool decode_segment(std::string_view raw, std::string& out) {
-  for (std::size_t position = 0; position < raw.size(); ++position) {
-    int byte = static_cast<unsigned char>(raw[position]);
-    if (raw[position] == '%') {
-      byte = escaped_byte(raw, position);
-      position += 2;
-    }
-    if (byte <= 0) return false;
-    out += static_cast<char>(static_cast<unsigned char>(byte));
-  }
-  return true;
-}
-
-WINSVC_INLINE bool path_is_valid(std::string_view raw_path) noexcept {
-  if (raw_path.empty() || raw_path[0] != '/') return false;
-  if (raw_path.find('\0') != std::string_view::npos) return false;
-  constexpr auto none = std::string_view::npos;
-  for (auto position = raw_path.find('%'); position != none; position = raw_path.find('%', position + 3)) {
-    if (escaped_byte(raw_path, position) <= 0) return false;
-  }
-  return true;
-}
-
-WINSVC_INLINE std::optional<std::vector<std::string>> decode_path(std::string_view raw_path) {
-  if (raw_path.empty() || raw_path[0] != '/') return std::nullopt;
-  std::vector<std::string> segments;
-  std::string_view remaining = raw_path.substr(1);
-  for (;;) {
-    const auto slash = remaining.find('/');
-    if (!decode_segment(remaining.substr(0, slash), segments.emplace_back())) return std::nullopt;
-    if (slash == std::string_view::npos) return segments;
-    remaining.remove_prefix(slash + 1);
-  }
-}
-
-WINSVC_INLINE std::string percent_encode_segment(std::string_view segment) {
-  constexpr char hex[] = "0123456789ABCDEF";
-  constexpr std::string_view other_pchars = "-._~!$&'()*+,;=:@";
-  std::string out;
-  for (const char c : segment) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-    if (alphanumeric || other_pchars.find(c) != std::string_view::npos) {
-      out += c;
-    } else {
-      out += '%';
-      out += hex[byte >> 4];
-      out += hex[byte & 15];
-    }
-  }
-  return out;
-}
-
-}  // namespace detail::route
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_ROUTE
 
 // =====================================================================================================================
 // wire/grammar.hpp:bodies
@@ -7209,53 +9628,42 @@ WINSVC_INLINE const std::string& json_body_text(const request& req) {
 #endif  // WINSVC_BODIES_API
 
 // =====================================================================================================================
-// route/metadata.hpp:bodies
+// api/app_objects.hpp:bodies
 // =====================================================================================================================
 
-#if WINSVC_BODIES_ROUTE
+#if WINSVC_BODIES_API
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace detail::route {
+namespace detail::api {
 
-WINSVC_INLINE std::string_view describe(value_kind k) noexcept {
-  switch (k) {
-    case value_kind::int32:
-    case value_kind::int64: return "a whole number, or is too large";
-    case value_kind::uint32:
-    case value_kind::uint64: return "a whole number from 0 on, or is too large";
-    case value_kind::number: return "a number";
-    case value_kind::boolean: return "true or false";
-    case value_kind::text: break;
+WINSVC_INLINE std::string type_name_in(std::string_view text) {
+  // GCC and clang: "... [with T = store; ...]" or "... [T = store]"; MSVC: "... type_name<struct store>(void)".
+  const auto equals = text.find("T = ");
+  if (equals != text.npos) {
+    text.remove_prefix(equals + 4);
+    return std::string(text.substr(0, text.find_first_of(";]")));
   }
-  return "text";
-}
-
-template <class T>
-bool parses_as(std::string_view value) noexcept {
-  T parsed{};
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), parsed);
-  return error == std::errc() && end == value.data() + value.size();
-}
-
-WINSVC_INLINE bool accepts_text(value_kind k, std::string_view value) noexcept {
-  switch (k) {
-    case value_kind::int32: return parses_as<std::int32_t>(value);
-    case value_kind::int64: return parses_as<std::int64_t>(value);
-    case value_kind::uint32: return parses_as<std::uint32_t>(value);
-    case value_kind::uint64: return parses_as<std::uint64_t>(value);
-    case value_kind::number: return parses_as<double>(value);
-    case value_kind::boolean: return value == "true" || value == "false";
-    case value_kind::text: break;
+  const auto opening = text.find("type_name<");
+  if (opening != text.npos) text.remove_prefix(opening + 10);
+  text = text.substr(0, text.rfind(">("));
+  for (const std::string_view keyword : {"struct ", "class ", "enum "}) {
+    if (text.substr(0, keyword.size()) == keyword) text.remove_prefix(keyword.size());
   }
-  return true;
+  return std::string(text);
 }
 
-}  // namespace detail::route
+WINSVC_INLINE void app_objects::put(const void* key, const std::string& type, std::shared_ptr<void> object) {
+  if (!object) throw setup_error("provide: the object of type '" + type + "' is null");
+  if (find(key)) throw setup_error("provide: the app provides two objects of type '" + type + "'");
+  objects_.emplace_back(key, std::move(object));
+}
+
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_ROUTE
+#endif  // WINSVC_BODIES_API
 
 // =====================================================================================================================
 // api/handler.hpp:bodies
@@ -7276,6 +9684,69 @@ WINSVC_INLINE void write_json(response& res, std::string text) {
   reply::with(std::move(text), "application/json", status == -1 ? 200 : status).apply(res);
 }
 WINSVC_INLINE void set_status(response& res, int status) { res.status = status; }
+WINSVC_INLINE void* object_of(const invocation& invocation, const void* key) {
+  void* const object = invocation.objects ? invocation.objects->find(key) : nullptr;
+  if (!object) throw setup_error("the app does not provide an object that the handler takes; call svc.provide(object)");
+  return object;
+}
+
+}  // namespace detail::api
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_API
+
+// =====================================================================================================================
+// api/parameter.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_API
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::api {
+
+}  // namespace detail::api
+
+WINSVC_INLINE parameter<> client_address() { return {detail::api::source_kind::client, {}, {}}; }
+
+namespace detail::api {
+
+WINSVC_INLINE std::string_view name_of_source(source_kind source) noexcept {
+  switch (source) {
+    case source_kind::query: return "query";
+    case source_kind::header: return "header";
+    case source_kind::cookie: return "cookie";
+    case source_kind::form: return "form";
+    case source_kind::file: return "file";
+    case source_kind::client: break;
+  }
+  return "client";
+}
+
+WINSVC_INLINE void check_source(source_kind source, const std::string& name, bool is_file) {
+  const bool may_be_empty = source == source_kind::file || source == source_kind::client;
+  if (name.empty() && !may_be_empty)
+    throw setup_error("a source of a handler's argument has no name: " + std::string(name_of_source(source)) + "()");
+  if (is_file != (source == source_kind::file))
+    throw setup_error("the source " + std::string(name_of_source(source)) + "(\"" + name + "\"): " +
+                      (is_file ? "an argument of type winsvc::uploaded_file requires the source file()"
+                               : "its argument must be a winsvc::uploaded_file, or an optional or vector of it"));
+}
+
+WINSVC_INLINE void add_missing_value(fault_list& faults, source_kind source, const std::string& name) {
+  faults.add(name_of_source(source), name, "is missing");
+}
+
+WINSVC_INLINE void add_invalid_value(fault_list& faults, source_kind source, const std::string& name,
+                                     const std::string& requirement, std::string_view text) {
+  const auto digits = text.substr(!text.empty() && text[0] == '-' ? 1 : 0);
+  const bool is_too_large = requirement.compare(0, 17, "be a whole number") == 0 && !digits.empty() &&
+                            digits.find_first_not_of("0123456789") == digits.npos;
+  faults.add(name_of_source(source), name,
+             "must " + requirement + ", but is '" + std::string(base::truncate(text, 80)) + '\'' +
+                 (is_too_large ? ", which is out of range" : ""));
+}
 
 }  // namespace detail::api
 }  // inline namespace WINSVC_ABI
@@ -7357,48 +9828,6 @@ WINSVC_INLINE std::string method_set::allow() const {
 }
 
 }  // namespace detail::route
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_ROUTE
-
-// =====================================================================================================================
-// route/url_value.hpp:bodies
-// =====================================================================================================================
-
-#if WINSVC_BODIES_ROUTE
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::route {
-
-/// Encodes a name or a value of a query: all but the unreserved characters (RFC 3986 section 2.3), so that '+', '&' and
-/// '=' are decoded as themselves.
-WINSVC_INLINE std::string percent_encode_value(std::string_view value) {
-  std::string out;
-  for (const char c : percent_encode_segment(value)) {
-    constexpr std::string_view reserved = "!$&'()*+,;=:@";
-    if (reserved.find(c) == std::string_view::npos) out += c;
-    else out += "%" + std::string(1, "0123456789ABCDEF"[c >> 4]) + "0123456789ABCDEF"[c & 15];
-  }
-  return out;
-}
-
-}  // namespace detail::route
-
-WINSVC_INLINE std::string with_query(std::string url,
-                              std::initializer_list<std::pair<std::string_view, url_value>> values) {
-  const auto hash = (std::min)(url.find('#'), url.size());
-  const std::string fragment = url.substr(hash);
-  url.resize(hash);
-  for (const auto& [name, value] : values) {
-    if (url.find('?') == std::string::npos) url += '?';
-    else if (url.back() != '?' && url.back() != '&') url += '&';
-    url += detail::route::percent_encode_value(name) + '=' + detail::route::percent_encode_value(value.text());
-  }
-  return url + fragment;
-}
-
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -7521,198 +9950,6 @@ WINSVC_INLINE std::optional<std::string> find_cookie(const request& req, std::st
 }  // namespace winsvc
 
 #endif  // WINSVC_BODIES_API
-
-// =====================================================================================================================
-// base/duration.hpp:bodies
-// =====================================================================================================================
-
-#if WINSVC_BODIES_BASE
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::base {
-
-WINSVC_INLINE std::optional<std::chrono::milliseconds> parse_duration(std::string_view s) {
-  struct unit {
-    std::string_view name;
-    std::uint64_t ms;
-  };
-  constexpr unit units[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}, {"", 1000}};
-  constexpr std::uint64_t limit = 10'000ull * 86'400'000ull;
-
-  s = base::trim(s);
-  if (s.empty()) return std::nullopt;
-  std::uint64_t total = 0;
-  while (!s.empty()) {
-    const auto digits = (std::min)(s.find_first_not_of("0123456789"), s.size());
-    std::uint64_t count = 0;
-    if (!base::parse_number(s.substr(0, digits), limit, count)) return std::nullopt;
-    s.remove_prefix(digits);
-
-    const auto name = s.substr(0, (std::min)(s.find_first_of("0123456789"), s.size()));
-    const unit* found = nullptr;
-    for (const auto& u : units) {
-      if (base::equal_nocase(u.name, name)) found = &u;
-    }
-    if (!found || count > limit / found->ms) return std::nullopt;
-    s.remove_prefix(name.size());
-    total += count * found->ms;
-    if (total > limit) return std::nullopt;
-  }
-  return std::chrono::milliseconds(total);
-}
-
-WINSVC_INLINE std::string exact_duration(std::chrono::milliseconds d) {
-  struct unit {
-    std::int64_t ms;
-    const char* name;
-  };
-  for (const unit u : {unit{86'400'000, "d"}, unit{3'600'000, "h"}, unit{60'000, "m"}, unit{1000, "s"}}) {
-    if (d.count() != 0 && d.count() % u.ms == 0) return std::to_string(d.count() / u.ms) + u.name;
-  }
-  return d.count() == 0 ? "0s" : std::to_string(d.count()) + "ms";
-}
-
-WINSVC_INLINE std::string duration_text(std::chrono::milliseconds d) {
-  const auto ms = d.count() < 0 ? 0 : d.count();
-  const auto two_units = [](std::int64_t major, const char* major_unit, std::int64_t minor, const char* minor_unit) {
-    std::string out = std::to_string(major) + major_unit;
-    if (minor != 0) out += ' ' + std::to_string(minor) + minor_unit;
-    return out;
-  };
-  if (ms < 1000) return std::to_string(ms) + " ms";
-  if (ms < 60'000) {
-    const auto tenths = ms / 100 % 10;
-    return std::to_string(ms / 1000) + (tenths != 0 ? "." + std::to_string(tenths) : "") + " s";
-  }
-  if (ms < 3'600'000) return two_units(ms / 60'000, " min", ms / 1000 % 60, " s");
-  if (ms < 86'400'000) return two_units(ms / 3'600'000, " h", ms / 60'000 % 60, " min");
-  return two_units(ms / 86'400'000, " d", ms / 3'600'000 % 24, " h");
-}
-
-}  // namespace detail::base
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_BASE
-
-// =====================================================================================================================
-// settings/setting_value.hpp:bodies
-// =====================================================================================================================
-
-#if WINSVC_BODIES_SETTINGS
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::settings {
-
-WINSVC_INLINE std::optional<bool> setting_type<bool>::parse(std::string_view s) {
-  for (const auto yes : {"yes", "true", "on", "1"}) {
-    if (base::equal_nocase(s, yes)) return true;
-  }
-  for (const auto no : {"no", "false", "off", "0"}) {
-    if (base::equal_nocase(s, no)) return false;
-  }
-  return std::nullopt;
-}
-
-/// Uses a stream with the classic locale: libstdc++ has `from_chars` for double only since version 11, and strtod
-/// depends on the locale of the program.
-WINSVC_INLINE std::optional<double> setting_type<double>::parse(std::string_view s) {
-  if (s.empty() || s.find_first_not_of("+-.0123456789eE") != s.npos) return std::nullopt;
-  std::istringstream in{std::string(s)};
-  in.imbue(std::locale::classic());
-  double value = 0;
-  in >> value;
-  return in.fail() || in.peek() != std::istringstream::traits_type::eof() || !std::isfinite(value)
-             ? std::nullopt
-             : std::optional(value);
-}
-
-WINSVC_INLINE std::string setting_type<double>::text(double value) {
-  for (int digits = 6; digits <= 17; ++digits) {  // the smallest precision that is parsed to the same value
-    std::ostringstream out;
-    out.imbue(std::locale::classic());
-    out.precision(digits);
-    out << value;
-    if (digits == 17 || parse(out.str()) == value) return out.str();
-  }
-  return {};
-}
-
-WINSVC_INLINE std::optional<byte_size> setting_type<byte_size>::parse(std::string_view s) {
-  const auto digits = (std::min)(s.find_first_not_of("0123456789"), s.size());
-  std::uint64_t count = 0;
-  constexpr auto max_count = (std::numeric_limits<std::uint64_t>::max)();
-  if (!base::parse_number(s.substr(0, digits), max_count, count)) return std::nullopt;
-  const std::string unit = base::to_lower(base::trim(s.substr(digits)));
-  if (unit.empty() || unit == "b") return byte_size(count);
-  const auto power = std::string_view("kmgt").find(unit[0]);
-  const auto ending = unit.substr(1);
-  if (power == std::string_view::npos || (!ending.empty() && ending != "b" && ending != "ib")) return std::nullopt;
-  const auto shift = 10 * (power + 1);
-  if (count > (max_count >> shift)) return std::nullopt;
-  return byte_size(count << shift);
-}
-
-WINSVC_INLINE std::string setting_type<byte_size>::text(byte_size value) {
-  std::uint64_t count = value.bytes;
-  std::size_t power = 0;
-  for (; power < 4 && count != 0 && count % 1024 == 0; ++power) count /= 1024;
-  return std::to_string(count) + (power == 0 ? "" : std::string(1, "kMGT"[power - 1]));
-}
-
-WINSVC_INLINE std::optional<std::vector<std::string>> setting_type<std::vector<std::string>>::parse(
-    std::string_view s) {
-  std::vector<std::string> items;
-  s = base::trim(s);
-  while (!s.empty()) {
-    std::string item;
-    if (s.front() == '"') {
-      std::size_t position = 1;
-      for (;; ++position) {
-        if (position == s.size()) return std::nullopt;
-        if (s[position] == '"' && (position + 1 == s.size() || s[position + 1] != '"')) break;
-        if (s[position] == '"') ++position;
-        item += s[position];
-      }
-      s = base::trim(s.substr(position + 1));
-      if (!s.empty() && s.front() != ',') return std::nullopt;
-    } else {
-      const auto comma = (std::min)(s.find(','), s.size());
-      item = std::string(base::trim(s.substr(0, comma)));
-      if (item.empty()) return std::nullopt;
-      s.remove_prefix(comma);
-    }
-    items.push_back(std::move(item));
-    if (s.empty()) break;
-    s = base::trim(s.substr(1));
-    if (s.empty()) return std::nullopt;  // a comma at the end
-  }
-  return items;
-}
-
-WINSVC_INLINE std::string setting_type<std::vector<std::string>>::text(const std::vector<std::string>& value) {
-  std::string out;
-  for (const auto& item : value) {
-    if (!out.empty()) out += ", ";
-    const bool needs_no_quotes = !item.empty() && item.find_first_of(",\"") == item.npos && base::trim(item) == item;
-    if (needs_no_quotes) {
-      out += item;
-      continue;
-    }
-    out += '"';
-    for (const char c : item) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-    out += '"';
-  }
-  return out;
-}
-
-}  // namespace detail::settings
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_SETTINGS
 
 // =====================================================================================================================
 // settings/settings_file.hpp:bodies
@@ -22200,24 +24437,6 @@ namespace detail::addons {
 using base::json_array;
 using base::json_object_writer;
 
-WINSVC_INLINE std::string schema_of(route::value_kind kind, std::string_view default_json = {}) {
-  using route::value_kind;
-  base::json_object_writer s;
-  switch (kind) {
-    case route::value_kind::int32: s.put_text("type", "integer").put_text("format", "int32"); break;
-    case route::value_kind::int64: s.put_text("type", "integer").put_text("format", "int64"); break;
-    case route::value_kind::uint32:
-      s.put_text("type", "integer").put("minimum", "0").put("maximum", "4294967295");
-      break;
-    case route::value_kind::uint64: s.put_text("type", "integer").put("minimum", "0"); break;
-    case route::value_kind::number: s.put_text("type", "number").put_text("format", "double"); break;
-    case route::value_kind::boolean: s.put_text("type", "boolean"); break;
-    case route::value_kind::text: s.put_text("type", "string"); break;
-  }
-  if (!default_json.empty()) s.put("default", default_json);
-  return s.text();
-}
-
 /// One path with its operations.
 struct path_item {
   const route::route_entry* first;    ///< the route that provides the parameter names of the path
@@ -22320,31 +24539,63 @@ WINSVC_INLINE std::string parameters_of(const operation& o, const route::pattern
     p.put_text("name", names.names[i]).put_text("in", "path").put("required", "true");
     if (has_tail && i + 1 == names.names.size())
       p.put_text("description", "The rest of the path, which may contain slashes.");
-    p.put("schema", schema_of(i < metadata.parameters.size() ? metadata.parameters[i] : route::value_kind::text));
+    const auto kind = i < metadata.parameters.size() ? metadata.parameters[i] : route::value_kind::text;
+    p.put("schema", route::value_schema(kind));
     items.push_back(p.text());
   }
-  for (const auto& q : metadata.query) {
+  for (const auto& value : metadata.values) {
+    if (value.source == "form" || value.source == "file" || value.source == "client") continue;
     base::json_object_writer p;
-    p.put_text("name", q.name).put_text("in", "query").put_text_if_set("description", q.description);
-    p.put("required", q.required ? "true" : "false").put("schema", schema_of(q.kind, q.default_json));
+    p.put_text("name", value.name).put_text("in", value.source).put_text_if_set("description", value.description);
+    p.put("required", value.required ? "true" : "false").put("schema", value.schema);
     items.push_back(p.text());
   }
   return items.empty() ? std::string() : base::json_array(items, [](const std::string& p) { return p; });
 }
 
-WINSVC_INLINE std::string request_body_of(const operation& o) {
+/// The schema of a form whose fields are arguments of the handler; empty if the handler has no such argument.
+/// `has_files`: set to true if a field is a file.
+WINSVC_INLINE std::string form_schema_of(const route::route_metadata& metadata, bool& has_files) {
+  base::json_object_writer properties;
+  std::vector<std::string> required;
+  bool has_fields = false;
+  for (const auto& value : metadata.values) {
+    const bool is_file = value.source == "file";
+    if ((!is_file && value.source != "form") || value.name.empty()) continue;
+    has_fields = true, has_files = has_files || is_file;
+    base::json_object_writer description;
+    description.put_text_if_set("description", value.description);
+    const std::string members = description.text();
+    properties.put(value.name, route::with_schema_members(value.schema, members.substr(1, members.size() - 2)));
+    if (value.required) required.push_back(value.name);
+  }
+  if (!has_fields) return {};
+  base::json_object_writer schema;
+  schema.put_text("type", "object").put("properties", properties.text());
+  if (!required.empty())
+    schema.put("required", base::json_array(required, [](const std::string& name) { return base::json_quoted(name); }));
+  return schema.text();
+}
+
+WINSVC_INLINE std::string request_body_of(const operation& o, route::schema_set& schemas) {
   const route::route_metadata& metadata = o.route->metadata;
   // A body has no meaning in a GET (RFC 9110 section 9.3.1), so a route for any method lists it for the other methods.
   const bool is_any_get = o.route->method_id == route::method::any && o.method == route::method::get;
-  if (is_any_get || (!metadata.request_body && !metadata.accepts_json && !metadata.accepts_upload)) return {};
-  const char* const type = metadata.accepts_upload ? "multipart/form-data" : "application/json";
-  const route::body_metadata b = metadata.request_body.value_or(route::body_metadata{{}, type, {}, {}});
+  bool has_files = metadata.accepts_upload;
+  const std::string form = form_schema_of(metadata, has_files);
+  if (is_any_get || (!metadata.request_body && !metadata.accepts_json && !has_files && form.empty())) return {};
+  const char* const type = has_files       ? "multipart/form-data"
+                           : !form.empty() ? "application/x-www-form-urlencoded"
+                                           : "application/json";
+  route::body_metadata b = metadata.request_body.value_or(route::body_metadata{{}, type, {}, {}});
+  if (b.schema.empty()) b.schema = form;
+  if (b.schema.empty() && metadata.body_schema) b.schema = metadata.body_schema(schemas);
   base::json_object_writer body;
   body.put_text_if_set("description", b.description).put("required", "true");
   return body.put("content", content_of(b, b.media_type)).text();
 }
 
-WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata) {
+WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata, route::schema_set& schemas) {
   using route::response_kind;
   std::map<std::string, std::string> responses;  // by status; "default" is last
   const auto media_type = [&metadata](const route::body_metadata& b) -> std::string {
@@ -22353,7 +24604,9 @@ WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata) {
     const bool is_json = metadata.response == route::response_kind::json || !b.schema.empty() || !b.example.empty();
     return is_json ? "application/json" : "";
   };
-  const auto add = [&](const std::string& status, const route::body_metadata& b) {
+  const auto add = [&](const std::string& status, route::body_metadata b) {
+    const bool is_success = status[0] == '2' && (b.media_type.empty() || b.media_type == "application/json");
+    if (is_success && b.schema.empty() && metadata.response_schema) b.schema = metadata.response_schema(schemas);
     base::json_object_writer r;
     r.put_text("description", b.description.empty() ? "Success" : b.description);
     const bool empty = status == "204" || status == "304" || status[0] == '1';
@@ -22370,9 +24623,13 @@ WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata) {
   const std::string problem = R"({"$ref":"#/components/responses/problem"})";
   const auto kinds = metadata.parameters;
   const bool converts = std::any_of(kinds.begin(), kinds.end(), [](auto k) { return k != route::value_kind::text; });
-  if (!metadata.query.empty() || metadata.accepts_json || metadata.accepts_upload) responses.emplace("400", problem);
+  const auto has = [&metadata](bool argument) {
+    return std::any_of(metadata.values.begin(), metadata.values.end(),
+                       [argument](const auto& value) { return value.is_argument == argument; });
+  };
+  if (has(false) || metadata.accepts_json || metadata.accepts_upload) responses.emplace("400", problem);
   if (metadata.returns_optional || converts) responses.emplace("404", problem);
-  if (metadata.accepts_json) responses.emplace("422", problem);
+  if (metadata.accepts_json || has(true)) responses.emplace("422", problem);
   responses.emplace("default", problem);
 
   base::json_object_writer out;
@@ -22380,7 +24637,8 @@ WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata) {
   return out.text();
 }
 
-WINSVC_INLINE std::string operation_text(const operation& o, const route::pattern& names) {
+WINSVC_INLINE std::string operation_text(const operation& o, const route::pattern& names,
+                                         route::schema_set& schemas) {
   const route::route_metadata& metadata = o.route->metadata;
   base::json_object_writer out;
   out.put_text("operationId", o.id).put_text_if_set("summary", metadata.summary);
@@ -22389,8 +24647,8 @@ WINSVC_INLINE std::string operation_text(const operation& o, const route::patter
     out.put("tags", base::json_array(metadata.tags, [](auto& tag) { return base::json_quoted(tag); }));
   if (metadata.deprecated) out.put("deprecated", "true");
   if (const auto parameters = parameters_of(o, names); !parameters.empty()) out.put("parameters", parameters);
-  if (const auto body = request_body_of(o); !body.empty()) out.put("requestBody", body);
-  return out.put("responses", responses_of(metadata)).text();
+  if (const auto body = request_body_of(o, schemas); !body.empty()) out.put("requestBody", body);
+  return out.put("responses", responses_of(metadata, schemas)).text();
 }
 
 /// Returns the path template: `/users/{id}`; a tail parameter has no dots.
@@ -22403,24 +24661,30 @@ WINSVC_INLINE std::string template_of(const route::pattern& path) {
   return out;
 }
 
-/// Schema and response of problem details, as http::write_problem writes them.
-inline constexpr std::string_view problem_components =
-    R"({"schemas":{"problem":{"type":"object","description":"RFC 9457","properties":{"title":{"type":"string"},)"
+/// Schema of problem details, as http::write_problem writes them.
+inline constexpr std::string_view problem_schema =
+    R"({"type":"object","description":"RFC 9457","properties":{"title":{"type":"string"},)"
     R"("status":{"type":"integer"},"detail":{"type":"string"},"request_id":{"type":"string",)"
-    R"("description":"Id of the request in the log of the service."}},"required":["title","status"]}},)"
-    R"("responses":{"problem":{"description":"An error","content":{"application/problem+json":)"
-    R"({"schema":{"$ref":"#/components/schemas/problem"}}}}}})";
+    R"("description":"Id of the request in the log of the service."},"errors":{"type":"array",)"
+    R"("items":{"type":"object","properties":{"in":{"type":"string"},"name":{"type":"string"},)"
+    R"("pointer":{"type":"string"},)"
+    R"("detail":{"type":"string"}}}}},"required":["title","status"]})";
+inline constexpr std::string_view problem_response =
+    R"({"problem":{"description":"An error","content":{"application/problem+json":)"
+    R"({"schema":{"$ref":"#/components/schemas/problem"}}}}})";
 
 WINSVC_INLINE std::string openapi_document(const route::table& routes, const api_info& info) {
   auto items = path_items(routes);
   assign_operation_ids(items);
 
+  route::schema_set schemas;
+  schemas.add("problem", std::string(problem_schema));
   base::json_object_writer paths;
   std::vector<std::string> tags;
   for (const auto& item : items) {
     base::json_object_writer path;
     for (const auto& o : item.operations) {
-      path.put(method_key(o.method), operation_text(o, item.first->path));
+      path.put(method_key(o.method), operation_text(o, item.first->path, schemas));
       for (const auto& tag : o.route->metadata.tags) {
         if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
       }
@@ -22431,13 +24695,14 @@ WINSVC_INLINE std::string openapi_document(const route::table& routes, const api
   base::json_object_writer info_object;
   info_object.put_text("title", info.title).put_text("version", info.version.empty() ? "0" : info.version);
   info_object.put_text_if_set("description", info.description);
-  base::json_object_writer out;
+  base::json_object_writer out, components;
+  components.put("schemas", schemas.text()).put("responses", problem_response);
   out.put_text("openapi", "3.1.0").put("info", info_object.text());
   if (!tags.empty()) {
     out.put("tags",
             base::json_array(tags, [](auto& tag) { return base::json_object_writer().put_text("name", tag).text(); }));
   }
-  return out.put("paths", paths.text()).put("components", problem_components).text() + '\n';
+  return out.put("paths", paths.text()).put("components", components.text()).text() + '\n';
 }
 
 }  // namespace detail::addons
@@ -23428,6 +25693,11 @@ class router {
   [[nodiscard]] const route::table& routes() const noexcept { return table_; }
   /// The table, for changes of the route `id`. Throws setup_error after freeze(); `operation` names the change there.
   [[nodiscard]] route::table& mutable_routes(std::size_t id, std::string_view operation);
+  /// Adds a middleware to the routes from `first` to `last - 1`. Throws setup_error after freeze().
+  void add_middleware(std::size_t first, std::size_t last, std::shared_ptr<const middleware> added);
+  api::app_objects objects;  ///< filled before start
+  /// Throws setup_error if a handler takes an object that the app does not provide.
+  void check_objects() const;
   /// True if a route has exactly this pattern text.
   [[nodiscard]] bool has_pattern(std::string_view pattern) const noexcept;
   void freeze() noexcept { frozen_ = true; }
@@ -23471,6 +25741,8 @@ class router {
     bool needs_parameter_names;
     std::shared_ptr<const api::middleware_chain> middleware;
     const upload_receiver& (*receiver)() noexcept = nullptr;
+    const api::required_object* objects = nullptr;
+    std::size_t object_count = 0;
     bool while_paused = false;
   };
   route::table table_;
@@ -23515,6 +25787,27 @@ WINSVC_INLINE route::table& router::mutable_routes(std::size_t id, std::string_v
   return table_;
 }
 
+WINSVC_INLINE void router::add_middleware(std::size_t first, std::size_t last,
+                                          std::shared_ptr<const middleware> added) {
+  static_cast<void>(mutable_routes(first, "use"));
+  for (std::size_t id = first; id < last; ++id) {
+    auto longer = std::make_shared<api::middleware_chain>(*handlers_[id].middleware);
+    longer->push_back(added);
+    handlers_[id].middleware = std::move(longer);
+  }
+}
+
+WINSVC_INLINE void router::check_objects() const {
+  for (std::size_t id = 0; id < handlers_.size(); ++id) {
+    for (std::size_t i = 0; i < handlers_[id].object_count; ++i) {
+      const api::required_object& required = handlers_[id].objects[i];
+      if (!objects.find(required.key()))
+        throw setup_error("route " + entry(id).text() + ": the handler takes '" + required.type() +
+                          "&', but the app does not provide one; call svc.provide(object) in the app");
+    }
+  }
+}
+
 WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pattern, api::erased_handler handler,
                                       source_location location, std::shared_ptr<const api::middleware_chain> chain) {
   const api::handler_shape& shape = handler.shape;
@@ -23534,18 +25827,25 @@ WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pat
   const bool reads_path_params = shape.parameters == 0 && shape.accepts_request;
   if (name_count != shape.parameters && !reads_path_params) {
     throw setup_error("route " + describe_route() + ": the pattern has " + std::to_string(name_count) + " parameter" +
-                      (name_count == 1 ? "" : "s") + ", the handler takes " + std::to_string(shape.parameters));
+                      (name_count == 1 ? "" : "s") + ", the handler takes " + std::to_string(shape.parameters) +
+                      (handler.parameters.empty()
+                           ? std::string()
+                           : " besides the " + std::to_string(handler.parameters.size()) + " from sources"));
   }
   const std::size_t id = handlers_.size();
   table_.add(method, pattern, id, location);
-  handlers_.push_back({std::move(handler.call), shape.accepts_request, std::move(chain), shape.receiver});
+  handlers_.push_back({std::move(handler.call), shape.accepts_request, std::move(chain), shape.receiver,
+                       shape.objects, shape.object_count});
 
   auto& metadata = table_.metadata(id);
   metadata.parameters.assign(shape.kinds, shape.kinds + shape.parameters);
   metadata.accepts_json = shape.accepts_body;
   metadata.accepts_upload = shape.receiver != nullptr;
+  metadata.body_schema = shape.body_schema, metadata.response_schema = shape.response_schema;
   metadata.response = shape.response_kind;
   metadata.returns_optional = shape.returns_optional;
+  metadata.values = std::move(handler.parameters);
+  for (auto& value : metadata.values) value.is_argument = true;
   metadata.sets_status = shape.sets_status || shape.accepts_response;
   return id;
 }
@@ -23557,7 +25857,7 @@ WINSVC_INLINE void router::call(const route::match_result& match, request& req, 
     req.path_params.clear();
     for (std::size_t i = 0; i < match.values.size(); ++i) req.path_params.emplace(route.path.names[i], match.values[i]);
   }
-  handlers_[match.route_id].call->call({req, res, match.values});
+  handlers_[match.route_id].call->call({req, res, match.values, &objects});
 }
 
 }  // namespace detail::http
@@ -24598,8 +26898,9 @@ void discard_stream(response& res);
 void discard_body(response& res);
 
 /// Writes an error as application/problem+json (RFC 9457): the title comes from the status, `detail` is for a person.
-/// `id`: request id in the log, or empty.
-void write_problem(response& res, int status, std::string_view detail, std::string_view id = {});
+/// `id`: request id in the log, or empty. `errors`: a JSON array, or empty.
+void write_problem(response& res, int status, std::string_view detail, std::string_view id = {},
+                   std::string_view errors = {});
 
 /// True if the client prefers text to JSON: Accept contains text/plain, but neither JSON nor `*/*`.
 [[nodiscard]] bool prefers_text(const request& req);
@@ -24634,10 +26935,12 @@ WINSVC_INLINE void discard_body(response& res) {
                            "ETag", "Last-Modified"})
     res.headers.erase(name);
 }
-WINSVC_INLINE void write_problem(response& res, int status, std::string_view detail, std::string_view id) {
+WINSVC_INLINE void write_problem(response& res, int status, std::string_view detail, std::string_view id,
+                                 std::string_view errors) {
   base::json_object_writer body;
   body.put_text("title", httplib::status_message(status)).put("status", std::to_string(status));
   body.put_text_if_set("detail", detail).put_text_if_set("request_id", id);
+  if (!errors.empty()) body.put("errors", errors);
   discard_body(res);
   res.status = status;
   res.set_content(body.text() + '\n', "application/problem+json");
@@ -24718,6 +27021,271 @@ WINSVC_INLINE void detail::api::set_client(const request& req, std::string clien
 #endif  // WINSVC_BODIES_HTTP
 
 // =====================================================================================================================
+// http/json_type_impl.hpp
+// =====================================================================================================================
+
+// Implementation of api/json_type.hpp and api/json_library.hpp: the strict walk of a document, and nlohmann's parser.
+
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::api {
+
+WINSVC_INLINE std::string json_place::pointer() const {
+  if (!parent) return {};
+  std::string text = parent->pointer() + '/';
+  if (is_element) return text + std::to_string(index);
+  for (const char c : name) {
+    if (c == '~') text += "~0";
+    else if (c == '/') text += "~1";
+    else text += c;
+  }
+  return text;
+}
+
+WINSVC_INLINE void write_number(double value, std::string& out) {
+  if (!(value - value == 0)) {  // JSON has no infinity and no NaN
+    out += "null";
+    return;
+  }
+  char text[32];
+  out.append(text, std::to_chars(text, text + sizeof text, value).ptr);
+}
+
+/// A value in a message: a number, a short text in quotes, or its kind.
+WINSVC_INLINE std::string value_text(const json_library& library, json_library::value v) {
+  switch (library.kind(v)) {
+    case json_kind::null: return "null";
+    case json_kind::boolean: return library.boolean(v) ? "true" : "false";
+    case json_kind::integer: return std::to_string(library.integer(v));
+    case json_kind::unsigned_integer: return std::to_string(library.unsigned_integer(v));
+    case json_kind::text: return '\'' + std::string(base::truncate(library.text(v), 80)) + '\'';
+    case json_kind::array: return "a list";
+    case json_kind::object: return "an object";
+    case json_kind::number: break;
+  }
+  std::string text;
+  write_number(library.number(v), text);
+  return text;
+}
+
+WINSVC_INLINE bool json_reader::reject(value v, const json_place& place, const std::string& requirement) const {
+  if (faults.is_full()) faults.add_body({}, {});  // only counted
+  else faults.add_body(place.pointer(), "must " + requirement + ", but is " + value_text(library, v));
+  return false;
+}
+
+WINSVC_INLINE bool json_reader::check_kind(value v, const json_place& place, json_kind kind,
+                                           const char* requirement) const {
+  return library.kind(v) == kind || reject(v, place, requirement);
+}
+
+/// True if the number has no fraction and lies between the limits. Both limits are powers of two, which a double
+/// represents exactly; `upper` itself is out of range.
+WINSVC_INLINE bool has_no_fraction(double number, double lower, double upper) noexcept {
+  return number >= lower && number < upper && std::trunc(number) == number;
+}
+
+WINSVC_INLINE std::string whole_number_text(const std::string& lower, const std::string& upper) {
+  return "be a whole number from " + lower + " to " + upper;
+}
+
+WINSVC_INLINE bool json_reader::read_signed(value v, const json_place& place, std::int64_t lower, std::int64_t upper,
+                                            std::int64_t& out) const {
+  constexpr double limit = 9223372036854775808.0;  // 2 to the power of 63
+  const json_kind kind = library.kind(v);
+  bool ok = kind == json_kind::integer;
+  if (ok) {
+    out = library.integer(v);
+  } else if (kind == json_kind::number && has_no_fraction(library.number(v), -limit, limit)) {  // 1.0 is an integer
+    out = static_cast<std::int64_t>(library.number(v));
+    ok = true;
+  }
+  return (ok && out >= lower && out <= upper) ||
+         reject(v, place, whole_number_text(std::to_string(lower), std::to_string(upper)));
+}
+
+WINSVC_INLINE bool json_reader::read_unsigned(value v, const json_place& place, std::uint64_t upper,
+                                              std::uint64_t& out) const {
+  constexpr double limit = 18446744073709551616.0;  // 2 to the power of 64
+  const json_kind kind = library.kind(v);
+  bool ok = kind == json_kind::unsigned_integer || (kind == json_kind::integer && library.integer(v) >= 0);
+  if (ok) {
+    out = kind == json_kind::integer ? static_cast<std::uint64_t>(library.integer(v)) : library.unsigned_integer(v);
+  } else if (kind == json_kind::number && has_no_fraction(library.number(v), 0, limit)) {
+    out = static_cast<std::uint64_t>(library.number(v));
+    ok = true;
+  }
+  return (ok && out <= upper) || reject(v, place, whole_number_text("0", std::to_string(upper)));
+}
+
+WINSVC_INLINE bool json_reader::read_number(value v, const json_place& place, double upper, double& out) const {
+  const json_kind kind = library.kind(v);
+  const bool is_number =
+      kind == json_kind::number || kind == json_kind::integer || kind == json_kind::unsigned_integer;
+  if (is_number) out = library.number(v);
+  return (is_number && out >= -upper && out <= upper) || reject(v, place, "be a number");
+}
+
+WINSVC_INLINE std::string_view first_word(std::string_view text) noexcept {
+  return base::trim(text.substr(0, text.find(',')));
+}
+
+WINSVC_INLINE bool described_type::read(const json_reader& reader, json_library::value v, void* object,
+                                        const json_place& place) const {
+  if (!reader.check_kind(v, place, json_kind::object, "be an object")) return false;
+  bool ok = true;
+  for (const described_member& member : members) {
+    const json_place here{&place, member.name};
+    const auto found = reader.library.member(v, member.name);
+    void* const target = static_cast<char*>(object) + member.offset;
+    if (!found) {
+      if (!member.is_required) continue;
+      reader.faults.add_body(here.pointer(), "is missing");
+      ok = false;
+    } else if (!member.operations->read(reader, found, target, here)) {
+      ok = false;
+    } else {
+      for (const member_rule& rule : member.rules) {
+        if (!rule.predicate(target)) ok = reader.reject(found, here, rule.requirement);
+      }
+    }
+  }
+  return ok;
+}
+
+WINSVC_INLINE void described_type::write(const void* object, std::string& out) const {
+  out += '{';
+  bool first = true;
+  for (const described_member& member : members) {
+    const void* const source = static_cast<const char*>(object) + member.offset;
+    if (member.operations->is_missing && member.operations->is_missing(source)) continue;
+    if (!std::exchange(first, false)) out += ',';
+    out += base::json_quoted(member.name) + ':';
+    member.operations->write(source, out);
+  }
+  out += '}';
+}
+
+WINSVC_INLINE std::string described_type::schema(route::schema_set& set) const {
+  base::json_object_writer properties, schema;
+  std::string required;
+  for (const described_member& member : members) {
+    std::string text = member.operations->schema(set);
+    for (const member_rule& rule : member.rules) text = route::with_schema_members(text, rule.schema);
+    properties.put(member.name, text);
+    if (member.is_required) required += (required.empty() ? "" : ",") + base::json_quoted(member.name);
+  }
+  schema.put_text("type", "object").put("properties", properties.text());
+  if (!required.empty()) schema.put("required", '[' + required + ']');
+  return schema.text();
+}
+
+#if WINSVC_JSON
+
+/// nlohmann's parser. A value is the address of a winsvc::json.
+class nlohmann_library final : public json_library {
+ public:
+  std::shared_ptr<const void> parse(const std::string& text, std::string&) const override {
+    auto document = std::make_shared<winsvc::json>();
+    parse_json(text, *document);  // aborts with 400 and its own message
+    return document;
+  }
+  json_kind kind(value v) const override {
+    switch (of(v).type()) {
+      case winsvc::json::value_t::boolean: return json_kind::boolean;
+      case winsvc::json::value_t::number_integer: return json_kind::integer;
+      case winsvc::json::value_t::number_unsigned:
+        return of(v).get<std::uint64_t>() > 9223372036854775807ULL ? json_kind::unsigned_integer : json_kind::integer;
+      case winsvc::json::value_t::number_float: return json_kind::number;
+      case winsvc::json::value_t::string: return json_kind::text;
+      case winsvc::json::value_t::array: return json_kind::array;
+      case winsvc::json::value_t::object: return json_kind::object;
+      default: return json_kind::null;
+    }
+  }
+  bool boolean(value v) const override { return of(v).get<bool>(); }
+  std::int64_t integer(value v) const override { return of(v).get<std::int64_t>(); }
+  std::uint64_t unsigned_integer(value v) const override { return of(v).get<std::uint64_t>(); }
+  double number(value v) const override { return of(v).get<double>(); }
+  std::string_view text(value v) const override { return of(v).get_ref<const std::string&>(); }
+  std::size_t size(value v) const override { return of(v).size(); }
+  value element(value v, std::size_t index) const override { return &of(v)[index]; }
+  value member(value v, std::string_view name) const override {
+    const auto found = of(v).find(std::string(name));
+    return found == of(v).end() ? nullptr : &*found;
+  }
+  void for_each_member(value v, const std::function<void(std::string_view, value)>& f) const override {
+    for (const auto& [name, member] : of(v).items()) f(name, &member);
+  }
+
+ private:
+  static const winsvc::json& of(value v) noexcept { return *static_cast<const winsvc::json*>(v); }
+};
+
+WINSVC_INLINE const json_library& default_json_library() {
+  static const nlohmann_library library;
+  return library;
+}
+
+#else
+
+WINSVC_INLINE const json_library& default_json_library() {
+  throw setup_error(
+      "a JSON body requires <nlohmann/json.hpp>, or another parser: svc.provide<winsvc::json_library>(...)");
+}
+
+#endif  // WINSVC_JSON
+
+WINSVC_INLINE const json_library& json_library_of(const invocation& call) {
+  const void* const own = call.objects ? call.objects->find(type_key<json_library>()) : nullptr;
+  return own ? *static_cast<const json_library*>(own) : default_json_library();
+}
+
+WINSVC_INLINE std::shared_ptr<const void> parse_body(const invocation& call) {
+  const std::string& text = json_body_text(call.req);
+  std::string reason;
+  auto document = json_library_of(call).parse(text, reason);
+  if (!document) winsvc::abort(400, "the body is not JSON: " + reason);
+  return document;
+}
+
+WINSVC_INLINE void read_text(const std::string& text,
+                             const std::function<void(const json_reader&, json_library::value)>& read) {
+  fault_list faults;
+  std::string reason = "it is nested too deep";
+  std::shared_ptr<const void> document;
+  try {
+    if (json_depth(text) <= max_json_depth) document = default_json_library().parse(text, reason);
+  } catch (const abort_error& e) {
+    reason = e.what();
+  }
+  if (!document) throw std::invalid_argument("the text is not JSON: " + reason);
+  read({default_json_library(), faults}, document.get());
+  if (!faults.empty()) throw std::invalid_argument(faults.text());
+}
+
+}  // namespace detail::api
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP
+
+// =====================================================================================================================
 // http/url_for_impl.hpp
 // =====================================================================================================================
 
@@ -24757,6 +27325,7 @@ WINSVC_INLINE std::string path_for(const request& req, std::string_view name, co
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24785,6 +27354,11 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE route_builder route_builder::name(std::string text) const {
   router_->mutable_routes(first_, "name").name_routes(first_, last_, std::move(text));
+  return *this;
+}
+
+WINSVC_INLINE route_builder route_builder::add_middleware(middleware m) const {
+  router_->add_middleware(first_, last_, std::make_shared<const middleware>(std::move(m)));
   return *this;
 }
 
@@ -24866,14 +27440,14 @@ WINSVC_INLINE route_builder route_builder::on(detail::route::method method) cons
                     ": this resource has only " + existing);
 }
 
-WINSVC_INLINE route_builder route_builder::add_query(detail::route::query_metadata parameter) const {
+WINSVC_INLINE route_builder route_builder::add_query(detail::route::parameter_metadata parameter) const {
   return set("query", [&](detail::route::route_metadata& metadata) {
-    for (const auto& known : metadata.query) {
-      if (known.name == parameter.name)
+    for (const auto& known : metadata.values) {
+      if (known.source == "query" && known.name == parameter.name)
         throw setup_error("route " + router_->entry(first_).text() + ": query: '" + parameter.name +
                           "' is described already");
     }
-    metadata.query.push_back(parameter);
+    metadata.values.push_back(parameter);
   });
 }
 
@@ -25100,6 +27674,39 @@ WINSVC_INLINE std::optional<std::string> form_text(const request& req, const std
   return http::is_urlencoded(req) ? wire::find_field(req.body, name) : std::nullopt;
 }
 
+WINSVC_INLINE std::vector<std::string> form_texts(const request& req, const std::string& name) {
+  if (http::is_multipart(req)) return req.form.get_fields(name);
+  return http::is_urlencoded(req) ? wire::find_fields(req.body, name) : std::vector<std::string>();
+}
+
+WINSVC_INLINE std::vector<std::string> source_texts(const request& req, source_kind source, const std::string& name) {
+  switch (source) {
+    case source_kind::query: return wire::find_fields(query_text(req), name);
+    case source_kind::form: return form_texts(req, name);
+    case source_kind::client: return {client_address(req)};
+    case source_kind::cookie:
+      if (const auto value = find_cookie(req, name)) return {*value};
+      return {};
+    case source_kind::header: {
+      std::vector<std::string> values;
+      for (std::size_t i = 0; i < req.get_header_value_count(name); ++i)
+        values.push_back(req.get_header_value(name, "", i));
+      return values;
+    }
+    case source_kind::file: break;
+  }
+  return {};
+}
+
+WINSVC_INLINE std::vector<uploaded_file> take_files(argument_context& context, const std::string& name) {
+  if (!context.files) context.files = make_upload();
+  std::vector<uploaded_file> taken;
+  for (uploaded_file& file : context.files->files()) {
+    if (file.name() == name && !file.path().empty()) taken.push_back(std::move(file));
+  }
+  return taken;
+}
+
 }  // namespace detail::api
 
 namespace detail::http {
@@ -25307,7 +27914,7 @@ class error_responder {
 
   /// Writes the error response for `status`: problem details, text, or the app's error handler.
   void send_error(const exchange& exchange, const request& req, response& res, int status, std::string_view detail,
-                  std::string_view id = {}) const;
+                  std::string_view id = {}, std::string_view errors = {}) const;
 
   /// Replaces a status that a response cannot have (for example 0 or 99) by a logged 500.
   void check_status(const exchange& exchange, const request& req, response& res) const;
@@ -25331,7 +27938,7 @@ void error_responder::run_guarded(exchange& exchange, const request& req, respon
   try {
     call();
   } catch (const abort_error& e) {
-    send_error(exchange, req, res, e.status(), e.what());
+    send_error(exchange, req, res, e.status(), e.what(), {}, e.errors());
   } catch (...) {
     response empty;  // discards the response so far and releases its content provider
     empty.headers = before;
@@ -25372,17 +27979,18 @@ WINSVC_INLINE void error_responder::respond_to_exception(const exchange& exchang
     // An exception handler that sets only a status leaves the body to the common format.
     if (res.status >= 400 && res.body.empty() && !res.content_provider_) send_error(exchange, req, res, res.status, {});
   } catch (const abort_error& e) {
-    send_error(exchange, req, res, e.status(), e.what());
+    send_error(exchange, req, res, e.status(), e.what(), {}, e.errors());
   } catch (...) {
     send_internal_error(exchange, req, res, "exception handler", base::exception_message());
   }
 }
 
 WINSVC_INLINE void error_responder::send_error(const exchange& exchange, const request& req, response& res, int status,
-                                               std::string_view detail, std::string_view id) const {
+                                               std::string_view detail, std::string_view id,
+                                               std::string_view errors) const {
   const auto write_default = [&] {
     if (prefers_text(req)) write_text_problem(res, status, detail, id);
-    else write_problem(res, status, detail, id);
+    else write_problem(res, status, detail, id, errors);
   };
   write_default();
   try {
@@ -29415,6 +32023,11 @@ WINSVC_INLINE void service::add_named(hook_list list, detail::api::named_hook h)
                 : list == hook_list::on_reload   ? definition_.reload_hooks
                                                  : definition_.time_hooks;
   hooks.push_back(std::move(h));
+}
+
+WINSVC_INLINE void service::add_object(const void* key, const std::string& type, std::shared_ptr<void> object) {
+  check_not_frozen("provide");
+  definition_.router.objects.put(key, type, std::move(object));
 }
 
 WINSVC_INLINE void service::check_not_frozen(std::string_view function_name) const {
@@ -35729,6 +38342,7 @@ WINSVC_INLINE int run(const api::app_factory& app, const std::vector<std::string
   service svc(definition);
   try {
     app_object = app(svc);
+    definition.router.check_objects();
     host::declare_builtin_settings(definition);
   } catch (const setup_error& e) {
     return dependencies.print_error(base::app_error(e.what()));

@@ -29,6 +29,11 @@ PUBLIC_MACROS = (
     "WINSVC_APP_VERSION", "WINSVC_ASSERT", "WINSVC_AUTOLINK", "WINSVC_HTTPLIB", "WINSVC_IMPLEMENTATION", "WINSVC_JSON",
     "WINSVC_MAIN", "WINSVC_PART", "WINSVC_SEPARATE", "WINSVC_TESTING", "WINSVC_VERSION",
     "WINSVC_VERSION_MAJOR", "WINSVC_VERSION_MINOR", "WINSVC_VERSION_PATCH", "WINSVC_VERSION_STRING",
+    "WINSVC_TYPE", "WINSVC_ENUM",
+    # The two macros expand in the app, so the macros that they use remain.
+    *(f"WINSVC_DETAIL_{part}" for part in (
+        "CLOSE", "DROP_WINSVC_DETAIL_OPEN", "EACH", "EXPAND", "MEMBER", "OPEN", "PASTE", "PICK", "VALUE", "VISIT",
+        "VISIT_1", *range(1, 41))),
 )
 KEPT_PLATFORM_MACROS = {"_WIN32_WINNT"}  # selects the SDK version; the SDK headers have already used it
 

@@ -17,6 +17,7 @@
 #include "winsvc/base/json_writer.hpp"      // json_object_writer
 #include "winsvc/base/encoding.hpp"         // base64, constant-time comparison
 #include "winsvc/base/sha.hpp"              // SHA-1, SHA-256, HMAC
+#include "winsvc/base/text_pattern.hpp"     // text_pattern: regular expressions
 #include "winsvc/base/quote.hpp"            // Windows command lines
 #include "winsvc/base/duration.hpp"         // parses and formats durations: 30s, 5m
 #include "winsvc/base/clock.hpp"            // clock, RFC 3339 and HTTP dates
@@ -29,6 +30,7 @@
 
 // Settings: values, the settings file, sources (pure).
 #include "winsvc/settings/setting_value.hpp"  // setting_type: parses and formats values
+#include "winsvc/settings/rule.hpp"           // rules for values: between, one_of, matches
 #include "winsvc/settings/settings_file.hpp"  // settings_file: name = value
 #include "winsvc/settings/setting.hpp"        // typed_setting: one setting
 #include "winsvc/settings/registry.hpp"       // setting_registry: all settings and their sources
@@ -37,6 +39,7 @@
 #include "winsvc/route/method.hpp"     // method, method_set
 #include "winsvc/route/path.hpp"       // decodes request paths
 #include "winsvc/route/pattern.hpp"    // pattern: /users/{id}
+#include "winsvc/route/schema_set.hpp" // schema_set: named JSON Schemas
 #include "winsvc/route/metadata.hpp"   // route_metadata: name, limits, body types
 #include "winsvc/route/table.hpp"      // table: finds the route of a path
 #include "winsvc/route/url_value.hpp"  // url_value, with_query
@@ -111,6 +114,7 @@
 #include "winsvc/http/reply_impl.hpp"          // bodies of api/reply.hpp
 #include "winsvc/http/problem.hpp"             // problem details
 #include "winsvc/http/context_impl.hpp"        // bodies of api/context.hpp
+#include "winsvc/http/json_type_impl.hpp"      // bodies of api/json_type.hpp, nlohmann's parser
 #include "winsvc/http/url_for_impl.hpp"        // bodies of api/url_for.hpp
 #include "winsvc/http/route_builder_impl.hpp"  // bodies of api/route_builder.hpp
 #include "winsvc/http/group_impl.hpp"          // bodies of api/group.hpp

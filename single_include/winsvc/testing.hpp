@@ -16,13 +16,13 @@
 //
 //     30  testing/whole.hpp                 Includes <winsvc.hpp> with all declarations, also in the separate form ...
 //     44  testing/client.hpp                client: sends requests to an app in memory, without a socket.
-//    305  testing/clock.hpp                 manual_clock: a clock that the test advances.
-//    349  testing/status_rules.hpp          find_status_violations.
-//    463  testing/control_rules.hpp         find_control_violations.
-//    568  testing/recording_dispatcher.hpp  recording_dispatcher: the dispatcher of simulated_scm.
-//    845  testing/scm.hpp                   simulated_scm: a Service Control Manager for tests, on any platform.
-//   1119  testing/service_database.hpp      service_database: an in-memory replacement of the service_manager seam ...
-//   1600  testing.hpp                       Test support for your services, on any platform.
+//    306  testing/clock.hpp                 manual_clock: a clock that the test advances.
+//    350  testing/status_rules.hpp          find_status_violations.
+//    464  testing/control_rules.hpp         find_control_violations.
+//    569  testing/recording_dispatcher.hpp  recording_dispatcher: the dispatcher of simulated_scm.
+//    846  testing/scm.hpp                   simulated_scm: a Service Control Manager for tests, on any platform.
+//   1120  testing/service_database.hpp      service_database: an in-memory replacement of the service_manager seam ...
+//   1601  testing.hpp                       Test support for your services, on any platform.
 
 #pragma once
 
@@ -285,6 +285,7 @@ class client {
     definition_->log.add_sink(log_sink_);
     service_ = std::make_unique<service>(*definition_);  // a member, because handlers may have captured it by reference
     object_ = app(*service_);
+    definition_->router.check_objects();
     detail::host::add_health_routes(*definition_, [] { return detail::host::run_phase::serving; });
     definition_->freeze();
     engine_ = std::make_unique<detail::server::engine>(definition_->router, definition_->limits, definition_->log);

@@ -6,6 +6,9 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -27,13 +30,59 @@ int run_without_macro(int argc, char** argv) {
 }
 // [/run]
 
+struct point {
+  int x, y;
+};
+inline bool operator==(const point& a, const point& b) { return a.x == b.x && a.y == b.y; }
+template <>
+struct winsvc::text_traits<point> {
+  static std::string kind() { return "a point such as 1/2"; }
+  static std::optional<point> parse(std::string_view s) {
+    const auto slash = s.find('/');
+    if (slash == s.npos) return std::nullopt;
+    return point{std::atoi(std::string(s).c_str()), std::atoi(std::string(s.substr(slash + 1)).c_str())};
+  }
+  static std::string text(const point& p) { return std::to_string(p.x) + '/' + std::to_string(p.y); }
+};
+
 namespace {
 
 enum class mode { fast, safe };
 
+struct box {
+  std::string name;
+  double kilos = 0;
+};
+WINSVC_TYPE(box, (name, at_least(1)), (kilos, above(0)))
+
 struct user {
   std::string name;
 };
+
+// [json_library json_kind]
+/// A parser of another library, here of a text that is a number.
+class number_parser final : public winsvc::json_library {
+ public:
+  std::shared_ptr<const void> parse(const std::string& text, std::string&) const override {
+    return std::make_shared<double>(std::atof(text.c_str()));
+  }
+  winsvc::json_kind kind(value) const override { return winsvc::json_kind::number; }
+  bool boolean(value) const override { return false; }
+  std::int64_t integer(value) const override { return 0; }
+  std::uint64_t unsigned_integer(value) const override { return 0; }
+  double number(value v) const override { return *static_cast<const double*>(v); }
+  std::string_view text(value) const override { return {}; }
+  std::size_t size(value) const override { return 0; }
+  value element(value, std::size_t) const override { return nullptr; }
+  value member(value, std::string_view) const override { return nullptr; }
+  void for_each_member(value, const std::function<void(std::string_view, value)>&) const override {}
+};
+
+void with_number_parser(winsvc::service& svc) {
+  svc.provide<winsvc::json_library>(std::make_shared<number_parser>());
+  svc.post("/half", [](winsvc::body<double> n) { return *n / 2; });
+}
+// [/json_library json_kind]
 
 // [log_sink log_entry]
 /// Keeps the text of the entries. `write` is called by one thread at a time.
@@ -142,6 +191,25 @@ void requests(winsvc::service& svc) {
     return std::to_string(sum);
   });
   // [/query_all]
+  // [parameter header cookie_value default_value]
+  svc.get("/parcels/{id}", winsvc::query("size", winsvc::between(1, 9), winsvc::default_value(1)),
+          winsvc::header("X-Key", "key of the client"), winsvc::cookie_value("theme"),
+          [](int id, int size, std::string key, std::optional<std::string> theme) {
+            return std::to_string(id * size) + key + theme.value_or("");
+          });
+  // [/parameter header cookie_value default_value]
+  // [file]
+  svc.post("/scans", winsvc::file("scan"), winsvc::form("title"), winsvc::client_address(),
+           [](winsvc::uploaded_file scan, std::string title, std::string address) {
+             return title + ": " + std::to_string(scan.size()) + " bytes from " + address;
+           });
+  // [/file]
+  // [to_json_text from_json_text]
+  svc.put("/boxes/{id}", [](int id, winsvc::body<box> b) {       // WINSVC_TYPE(box, ...): see the top of this file
+    const box copy = winsvc::from_json_text<box>(winsvc::to_json_text(*b));
+    return id > 0 ? std::optional(copy) : std::nullopt;          // {"name":"tea","kilos":2}
+  });
+  // [/to_json_text from_json_text]
   // [form]
   svc.post("/login", [](const winsvc::request& req) { return "hello " + winsvc::form<std::string>(req, "user"); });
   // [/form]
@@ -363,6 +431,19 @@ void settings(winsvc::service& svc) {
   // [satisfies]
   svc.setting("prefix", "x-", "", winsvc::satisfies([](const std::string& s) { return s.back() == '-'; }, "end in '-'"));
   // [/satisfies]
+  // [at_least at_most above below]
+  svc.setting("name", "packer", "at most 20 characters", winsvc::at_least(1), winsvc::at_most(20));
+  svc.setting("ratio", 0.5, "between 0 and 1", winsvc::above(0), winsvc::below(1));
+  // [/at_least at_most above below]
+  // [one_of]
+  svc.setting("size", 8, "", winsvc::one_of(4, 8, 16));
+  // [/one_of]
+  // [matches]
+  svc.setting("serial", "AB-1", "", winsvc::matches("[A-Z]{2}-\\d+"));
+  // [/matches]
+  // [text_traits]
+  svc.setting("origin", point{1, 2}, "text_traits<point> is specialized at the top of this file");
+  // [/text_traits]
   // [enum_names]
   svc.setting("mode", mode::safe, "", winsvc::enum_names<mode>{{"fast", mode::fast}, {"safe", mode::safe}});
   // [/enum_names]
@@ -426,6 +507,14 @@ TEST_CASE("the examples of routes, requests and responses do what their comments
   CHECK(q.get("/search").status == 400);
   CHECK(q.get("/find").body == "no limit");
   CHECK(q.get("/sum?n=1&n=2").body == "3");
+  CHECK(q.get("/parcels/2?size=3", {{"X-Key", "k"}}).body == "6k");
+  CHECK(q.get("/parcels/2?size=10", {{"X-Key", "k"}}).status == 422);
+  const std::string scan = "--x\r\nContent-Disposition: form-data; name=\"scan\"; filename=\"a\"\r\n\r\n123\r\n"
+                           "--x\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\nA\r\n--x--\r\n";
+  CHECK(q.post("/scans", scan, "multipart/form-data; boundary=x").body.find("A: 3 bytes from ") == 0);
+  CHECK(q.put("/boxes/1", R"({"name":"tea","kilos":2})").body == R"({"name":"tea","kilos":2})");
+  CHECK(q.put("/boxes/1", R"({"name":"","kilos":2})").status == 422);
+  CHECK(client(with_number_parser).post("/half", "5").body == "2.5");
   CHECK(q.post("/login", "user=anna", "application/x-www-form-urlencoded").body == "hello anna");
   CHECK(q.post("/note", "", "application/x-www-form-urlencoded").body == "untitled");
   CHECK(q.get("/if-version", {{"X-Version", "2"}}).body == "version 2");

@@ -1,4 +1,4 @@
-// expect: winsvc: the parameters of a handler must be in this order: const request&, response&, path parameters, body<T> or upload; only path parameters may repeat
+// expect: winsvc: the parameters of a handler must be in this order: const request&, response&, path parameters, values of sources, body<T> or upload; only values may repeat
 #include <winsvc.hpp>
 
 void App(winsvc::service& svc) {

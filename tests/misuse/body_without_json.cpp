@@ -1,4 +1,4 @@
-// expect: winsvc: body<T> requires <nlohmann/json.hpp>: add its folder to the include path
+// expect: winsvc: body<T> requires <nlohmann/json.hpp>: add its folder to the include path, or describe T with WINSVC_TYPE and provide a winsvc::json_library
 // with: -DWINSVC_JSON=0
 #include <winsvc.hpp>
 

@@ -59,24 +59,6 @@ namespace detail::addons {
 using base::json_array;
 using base::json_object_writer;
 
-WINSVC_INLINE std::string schema_of(route::value_kind kind, std::string_view default_json = {}) {
-  using route::value_kind;
-  base::json_object_writer s;
-  switch (kind) {
-    case route::value_kind::int32: s.put_text("type", "integer").put_text("format", "int32"); break;
-    case route::value_kind::int64: s.put_text("type", "integer").put_text("format", "int64"); break;
-    case route::value_kind::uint32:
-      s.put_text("type", "integer").put("minimum", "0").put("maximum", "4294967295");
-      break;
-    case route::value_kind::uint64: s.put_text("type", "integer").put("minimum", "0"); break;
-    case route::value_kind::number: s.put_text("type", "number").put_text("format", "double"); break;
-    case route::value_kind::boolean: s.put_text("type", "boolean"); break;
-    case route::value_kind::text: s.put_text("type", "string"); break;
-  }
-  if (!default_json.empty()) s.put("default", default_json);
-  return s.text();
-}
-
 /// One path with its operations.
 struct path_item {
   const route::route_entry* first;    ///< the route that provides the parameter names of the path
@@ -179,31 +161,63 @@ WINSVC_INLINE std::string parameters_of(const operation& o, const route::pattern
     p.put_text("name", names.names[i]).put_text("in", "path").put("required", "true");
     if (has_tail && i + 1 == names.names.size())
       p.put_text("description", "The rest of the path, which may contain slashes.");
-    p.put("schema", schema_of(i < metadata.parameters.size() ? metadata.parameters[i] : route::value_kind::text));
+    const auto kind = i < metadata.parameters.size() ? metadata.parameters[i] : route::value_kind::text;
+    p.put("schema", route::value_schema(kind));
     items.push_back(p.text());
   }
-  for (const auto& q : metadata.query) {
+  for (const auto& value : metadata.values) {
+    if (value.source == "form" || value.source == "file" || value.source == "client") continue;
     base::json_object_writer p;
-    p.put_text("name", q.name).put_text("in", "query").put_text_if_set("description", q.description);
-    p.put("required", q.required ? "true" : "false").put("schema", schema_of(q.kind, q.default_json));
+    p.put_text("name", value.name).put_text("in", value.source).put_text_if_set("description", value.description);
+    p.put("required", value.required ? "true" : "false").put("schema", value.schema);
     items.push_back(p.text());
   }
   return items.empty() ? std::string() : base::json_array(items, [](const std::string& p) { return p; });
 }
 
-WINSVC_INLINE std::string request_body_of(const operation& o) {
+/// The schema of a form whose fields are arguments of the handler; empty if the handler has no such argument.
+/// `has_files`: set to true if a field is a file.
+WINSVC_INLINE std::string form_schema_of(const route::route_metadata& metadata, bool& has_files) {
+  base::json_object_writer properties;
+  std::vector<std::string> required;
+  bool has_fields = false;
+  for (const auto& value : metadata.values) {
+    const bool is_file = value.source == "file";
+    if ((!is_file && value.source != "form") || value.name.empty()) continue;
+    has_fields = true, has_files = has_files || is_file;
+    base::json_object_writer description;
+    description.put_text_if_set("description", value.description);
+    const std::string members = description.text();
+    properties.put(value.name, route::with_schema_members(value.schema, members.substr(1, members.size() - 2)));
+    if (value.required) required.push_back(value.name);
+  }
+  if (!has_fields) return {};
+  base::json_object_writer schema;
+  schema.put_text("type", "object").put("properties", properties.text());
+  if (!required.empty())
+    schema.put("required", base::json_array(required, [](const std::string& name) { return base::json_quoted(name); }));
+  return schema.text();
+}
+
+WINSVC_INLINE std::string request_body_of(const operation& o, route::schema_set& schemas) {
   const route::route_metadata& metadata = o.route->metadata;
   // A body has no meaning in a GET (RFC 9110 section 9.3.1), so a route for any method lists it for the other methods.
   const bool is_any_get = o.route->method_id == route::method::any && o.method == route::method::get;
-  if (is_any_get || (!metadata.request_body && !metadata.accepts_json && !metadata.accepts_upload)) return {};
-  const char* const type = metadata.accepts_upload ? "multipart/form-data" : "application/json";
-  const route::body_metadata b = metadata.request_body.value_or(route::body_metadata{{}, type, {}, {}});
+  bool has_files = metadata.accepts_upload;
+  const std::string form = form_schema_of(metadata, has_files);
+  if (is_any_get || (!metadata.request_body && !metadata.accepts_json && !has_files && form.empty())) return {};
+  const char* const type = has_files       ? "multipart/form-data"
+                           : !form.empty() ? "application/x-www-form-urlencoded"
+                                           : "application/json";
+  route::body_metadata b = metadata.request_body.value_or(route::body_metadata{{}, type, {}, {}});
+  if (b.schema.empty()) b.schema = form;
+  if (b.schema.empty() && metadata.body_schema) b.schema = metadata.body_schema(schemas);
   base::json_object_writer body;
   body.put_text_if_set("description", b.description).put("required", "true");
   return body.put("content", content_of(b, b.media_type)).text();
 }
 
-WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata) {
+WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata, route::schema_set& schemas) {
   using route::response_kind;
   std::map<std::string, std::string> responses;  // by status; "default" is last
   const auto media_type = [&metadata](const route::body_metadata& b) -> std::string {
@@ -212,7 +226,9 @@ WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata) {
     const bool is_json = metadata.response == route::response_kind::json || !b.schema.empty() || !b.example.empty();
     return is_json ? "application/json" : "";
   };
-  const auto add = [&](const std::string& status, const route::body_metadata& b) {
+  const auto add = [&](const std::string& status, route::body_metadata b) {
+    const bool is_success = status[0] == '2' && (b.media_type.empty() || b.media_type == "application/json");
+    if (is_success && b.schema.empty() && metadata.response_schema) b.schema = metadata.response_schema(schemas);
     base::json_object_writer r;
     r.put_text("description", b.description.empty() ? "Success" : b.description);
     const bool empty = status == "204" || status == "304" || status[0] == '1';
@@ -229,9 +245,13 @@ WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata) {
   const std::string problem = R"({"$ref":"#/components/responses/problem"})";
   const auto kinds = metadata.parameters;
   const bool converts = std::any_of(kinds.begin(), kinds.end(), [](auto k) { return k != route::value_kind::text; });
-  if (!metadata.query.empty() || metadata.accepts_json || metadata.accepts_upload) responses.emplace("400", problem);
+  const auto has = [&metadata](bool argument) {
+    return std::any_of(metadata.values.begin(), metadata.values.end(),
+                       [argument](const auto& value) { return value.is_argument == argument; });
+  };
+  if (has(false) || metadata.accepts_json || metadata.accepts_upload) responses.emplace("400", problem);
   if (metadata.returns_optional || converts) responses.emplace("404", problem);
-  if (metadata.accepts_json) responses.emplace("422", problem);
+  if (metadata.accepts_json || has(true)) responses.emplace("422", problem);
   responses.emplace("default", problem);
 
   base::json_object_writer out;
@@ -239,7 +259,8 @@ WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata) {
   return out.text();
 }
 
-WINSVC_INLINE std::string operation_text(const operation& o, const route::pattern& names) {
+WINSVC_INLINE std::string operation_text(const operation& o, const route::pattern& names,
+                                         route::schema_set& schemas) {
   const route::route_metadata& metadata = o.route->metadata;
   base::json_object_writer out;
   out.put_text("operationId", o.id).put_text_if_set("summary", metadata.summary);
@@ -248,8 +269,8 @@ WINSVC_INLINE std::string operation_text(const operation& o, const route::patter
     out.put("tags", base::json_array(metadata.tags, [](auto& tag) { return base::json_quoted(tag); }));
   if (metadata.deprecated) out.put("deprecated", "true");
   if (const auto parameters = parameters_of(o, names); !parameters.empty()) out.put("parameters", parameters);
-  if (const auto body = request_body_of(o); !body.empty()) out.put("requestBody", body);
-  return out.put("responses", responses_of(metadata)).text();
+  if (const auto body = request_body_of(o, schemas); !body.empty()) out.put("requestBody", body);
+  return out.put("responses", responses_of(metadata, schemas)).text();
 }
 
 /// Returns the path template: `/users/{id}`; a tail parameter has no dots.
@@ -262,24 +283,30 @@ WINSVC_INLINE std::string template_of(const route::pattern& path) {
   return out;
 }
 
-/// Schema and response of problem details, as http::write_problem writes them.
-inline constexpr std::string_view problem_components =
-    R"({"schemas":{"problem":{"type":"object","description":"RFC 9457","properties":{"title":{"type":"string"},)"
+/// Schema of problem details, as http::write_problem writes them.
+inline constexpr std::string_view problem_schema =
+    R"({"type":"object","description":"RFC 9457","properties":{"title":{"type":"string"},)"
     R"("status":{"type":"integer"},"detail":{"type":"string"},"request_id":{"type":"string",)"
-    R"("description":"Id of the request in the log of the service."}},"required":["title","status"]}},)"
-    R"("responses":{"problem":{"description":"An error","content":{"application/problem+json":)"
-    R"({"schema":{"$ref":"#/components/schemas/problem"}}}}}})";
+    R"("description":"Id of the request in the log of the service."},"errors":{"type":"array",)"
+    R"("items":{"type":"object","properties":{"in":{"type":"string"},"name":{"type":"string"},)"
+    R"("pointer":{"type":"string"},)"
+    R"("detail":{"type":"string"}}}}},"required":["title","status"]})";
+inline constexpr std::string_view problem_response =
+    R"({"problem":{"description":"An error","content":{"application/problem+json":)"
+    R"({"schema":{"$ref":"#/components/schemas/problem"}}}}})";
 
 WINSVC_INLINE std::string openapi_document(const route::table& routes, const api_info& info) {
   auto items = path_items(routes);
   assign_operation_ids(items);
 
+  route::schema_set schemas;
+  schemas.add("problem", std::string(problem_schema));
   base::json_object_writer paths;
   std::vector<std::string> tags;
   for (const auto& item : items) {
     base::json_object_writer path;
     for (const auto& o : item.operations) {
-      path.put(method_key(o.method), operation_text(o, item.first->path));
+      path.put(method_key(o.method), operation_text(o, item.first->path, schemas));
       for (const auto& tag : o.route->metadata.tags) {
         if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
       }
@@ -290,13 +317,14 @@ WINSVC_INLINE std::string openapi_document(const route::table& routes, const api
   base::json_object_writer info_object;
   info_object.put_text("title", info.title).put_text("version", info.version.empty() ? "0" : info.version);
   info_object.put_text_if_set("description", info.description);
-  base::json_object_writer out;
+  base::json_object_writer out, components;
+  components.put("schemas", schemas.text()).put("responses", problem_response);
   out.put_text("openapi", "3.1.0").put("info", info_object.text());
   if (!tags.empty()) {
     out.put("tags",
             base::json_array(tags, [](auto& tag) { return base::json_object_writer().put_text("name", tag).text(); }));
   }
-  return out.put("paths", paths.text()).put("components", problem_components).text() + '\n';
+  return out.put("paths", paths.text()).put("components", components.text()).text() + '\n';
 }
 
 }  // namespace detail::addons

@@ -17,15 +17,19 @@ inline namespace WINSVC_ABI {
 /// The exception that `abort` throws. If you catch it, rethrow it.
 class abort_error : public std::exception {
  public:
-  abort_error(int status, std::string message) : status_(status), message_(std::move(message)) {}
+  /// `errors`: a JSON array that describes each error, for the member "errors" of the response; empty: none.
+  abort_error(int status, std::string message, std::string errors = {})
+      : status_(status), message_(std::move(message)), errors_(std::move(errors)) {}
   /// Status of the response.
   [[nodiscard]] int status() const noexcept { return status_; }
   /// Message for the client.
   [[nodiscard]] const char* what() const noexcept override { return message_.c_str(); }
+  /// JSON array of the errors; empty: none.
+  [[nodiscard]] const std::string& errors() const noexcept { return errors_; }
 
  private:
   int status_;
-  std::string message_;
+  std::string message_, errors_;
 };
 
 /// Ends the handler with this error status. The response contains `message`; the message of any other exception is only

@@ -16,6 +16,7 @@
 
 #include "winsvc/base/error.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/api/app_objects.hpp"
 #include "winsvc/api/httplib.hpp"
 
 namespace winsvc {
@@ -39,12 +40,12 @@ class context {
   /// Stores the value of type T, and replaces an existing one.
   template <class T>
   void set(T value) const {
-    put(key<T>(), std::make_shared<T>(std::move(value)));
+    put(detail::api::type_key<T>(), std::make_shared<T>(std::move(value)));
   }
   /// The stored value of type T; null if there is no such value.
   template <class T>
   [[nodiscard]] T* get() const noexcept {
-    return static_cast<T*>(find(key<T>()));
+    return static_cast<T*>(find(detail::api::type_key<T>()));
   }
 
   /// True if the timeout of the route has passed. The client has received 503, and the result of the handler is
@@ -56,12 +57,6 @@ class context {
   void limit_body(std::uint64_t bytes) const noexcept;
 
  private:
-  /// One address per type, so that RTTI is not required. Not const: a linker may merge equal constants (MSVC /OPT:ICF).
-  template <class T>
-  static const void* key() noexcept {
-    static char character = 0;
-    return &character;
-  }
   void put(const void* key, std::shared_ptr<void> value) const;
   [[nodiscard]] void* find(const void* key) const noexcept;
 

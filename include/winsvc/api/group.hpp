@@ -26,6 +26,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -38,6 +39,7 @@
 #include "winsvc/api/resource.hpp"
 #include "winsvc/api/route_builder.hpp"
 #include "winsvc/api/handler.hpp"
+#include "winsvc/api/parameter.hpp"
 #include "winsvc/route/url_value.hpp"
 #include "winsvc/api/websocket.hpp"
 
@@ -70,6 +72,15 @@ void set_outer_chain(http::router& router, std::shared_ptr<const middleware_chai
 void add_files(http::router& router, const std::string& outer, std::string_view prefix, std::string folder,
                file_options options, const std::shared_ptr<const middleware_chain>& chain,
                source_location location);
+
+/// A pattern and the source location of its registration.
+struct pattern_at {
+  std::string_view text;
+  source_location location;
+  template <class Text, class = std::enable_if_t<std::is_convertible_v<const Text&, std::string_view>>>
+  pattern_at(const Text& pattern, source_location registered_at = source_location::current())
+      : text(pattern), location(registered_at) {}
+};
 
 /// The registration functions of `service` and `route_group`. `Self` is the derived class.
 template <class Self>
@@ -114,6 +125,40 @@ class route_registrar {
     return add(method, pattern, make_handler(std::move(handler)), location);
   }
 
+  // The same with sources for the arguments of the handler (api/parameter.hpp), which is the last argument:
+  // `get("/items/{id}", query("q"), header("X-Key"), handler)`.
+
+  /// Registers a handler for GET whose arguments have sources.
+  template <class... Options, class... Rest>
+  route_builder get(pattern_at pattern, parameter<Options...> source, Rest... rest) {
+    return add_sourced(route::method::get, pattern, std::move(source), std::move(rest)...);
+  }
+  template <class... Options, class... Rest>
+  route_builder post(pattern_at pattern, parameter<Options...> source, Rest... rest) {
+    return add_sourced(route::method::post, pattern, std::move(source), std::move(rest)...);
+  }
+  template <class... Options, class... Rest>
+  route_builder put(pattern_at pattern, parameter<Options...> source, Rest... rest) {
+    return add_sourced(route::method::put, pattern, std::move(source), std::move(rest)...);
+  }
+  template <class... Options, class... Rest>
+  route_builder patch(pattern_at pattern, parameter<Options...> source, Rest... rest) {
+    return add_sourced(route::method::patch, pattern, std::move(source), std::move(rest)...);
+  }
+  template <class... Options, class... Rest>
+  route_builder del(pattern_at pattern, parameter<Options...> source, Rest... rest) {
+    return add_sourced(route::method::del, pattern, std::move(source), std::move(rest)...);
+  }
+  template <class... Options, class... Rest>
+  route_builder any(pattern_at pattern, parameter<Options...> source, Rest... rest) {
+    return add_sourced(route::method::any, pattern, std::move(source), std::move(rest)...);
+  }
+  template <class... Options, class... Rest>
+  route_builder route(route::method method, pattern_at pattern, parameter<Options...> source,
+                      Rest... rest) {
+    return add_sourced(method, pattern, std::move(source), std::move(rest)...);
+  }
+
   /// Registers a WebSocket handler (api/websocket.hpp): `f(winsvc::websocket&, path parameters...)`.
   template <class F>
   route_builder websocket(std::string_view pattern, F handler, websocket_options options = {},
@@ -147,8 +192,9 @@ class route_registrar {
 
   /// Adds a middleware (api/middleware.hpp) for the routes that are registered after it, here and in nested groups. The
   /// middleware of the app also runs for requests that match no route.
-  Self& use(middleware m, source_location location = source_location::current()) {
-    middleware_ = with_link(*middleware_, std::move(m));
+  template <class F>
+  Self& use(F m, source_location location = source_location::current()) {
+    middleware_ = with_link(*middleware_, make_middleware(std::move(m)));
     combined_middleware(middleware_, location);
     return self();
   }
@@ -158,6 +204,9 @@ class route_registrar {
   /// starts with '/' and does not end with '/'.
   template <class F>
   Self& group(std::string_view prefix, F&& describe, source_location location = source_location::current());
+  /// Registers routes with a common middleware and without a prefix.
+  template <class F, class = std::enable_if_t<std::is_invocable_v<F&, winsvc::route_group&>>>
+  Self& group(F&& describe);
 
   /// Returns the path of the route with this name, percent-encoded, with the values as its parameters. The route must
   /// be registered before. In a handler, use winsvc::url_for (api/url_for.hpp). Throws setup_error as that does.
@@ -176,6 +225,13 @@ class route_registrar {
     const std::string full = prefix_ + std::string(full_pattern(pattern));
     const auto id = add_route(*router_, method, full, std::move(handler), location, middleware_);
     return {*router_, id, id + 1};
+  }
+  template <class... Given>
+  route_builder add_sourced(route::method method, const pattern_at& pattern, Given... given) {
+    static_assert(sizeof...(Given) > 1, "winsvc: the handler is missing; it is the last argument, after the sources");
+    std::tuple<Given...> all(std::move(given)...);
+    return add(method, pattern.text, make_handler_of(all, std::make_index_sequence<sizeof...(Given) - 1>()),
+               pattern.location);
   }
   Self& self() noexcept { return static_cast<Self&>(*this); }
   [[nodiscard]] std::string_view full_pattern(std::string_view pattern) const noexcept {
@@ -223,6 +279,14 @@ Self& route_registrar<Self>::group(std::string_view prefix, F&& describe, source
                       "): a prefix must start with '/' and must not end with '/'");
   }
   winsvc::route_group inner(*router_, prefix_ + std::string(prefix), middleware_);
+  describe(inner);
+  return self();
+}
+
+template <class Self>
+template <class F, class>
+Self& route_registrar<Self>::group(F&& describe) {
+  winsvc::route_group inner(*router_, prefix_, middleware_);
   describe(inner);
   return self();
 }

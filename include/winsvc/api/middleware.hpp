@@ -6,6 +6,11 @@
 //     res.set_header("Server-Timing", ...);     // the response can be read and changed here
 //   });
 //
+//   svc.use([](const winsvc::request& req) -> std::optional<winsvc::reply> {      // the short form
+//     if (!is_allowed(req)) return winsvc::reply::to(req, "login");               // the response; nothing else runs
+//     return {};                                                                  // continue
+//   });
+//
 // If a middleware does not call `next`, its own response is sent. When `next` returns, the response is complete, also
 // after an exception or an abort in the rest of the chain. Middleware runs before the body of the request is read, so a
 // rejected request does not cost an upload. It runs in the order of registration, middleware of the app before
@@ -14,11 +19,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/api/httplib.hpp"
+#include "winsvc/api/reply.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -38,6 +46,23 @@ class next_handler {
 using middleware = std::function<void(const request&, response&, const next_handler&)>;
 
 namespace detail::api {
+
+/// The middleware of a function: itself, or for the short form a function that sends the returned reply.
+template <class F>
+middleware make_middleware(F f) {
+  if constexpr (std::is_constructible_v<middleware, F>) {
+    return middleware(std::move(f));
+  } else {
+    static_assert(std::is_invocable_r_v<std::optional<reply>, const F&, const request&>,
+                  "winsvc: a middleware must be callable with const request&, response& and const next_handler&, or "
+                  "with const request& alone and then return std::optional<winsvc::reply>");
+    return [f = std::move(f)](const request& req, response& res, const next_handler& next) {
+      std::optional<reply> early = f(req);
+      if (early) std::move(*early).apply(res);
+      else next();
+    };
+  }
+}
 
 /// The middleware of a route, outermost first. The pointers are shared because many routes use the same middleware.
 using middleware_chain = std::vector<std::shared_ptr<const middleware>>;

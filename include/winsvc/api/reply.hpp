@@ -24,7 +24,9 @@
 #include "winsvc/api/abort.hpp"
 #include "winsvc/api/httplib.hpp"
 #include "winsvc/api/json.hpp"
+#include "winsvc/api/json_type.hpp"
 #include "winsvc/api/stream.hpp"
+#include "winsvc/route/url_value.hpp"
 #include "winsvc/wire/cookie.hpp"
 
 namespace winsvc {
@@ -35,6 +37,9 @@ namespace detail::api {
 /// True if a response may have several headers of this name: Set-Cookie, one per cookie (RFC 6265 section 3), and Vary,
 /// which each layer of middleware extends.
 [[nodiscard]] bool is_repeatable_header(std::string_view name) noexcept;
+
+/// The path of a named route. Throws setup_error as url_for does.
+[[nodiscard]] std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values);
 
 /// Adds a repeatable header; replaces a header of any other name. A Set-Cookie replaces the one for the same cookie.
 void add_header(response& res, const std::string& name, const std::string& value);
@@ -55,12 +60,19 @@ class reply {
   [[nodiscard]] static reply html(std::string body, int status = 200) {
     return with(std::move(body), "text/html; charset=utf-8", status);
   }
+  /// JSON of a type with WINSVC_TYPE, or of another type of api/json_type.hpp.
+  template <class T, std::enable_if_t<detail::api::is_json_value<T>, int> = 0>
+  [[nodiscard]] static reply json(const T& value, int status = 200) {
+    return with(to_json_text(value), "application/json", status);
+  }
 #if WINSVC_JSON
   /// JSON. Bytes that are not UTF-8 are replaced.
   [[nodiscard]] static reply json(const winsvc::json& value, int status = 200);
   /// JSON from nlohmann's other types (ordered_json) and from any value that converts to JSON: text, a container, a
   /// type with to_json.
-  template <class T, class Json = winsvc::json, class = std::enable_if_t<!std::is_same_v<std::decay_t<T>, Json>>>
+  template <class T, class Json = winsvc::json,
+            class = std::enable_if_t<!std::is_same_v<std::decay_t<T>, Json> &&
+                                     !detail::api::is_json_value<std::decay_t<T>>>>
   [[nodiscard]] static reply json(T&& value, int status = 200) {
     if constexpr (detail::api::is_nlohmann<std::decay_t<T>>::value)
       return with(value.dump(-1, ' ', false, std::decay_t<T>::error_handler_t::replace), "application/json", status);
@@ -75,6 +87,12 @@ class reply {
   /// A redirect to another URL: 302 by default, or 301, 303, 307, 308 (RFC 9110, section 15.4).
   [[nodiscard]] static reply redirect(const std::string& location, int status = 302) {
     return reply(status).header("Location", location);
+  }
+  /// A redirect to the route `name` with these path parameters (api/url_for.hpp), with 303: the client sends GET, also
+  /// after a form.
+  template <class... Values>
+  [[nodiscard]] static reply to(const request& req, std::string_view name, const Values&... values) {
+    return redirect(detail::api::path_for(req, name, {url_value(values)...}), 303);
   }
   /// A file (http/file_response.hpp), with conditional requests and ranges. The file name extension determines the
   /// Content-Type. A relative path starts at the folder of the executable. With `save_as`, a browser saves the file

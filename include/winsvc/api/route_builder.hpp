@@ -23,6 +23,7 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/api/json.hpp"
+#include "winsvc/api/middleware.hpp"
 #include "winsvc/route/metadata.hpp"
 #include "winsvc/route/method.hpp"
 #include "winsvc/route/url_value.hpp"
@@ -45,6 +46,13 @@ class route_builder {
   /// Name of the route, for url_for, the verb `routes` and the OpenAPI operation ID. It must be unique; the routes of
   /// one resource share a name.
   route_builder name(std::string text) const;
+
+  /// Adds a middleware for this route only. It runs after the middleware of the app and of the group, in the order of
+  /// the calls. `m` has one of the forms of api/middleware.hpp.
+  template <class F>
+  route_builder use(F m) const {
+    return add_middleware(detail::api::make_middleware(std::move(m)));
+  }
 
   // -- limits --
 
@@ -76,20 +84,20 @@ class route_builder {
   /// Documents a required query parameter of type T. Call it as the handler calls winsvc::query (api/values.hpp).
   template <class T>
   route_builder query(const std::string& name, const std::string& description) const {
-    return add_query({name, description, detail::route::kind_of_value<T>(), true, {}});
+    return add_query({name, description, "query", value_schema_of<T>(), true});
   }
   /// Documents an optional query parameter with a default.
   template <class T>
   route_builder query(const std::string& name, const std::string& description, const T& default_value) const {
     constexpr bool is_text = !std::is_arithmetic_v<T>;
-    constexpr auto kind = is_text ? detail::route::value_kind::text : detail::route::kind_of_value<T>();
     const std::string value = url_value(default_value).text();
-    return add_query({name, description, kind, false, is_text ? detail::base::json_quoted(value) : value});
+    return add_query({name, description, "query",
+                      value_schema_of<T>(is_text ? detail::base::json_quoted(value) : value), false});
   }
   /// Documents an optional query parameter without a default.
   template <class T>
   route_builder find_query(const std::string& name, const std::string& description) const {
-    return add_query({name, description, detail::route::kind_of_value<T>(), false, {}});
+    return add_query({name, description, "query", value_schema_of<T>(), false});
   }
 
   /// Documents the body of the request. Optional for a handler with body<T>, which always takes JSON.
@@ -122,9 +130,14 @@ class route_builder {
  private:
   static constexpr int no_body = -1, request_body = 0;  // other values: the status of a response
 
+  route_builder add_middleware(middleware m) const;
   template <class F>
   route_builder set(std::string_view function_name, F change, int body_status = no_body) const;
-  [[nodiscard]] route_builder add_query(detail::route::query_metadata parameter) const;
+  template <class T>
+  [[nodiscard]] static std::string value_schema_of(std::string_view default_json = {}) {
+    return detail::route::value_schema(detail::route::kind_of_value<T>(), default_json);
+  }
+  [[nodiscard]] route_builder add_query(detail::route::parameter_metadata parameter) const;
   [[nodiscard]] detail::route::body_metadata& current_body(detail::route::route_metadata& metadata,
                                                    std::string_view function_name) const;
 

@@ -34,6 +34,7 @@
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/config/version.hpp"
+#include "winsvc/api/app_objects.hpp"
 #include "winsvc/api/error_handlers.hpp"
 #include "winsvc/api/group.hpp"
 #include "winsvc/scm/control_event.hpp"
@@ -116,6 +117,26 @@ class service : public detail::api::route_registrar<service> {
   [[nodiscard]] detail::wire::limits& limits() noexcept;
 
   // -- routes: api/group.hpp has get, post, group ...; route/pattern.hpp has patterns, api/handler.hpp handlers --
+
+  /// Provides an object to the handlers that have a parameter `T&` (api/app_objects.hpp). An object that is passed by
+  /// reference must live as long as the service: make it a member of the app, or pass a std::shared_ptr. A temporary is
+  /// moved. Throws setup_error for a second object of the type. If a handler takes an object that the app does not
+  /// provide, the start fails.
+  template <class T>
+  service& provide(std::shared_ptr<T> object) {
+    add_object(detail::api::type_key<T>(), detail::api::type_name<T>(), std::move(object));
+    return *this;
+  }
+  template <class T>
+  service& provide(T&& object) {
+    static_assert(std::is_class_v<std::decay_t<T>> && !std::is_const_v<std::remove_reference_t<T>>,
+                  "winsvc: provide() takes an object of a class that is not const, or a std::shared_ptr to it");
+    using object_type = std::decay_t<T>;
+    if constexpr (std::is_lvalue_reference_v<T>)
+      return provide(std::shared_ptr<object_type>(&object, [](object_type*) {}));  // not deleted: the app owns it
+    else
+      return provide(std::make_shared<object_type>(std::move(object)));
+  }
 
   /// Sets the handler for error responses that winsvc generates with this status: 404, 405, 413, 500, `abort` ... It
   /// does not run for a status that a handler returns. It runs on the thread of the request (api/error_handlers.hpp).
@@ -305,6 +326,7 @@ class service : public detail::api::route_registrar<service> {
     return *this;
   }
   void add_exception_page(detail::api::exception_handler page);
+  void add_object(const void* key, const std::string& type, std::shared_ptr<void> object);
   void add_hook(detail::api::hook h);
   void add_named(hook_list list, detail::api::named_hook h);
   void declare(std::shared_ptr<detail::settings::setting_base> setting);

@@ -12,7 +12,6 @@
 #pragma once
 
 #include <cstddef>
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -22,6 +21,7 @@
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/source_location.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/settings/rule.hpp"
 #include "winsvc/settings/setting.hpp"
 
 namespace winsvc {
@@ -42,28 +42,8 @@ class setting {
 
 // Options of `service::setting`, after the help text, in any order:
 
-/// A range that includes both limits: `between(1, 64)`, `between(1s, 5min)`.
-template <class A, class B>
-struct between {
-  A lower;
-  B upper;
-  constexpr between(A lower_limit, B upper_limit) : lower(std::move(lower_limit)), upper(std::move(upper_limit)) {}
-};
-/// A custom rule: `satisfies([](const std::string& s) { return s.size() == 8; }, "have eight letters")`. The text
-/// completes the sentence "the setting must ...". The predicate must be thread-safe.
-template <class F>
-struct satisfies {
-  F predicate;
-  std::string requirement;
-  satisfies(F f, std::string text) : predicate(std::move(f)), requirement(std::move(text)) {}
-};
-/// The allowed values by name: `enum_names<mode>{{"fast", mode::fast}, {"safe", mode::safe}}`. Required for an
-/// enumeration.
-template <class T>
-struct enum_names {
-  std::vector<std::pair<std::string, T>> values;
-  enum_names(std::initializer_list<std::pair<std::string, T>> names) : values(names) {}
-};
+// The rules of settings/rule.hpp (between, at_least, one_of, matches, satisfies, enum_names ...), and:
+
 /// Marks a secret. Its value is shown as stars, the log contains only its name, and the command line does not accept
 /// it, because each user of the machine can read command lines.
 struct secret_setting {};
@@ -90,6 +70,12 @@ using setting_value = std::conditional_t<
     std::conditional_t<std::is_convertible_v<D, std::string> && !std::is_same_v<std::decay_t<D>, file_path>,
                        std::string, std::decay_t<D>>>;
 
+/// A rule of settings/rule.hpp.
+template <class T, class Rule>
+auto apply_option(settings::typed_setting<T>& setting, const Rule& rule)
+    -> decltype(settings::rule_for<T>(rule), void()) {
+  setting.rules.push_back(settings::rule_for<T>(rule));
+}
 template <class T, class A, class B>
 void apply_option(settings::typed_setting<T>& setting, const between<A, B>& range) {
   const T lower(range.lower), upper(range.upper);
@@ -101,10 +87,6 @@ void apply_option(settings::typed_setting<T>& setting, const between<A, B>& rang
   setting.range = "from " + text(lower) + " to " + text(upper);
   setting.rules.push_back({[lower, upper](const T& v) { return !(v < lower) && !(upper < v); },
                            "lie between " + text(lower) + " and " + text(upper)});
-}
-template <class T, class F>
-void apply_option(settings::typed_setting<T>& setting, const satisfies<F>& rule) {
-  setting.rules.push_back({rule.predicate, rule.requirement});
 }
 template <class T>
 void apply_option(settings::typed_setting<T>& setting, const enum_names<T>& values) {

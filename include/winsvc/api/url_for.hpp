@@ -16,16 +16,12 @@
 #include <vector>
 
 #include "winsvc/api/httplib.hpp"
+#include "winsvc/api/reply.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/route/url_value.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-
-namespace detail::api {
-/// Implements url_for for any number of values.
-[[nodiscard]] std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values);
-}  // namespace detail::api
 
 /// Returns the path of the route `name`, percent-encoded (RFC 3986), with `values` as its path parameters: text,
 /// numbers or bool. Throws setup_error if no route has the name, if the values do not match the pattern, or if the

@@ -8,7 +8,7 @@
 // A value that cannot be converted is 400, and the message names it. Query parameters are read only from the target,
 // form fields only from the body; `params` of cpp-httplib contains both.
 //
-// Types: integers, double, std::string and bool (true, false, 1, 0, yes, no, on, off).
+// api/text_value.hpp has the types. api/parameter.hpp passes such values as arguments, checks them and documents them.
 #pragma once
 
 #include <optional>
@@ -49,25 +49,16 @@ namespace detail::api {
 /// Converts text to T. Aborts with 400 and names the value: `source` is "the query parameter", for example.
 template <class T>
 T parse_value(const std::string& text, const char* source, const std::string& name) {
-  static_assert(std::is_same_v<T, bool> || kind_of<T>() == argument_kind::parameter,
-                "winsvc: the type of a query parameter, form field or header must be an integer, double, bool or "
-                "std::string");
-  if constexpr (std::is_same_v<T, bool>) {
-    for (const char* yes : {"true", "1", "yes", "on"}) {
-      if (base::equal_nocase(text, yes)) return true;
-    }
-    for (const char* no : {"false", "0", "no", "off"}) {
-      if (base::equal_nocase(text, no)) return false;
-    }
-  } else {
-    T value{};
-    if (convert(text, value)) return value;
-  }
-  constexpr const char* kind = std::is_same_v<T, bool>     ? "true or false"
-                               : std::is_same_v<T, double> ? "a number"
-                               : std::is_unsigned_v<T>     ? "a whole number from 0 on, or is too large"
-                                                           : "a whole number, or is too large";
-  abort(400, std::string(source) + " '" + name + "' is not " + kind + ": '" +
+  static_assert(is_text_value<T> && !std::is_same_v<T, std::string_view>,
+                "winsvc: the type of a query parameter, form field or header must be bool, an integer, double, "
+                "std::string, a std::chrono duration, an enumeration with WINSVC_ENUM, or a type with "
+                "winsvc::text_traits");
+  T value{};
+  if (convert(text, value)) return value;
+  constexpr const char* limit = !std::is_integral_v<T> || std::is_same_v<T, bool> ? ""
+                                : std::is_unsigned_v<T> ? " from 0 on, or is too large"
+                                                        : ", or is too large";
+  abort(400, std::string(source) + " '" + name + "' is not " + text_kind<T>() + limit + ": '" +
                  std::string(base::truncate(text, 80)) + "'");
 }
 
@@ -79,6 +70,8 @@ using value_type = std::conditional_t<std::is_convertible_v<T, std::string_view>
 [[nodiscard]] std::string_view query_text(const request& req) noexcept;
 /// The text of a form field, URL-encoded or multipart; nullopt if it is missing.
 [[nodiscard]] std::optional<std::string> form_text(const request& req, const std::string& name);
+/// The texts of all form fields of this name, in the order of the body.
+[[nodiscard]] std::vector<std::string> form_texts(const request& req, const std::string& name);
 
 }  // namespace detail::api
 

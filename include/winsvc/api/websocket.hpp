@@ -151,7 +151,7 @@ class websocket_handler final : public handler {
 
   template <std::size_t... Index>
   void call(const invocation& invocation, std::index_sequence<Index...>) const {
-    std::tuple<plain<Parameters>...> values;
+    std::tuple<stored_value<plain<Parameters>>...> values;
     if (!(convert(invocation.values[Index], std::get<Index>(values)) && ...)) winsvc::abort(404);
     accept_websocket(invocation, options_, [this, values](websocket& ws) {
       std::apply([&](const auto&... value) { function_(ws, value...); }, values);

@@ -60,6 +60,8 @@ namespace detail::base {
 /// Returns the code point at `position` and advances `position`. A malformed byte is one U+FFFD.
 [[nodiscard]] char32_t next_code_point(std::string_view s, std::size_t& position) noexcept;
 void append_utf8(std::string& out, char32_t code_point);
+/// Returns the number of code points. A malformed byte counts as one.
+[[nodiscard]] std::size_t character_count(std::string_view s) noexcept;
 
 [[nodiscard]] bool starts_with_nocase(std::string_view s, std::string_view prefix) noexcept;
 
@@ -100,6 +102,12 @@ WINSVC_INLINE char32_t next_code_point(std::string_view s, std::size_t& position
   if (value < minimum[more] || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) return malformed;
   position += static_cast<std::size_t>(more);
   return value;
+}
+
+WINSVC_INLINE std::size_t character_count(std::string_view s) noexcept {
+  std::size_t count = 0;
+  for (std::size_t position = 0; position < s.size(); ++count) static_cast<void>(next_code_point(s, position));
+  return count;
 }
 
 WINSVC_INLINE void append_utf8(std::string& out, char32_t c) {

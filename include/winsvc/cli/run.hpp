@@ -170,6 +170,7 @@ WINSVC_INLINE int run(const api::app_factory& app, const std::vector<std::string
   service svc(definition);
   try {
     app_object = app(svc);
+    definition.router.check_objects();
     host::declare_builtin_settings(definition);
   } catch (const setup_error& e) {
     return dependencies.print_error(base::app_error(e.what()));

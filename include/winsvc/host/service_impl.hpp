@@ -47,6 +47,11 @@ WINSVC_INLINE void service::add_named(hook_list list, detail::api::named_hook h)
   hooks.push_back(std::move(h));
 }
 
+WINSVC_INLINE void service::add_object(const void* key, const std::string& type, std::shared_ptr<void> object) {
+  check_not_frozen("provide");
+  definition_.router.objects.put(key, type, std::move(object));
+}
+
 WINSVC_INLINE void service::check_not_frozen(std::string_view function_name) const {
   if (definition_.is_frozen()) {
     throw setup_error(std::string(function_name) +

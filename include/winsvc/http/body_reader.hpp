@@ -21,6 +21,9 @@
 #include "winsvc/http/exchange.hpp"
 #include "winsvc/api/httplib.hpp"
 #include "winsvc/api/abort.hpp"
+#include "winsvc/api/cookies.hpp"
+#include "winsvc/api/handler.hpp"
+#include "winsvc/api/upload.hpp"
 #include "winsvc/api/values.hpp"
 #include "winsvc/wire/fields.hpp"
 #include "winsvc/wire/file_name.hpp"
@@ -162,6 +165,39 @@ WINSVC_INLINE std::optional<std::string> form_text(const request& req, const std
   if (http::is_multipart(req))
     return req.form.has_field(name) ? std::optional(req.form.get_field(name)) : std::nullopt;
   return http::is_urlencoded(req) ? wire::find_field(req.body, name) : std::nullopt;
+}
+
+WINSVC_INLINE std::vector<std::string> form_texts(const request& req, const std::string& name) {
+  if (http::is_multipart(req)) return req.form.get_fields(name);
+  return http::is_urlencoded(req) ? wire::find_fields(req.body, name) : std::vector<std::string>();
+}
+
+WINSVC_INLINE std::vector<std::string> source_texts(const request& req, source_kind source, const std::string& name) {
+  switch (source) {
+    case source_kind::query: return wire::find_fields(query_text(req), name);
+    case source_kind::form: return form_texts(req, name);
+    case source_kind::client: return {client_address(req)};
+    case source_kind::cookie:
+      if (const auto value = find_cookie(req, name)) return {*value};
+      return {};
+    case source_kind::header: {
+      std::vector<std::string> values;
+      for (std::size_t i = 0; i < req.get_header_value_count(name); ++i)
+        values.push_back(req.get_header_value(name, "", i));
+      return values;
+    }
+    case source_kind::file: break;
+  }
+  return {};
+}
+
+WINSVC_INLINE std::vector<uploaded_file> take_files(argument_context& context, const std::string& name) {
+  if (!context.files) context.files = make_upload();
+  std::vector<uploaded_file> taken;
+  for (uploaded_file& file : context.files->files()) {
+    if (file.name() == name && !file.path().empty()) taken.push_back(std::move(file));
+  }
+  return taken;
 }
 
 }  // namespace detail::api

@@ -39,7 +39,7 @@ class error_responder {
 
   /// Writes the error response for `status`: problem details, text, or the app's error handler.
   void send_error(const exchange& exchange, const request& req, response& res, int status, std::string_view detail,
-                  std::string_view id = {}) const;
+                  std::string_view id = {}, std::string_view errors = {}) const;
 
   /// Replaces a status that a response cannot have (for example 0 or 99) by a logged 500.
   void check_status(const exchange& exchange, const request& req, response& res) const;
@@ -63,7 +63,7 @@ void error_responder::run_guarded(exchange& exchange, const request& req, respon
   try {
     call();
   } catch (const abort_error& e) {
-    send_error(exchange, req, res, e.status(), e.what());
+    send_error(exchange, req, res, e.status(), e.what(), {}, e.errors());
   } catch (...) {
     response empty;  // discards the response so far and releases its content provider
     empty.headers = before;
@@ -104,17 +104,18 @@ WINSVC_INLINE void error_responder::respond_to_exception(const exchange& exchang
     // An exception handler that sets only a status leaves the body to the common format.
     if (res.status >= 400 && res.body.empty() && !res.content_provider_) send_error(exchange, req, res, res.status, {});
   } catch (const abort_error& e) {
-    send_error(exchange, req, res, e.status(), e.what());
+    send_error(exchange, req, res, e.status(), e.what(), {}, e.errors());
   } catch (...) {
     send_internal_error(exchange, req, res, "exception handler", base::exception_message());
   }
 }
 
 WINSVC_INLINE void error_responder::send_error(const exchange& exchange, const request& req, response& res, int status,
-                                               std::string_view detail, std::string_view id) const {
+                                               std::string_view detail, std::string_view id,
+                                               std::string_view errors) const {
   const auto write_default = [&] {
     if (prefers_text(req)) write_text_problem(res, status, detail, id);
-    else write_problem(res, status, detail, id);
+    else write_problem(res, status, detail, id, errors);
   };
   write_default();
   try {

@@ -21,8 +21,9 @@ void discard_stream(response& res);
 void discard_body(response& res);
 
 /// Writes an error as application/problem+json (RFC 9457): the title comes from the status, `detail` is for a person.
-/// `id`: request id in the log, or empty.
-void write_problem(response& res, int status, std::string_view detail, std::string_view id = {});
+/// `id`: request id in the log, or empty. `errors`: a JSON array, or empty.
+void write_problem(response& res, int status, std::string_view detail, std::string_view id = {},
+                   std::string_view errors = {});
 
 /// True if the client prefers text to JSON: Accept contains text/plain, but neither JSON nor `*/*`.
 [[nodiscard]] bool prefers_text(const request& req);
@@ -57,10 +58,12 @@ WINSVC_INLINE void discard_body(response& res) {
                            "ETag", "Last-Modified"})
     res.headers.erase(name);
 }
-WINSVC_INLINE void write_problem(response& res, int status, std::string_view detail, std::string_view id) {
+WINSVC_INLINE void write_problem(response& res, int status, std::string_view detail, std::string_view id,
+                                 std::string_view errors) {
   base::json_object_writer body;
   body.put_text("title", httplib::status_message(status)).put("status", std::to_string(status));
   body.put_text_if_set("detail", detail).put_text_if_set("request_id", id);
+  if (!errors.empty()) body.put("errors", errors);
   discard_body(res);
   res.status = status;
   res.set_content(body.text() + '\n', "application/problem+json");

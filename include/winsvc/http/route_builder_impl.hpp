@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,6 +38,11 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE route_builder route_builder::name(std::string text) const {
   router_->mutable_routes(first_, "name").name_routes(first_, last_, std::move(text));
+  return *this;
+}
+
+WINSVC_INLINE route_builder route_builder::add_middleware(middleware m) const {
+  router_->add_middleware(first_, last_, std::make_shared<const middleware>(std::move(m)));
   return *this;
 }
 
@@ -118,14 +124,14 @@ WINSVC_INLINE route_builder route_builder::on(detail::route::method method) cons
                     ": this resource has only " + existing);
 }
 
-WINSVC_INLINE route_builder route_builder::add_query(detail::route::query_metadata parameter) const {
+WINSVC_INLINE route_builder route_builder::add_query(detail::route::parameter_metadata parameter) const {
   return set("query", [&](detail::route::route_metadata& metadata) {
-    for (const auto& known : metadata.query) {
-      if (known.name == parameter.name)
+    for (const auto& known : metadata.values) {
+      if (known.source == "query" && known.name == parameter.name)
         throw setup_error("route " + router_->entry(first_).text() + ": query: '" + parameter.name +
                           "' is described already");
     }
-    metadata.query.push_back(parameter);
+    metadata.values.push_back(parameter);
   });
 }
 

@@ -69,6 +69,11 @@ class router {
   [[nodiscard]] const route::table& routes() const noexcept { return table_; }
   /// The table, for changes of the route `id`. Throws setup_error after freeze(); `operation` names the change there.
   [[nodiscard]] route::table& mutable_routes(std::size_t id, std::string_view operation);
+  /// Adds a middleware to the routes from `first` to `last - 1`. Throws setup_error after freeze().
+  void add_middleware(std::size_t first, std::size_t last, std::shared_ptr<const middleware> added);
+  api::app_objects objects;  ///< filled before start
+  /// Throws setup_error if a handler takes an object that the app does not provide.
+  void check_objects() const;
   /// True if a route has exactly this pattern text.
   [[nodiscard]] bool has_pattern(std::string_view pattern) const noexcept;
   void freeze() noexcept { frozen_ = true; }
@@ -112,6 +117,8 @@ class router {
     bool needs_parameter_names;
     std::shared_ptr<const api::middleware_chain> middleware;
     const upload_receiver& (*receiver)() noexcept = nullptr;
+    const api::required_object* objects = nullptr;
+    std::size_t object_count = 0;
     bool while_paused = false;
   };
   route::table table_;
@@ -156,6 +163,27 @@ WINSVC_INLINE route::table& router::mutable_routes(std::size_t id, std::string_v
   return table_;
 }
 
+WINSVC_INLINE void router::add_middleware(std::size_t first, std::size_t last,
+                                          std::shared_ptr<const middleware> added) {
+  static_cast<void>(mutable_routes(first, "use"));
+  for (std::size_t id = first; id < last; ++id) {
+    auto longer = std::make_shared<api::middleware_chain>(*handlers_[id].middleware);
+    longer->push_back(added);
+    handlers_[id].middleware = std::move(longer);
+  }
+}
+
+WINSVC_INLINE void router::check_objects() const {
+  for (std::size_t id = 0; id < handlers_.size(); ++id) {
+    for (std::size_t i = 0; i < handlers_[id].object_count; ++i) {
+      const api::required_object& required = handlers_[id].objects[i];
+      if (!objects.find(required.key()))
+        throw setup_error("route " + entry(id).text() + ": the handler takes '" + required.type() +
+                          "&', but the app does not provide one; call svc.provide(object) in the app");
+    }
+  }
+}
+
 WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pattern, api::erased_handler handler,
                                       source_location location, std::shared_ptr<const api::middleware_chain> chain) {
   const api::handler_shape& shape = handler.shape;
@@ -175,18 +203,25 @@ WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pat
   const bool reads_path_params = shape.parameters == 0 && shape.accepts_request;
   if (name_count != shape.parameters && !reads_path_params) {
     throw setup_error("route " + describe_route() + ": the pattern has " + std::to_string(name_count) + " parameter" +
-                      (name_count == 1 ? "" : "s") + ", the handler takes " + std::to_string(shape.parameters));
+                      (name_count == 1 ? "" : "s") + ", the handler takes " + std::to_string(shape.parameters) +
+                      (handler.parameters.empty()
+                           ? std::string()
+                           : " besides the " + std::to_string(handler.parameters.size()) + " from sources"));
   }
   const std::size_t id = handlers_.size();
   table_.add(method, pattern, id, location);
-  handlers_.push_back({std::move(handler.call), shape.accepts_request, std::move(chain), shape.receiver});
+  handlers_.push_back({std::move(handler.call), shape.accepts_request, std::move(chain), shape.receiver,
+                       shape.objects, shape.object_count});
 
   auto& metadata = table_.metadata(id);
   metadata.parameters.assign(shape.kinds, shape.kinds + shape.parameters);
   metadata.accepts_json = shape.accepts_body;
   metadata.accepts_upload = shape.receiver != nullptr;
+  metadata.body_schema = shape.body_schema, metadata.response_schema = shape.response_schema;
   metadata.response = shape.response_kind;
   metadata.returns_optional = shape.returns_optional;
+  metadata.values = std::move(handler.parameters);
+  for (auto& value : metadata.values) value.is_argument = true;
   metadata.sets_status = shape.sets_status || shape.accepts_response;
   return id;
 }
@@ -198,7 +233,7 @@ WINSVC_INLINE void router::call(const route::match_result& match, request& req, 
     req.path_params.clear();
     for (std::size_t i = 0; i < match.values.size(); ++i) req.path_params.emplace(route.path.names[i], match.values[i]);
   }
-  handlers_[match.route_id].call->call({req, res, match.values});
+  handlers_[match.route_id].call->call({req, res, match.values, &objects});
 }
 
 }  // namespace detail::http

@@ -18,7 +18,10 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/json_writer.hpp"
+#include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/route/schema_set.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -42,12 +45,20 @@ template <class T>
 /// True if a path parameter of this type accepts the text.
 [[nodiscard]] bool accepts_text(value_kind k, std::string_view value) noexcept;
 
-/// A query value that the handler reads with `winsvc::query` or a similar function.
-struct query_metadata {
+/// The JSON Schema of a type. `default_json`: the default as JSON; empty: no default.
+[[nodiscard]] std::string value_schema(value_kind kind, std::string_view default_json = {});
+/// The JSON Schema of a text with one of these values.
+[[nodiscard]] std::string enum_schema(const std::vector<std::string_view>& values);
+/// Adds members, such as `"minimum":1,"maximum":9`, to a JSON Schema.
+[[nodiscard]] std::string with_schema_members(std::string_view schema, std::string_view members);
+
+/// A value of the request that the handler receives as an argument (api/parameter.hpp) or reads with `winsvc::query`.
+struct parameter_metadata {
   std::string name, description;
-  value_kind kind = value_kind::text;
+  std::string source = "query";  ///< "query", "header", "cookie", "form", "file" or "client"
+  std::string schema;            ///< JSON Schema
   bool required = false;
-  std::string default_json;  ///< the default as JSON; empty: no default
+  bool is_argument = false;      ///< winsvc reads and checks the value
 };
 
 /// The body of a request or a response.
@@ -64,6 +75,7 @@ struct route_metadata {
   // From the handler's type.
   std::vector<value_kind> parameters;  ///< types of the path parameters; empty if they are not arguments
   bool accepts_json = false;           ///< the handler takes a body<T>
+  schema_function body_schema = nullptr, response_schema = nullptr;  ///< null: unknown
   bool accepts_upload = false;         ///< the request body is written to files
   response_kind response = response_kind::unknown;
   bool returns_optional = false;  ///< the handler returns an optional; an empty one is 404
@@ -73,7 +85,7 @@ struct route_metadata {
   std::string name;  ///< for url_for; unique, except among the routes of one resource
   std::string summary, description;
   std::vector<std::string> tags;
-  std::vector<query_metadata> query;
+  std::vector<parameter_metadata> values;  ///< query parameters, headers, cookies, form fields, files
   std::optional<body_metadata> request_body;
   std::vector<std::pair<int, body_metadata>> responses;  ///< by status, in the order of the calls
   bool deprecated = false;
@@ -106,6 +118,39 @@ WINSVC_INLINE std::string_view describe(value_kind k) noexcept {
     case value_kind::text: break;
   }
   return "text";
+}
+
+WINSVC_INLINE std::string value_schema(value_kind kind, std::string_view default_json) {
+  base::json_object_writer s;
+  switch (kind) {
+    case value_kind::int32: s.put_text("type", "integer").put_text("format", "int32"); break;
+    case value_kind::int64: s.put_text("type", "integer").put_text("format", "int64"); break;
+    case value_kind::uint32: s.put_text("type", "integer").put("minimum", "0").put("maximum", "4294967295"); break;
+    case value_kind::uint64: s.put_text("type", "integer").put("minimum", "0"); break;
+    case value_kind::number: s.put_text("type", "number").put_text("format", "double"); break;
+    case value_kind::boolean: s.put_text("type", "boolean"); break;
+    case value_kind::text: s.put_text("type", "string"); break;
+  }
+  if (!default_json.empty()) s.put("default", default_json);
+  return s.text();
+}
+
+WINSVC_INLINE std::string enum_schema(const std::vector<std::string_view>& values) {
+  base::json_object_writer s;
+  s.put_text("type", "string");
+  s.put("enum", base::json_array(values, [](std::string_view value) { return base::json_quoted(value); }));
+  return s.text();
+}
+
+WINSVC_INLINE std::string with_schema_members(std::string_view schema, std::string_view members) {
+  if (members.empty()) return std::string(schema);
+  std::string out(schema.substr(0, schema.size() - (schema.empty() ? 0 : 1)));
+  for (const std::string_view key : {"\"minimum\":", "\"maximum\":"}) {  // a limit of the type, which the rule replaces
+    const auto position = out.find(key);
+    if (members.find(key) == members.npos || position == out.npos) continue;
+    out.erase(position - 1, out.find(',', position) - (position - 1));
+  }
+  return (out.empty() ? "{" : out) + (out.size() > 1 ? "," : "") + std::string(members) + '}';
 }
 
 template <class T>

@@ -26,6 +26,7 @@
 #include "winsvc/base/source_location.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/settings/rule.hpp"
 #include "winsvc/settings/setting_value.hpp"
 #include "winsvc/settings/settings_file.hpp"
 
@@ -79,13 +80,6 @@ class setting_base {
 
  private:
   std::string name_, help_;
-};
-
-/// Rule for the values of a setting, in addition to its type.
-template <class T>
-struct setting_rule {
-  std::function<bool(const T&)> predicate;
-  std::string requirement;  ///< the text after "must", such as "be greater than 0"
 };
 
 /// Setting of type T. `setting_type<T>` must support T, or `enum_names` must have the values.

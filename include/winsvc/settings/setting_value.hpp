@@ -51,6 +51,13 @@ struct file_path {
   friend bool operator!=(const file_path& a, const file_path& b) noexcept { return a.text != b.text; }
 };
 
+/// Trait for a type of the app that has a text form: specialize it, and the type can be a setting, a path parameter, an
+/// argument with a source (api/parameter.hpp), and a member of a described type: a JSON string. Members:
+/// `static std::string kind()`, for messages: "a color"; `static std::optional<T> parse(std::string_view)`, nullopt for
+/// invalid text; `static std::string text(const T&)`, which `parse` reads.
+template <class T>
+struct text_traits;
+
 namespace detail::settings {
 
 /// Primary template: a type that settings do not support. A specialization has `kind` (a description for messages),
@@ -58,6 +65,11 @@ namespace detail::settings {
 template <class T, class = void>
 struct setting_type {
   static constexpr bool is_supported = false;
+};
+
+template <class T>
+struct setting_type<T, std::void_t<decltype(text_traits<T>::parse(std::string_view()))>> : text_traits<T> {
+  static constexpr bool is_supported = true;
 };
 
 template <class T>

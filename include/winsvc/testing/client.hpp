@@ -242,6 +242,7 @@ class client {
     definition_->log.add_sink(log_sink_);
     service_ = std::make_unique<service>(*definition_);  // a member, because handlers may have captured it by reference
     object_ = app(*service_);
+    definition_->router.check_objects();
     detail::host::add_health_routes(*definition_, [] { return detail::host::run_phase::serving; });
     definition_->freeze();
     engine_ = std::make_unique<detail::server::engine>(definition_->router, definition_->limits, definition_->log);

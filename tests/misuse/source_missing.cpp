@@ -1,0 +1,6 @@
+// expect: winsvc: a parameter that is an optional, a list or a file needs a source in the registration, such as svc.get("/items", winsvc::query("q"), handler)
+#include <winsvc.hpp>
+
+void App(winsvc::service& svc) {
+  svc.get("/items", [](std::optional<int> limit) { return std::to_string(limit.value_or(0)); });
+}
