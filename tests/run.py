@@ -54,6 +54,7 @@ STAGES = (
           program("units.py", "sequences", "clang")),
     Stage("misuse", False, "code that must not compile, and the first error", program("misuse/run.py")),
     Stage("forms", False, "separate files, parts and cpp-httplib's split form link; cost bars", program("forms/run.py")),
+    Stage("budget", False, "instructions, system calls and allocations of a request", program("budget/run.py")),
     Stage("hygiene", False, "headers alone, twice, next to windows.h; no macro left", program("hygiene/run.py")),
     Stage("msvc", False, "the header parsed by clang-cl with Microsoft's headers, if WINSVC_SDK names them",
           program("msvc/run.py")),

@@ -8,8 +8,8 @@ import collections
 import pathlib
 import re
 
-from header_tree import (BODIES_LINE, FORM, IMPLEMENTATION, TESTING, UMBRELLA, UNDEF, TreeError, app_headers,
-                         include_order, short_name, strip_comments)
+from header_tree import (BODIES_LINE, COLD, FORM, IMPLEMENTATION, TESTING, UMBRELLA, UNDEF, TreeError,
+                         app_headers, include_order, short_name, strip_comments)
 
 # The layers. A header may include headers of its own folder and of lower floors, but not of other folders on its floor.
 # An entry for a single file overrides the entry for its folder.
@@ -141,7 +141,7 @@ def audit_umbrella(headers):
         listed = headers[name].project_includes()
         for number, target in listed[:-1] if listed and listed[-1][1] == UNDEF else listed:
             floor, _ = floor_and_folder(target)
-            if floor is not None and floor < last:
+            if floor is not None and floor < last and target != COLD:
                 yield (f"include/{name}:{number}: {target} (floor {floor}) follows floor {last}: sort the includes by "
                        "floor")
             last = max(last, floor or 0)

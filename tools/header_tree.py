@@ -11,6 +11,7 @@ VERSION = "winsvc/config/version.hpp"
 UNDEF = "winsvc/config/undef.hpp"
 FORM = "winsvc/config/form.hpp"
 IMPLEMENTATION = "winsvc/implementation.hpp"    # includes all headers that only the implementation needs, in one #if
+COLD = "winsvc/config/cold.hpp"                  # may follow any header: it changes the functions after it
 
 
 BODIES_LINE = "// " + "-" * 117     # in a header: separates the interface from the function bodies

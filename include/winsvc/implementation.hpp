@@ -147,6 +147,8 @@
 
 #endif  // WINSVC_SEES_SERVER
 
+#include "winsvc/config/cold.hpp"  // optimizes the functions after this line for size
+
 // The host: runs the service.
 #include "winsvc/host/definition.hpp"              // service_definition: all that App registered
 #include "winsvc/host/service_impl.hpp"            // bodies of api/service.hpp
