@@ -35,6 +35,8 @@
 #include "winsvc/api/json_type.hpp"       // types that are read from JSON and written as JSON
 #include "winsvc/api/type_macros.hpp"     // WINSVC_TYPE, WINSVC_ENUM
 #include "winsvc/api/stream.hpp"          // stream, event_stream: streamed responses
+#include "winsvc/api/html.hpp"            // html: markup that is escaped by construction
+#include "winsvc/api/templates.hpp"       // template_engine: the interface of template engines
 #include "winsvc/api/reply.hpp"           // reply: status, headers and body of a response
 #include "winsvc/api/json_body.hpp"       // request bodies in JSON
 #include "winsvc/api/upload.hpp"          // upload: request bodies as files
@@ -62,6 +64,7 @@
 
 // Middleware.
 #include "winsvc/addons/auth.hpp"         // basic and bearer authentication
+#include "winsvc/addons/session.hpp"      // sessions in a signed cookie, CSRF tokens
 #include "winsvc/addons/cors.hpp"         // cross-origin requests
 #include "winsvc/addons/same_origin.hpp"  // protection against cross-site request forgery
 #include "winsvc/addons/rate_limit.hpp"   // rate limit for each client

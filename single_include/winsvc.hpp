@@ -18,305 +18,311 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    324  config/version.hpp                 The version of winsvc, defined only here.
-//    341  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
-//    380  config/form.hpp                    The form in which winsvc is compiled.
-//    471  config/options.hpp                 The compile-time options of winsvc.
-//    533  config/abi.hpp                     The inline namespace that contains all names of winsvc.
-//    584  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
-//    615  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    690  os/win/windows_headers.hpp         Windows system headers.
-//    748  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
-//    867  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
-//    910  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
-//    971  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
-//   1026  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
-//   1076  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1119  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
-//   1218  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1251  settings/setting_value.hpp         Types of settings and their text form.
-//   1415  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
-//   1560  api/json_library.hpp               json_library: the JSON parser that reads described types.
-//   1623  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
-//   1681  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
-//   1744  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   1970  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
-//   2341  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
-//   2463  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
-//   2547  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
-//   2600  route/url_value.hpp                url_value, with_query.
-//   2649  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
-//   2731  base/encoding.hpp                  base64 and constant-time comparison of secrets.
-//   2766  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
-//   2798  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   2862  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   2947  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
-//   3077  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
-//   3151  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
-//   3299  api/app_objects.hpp                Objects of the app by type.
-//   3366  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
-//   3830  api/parameter.hpp                  Parameters of a route.
-//   4127  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
-//   4310  api/middleware.hpp                 Middleware: functions that run before and after the handler.
-//   4382  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
-//   4454  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
-//   4513  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
-//   4658  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
-//   4692  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
-//   4791  api/file_options.hpp               Options of a static folder.
-//   4822  base/source_location.hpp           source_location: file and line of a call in the user's program.
-//   4858  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
-//   5146  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
-//   5218  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
-//   5257  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
-//   5384  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
-//   5416  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
-//   5499  scm/control_event.hpp              Event data of a control.
-//   5572  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   5747  settings/settings_file.hpp         Settings file (.ini).
-//   5814  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
-//   6033  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   6163  api/tls_options.hpp                TLS options: client certificates.
-//   6204  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   6273  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   6414  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
-//   6482  base/quote.hpp                     Windows command lines.
-//   6525  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   6600  scm/spec.hpp                       Service specification.
-//   6692  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
-//   6760  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   7087  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   7133  api/run.hpp                        Entry point: runs the verb on the command line.
-//   7172  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   7185  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   7228  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   7269  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   7386  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   7517  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   7544  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   7604  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   7675  addons/proxies.hpp                 Trusted proxies: middleware that takes the client's address from ...
-//   7701  addons/headers.hpp                 Middleware for response headers and body size.
+//    330  config/version.hpp                 The version of winsvc, defined only here.
+//    347  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
+//    386  config/form.hpp                    The form in which winsvc is compiled.
+//    477  config/options.hpp                 The compile-time options of winsvc.
+//    539  config/abi.hpp                     The inline namespace that contains all names of winsvc.
+//    590  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
+//    621  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    696  os/win/windows_headers.hpp         Windows system headers.
+//    754  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
+//    873  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
+//    916  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
+//    977  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
+//   1032  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
+//   1082  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1125  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
+//   1224  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1257  settings/setting_value.hpp         Types of settings and their text form.
+//   1421  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
+//   1566  api/json_library.hpp               json_library: the JSON parser that reads described types.
+//   1629  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
+//   1687  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
+//   1750  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   1976  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
+//   2347  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
+//   2469  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
+//   2553  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
+//   2626  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
+//   2671  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
+//   2724  route/url_value.hpp                url_value, with_query.
+//   2773  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
+//   2855  base/encoding.hpp                  base64 and constant-time comparison of secrets.
+//   2890  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
+//   2922  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   2986  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3071  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
+//   3205  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
+//   3279  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
+//   3427  api/app_objects.hpp                Objects of the app by type.
+//   3494  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
+//   3963  api/parameter.hpp                  Parameters of a route.
+//   4260  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   4443  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   4522  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   4594  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
+//   4653  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   4798  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   4832  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   4931  api/file_options.hpp               Options of a static folder.
+//   4962  base/source_location.hpp           source_location: file and line of a call in the user's program.
+//   4998  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   5285  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   5362  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
+//   5401  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   5528  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   5560  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
+//   5643  scm/control_event.hpp              Event data of a control.
+//   5716  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   5891  settings/settings_file.hpp         Settings file (.ini).
+//   5958  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
+//   6177  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   6307  api/tls_options.hpp                TLS options: client certificates.
+//   6348  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   6417  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   6558  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   6626  base/quote.hpp                     Windows command lines.
+//   6669  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   6744  scm/spec.hpp                       Service specification.
+//   6836  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
+//   6904  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   7236  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   7282  api/run.hpp                        Entry point: runs the verb on the command line.
+//   7321  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   7334  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
+//   7386  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
+//   7474  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
+//   7515  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   7632  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
+//   7763  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
+//   7790  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
+//   7850  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
+//   7921  addons/proxies.hpp                 Trusted proxies: middleware that takes the client's address from ...
+//   7947  addons/headers.hpp                 Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   7734  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   7955  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   7984  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   8000  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   8098  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
-//   8144  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   8186  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   8268  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   8342  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   8460  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
-//   8493  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   8544  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
-//   8786  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   8822  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//   8864  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   8941  route/url_value.hpp:bodies         url_value, with_query.
-//   8983  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//   9140  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
-//   9217  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//   9335  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9389  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   9516  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//   9583  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//   9632  api/app_objects.hpp:bodies         Objects of the app by type.
-//   9670  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//   9701  api/parameter.hpp:bodies           Parameters of a route.
-//   9759  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//   9787  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//   9838  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//   9904  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//   9932  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//   9956  settings/settings_file.hpp:bodies  Settings file (.ini).
-//  10098  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//  10238  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//  10304  base/quote.hpp:bodies              Windows command lines.
-//  10394  scm/spec.hpp:bodies                Service specification.
-//  10506  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//  10589  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//  10658  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  10732  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//  10989  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//  11017  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//  11174  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//  11226  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes the client's address from ...
-//  11259  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//  11300  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//  11452  base/error_codes.hpp               Error messages and remedies for system error codes.
-//  11591  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//  11724  settings/registry.hpp              Registry of the settings of an app.
-//  12035  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//  12233  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  12561  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  12667  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  13045  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  13209  wire/file_name.hpp                 Safe file names for uploads.
-//  13288  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  13358  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  13505  wire/representation.hpp            Representation of a file in a response.
-//  13630  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  13884  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  14055  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  14176  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  14261  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  14329  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  14396  scm/account.hpp                    Account of a service.
-//  14535  scm/security.hpp                   Security descriptors in SDDL.
-//  14753  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  14863  scm/event_record.hpp               Records of the Windows event log.
-//  15005  scm/saved_state.hpp                Saved state of a service.
-//  15103  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  15345  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
-//  15383  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
-//  15800  os/posix/headers.hpp               POSIX system headers.
-//  15836  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  16004  os/socket.hpp                      TCP sockets with timeouts.
-//  16154  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  16305  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  16423  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  16547  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  16654  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  16840  os/tcp.hpp                         TCP sockets on all platforms.
-//  17116  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  17282  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  17397  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  17649  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  17700  os/control_channel.hpp             Control channel of a running service.
-//  17771  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  17943  os/connection_threads.hpp          Thread group with a maximum size.
-//  18033  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  18253  os/console.hpp                     Console input and output.
-//  18354  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  18510  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  18645  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  18846  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  18921  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  18968  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  19019  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  19122  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  19163  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  19350  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  19372  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  19407  os/exclusive_file.hpp              Exclusively created file.
-//  19488  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  19592  os/probe.hpp                       System queries of the verbs `doctor` and `why`.
-//  19625  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  19666  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  19706  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  19770  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  20032  os/input_file.hpp                  File that is open for reading at any position.
-//  20105  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  20200  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  20326  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  20572  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  20773  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  20960  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  20998  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  21301  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  21403  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  21657  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  21728  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  21815  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  21868  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  21962  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  22100  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  22174  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  22352  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  22464  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  22591  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  22754  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  22905  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  23160  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  23166  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  23463  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  23537  log/log_query.hpp                  Log query of the verb `logs`.
-//  23622  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  24009  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  24106  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  24150  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  24383  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  24716  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  24958  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  25069  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  25220  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  25633  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  25871  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
-//  26078  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  26192  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  26263  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  26412  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  26787  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  26821  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  26882  http/problem.hpp                   Problem details: error responses as application/problem+json (RFC ...
-//  26970  http/context_impl.hpp              Implementation of api/context.hpp.
-//  27025  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
-//  27290  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  27321  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  27469  http/group_impl.hpp                Implementation of api/group.hpp.
-//  27520  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  27739  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  27855  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  27886  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  28035  http/fast_path.hpp                 Fast path: converts a simple request into cpp-httplib's Request and ...
-//  28218  http/request_processor.hpp         Request processor: runs one request.
-//  28672  http/file_response.hpp             File response: sends a file in parts from the open file, never as a ...
-//  28827  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  28979  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  29060  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  29278  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  29636  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  29669  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  29770  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  30279  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
-//  30791  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  30968  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  31325  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  31871  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
-//  31890  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  32004  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  32242  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  32332  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  32610  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  32676  host/health.hpp                    Liveness and readiness routes.
-//  32776  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  32944  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  33063  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
-//  33215  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  33329  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  33556  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  33675  host/control_channel_server.hpp    Control channel server.
-//  33838  host/runtime.hpp                   Runtime of a service.
-//  34381  host/status.hpp                    Text and JSON of `status`.
-//  34527  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  34651  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  34757  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  35110  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  35515  manage/wait.hpp                    Waits until a service reaches a state.
-//  35597  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  35736  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  36047  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  36187  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  36323  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  36423  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  36486  manage/install.hpp                 `install` and `update` verbs.
-//  36849  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  36943  diagnose/firewall.hpp              Check of the Windows firewall.
-//  37037  diagnose/finding.hpp               Findings of `doctor`.
-//  37220  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  37305  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  37334  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  37676  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  37809  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  38050  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  38206  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   7980  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   8201  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   8230  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   8246  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   8344  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
+//   8390  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   8432  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   8514  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   8588  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   8706  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
+//   8739  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   8790  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
+//   9032  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   9068  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//   9110  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
+//   9156  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   9233  route/url_value.hpp:bodies         url_value, with_query.
+//   9275  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//   9432  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
+//   9509  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//   9627  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9681  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   9808  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//   9875  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//   9924  api/app_objects.hpp:bodies         Objects of the app by type.
+//   9962  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//   9997  api/parameter.hpp:bodies           Parameters of a route.
+//  10055  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//  10083  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//  10134  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
+//  10200  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//  10228  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//  10252  settings/settings_file.hpp:bodies  Settings file (.ini).
+//  10394  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//  10534  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//  10600  base/quote.hpp:bodies              Windows command lines.
+//  10690  scm/spec.hpp:bodies                Service specification.
+//  10802  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
+//  10924  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
+//  11080  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
+//  11149  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  11223  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
+//  11480  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
+//  11508  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
+//  11665  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
+//  11717  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes the client's address from ...
+//  11750  addons/headers.hpp:bodies          Middleware for response headers and body size.
+//  11791  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//  11943  base/error_codes.hpp               Error messages and remedies for system error codes.
+//  12082  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//  12215  settings/registry.hpp              Registry of the settings of an app.
+//  12526  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//  12724  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  13052  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  13158  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  13536  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  13700  wire/file_name.hpp                 Safe file names for uploads.
+//  13779  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
+//  13849  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
+//  13996  wire/representation.hpp            Representation of a file in a response.
+//  14121  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
+//  14375  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  14546  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  14667  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  14752  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  14820  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  14887  scm/account.hpp                    Account of a service.
+//  15026  scm/security.hpp                   Security descriptors in SDDL.
+//  15244  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  15354  scm/event_record.hpp               Records of the Windows event log.
+//  15496  scm/saved_state.hpp                Saved state of a service.
+//  15594  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  15836  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
+//  15874  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
+//  16291  os/posix/headers.hpp               POSIX system headers.
+//  16327  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
+//  16495  os/socket.hpp                      TCP sockets with timeouts.
+//  16645  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  16796  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
+//  16914  os/process.hpp                     Process functions: executable path, command-line arguments ...
+//  17038  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  17145  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  17331  os/tcp.hpp                         TCP sockets on all platforms.
+//  17607  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  17773  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  17888  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  18140  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  18191  os/control_channel.hpp             Control channel of a running service.
+//  18262  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  18434  os/connection_threads.hpp          Thread group with a maximum size.
+//  18524  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  18744  os/console.hpp                     Console input and output.
+//  18845  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  19001  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  19136  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  19337  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  19412  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  19459  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  19510  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  19613  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  19654  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  19841  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  19863  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  19898  os/exclusive_file.hpp              Exclusively created file.
+//  19979  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  20083  os/probe.hpp                       System queries of the verbs `doctor` and `why`.
+//  20116  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  20157  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  20197  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  20261  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  20523  os/input_file.hpp                  File that is open for reading at any position.
+//  20596  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  20691  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  20817  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  21063  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  21264  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  21451  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  21489  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  21792  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  21894  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  22148  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  22219  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  22306  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  22359  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  22453  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  22591  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  22665  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  22843  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  22955  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  23082  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  23245  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  23396  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  23651  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  23657  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  23954  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  24028  log/log_query.hpp                  Log query of the verb `logs`.
+//  24113  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  24500  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  24597  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  24641  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  24874  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  25230  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
+//  25523  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  25765  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  25876  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  26027  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  26440  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  26686  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
+//  26893  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  27007  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  27078  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  27227  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  27604  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  27638  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  27699  http/problem.hpp                   Problem details: error responses as application/problem+json (RFC ...
+//  27787  http/context_impl.hpp              Implementation of api/context.hpp.
+//  27847  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
+//  28112  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  28143  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  28291  http/group_impl.hpp                Implementation of api/group.hpp.
+//  28342  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  28561  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  28677  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  28708  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  28857  http/fast_path.hpp                 Fast path: converts a simple request into cpp-httplib's Request and ...
+//  29040  http/request_processor.hpp         Request processor: runs one request.
+//  29495  http/file_response.hpp             File response: sends a file in parts from the open file, never as a ...
+//  29650  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  29802  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  29883  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  30101  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  30459  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  30492  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  30593  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  31102  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
+//  31614  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  31791  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  32148  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  32694  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
+//  32713  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  32827  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  33075  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  33193  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  33471  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  33537  host/health.hpp                    Liveness and readiness routes.
+//  33637  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  33805  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  33924  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
+//  34076  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  34190  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  34417  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  34536  host/control_channel_server.hpp    Control channel server.
+//  34699  host/runtime.hpp                   Runtime of a service.
+//  35242  host/status.hpp                    Text and JSON of `status`.
+//  35388  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  35512  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  35618  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  35971  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  36376  manage/wait.hpp                    Waits until a service reaches a state.
+//  36458  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  36597  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  36908  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  37048  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  37184  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  37284  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  37347  manage/install.hpp                 `install` and `update` verbs.
+//  37710  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  37804  diagnose/firewall.hpp              Check of the Windows firewall.
+//  37898  diagnose/finding.hpp               Findings of `doctor`.
+//  38081  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  38166  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  38195  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  38537  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  38670  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  38911  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  39067  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  38448  config/undef.hpp                   Undefines the internal macros.
+//  39309  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -1184,7 +1190,7 @@ struct body_metadata {
 };
 
 /// The kind of response that follows from the handler's return type.
-enum class response_kind { unknown, text, json };
+enum class response_kind { unknown, text, html, json };
 
 struct route_metadata {
   // From the handler's type.
@@ -2544,6 +2550,124 @@ class event_stream {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// api/html.hpp
+// =====================================================================================================================
+
+// html: markup that is safe by construction, because each text that is inserted is escaped.
+//
+//   winsvc::html page("<h1>{}</h1>", title);                              // <, >, &, " and ' in title are escaped
+//   for (const post& p : posts) page += winsvc::html("<a href=\"/posts/{}\">{}</a>", p.id, p.title);
+//   return winsvc::html("<!doctype html><title>{}</title>{}", title, page);      // markup is inserted as it is
+//
+// The first argument is a literal, so text of a request cannot become markup. Each `{}` in it is a place for one value:
+// text, a number, or other html. Put an attribute in quotes. Escaping does not make a value safe as a URL scheme
+// (`href="{}"` with "javascript:..."), in a script or in a style sheet. A handler may return html.
+
+#include <cstddef>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// Markup. A value: copy it, append to it, return it from a handler.
+class html {
+ public:
+  html() = default;
+  /// Replaces each `{}` of the literal by a value. Throws std::logic_error if their numbers differ.
+  template <std::size_t Size, class... Values>
+  explicit html(const char (&markup)[Size], const Values&... values) {
+    const std::string escaped[] = {to_markup(values)..., std::string()};
+    fill(std::string_view(markup, Size - 1), escaped, sizeof...(Values));
+  }
+  /// Escaped text.
+  [[nodiscard]] static html text(std::string_view plain);
+  /// Markup from a source that the app trusts, such as a template engine; it is not escaped.
+  [[nodiscard]] static html trusted(std::string markup) {
+    html result;
+    result.markup_ = std::move(markup);
+    return result;
+  }
+
+  html& operator+=(const html& other) {
+    markup_ += other.markup_;
+    return *this;
+  }
+  [[nodiscard]] const std::string& markup() const& noexcept { return markup_; }
+  [[nodiscard]] std::string markup() && noexcept { return std::move(markup_); }
+  [[nodiscard]] bool empty() const noexcept { return markup_.empty(); }
+
+ private:
+  template <class Value>
+  static std::string to_markup(const Value& value) {
+    if constexpr (std::is_same_v<Value, html>) {
+      return value.markup_;
+    } else if constexpr (std::is_convertible_v<const Value&, std::string_view>) {
+      return escape(value);
+    } else {
+      static_assert(std::is_arithmetic_v<Value> && !std::is_same_v<Value, bool> && !std::is_same_v<Value, char>,
+                    "winsvc: a value of html must be text, a number or html");
+      return std::to_string(value);
+    }
+  }
+  static std::string escape(std::string_view text);
+  void fill(std::string_view markup, const std::string* values, std::size_t count);
+
+  std::string markup_;
+};
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// api/templates.hpp
+// =====================================================================================================================
+
+// Templates: pages from the files of a template engine, which an adapter header connects to winsvc.
+//
+//   #include <winsvc.hpp>
+//   #include <winsvc/adapters/ctemplate.hpp>                   // or another adapter
+//
+//   svc.templates(std::make_shared<winsvc::ctemplate_engine>("templates"));
+//   svc.get("/", [](winsvc::template_engine& pages) { return pages.render("index.html", {{"title", "Posts"}}); });
+//
+// winsvc does not contain a template engine. All templates are checked at start: if one is malformed, the start fails
+// and the log has all errors. Choose an engine that escapes by default.
+
+#include <string>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// Interface of a template engine. All functions are called concurrently.
+class template_engine {
+ public:
+  virtual ~template_engine() = default;
+
+#if WINSVC_JSON
+  /// Renders the template `name` with the members of a JSON object. An exception becomes 500, as in a handler.
+  [[nodiscard]] html render(const std::string& name, const winsvc::json& data) const {
+    return html::trusted(render_text(name, data));
+  }
+#endif
+  /// Reads all templates and returns their errors, one per text, with the name of the file. Called at start.
+  [[nodiscard]] virtual std::vector<std::string> find_errors() const = 0;
+
+#if WINSVC_JSON
+ protected:
+  /// Returns the page. Throws std::runtime_error if there is no such template.
+  [[nodiscard]] virtual std::string render_text(const std::string& name, const winsvc::json& data) const = 0;
+#endif
+};
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // route/path.hpp
 // =====================================================================================================================
 
@@ -2996,6 +3120,10 @@ class reply {
   /// HTML in UTF-8.
   [[nodiscard]] static reply html(std::string body, int status = 200) {
     return with(std::move(body), "text/html; charset=utf-8", status);
+  }
+  /// Markup (api/html.hpp).
+  [[nodiscard]] static reply html(winsvc::html markup, int status = 200) {
+    return html(std::move(markup).markup(), status);
   }
   /// JSON of a type with WINSVC_TYPE, or of another type of api/json_type.hpp.
   template <class T, std::enable_if_t<detail::api::is_json_value<T>, int> = 0>
@@ -3542,6 +3670,8 @@ constexpr bool check_argument_order() noexcept {
 void write_text(response& res, std::string text);
 /// Sets the body to JSON text. Keeps a status that the handler has set on the response; default: 200.
 void write_json(response& res, std::string text);
+/// Sets the body to HTML in UTF-8. Keeps a status that the handler has set on the response; default: 200.
+void write_html(response& res, std::string markup);
 /// Sets the status of the response.
 void set_status(response& res, int status);
 /// The object of the app with this key. The check at start has found it.
@@ -3563,13 +3693,15 @@ void write_result(response& res, R&& value) {
     write_text(res, std::string(std::forward<R>(value)));
   } else if constexpr (std::is_same_v<plain, std::string_view>) {
     write_text(res, std::string(value));
+  } else if constexpr (std::is_same_v<plain, html>) {
+    write_html(res, html(std::forward<R>(value)).markup());
   } else if constexpr (is_json_value<plain>) {
     write_json(res, to_json_text(value));
   } else {
     static_assert(sizeof(plain) == 0,
-                  "winsvc: a handler must return void, text, a number, a type with WINSVC_TYPE or a vector, map or "
-                  "optional of such types, winsvc::json (with <nlohmann/json.hpp>), winsvc::reply, std::optional<T> or "
-                  "std::pair<int, T>, where T is one of these types");
+                  "winsvc: a handler must return void, text, winsvc::html, a number, a type with WINSVC_TYPE or a "
+                  "vector, map or optional of such types, winsvc::json (with <nlohmann/json.hpp>), winsvc::reply, "
+                  "std::optional<T> or std::pair<int, T>, where T is one of these types");
   }
 }
 template <class T>
@@ -3595,6 +3727,7 @@ struct result_traits {
   static constexpr bool optional = false, sets_status = std::is_same_v<R, reply>;
   static constexpr auto kind = std::is_void_v<R> || sets_status ? route::response_kind::unknown
                                : is_json<R>                     ? route::response_kind::json
+                               : std::is_same_v<R, html>        ? route::response_kind::html
                                                                 : route::response_kind::text;
 };
 template <class T>
@@ -4331,6 +4464,7 @@ struct bind_handler<websocket_route<F>, void> : bind_websocket<F, typename bind_
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -4350,7 +4484,13 @@ class next_handler {
 };
 
 /// A middleware function. An exception becomes an error response, as in a handler.
-using middleware = std::function<void(const request&, response&, const next_handler&)>;
+class middleware : public std::function<void(const request&, response&, const next_handler&)> {
+ public:
+  using function::function;
+  /// Name of the authentication scheme in the OpenAPI document: "basic" or "bearer"; empty if the middleware does not
+  /// authenticate clients.
+  std::string security;
+};
 
 namespace detail::api {
 
@@ -4976,34 +5116,34 @@ class route_registrar {
   // `get("/items/{id}", query("q"), header("X-Key"), handler)`.
 
   /// Registers a handler for GET whose arguments have sources.
-  template <class... Options, class... Rest>
-  route_builder get(pattern_at pattern, parameter<Options...> source, Rest... rest) {
-    return add_sourced(route::method::get, pattern, std::move(source), std::move(rest)...);
+  template <class... Options, class First, class... Rest>
+  route_builder get(pattern_at pattern, parameter<Options...> source, First first, Rest... rest) {
+    return add_sourced(route::method::get, pattern, std::move(source), std::move(first), std::move(rest)...);
   }
-  template <class... Options, class... Rest>
-  route_builder post(pattern_at pattern, parameter<Options...> source, Rest... rest) {
-    return add_sourced(route::method::post, pattern, std::move(source), std::move(rest)...);
+  template <class... Options, class First, class... Rest>
+  route_builder post(pattern_at pattern, parameter<Options...> source, First first, Rest... rest) {
+    return add_sourced(route::method::post, pattern, std::move(source), std::move(first), std::move(rest)...);
   }
-  template <class... Options, class... Rest>
-  route_builder put(pattern_at pattern, parameter<Options...> source, Rest... rest) {
-    return add_sourced(route::method::put, pattern, std::move(source), std::move(rest)...);
+  template <class... Options, class First, class... Rest>
+  route_builder put(pattern_at pattern, parameter<Options...> source, First first, Rest... rest) {
+    return add_sourced(route::method::put, pattern, std::move(source), std::move(first), std::move(rest)...);
   }
-  template <class... Options, class... Rest>
-  route_builder patch(pattern_at pattern, parameter<Options...> source, Rest... rest) {
-    return add_sourced(route::method::patch, pattern, std::move(source), std::move(rest)...);
+  template <class... Options, class First, class... Rest>
+  route_builder patch(pattern_at pattern, parameter<Options...> source, First first, Rest... rest) {
+    return add_sourced(route::method::patch, pattern, std::move(source), std::move(first), std::move(rest)...);
   }
-  template <class... Options, class... Rest>
-  route_builder del(pattern_at pattern, parameter<Options...> source, Rest... rest) {
-    return add_sourced(route::method::del, pattern, std::move(source), std::move(rest)...);
+  template <class... Options, class First, class... Rest>
+  route_builder del(pattern_at pattern, parameter<Options...> source, First first, Rest... rest) {
+    return add_sourced(route::method::del, pattern, std::move(source), std::move(first), std::move(rest)...);
   }
-  template <class... Options, class... Rest>
-  route_builder any(pattern_at pattern, parameter<Options...> source, Rest... rest) {
-    return add_sourced(route::method::any, pattern, std::move(source), std::move(rest)...);
+  template <class... Options, class First, class... Rest>
+  route_builder any(pattern_at pattern, parameter<Options...> source, First first, Rest... rest) {
+    return add_sourced(route::method::any, pattern, std::move(source), std::move(first), std::move(rest)...);
   }
-  template <class... Options, class... Rest>
-  route_builder route(route::method method, pattern_at pattern, parameter<Options...> source,
+  template <class... Options, class First, class... Rest>
+  route_builder route(route::method method, pattern_at pattern, parameter<Options...> source, First first,
                       Rest... rest) {
-    return add_sourced(method, pattern, std::move(source), std::move(rest)...);
+    return add_sourced(method, pattern, std::move(source), std::move(first), std::move(rest)...);
   }
 
   /// Registers a WebSocket handler (api/websocket.hpp): `f(winsvc::websocket&, path parameters...)`.
@@ -5075,7 +5215,6 @@ class route_registrar {
   }
   template <class... Given>
   route_builder add_sourced(route::method method, const pattern_at& pattern, Given... given) {
-    static_assert(sizeof...(Given) > 1, "winsvc: the handler is missing; it is the last argument, after the sources");
     std::tuple<Given...> all(std::move(given)...);
     return add(method, pattern.text, make_handler_of(all, std::make_index_sequence<sizeof...(Given) - 1>()),
                pattern.location);
@@ -5156,6 +5295,7 @@ Self& route_registrar<Self>::group(F&& describe) {
 // complete.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -5193,6 +5333,10 @@ class context {
   /// True if the timeout of the route has passed. The client has received 503, and the result of the handler is
   /// discarded.
   [[nodiscard]] bool timed_out() const noexcept;
+
+  /// Calls `f` when the body of the request was read, directly before the handler; it may abort. Call it in a
+  /// middleware, for a check of a form. Several functions run in the order of the calls.
+  void before_handler(std::function<void()> f) const;
 
   /// Lowers the maximum size in bytes of the body of this request; a larger value than the current limit has no effect.
   /// Call it in a middleware, before the body is read.
@@ -6882,6 +7026,10 @@ class service : public detail::api::route_registrar<service> {
       return provide(std::make_shared<object_type>(std::move(object)));
   }
 
+  /// Provides a template engine to the handlers with a parameter `template_engine&` (api/templates.hpp), and checks its
+  /// templates at start: the start fails if one is malformed.
+  service& templates(std::shared_ptr<template_engine> engine, source_location location = source_location::current());
+
   /// Sets the handler for error responses that winsvc generates with this status: 404, 405, 413, 500, `abort` ... It
   /// does not run for a status that a handler returns. It runs on the thread of the request (api/error_handlers.hpp).
   service& on_error(int status, detail::api::error_handler page, source_location location = source_location::current());
@@ -6900,8 +7048,9 @@ class service : public detail::api::route_registrar<service> {
     return *this;
   }
 
-  /// Serves the OpenAPI 3.1 document of the routes at this path (addons/openapi.hpp). The middleware that was added
-  /// before applies. Default: no document.
+  /// Serves the OpenAPI 3.1 document of the routes at this path (addons/openapi.hpp), and a page to read and try the
+  /// API at the path without `.json`, or at `path` + "/page". The middleware that was added before applies. Default: no
+  /// document.
   service& openapi(std::string_view path = "/openapi.json", source_location location = source_location::current());
   /// Serves request counts and durations in the Prometheus text format at this path (addons/metrics.hpp), also while
   /// the service is paused. The middleware that was added before applies. Default: no page and no counting.
@@ -7194,9 +7343,12 @@ int run(int argc, char** argv, App&& app) {
 // Both schemes send the secret without encryption: use them only with TLS, on a loopback address or behind a TLS proxy.
 // Source: RFC 9110 section 11, RFC 7617 (basic), RFC 6750 (bearer).
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -7220,6 +7372,100 @@ struct authenticated_user {
 /// called on the thread of the request.
 [[nodiscard]] middleware bearer_auth(std::string realm,
                                      std::function<std::optional<std::string>(std::string_view token)> authenticate);
+
+/// Hash of a password with a random salt, to be stored in its place: `pbkdf2-sha256$ROUNDS$SALT$HASH` (RFC 8018 section
+/// 5.2). It takes about as long as `rounds` hashes of 128 bytes.
+[[nodiscard]] std::string hash_password(std::string_view password, unsigned rounds = 60'000);
+/// True if `hash` is a hash of the password, compared in constant time; false for a malformed hash.
+[[nodiscard]] bool check_password(std::string_view password, std::string_view hash);
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// addons/session.hpp
+// =====================================================================================================================
+
+// Sessions: values of one browser in a signed cookie, messages for the next page, and CSRF tokens.
+//
+//   svc.use(winsvc::sessions(key)).use(winsvc::csrf_tokens());
+//   svc.post("/login", winsvc::form("name"), [](const winsvc::request& req, std::string name) {
+//     winsvc::session::of(req).set("user", name).flash("Welcome");
+//     return winsvc::reply::to(req, "index");
+//   });
+//   winsvc::html("<form method=post>{}...</form>", winsvc::csrf_field(req))
+//
+// The client can read the values, but it cannot change them. They are limited to about 3,000 bytes. The cookie is
+// renewed while the browser sends requests, so a session ends after `lifetime` without requests. It is HttpOnly,
+// SameSite=Lax, and Secure with TLS. There is no list of sessions on the server: a value that was removed is still
+// valid in a copy of an old cookie until its lifetime ends. Source: RFC 6265; OWASP, "CSRF Prevention Cheat Sheet".
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+namespace detail::addons {
+class session_cookie;
+}
+
+/// The session of a request. The middleware `sessions` makes it; use it on the thread of the request.
+class session {
+ public:
+  /// The session of this request. Throws setup_error if no `sessions` middleware runs for the route.
+  [[nodiscard]] static session& of(const request& req);
+
+  /// The value of this name; nullopt if it is missing.
+  [[nodiscard]] std::optional<std::string> get(const std::string& name) const;
+  /// Sets a value.
+  session& set(const std::string& name, std::string value);
+  /// Removes a value.
+  session& erase(const std::string& name);
+  /// Removes all values, the CSRF token included: call it at login and logout, so that no other client has the new
+  /// token.
+  session& clear();
+  /// Adds a message for the next page that shows messages.
+  session& flash(std::string message);
+  /// Returns the messages and removes them.
+  [[nodiscard]] std::vector<std::string> take_flashes();
+  /// The CSRF token of this session, which is made at the first call.
+  [[nodiscard]] std::string csrf_token();
+
+ private:
+  friend class detail::addons::session_cookie;
+  std::map<std::string, std::string> values_;
+  std::vector<std::string> flashes_;
+  std::string token_;
+  std::uint64_t issued_ = 0;  // seconds since 1970
+  bool changed_ = false;
+};
+
+/// Options of `sessions`.
+struct session_options {
+  std::string cookie_name = "session";
+  std::chrono::seconds lifetime = std::chrono::hours(24 * 14);  ///< without requests
+  const clock* time = &clock::system();                         ///< tests pass another clock
+};
+
+/// Middleware that gives each request a session. `key` signs the cookie: a secret of at least 16 bytes, which must stay
+/// the same for all processes of the service; a shorter one throws setup_error.
+[[nodiscard]] middleware sessions(std::string key, session_options options = {});
+
+/// Middleware that rejects unsafe requests (POST, PUT ...) without the CSRF token of the session with 403. The token is
+/// the form field `csrf_token` or the header X-CSRF-Token. Add it after `sessions`.
+[[nodiscard]] middleware csrf_tokens();
+/// A hidden form field with the CSRF token.
+[[nodiscard]] html csrf_field(const request& req);
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -8861,6 +9107,52 @@ WINSVC_INLINE bool event_stream::wait_for(std::chrono::milliseconds duration) {
 #endif  // WINSVC_BODIES_API
 
 // =====================================================================================================================
+// api/html.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_API
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE html html::text(std::string_view plain) { return trusted(escape(plain)); }
+
+WINSVC_INLINE std::string html::escape(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (const char c : text) {
+    switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&quot;"; break;
+      case '\'': out += "&#39;"; break;
+      default: out += c;
+    }
+  }
+  return out;
+}
+
+WINSVC_INLINE void html::fill(std::string_view markup, const std::string* values, std::size_t count) {
+  std::size_t used = 0;
+  for (;;) {
+    const auto place = markup.find("{}");
+    if ((place == markup.npos) != (used == count))
+      throw std::logic_error("html: the markup has " + std::string(place == markup.npos ? "fewer" : "more") +
+                             " places {} than there are values (" + std::to_string(count) + ")");
+    markup_ += markup.substr(0, place);
+    if (place == markup.npos) return;
+    markup_ += values[used++];
+    markup.remove_prefix(place + 2);
+  }
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_API
+
+// =====================================================================================================================
 // route/path.hpp:bodies
 // =====================================================================================================================
 
@@ -9683,6 +9975,10 @@ WINSVC_INLINE void write_text(response& res, std::string text) {
 WINSVC_INLINE void write_json(response& res, std::string text) {
   const int status = res.status;
   reply::with(std::move(text), "application/json", status == -1 ? 200 : status).apply(res);
+}
+WINSVC_INLINE void write_html(response& res, std::string markup) {
+  const int status = res.status;
+  reply::html(std::move(markup), status == -1 ? 200 : status).apply(res);
 }
 WINSVC_INLINE void set_status(response& res, int status) { res.status = status; }
 WINSVC_INLINE void* object_of(const invocation& invocation, const void* key) {
@@ -10540,7 +10836,8 @@ WINSVC_INLINE std::string quoted_realm(std::string_view realm) {
 WINSVC_INLINE middleware basic_auth(std::string realm,
                                     std::function<bool(std::string_view, std::string_view)> authenticate) {
   const std::string scheme = "Basic realm=" + detail::addons::quoted_realm(realm) + ", charset=\"UTF-8\"";
-  return [scheme, authenticate = std::move(authenticate)](const request& req, response& res, const next_handler& next) {
+  middleware result = [scheme, authenticate = std::move(authenticate)](const request& req, response& res,
+                                                                      const next_handler& next) {
     const auto encoded = detail::addons::credentials(req, "Basic");
     const auto decoded = encoded ? detail::base::from_base64(*encoded) : std::nullopt;
     const auto colon = decoded ? decoded->find(':') : std::string::npos;
@@ -10552,6 +10849,8 @@ WINSVC_INLINE middleware basic_auth(std::string realm,
     context(req).set(authenticated_user{std::string(user)});
     next();
   };
+  result.security = "basic";
+  return result;
 }
 
 WINSVC_INLINE middleware basic_auth(std::string realm, std::map<std::string, std::string> users) {
@@ -10570,7 +10869,8 @@ WINSVC_INLINE middleware basic_auth(std::string realm, std::map<std::string, std
 WINSVC_INLINE middleware bearer_auth(std::string realm,
                                      std::function<std::optional<std::string>(std::string_view)> authenticate) {
   const std::string scheme = "Bearer realm=" + detail::addons::quoted_realm(realm);
-  return [scheme, authenticate = std::move(authenticate)](const request& req, response& res, const next_handler& next) {
+  middleware result = [scheme, authenticate = std::move(authenticate)](const request& req, response& res,
+                                                                      const next_handler& next) {
     const auto token = detail::addons::credentials(req, "Bearer");
     if (!token || token->empty()) return detail::addons::challenge(res, scheme, "a token is required");
     auto name = authenticate(*token);
@@ -10578,6 +10878,197 @@ WINSVC_INLINE middleware bearer_auth(std::string realm,
     context(req).set(authenticated_user{std::move(*name)});
     next();
   };
+  result.security = "bearer";
+  return result;
+}
+
+namespace detail::addons {
+
+/// The first block of PBKDF2 with HMAC-SHA256, which has 32 bytes.
+WINSVC_INLINE std::string derive_key(std::string_view password, std::string_view salt, unsigned rounds) {
+  std::string block = base::hmac_sha256(password, std::string(salt) + std::string("\0\0\0\1", 4)), key = block;
+  for (unsigned round = 1; round < rounds; ++round) {
+    block = base::hmac_sha256(password, block);
+    for (std::size_t i = 0; i < key.size(); ++i) key[i] = static_cast<char>(key[i] ^ block[i]);
+  }
+  return key;
+}
+
+}  // namespace detail::addons
+
+WINSVC_INLINE std::string hash_password(std::string_view password, unsigned rounds) {
+  std::random_device random;  // the system's cryptographic generator on Windows and Linux
+  std::string salt;
+  for (int i = 0; i < 16; ++i) salt += static_cast<char>(random() & 0xFF);
+  return "pbkdf2-sha256$" + std::to_string(rounds) + '$' + detail::base::to_base64url(salt) + '$' +
+         detail::base::to_base64url(detail::addons::derive_key(password, salt, rounds));
+}
+
+WINSVC_INLINE bool check_password(std::string_view password, std::string_view hash) {
+  const auto parts = detail::base::split(hash, '$');
+  std::uint64_t rounds = 0;
+  constexpr std::uint64_t max_rounds = 10'000'000;  // a hash from elsewhere does not stop a thread
+  if (parts.size() != 4 || parts[0] != "pbkdf2-sha256" || !detail::base::parse_number(parts[1], max_rounds, rounds))
+    return false;
+  const auto salt = detail::base::from_base64(parts[2]), key = detail::base::from_base64(parts[3]);
+  if (!salt || !key || rounds == 0) return false;
+  return equal_secret(*key, detail::addons::derive_key(password, *salt, static_cast<unsigned>(rounds)));
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_ADDONS
+
+// =====================================================================================================================
+// addons/session.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_ADDONS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE session& session::of(const request& req) {
+  session* const found = context(req).get<session>();
+  if (!found) throw setup_error("session: the route has no sessions; call svc.use(winsvc::sessions(key)) before it");
+  return *found;
+}
+WINSVC_INLINE std::optional<std::string> session::get(const std::string& name) const {
+  const auto found = values_.find(name);
+  return found == values_.end() ? std::nullopt : std::optional(found->second);
+}
+WINSVC_INLINE session& session::set(const std::string& name, std::string value) {
+  values_[name] = std::move(value);
+  changed_ = true;
+  return *this;
+}
+WINSVC_INLINE session& session::erase(const std::string& name) {
+  changed_ = values_.erase(name) != 0 || changed_;
+  return *this;
+}
+WINSVC_INLINE session& session::clear() {
+  values_.clear();
+  flashes_.clear();
+  token_.clear();
+  changed_ = true;
+  return *this;
+}
+WINSVC_INLINE session& session::flash(std::string message) {
+  flashes_.push_back(std::move(message));
+  changed_ = true;
+  return *this;
+}
+WINSVC_INLINE std::vector<std::string> session::take_flashes() {
+  changed_ = changed_ || !flashes_.empty();
+  return std::exchange(flashes_, {});
+}
+WINSVC_INLINE std::string session::csrf_token() {
+  if (token_.empty()) {
+    std::random_device random;  // the system's cryptographic generator on Windows and Linux
+    std::string bytes;
+    for (int i = 0; i < 4; ++i) {
+      const std::uint32_t word = random();
+      for (int shift = 0; shift < 32; shift += 8) bytes += static_cast<char>((word >> shift) & 0xFF);
+    }
+    token_ = detail::base::to_base64url(bytes);
+    changed_ = true;
+  }
+  return token_;
+}
+
+namespace detail::addons {
+
+/// Reads a session from its cookie and writes it there, as fields: `v.NAME=VALUE`, `f=MESSAGE`, `c=TOKEN`, `t=TIME`.
+class session_cookie {
+ public:
+  session_cookie(std::string key, session_options options) : key_(std::move(key)), options_(std::move(options)) {
+    static_cast<void>(sign(options_.cookie_name, {}, key_, options_.lifetime));         // checks the key
+    static_cast<void>(cookie(options_.cookie_name, std::string()));                     // checks the name
+    if (options_.lifetime.count() <= 0) throw setup_error("sessions: the lifetime must be more than 0");
+  }
+
+  [[nodiscard]] session read(const request& req) const {
+    session result;
+    const auto text = unsign(options_.cookie_name, find_cookie(req, options_.cookie_name), key_, *options_.time);
+    if (!text) return result;
+    for (const std::string_view field : base::split(*text, '&')) {
+      const auto equals = field.find('=');
+      if (equals == field.npos) continue;
+      const auto name = from_base64(field.substr(2, equals - 2)), value = from_base64(field.substr(equals + 1));
+      if (field[0] == 'v') result.values_[name] = value;
+      else if (field[0] == 'f') result.flashes_.push_back(value);
+      else if (field[0] == 'c') result.token_ = value;
+      else if (field[0] == 't') static_cast<void>(base::parse_number(value, max_time, result.issued_));
+    }
+    return result;
+  }
+
+  /// Sets the cookie if the session has changed or a tenth of its lifetime has passed.
+  void write(const request& req, response& res, const session& current) const {
+    const bool is_empty = current.values_.empty() && current.flashes_.empty() && current.token_.empty();
+    const auto since_1970 = options_.time->system_now().time_since_epoch();
+    const auto now =
+        static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(since_1970).count());
+    const bool is_due = !is_empty && now > current.issued_ + static_cast<std::uint64_t>(options_.lifetime.count()) / 10;
+    api::add_header(res, "Vary", "Cookie");
+    if (!current.changed_ && !is_due) return;
+    if (is_empty) return set_cookie(res, cookie(options_.cookie_name, std::string()).max_age(std::chrono::seconds(0)));
+    std::string text = "t.=" + base::to_base64url(std::to_string(now));
+    const auto add = [&text](char kind, std::string_view name, std::string_view value) {
+      text += '&';
+      text += kind;
+      text += '.' + base::to_base64url(name) + '=' + base::to_base64url(value);
+    };
+    for (const auto& [name, value] : current.values_) add('v', name, value);
+    for (const auto& message : current.flashes_) add('f', {}, message);
+    if (!current.token_.empty()) add('c', {}, current.token_);
+    const std::string value = sign(options_.cookie_name, text, key_, options_.lifetime, *options_.time);
+    if (value.size() > max_cookie_bytes)
+      throw std::length_error("session: its values need " + std::to_string(value.size()) +
+                              " bytes, but a cookie has at most " + std::to_string(max_cookie_bytes));
+    cookie c(options_.cookie_name, value);
+    set_cookie(res, c.max_age(options_.lifetime).secure(context(req).is_encrypted()));
+  }
+
+ private:
+  static constexpr std::uint64_t max_time = std::uint64_t{1} << 40;
+  static constexpr std::size_t max_cookie_bytes = 4000;  // browsers accept 4,096 with name and attributes
+  static std::string from_base64(std::string_view text) { return base::from_base64(text).value_or(std::string()); }
+
+  std::string key_;
+  session_options options_;
+};
+
+}  // namespace detail::addons
+
+WINSVC_INLINE middleware sessions(std::string key, session_options options) {
+  return [stored = detail::addons::session_cookie(std::move(key), std::move(options))](
+             const request& req, response& res, const next_handler& next) {
+    const context values(req);
+    values.set(stored.read(req));
+    next();
+    stored.write(req, res, *values.get<session>());
+  };
+}
+
+WINSVC_INLINE middleware csrf_tokens() {
+  return [](const request& req, response&, const next_handler& next) {
+    const std::string_view method = request_method(req);
+    if (method != "GET" && method != "HEAD" && method != "OPTIONS") {
+      context(req).before_handler([&req] {  // a form is read after the middleware
+        std::string token = header_text(req, "X-CSRF-Token");
+        if (token.empty()) token = find_form<std::string>(req, "csrf_token").value_or(std::string());
+        if (token.empty() || !equal_secret(token, session::of(req).csrf_token()))
+          abort(403, "the form is too old or comes from another site; load its page again and send it once more");
+      });
+    }
+    next();
+  };
+}
+
+WINSVC_INLINE html csrf_field(const request& req) {
+  return html("<input type=\"hidden\" name=\"csrf_token\" value=\"{}\">", session::of(req).csrf_token());
 }
 
 }  // inline namespace WINSVC_ABI
@@ -24397,6 +24888,7 @@ WINSVC_INLINE void follow_log(const std::string& path, const log::log_query& que
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -24414,7 +24906,10 @@ struct api_info {
 
 /// Returns the document as JSON in UTF-8 (OpenAPI Specification 3.1, JSON Schema 2020-12). Equal routes give equal
 /// bytes.
-[[nodiscard]] std::string openapi_document(const route::table& routes, const api_info& info);
+/// `security_of` returns the authentication schemes of a route by its ID: "basic", "bearer".
+[[nodiscard]] std::string openapi_document(
+    const route::table& routes, const api_info& info,
+    const std::function<std::vector<std::string>(std::size_t route_id)>& security_of = {});
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -24596,12 +25091,14 @@ WINSVC_INLINE std::string request_body_of(const operation& o, route::schema_set&
   return body.put("content", content_of(b, b.media_type)).text();
 }
 
-WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata, route::schema_set& schemas) {
+WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata, bool is_secured,
+                                       route::schema_set& schemas) {
   using route::response_kind;
   std::map<std::string, std::string> responses;  // by status; "default" is last
   const auto media_type = [&metadata](const route::body_metadata& b) -> std::string {
     if (!b.media_type.empty()) return b.media_type;
     if (metadata.response == route::response_kind::text) return "text/plain";
+    if (metadata.response == route::response_kind::html) return "text/html";
     const bool is_json = metadata.response == route::response_kind::json || !b.schema.empty() || !b.example.empty();
     return is_json ? "application/json" : "";
   };
@@ -24629,6 +25126,7 @@ WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata, ro
                        [argument](const auto& value) { return value.is_argument == argument; });
   };
   if (has(false) || metadata.accepts_json || metadata.accepts_upload) responses.emplace("400", problem);
+  if (is_secured) responses.emplace("401", problem);
   if (metadata.returns_optional || converts) responses.emplace("404", problem);
   if (metadata.accepts_json || has(true)) responses.emplace("422", problem);
   responses.emplace("default", problem);
@@ -24639,7 +25137,7 @@ WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata, ro
 }
 
 WINSVC_INLINE std::string operation_text(const operation& o, const route::pattern& names,
-                                         route::schema_set& schemas) {
+                                         const std::vector<std::string>& security, route::schema_set& schemas) {
   const route::route_metadata& metadata = o.route->metadata;
   base::json_object_writer out;
   out.put_text("operationId", o.id).put_text_if_set("summary", metadata.summary);
@@ -24649,7 +25147,12 @@ WINSVC_INLINE std::string operation_text(const operation& o, const route::patter
   if (metadata.deprecated) out.put("deprecated", "true");
   if (const auto parameters = parameters_of(o, names); !parameters.empty()) out.put("parameters", parameters);
   if (const auto body = request_body_of(o, schemas); !body.empty()) out.put("requestBody", body);
-  return out.put("responses", responses_of(metadata, schemas)).text();
+  if (!security.empty()) {  // one object: all of the schemes are required
+    base::json_object_writer all;
+    for (const auto& scheme : security) all.put(scheme, "[]");
+    out.put("security", '[' + all.text() + ']');
+  }
+  return out.put("responses", responses_of(metadata, !security.empty(), schemas)).text();
 }
 
 /// Returns the path template: `/users/{id}`; a tail parameter has no dots.
@@ -24674,9 +25177,12 @@ inline constexpr std::string_view problem_response =
     R"({"problem":{"description":"An error","content":{"application/problem+json":)"
     R"({"schema":{"$ref":"#/components/schemas/problem"}}}}})";
 
-WINSVC_INLINE std::string openapi_document(const route::table& routes, const api_info& info) {
+WINSVC_INLINE std::string openapi_document(
+    const route::table& routes, const api_info& info,
+    const std::function<std::vector<std::string>(std::size_t route_id)>& security_of) {
   auto items = path_items(routes);
   assign_operation_ids(items);
+  std::set<std::string> schemes;
 
   route::schema_set schemas;
   schemas.add("problem", std::string(problem_schema));
@@ -24685,7 +25191,10 @@ WINSVC_INLINE std::string openapi_document(const route::table& routes, const api
   for (const auto& item : items) {
     base::json_object_writer path;
     for (const auto& o : item.operations) {
-      path.put(method_key(o.method), operation_text(o, item.first->path, schemas));
+      const auto id = static_cast<std::size_t>(o.route - routes.entries().data());
+      const auto security = security_of ? security_of(id) : std::vector<std::string>();
+      schemes.insert(security.begin(), security.end());
+      path.put(method_key(o.method), operation_text(o, item.first->path, security, schemas));
       for (const auto& tag : o.route->metadata.tags) {
         if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
       }
@@ -24698,7 +25207,12 @@ WINSVC_INLINE std::string openapi_document(const route::table& routes, const api
   info_object.put_text_if_set("description", info.description);
   base::json_object_writer out, components;
   components.put("schemas", schemas.text()).put("responses", problem_response);
+  base::json_object_writer security_schemes;
+  for (const auto& scheme : schemes)
+    security_schemes.put(scheme, base::json_object_writer().put_text("type", "http").put_text("scheme", scheme).text());
+  if (!schemes.empty()) components.put("securitySchemes", security_schemes.text());
   out.put_text("openapi", "3.1.0").put("info", info_object.text());
+  out.put("servers", R"([{"url":"/"}])");
   if (!tags.empty()) {
     out.put("tags",
             base::json_array(tags, [](auto& tag) { return base::json_object_writer().put_text("name", tag).text(); }));
@@ -24711,6 +25225,299 @@ WINSVC_INLINE std::string openapi_document(const route::table& routes, const api
 }  // namespace winsvc
 
 #endif  // WINSVC_BODIES_ADDONS
+
+// =====================================================================================================================
+// addons/api_page.hpp
+// =====================================================================================================================
+
+// Page of the OpenAPI document, `svc.openapi()`: it shows the operations and sends requests from a browser.
+//
+//   api_page_html    at /openapi           text/html; charset=utf-8, with dashboard_policy
+//   api_page_css     at /openapi/page.css  text/css; charset=utf-8, after dashboard_css
+//   api_page_js      at /openapi/page.js   text/javascript; charset=utf-8
+//
+// The page has the style of the dashboard (addons/dashboard_style.hpp) and its rules: no asset of another site, no
+// inline script or style, ASCII. All texts of the document are inserted as text. A browser does not let a script set
+// cookies and some headers; the page shows them without a field.
+
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::addons {
+
+/// The service replaces each `@` by the last segment of the path of the page, and `%` by the one of the document.
+inline constexpr std::string_view api_page_html = R"html(<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>API</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="@/page.css">
+<script src="@/page.js" data-document="%" defer></script>
+</head>
+<body class="api">
+<header>
+  <h1 id="title">API</h1>
+  <p class="quiet" id="version"></p>
+  <p><a id="document" href="%">OpenAPI document</a></p>
+</header>
+<p id="description"></p>
+<p id="news" role="alert" hidden></p>
+<noscript><p class="news">JavaScript is disabled; the link above has the document.</p></noscript>
+<section class="panel" id="security" aria-label="Authentication" hidden></section>
+<main id="operations"></main>
+</body>
+</html>
+)html";
+
+inline constexpr std::string_view api_page_css = R"css(
+.api h2 { margin: 1.5rem 0 0.5rem; }
+.api h3 { margin: 0.75rem 0 0.25rem; font-size: 0.875rem; }
+.api details { margin: 0.5rem 0; border: 1px solid var(--line); border-radius: 0.5rem; background: var(--panel); }
+.api summary { display: flex; flex-wrap: wrap; gap: 0.25rem 0.75rem; padding: 0.5rem 0.75rem; cursor: pointer; }
+.api details > div { padding: 0 0.75rem 0.75rem; border-top: 1px solid var(--line); }
+.api .method { min-width: 4.5rem; font-weight: 650; color: var(--blue); }
+.api .method[data-method="post"] { color: var(--green); }
+.api .method[data-method="put"], .api .method[data-method="patch"] { color: var(--amber); }
+.api .method[data-method="delete"] { color: var(--red); }
+.api code, .api pre, .api textarea { font: 0.8125rem/1.5 ui-monospace, Consolas, monospace; }
+.api .old code { text-decoration: line-through; }
+.api label { display: grid; grid-template-columns: minmax(8rem, 16rem) 1fr; gap: 0.25rem 0.75rem; margin: 0.375rem 0; }
+.api input, .api select, .api textarea {
+  width: 100%; padding: 0.25rem 0.5rem; border: 1px solid var(--line); border-radius: 0.25rem;
+  color: var(--text); background: var(--back);
+}
+.api textarea { min-height: 8rem; }
+.api pre { overflow-x: auto; max-height: 24rem; padding: 0.5rem; background: var(--back); white-space: pre-wrap; }
+.api button { margin-top: 0.5rem; padding: 0.25rem 1rem; }
+.api .status[data-class="2"] { color: var(--green); }
+.api .status[data-class="4"] { color: var(--amber); }
+.api .status[data-class="5"] { color: var(--red); }
+@media (max-width: 40rem) { .api label { grid-template-columns: 1fr; } }
+)css";
+
+inline constexpr std::string_view api_page_js = R"js("use strict";
+const script = document.currentScript;
+const document_url = new URL(script.dataset.document, location.href);
+const $ = id => document.getElementById(id);
+let api = {};
+const credentials = {};
+
+function create(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const key in attributes) element.setAttribute(key, attributes[key]);
+  for (const child of children) element.append(child);        // a string is inserted as text
+  return element;
+}
+
+// A part of the document, or the part to which it refers.
+function resolve(part) {
+  for (let steps = 0; part?.$ref?.startsWith("#/") && steps < 20; ++steps)
+    part = part.$ref.slice(2).split("/").reduce((at, key) => at?.[key.replace(/~1/g, "/").replace(/~0/g, "~")], api);
+  return part ?? {};
+}
+
+function type_text(schema) {
+  const name = schema?.$ref?.split("/").pop();
+  schema = resolve(schema);
+  if (name) return name;
+  if (schema.anyOf) return schema.anyOf.map(type_text).join(" or ");
+  let text = schema.type === "array" ? `list of ${type_text(schema.items)}` : schema.type ?? "any";
+  if (schema.enum) text = schema.enum.join(", ");
+  const limits = {minimum: "from", maximum: "to", exclusiveMinimum: "above", exclusiveMaximum: "below",
+                  minLength: "length from", maxLength: "length to", minItems: "items from", maxItems: "items to",
+                  pattern: "pattern", default: "default"};
+  for (const key in limits) if (key in schema) text += `, ${limits[key]} ${schema[key]}`;
+  return text;
+}
+
+// An example of a schema.
+function example_of(schema, depth = 0) {
+  schema = resolve(schema);
+  if (depth > 5) return null;
+  if ("default" in schema) return schema.default;
+  if (schema.example !== undefined) return schema.example;
+  if (schema.enum) return schema.enum[0];
+  if (schema.anyOf) return example_of(schema.anyOf[0], depth + 1);
+  switch (schema.type) {
+    case "object": {
+      const result = {};
+      for (const key in schema.properties ?? {}) result[key] = example_of(schema.properties[key], depth + 1);
+      return result;
+    }
+    case "array": return [example_of(schema.items, depth + 1)];
+    case "integer": return schema.minimum ?? 0;
+    case "number": return schema.minimum ?? (schema.exclusiveMinimum ?? 0) + 1;
+    case "boolean": return true;
+    default: return "text";
+  }
+}
+
+function field(name, schema, required, description, fields, where) {
+  const resolved = resolve(schema);
+  let input;
+  if (resolved.enum) {
+    input = create("select", {});
+    if (!required) input.append(create("option", {value: ""}, ""));
+    for (const value of resolved.enum) input.append(create("option", {}, String(value)));
+  } else if (resolved.format === "binary" || resolved.items?.format === "binary") {
+    input = create("input", {type: "file"});
+    input.multiple = resolved.type === "array";
+  } else {
+    input = create("input", {type: "text", placeholder: resolved.default ?? ""});
+  }
+  input.setAttribute("aria-label", name);
+  fields.push({name, where, input, required, list: resolved.type === "array"});
+  return create("label", {}, create("span", {}, create("code", {}, name + (required ? " *" : "")), " ",
+    create("span", {class: "quiet"}, `${where === "body" ? "" : where + ", "}${type_text(schema)}`)),
+    create("span", {}, input, create("span", {class: "quiet"}, description ?? "")));
+}
+)js"
+                                                R"js(
+function authorization_of(operation) {
+  for (const entry of operation.security ?? api.security ?? [])
+    for (const name in entry) {
+      const scheme = api.components?.securitySchemes?.[name]?.scheme, given = credentials[name];
+      if (scheme === "bearer" && given?.token.value) return `Bearer ${given.token.value}`;
+      if (scheme === "basic" && given?.user.value) {
+        const bytes = new TextEncoder().encode(`${given.user.value}:${given.password.value}`);
+        return `Basic ${btoa(String.fromCharCode(...bytes))}`;
+      }
+    }
+}
+
+async function send(method, path, operation, fields, body, output) {
+  let target = path;
+  const query = new URLSearchParams(), headers = new Headers();
+  const form = body?.type === "multipart/form-data" ? new FormData() : new URLSearchParams();
+  for (const {name, where, input, list} of fields) {
+    const values = list && input.type !== "file" ? input.value.split(",").map(v => v.trim()).filter(v => v)
+                 : input.value === "" ? [] : [input.value];
+    if (where === "path") target = target.replace(`{${name}}`, encodeURIComponent(input.value));
+    else if (where === "body" && input.type === "file") for (const file of input.files) form.append(name, file);
+    else for (const value of values) {
+      if (where === "query") query.append(name, value);
+      else if (where === "header") headers.append(name, value);
+      else if (where === "body") form.append(name, value);
+    }
+  }
+  const authorization = authorization_of(operation);
+  if (authorization) headers.set("Authorization", authorization);
+  const options = {method: method.toUpperCase(), headers};
+  if (body?.text) {
+    headers.set("Content-Type", body.type);
+    options.body = body.text.value;
+  } else if (body) {
+    options.body = form;
+  }
+  const prefix = (api.servers?.[0]?.url ?? "/").replace(/\/$/, "");
+  const url = new URL(prefix + target + (query.size ? `?${query}` : ""), document_url);
+  output.replaceChildren("...");
+  try {
+    const begin = performance.now(), response = await fetch(url, options);
+    let text = await response.text();
+    const took = Math.round(performance.now() - begin);
+    try { text = JSON.stringify(JSON.parse(text), null, 2); } catch { /* it is not JSON */ }
+    if (text.length > 100000) text = `${text.slice(0, 100000)}\n(${text.length} characters)`;
+    const status = create("strong", {class: "status", "data-class": String(response.status)[0]},
+                          `${response.status} ${response.statusText}`);
+    const lines = [...response.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
+    output.replaceChildren(create("p", {}, status, ` ${took} ms, ${options.method} ${url.pathname}${url.search}`),
+                           create("pre", {}, lines), create("pre", {}, text));
+  } catch (error) {
+    output.replaceChildren(create("p", {}, `The request failed: ${error.message}`));
+  }
+}
+
+function show_operation(method, path, operation) {
+  const content = create("div"), fields = [], output = create("div", {role: "status"});
+  if (operation.description) content.append(create("p", {}, operation.description));
+  const parameters = (operation.parameters ?? []).map(resolve);
+  if (parameters.length) content.append(create("h3", {}, "Parameters"));
+  for (const p of parameters) {
+    if (p.in === "cookie") content.append(create("p", {class: "quiet"}, `Cookie ${p.name}: the browser sends it`));
+    else content.append(field(p.name, p.schema, p.required, p.description, fields, p.in));
+  }
+  let body;
+  const request_body = resolve(operation.requestBody), type = Object.keys(request_body.content ?? {})[0];
+  if (type) {
+    const schema = request_body.content[type].schema ?? {}, resolved = resolve(schema);
+    content.append(create("h3", {}, `Body, ${type}`), create("p", {class: "quiet"}, request_body.description ?? ""));
+    body = {type};
+    if (resolved.properties && /form/.test(type)) {
+      for (const name in resolved.properties)
+        content.append(field(name, resolved.properties[name], resolved.required?.includes(name),
+                             resolved.properties[name].description, fields, "body"));
+    } else {
+      body.text = create("textarea", {"aria-label": "Body", spellcheck: "false"});
+      const example = request_body.content[type].example ?? example_of(schema);
+      body.text.value = /json/.test(type) ? JSON.stringify(example, null, 2) : "";
+      content.append(create("p", {class: "quiet"}, type_text(schema)), body.text);
+    }
+  }
+  content.append(create("h3", {}, "Responses"));
+  for (const status in operation.responses) {
+    const response = resolve(operation.responses[status]), types = Object.entries(response.content ?? {});
+    content.append(create("p", {}, create("code", {}, status), ` ${response.description ?? ""} `,
+      create("span", {class: "quiet"},
+             types.map(([media, {schema}]) => media + (schema ? ", " + type_text(schema) : "")).join("; "))));
+  }
+  const button = create("button", {type: "button"}, "Send");
+  button.addEventListener("click", () => send(method, path, operation, fields, body, output));
+  content.append(button, output);
+  return create("details", operation.deprecated ? {class: "old"} : {}, create("summary", {},
+    create("span", {class: "method", "data-method": method}, method.toUpperCase()), create("code", {}, path),
+    create("span", {class: "quiet"}, operation.summary ?? "")), content);
+}
+
+function show_security() {
+  for (const [name, {scheme}] of Object.entries(api.components?.securitySchemes ?? {})) {
+    const inputs = scheme === "basic" ? {user: "text", password: "password"} : {token: "password"};
+    credentials[name] = {};
+    for (const key in inputs) {
+      credentials[name][key] = create("input", {type: inputs[key], autocomplete: "off",
+                                                   "aria-label": `${name} ${key}`});
+      $("security").append(create("label", {}, `${name}: ${key}`, credentials[name][key]));
+    }
+    $("security").hidden = false;
+  }
+}
+
+async function load() {
+  try {
+    const response = await fetch(document_url);
+    if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
+    api = await response.json();
+  } catch (error) {
+    $("news").textContent = `The document cannot be read: ${error.message}`;
+    $("news").hidden = false;
+    return;
+  }
+  document.title = $("title").textContent = api.info.title;
+  $("version").textContent = api.info.version === "0" ? "" : `version ${api.info.version}`;
+  $("description").textContent = api.info.description ?? "";
+  show_security();
+  const groups = new Map((api.tags ?? []).map(tag => [tag.name, []]));
+  for (const path in api.paths)
+    for (const method in api.paths[path]) {
+      const operation = api.paths[path][method], tag = operation.tags?.[0] ?? "";
+      if (!groups.has(tag)) groups.set(tag, []);
+      groups.get(tag).push(show_operation(method, path, operation));
+    }
+  for (const [tag, operations] of groups) {
+    const title = tag || (groups.size > 1 ? "Other" : "Operations");
+    $("operations").append(create("section", {}, create("h2", {}, title), ...operations));
+  }
+}
+load();
+)js";
+
+}  // namespace detail::addons
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
 
 // =====================================================================================================================
 // addons/metrics.hpp
@@ -25697,6 +26504,14 @@ class router {
   /// Adds a middleware to the routes from `first` to `last - 1`. Throws setup_error after freeze().
   void add_middleware(std::size_t first, std::size_t last, std::shared_ptr<const middleware> added);
   api::app_objects objects;  ///< filled before start
+  /// The authentication schemes of the middleware of a route, for the OpenAPI document.
+  [[nodiscard]] std::vector<std::string> security_of(std::size_t id) const {
+    std::vector<std::string> schemes;
+    for (const auto& link : *handlers_[id].middleware) {
+      if (!link->security.empty()) schemes.push_back(link->security);
+    }
+    return schemes;
+  }
   /// Throws setup_error if a handler takes an object that the app does not provide.
   void check_objects() const;
   /// True if a route has exactly this pattern text.
@@ -26435,6 +27250,7 @@ class socket_transport : public transport {
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -26743,6 +27559,7 @@ struct exchange {
   std::uint64_t body_limit = ~std::uint64_t{0};   ///< maximum body size for this request; the app's limit also applies
   response* finished_response = nullptr;          ///< response of the fast path that cpp-httplib must write
   const request* current_request = nullptr;       ///< cpp-httplib's request, while it is handled
+  std::vector<std::function<void()>> before_handler;    ///< functions of the middleware that check the body
   std::map<const void*, std::shared_ptr<void>> values;  ///< values of winsvc::context, by type
   std::string path, method;                       ///< original values, while cpp-httplib routes the request to POST /_
   bool close_after_response = false;
@@ -26973,6 +27790,7 @@ WINSVC_INLINE void write_text_problem(response& res, int status, std::string_vie
 // Implementation of api/context.hpp: the context of a request, and the client address behind a trusted proxy.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -26997,6 +27815,10 @@ WINSVC_INLINE bool context::timed_out() const noexcept { return exchange_->strea
 
 WINSVC_INLINE void context::limit_body(std::uint64_t bytes) const noexcept {
   if (bytes < exchange_->body_limit) exchange_->body_limit = bytes;
+}
+
+WINSVC_INLINE void context::before_handler(std::function<void()> f) const {
+  exchange_->before_handler.push_back(std::move(f));
 }
 
 WINSVC_INLINE void context::put(const void* key, std::shared_ptr<void> value) const {
@@ -28580,6 +29402,7 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, request& 
       deadline.emplace(handler_timeouts_, *limit,
                        [this, &exchange, &req, limit = *limit] { send_timeout_response(exchange, req, limit); });
     }
+    for (const auto& check_body : exchange.before_handler) check_body();
     routes_.call(exchange.match, req, res);
   });
 }
@@ -32050,6 +32873,16 @@ WINSVC_INLINE void service::add_object(const void* key, const std::string& type,
   definition_.router.objects.put(key, type, std::move(object));
 }
 
+WINSVC_INLINE service& service::templates(std::shared_ptr<template_engine> engine, source_location location) {
+  const auto check_templates = [engine] {
+    std::string errors;
+    for (const std::string& error : engine->find_errors()) errors += (errors.empty() ? "" : "; ") + error;
+    if (!errors.empty()) throw std::runtime_error("the templates have errors: " + errors);
+  };
+  provide(std::move(engine));
+  return on_start("templates", check_templates, location);
+}
+
 WINSVC_INLINE void service::check_not_frozen(std::string_view function_name) const {
   if (definition_.is_frozen()) {
     throw setup_error(std::string(function_name) +
@@ -32270,9 +33103,37 @@ WINSVC_INLINE service& service::openapi(std::string_view path, source_location l
       const auto& spec = definition.spec;
       const detail::addons::api_info info{spec.display_name.value_or(spec.name), definition.version,
                                spec.description.value_or(std::string())};
-      cache->text = detail::addons::openapi_document(definition.router.routes(), info);
+      cache->text = detail::addons::openapi_document(
+          definition.router.routes(), info,
+          [&definition](std::size_t id) { return definition.router.security_of(id); });
     });
     return reply::with(cache->text, "application/json");
+  }, location).hidden();
+
+  constexpr std::string_view extension = ".json";
+  const bool has_extension = path.size() > extension.size() + 1 &&
+                             path.substr(path.size() - extension.size()) == extension;
+  const std::string page = has_extension ? std::string(path.substr(0, path.size() - extension.size()))
+                                         : std::string(path) + "/page";
+  const auto last_segment = [](std::string_view p) { return std::string(p.substr(p.rfind('/') + 1)); };
+  std::string markup(detail::addons::api_page_html);
+  const std::string document_link = (has_extension ? "" : "../") + last_segment(path);
+  for (auto i = markup.find_first_of("@%"); i != markup.npos; i = markup.find_first_of("@%", i)) {
+    const std::string link = markup[i] == '@' ? last_segment(page) : document_link;
+    markup.replace(i, 1, link);
+    i += link.size();
+  }
+  get(page, [markup] {
+    return reply::html(markup)
+        .header("Content-Security-Policy", std::string(detail::addons::dashboard_policy))
+        .header("X-Content-Type-Options", "nosniff");
+  }, location).hidden();
+  get(page + "/page.css", [] {
+    std::string style(detail::addons::dashboard_css);
+    return reply::with(style.append(detail::addons::api_page_css), "text/css; charset=utf-8");
+  }, location).hidden();
+  get(page + "/page.js", [] {
+    return reply::with(std::string(detail::addons::api_page_js), "text/javascript; charset=utf-8");
   }, location).hidden();
   return *this;
 }

@@ -115,7 +115,7 @@ def examples(tally, names):
     for name, path in all_examples():
         of_it = [line for other, line in lines if other == name]
         # The distribution has no package of these for mingw.
-        only_here = any(library in line for line in of_it for library in ("-lssl", "-lspdlog"))
+        only_here = any(library in line for line in of_it for library in ("-lssl", "-lspdlog", "-lctemplate"))
         for compiler in (GXX,) if only_here else (GXX, MINGW):
             if not any(line.split()[0] == compiler for line in of_it):
                 tally.check(f"{name}: its head has a line for {compiler}", False, "no line begins with `//   " + compiler)

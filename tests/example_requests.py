@@ -11,6 +11,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -18,6 +19,9 @@ import struct
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.parse
+import urllib.request
 
 from kit import BUILD, ROOT, Limit, eventually, load
 
@@ -384,7 +388,125 @@ def views(port):
     return f"DELETE, GET /todos/1: {statuses}\n" if statuses != (204, 404) else ""
 
 
-PREPARE = {"files": create_static_files, "tls": create_certificate, "upload": create_upload_files}  # before the start
+def copy_templates(folder):
+    shutil.copytree(ROOT / "examples" / "pages" / "templates", folder / "templates")
+
+
+PREPARE = {"files": create_static_files, "pages": copy_templates, "tls": create_certificate,  # before the start
+           "upload": create_upload_files}
 ENVIRONMENT = {"AUTH_PASSWORD": "secret", "AUTH_KEY": "sixteen-bytes-or-more"}
-EXAMPLES = {"auth": auth, "events": events, "files": files, "forwarded": forwarded, "openapi": openapi,
-            "operated": operated, "tls": tls, "upload": upload, "views": views, "websocket": websocket}
+
+
+# --- flaskr, items ----------------------------------------------------------------------------------------------------
+
+class Browser:
+    """Keeps cookies and follows redirects."""
+
+    def __init__(self, port):
+        self.base = f"http://127.0.0.1:{port}"
+        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+
+    def open(self, path, data=None, headers=None, method=None):
+        """The status and the text of a response. `data`: the fields of a form, or JSON as text."""
+        headers = dict(headers or {})
+        if isinstance(data, dict):
+            data = urllib.parse.urlencode(data)
+        elif data is not None:
+            headers["Content-Type"] = "application/json"
+        request = urllib.request.Request(self.base + path, data and data.encode(), headers, method=method)
+        try:
+            with self.opener.open(request, timeout=20) as response:
+                return response.status, response.read().decode("utf-8")
+        except urllib.error.HTTPError as e:
+            return e.code, e.read().decode("utf-8")
+
+    def send_form(self, page, path=None, **fields):
+        """Loads a page and sends its form, with the token that is in the page."""
+        token = re.search(r'name="csrf_token" value="([^"]+)"', self.open(page)[1]).group(1)
+        return self.open(path or page, {**fields, "csrf_token": token})
+
+
+def flaskr(port):
+    anna, bob = Browser(port), Browser(port)
+    steps = [
+        ("without a session", anna.open("/blog/create"), 200, "Log In"),
+        ("register", anna.send_form("/auth/register", name="anna", password="secret"), 200, "Log In"),
+        ("register again", bob.send_form("/auth/register", name="anna", password="x"), 200, "is already registered."),
+        ("wrong password", anna.send_form("/auth/login", name="anna", password="x"), 200, "Incorrect username"),
+        ("log in", anna.send_form("/auth/login", name="anna", password="secret"), 200, "Log Out"),
+        ("no title", anna.send_form("/blog/create", title="", body="x"), 200, "Title is required."),
+        ("create", anna.send_form("/blog/create", title="<b>", body="first"), 200, "<h2>&lt;b&gt;</h2><p>by anna"),
+        ("no token", anna.open("/blog/create", {"title": "a", "body": "b"}), 403, "the form is too old"),
+        ("edit", anna.send_form("/blog/1/update", title="new", body="second"), 200, "<h2>new</h2>"),
+        ("second user", bob.send_form("/auth/register", name="bob", password="b"), 200, "Log In"),
+        ("second log in", bob.send_form("/auth/login", name="bob", password="b"), 200, "Log Out"),
+        ("another user's post", bob.open("/blog/1/update"), 403, "another user"),
+        ("a missing post", bob.open("/blog/9/update"), 404, "does not exist"),
+        ("delete", anna.send_form("/", "/blog/1/delete"), 200, "Posts"),
+        ("log out", anna.open("/auth/logout"), 200, "Register"),
+    ]
+    return "".join(f"{name}: {status} {text}\n" for name, (status, text), wanted, part in steps
+                   if status != wanted or part not in text)
+
+
+def items(port):
+    client, token = Browser(port), {"X-Token": "fake-super-secret-token"}
+    steps = [
+        ("create", client.open("/items", '{"name":"tea","price":2.5}'), 201,
+         '{"id":1,"name":"tea","price":2.5,"tags":[]}'),
+        ("two faults", client.open("/items", '{"name":"","price":-1}'), 422, '"pointer":"/price"'),
+        ("an image", client.open("/items", '{"name":"a","price":1,"images":[{"url":"x","name":"y"}]}'), 422,
+         "/images/0/url must match the pattern"),
+        ("find", client.open("/items?q=te&sort=price&limit=5"), 200, '[{"id":1,'),
+        ("no limit", client.open("/items?limit=0&skip=x"), 422, "must lie between 1 and 100"),
+        ("one", client.open("/items/1"), 200, '"name":"tea"'),
+        ("missing", client.open("/items/9"), 404, ""),
+        ("no token", client.open("/items/1", '{"name":"b","price":1}', method="PUT"), 400, "X-Token header invalid"),
+        ("change", client.open("/items/1", '{"name":"b","price":1}', token, "PUT"), 200, '"name":"b"'),
+        ("agent", client.open("/agent", headers={"Cookie": "ads_id=7"}), 200, '"ads":"7"'),
+        ("form", client.open("/login", {"username": "anna", "password": "x"}), 200, '{"username":"anna"}'),
+        ("delete", client.open("/items/1", headers=token, method="DELETE"), 204, ""),
+        ("page", client.open("/openapi"), 200, "openapi/page.js"),
+    ]
+    errors = "".join(f"{name}: {status} {text}\n" for name, (status, text), wanted, part in steps
+                     if status != wanted or part not in text)
+    document = client.open("/openapi.json")[1]
+    return errors + (validation_errors(document) if VALIDATOR.exists() else "")
+
+
+def larger(port):
+    client, token = Browser(port), {"X-Token": "fake-super-secret-token"}
+    steps = [
+        ("no query token", client.open("/users"), 400, "'token' is missing"),
+        ("wrong query token", client.open("/?token=x"), 400, "No Jessica token provided"),
+        ("root", client.open("/?token=jessica"), 200, '{"message":"Hello Bigger Applications!"}'),
+        ("users", client.open("/users?token=jessica"), 200, '[{"username":"Rick"},{"username":"Morty"}]'),
+        ("me", client.open("/users/me?token=jessica"), 200, "fakecurrentuser"),
+        ("user", client.open("/users/Summer?token=jessica"), 200, '{"username":"Summer"}'),
+        ("no header", client.open("/items?token=jessica"), 400, "X-Token header invalid"),
+        ("items", client.open("/items?token=jessica", headers=token), 200, '"gun":{"name":"Portal Gun"}'),
+        ("item", client.open("/items/gun?token=jessica", headers=token), 200, '"item_id":"gun"'),
+        ("missing", client.open("/items/x?token=jessica", headers=token), 404, ""),
+        ("forbidden", client.open("/items/gun?token=jessica", "{}", token, "PUT"), 403, "only update the item"),
+        ("update", client.open("/items/plumbus?token=jessica", "{}", token, "PUT"), 200, "The great Plumbus"),
+        ("admin", client.open("/admin?token=jessica", "{}", token, "POST"), 200, "Admin getting schwifty"),
+    ]
+    return "".join(f"{name}: {status} {text}\n" for name, (status, text), wanted, part in steps
+                   if status != wanted or part not in text)
+
+
+def pages(port):
+    client = Browser(port)
+    client.open("/", {"name": "<anna>", "link": "javascript:alert(1)"})
+    status, text = client.open("/", {"name": "bert", "link": "https://example.org/?a=1&b=2"})
+    parts = ("<h1>Names &amp; links</h1>", '<li><a href="#">&lt;anna&gt;</a>',
+             '<li><a href="https://example.org/?a=1&amp;b=2">bert</a>')
+    if status != 200 or any(part not in text for part in parts):
+        return f"GET /: {status} {text}\n"
+    status, text = client.open("/", {"name": ""})
+    return f"POST / without a name: {status} {text}\n" if status != 422 else ""
+
+
+EXAMPLES = {"auth": auth, "events": events, "files": files, "flaskr": flaskr, "forwarded": forwarded, "items": items,
+            "larger": larger, "openapi": openapi, "operated": operated, "pages": pages, "tls": tls, "upload": upload, "views": views,
+            "websocket": websocket}

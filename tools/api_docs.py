@@ -21,6 +21,8 @@ TASKS = (
       "api/upload.hpp", "api/context.hpp")),
     ("Send a response", "Values, redirects, files, streams, errors.",
      ("api/reply.hpp", "api/abort.hpp", "api/json.hpp", "api/stream.hpp", "api/error_handlers.hpp")),
+    ("Make pages", "Markup that is escaped, template engines, sessions, CSRF tokens.",
+     ("api/html.hpp", "api/templates.hpp", "addons/session.hpp")),
     ("Use middleware", "Functions that run before and after the handler, and those that winsvc has.",
      ("api/middleware.hpp", "addons/auth.hpp", "addons/cors.hpp", "addons/same_origin.hpp", "addons/rate_limit.hpp",
       "addons/proxies.hpp", "addons/headers.hpp")),

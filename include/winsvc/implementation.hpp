@@ -94,6 +94,7 @@
 
 // OpenAPI, metrics and the dashboard page.
 #include "winsvc/addons/openapi.hpp"           // OpenAPI document of the routes
+#include "winsvc/addons/api_page.hpp"          // page of the OpenAPI document
 #include "winsvc/addons/metrics.hpp"           // Prometheus metrics
 #include "winsvc/addons/dashboard_page.hpp"    // HTML of the dashboard
 #include "winsvc/addons/dashboard_style.hpp"   // CSS of the dashboard

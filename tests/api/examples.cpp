@@ -170,6 +170,42 @@ void routes(winsvc::service& svc) {
   // [/url_for]
 }
 
+// [template_engine]
+/// An adapter of a template engine. adapters/ctemplate.hpp is a complete one.
+class title_engine final : public winsvc::template_engine {
+ public:
+  std::vector<std::string> find_errors() const override { return {}; }  // the errors of all templates
+
+ protected:
+  std::string render_text(const std::string& name, const winsvc::json&) const override { return "<h1>" + name + "</h1>"; }
+};
+// [/template_engine]
+
+void pages(winsvc::service& svc) {
+  // [session sessions session_options csrf_tokens csrf_field]
+  winsvc::session_options options;
+  options.lifetime = 8h;                                                      // without requests
+  svc.use(winsvc::sessions("a secret of at least 16 bytes", options)).use(winsvc::csrf_tokens());
+  svc.get("/visit", [](const winsvc::request& req) {
+    const bool known = winsvc::session::of(req).get("seen").has_value();
+    winsvc::session::of(req).set("seen", "yes");
+    return known ? "another visit" : "first visit";
+  });
+  svc.get("/form", [](const winsvc::request& req) {
+    return winsvc::html("<form method=post action=/notes>{}<input type=submit></form>", winsvc::csrf_field(req));
+  });
+  svc.post("/notes", [] { return "stored"; });                                // 403 without the token
+  // [/session sessions session_options csrf_tokens csrf_field]
+  // [hash_password check_password]
+  svc.get("/account/{password}", [](std::string password) {
+    const std::string stored = winsvc::hash_password(password);
+    return winsvc::check_password(password, stored);
+  });
+  // [/hash_password check_password]
+  svc.templates(std::make_shared<title_engine>());
+  svc.get("/template", [](winsvc::template_engine& engine) { return engine.render("index", {{"title", "Posts"}}); });
+}
+
 void requests(winsvc::service& svc) {
   // [query]
   svc.get("/search", [](const winsvc::request& req) {
@@ -198,6 +234,9 @@ void requests(winsvc::service& svc) {
             return std::to_string(id * size) + key + theme.value_or("");
           });
   // [/parameter header cookie_value default_value]
+  // [html]
+  svc.get("/hello/{name}", [](std::string name) { return winsvc::html("<p>Hello, {}</p>", name); });
+  // [/html]
   // [file]
   svc.post("/scans", winsvc::file("scan"), winsvc::form("title"), winsvc::client_address(),
            [](winsvc::uploaded_file scan, std::string title, std::string address) {
@@ -507,6 +546,14 @@ TEST_CASE("the examples of routes, requests and responses do what their comments
   CHECK(q.get("/search").status == 400);
   CHECK(q.get("/find").body == "no limit");
   CHECK(q.get("/sum?n=1&n=2").body == "3");
+  CHECK(q.get("/hello/%3Cb%3E").body == "<p>Hello, &lt;b&gt;</p>");
+  CHECK(q.get("/hello/a").header("Content-Type") == "text/html; charset=utf-8");
+  client p(pages);
+  CHECK(p.get("/visit").body == "first visit");
+  CHECK(p.post("/notes", "", "application/x-www-form-urlencoded").status == 403);
+  CHECK(p.get("/form").body.find("name=\"csrf_token\"") != std::string::npos);
+  CHECK(p.get("/account/pass").body == "true");
+  CHECK(p.get("/template").body == "<h1>index</h1>");
   CHECK(q.get("/parcels/2?size=3", {{"X-Key", "k"}}).body == "6k");
   CHECK(q.get("/parcels/2?size=10", {{"X-Key", "k"}}).status == 422);
   const std::string scan = "--x\r\nContent-Disposition: form-data; name=\"scan\"; filename=\"a\"\r\n\r\n123\r\n"

@@ -1,4 +1,4 @@
-// expect: winsvc: a parameter that is an optional, a list or a file needs a source in the registration, such as svc.get("/items", winsvc::query("q"), handler)
+// expect: winsvc: a parameter that is an optional, a list or a file needs a source in the registration, such as svc.get(
 #include <winsvc.hpp>
 
 void App(winsvc::service& svc) {

@@ -1,4 +1,4 @@
-// expect: winsvc: the handler is missing; it is the last argument, after the sources
+// expect: winsvc: a handler must be a function or a lambda with explicit parameter types (no `auto`)
 #include <winsvc.hpp>
 
 void App(winsvc::service& svc) { svc.get("/items", winsvc::query("a")); }

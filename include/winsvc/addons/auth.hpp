@@ -8,15 +8,19 @@
 // Source: RFC 9110 section 11, RFC 7617 (basic), RFC 6750 (bearer).
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "winsvc/base/encoding.hpp"
 #include "winsvc/base/error.hpp"
+#include "winsvc/base/sha.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/api/context.hpp"
@@ -43,6 +47,12 @@ struct authenticated_user {
 /// called on the thread of the request.
 [[nodiscard]] middleware bearer_auth(std::string realm,
                                      std::function<std::optional<std::string>(std::string_view token)> authenticate);
+
+/// Hash of a password with a random salt, to be stored in its place: `pbkdf2-sha256$ROUNDS$SALT$HASH` (RFC 8018 section
+/// 5.2). It takes about as long as `rounds` hashes of 128 bytes.
+[[nodiscard]] std::string hash_password(std::string_view password, unsigned rounds = 60'000);
+/// True if `hash` is a hash of the password, compared in constant time; false for a malformed hash.
+[[nodiscard]] bool check_password(std::string_view password, std::string_view hash);
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -83,7 +93,8 @@ WINSVC_INLINE std::string quoted_realm(std::string_view realm) {
 WINSVC_INLINE middleware basic_auth(std::string realm,
                                     std::function<bool(std::string_view, std::string_view)> authenticate) {
   const std::string scheme = "Basic realm=" + detail::addons::quoted_realm(realm) + ", charset=\"UTF-8\"";
-  return [scheme, authenticate = std::move(authenticate)](const request& req, response& res, const next_handler& next) {
+  middleware result = [scheme, authenticate = std::move(authenticate)](const request& req, response& res,
+                                                                      const next_handler& next) {
     const auto encoded = detail::addons::credentials(req, "Basic");
     const auto decoded = encoded ? detail::base::from_base64(*encoded) : std::nullopt;
     const auto colon = decoded ? decoded->find(':') : std::string::npos;
@@ -95,6 +106,8 @@ WINSVC_INLINE middleware basic_auth(std::string realm,
     context(req).set(authenticated_user{std::string(user)});
     next();
   };
+  result.security = "basic";
+  return result;
 }
 
 WINSVC_INLINE middleware basic_auth(std::string realm, std::map<std::string, std::string> users) {
@@ -113,7 +126,8 @@ WINSVC_INLINE middleware basic_auth(std::string realm, std::map<std::string, std
 WINSVC_INLINE middleware bearer_auth(std::string realm,
                                      std::function<std::optional<std::string>(std::string_view)> authenticate) {
   const std::string scheme = "Bearer realm=" + detail::addons::quoted_realm(realm);
-  return [scheme, authenticate = std::move(authenticate)](const request& req, response& res, const next_handler& next) {
+  middleware result = [scheme, authenticate = std::move(authenticate)](const request& req, response& res,
+                                                                      const next_handler& next) {
     const auto token = detail::addons::credentials(req, "Bearer");
     if (!token || token->empty()) return detail::addons::challenge(res, scheme, "a token is required");
     auto name = authenticate(*token);
@@ -121,6 +135,41 @@ WINSVC_INLINE middleware bearer_auth(std::string realm,
     context(req).set(authenticated_user{std::move(*name)});
     next();
   };
+  result.security = "bearer";
+  return result;
+}
+
+namespace detail::addons {
+
+/// The first block of PBKDF2 with HMAC-SHA256, which has 32 bytes.
+WINSVC_INLINE std::string derive_key(std::string_view password, std::string_view salt, unsigned rounds) {
+  std::string block = base::hmac_sha256(password, std::string(salt) + std::string("\0\0\0\1", 4)), key = block;
+  for (unsigned round = 1; round < rounds; ++round) {
+    block = base::hmac_sha256(password, block);
+    for (std::size_t i = 0; i < key.size(); ++i) key[i] = static_cast<char>(key[i] ^ block[i]);
+  }
+  return key;
+}
+
+}  // namespace detail::addons
+
+WINSVC_INLINE std::string hash_password(std::string_view password, unsigned rounds) {
+  std::random_device random;  // the system's cryptographic generator on Windows and Linux
+  std::string salt;
+  for (int i = 0; i < 16; ++i) salt += static_cast<char>(random() & 0xFF);
+  return "pbkdf2-sha256$" + std::to_string(rounds) + '$' + detail::base::to_base64url(salt) + '$' +
+         detail::base::to_base64url(detail::addons::derive_key(password, salt, rounds));
+}
+
+WINSVC_INLINE bool check_password(std::string_view password, std::string_view hash) {
+  const auto parts = detail::base::split(hash, '$');
+  std::uint64_t rounds = 0;
+  constexpr std::uint64_t max_rounds = 10'000'000;  // a hash from elsewhere does not stop a thread
+  if (parts.size() != 4 || parts[0] != "pbkdf2-sha256" || !detail::base::parse_number(parts[1], max_rounds, rounds))
+    return false;
+  const auto salt = detail::base::from_base64(parts[2]), key = detail::base::from_base64(parts[3]);
+  if (!salt || !key || rounds == 0) return false;
+  return equal_secret(*key, detail::addons::derive_key(password, *salt, static_cast<unsigned>(rounds)));
 }
 
 }  // inline namespace WINSVC_ABI

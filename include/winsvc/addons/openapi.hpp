@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -35,7 +36,10 @@ struct api_info {
 
 /// Returns the document as JSON in UTF-8 (OpenAPI Specification 3.1, JSON Schema 2020-12). Equal routes give equal
 /// bytes.
-[[nodiscard]] std::string openapi_document(const route::table& routes, const api_info& info);
+/// `security_of` returns the authentication schemes of a route by its ID: "basic", "bearer".
+[[nodiscard]] std::string openapi_document(
+    const route::table& routes, const api_info& info,
+    const std::function<std::vector<std::string>(std::size_t route_id)>& security_of = {});
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -217,12 +221,14 @@ WINSVC_INLINE std::string request_body_of(const operation& o, route::schema_set&
   return body.put("content", content_of(b, b.media_type)).text();
 }
 
-WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata, route::schema_set& schemas) {
+WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata, bool is_secured,
+                                       route::schema_set& schemas) {
   using route::response_kind;
   std::map<std::string, std::string> responses;  // by status; "default" is last
   const auto media_type = [&metadata](const route::body_metadata& b) -> std::string {
     if (!b.media_type.empty()) return b.media_type;
     if (metadata.response == route::response_kind::text) return "text/plain";
+    if (metadata.response == route::response_kind::html) return "text/html";
     const bool is_json = metadata.response == route::response_kind::json || !b.schema.empty() || !b.example.empty();
     return is_json ? "application/json" : "";
   };
@@ -250,6 +256,7 @@ WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata, ro
                        [argument](const auto& value) { return value.is_argument == argument; });
   };
   if (has(false) || metadata.accepts_json || metadata.accepts_upload) responses.emplace("400", problem);
+  if (is_secured) responses.emplace("401", problem);
   if (metadata.returns_optional || converts) responses.emplace("404", problem);
   if (metadata.accepts_json || has(true)) responses.emplace("422", problem);
   responses.emplace("default", problem);
@@ -260,7 +267,7 @@ WINSVC_INLINE std::string responses_of(const route::route_metadata& metadata, ro
 }
 
 WINSVC_INLINE std::string operation_text(const operation& o, const route::pattern& names,
-                                         route::schema_set& schemas) {
+                                         const std::vector<std::string>& security, route::schema_set& schemas) {
   const route::route_metadata& metadata = o.route->metadata;
   base::json_object_writer out;
   out.put_text("operationId", o.id).put_text_if_set("summary", metadata.summary);
@@ -270,7 +277,12 @@ WINSVC_INLINE std::string operation_text(const operation& o, const route::patter
   if (metadata.deprecated) out.put("deprecated", "true");
   if (const auto parameters = parameters_of(o, names); !parameters.empty()) out.put("parameters", parameters);
   if (const auto body = request_body_of(o, schemas); !body.empty()) out.put("requestBody", body);
-  return out.put("responses", responses_of(metadata, schemas)).text();
+  if (!security.empty()) {  // one object: all of the schemes are required
+    base::json_object_writer all;
+    for (const auto& scheme : security) all.put(scheme, "[]");
+    out.put("security", '[' + all.text() + ']');
+  }
+  return out.put("responses", responses_of(metadata, !security.empty(), schemas)).text();
 }
 
 /// Returns the path template: `/users/{id}`; a tail parameter has no dots.
@@ -295,9 +307,12 @@ inline constexpr std::string_view problem_response =
     R"({"problem":{"description":"An error","content":{"application/problem+json":)"
     R"({"schema":{"$ref":"#/components/schemas/problem"}}}}})";
 
-WINSVC_INLINE std::string openapi_document(const route::table& routes, const api_info& info) {
+WINSVC_INLINE std::string openapi_document(
+    const route::table& routes, const api_info& info,
+    const std::function<std::vector<std::string>(std::size_t route_id)>& security_of) {
   auto items = path_items(routes);
   assign_operation_ids(items);
+  std::set<std::string> schemes;
 
   route::schema_set schemas;
   schemas.add("problem", std::string(problem_schema));
@@ -306,7 +321,10 @@ WINSVC_INLINE std::string openapi_document(const route::table& routes, const api
   for (const auto& item : items) {
     base::json_object_writer path;
     for (const auto& o : item.operations) {
-      path.put(method_key(o.method), operation_text(o, item.first->path, schemas));
+      const auto id = static_cast<std::size_t>(o.route - routes.entries().data());
+      const auto security = security_of ? security_of(id) : std::vector<std::string>();
+      schemes.insert(security.begin(), security.end());
+      path.put(method_key(o.method), operation_text(o, item.first->path, security, schemas));
       for (const auto& tag : o.route->metadata.tags) {
         if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
       }
@@ -319,7 +337,12 @@ WINSVC_INLINE std::string openapi_document(const route::table& routes, const api
   info_object.put_text_if_set("description", info.description);
   base::json_object_writer out, components;
   components.put("schemas", schemas.text()).put("responses", problem_response);
+  base::json_object_writer security_schemes;
+  for (const auto& scheme : schemes)
+    security_schemes.put(scheme, base::json_object_writer().put_text("type", "http").put_text("scheme", scheme).text());
+  if (!schemes.empty()) components.put("securitySchemes", security_schemes.text());
   out.put_text("openapi", "3.1.0").put("info", info_object.text());
+  out.put("servers", R"([{"url":"/"}])");
   if (!tags.empty()) {
     out.put("tags",
             base::json_array(tags, [](auto& tag) { return base::json_object_writer().put_text("name", tag).text(); }));

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -51,6 +52,10 @@ class context {
   /// True if the timeout of the route has passed. The client has received 503, and the result of the handler is
   /// discarded.
   [[nodiscard]] bool timed_out() const noexcept;
+
+  /// Calls `f` when the body of the request was read, directly before the handler; it may abort. Call it in a
+  /// middleware, for a check of a form. Several functions run in the order of the calls.
+  void before_handler(std::function<void()> f) const;
 
   /// Lowers the maximum size in bytes of the body of this request; a larger value than the current limit has no effect.
   /// Call it in a middleware, before the body is read.

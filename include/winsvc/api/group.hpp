@@ -129,34 +129,34 @@ class route_registrar {
   // `get("/items/{id}", query("q"), header("X-Key"), handler)`.
 
   /// Registers a handler for GET whose arguments have sources.
-  template <class... Options, class... Rest>
-  route_builder get(pattern_at pattern, parameter<Options...> source, Rest... rest) {
-    return add_sourced(route::method::get, pattern, std::move(source), std::move(rest)...);
+  template <class... Options, class First, class... Rest>
+  route_builder get(pattern_at pattern, parameter<Options...> source, First first, Rest... rest) {
+    return add_sourced(route::method::get, pattern, std::move(source), std::move(first), std::move(rest)...);
   }
-  template <class... Options, class... Rest>
-  route_builder post(pattern_at pattern, parameter<Options...> source, Rest... rest) {
-    return add_sourced(route::method::post, pattern, std::move(source), std::move(rest)...);
+  template <class... Options, class First, class... Rest>
+  route_builder post(pattern_at pattern, parameter<Options...> source, First first, Rest... rest) {
+    return add_sourced(route::method::post, pattern, std::move(source), std::move(first), std::move(rest)...);
   }
-  template <class... Options, class... Rest>
-  route_builder put(pattern_at pattern, parameter<Options...> source, Rest... rest) {
-    return add_sourced(route::method::put, pattern, std::move(source), std::move(rest)...);
+  template <class... Options, class First, class... Rest>
+  route_builder put(pattern_at pattern, parameter<Options...> source, First first, Rest... rest) {
+    return add_sourced(route::method::put, pattern, std::move(source), std::move(first), std::move(rest)...);
   }
-  template <class... Options, class... Rest>
-  route_builder patch(pattern_at pattern, parameter<Options...> source, Rest... rest) {
-    return add_sourced(route::method::patch, pattern, std::move(source), std::move(rest)...);
+  template <class... Options, class First, class... Rest>
+  route_builder patch(pattern_at pattern, parameter<Options...> source, First first, Rest... rest) {
+    return add_sourced(route::method::patch, pattern, std::move(source), std::move(first), std::move(rest)...);
   }
-  template <class... Options, class... Rest>
-  route_builder del(pattern_at pattern, parameter<Options...> source, Rest... rest) {
-    return add_sourced(route::method::del, pattern, std::move(source), std::move(rest)...);
+  template <class... Options, class First, class... Rest>
+  route_builder del(pattern_at pattern, parameter<Options...> source, First first, Rest... rest) {
+    return add_sourced(route::method::del, pattern, std::move(source), std::move(first), std::move(rest)...);
   }
-  template <class... Options, class... Rest>
-  route_builder any(pattern_at pattern, parameter<Options...> source, Rest... rest) {
-    return add_sourced(route::method::any, pattern, std::move(source), std::move(rest)...);
+  template <class... Options, class First, class... Rest>
+  route_builder any(pattern_at pattern, parameter<Options...> source, First first, Rest... rest) {
+    return add_sourced(route::method::any, pattern, std::move(source), std::move(first), std::move(rest)...);
   }
-  template <class... Options, class... Rest>
-  route_builder route(route::method method, pattern_at pattern, parameter<Options...> source,
+  template <class... Options, class First, class... Rest>
+  route_builder route(route::method method, pattern_at pattern, parameter<Options...> source, First first,
                       Rest... rest) {
-    return add_sourced(method, pattern, std::move(source), std::move(rest)...);
+    return add_sourced(method, pattern, std::move(source), std::move(first), std::move(rest)...);
   }
 
   /// Registers a WebSocket handler (api/websocket.hpp): `f(winsvc::websocket&, path parameters...)`.
@@ -228,7 +228,6 @@ class route_registrar {
   }
   template <class... Given>
   route_builder add_sourced(route::method method, const pattern_at& pattern, Given... given) {
-    static_assert(sizeof...(Given) > 1, "winsvc: the handler is missing; it is the last argument, after the sources");
     std::tuple<Given...> all(std::move(given)...);
     return add(method, pattern.text, make_handler_of(all, std::make_index_sequence<sizeof...(Given) - 1>()),
                pattern.location);

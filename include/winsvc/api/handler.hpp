@@ -185,6 +185,8 @@ constexpr bool check_argument_order() noexcept {
 void write_text(response& res, std::string text);
 /// Sets the body to JSON text. Keeps a status that the handler has set on the response; default: 200.
 void write_json(response& res, std::string text);
+/// Sets the body to HTML in UTF-8. Keeps a status that the handler has set on the response; default: 200.
+void write_html(response& res, std::string markup);
 /// Sets the status of the response.
 void set_status(response& res, int status);
 /// The object of the app with this key. The check at start has found it.
@@ -206,13 +208,15 @@ void write_result(response& res, R&& value) {
     write_text(res, std::string(std::forward<R>(value)));
   } else if constexpr (std::is_same_v<plain, std::string_view>) {
     write_text(res, std::string(value));
+  } else if constexpr (std::is_same_v<plain, html>) {
+    write_html(res, html(std::forward<R>(value)).markup());
   } else if constexpr (is_json_value<plain>) {
     write_json(res, to_json_text(value));
   } else {
     static_assert(sizeof(plain) == 0,
-                  "winsvc: a handler must return void, text, a number, a type with WINSVC_TYPE or a vector, map or "
-                  "optional of such types, winsvc::json (with <nlohmann/json.hpp>), winsvc::reply, std::optional<T> or "
-                  "std::pair<int, T>, where T is one of these types");
+                  "winsvc: a handler must return void, text, winsvc::html, a number, a type with WINSVC_TYPE or a "
+                  "vector, map or optional of such types, winsvc::json (with <nlohmann/json.hpp>), winsvc::reply, "
+                  "std::optional<T> or std::pair<int, T>, where T is one of these types");
   }
 }
 template <class T>
@@ -238,6 +242,7 @@ struct result_traits {
   static constexpr bool optional = false, sets_status = std::is_same_v<R, reply>;
   static constexpr auto kind = std::is_void_v<R> || sets_status ? route::response_kind::unknown
                                : is_json<R>                     ? route::response_kind::json
+                               : std::is_same_v<R, html>        ? route::response_kind::html
                                                                 : route::response_kind::text;
 };
 template <class T>
@@ -484,6 +489,10 @@ WINSVC_INLINE void write_text(response& res, std::string text) {
 WINSVC_INLINE void write_json(response& res, std::string text) {
   const int status = res.status;
   reply::with(std::move(text), "application/json", status == -1 ? 200 : status).apply(res);
+}
+WINSVC_INLINE void write_html(response& res, std::string markup) {
+  const int status = res.status;
+  reply::html(std::move(markup), status == -1 ? 200 : status).apply(res);
 }
 WINSVC_INLINE void set_status(response& res, int status) { res.status = status; }
 WINSVC_INLINE void* object_of(const invocation& invocation, const void* key) {

@@ -20,6 +20,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -43,7 +44,13 @@ class next_handler {
 };
 
 /// A middleware function. An exception becomes an error response, as in a handler.
-using middleware = std::function<void(const request&, response&, const next_handler&)>;
+class middleware : public std::function<void(const request&, response&, const next_handler&)> {
+ public:
+  using function::function;
+  /// Name of the authentication scheme in the OpenAPI document: "basic" or "bearer"; empty if the middleware does not
+  /// authenticate clients.
+  std::string security;
+};
 
 namespace detail::api {
 

@@ -22,6 +22,7 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/api/abort.hpp"
+#include "winsvc/api/html.hpp"
 #include "winsvc/api/httplib.hpp"
 #include "winsvc/api/json.hpp"
 #include "winsvc/api/json_type.hpp"
@@ -59,6 +60,10 @@ class reply {
   /// HTML in UTF-8.
   [[nodiscard]] static reply html(std::string body, int status = 200) {
     return with(std::move(body), "text/html; charset=utf-8", status);
+  }
+  /// Markup (api/html.hpp).
+  [[nodiscard]] static reply html(winsvc::html markup, int status = 200) {
+    return html(std::move(markup).markup(), status);
   }
   /// JSON of a type with WINSVC_TYPE, or of another type of api/json_type.hpp.
   template <class T, std::enable_if_t<detail::api::is_json_value<T>, int> = 0>

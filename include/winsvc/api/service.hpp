@@ -35,6 +35,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/config/version.hpp"
 #include "winsvc/api/app_objects.hpp"
+#include "winsvc/api/templates.hpp"
 #include "winsvc/api/error_handlers.hpp"
 #include "winsvc/api/group.hpp"
 #include "winsvc/scm/control_event.hpp"
@@ -138,6 +139,10 @@ class service : public detail::api::route_registrar<service> {
       return provide(std::make_shared<object_type>(std::move(object)));
   }
 
+  /// Provides a template engine to the handlers with a parameter `template_engine&` (api/templates.hpp), and checks its
+  /// templates at start: the start fails if one is malformed.
+  service& templates(std::shared_ptr<template_engine> engine, source_location location = source_location::current());
+
   /// Sets the handler for error responses that winsvc generates with this status: 404, 405, 413, 500, `abort` ... It
   /// does not run for a status that a handler returns. It runs on the thread of the request (api/error_handlers.hpp).
   service& on_error(int status, detail::api::error_handler page, source_location location = source_location::current());
@@ -156,8 +161,9 @@ class service : public detail::api::route_registrar<service> {
     return *this;
   }
 
-  /// Serves the OpenAPI 3.1 document of the routes at this path (addons/openapi.hpp). The middleware that was added
-  /// before applies. Default: no document.
+  /// Serves the OpenAPI 3.1 document of the routes at this path (addons/openapi.hpp), and a page to read and try the
+  /// API at the path without `.json`, or at `path` + "/page". The middleware that was added before applies. Default: no
+  /// document.
   service& openapi(std::string_view path = "/openapi.json", source_location location = source_location::current());
   /// Serves request counts and durations in the Prometheus text format at this path (addons/metrics.hpp), also while
   /// the service is paused. The middleware that was added before applies. Default: no page and no counting.

@@ -15,6 +15,9 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/addons/metrics.hpp"
+#include "winsvc/addons/api_page.hpp"
+#include "winsvc/addons/dashboard_page.hpp"
+#include "winsvc/addons/dashboard_style.hpp"
 #include "winsvc/addons/openapi.hpp"
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -36,9 +39,37 @@ WINSVC_INLINE service& service::openapi(std::string_view path, source_location l
       const auto& spec = definition.spec;
       const detail::addons::api_info info{spec.display_name.value_or(spec.name), definition.version,
                                spec.description.value_or(std::string())};
-      cache->text = detail::addons::openapi_document(definition.router.routes(), info);
+      cache->text = detail::addons::openapi_document(
+          definition.router.routes(), info,
+          [&definition](std::size_t id) { return definition.router.security_of(id); });
     });
     return reply::with(cache->text, "application/json");
+  }, location).hidden();
+
+  constexpr std::string_view extension = ".json";
+  const bool has_extension = path.size() > extension.size() + 1 &&
+                             path.substr(path.size() - extension.size()) == extension;
+  const std::string page = has_extension ? std::string(path.substr(0, path.size() - extension.size()))
+                                         : std::string(path) + "/page";
+  const auto last_segment = [](std::string_view p) { return std::string(p.substr(p.rfind('/') + 1)); };
+  std::string markup(detail::addons::api_page_html);
+  const std::string document_link = (has_extension ? "" : "../") + last_segment(path);
+  for (auto i = markup.find_first_of("@%"); i != markup.npos; i = markup.find_first_of("@%", i)) {
+    const std::string link = markup[i] == '@' ? last_segment(page) : document_link;
+    markup.replace(i, 1, link);
+    i += link.size();
+  }
+  get(page, [markup] {
+    return reply::html(markup)
+        .header("Content-Security-Policy", std::string(detail::addons::dashboard_policy))
+        .header("X-Content-Type-Options", "nosniff");
+  }, location).hidden();
+  get(page + "/page.css", [] {
+    std::string style(detail::addons::dashboard_css);
+    return reply::with(style.append(detail::addons::api_page_css), "text/css; charset=utf-8");
+  }, location).hidden();
+  get(page + "/page.js", [] {
+    return reply::with(std::string(detail::addons::api_page_js), "text/javascript; charset=utf-8");
   }, location).hidden();
   return *this;
 }

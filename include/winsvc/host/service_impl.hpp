@@ -52,6 +52,16 @@ WINSVC_INLINE void service::add_object(const void* key, const std::string& type,
   definition_.router.objects.put(key, type, std::move(object));
 }
 
+WINSVC_INLINE service& service::templates(std::shared_ptr<template_engine> engine, source_location location) {
+  const auto check_templates = [engine] {
+    std::string errors;
+    for (const std::string& error : engine->find_errors()) errors += (errors.empty() ? "" : "; ") + error;
+    if (!errors.empty()) throw std::runtime_error("the templates have errors: " + errors);
+  };
+  provide(std::move(engine));
+  return on_start("templates", check_templates, location);
+}
+
 WINSVC_INLINE void service::check_not_frozen(std::string_view function_name) const {
   if (definition_.is_frozen()) {
     throw setup_error(std::string(function_name) +

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -31,6 +32,10 @@ WINSVC_INLINE bool context::timed_out() const noexcept { return exchange_->strea
 
 WINSVC_INLINE void context::limit_body(std::uint64_t bytes) const noexcept {
   if (bytes < exchange_->body_limit) exchange_->body_limit = bytes;
+}
+
+WINSVC_INLINE void context::before_handler(std::function<void()> f) const {
+  exchange_->before_handler.push_back(std::move(f));
 }
 
 WINSVC_INLINE void context::put(const void* key, std::shared_ptr<void> value) const {

@@ -22,6 +22,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
@@ -339,6 +340,7 @@ struct exchange {
   std::uint64_t body_limit = ~std::uint64_t{0};   ///< maximum body size for this request; the app's limit also applies
   response* finished_response = nullptr;          ///< response of the fast path that cpp-httplib must write
   const request* current_request = nullptr;       ///< cpp-httplib's request, while it is handled
+  std::vector<std::function<void()>> before_handler;    ///< functions of the middleware that check the body
   std::map<const void*, std::shared_ptr<void>> values;  ///< values of winsvc::context, by type
   std::string path, method;                       ///< original values, while cpp-httplib routes the request to POST /_
   bool close_after_response = false;

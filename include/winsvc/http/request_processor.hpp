@@ -377,6 +377,7 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, request& 
       deadline.emplace(handler_timeouts_, *limit,
                        [this, &exchange, &req, limit = *limit] { send_timeout_response(exchange, req, limit); });
     }
+    for (const auto& check_body : exchange.before_handler) check_body();
     routes_.call(exchange.match, req, res);
   });
 }

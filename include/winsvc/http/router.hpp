@@ -72,6 +72,14 @@ class router {
   /// Adds a middleware to the routes from `first` to `last - 1`. Throws setup_error after freeze().
   void add_middleware(std::size_t first, std::size_t last, std::shared_ptr<const middleware> added);
   api::app_objects objects;  ///< filled before start
+  /// The authentication schemes of the middleware of a route, for the OpenAPI document.
+  [[nodiscard]] std::vector<std::string> security_of(std::size_t id) const {
+    std::vector<std::string> schemes;
+    for (const auto& link : *handlers_[id].middleware) {
+      if (!link->security.empty()) schemes.push_back(link->security);
+    }
+    return schemes;
+  }
   /// Throws setup_error if a handler takes an object that the app does not provide.
   void check_objects() const;
   /// True if a route has exactly this pattern text.

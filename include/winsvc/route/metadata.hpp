@@ -69,7 +69,7 @@ struct body_metadata {
 };
 
 /// The kind of response that follows from the handler's return type.
-enum class response_kind { unknown, text, json };
+enum class response_kind { unknown, text, html, json };
 
 struct route_metadata {
   // From the handler's type.
