@@ -18,311 +18,312 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    330  config/version.hpp                 The version of winsvc, defined only here.
-//    347  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
-//    386  config/form.hpp                    The form in which winsvc is compiled.
-//    477  config/options.hpp                 The compile-time options of winsvc.
-//    539  config/abi.hpp                     The inline namespace that contains all names of winsvc.
-//    590  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
-//    621  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    696  os/win/windows_headers.hpp         Windows system headers.
-//    754  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
-//    873  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
-//    916  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
-//    977  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
-//   1032  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
-//   1082  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1125  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
-//   1224  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1257  settings/setting_value.hpp         Types of settings and their text form.
-//   1421  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
-//   1566  api/json_library.hpp               json_library: the JSON parser that reads described types.
-//   1629  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
-//   1687  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
-//   1750  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   1976  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
-//   2347  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
-//   2469  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
-//   2553  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
-//   2626  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
-//   2671  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
-//   2724  route/url_value.hpp                url_value, with_query.
-//   2773  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
-//   2855  base/encoding.hpp                  base64 and constant-time comparison of secrets.
-//   2890  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
-//   2922  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   2986  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3071  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
-//   3205  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
-//   3279  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
-//   3427  api/app_objects.hpp                Objects of the app by type.
-//   3494  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
-//   3963  api/parameter.hpp                  Parameters of a route.
-//   4260  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
-//   4443  api/middleware.hpp                 Middleware: functions that run before and after the handler.
-//   4522  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
-//   4594  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
-//   4653  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
-//   4798  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
-//   4832  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
-//   4931  api/file_options.hpp               Options of a static folder.
-//   4962  base/source_location.hpp           source_location: file and line of a call in the user's program.
-//   4998  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
-//   5285  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
-//   5362  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
-//   5401  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
-//   5528  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
-//   5560  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
-//   5643  scm/control_event.hpp              Event data of a control.
-//   5716  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   5891  settings/settings_file.hpp         Settings file (.ini).
-//   5958  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
-//   6177  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   6307  api/tls_options.hpp                TLS options: client certificates.
-//   6348  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   6417  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   6558  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
-//   6626  base/quote.hpp                     Windows command lines.
-//   6669  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   6744  scm/spec.hpp                       Service specification.
-//   6836  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
-//   6904  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   7236  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   7282  api/run.hpp                        Entry point: runs the verb on the command line.
-//   7321  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   7334  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   7386  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
-//   7474  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   7515  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   7632  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   7763  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   7790  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   7850  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   7921  addons/proxies.hpp                 Trusted proxies: middleware that takes the client's address from ...
-//   7947  addons/headers.hpp                 Middleware for response headers and body size.
+//    331  config/version.hpp                 The version of winsvc, defined only here.
+//    348  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
+//    387  config/form.hpp                    The form in which winsvc is compiled.
+//    478  config/options.hpp                 The compile-time options of winsvc.
+//    540  config/abi.hpp                     The inline namespace that contains all names of winsvc.
+//    591  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
+//    622  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    697  os/win/windows_headers.hpp         Windows system headers.
+//    755  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
+//    874  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
+//    917  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
+//    978  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
+//   1033  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
+//   1083  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1126  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
+//   1225  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1258  settings/setting_value.hpp         Types of settings and their text form.
+//   1422  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
+//   1567  api/json_library.hpp               json_library: the JSON parser that reads described types.
+//   1630  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
+//   1688  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
+//   1751  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   1977  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
+//   2348  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
+//   2470  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
+//   2554  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
+//   2627  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
+//   2672  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
+//   2725  route/url_value.hpp                url_value, with_query.
+//   2774  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
+//   2856  base/encoding.hpp                  base64 and constant-time comparison of secrets.
+//   2891  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
+//   2923  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   2987  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3072  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
+//   3206  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
+//   3280  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
+//   3428  api/app_objects.hpp                Objects of the app by type.
+//   3495  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
+//   3964  api/parameter.hpp                  Parameters of a route.
+//   4261  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   4444  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   4523  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   4595  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
+//   4654  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   4799  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   4833  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   4932  api/file_options.hpp               Options of a static folder.
+//   4963  base/source_location.hpp           source_location: file and line of a call in the user's program.
+//   4999  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   5286  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   5363  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
+//   5402  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   5529  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   5561  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
+//   5644  scm/control_event.hpp              Event data of a control.
+//   5717  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   5892  settings/settings_file.hpp         Settings file (.ini).
+//   5959  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
+//   6178  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   6308  api/tls_options.hpp                TLS options: client certificates.
+//   6349  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
+//   6405  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   6474  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   6618  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   6686  base/quote.hpp                     Windows command lines.
+//   6729  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   6804  scm/spec.hpp                       Service specification.
+//   6896  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
+//   6964  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   7296  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   7342  api/run.hpp                        Entry point: runs the verb on the command line.
+//   7381  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   7394  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
+//   7446  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
+//   7534  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
+//   7575  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   7692  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
+//   7823  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
+//   7850  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
+//   7910  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
+//   7981  addons/proxies.hpp                 Trusted proxies: middleware that takes the client's address from ...
+//   8007  addons/headers.hpp                 Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   7980  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   8201  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   8230  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   8246  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   8344  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
-//   8390  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   8432  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   8514  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   8588  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   8706  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
-//   8739  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   8790  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
-//   9032  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   9068  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//   9110  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
-//   9156  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   9233  route/url_value.hpp:bodies         url_value, with_query.
-//   9275  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//   9432  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
-//   9509  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//   9627  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9681  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   9808  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//   9875  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//   9924  api/app_objects.hpp:bodies         Objects of the app by type.
-//   9962  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//   9997  api/parameter.hpp:bodies           Parameters of a route.
-//  10055  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//  10083  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//  10134  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//  10200  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//  10228  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//  10252  settings/settings_file.hpp:bodies  Settings file (.ini).
-//  10394  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//  10534  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//  10600  base/quote.hpp:bodies              Windows command lines.
-//  10690  scm/spec.hpp:bodies                Service specification.
-//  10802  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//  10924  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
-//  11080  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//  11149  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  11223  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//  11480  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//  11508  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//  11665  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//  11717  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes the client's address from ...
-//  11750  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//  11791  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//  11943  base/error_codes.hpp               Error messages and remedies for system error codes.
-//  12082  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//  12215  settings/registry.hpp              Registry of the settings of an app.
-//  12526  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//  12724  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  13052  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  13158  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  13536  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  13700  wire/file_name.hpp                 Safe file names for uploads.
-//  13779  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  13849  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  13996  wire/representation.hpp            Representation of a file in a response.
-//  14121  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  14375  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  14546  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  14667  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  14752  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  14820  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  14887  scm/account.hpp                    Account of a service.
-//  15026  scm/security.hpp                   Security descriptors in SDDL.
-//  15244  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  15354  scm/event_record.hpp               Records of the Windows event log.
-//  15496  scm/saved_state.hpp                Saved state of a service.
-//  15594  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  15836  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
-//  15874  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
-//  16291  os/posix/headers.hpp               POSIX system headers.
-//  16327  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  16495  os/socket.hpp                      TCP sockets with timeouts.
-//  16645  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  16796  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  16914  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  17038  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  17145  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  17331  os/tcp.hpp                         TCP sockets on all platforms.
-//  17607  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  17773  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  17888  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  18140  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  18191  os/control_channel.hpp             Control channel of a running service.
-//  18262  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  18434  os/connection_threads.hpp          Thread group with a maximum size.
-//  18524  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  18744  os/console.hpp                     Console input and output.
-//  18845  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  19001  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  19136  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  19337  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  19412  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  19459  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  19510  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  19613  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  19654  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  19841  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  19863  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  19898  os/exclusive_file.hpp              Exclusively created file.
-//  19979  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  20083  os/probe.hpp                       System queries of the verbs `doctor` and `why`.
-//  20116  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  20157  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  20197  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  20261  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  20523  os/input_file.hpp                  File that is open for reading at any position.
-//  20596  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  20691  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  20817  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  21063  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  21264  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  21451  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  21489  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  21792  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  21894  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  22148  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  22219  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  22306  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  22359  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  22453  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  22591  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  22665  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  22843  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  22955  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  23082  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  23245  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  23396  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  23651  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  23657  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  23954  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  24028  log/log_query.hpp                  Log query of the verb `logs`.
-//  24113  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  24500  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  24597  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  24641  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  24874  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  25230  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
-//  25523  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  25765  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  25876  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  26027  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  26440  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  26686  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
-//  26893  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  27007  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  27078  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  27227  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  27604  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  27638  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  27699  http/problem.hpp                   Problem details: error responses as application/problem+json (RFC ...
-//  27787  http/context_impl.hpp              Implementation of api/context.hpp.
-//  27847  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
-//  28112  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  28143  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  28291  http/group_impl.hpp                Implementation of api/group.hpp.
-//  28342  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  28561  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  28677  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  28708  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  28857  http/fast_path.hpp                 Fast path: converts a simple request into cpp-httplib's Request and ...
-//  29040  http/request_processor.hpp         Request processor: runs one request.
-//  29495  http/file_response.hpp             File response: sends a file in parts from the open file, never as a ...
-//  29650  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  29802  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  29883  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  30101  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  30459  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  30492  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  30593  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  31102  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
-//  31614  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  31791  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  32148  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  32694  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
-//  32713  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  32827  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  33075  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  33193  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  33471  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  33537  host/health.hpp                    Liveness and readiness routes.
-//  33637  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  33805  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  33924  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
-//  34076  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  34190  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  34417  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  34536  host/control_channel_server.hpp    Control channel server.
-//  34699  host/runtime.hpp                   Runtime of a service.
-//  35242  host/status.hpp                    Text and JSON of `status`.
-//  35388  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  35512  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  35618  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  35971  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  36376  manage/wait.hpp                    Waits until a service reaches a state.
-//  36458  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  36597  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  36908  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  37048  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  37184  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  37284  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  37347  manage/install.hpp                 `install` and `update` verbs.
-//  37710  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  37804  diagnose/firewall.hpp              Check of the Windows firewall.
-//  37898  diagnose/finding.hpp               Findings of `doctor`.
-//  38081  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  38166  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  38195  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  38537  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  38670  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  38911  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  39067  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   8040  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   8261  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   8290  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   8306  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   8404  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
+//   8450  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   8492  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   8574  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   8648  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   8766  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
+//   8799  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   8850  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
+//   9092  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   9128  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//   9170  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
+//   9216  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   9293  route/url_value.hpp:bodies         url_value, with_query.
+//   9335  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//   9492  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
+//   9569  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//   9687  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9741  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   9868  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//   9935  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//   9984  api/app_objects.hpp:bodies         Objects of the app by type.
+//  10022  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//  10057  api/parameter.hpp:bodies           Parameters of a route.
+//  10115  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//  10143  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//  10194  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
+//  10260  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//  10288  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//  10312  settings/settings_file.hpp:bodies  Settings file (.ini).
+//  10454  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//  10591  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//  10657  base/quote.hpp:bodies              Windows command lines.
+//  10747  scm/spec.hpp:bodies                Service specification.
+//  10859  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
+//  10981  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
+//  11137  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
+//  11206  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  11280  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
+//  11537  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
+//  11565  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
+//  11722  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
+//  11774  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes the client's address from ...
+//  11807  addons/headers.hpp:bodies          Middleware for response headers and body size.
+//  11848  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//  12000  base/error_codes.hpp               Error messages and remedies for system error codes.
+//  12139  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//  12272  settings/registry.hpp              Registry of the settings of an app.
+//  12583  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//  12781  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  13109  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  13215  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  13593  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  13757  wire/file_name.hpp                 Safe file names for uploads.
+//  13836  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
+//  13906  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
+//  14053  wire/representation.hpp            Representation of a file in a response.
+//  14178  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
+//  14432  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  14603  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  14724  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  14809  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  14877  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  14944  scm/account.hpp                    Account of a service.
+//  15083  scm/security.hpp                   Security descriptors in SDDL.
+//  15301  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  15411  scm/event_record.hpp               Records of the Windows event log.
+//  15553  scm/saved_state.hpp                Saved state of a service.
+//  15651  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  15893  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
+//  15931  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
+//  16348  os/posix/headers.hpp               POSIX system headers.
+//  16385  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
+//  16553  os/socket.hpp                      TCP sockets with timeouts.
+//  16703  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  16854  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
+//  16978  os/process.hpp                     Process functions: executable path, command-line arguments ...
+//  17102  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  17209  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  17395  os/tcp.hpp                         TCP sockets on all platforms.
+//  17671  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  17837  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  17952  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  18204  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  18255  os/control_channel.hpp             Control channel of a running service.
+//  18326  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  18502  os/connection_threads.hpp          Thread group with a maximum size.
+//  18592  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  18812  os/console.hpp                     Console input and output.
+//  18913  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  19069  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  19204  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  19405  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  19480  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  19527  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  19578  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  19681  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  19722  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  19909  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  19931  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  19966  os/exclusive_file.hpp              Exclusively created file.
+//  20049  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  20152  os/probe.hpp                       System queries of the verbs `doctor` and `why`.
+//  20185  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  20226  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  20266  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  20330  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  20592  os/input_file.hpp                  File that is open for reading at any position.
+//  20665  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  20760  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  20886  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  21132  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  21333  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  21529  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  21567  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  21870  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  21972  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  22226  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  22297  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  22384  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  22437  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  22533  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  22671  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  22745  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  22923  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  23035  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  23162  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  23325  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  23476  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  23731  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  23737  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  24027  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  24101  log/log_query.hpp                  Log query of the verb `logs`.
+//  24186  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  24656  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  24753  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  24797  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  25030  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  25386  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
+//  25679  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  25921  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  26032  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  26183  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  26596  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  26842  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
+//  27049  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  27163  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  27234  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  27383  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  27760  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  27794  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  27855  http/problem.hpp                   Problem details: error responses as application/problem+json (RFC ...
+//  27943  http/context_impl.hpp              Implementation of api/context.hpp.
+//  28003  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
+//  28268  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  28299  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  28447  http/group_impl.hpp                Implementation of api/group.hpp.
+//  28498  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  28717  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  28833  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  28864  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  29013  http/fast_path.hpp                 Fast path: converts a simple request into cpp-httplib's Request and ...
+//  29196  http/request_processor.hpp         Request processor: runs one request.
+//  29651  http/file_response.hpp             File response: sends a file in parts from the open file, never as a ...
+//  29806  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  29958  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  30039  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  30257  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  30615  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  30648  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  30749  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  31258  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
+//  31770  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  31947  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  32304  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  32850  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
+//  32869  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  32983  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  33231  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  33349  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  33627  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  33693  host/health.hpp                    Liveness and readiness routes.
+//  33793  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  33961  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  34080  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
+//  34232  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  34346  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  34573  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  34692  host/control_channel_server.hpp    Control channel server.
+//  34855  host/runtime.hpp                   Runtime of a service.
+//  35398  host/status.hpp                    Text and JSON of `status`.
+//  35544  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  35668  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  35774  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  36130  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  36535  manage/wait.hpp                    Waits until a service reaches a state.
+//  36617  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  36756  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  37067  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  37207  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  37343  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  37443  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  37506  manage/install.hpp                 `install` and `update` verbs.
+//  37869  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  37963  diagnose/firewall.hpp              Check of the Windows firewall.
+//  38057  diagnose/finding.hpp               Findings of `doctor`.
+//  38240  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  38325  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  38354  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  38696  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  38829  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  39070  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  39226  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  39309  config/undef.hpp                   Undefines the internal macros.
+//  39468  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -6345,6 +6346,62 @@ struct tls_files {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// base/lost_lines.hpp
+// =====================================================================================================================
+
+// lost_lines: counts log lines that were lost, and formats the text that reports them.
+//
+//   lost_lines lost;
+//   lost.add(entry.time);
+//   lost.text("they were logged faster than they could be written", &iso_time)
+//   // 3 lines were lost between 2026-01-31T08:05:09.250Z and ...: they were logged faster than they could be written
+//
+// Each part of the log that can lose lines has one: the logger, the async sink, the rotating file sink. It is not
+// thread-safe.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::base {
+
+struct lost_lines {
+  std::uint64_t count = 0;
+  std::optional<clock::system_time> first_time;  ///< of the first line whose time is known
+  clock::system_time last_time{};
+
+  [[nodiscard]] bool empty() const noexcept { return count == 0; }
+  /// Counts lines whose time is not known.
+  void add(std::uint64_t lines) noexcept { count += lines; }
+  /// Counts lines with a time, or with times from `first` on.
+  void add(std::uint64_t lines, clock::system_time first, clock::system_time last) noexcept {
+    if (lines == 0) return;
+    count += lines;
+    if (!first_time) first_time = first;
+    last_time = last;
+  }
+  void add(clock::system_time time) noexcept { add(1, time, time); }
+
+  /// Returns "3 lines were lost between A and B: REASON". `format` formats a time.
+  template <class Format>
+  [[nodiscard]] std::string text(std::string_view reason, const Format& format) const {
+    std::string out = std::to_string(count) + (count == 1 ? " line was lost" : " lines were lost");
+    if (first_time && *first_time == last_time) out += " at " + format(last_time);
+    else if (first_time) out += " between " + format(*first_time) + " and " + format(last_time);
+    return out.append(": ").append(reason);
+  }
+  /// The number as a field of a JSON line.
+  [[nodiscard]] std::string json_field() const { return "\"lost\":" + std::to_string(count); }
+};
+
+}  // namespace detail::base
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // base/timed_mutex.hpp
 // =====================================================================================================================
 
@@ -6540,6 +6597,9 @@ class logger {
   using sinks = std::vector<std::shared_ptr<log_sink>>;
   void deliver(log_level level, std::string text, std::string json_fields);
   void report_lost_lines(clock::system_time time);
+  void write_to_sinks(const log_entry& entry) noexcept {
+    for (const auto& sink : sinks_) sink->write(entry);
+  }
 
   const clock* time_;
   std::chrono::milliseconds lock_timeout_;
@@ -6548,7 +6608,7 @@ class logger {
   detail::base::timed_mutex mutex_;
   sinks sinks_;
   std::vector<log_entry> buffered_;
-  std::uint64_t lost_buffered_ = 0;
+  detail::base::lost_lines lost_buffered_;
 };
 
 }  // inline namespace WINSVC_ABI
@@ -10480,30 +10540,27 @@ WINSVC_INLINE void logger::deliver(log_level level, std::string text, std::strin
   const auto now = time_->system_now();  // read under the lock, so that times in a file never decrease
   if (lost_count_.load(std::memory_order_relaxed) != 0) report_lost_lines(now);
   log_entry entry{now, level, std::move(text), std::move(json_fields)};
-  for (const auto& sink : sinks_) sink->write(entry);
+  write_to_sinks(entry);
   if (!sinks_.empty()) return;
   if (buffered_.size() < max_buffered) buffered_.push_back(std::move(entry));
-  else lost_buffered_ += 1;
+  else lost_buffered_.add(now);
 }
 
 WINSVC_INLINE void logger::report_lost_lines(clock::system_time time) {
-  const auto lost = lost_count_.exchange(0, std::memory_order_relaxed);
-  const log_entry entry{time, log_level::warn,
-                        std::to_string(lost) + (lost == 1 ? " line was" : " lines were") +
-                            " lost: another thread held the log for more than " +
-                            std::to_string(lock_timeout_.count()) + " ms",
-                        "\"lost\":" + std::to_string(lost)};
-  for (const auto& sink : sinks_) sink->write(entry);
+  detail::base::lost_lines lost;
+  lost.add(lost_count_.exchange(0, std::memory_order_relaxed));
+  const std::string reason =
+      "another thread held the log for more than " + std::to_string(lock_timeout_.count()) + " ms";
+  write_to_sinks({time, log_level::warn, lost.text(reason, &iso_time), lost.json_field()});
 }
 
 WINSVC_INLINE void logger::add_sink(std::shared_ptr<log_sink> sink) {
   const detail::base::timed_mutex::scoped_lock lock(mutex_,
                                                     std::chrono::hours(24));  // long: a buffered entry must not be lost
   for (const auto& entry : buffered_) sink->write(entry);
-  if (const auto lost = std::exchange(lost_buffered_, 0); lost != 0) {
+  if (const auto lost = std::exchange(lost_buffered_, {}); !lost.empty()) {
     sink->write({time_->system_now(), log_level::warn,
-                 std::to_string(lost) + (lost == 1 ? " more line was" : " more lines were") +
-                     " logged before the first sink was added, and lost"});
+                 lost.text("they were logged before the first sink was added", &iso_time), lost.json_field()});
   }
   buffered_.clear();
   sinks_.push_back(std::move(sink));
@@ -16304,7 +16361,8 @@ WINSVC_INLINE scm::launch_options launch_options_of(const std::string& image_pat
   #include <netinet/tcp.h>
   #include <poll.h>
   #include <pthread.h>
-  #include <sys/mman.h>
+  #include <sys/file.h>
+#include <sys/mman.h>
   #include <sys/socket.h>
   #include <sys/stat.h>
   #include <sys/statvfs.h>
@@ -16816,8 +16874,10 @@ namespace detail::os {
 
 #if WINSVC_OS_WINDOWS
 inline constexpr char path_separator = '\\';
+inline constexpr std::uint32_t file_in_use_error = 32;  // ERROR_SHARING_VIOLATION
 #else
 inline constexpr char path_separator = '/';
+inline constexpr std::uint32_t file_in_use_error = 16;  // EBUSY
 #endif
 
 /// `folder`, the separator, `name`.
@@ -16857,6 +16917,10 @@ class append_file {
   /// Appends all bytes, with one system call if possible. After a failure, a part of them may be in the file; `size()`
   /// includes that part.
   sys_result<void> write(std::string_view bytes) noexcept;
+  /// Locks the file against other appenders until it is closed or the process ends. False only if another append_file
+  /// has locked it: readers do not matter, and a file system without locks counts as free. flock(2); LockFileEx on a byte
+  /// far after the end, because Windows denies access to locked bytes.
+  [[nodiscard]] bool try_lock() noexcept;
   /// Bytes in the file: its size at `open` plus the bytes written.
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   /// True if `path` leads to this file: it was not deleted, renamed or replaced since `open`.
@@ -18336,6 +18400,10 @@ WINSVC_INLINE sys_result<append_file> append_file::open(const std::string& path)
     out.id_ = to_file_id(info);
   }
   return out;
+}
+
+WINSVC_INLINE bool append_file::try_lock() noexcept {
+  return ::flock(static_cast<int>(native_), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
 }
 
 WINSVC_INLINE sys_result<void> append_file::write(std::string_view bytes) noexcept {
@@ -19946,6 +20014,8 @@ sys_result<void> make_private_folder(const std::string& path);
 [[nodiscard]] std::string temporary_folder();
 /// True if the system code means that the disk is full, a quota is exceeded or the file is too large.
 [[nodiscard]] bool is_disk_full_error(std::uint32_t code) noexcept;
+/// True if the code means that the disk or the quota has no space, so that deleting files helps.
+[[nodiscard]] bool is_no_space_error(std::uint32_t code) noexcept;
 /// True if a process with this ID exists, or if this process may not query it.
 [[nodiscard]] bool process_exists(std::uint32_t id) noexcept;
 
@@ -20063,9 +20133,8 @@ WINSVC_INLINE std::string temporary_folder() {
   return folder && *folder ? folder : "/tmp";
 }
 
-WINSVC_INLINE bool is_disk_full_error(std::uint32_t code) noexcept {
-  return code == ENOSPC || code == EDQUOT || code == EFBIG;
-}
+WINSVC_INLINE bool is_no_space_error(std::uint32_t code) noexcept { return code == ENOSPC || code == EDQUOT; }
+WINSVC_INLINE bool is_disk_full_error(std::uint32_t code) noexcept { return is_no_space_error(code) || code == EFBIG; }
 
 WINSVC_INLINE bool process_exists(std::uint32_t id) noexcept {
   return ::kill(static_cast<pid_t>(id), 0) == 0 || errno != ESRCH;
@@ -21335,7 +21404,8 @@ WINSVC_INLINE std::optional<file_id> file_id_of(const std::string& path) noexcep
 }
 
 WINSVC_INLINE sys_result<append_file> append_file::open(const std::string& path) {
-  const HANDLE file = ::CreateFileW(wide_path(path).c_str(), FILE_APPEND_DATA, share_mode_all, nullptr, OPEN_ALWAYS,
+  constexpr DWORD access = FILE_APPEND_DATA | FILE_READ_DATA;  // try_lock needs the second one
+  const HANDLE file = ::CreateFileW(wide_path(path).c_str(), access, share_mode_all, nullptr, OPEN_ALWAYS,
                                     FILE_ATTRIBUTE_NORMAL, nullptr);
   if (file == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
   append_file out;
@@ -21345,6 +21415,14 @@ WINSVC_INLINE sys_result<append_file> append_file::open(const std::string& path)
   BY_HANDLE_FILE_INFORMATION info{};
   if (::GetFileInformationByHandle(file, &info)) out.id_ = to_file_id(info);
   return out;
+}
+
+WINSVC_INLINE bool append_file::try_lock() noexcept {
+  OVERLAPPED position{};
+  position.OffsetHigh = 0x7FFFFFFF;
+  return ::LockFileEx(reinterpret_cast<HANDLE>(native_), LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0,
+                      &position) != 0 ||
+         ::GetLastError() != ERROR_LOCK_VIOLATION;
 }
 
 WINSVC_INLINE sys_result<void> append_file::write(std::string_view bytes) noexcept {
@@ -22428,10 +22506,12 @@ WINSVC_INLINE std::string temporary_folder() {
   return folder;
 }
 
-WINSVC_INLINE bool is_disk_full_error(std::uint32_t code) noexcept {
+WINSVC_INLINE bool is_no_space_error(std::uint32_t code) noexcept {
   constexpr std::uint32_t quota_exceeded = 1295;  // ERROR_DISK_QUOTA_EXCEEDED; not all SDK headers define it
-  return code == ERROR_DISK_FULL || code == ERROR_HANDLE_DISK_FULL || code == quota_exceeded ||
-         code == ERROR_FILE_TOO_LARGE;
+  return code == ERROR_DISK_FULL || code == ERROR_HANDLE_DISK_FULL || code == quota_exceeded;
+}
+WINSVC_INLINE bool is_disk_full_error(std::uint32_t code) noexcept {
+  return is_no_space_error(code) || code == ERROR_FILE_TOO_LARGE;
 }
 
 WINSVC_INLINE bool process_exists(std::uint32_t id) noexcept {
@@ -23664,7 +23744,8 @@ WINSVC_INLINE scm::service_status from_native(const SERVICE_STATUS_PROCESS& s) n
 //   queue->add_sink(std::make_shared<log::rotating_file_sink>(path));
 //   log.add_sink(queue);
 //
-// When the queue is full, entries are dropped and counted; a WARN entry in their place reports their number and times.
+// When the queue is full, entries are dropped and counted (base/lost_lines.hpp); a WARN entry in their place reports
+// their number and times.
 // The order of entries never changes. `flush` waits until all earlier entries are written. The destructor writes the
 // queued entries and waits for the sinks without a time limit. If the process is killed, the queued entries are lost.
 // These are the entries of the last `batch_delay` if the sinks are fast enough.
@@ -23701,6 +23782,7 @@ class async_sink final : public log_sink {
     /// Starts the thread. Default: std::thread. If it throws, there is no thread and no queue: the thread that logs
     /// writes to the sinks. It waits at most 1 s for another thread that does the same.
     std::function<std::thread(std::function<void()>)> start_thread;
+    const clock* time = &clock::system();  ///< for the timeouts
   };
   explicit async_sink(async_sink_options options);
   async_sink() : async_sink(async_sink_options{}) {}
@@ -23728,18 +23810,12 @@ class async_sink final : public log_sink {
 
  private:
   using sinks = std::vector<std::shared_ptr<log_sink>>;
-  /// The entries that were dropped since the thread last took the queue.
-  struct lost_lines {
-    std::uint64_t count = 0;
-    clock::system_time first_time{}, last_time{};
-  };
-
   bool enqueue(log_entry& entry);
   void count_dropped(clock::system_time time) noexcept;
   bool is_near_capacity() const noexcept;
   void thread_main() noexcept;
-  log_entry lost_lines_entry(const lost_lines& lost) const;
-  static bool try_lock_for(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds timeout) noexcept;
+  log_entry lost_lines_entry(const base::lost_lines& lost) const;
+  bool try_lock_for(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds timeout) const noexcept;
 
   async_sink_options options_;
   std::atomic<std::uint64_t> dropped_total_{0};         // relaxed: a counter that orders no other data
@@ -23748,7 +23824,7 @@ class async_sink final : public log_sink {
   std::condition_variable wakeup_;
   std::vector<log_entry> queue_;
   std::size_t bytes_ = 0;
-  lost_lines unreported_losses_;
+  base::lost_lines unreported_losses_;  // since the thread last took the queue
   std::shared_ptr<const sinks> sinks_ = std::make_shared<const sinks>();
   std::uint64_t flush_requested_ = 0;
   bool is_idle_ = false;  // the thread waits for a first entry, and must be woken for it
@@ -23794,12 +23870,12 @@ WINSVC_INLINE async_sink::~async_sink() {
 /// The mutex is held for less than a microsecond, or forever if its holder has crashed. It is not a std::timed_mutex:
 /// std::condition_variable_any, which accepts one, has an internal mutex that a crashed thread could hold too.
 WINSVC_INLINE bool async_sink::try_lock_for(std::unique_lock<std::mutex>& lock,
-                                            std::chrono::milliseconds timeout) noexcept {
+                                            std::chrono::milliseconds timeout) const noexcept {
   for (int i = 0; i < 100; ++i) {
     if (lock.try_lock()) return true;
     std::this_thread::yield();
   }
-  for (const auto deadline = std::chrono::steady_clock::now() + timeout; std::chrono::steady_clock::now() < deadline;) {
+  for (const auto deadline = options_.time->now() + timeout; options_.time->now() < deadline;) {
     if (lock.try_lock()) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
@@ -23841,9 +23917,10 @@ WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
     return false;
   }
   if (synchronous_ && !sinks_->empty()) {
-    lost_lines lost{dropped_without_lock_.exchange(0, std::memory_order_relaxed), entry.time, entry.time};
+    base::lost_lines lost;
+    lost.add(dropped_without_lock_.exchange(0, std::memory_order_relaxed), entry.time, entry.time);
     for (const auto& sink : *sinks_) {
-      if (lost.count != 0) sink->write(lost_lines_entry(lost));
+      if (!lost.empty()) sink->write(lost_lines_entry(lost));
       sink->write(entry);
     }
     return false;
@@ -23852,7 +23929,7 @@ WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
   const bool full = queue_.size() >= options_.max_entries || (!queue_.empty() && bytes_ + size > options_.max_bytes);
   // After the first dropped entry, all entries are dropped until the thread takes the queue. Then the WARN entry is at
   // the right place in the order.
-  if (full || unreported_losses_.count != 0) {
+  if (full || !unreported_losses_.empty()) {
     count_dropped(entry.time);
     return false;
   }
@@ -23865,8 +23942,7 @@ WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
 }
 
 WINSVC_INLINE void async_sink::count_dropped(clock::system_time time) noexcept {
-  if (unreported_losses_.count++ == 0) unreported_losses_.first_time = time;
-  unreported_losses_.last_time = time;
+  unreported_losses_.add(time);
   dropped_total_.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -23876,15 +23952,12 @@ WINSVC_INLINE bool async_sink::is_near_capacity() const noexcept {
          queue_.size() >= options_.max_entries / 2 || bytes_ >= options_.max_bytes / 2;
 }
 
-WINSVC_INLINE log_entry async_sink::lost_lines_entry(const lost_lines& lost) const {
+WINSVC_INLINE log_entry async_sink::lost_lines_entry(const base::lost_lines& lost) const {
   const auto format = [this](clock::system_time time) {
     return options_.utc_offset ? local_time(time, options_.utc_offset(time)) : iso_time(time);
   };
-  const std::string count = std::to_string(lost.count);
-  return {lost.last_time, log_level::warn,
-          count + (lost.count == 1 ? " line was" : " lines were") + " dropped between " + format(lost.first_time) +
-              " and " + format(lost.last_time) + ": they were logged faster than they could be written",
-          "\"dropped\":" + count};
+  return {lost.last_time, log_level::warn, lost.text("they were logged faster than they could be written", format),
+          lost.json_field()};
 }
 
 WINSVC_INLINE void async_sink::thread_main() noexcept {
@@ -23900,17 +23973,17 @@ WINSVC_INLINE void async_sink::thread_main() noexcept {
 
     batch.swap(queue_);
     bytes_ = 0;
-    lost_lines lost = std::exchange(unreported_losses_, {});
+    base::lost_lines lost = std::exchange(unreported_losses_, {});
     const std::uint64_t requested = flush_requested_;
     const auto sinks_now = sinks_;
     const bool last = stopping_;  // the last batch: no thread may write to a sink that is being destroyed
     lock.unlock();
 
     if (const auto dropped = dropped_without_lock_.exchange(0, std::memory_order_relaxed); dropped != 0) {
-      if (lost.count == 0) lost.first_time = lost.last_time = batch.empty() ? clock::system_time{} : batch.back().time;
-      lost.count += dropped;
+      if (lost.empty() && !batch.empty()) lost.add(dropped, batch.back().time, batch.back().time);
+      else lost.add(dropped);
     }
-    if (lost.count != 0) {
+    if (!lost.empty()) {
       try {
         batch.push_back(lost_lines_entry(lost));
       } catch (...) {  // out of memory: reported with the next batch
@@ -23929,7 +24002,7 @@ WINSVC_INLINE void async_sink::thread_main() noexcept {
 
 WINSVC_INLINE void async_sink::flush() noexcept {
   if (std::this_thread::get_id() == thread_.get_id()) return;
-  const auto deadline = std::chrono::steady_clock::now() + options_.flush_timeout;
+  const auto deadline = options_.time->now() + options_.flush_timeout;
   std::unique_lock lock(mutex_, std::defer_lock);
   if (!try_lock_for(lock, options_.flush_timeout) || sinks_->empty()) return;
   if (synchronous_) {
@@ -23939,7 +24012,7 @@ WINSVC_INLINE void async_sink::flush() noexcept {
   const std::uint64_t number = ++flush_requested_;
   lock.unlock();
   wakeup_.notify_one();
-  while (flush_done_.load(std::memory_order_acquire) < number && std::chrono::steady_clock::now() < deadline) {
+  while (flush_done_.load(std::memory_order_acquire) < number && options_.time->now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }
@@ -24119,7 +24192,10 @@ WINSVC_INLINE std::optional<log_line_header> parse_log_line(std::string_view lin
 // A write error never reaches the service: the sink counts the lost lines and tries the file again once per second. The
 // first line after a success reports how many lines were lost, since when and why:
 //
-//   2026-01-31T09:05:09.250+01:00 WARN  37 lines could not be written since 2026-01-31T09:04:51.002+01:00: No space ...
+//   2026-01-31T09:05:09.250+01:00 WARN  37 lines were lost between 2026-01-31T09:04:51.002+01:00 and ...: they ...
+//
+// If the disk is full, the sink first deletes its oldest files, except the newest rotated one. It locks its file: a
+// second process with the same path writes to `hello-2.log` (up to `hello-9.log`), and its first line reports this.
 //
 // Lines are passed to the system without a flush to the disk: written lines survive a crash of the process, but may not
 // survive a power failure.
@@ -24181,6 +24257,12 @@ class rotating_file_sink final : public log_sink {
   /// The system's error code of the current failure; 0 if writing works. Safe to call from any thread, as the next two.
   [[nodiscard]] std::uint32_t last_error() const noexcept { return last_error_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool is_open() const noexcept { return last_error() == 0; }
+  /// True if another process has the log, so that this sink writes to a file with another name.
+  [[nodiscard]] bool is_alternate() const noexcept { return is_alternate_.load(std::memory_order_relaxed); }
+  /// Name of the newest file of the path that was given, also if is_alternate().
+  [[nodiscard]] std::string requested_name() const { return log_file_name(requested_path_, 0); }
+  /// Name of the newest file. Call it before the first line.
+  [[nodiscard]] std::string current_name() const { return name(0); }
   /// Number of lines that could not be written since the sink was created.
   [[nodiscard]] std::uint64_t lost_count() const noexcept { return lost_total_.load(std::memory_order_relaxed); }
 
@@ -24195,18 +24277,25 @@ class rotating_file_sink final : public log_sink {
   void apply_pending_options();
   void detect_external_rename();
   bool open();
+  os::sys_result<os::append_file> open_free_file();
+  [[nodiscard]] std::optional<clock::system_time> time_of_last_line(const os::input_file& file) const;
+  bool starts_new_day(std::int64_t day);
+  bool free_disk_space();
   bool rotate_files();
-  void rotate(std::int64_t today);
+  void rotate();
   void write_pending();
   std::size_t write_from(std::size_t first);
   void count_lost(std::uint64_t lines) noexcept;
   void handle_write_error(std::uint32_t code) noexcept;
-  [[nodiscard]] std::string notice_line(log_level level, std::string text) const;
+  [[nodiscard]] std::string notice_line(log_level level, std::string text, std::string json_fields = {}) const;
   [[nodiscard]] std::string format_entry(const log_entry& entry) const;
   [[nodiscard]] std::chrono::minutes utc_offset_at(clock::system_time time) const;
   [[nodiscard]] std::int64_t day_of(clock::system_time time) const;
 
-  std::string path_;
+  const std::string requested_path_;
+  std::string path_;  // requested_path_, or that of a free alternate log
+  std::atomic<bool> is_alternate_{false};  // relaxed: it orders no other data
+  bool alternate_reported_ = false;
   log_file_options options_;
   std::mutex options_mutex_;  // guards pending_options_, which the writing thread applies before its next write
   log_file_options pending_options_;
@@ -24219,8 +24308,9 @@ class rotating_file_sink final : public log_sink {
 
   os::append_file file_;
   std::uint64_t rotate_at_bytes_ = max_bytes();
-  std::optional<std::int64_t> first_entry_day_;  // day of the first entry in the file; nullopt if it is empty
-  std::int64_t last_entry_day_ = 0;              // day of the last pending entry
+  std::int64_t current_day_ = INT64_MIN;  // day of the last entry; a later day that was not seen starts a new file
+  std::vector<std::int64_t> seen_days_;   // the last `max_seen_days`: a clock that goes to and fro rotates once per day
+  int deleted_files_ = 0;                 // deleted because the disk was full; not yet reported
   bool partial_line_ = false;                    // the file ends in the middle of a line
   bool reopened_ = false;                        // another program moved or deleted the file; not yet reported
   int blocked_rotations_ = 0;                    // failed rotations since the file was full
@@ -24230,14 +24320,13 @@ class rotating_file_sink final : public log_sink {
   // Relaxed: statistics for `status`. Only the writing thread changes them.
   std::atomic<std::uint32_t> last_error_{0};
   std::atomic<std::uint64_t> lost_total_{0};
-  std::uint64_t unreported_lost_ = 0;  // lost lines that the log does not report yet
-  std::uint32_t lost_error_ = 0;       // 0: out of memory
-  clock::system_time first_lost_time_;
+  base::lost_lines unreported_lost_;  // lines that the log does not report yet
+  std::uint32_t lost_error_ = 0;      // of the first one; 0: out of memory
   clock::time_point retry_at_;
 
   std::string pending_text_;               // formatted entries that are not written yet
   std::vector<std::size_t> entry_ends_;    // end offset of each entry in pending_text_
-  clock::system_time first_pending_time_;  // time of the first pending entry
+  clock::system_time first_pending_time_, last_pending_time_;  // times of the pending entries
 };
 
 }  // namespace detail::log
@@ -24269,9 +24358,13 @@ WINSVC_INLINE log_file_options startup_log_options(log_format format) {
 
 WINSVC_INLINE rotating_file_sink::rotating_file_sink(std::string path, const log_file_options& options,
                                                      const clock& time, offset_of offset)
-    : path_(std::move(path)), options_(options), time_(&time), offset_(std::move(offset)) {
-  rotate_files();  // the previous run may have ended between two renames
+    : requested_path_(std::move(path)),
+      path_(requested_path_),
+      options_(options),
+      time_(&time),
+      offset_(std::move(offset)) {
   open();
+  rotate_files();  // the previous run may have ended between two renames
   next_check_ = time_->now() + std::chrono::seconds(1);
 }
 
@@ -24285,15 +24378,13 @@ WINSVC_INLINE void rotating_file_sink::write_entries(const log_entry* first, std
       const log_entry& entry = first[taken];
       const std::string written = format_entry(entry);
       const std::uint64_t size = file_.size() + pending_text_.size();
-      const std::int64_t today = options_.daily ? day_of(entry.time) : 0;
-      const bool other_day =
-          size > 0 && today != (entry_ends_.empty() ? first_entry_day_.value_or(today) : last_entry_day_);
-      if (file_.is_open() && size > 0 && (other_day || size + written.size() > rotate_at_bytes_)) {
+      const bool new_day = options_.daily && starts_new_day(day_of(entry.time));
+      if (file_.is_open() && size > 0 && (new_day || size + written.size() > rotate_at_bytes_)) {
         write_pending();
-        if (last_error() == 0) rotate(today);
+        if (last_error() == 0) rotate();
       }
-      last_entry_day_ = today;
       if (entry_ends_.empty()) first_pending_time_ = entry.time;
+      last_pending_time_ = entry.time;
       pending_text_ += written;
       entry_ends_.push_back(pending_text_.size());
       ++taken;
@@ -24302,10 +24393,23 @@ WINSVC_INLINE void rotating_file_sink::write_entries(const log_entry* first, std
     write_pending();
   } catch (...) {  // out of memory: the lines are lost, the service continues
     if (entry_ends_.empty() && taken < count) first_pending_time_ = first[taken].time;
+    if (count != 0) last_pending_time_ = first[count - 1].time;
     count_lost(entry_ends_.size() + (count - taken));
     pending_text_.clear();
     entry_ends_.clear();
   }
+}
+
+/// True for the first entry of a day that is later than the one before. A clock that is set back, or that goes to and
+/// fro over midnight, does not rotate again: each rotation deletes the oldest file.
+WINSVC_INLINE bool rotating_file_sink::starts_new_day(std::int64_t day) {
+  constexpr std::size_t max_seen_days = 64;
+  if (day == current_day_) return false;
+  const bool is_later = day > std::exchange(current_day_, day);
+  if (std::find(seen_days_.begin(), seen_days_.end(), day) != seen_days_.end()) return false;
+  if (seen_days_.size() == max_seen_days) seen_days_.erase(seen_days_.begin());
+  seen_days_.push_back(day);
+  return is_later;
 }
 
 WINSVC_INLINE void rotating_file_sink::apply_pending_options() {
@@ -24332,12 +24436,11 @@ WINSVC_INLINE void rotating_file_sink::detect_external_rename() {
 /// then.
 WINSVC_INLINE bool rotating_file_sink::open() {
   file_.close();
-  first_entry_day_.reset();
   partial_line_ = false;
-  auto opened = os::append_file::open(name(0));
   const std::string folder = os::folder_of(path_);
+  auto opened = open_free_file();
   if (!opened && os::is_missing(opened.error()) && os::real_folder(os::folder_of(folder)) && os::make_folders(folder))
-    opened = os::append_file::open(name(0));  // the folder of the log was deleted, but not its parent
+    opened = open_free_file();  // the folder of the log was deleted, but not its parent
   if (!opened) {
     handle_write_error(opened.error());
     return false;
@@ -24351,9 +24454,53 @@ WINSVC_INLINE bool rotating_file_sink::open() {
   if (!previous) return true;
   char end = '\n', begin[80];
   if (previous->read(file_.size() - 1, &end, 1) == std::size_t{1}) partial_line_ = end != '\n';
+  if (!options_.daily) return true;
   const std::size_t received = previous->read(0, begin, sizeof begin).value_or(0);
   const auto mark = log::parse_log_line(std::string_view(begin, received));
-  first_entry_day_ = options_.daily ? day_of(mark ? mark->time : previous->modified()) : 0;
+  static_cast<void>(starts_new_day(day_of(mark ? mark->time : previous->modified())));
+  if (const auto last = time_of_last_line(*previous)) static_cast<void>(starts_new_day(day_of(*last)));
+  return true;
+}
+
+/// The time of the last complete line; nullopt if the last 4 KiB contain no line with a time.
+WINSVC_INLINE std::optional<clock::system_time> rotating_file_sink::time_of_last_line(
+    const os::input_file& file) const {
+  char tail[4096];
+  const std::uint64_t begin = file_.size() - (std::min)(file_.size(), std::uint64_t{sizeof tail});
+  std::string_view text(tail, file.read(begin, tail, sizeof tail).value_or(0));
+  while (!text.empty()) {
+    text.remove_suffix(1);
+    const auto line_end = text.rfind('\n');
+    const auto mark = log::parse_log_line(text.substr(line_end == text.npos ? 0 : line_end + 1));
+    if (mark) return mark->time;
+    text = text.substr(0, line_end == text.npos ? 0 : line_end + 1);
+  }
+  return std::nullopt;
+}
+
+/// Opens the file and locks it. If another process has it, opens the first free one of `hello-2.log` to `hello-9.log`.
+WINSVC_INLINE os::sys_result<os::append_file> rotating_file_sink::open_free_file() {
+  constexpr int max_logs = 9;
+  for (int number = 1; number <= max_logs; ++number) {
+    path_ = requested_path_ + (number == 1 ? std::string() : '-' + std::to_string(number));
+    auto opened = os::append_file::open(name(0));
+    if (opened && !opened->try_lock()) continue;
+    const bool is_alternate = number != 1;
+    if (is_alternate_.exchange(is_alternate, std::memory_order_relaxed) != is_alternate) alternate_reported_ = false;
+    return opened;
+  }
+  path_ = requested_path_;
+  return os::sys_failure(os::file_in_use_error);
+}
+
+/// After a failure because the disk is full: deletes the oldest file of this log. The newest rotated file is kept,
+/// because another program may fill the disk. False if no file can be deleted.
+WINSVC_INLINE bool rotating_file_sink::free_disk_space() {
+  if (!os::is_no_space_error(last_error()) || options_.max_files == startup_log_options({}).max_files) return false;
+  int oldest = 1;
+  while (os::file_id_of(name(oldest + 1))) ++oldest;
+  if (oldest == 1 || !os::remove_file(name(oldest))) return false;
+  ++deleted_files_;
   return true;
 }
 
@@ -24374,7 +24521,7 @@ WINSVC_INLINE bool rotating_file_sink::rotate_files() {
   return os::rename_file(pending_rotation_path(), name(1));
 }
 
-WINSVC_INLINE void rotating_file_sink::rotate(std::int64_t today) {
+WINSVC_INLINE void rotating_file_sink::rotate() {
   file_.close();
   // Rename the current file first: if another program has it open, the older files keep their names and the current
   // file grows. It also grows if the previous rotated file has no number yet.
@@ -24388,7 +24535,6 @@ WINSVC_INLINE void rotating_file_sink::rotate(std::int64_t today) {
   }
   ++blocked_rotations_;
   rotate_at_bytes_ = options_.max_file_bytes != 0 ? file_.size() + options_.max_file_bytes / 10 : max_bytes();
-  first_entry_day_ = today;  // otherwise each line would start a rotation
 }
 
 /// Writes the pending entries, or counts them as lost.
@@ -24400,8 +24546,8 @@ WINSVC_INLINE void rotating_file_sink::write_pending() {
     if (was_working) done = write_from(0);
     // Try again with a new handle: a handle to a network share may have become invalid.
     if (done < entry_ends_.size() && open()) done += write_from(done);
+    while (done < entry_ends_.size() && free_disk_space()) done += write_from(done);
   }
-  if (!first_entry_day_ && done != 0) first_entry_day_ = last_entry_day_;
   if (done == entry_ends_.size()) last_error_.store(0, std::memory_order_relaxed);
   else count_lost(entry_ends_.size() - done);
   pending_text_.clear();
@@ -24412,6 +24558,17 @@ WINSVC_INLINE void rotating_file_sink::write_pending() {
 /// completely.
 WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
   std::string head = partial_line_ ? "\n" : "";
+  const bool reports_alternate = is_alternate() && !alternate_reported_;
+  if (reports_alternate) {
+    head += notice_line(log_level::warn, "another process writes to " + requested_name() +
+                                             "; this process writes to " + name(0) +
+                                             "; stop one of them, or give each service another name");
+  }
+  if (deleted_files_ != 0) {
+    head += notice_line(log_level::warn, "the disk is full; " + std::to_string(deleted_files_) +
+                                             (deleted_files_ == 1 ? " old log file was" : " old log files were") +
+                                             " deleted to write this line");
+  }
   if (reopened_)
     head += notice_line(log_level::info, "the log file was moved or deleted by another program; this is a new file");
   // One failure may be caused by a reader.
@@ -24421,12 +24578,11 @@ WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
                         "the log file cannot be rotated: another program has it or an older log file open, "
                         "or its folder is not writable; it grows until it can be rotated");
   }
-  if (unreported_lost_ != 0) {
-    head +=
-        notice_line(log_level::warn,
-                    std::to_string(unreported_lost_) + (unreported_lost_ == 1 ? " line" : " lines") +
-                        " could not be written since " + local_time(first_lost_time_, utc_offset_at(first_lost_time_)) +
-                        (lost_error_ != 0 ? ": " + os::system_error_message(lost_error_) : std::string()));
+  if (!unreported_lost_.empty()) {
+    const std::string reason =
+        "they could not be written: " + (lost_error_ != 0 ? os::system_error_message(lost_error_) : "out of memory");
+    const auto format = [this](clock::system_time time) { return local_time(time, utc_offset_at(time)); };
+    head += notice_line(log_level::warn, unreported_lost_.text(reason, format), unreported_lost_.json_field());
   }
   const std::size_t begin = first == 0 ? 0 : entry_ends_[first - 1];
   const std::string joined = head.empty() ? std::string() : head + pending_text_.substr(begin);
@@ -24438,7 +24594,9 @@ WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
   if (!result) handle_write_error(result.error());
   if (written != 0) partial_line_ = out[written - 1] != '\n';
   if (written >= head.size()) {
-    unreported_lost_ = 0;
+    unreported_lost_ = {};
+    deleted_files_ = 0;
+    alternate_reported_ = alternate_reported_ || reports_alternate;
     reopened_ = false;
     blocked_rotation_reported_ = blocked_rotation_reported_ || reports_blocked;
   }
@@ -24449,11 +24607,8 @@ WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
 }
 
 WINSVC_INLINE void rotating_file_sink::count_lost(std::uint64_t lines) noexcept {
-  if (unreported_lost_ == 0) {
-    lost_error_ = last_error();
-    first_lost_time_ = first_pending_time_;
-  }
-  unreported_lost_ += lines;
+  if (unreported_lost_.empty()) lost_error_ = last_error();
+  unreported_lost_.add(lines, first_pending_time_, last_pending_time_);
   lost_total_.fetch_add(lines, std::memory_order_relaxed);
 }
 
@@ -24464,8 +24619,9 @@ WINSVC_INLINE void rotating_file_sink::handle_write_error(std::uint32_t code) no
 }
 
 /// Formats a line of the sink itself with the time of the first pending entry.
-WINSVC_INLINE std::string rotating_file_sink::notice_line(log_level level, std::string text) const {
-  return format_entry({first_pending_time_, level, std::move(text)});
+WINSVC_INLINE std::string rotating_file_sink::notice_line(log_level level, std::string text,
+                                                           std::string json_fields) const {
+  return format_entry({first_pending_time_, level, std::move(text), std::move(json_fields)});
 }
 
 WINSVC_INLINE std::string rotating_file_sink::format_entry(const log_entry& entry) const {
@@ -35801,6 +35957,9 @@ WINSVC_INLINE void service_host::open_log(service_definition& definition, log_fo
     state_file_ = os::path_join(*folder, "state.json");
     log_file_ =
         std::make_shared<log::rotating_file_sink>(log::log_path(*folder, name_), log::startup_log_options(format));
+    if (log_file_->is_alternate())
+      report_event(scm::service_event::degraded, "another process writes to " + log_file_->requested_name() +
+                                                     "; this process writes to " + log_file_->current_name());
     log_file_->on_write_error([this](std::uint32_t error) { report_log_error(error); });
     if (code == 0) code = log_file_->last_error();
     log::async_sink::async_sink_options options;

@@ -14,7 +14,8 @@
   #include <netinet/tcp.h>
   #include <poll.h>
   #include <pthread.h>
-  #include <sys/mman.h>
+  #include <sys/file.h>
+#include <sys/mman.h>
   #include <sys/socket.h>
   #include <sys/stat.h>
   #include <sys/statvfs.h>
