@@ -301,29 +301,29 @@
 //  35544  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
 //  35668  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
 //  35774  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  36130  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  36535  manage/wait.hpp                    Waits until a service reaches a state.
-//  36617  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  36756  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  37067  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  37207  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  37343  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  37443  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  37506  manage/install.hpp                 `install` and `update` verbs.
-//  37869  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  37963  diagnose/firewall.hpp              Check of the Windows firewall.
-//  38057  diagnose/finding.hpp               Findings of `doctor`.
-//  38240  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  38325  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  38354  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  38696  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  38829  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  39070  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  39226  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//  36165  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  36570  manage/wait.hpp                    Waits until a service reaches a state.
+//  36652  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  36791  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  37102  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  37242  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  37378  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  37478  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  37541  manage/install.hpp                 `install` and `update` verbs.
+//  37904  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  37998  diagnose/firewall.hpp              Check of the Windows firewall.
+//  38092  diagnose/finding.hpp               Findings of `doctor`.
+//  38275  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  38360  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  38389  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  38731  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  38864  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  39105  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  39261  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  39468  config/undef.hpp                   Undefines the internal macros.
+//  39503  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -35828,8 +35828,24 @@ class service_host {
   /// Wait hint until the app has run and its start limit is known.
   static constexpr std::chrono::milliseconds start_hint{30'000};
 
+  /// Objects that user code uses. A thread that still runs user code needs them until the process ends. They are
+  /// destroyed in the reverse order.
+  struct run_objects {
+    std::unique_ptr<service_definition> definition;
+    std::shared_ptr<os::crash_handler> crash_handler;
+    std::shared_ptr<void> app;
+    std::unique_ptr<service> svc;  // handlers and hooks may have captured it by reference
+
+    void keep_until_exit();
+  };
+
   void service_main(const std::vector<std::string>& arguments);
   run_result serve(const std::vector<std::string>& arguments);
+  void prepare(run_objects& objects);
+  void attach_logs_of_app(service_definition& definition);
+  static void fail_with_settings_errors(const service_definition& definition, run_result& result);
+  run_options make_run_options(const std::vector<std::string>& arguments);
+  run_result run_service(run_objects& objects, run_options options);
   void open_log(service_definition& definition, log_format format);
   void report_log_error(std::uint32_t code);
   void on_crash(logger& log, const os::crash_report& report);
@@ -35996,78 +36012,93 @@ WINSVC_INLINE void service_host::on_crash(logger& log, const os::crash_report& r
 WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arguments) {
   os::change_directory(os::folder_of(os::executable_path()));  // it is System32 at first
 
-  auto definition = std::make_unique<service_definition>();
-  definition->time = dependencies_.time;
-  definition->spec.name = name_;
-  definition->instance = launch_options_.instance;
-  load_setting_sources(*definition, launch_options_, os::executable_path());
-  // Before the app, so that its log lines and exceptions are kept.
-  open_log(*definition, initial_log_format(*definition));
-  definition->log.add_sink(definition->recent_entries);
-  definition->data_folder = data_folder_;
-  std::shared_ptr<os::crash_handler> crash_handler;
+  run_objects objects;
+  prepare(objects);
+  run_result result;
+  try {
+    objects.app = app_(*objects.svc);
+    declare_builtin_settings(*objects.definition);
+    attach_logs_of_app(*objects.definition);
+    fail_with_settings_errors(*objects.definition, result);
+  } catch (...) {
+    result.failure =
+        error{scm::win32_error::exception_in_service, "set up", name_, base::exception_message(), {}};
+  }
+  if (!result.failure) return run_service(objects, make_run_options(arguments));
+
+  logger& log = objects.definition->log;
+  const std::string text = result.failure_text();
+  for (const auto line : base::split(text, '\n')) log.error(std::string(line));
+  log.flush();
+  result.has_stuck_thread = objects.definition->is_flush_overdue();
+  if (result.has_stuck_thread) objects.keep_until_exit();
+  return result;
+}
+
+WINSVC_INLINE void service_host::run_objects::keep_until_exit() {
+  keep_alive_until_exit(std::move(svc));
+  keep_alive_until_exit(std::move(definition));
+  keep_alive_until_exit(std::move(app));
+  keep_alive_until_exit(std::move(crash_handler));
+}
+
+/// Makes the objects that exist before the app runs, so that its log lines, exceptions and crashes are kept.
+WINSVC_INLINE void service_host::prepare(run_objects& objects) {
+  objects.definition = std::make_unique<service_definition>();
+  service_definition& definition = *objects.definition;
+  definition.time = dependencies_.time;
+  definition.spec.name = name_;
+  definition.instance = launch_options_.instance;
+  load_setting_sources(definition, launch_options_, os::executable_path());
+  open_log(definition, initial_log_format(definition));
+  definition.log.add_sink(definition.recent_entries);
+  definition.data_folder = data_folder_;
   if (dependencies_.handle_crashes) {
     os::crash_handler::crash_handler_options options;
     options.folder = log_folder_;
     options.name = scm::folder_name(name_);
-    options.on_crash = [this, &log = definition->log](const os::crash_report& report) { on_crash(log, report); };
-    crash_handler = std::make_shared<os::crash_handler>(std::move(options));
+    options.on_crash = [this, &log = definition.log](const os::crash_report& report) { on_crash(log, report); };
+    objects.crash_handler = std::make_shared<os::crash_handler>(std::move(options));
   }
   if (const auto content = os::read_file(state_file_)) {
     if (const auto saved = scm::parse_saved_state(*content)) previous_failure_ = scm::last_failure(*saved);
   }
   write_state_file({}, {});  // the state of an earlier run is not valid any more, except its failure
+  objects.svc = std::make_unique<service>(definition);
+}
 
-  std::shared_ptr<void> app;
-  auto svc = std::make_unique<service>(*definition);  // handlers and hooks may have captured it by reference
-  // A thread that still runs user code needs these objects until the process ends.
-  const auto keep_objects = [&] {
-    keep_alive_until_exit(std::move(svc));
-    keep_alive_until_exit(std::move(definition));
-    keep_alive_until_exit(std::move(app));
-    keep_alive_until_exit(std::move(crash_handler));
-  };
-  const auto fail = [&](error error, std::vector<winsvc::error> others = {}) {
-    run_result result;
-    result.failure = std::move(error);
-    result.more_failures = std::move(others);
-    const std::string text = result.failure_text();
-    for (const auto line : base::split(text, '\n')) definition->log.error(std::string(line));
-    definition->log.flush();
-    result.has_stuck_thread = definition->is_flush_overdue();
-    if (result.has_stuck_thread) keep_objects();
-    return result;
-  };
-  try {
-    app = app_(*svc);
-    declare_builtin_settings(*definition);
-  } catch (...) {
-    return fail({scm::win32_error::exception_in_service, "set up", name_, base::exception_message(), {}});
-  }
-  if (log_file_) log_file_->options(definition->log_file);
-  if (definition->event_log_level) {  // by value: a log that an abandoned thread uses outlives this host
+/// Applies what the app has set for the log, and the name and times from the installation.
+WINSVC_INLINE void service_host::attach_logs_of_app(service_definition& definition) {
+  if (log_file_) log_file_->options(definition.log_file);
+  if (definition.event_log_level) {  // by value: a log that an abandoned thread uses outlives this host
     const auto report = [notify = dependencies_.report_event, name = name_](scm::service_event event,
                                                                             std::string_view text) {
       notify(name, scm::event_info(event).level, static_cast<std::uint32_t>(event), text);
     };
-    definition->log_sinks.push_back(std::make_shared<log::event_log_sink>(*definition->event_log_level, report));
+    definition.log_sinks.push_back(std::make_shared<log::event_log_sink>(*definition.event_log_level, report));
   }
-  definition->attach_log_sinks();
-  if (auto errors = definition->settings.errors(); !errors.empty()) {
-    for (auto& error : errors) {
-      if (error.origin != winsvc::error::source::command_line) continue;
-      error.origin = winsvc::error::source::system;  // the installed command line, which is data here
-      error.code = base::win32_error::invalid_data;
-      error.hint += (error.hint.empty() ? "" : "; ") +
-                    std::string("use 'update --unset NAME' to remove it from the installed service");
-    }
-    winsvc::error first = std::move(errors.front());
-    errors.erase(errors.begin());
-    return fail(std::move(first), std::move(errors));
-  }
-  definition->spec.name = name_;
-  if (launch_options_.preshutdown) definition->spec.preshutdown = launch_options_.preshutdown;
+  definition.attach_log_sinks();
+  definition.spec.name = name_;
+  if (launch_options_.preshutdown) definition.spec.preshutdown = launch_options_.preshutdown;
+}
 
+/// Stores the errors of the settings in the result, if there are any.
+WINSVC_INLINE void service_host::fail_with_settings_errors(const service_definition& definition, run_result& result) {
+  auto errors = definition.settings.errors();
+  if (errors.empty()) return;
+  for (auto& error : errors) {
+    if (error.origin != winsvc::error::source::command_line) continue;
+    error.origin = winsvc::error::source::system;  // the installed command line, which is data here
+    error.code = base::win32_error::invalid_data;
+    error.hint += (error.hint.empty() ? "" : "; ") +
+                  std::string("use 'update --unset NAME' to remove it from the installed service");
+  }
+  result.failure = std::move(errors.front());
+  errors.erase(errors.begin());
+  result.more_failures = std::move(errors);
+}
+
+WINSVC_INLINE run_options service_host::make_run_options(const std::vector<std::string>& arguments) {
   run_options options;
   if (arguments.size() > 1) options.arguments.assign(arguments.begin() + 1, arguments.end());
   options.bind_timeout = std::chrono::seconds(45);  // less than `start` waits, so that it receives the reason
@@ -36080,8 +36111,12 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
   };
   options.control_channel = os::control_channel_address(name_, data_folder_);
   options.on_event = [this](scm::service_event event, const std::string& text) { report_event(event, text); };
+  return options;
+}
 
-  auto service_runtime = std::make_unique<runtime>(*definition, report_, std::move(options));
+/// Runs the service. Controls reach its runtime until this returns.
+WINSVC_INLINE run_result service_host::run_service(run_objects& objects, run_options options) {
+  auto service_runtime = std::make_unique<runtime>(*objects.definition, report_, std::move(options));
   const scope_exit clear_runtime([this] {  // no control uses the runtime after this scope
     std::unique_lock lock(mutex_);
     runtime_ = nullptr;
@@ -36095,7 +36130,7 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
   const run_result result = service_runtime->run();
   if (result.has_stuck_thread) {
     keep_alive_until_exit(std::move(service_runtime));
-    keep_objects();
+    objects.keep_until_exit();
   }
   return result;
 }
