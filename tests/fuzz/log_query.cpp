@@ -21,8 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   std::int64_t milliseconds = 0;
   for (int i = 0; i < 5; ++i) milliseconds = milliseconds << 8 | data[i];
-  const log_entry entry{clock::system_time(std::chrono::milliseconds(milliseconds)), static_cast<log_level>(data[5] % 4),
-                        std::string(text.substr(8)), {}};
+  const log_entry entry{clock::system_time(std::chrono::milliseconds(milliseconds)),
+                        static_cast<log_level>(data[5] % 4), std::string(text.substr(8)), {}};
   const std::chrono::minutes offset(static_cast<int>(data[6]) * 6 - 720);
   for (const std::string& written : {entry.line(offset), entry.json_line(offset)}) {
     const auto header = parse_log_line(std::string_view(written).substr(0, written.find('\n')));

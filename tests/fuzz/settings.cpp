@@ -58,7 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_round_trip<std::vector<std::string>>(text);
   check_round_trip<winsvc::byte_size>(text, [](auto a, auto b) { return a.bytes == b.bytes; });
 
-  // The template is commented out, whatever the texts are. A file that is not UTF-8, or has NUL, is reported as an error.
+  // The template is commented out, whatever the texts are. A file that is not UTF-8, or has NUL, is an error.
   for (const char c : text) {
     if (static_cast<signed char>(c) <= 0) return 0;
   }

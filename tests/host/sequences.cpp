@@ -1,6 +1,6 @@
 // Random sequences of controls: the simulated SCM sends them to services of random shape with random failures, and must
-// not report a violation. Its rules (testing/status_rules.hpp, testing/control_rules.hpp) are those of Windows; they do not
-// use the tables of scm/, which are under test here.
+// not report a violation. Its rules (testing/status_rules.hpp, testing/control_rules.hpp) are those of Windows; they do
+// not use the tables of scm/, which are under test here.
 //
 // A sequence is its seed. WINSVC_SEQUENCES is the number of sequences (default 500), WINSVC_SEED the first seed. A
 // failure names its seed; WINSVC_SEED=seed WINSVC_SEQUENCES=1 repeats it (the threads may interleave differently).

@@ -9,8 +9,8 @@ FOLDER     a folder of include/winsvc with unit tests: base, settings, route, wi
 --minutes  maximum time for all folders (default 10)
 --seed     number that selects the mutants (default 1); the same seed selects the same ones
 
-A mutant that does not compile is not counted, except if a static_assert rejects it. A test that does not end within 60 s
-counts as a detection. The mutants that were not detected are listed with file, line and change.
+A mutant that does not compile is not counted, except if a static_assert rejects it. A test that does not end within
+60 s counts as a detection. The mutants that were not detected are listed with file, line and change.
 """
 
 import argparse
@@ -25,11 +25,12 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-COMPILE = ["nice", "-n", "10", "clang++", "-std=c++17", "-O0", "-w", "-isystem", str(ROOT / "build" / "deps" / "include")]
+COMPILE = ["nice", "-n", "10", "clang++", "-std=c++17", "-O0", "-w", "-isystem",
+           str(ROOT / "build" / "deps" / "include")]
 TEST_LIMIT = 60     # seconds
 
-OPERATORS = {"==": "!=", "!=": "==", "<": "<=", "<=": "<", ">": ">=", ">=": ">", "&&": "||", "||": "&&", "+": "-", "-": "+",
-             "+=": "-=", "-=": "+=", "*": "/", "<<": ">>", ">>": "<<", "&": "|", "|": "&", "%": "*"}
+OPERATORS = {"==": "!=", "!=": "==", "<": "<=", "<=": "<", ">": ">=", ">=": ">", "&&": "||", "||": "&&", "+": "-",
+             "-": "+", "+=": "-=", "-=": "+=", "*": "/", "<<": ">>", ">>": "<<", "&": "|", "|": "&", "%": "*"}
 LITERAL = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'')
 NO_CODE = re.compile(r"\s*(#|//|template|namespace|inline namespace|using|static_assert|$)")
 
@@ -98,7 +99,8 @@ class Judge:
     def test(self, path):
         """True if the test passes, False if it detects something, None if it does not compile."""
         program = self.scratch / "test"
-        code, output = run([*COMPILE, f"-I{self.include}", str(path), str(self.main), "-o", str(program), "-pthread"], 300)
+        command = [*COMPILE, f"-I{self.include}", str(path), str(self.main), "-o", str(program), "-pthread"]
+        code, output = run(command, 300)
         if code != 0:
             return False if "static_assert" in output or "static assertion" in output else None
         code, _ = run(["nice", "-n", "10", str(program), "--abort-after=1"], TEST_LIMIT)
