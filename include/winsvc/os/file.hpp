@@ -66,8 +66,8 @@ class append_file {
   /// includes that part.
   sys_result<void> write(std::string_view bytes) noexcept;
   /// Locks the file against other appenders until it is closed or the process ends. False only if another append_file
-  /// has locked it: readers do not matter, and a file system without locks counts as free. flock(2); LockFileEx on a byte
-  /// far after the end, because Windows denies access to locked bytes.
+  /// has locked it: readers do not matter, and a file system without locks counts as free. flock(2); LockFileEx on a
+  /// byte far after the end, because Windows denies access to locked bytes.
   [[nodiscard]] bool try_lock() noexcept;
   /// Bytes in the file: its size at `open` plus the bytes written.
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
