@@ -38,6 +38,7 @@
 #include "winsvc/api/html.hpp"            // html: markup that is escaped by construction
 #include "winsvc/api/templates.hpp"       // template_engine: the interface of template engines
 #include "winsvc/api/reply.hpp"           // reply: status, headers and body of a response
+#include "winsvc/api/json_convert.hpp"    // strict conversion of JSON to types
 #include "winsvc/api/json_body.hpp"       // request bodies in JSON
 #include "winsvc/api/upload.hpp"          // upload: request bodies as files
 #include "winsvc/api/app_objects.hpp"     // objects that the app provides to handlers
@@ -49,6 +50,7 @@
 #include "winsvc/api/route_builder.hpp"   // route_builder: name, limits and metadata of a route
 #include "winsvc/api/url_for.hpp"         // url_for: the path of a named route
 #include "winsvc/api/resource.hpp"        // a class as a REST resource
+#include "winsvc/api/trailing_slash.hpp"  // the rule for a final slash of a path
 #include "winsvc/api/file_options.hpp"    // options of a static folder
 #include "winsvc/api/group.hpp"           // route_group: registers routes under a prefix
 #include "winsvc/api/context.hpp"         // context: values of one request

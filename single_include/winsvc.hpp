@@ -18,312 +18,324 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    331  config/version.hpp                 The version of winsvc, defined only here.
-//    348  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
-//    387  config/form.hpp                    The form in which winsvc is compiled.
-//    478  config/options.hpp                 The compile-time options of winsvc.
-//    540  config/abi.hpp                     The inline namespace that contains all names of winsvc.
-//    591  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
-//    622  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    697  os/win/windows_headers.hpp         Windows system headers.
-//    755  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
-//    874  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
-//    917  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
-//    978  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
-//   1033  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
-//   1083  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1126  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
-//   1225  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1258  settings/setting_value.hpp         Types of settings and their text form.
-//   1422  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
-//   1567  api/json_library.hpp               json_library: the JSON parser that reads described types.
-//   1630  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
-//   1688  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
-//   1751  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   1977  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
-//   2348  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
-//   2470  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
-//   2554  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
-//   2627  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
-//   2672  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
-//   2725  route/url_value.hpp                url_value, with_query.
-//   2774  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
-//   2856  base/encoding.hpp                  base64 and constant-time comparison of secrets.
-//   2891  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
-//   2923  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   2987  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3072  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
-//   3206  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
-//   3280  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
-//   3428  api/app_objects.hpp                Objects of the app by type.
-//   3495  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
-//   3964  api/parameter.hpp                  Parameters of a route.
-//   4261  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
-//   4444  api/middleware.hpp                 Middleware: functions that run before and after the handler.
-//   4523  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
-//   4595  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
-//   4654  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
-//   4799  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
-//   4833  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
-//   4932  api/file_options.hpp               Options of a static folder.
-//   4963  base/source_location.hpp           source_location: file and line of a call in the user's program.
-//   4999  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
-//   5286  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
-//   5363  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
-//   5402  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
-//   5529  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
-//   5561  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
-//   5644  scm/control_event.hpp              Event data of a control.
-//   5717  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   5892  settings/settings_file.hpp         Settings file (.ini).
-//   5959  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
-//   6178  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   6308  api/tls_options.hpp                TLS options: client certificates.
-//   6349  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
-//   6405  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   6474  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   6618  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
-//   6686  base/quote.hpp                     Windows command lines.
-//   6729  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   6804  scm/spec.hpp                       Service specification.
-//   6896  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
-//   6964  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   7296  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   7342  api/run.hpp                        Entry point: runs the verb on the command line.
-//   7381  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   7394  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   7446  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
-//   7534  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   7575  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   7692  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   7823  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   7850  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   7910  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   7981  addons/proxies.hpp                 Trusted proxies: middleware that takes the client's address from ...
-//   8007  addons/headers.hpp                 Middleware for response headers and body size.
+//    343  config/version.hpp                 The version of winsvc, defined only here.
+//    360  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
+//    399  config/form.hpp                    The form in which winsvc is compiled.
+//    490  config/options.hpp                 The compile-time options of winsvc.
+//    552  config/abi.hpp                     The inline namespace that contains all names of winsvc.
+//    603  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
+//    634  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    709  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
+//    766  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    827  os/win/windows_headers.hpp         Windows system headers.
+//    885  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
+//   1014  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
+//   1057  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
+//   1118  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
+//   1173  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
+//   1223  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1266  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
+//   1365  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1398  settings/setting_value.hpp         Types of settings and their text form.
+//   1562  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
+//   1707  api/json_library.hpp               json_library: the JSON parser that reads described types.
+//   1770  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
+//   1828  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
+//   1891  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2117  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
+//   2488  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
+//   2610  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
+//   2694  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
+//   2767  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
+//   2812  route/url_value.hpp                url_value, with_query.
+//   2861  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
+//   2943  base/encoding.hpp                  base64 and constant-time comparison of secrets.
+//   2978  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
+//   3010  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3098  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
+//   3237  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3580  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
+//   3643  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
+//   3791  api/app_objects.hpp                Objects of the app by type.
+//   3858  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
+//   4329  api/parameter.hpp                  Parameters of a route.
+//   4626  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   4809  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   4888  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   4960  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
+//   5032  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   5177  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   5216  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   5315  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
+//   5336  api/file_options.hpp               Options of a static folder.
+//   5367  base/source_location.hpp           source_location: file and line of a call in the user's program.
+//   5403  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   5712  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   5801  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
+//   5840  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   5967  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   5999  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
+//   6082  scm/control_event.hpp              Event data of a control.
+//   6155  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   6330  settings/settings_file.hpp         Settings file (.ini).
+//   6397  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
+//   6616  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   6746  api/tls_options.hpp                TLS options: client certificates.
+//   6787  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   6856  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   6997  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   7065  base/quote.hpp                     Windows command lines.
+//   7108  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   7183  scm/spec.hpp                       Service specification.
+//   7275  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
+//   7340  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   7675  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   7721  api/run.hpp                        Entry point: runs the verb on the command line.
+//   7760  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   7773  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
+//   7825  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
+//   7913  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
+//   7954  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8073  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
+//   8204  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
+//   8231  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
+//   8299  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
+//   8370  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
+//   8412  wire/forwarded.hpp                 Forwarding fields of proxies.
+//   8464  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
+//   8496  addons/headers.hpp                 Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   8040  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   8261  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   8290  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   8306  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   8404  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
-//   8450  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   8492  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   8574  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   8648  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   8766  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
-//   8799  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   8850  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
-//   9092  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   9128  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//   9170  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
-//   9216  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   9293  route/url_value.hpp:bodies         url_value, with_query.
-//   9335  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//   9492  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
-//   9569  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//   9687  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9741  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   9868  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//   9935  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//   9984  api/app_objects.hpp:bodies         Objects of the app by type.
-//  10022  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//  10057  api/parameter.hpp:bodies           Parameters of a route.
-//  10115  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//  10143  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//  10194  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//  10260  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//  10288  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//  10312  settings/settings_file.hpp:bodies  Settings file (.ini).
-//  10454  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//  10591  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//  10657  base/quote.hpp:bodies              Windows command lines.
-//  10747  scm/spec.hpp:bodies                Service specification.
-//  10859  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//  10981  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
-//  11137  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//  11206  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  11280  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//  11537  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//  11565  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//  11722  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//  11774  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes the client's address from ...
-//  11807  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//  11848  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//  12000  base/error_codes.hpp               Error messages and remedies for system error codes.
-//  12139  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//  12272  settings/registry.hpp              Registry of the settings of an app.
-//  12583  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//  12781  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  13109  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  13215  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  13593  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  13757  wire/file_name.hpp                 Safe file names for uploads.
-//  13836  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  13906  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  14053  wire/representation.hpp            Representation of a file in a response.
-//  14178  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  14432  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  14603  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  14724  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  14809  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  14877  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  14944  scm/account.hpp                    Account of a service.
-//  15083  scm/security.hpp                   Security descriptors in SDDL.
-//  15301  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  15411  scm/event_record.hpp               Records of the Windows event log.
-//  15553  scm/saved_state.hpp                Saved state of a service.
-//  15651  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  15893  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
-//  15931  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
-//  16348  os/posix/headers.hpp               POSIX system headers.
-//  16385  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  16553  os/socket.hpp                      TCP sockets with timeouts.
-//  16703  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  16854  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  16978  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  17102  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  17209  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  17395  os/tcp.hpp                         TCP sockets on all platforms.
-//  17671  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  17837  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  17952  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  18204  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  18255  os/control_channel.hpp             Control channel of a running service.
-//  18326  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  18502  os/connection_threads.hpp          Thread group with a maximum size.
-//  18592  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  18812  os/console.hpp                     Console input and output.
-//  18913  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  19069  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  19204  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  19405  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  19480  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  19527  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  19578  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  19681  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  19722  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  19909  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  19931  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  19966  os/exclusive_file.hpp              Exclusively created file.
-//  20049  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  20152  os/probe.hpp                       System queries of the verbs `doctor` and `why`.
-//  20185  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  20226  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  20266  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  20330  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  20592  os/input_file.hpp                  File that is open for reading at any position.
-//  20665  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  20760  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  20886  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  21132  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  21333  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  21529  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  21567  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  21870  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  21972  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  22226  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  22297  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  22384  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  22437  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  22533  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  22671  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  22745  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  22923  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  23035  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  23162  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  23325  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  23476  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  23731  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  23737  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  24027  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  24101  log/log_query.hpp                  Log query of the verb `logs`.
-//  24186  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  24656  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  24753  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  24797  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  25030  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  25386  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
-//  25679  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  25921  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  26032  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  26183  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  26596  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  26842  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
-//  27049  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  27163  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  27234  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  27383  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  27760  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  27794  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  27855  http/problem.hpp                   Problem details: error responses as application/problem+json (RFC ...
-//  27943  http/context_impl.hpp              Implementation of api/context.hpp.
-//  28003  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
-//  28268  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  28299  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  28447  http/group_impl.hpp                Implementation of api/group.hpp.
-//  28498  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  28717  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  28833  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  28864  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  29013  http/fast_path.hpp                 Fast path: converts a simple request into cpp-httplib's Request and ...
-//  29196  http/request_processor.hpp         Request processor: runs one request.
-//  29651  http/file_response.hpp             File response: sends a file in parts from the open file, never as a ...
-//  29806  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  29958  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  30039  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  30257  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  30615  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  30648  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  30749  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  31258  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
-//  31770  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  31947  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  32304  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  32850  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
-//  32869  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  32983  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  33231  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  33349  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  33627  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  33693  host/health.hpp                    Liveness and readiness routes.
-//  33793  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  33961  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  34080  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
-//  34232  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  34346  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  34573  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  34692  host/control_channel_server.hpp    Control channel server.
-//  34855  host/runtime.hpp                   Runtime of a service.
-//  35398  host/status.hpp                    Text and JSON of `status`.
-//  35544  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  35668  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  35774  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  36165  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  36570  manage/wait.hpp                    Waits until a service reaches a state.
-//  36652  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  36791  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  37102  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  37242  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  37378  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  37478  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  37541  manage/install.hpp                 `install` and `update` verbs.
-//  37904  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  37998  diagnose/firewall.hpp              Check of the Windows firewall.
-//  38092  diagnose/finding.hpp               Findings of `doctor`.
-//  38275  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  38360  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  38389  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  38731  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  38864  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  39105  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  39261  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   8529  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   8750  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   8839  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   8884  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   8943  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   8959  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   9056  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
+//   9102  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9144  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   9226  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   9300  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   9418  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
+//   9451  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   9502  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
+//   9744  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   9780  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//   9822  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
+//   9868  route/url_value.hpp:bodies         url_value, with_query.
+//   9910  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//  10067  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
+//  10144  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//  10262  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  10389  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//  10457  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
+//  10495  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//  10544  api/app_objects.hpp:bodies         Objects of the app by type.
+//  10582  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//  10621  api/parameter.hpp:bodies           Parameters of a route.
+//  10679  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//  10707  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//  10779  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
+//  10845  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//  10873  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//  10897  settings/settings_file.hpp:bodies  Settings file (.ini).
+//  11039  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//  11179  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//  11245  base/quote.hpp:bodies              Windows command lines.
+//  11335  scm/spec.hpp:bodies                Service specification.
+//  11447  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
+//  11569  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
+//  11725  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
+//  11794  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  11868  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
+//  12125  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
+//  12153  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
+//  12309  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
+//  12361  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
+//  12454  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
+//  12575  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
+//  12635  addons/headers.hpp:bodies          Middleware for response headers and body size.
+//  12676  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//  12828  base/error_codes.hpp               Error messages and remedies for system error codes.
+//  12967  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//  13100  settings/registry.hpp              Registry of the settings of an app.
+//  13411  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
+//  13568  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//  13765  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  14147  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  14253  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
+//  14361  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  14735  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  14950  wire/file_name.hpp                 Safe file names for uploads.
+//  15029  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
+//  15099  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
+//  15246  wire/representation.hpp            Representation of content in a response.
+//  15398  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
+//  15656  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  15827  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  15948  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  16033  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  16101  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  16168  scm/account.hpp                    Account of a service.
+//  16307  scm/security.hpp                   Security descriptors in SDDL.
+//  16525  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  16635  scm/event_record.hpp               Records of the Windows event log.
+//  16777  scm/saved_state.hpp                Saved state of a service.
+//  16875  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  17117  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
+//  17155  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
+//  17572  os/posix/headers.hpp               POSIX system headers.
+//  17608  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
+//  17776  os/socket.hpp                      TCP sockets with timeouts.
+//  17926  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  18077  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
+//  18195  os/process.hpp                     Process functions: executable path, command-line arguments ...
+//  18319  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  18426  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  18612  os/tcp.hpp                         TCP sockets on all platforms.
+//  18888  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  19054  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  19169  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  19421  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  19472  os/control_channel.hpp             Control channel of a running service.
+//  19543  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  19715  os/connection_threads.hpp          Thread group with a maximum size.
+//  19805  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  20025  os/console.hpp                     Console input and output.
+//  20126  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  20282  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  20417  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  20618  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  20693  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  20740  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  20791  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  20894  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  20935  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  21122  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  21144  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  21179  os/exclusive_file.hpp              Exclusively created file.
+//  21260  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  21364  os/probe.hpp                       System queries of the verbs `doctor` and `why`.
+//  21397  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  21438  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  21478  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  21542  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  21804  os/input_file.hpp                  File that is open for reading at any position.
+//  21877  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  21972  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  22098  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  22344  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  22545  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  22732  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  22770  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  23073  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  23175  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  23429  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  23500  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  23587  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  23640  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  23734  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  23872  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  23946  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  24124  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  24236  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  24363  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  24526  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  24677  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  24932  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  24938  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  25235  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  25309  log/log_query.hpp                  Log query of the verb `logs`.
+//  25394  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  25781  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  25878  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  25922  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  26155  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  26511  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
+//  26804  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  27046  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  27157  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  27308  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  27721  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  28034  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
+//  28241  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  28361  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  28432  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  28581  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  28980  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  29014  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  29074  http/problem.hpp                   Error responses of winsvc.
+//  29236  http/context_impl.hpp              Implementation of api/context.hpp.
+//  29323  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
+//  29588  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  29648  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  29796  http/group_impl.hpp                Implementation of api/group.hpp.
+//  29870  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  30089  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  30205  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  30236  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  30385  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
+//  30457  http/compression.hpp               Compression of complete response bodies with the libraries that ...
+//  30594  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
+//  30691  http/response_writer.hpp           Response writer: writes the head and the body of each response.
+//  30978  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
+//  31211  http/request_processor.hpp         Request processor: runs one request.
+//  31661  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
+//  31764  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  31915  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  31996  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  32214  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  32572  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  32605  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  32706  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  33219  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
+//  33731  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  33908  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  34265  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  34811  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
+//  34830  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  34944  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  35197  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  35315  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  35593  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  35659  host/health.hpp                    Liveness and readiness routes.
+//  35759  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  35927  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  36046  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
+//  36198  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  36312  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  36539  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  36658  host/control_channel_server.hpp    Control channel server.
+//  36821  host/runtime.hpp                   Runtime of a service.
+//  37364  host/status.hpp                    Text and JSON of `status`.
+//  37510  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  37634  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  37740  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  38093  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  38498  manage/wait.hpp                    Waits until a service reaches a state.
+//  38580  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  38719  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  39030  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  39170  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  39306  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  39406  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  39469  manage/install.hpp                 `install` and `update` verbs.
+//  39832  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  39926  diagnose/firewall.hpp              Check of the Windows firewall.
+//  40020  diagnose/finding.hpp               Findings of `doctor`.
+//  40203  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  40288  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  40317  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  40659  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  40792  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  41033  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  41189  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  39503  config/undef.hpp                   Undefines the internal macros.
+//  41431  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -694,6 +706,124 @@ void append_utf8(std::string& out, char32_t code_point);
 }  // namespace winsvc
 
 // =====================================================================================================================
+// route/path.hpp
+// =====================================================================================================================
+
+// Decodes a request path into segments, and percent-encodes a segment. The path is split before it is decoded, so that
+// an encoded slash stays within its segment.
+//
+//   decode_path("/a%2Fb/c")          // {"a/b", "c"}
+//   decode_path("/users/")           // {"users", ""}: a trailing slash makes a different path
+//   decode_path("/%zz")              // nullopt: 400
+//   percent_encode_segment("a/b \u00FC")  // "a%2Fb%20%C3%BC"
+//
+// It does not resolve "." and "..", does not decode '+' as a space and does not require UTF-8. Code that maps paths to
+// folders must resolve "." and ".." (RFC 3986 section 6.2.2.3).
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::route {
+
+/// The decoded segments of a raw path (RFC 9110 section 4.2.1, RFC 3986 section 3.3). nullopt if the path does not
+/// begin with '/', if a '%' is not followed by two hex digits (RFC 3986 section 2.1), or if it contains a NUL, encoded
+/// or not.
+[[nodiscard]] std::optional<std::vector<std::string>> decode_path(std::string_view raw_path);
+
+/// Appends one decoded segment to `out`. Returns false for an invalid escape or a NUL; then `out` has a partial
+/// segment.
+[[nodiscard]] bool decode_segment(std::string_view raw, std::string& out);
+
+/// True if `decode_path` would succeed. Allocates nothing.
+[[nodiscard]] bool path_is_valid(std::string_view raw_path) noexcept;
+
+/// Encodes one segment for a URL: each byte that is not a pchar (RFC 3986 section 3.3) becomes %XX.
+[[nodiscard]] std::string percent_encode_segment(std::string_view segment);
+
+/// Encodes the blanks, quotes and non-ASCII bytes of a URL that is otherwise complete, for a Location field (RFC 9110
+/// section 10.2.2). Existing escapes and delimiters stay.
+[[nodiscard]] std::string percent_encode_url(std::string_view url);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// The value of a hex digit, or -1.
+[[nodiscard]] constexpr int hex_value(char c) noexcept {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+}  // namespace detail::route
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// wire/grammar.hpp
+// =====================================================================================================================
+
+// Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share: token, authority, control character.
+//
+//   is_token("Content-Type")          is_authority("[::1]:8080")
+//
+// The functions test text only; they do not depend on a request.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::wire {
+
+/// A set of ASCII characters: letters, digits and `marks`. The test reads one bit.
+class character_set {
+ public:
+  explicit constexpr character_set(std::string_view marks) noexcept {
+    for (char c = '0'; c <= '9'; ++c) add(c);
+    for (char c = 'a'; c <= 'z'; ++c) add(c), add(base::to_upper(c));
+    for (const char c : marks) add(c);
+  }
+  [[nodiscard]] constexpr bool has(char c) const noexcept {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 128 && (bits_[byte / 64] >> (byte % 64) & 1) != 0;
+  }
+
+ private:
+  constexpr void add(char c) noexcept {
+    const auto byte = static_cast<unsigned char>(c);
+    bits_[byte / 64] |= std::uint64_t{1} << (byte % 64);
+  }
+  std::uint64_t bits_[2] = {0, 0};
+};
+
+/// True for tchar (RFC 9110 section 5.6.2).
+[[nodiscard]] constexpr bool is_token_char(char c) noexcept {
+  constexpr character_set token("!#$%&'*+-.^_`|~");
+  return token.has(c);
+}
+[[nodiscard]] bool is_token(std::string_view s) noexcept;
+/// True for control characters other than HTAB, which are not allowed in a field (RFC 9110 section 5.5). Parsers handle
+/// CR and LF first.
+[[nodiscard]] constexpr bool is_control(char c) noexcept {
+  const auto byte = static_cast<unsigned char>(c);
+  return (byte < 0x20 && byte != '\t') || byte == 0x7F;
+}
+
+/// True for `uri-host [ ":" port ]` (RFC 9110 section 7.2, RFC 3986 section 3.2.2). Rejects an empty host, and a comma,
+/// which RFC 3986 allows, because a proxy may join two Host fields with a comma.
+[[nodiscard]] bool is_authority(std::string_view s) noexcept;
+
+}  // namespace detail::wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // os/win/windows_headers.hpp
 // =====================================================================================================================
 
@@ -769,8 +899,11 @@ void append_utf8(std::string& out, char32_t code_point);
 // an app. A file that uses members of a request or a response includes <httplib.h> itself, before or after
 // <winsvc.hpp>.
 
+#include <algorithm>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #if WINSVC_SEES_SERVER
 
@@ -851,16 +984,23 @@ namespace detail::api {
 static_assert(httplib_version() >= 0x002900,
               "winsvc needs cpp-httplib 0.41 or newer: this httplib.h is older; run tools/deps or download it from "
               "https://github.com/yhirose/cpp-httplib/releases");
-
-/// Before 0.44, cpp-httplib percent-decoded header values, so "%0d%0a" became a line end.
-inline constexpr bool httplib_decodes_headers = httplib_version() < 0x002C00;
 #endif
 
 /// The version of cpp-httplib that the server is compiled with, for example "0.41.0".
 [[nodiscard]] std::string_view httplib_version_text() noexcept;
 
-/// Replaces all headers of this name by one. (`set_header` of cpp-httplib adds another header.)
+/// True if a response can have this header: the name is a token, the value has no CR, LF or other control character
+/// (RFC 9110 sections 5.1 and 5.5).
+[[nodiscard]] bool is_valid_header(std::string_view name, std::string_view value) noexcept;
+
+/// Replaces all headers of this name by one. (`set_header` of cpp-httplib adds another header.) Throws
+/// std::invalid_argument if the header is invalid, so that the log has it; cpp-httplib would drop it silently.
 void replace_header(response& res, const std::string& name, const std::string& value);
+
+/// All values of this header, in the order in which they were set.
+[[nodiscard]] std::vector<std::string> header_values(const response& res, const std::string& name);
+/// True if the headers of one name are stored in the reverse order, as in libstdc++'s unordered containers.
+[[nodiscard]] bool has_reverse_order();
 
 /// The value of the first header of this name; null if it is missing. A linear search, because a response has few
 /// headers and comparing them is faster than hashing the name.
@@ -962,11 +1102,11 @@ namespace detail::api {
 [[nodiscard]] std::string text_of_json(const json& value);
 /// Parses JSON text. Aborts with 400 if the text is not JSON, or if a number is out of range.
 void parse_json(const std::string& text, json& output);
-/// Locates the value that a conversion of the document rejects: a JSON pointer (RFC 6901) followed by ": ", or "" if
-/// the value was not found or is the document itself. `convert` repeats the conversion, `message` is the message of its
-/// exception. The function changes the document temporarily.
-[[nodiscard]] std::string locate_json_error(json& document, const std::string& message,
-                                            const std::function<void()>& convert);
+/// Locates the value that the conversion of a type without to_json rejects: a JSON pointer (RFC 6901), or "" if it was
+/// not found or is the document itself. `message` is the message of nlohmann's exception, `convert` repeats the
+/// conversion for a changed copy.
+[[nodiscard]] std::string locate_json_error(const json& document, const std::string& message,
+                                            const std::function<void(const json&)>& convert);
 
 }  // namespace detail::api
 #endif
@@ -2669,59 +2809,6 @@ class template_engine {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// route/path.hpp
-// =====================================================================================================================
-
-// Decodes a request path into segments, and percent-encodes a segment. The path is split before it is decoded, so that
-// an encoded slash stays within its segment.
-//
-//   decode_path("/a%2Fb/c")          // {"a/b", "c"}
-//   decode_path("/users/")           // {"users", ""}: a trailing slash makes a different path
-//   decode_path("/%zz")              // nullopt: 400
-//   percent_encode_segment("a/b \u00FC")  // "a%2Fb%20%C3%BC"
-//
-// It does not resolve "." and "..", does not decode '+' as a space and does not require UTF-8. Code that maps paths to
-// folders must resolve "." and ".." (RFC 3986 section 6.2.2.3).
-
-#include <cstddef>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::route {
-
-/// The decoded segments of a raw path (RFC 9110 section 4.2.1, RFC 3986 section 3.3). nullopt if the path does not
-/// begin with '/', if a '%' is not followed by two hex digits (RFC 3986 section 2.1), or if it contains a NUL, encoded
-/// or not.
-[[nodiscard]] std::optional<std::vector<std::string>> decode_path(std::string_view raw_path);
-
-/// Appends one decoded segment to `out`. Returns false for an invalid escape or a NUL; then `out` has a partial
-/// segment.
-[[nodiscard]] bool decode_segment(std::string_view raw, std::string& out);
-
-/// True if `decode_path` would succeed. Allocates nothing.
-[[nodiscard]] bool path_is_valid(std::string_view raw_path) noexcept;
-
-/// Encodes one segment for a URL: each byte that is not a pchar (RFC 3986 section 3.3) becomes %XX.
-[[nodiscard]] std::string percent_encode_segment(std::string_view segment);
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-/// The value of a hex digit, or -1.
-[[nodiscard]] constexpr int hex_value(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-}  // namespace detail::route
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
 // route/url_value.hpp
 // =====================================================================================================================
 
@@ -2920,70 +3007,6 @@ namespace detail::base {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// wire/grammar.hpp
-// =====================================================================================================================
-
-// Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share: token, authority, control character.
-//
-//   is_token("Content-Type")          is_authority("[::1]:8080")          same_authority("H:80", "h")
-//
-// The functions test text only; they do not depend on a request.
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <string_view>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::wire {
-
-/// A set of ASCII characters: letters, digits and `marks`. The test reads one bit.
-class character_set {
- public:
-  explicit constexpr character_set(std::string_view marks) noexcept {
-    for (char c = '0'; c <= '9'; ++c) add(c);
-    for (char c = 'a'; c <= 'z'; ++c) add(c), add(base::to_upper(c));
-    for (const char c : marks) add(c);
-  }
-  [[nodiscard]] constexpr bool has(char c) const noexcept {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte < 128 && (bits_[byte / 64] >> (byte % 64) & 1) != 0;
-  }
-
- private:
-  constexpr void add(char c) noexcept {
-    const auto byte = static_cast<unsigned char>(c);
-    bits_[byte / 64] |= std::uint64_t{1} << (byte % 64);
-  }
-  std::uint64_t bits_[2] = {0, 0};
-};
-
-/// True for tchar (RFC 9110 section 5.6.2).
-[[nodiscard]] constexpr bool is_token_char(char c) noexcept {
-  constexpr character_set token("!#$%&'*+-.^_`|~");
-  return token.has(c);
-}
-[[nodiscard]] bool is_token(std::string_view s) noexcept;
-/// True for control characters other than HTAB, which are not allowed in a field (RFC 9110 section 5.5). Parsers handle
-/// CR and LF first.
-[[nodiscard]] constexpr bool is_control(char c) noexcept {
-  const auto byte = static_cast<unsigned char>(c);
-  return (byte < 0x20 && byte != '\t') || byte == 0x7F;
-}
-
-/// True for `uri-host [ ":" port ]` (RFC 9110 section 7.2, RFC 3986 section 3.2.2). Rejects an empty host, and a comma,
-/// which RFC 3986 allows, because a proxy may join two Host fields with a comma.
-[[nodiscard]] bool is_authority(std::string_view s) noexcept;
-
-/// Compares hosts without regard to case; the default port 80 may be omitted.
-[[nodiscard]] bool same_authority(std::string_view a, std::string_view b) noexcept;
-
-}  // namespace detail::wire
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
 // wire/cookie.hpp
 // =====================================================================================================================
 
@@ -2993,8 +3016,8 @@ class character_set {
 //   const auto text = sign("user", "anna", key, 8h);
 //   unsign("user", text, key)                               // "anna", for eight hours
 //
-// The default attributes are `Path=/; HttpOnly; SameSite=Lax`. Call `secure()` if the site uses TLS. A signed value is
-// not encrypted: the client can read it. api/cookies.hpp reads and sets the cookies of requests.
+// The default attributes are `Path=/; HttpOnly; SameSite=Lax`, and `Secure` in the response to an HTTPS request. A
+// signed value is not encrypted: the client can read it. api/cookies.hpp reads and sets the cookies of requests.
 // Source: RFC 6265 and its successor draft for SameSite.
 
 #include <algorithm>
@@ -3024,6 +3047,8 @@ class cookie {
     max_age_ = age;
     return *this;
   }
+  /// The browser returns the cookie over HTTPS only. Default: on if the request came over HTTPS, to this process or to
+  /// a trusted proxy, else off.
   cookie& secure(bool on = true) {
     secure_ = on;
     return *this;
@@ -3036,14 +3061,15 @@ class cookie {
   /// "Strict", "Lax" (default) or "None"; else throws setup_error. For "None", browsers require `secure()` too.
   cookie& same_site(std::string value);
 
-  /// Returns the value of Set-Cookie.
-  [[nodiscard]] std::string to_string() const;
+  /// Returns the value of Set-Cookie. `https`: the value of `secure` that applies if it was not set.
+  [[nodiscard]] std::string to_string(bool https = false) const;
 
  private:
   cookie& set_attribute(std::string& attribute, std::string value);
   std::string name_, value_, path_ = "/", domain_, same_site_ = "Lax";
   std::optional<std::chrono::seconds> max_age_;
-  bool secure_ = false, http_only_ = true;
+  std::optional<bool> secure_;
+  bool http_only_ = true;
 };
 
 /// Returns `value` with its expiry time and a signature (HMAC-SHA256), valid as the value of a cookie. The signature
@@ -3096,12 +3122,14 @@ inline namespace WINSVC_ABI {
 
 namespace detail::api {
 
-/// True if a response may have several headers of this name: Set-Cookie, one per cookie (RFC 6265 section 3), and Vary,
-/// which each layer of middleware extends.
+/// True if a response may have several headers of this name: Set-Cookie, one per cookie (RFC 6265 section 3), Link
+/// (RFC 8288 section 3), and Vary, which each layer of middleware extends.
 [[nodiscard]] bool is_repeatable_header(std::string_view name) noexcept;
 
 /// The path of a named route. Throws setup_error as url_for does.
 [[nodiscard]] std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values);
+/// True if this thread handles a request that came over HTTPS, to this process or to a trusted proxy.
+[[nodiscard]] bool is_https_request() noexcept;
 
 /// Adds a repeatable header; replaces a header of any other name. A Set-Cookie replaces the one for the same cookie.
 void add_header(response& res, const std::string& name, const std::string& value);
@@ -3150,7 +3178,8 @@ class reply {
   [[nodiscard]] static reply stream(std::string content_type, std::function<void(winsvc::stream&)> write);
   /// Server-sent events (api/stream.hpp). `write` runs as in `stream`.
   [[nodiscard]] static reply events(std::function<void(event_stream&)> write);
-  /// A redirect to another URL: 302 by default, or 301, 303, 307, 308 (RFC 9110, section 15.4).
+  /// A redirect to another URL: 302 by default, or 301, 303, 307, 308 (RFC 9110, section 15.4). Blanks and characters
+  /// that are not ASCII are percent-encoded. A line break in `location` makes the response a logged 500.
   [[nodiscard]] static reply redirect(const std::string& location, int status = 302) {
     return reply(status).header("Location", location);
   }
@@ -3167,38 +3196,383 @@ class reply {
   /// A body with this Content-Type.
   [[nodiscard]] static reply with(std::string body, std::string content_type, int status = 200);
 
-  /// Sets a header, and replaces an existing one of this name, also one from a middleware. Set-Cookie and Vary are
-  /// added to existing ones.
+  /// Sets a header, and replaces an existing one of this name, also one from a middleware. Set-Cookie, Vary and Link
+  /// are added to existing ones. A header with an invalid name, or with a line break in its value, makes the response a
+  /// logged 500. The server sets Content-Length, Transfer-Encoding and Connection itself: a Content-Length of a stream
+  /// becomes its length, `Connection: close` ends the connection, other values are removed and logged once per route.
   reply& header(std::string name, std::string value) &;
-  reply&& header(std::string name, std::string value) && {
+  [[nodiscard]] reply header(std::string name, std::string value) && {
     return std::move(header(std::move(name), std::move(value)));
   }
   /// Sets a cookie, and replaces one with the same name, path and domain.
-  reply& cookie(const winsvc::cookie& c) & { return header("Set-Cookie", c.to_string()); }
-  reply&& cookie(const winsvc::cookie& c) && { return std::move(cookie(c)); }
+  reply& cookie(const winsvc::cookie& c) & {
+    return header("Set-Cookie", c.to_string(detail::api::is_https_request()));
+  }
+  [[nodiscard]] reply cookie(const winsvc::cookie& c) && { return std::move(cookie(c)); }
   /// Sets the status.
   reply& status(int code) & {
     status_ = code;
     return *this;
   }
-  reply&& status(int code) && { return std::move(status(code)); }
+  [[nodiscard]] reply status(int code) && { return std::move(status(code)); }
 
   /// Writes the reply to cpp-httplib's response.
   void apply(response& res) &&;
 
  private:
-  void set_content(response& res);
-
   int status_ = 200;
   std::string body_;
   std::string content_type_;
   std::string file_, save_as_;
   /// Sends the file. A pointer, so that a program that sends no files does not link the function.
-  void (*send_file_)(const request&, response&, const std::string&, const std::string&) = nullptr;
+  void (*send_file_)(response&, const std::string&, const std::string&) = nullptr;
   std::function<void(winsvc::stream&)> stream_function_;
   std::vector<std::pair<std::string, std::string>> headers_;
 };
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// api/json_convert.hpp
+// =====================================================================================================================
+
+// JSON conversion: converts a JSON value to a C++ type without losing information, and collects all faults.
+//
+//   json_faults faults;
+//   auto value = convert_json<std::vector<int>>(document, {}, faults);   // fault: "/2: must be a whole number ..."
+//
+// nlohmann's own conversion truncates: 99999999999 becomes 1215752191 in an int, 1.5 becomes 1, and true becomes 1. So
+// numbers, text, lists, maps and optionals are converted here, value by value. Another type is converted by its own
+// from_json. If it has to_json too, the result is converted back and compared, so that a number that was changed is
+// found at each depth.
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::api {
+
+/// The faults of a document.
+class json_faults {
+ public:
+  /// `pointer`: JSON pointer of the value (RFC 6901); empty: the document itself.
+  void add(const std::string& pointer, std::string_view reason) {
+    if (++count_ <= max_faults) texts_.push_back(pointer + (pointer.empty() ? "" : ": ") + std::string(reason));
+  }
+  void add(const json_faults& other) {
+    count_ += other.count_;
+    for (const auto& text : other.texts_) {
+      if (texts_.size() < max_faults) texts_.push_back(text);
+    }
+  }
+  [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+  [[nodiscard]] std::size_t size() const noexcept { return count_; }
+  /// All faults in one line.
+  [[nodiscard]] std::string text() const {
+    const std::string all = base::join(texts_, "; ");
+    return count_ <= max_faults ? all : all + "; and " + std::to_string(count_ - max_faults) + " more";
+  }
+
+ private:
+  static constexpr std::size_t max_faults = 50;  // a response is not much larger than the request that causes it
+  std::size_t count_ = 0;
+  std::vector<std::string> texts_;
+};
+
+/// Appends a step to a JSON pointer.
+[[nodiscard]] std::string pointer_step(const std::string& pointer, std::string_view key);
+
+/// Converts a value. Returns nullopt and adds at least one fault if it does not fit.
+template <class T, class Json>
+[[nodiscard]] std::optional<T> convert_json(const Json& value, const std::string& pointer, json_faults& faults);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+template <class T, class = void>
+inline constexpr bool is_json_map = false;
+template <class T>
+inline constexpr bool is_json_map<T, std::void_t<typename T::mapped_type, typename T::key_type>> =
+    std::is_same_v<typename T::key_type, std::string>;
+template <class T, class = void>
+inline constexpr bool is_json_list = false;
+template <class T>
+inline constexpr bool is_json_list<
+    T, std::void_t<typename T::value_type,
+                   decltype(std::declval<T&>().insert(std::declval<T&>().end(),
+                                                      std::declval<typename T::value_type>()))>> =
+    !is_json_map<T> && !std::is_convertible_v<T, std::string_view>;
+template <class T, class = void>
+inline constexpr bool has_mapped_type = false;
+template <class T>
+inline constexpr bool has_mapped_type<T, std::void_t<typename T::mapped_type>> = true;
+template <class T, class = void>
+inline constexpr bool is_json_tuple = false;
+template <class T>
+inline constexpr bool is_json_tuple<T, std::void_t<decltype(std::tuple_size<T>::value)>> = true;
+template <class T>
+inline constexpr bool is_json_optional = false;
+template <class T>
+inline constexpr bool is_json_optional<std::optional<T>> = true;
+
+/// The value in a message, for example `a number`, `99999999999`, `true`.
+template <class Json>
+std::string describe_json(const Json& value) {
+  if (value.is_object()) return "an object";
+  if (value.is_array()) return "a list";
+  if (value.is_string()) return "text";
+  return std::string(base::truncate(text_of_json(value), 40));  // a number, true, false or null
+}
+template <class Json>
+void add_json_fault(const Json& value, const std::string& pointer, const std::string& requirement,
+                    json_faults& faults) {
+  faults.add(pointer, "must be " + requirement + ", but is " + describe_json(value));
+}
+
+/// The value of a JSON number as an Integer; nullopt if it is not a whole number, or does not fit. A number with a
+/// decimal point is whole if it has no fraction, as in JSON Schema.
+template <class Integer, class Json>
+std::optional<Integer> whole_number(const Json& value) {
+  constexpr auto min = (std::numeric_limits<Integer>::min)();
+  constexpr auto max = (std::numeric_limits<Integer>::max)();
+  if (value.is_number_unsigned()) {
+    const auto number = value.template get<std::uint64_t>();
+    return number <= static_cast<std::uint64_t>(max) ? std::optional(static_cast<Integer>(number)) : std::nullopt;
+  }
+  if (value.is_number_integer()) {
+    const auto number = value.template get<std::int64_t>();
+    if (number < 0) {
+      const bool fits = std::is_signed_v<Integer> && number >= static_cast<std::int64_t>(min);
+      return fits ? std::optional(static_cast<Integer>(number)) : std::nullopt;
+    }
+    const bool fits = static_cast<std::uint64_t>(number) <= static_cast<std::uint64_t>(max);
+    return fits ? std::optional(static_cast<Integer>(number)) : std::nullopt;
+  }
+  if (!value.is_number_float()) return std::nullopt;
+  const double number = value.template get<double>();
+  constexpr double limit = 9007199254740992.0;  // 2^53: up to here each whole number is exact
+  if (!(number >= -limit && number <= limit)) return std::nullopt;
+  const auto whole = static_cast<std::int64_t>(number);
+  if (static_cast<double>(whole) != number) return std::nullopt;
+  return whole_number<Integer>(Json(whole));
+}
+
+template <class T, class Json>
+std::optional<T> convert_integer(const Json& value, const std::string& pointer, json_faults& faults) {
+  if (const auto number = whole_number<T>(value)) return number;
+  add_json_fault(value, pointer,
+                 "a whole number from " + std::to_string((std::numeric_limits<T>::min)()) + " to " +
+                     std::to_string((std::numeric_limits<T>::max)()), faults);
+  return std::nullopt;
+}
+
+template <class T, class Json>
+std::optional<T> convert_list(const Json& value, const std::string& pointer, json_faults& faults) {
+  if (!value.is_array()) {
+    add_json_fault(value, pointer, "a list", faults);
+    return std::nullopt;
+  }
+  T list{};
+  std::size_t position = 0;
+  const auto before = faults.size();
+  for (const auto& element : value) {
+    auto converted = convert_json<typename T::value_type>(element, pointer_step(pointer, std::to_string(position++)),
+                                                          faults);
+    if (converted) list.insert(list.end(), std::move(*converted));
+  }
+  return faults.size() == before ? std::optional<T>(std::move(list)) : std::nullopt;
+}
+
+template <class T, class Json>
+std::optional<T> convert_map(const Json& value, const std::string& pointer, json_faults& faults) {
+  if (!value.is_object()) {
+    add_json_fault(value, pointer, "an object", faults);
+    return std::nullopt;
+  }
+  T map{};
+  const auto before = faults.size();
+  for (auto member = value.begin(); member != value.end(); ++member) {
+    auto converted = convert_json<typename T::mapped_type>(member.value(), pointer_step(pointer, member.key()), faults);
+    if (converted) map.emplace(member.key(), std::move(*converted));
+  }
+  return faults.size() == before ? std::optional<T>(std::move(map)) : std::nullopt;
+}
+
+template <class T, class Json, std::size_t... Index>
+std::optional<T> convert_tuple(const Json& value, const std::string& pointer, json_faults& faults,
+                               std::index_sequence<Index...>) {
+  if (!value.is_array() || value.size() != sizeof...(Index)) {
+    add_json_fault(value, pointer, "a list of " + std::to_string(sizeof...(Index)) + " values", faults);
+    return std::nullopt;
+  }
+  auto parts = std::tuple{convert_json<std::tuple_element_t<Index, T>>(
+      value[Index], pointer_step(pointer, std::to_string(Index)), faults)...};
+  if (!(std::get<Index>(parts).has_value() && ...)) return std::nullopt;
+  return T{std::move(*std::get<Index>(parts))...};
+}
+
+/// True if `kept` is what remains of the whole number `sent` in an integer of 8, 16, 32 or 64 bits.
+[[nodiscard]] bool is_wrapped_number(std::uint64_t sent, std::uint64_t kept) noexcept;
+
+/// Compares a document with what a type has kept of it. Adds a fault for each number that the conversion has changed.
+template <class Json>
+void find_changed_numbers(const Json& sent, const Json& kept, const std::string& pointer, json_faults& faults) {
+  if (sent.is_object() && kept.is_object()) {
+    for (auto member = sent.begin(); member != sent.end(); ++member) {
+      const auto other = kept.find(member.key());
+      if (other != kept.end())
+        find_changed_numbers(member.value(), other.value(), pointer_step(pointer, member.key()), faults);
+    }
+  } else if (sent.is_array() && kept.is_array() && sent.size() == kept.size()) {
+    for (std::size_t i = 0; i < sent.size(); ++i)
+      find_changed_numbers(sent[i], kept[i], pointer_step(pointer, std::to_string(i)), faults);
+  } else if (kept.is_number_integer()) {
+    if (sent.is_boolean()) return add_json_fault(sent, pointer, "a whole number", faults);
+    if (sent.is_number_float()) {
+      const auto whole = whole_number<std::int64_t>(sent);
+      const bool same = whole && *whole == kept.template get<std::int64_t>();
+      if (!same) add_json_fault(sent, pointer, "a whole number", faults);
+    } else if (sent.is_number_integer() && sent != kept &&
+               is_wrapped_number(sent.template get<std::uint64_t>(), kept.template get<std::uint64_t>())) {
+      add_json_fault(sent, pointer, "a whole number in the range of its type", faults);
+    }
+  } else if (kept.is_number_float() && sent.is_boolean()) {
+    add_json_fault(sent, pointer, "a number", faults);
+  }
+}
+
+/// Compares a document with a default value of its type. Adds a fault for each value of another kind. An empty list or
+/// null in the model can be anything.
+template <class Json>
+void find_other_kinds(const Json& sent, const Json& model, const std::string& pointer, json_faults& faults) {
+  if (model.is_object()) {
+    if (!sent.is_object()) return add_json_fault(sent, pointer, "an object", faults);
+    for (auto member = model.begin(); member != model.end(); ++member) {
+      const auto found = sent.find(member.key());
+      if (found != sent.end())
+        find_other_kinds(found.value(), member.value(), pointer_step(pointer, member.key()), faults);
+    }
+  } else if (model.is_array()) {
+    if (!sent.is_array()) return add_json_fault(sent, pointer, "a list", faults);
+    if (model.size() != sent.size()) return;
+    for (std::size_t i = 0; i < sent.size(); ++i)
+      find_other_kinds(sent[i], model[i], pointer_step(pointer, std::to_string(i)), faults);
+  } else if (model.is_number_integer()) {
+    if (!sent.is_number() || (sent.is_number_float() && !whole_number<std::int64_t>(sent)))
+      add_json_fault(sent, pointer, "a whole number", faults);
+  } else if (model.is_number_float()) {
+    if (!sent.is_number()) add_json_fault(sent, pointer, "a number", faults);
+  } else if (model.is_string()) {
+    if (!sent.is_string()) add_json_fault(sent, pointer, "text", faults);
+  } else if (model.is_boolean()) {
+    if (!sent.is_boolean()) add_json_fault(sent, pointer, "true or false", faults);
+  }
+}
+
+/// True if an integer of the model would receive a number beyond 64 bits. nlohmann's conversion of such a number is
+/// undefined behavior.
+template <class Json>
+bool has_unsafe_number(const Json& sent, const Json& model) {
+  if (model.is_object() && sent.is_object()) {
+    for (auto member = model.begin(); member != model.end(); ++member) {
+      const auto found = sent.find(member.key());
+      if (found != sent.end() && has_unsafe_number(found.value(), member.value())) return true;
+    }
+  } else if (model.is_array() && sent.is_array() && model.size() == sent.size()) {
+    for (std::size_t i = 0; i < sent.size(); ++i) {
+      if (has_unsafe_number(sent[i], model[i])) return true;
+    }
+  } else if (model.is_number_integer() && sent.is_number_float()) {
+    const auto number = sent.template get<double>();
+    return !(number > -9.2e18 && number < 9.2e18);
+  }
+  return false;
+}
+
+/// A value of a type with its own from_json.
+template <class T, class Json>
+std::optional<T> convert_by_type(const Json& value, const std::string& pointer, json_faults& faults) {
+  constexpr bool has_to_json = std::is_constructible_v<Json, const T&>;
+  json_faults other_kinds;  // compared with a default value; they matter only if the conversion fails
+  if constexpr (has_to_json && std::is_default_constructible_v<T> && std::is_class_v<T>) {
+    try {
+      const Json model(T{});
+      find_other_kinds(value, model, pointer, other_kinds);
+      if (has_unsafe_number(value, model)) {
+        faults.add(other_kinds);
+        return std::nullopt;
+      }
+    } catch (...) {  // a default value without JSON: the conversion below decides
+    }
+  }
+  const auto before = faults.size();
+  try {
+    T result = value.template get<T>();
+    if constexpr (has_to_json) find_changed_numbers(value, Json(result), pointer, faults);
+    if (faults.size() == before) return result;
+  } catch (const typename Json::exception& e) {
+    const std::string message = e.what();  // "[json.exception.type_error.302] type must be ..."
+    faults.add(other_kinds);
+    if (other_kinds.empty() || message.find("not found") != message.npos) {
+      const auto bracket = message.find("] ");
+      const std::string place = locate_json_error(
+          value, message, [](const Json& changed) { static_cast<void>(changed.template get<T>()); });
+      faults.add(pointer + place, std::string_view(message).substr(bracket == message.npos ? 0 : bracket + 2));
+    }
+  } catch (const std::invalid_argument& e) {  // from_json throws it for an invalid value of the right type
+    faults.add(pointer, e.what());
+  }
+  return std::nullopt;
+}
+
+template <class T, class Json>
+std::optional<T> convert_json(const Json& value, const std::string& pointer, json_faults& faults) {
+  if constexpr (is_nlohmann<T>::value) {
+    return T(value);
+  } else if constexpr (is_json_optional<T>) {
+    if (value.is_null()) return T();
+    auto inner = convert_json<typename T::value_type>(value, pointer, faults);
+    return inner ? std::optional<T>(T(std::move(*inner))) : std::nullopt;
+  } else if constexpr (std::is_same_v<T, bool>) {
+    if (value.is_boolean()) return value.template get<bool>();
+    add_json_fault(value, pointer, "true or false", faults);
+    return std::nullopt;
+  } else if constexpr (std::is_integral_v<T>) {
+    return convert_integer<T>(value, pointer, faults);
+  } else if constexpr (std::is_floating_point_v<T>) {
+    if (value.is_number()) {
+      const auto number = value.template get<double>();
+      constexpr auto max = static_cast<long double>((std::numeric_limits<T>::max)());
+      if (number <= max && number >= -max) return static_cast<T>(number);
+    }
+    add_json_fault(value, pointer, "a number in the range of its type", faults);
+    return std::nullopt;
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    if (value.is_string()) return value.template get<std::string>();
+    add_json_fault(value, pointer, "text", faults);
+    return std::nullopt;
+  } else if constexpr (is_json_map<T>) {
+    return convert_map<T>(value, pointer, faults);
+  } else if constexpr (is_json_list<T> && !has_mapped_type<T>) {
+    return convert_list<T>(value, pointer, faults);
+  } else if constexpr (is_json_tuple<T>) {
+    return convert_tuple<T>(value, pointer, faults, std::make_index_sequence<std::tuple_size_v<T>>());
+  } else {
+    return convert_by_type<T>(value, pointer, faults);
+  }
+}
+
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -3211,16 +3585,16 @@ class reply {
 //   const auto item = body_from_json<todo, winsvc::json>(req);     // what a handler with body<todo> does
 //
 // 415: the Content-Type is not JSON. 400: the body is not JSON; the message has the offset. 422: the JSON does not
-// convert to the type; the message has the JSON pointer of the value.
+// convert to the type without loss (api/json_convert.hpp); the message has the JSON pointer of each invalid value.
 //
 // The Content-Type is required for security. A page of another site can make a browser send a text body without a
 // preflight request, but not with `application/json` (Fetch standard, "CORS-safelisted request-header").
 
 #include <cstddef>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -3254,21 +3628,10 @@ T body_from_json(const request& req) {
   if constexpr (std::is_same_v<T, Json>) {
     return parsed;
   } else {
-    const auto reject = [](std::string_view reason) {
-      winsvc::abort(422, "the body does not have the expected shape: " + std::string(reason));
-    };
-    try {
-      return parsed.template get<T>();
-    } catch (const typename Json::exception& e) {
-      const std::string message = e.what();  // "[json.exception.type_error.302] type must be ..."
-      const std::string pointer =
-          locate_json_error(parsed, message, [&parsed] { static_cast<void>(parsed.template get<T>()); });
-      const auto bracket = message.find("] ");
-      reject(pointer + message.substr(bracket == message.npos ? 0 : bracket + 2));
-    } catch (const std::invalid_argument& e) {  // from_json throws it for an invalid value of the right type
-      reject(e.what());
-    }
-    throw std::logic_error("reject returned");
+    json_faults faults;
+    auto value = convert_json<T>(std::as_const(parsed), {}, faults);
+    if (!value) winsvc::abort(422, "the body does not have the expected shape: " + faults.text());
+    return std::move(*value);
   }
 }
 
@@ -3667,9 +4030,11 @@ constexpr bool check_argument_order() noexcept {
 
 // Access to the response through functions, so that a file with handlers does not include <httplib.h>.
 
-/// Sets the body to plain text. Keeps a status that the handler has set on the response; default: 200.
+/// Sets the body to plain text. Keeps a status and a Content-Type that the handler has set on the response; default:
+/// 200 and text/plain.
 void write_text(response& res, std::string text);
-/// Sets the body to JSON text. Keeps a status that the handler has set on the response; default: 200.
+/// Sets the body to JSON text. Keeps a status and a Content-Type that the handler has set; default: 200 and
+/// application/json.
 void write_json(response& res, std::string text);
 /// Sets the body to HTML in UTF-8. Keeps a status that the handler has set on the response; default: 200.
 void write_html(response& res, std::string markup);
@@ -4601,50 +4966,63 @@ exception_handler make_exception_handler(F f) {
 //   method_set set; set.add(method::get);
 //   set.allow()                                  // "GET, HEAD, OPTIONS"
 //
-// There are seven methods. CONNECT and TRACE are not among them: an origin server does not need them, and the response
-// is 501, as for an unknown method.
+// Seven methods have a value of their own. Other methods (PROPFIND, REPORT, QUERY, ...) are `other` with a name: an app
+// can register a route for any of them. CONNECT and TRACE are always 501, because an origin server does not need them.
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::route {
 
 /// A method of RFC 9110 section 9.3 (PATCH: RFC 5789). `any` is for a route that serves all methods; a request never
-/// has it. `del` is DELETE, because Windows headers define DELETE as a macro.
-enum class method { get, head, post, put, patch, del, options, any };
+/// has it. `del` is DELETE, because Windows headers define DELETE as a macro. `other` is a method without a value of
+/// its own; its name is stored separately.
+enum class method { get, head, post, put, patch, del, options, any, other };
 
 /// Parses the method of a request line. Case matters (RFC 9110 section 9.1): "get" is not a method. "ANY" is not a
 /// method either.
 [[nodiscard]] std::optional<method> parse_method(std::string_view token) noexcept;
 
-/// The name in a request line. `any` is "ANY", for messages only.
+/// True if a route can have a method of this name: a token, but not CONNECT or TRACE.
+[[nodiscard]] bool is_servable_method(std::string_view token) noexcept;
+
+/// The name in a request line. `any` is "ANY" and `other` is "OTHER", for messages only.
 [[nodiscard]] std::string_view name(method m) noexcept;
 
 /// The methods of a resource. Adding `any` adds all methods.
 class method_set {
  public:
   void add(method m) noexcept;
-  void add(method_set other) noexcept { bits_ |= other.bits_; }
+  void add(const method_set& other);
+  /// Adds a method that is `other`.
+  void add_other(std::string_view name);
   [[nodiscard]] bool has(method m) const noexcept;
-  [[nodiscard]] bool empty() const noexcept { return bits_ == 0; }
+  [[nodiscard]] bool has_other(std::string_view name) const noexcept;
+  [[nodiscard]] bool empty() const noexcept { return bits_ == 0 && others_.empty(); }
 
-  /// The value of an Allow field (RFC 9110 section 10.2.1), in the order of the enumeration. GET includes HEAD (RFC
+  /// The value of an Allow field (RFC 9110 section 10.2.1), in the order of the enumeration, then the other
+  /// methods. GET includes HEAD (RFC
   /// 9110 section 9.3.2). OPTIONS is always included, because the server responds to OPTIONS with this field.
   [[nodiscard]] std::string allow() const;
 
-  friend bool operator==(method_set a, method_set b) noexcept { return a.bits_ == b.bits_; }
-  friend bool operator!=(method_set a, method_set b) noexcept { return !(a == b); }
+  friend bool operator==(const method_set& a, const method_set& b) noexcept {
+    return a.bits_ == b.bits_ && a.others_ == b.others_;
+  }
+  friend bool operator!=(const method_set& a, const method_set& b) noexcept { return !(a == b); }
 
  private:
   unsigned bits_ = 0;
+  std::vector<std::string> others_;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline constexpr unsigned method_count = 7;  // without `any`
+inline constexpr unsigned method_count = 7;  // without `any` and `other`
 
 }  // namespace detail::route
 }  // inline namespace WINSVC_ABI
@@ -4809,7 +5187,7 @@ class route_builder {
 //   winsvc::with_query(winsvc::url_for(req, "users"), {{"page", 2}})                      // /users?page=2
 //
 // Handlers then need no copy of the pattern, and the pattern can change in one place. The result is a path without
-// scheme and host. route/url.hpp describes the values.
+// scheme and host, with the prefix of a trusted proxy (X-Forwarded-Prefix). route/url.hpp describes the values.
 
 #include <string>
 #include <string_view>
@@ -4825,6 +5203,11 @@ template <class... Values>
 [[nodiscard]] std::string url_for(const request& req, std::string_view name, const Values&... values) {
   return detail::api::path_for(req, name, {url_value(values)...});
 }
+
+/// Returns the URL that a client outside uses for a path of this app: the scheme and the host of the request, and the
+/// prefix of a trusted proxy unless `path` has it already. Throws setup_error if the calling thread does not handle
+/// `req`, or if an HTTP/1.0 request has no host.
+[[nodiscard]] std::string absolute_url(const request& req, std::string_view path);
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -4925,6 +5308,27 @@ void for_each_member(const std::shared_ptr<T>& object, F add) {
 }
 
 }  // namespace detail::api
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// api/trailing_slash.hpp
+// =====================================================================================================================
+
+// trailing_slash: what happens to a request whose path differs from a route only by a final slash.
+//
+//   svc.trailing_slash(winsvc::trailing_slash::redirect);      // GET /users/ is redirected to /users
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// The rule for a final slash. It applies only if no route has the path as it was sent.
+enum class trailing_slash {
+  strict,    ///< 404: `/users` and `/users/` are two paths
+  redirect,  ///< 308 to the path that has a route; the client repeats the request with the same method and body
+  ignore,    ///< the route serves both paths
+};
+
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -5047,10 +5451,16 @@ namespace detail::api {
 /// Adds a route with its middleware chain, and returns its ID. Throws setup_error as router::add does.
 std::size_t add_route(http::router& router, route::method method, std::string_view pattern, erased_handler handler,
                       source_location location, std::shared_ptr<const middleware_chain> chain);
+/// The same for a method by its name. Throws setup_error for a name that is not a method.
+std::size_t add_route(http::router& router, std::string_view method, std::string_view pattern, erased_handler handler,
+                      source_location location, std::shared_ptr<const middleware_chain> chain);
 /// Number of routes, which is the ID of the next route.
 [[nodiscard]] std::size_t route_count(const http::router& router) noexcept;
 /// Sets the middleware chain for requests that match no route.
 void set_outer_chain(http::router& router, std::shared_ptr<const middleware_chain> chain, source_location location);
+/// Sets the middleware chain for requests below a group's prefix that match no route.
+void set_group_chain(http::router& router, std::string_view prefix, std::shared_ptr<const middleware_chain> chain,
+                     source_location location);
 /// Returns a copy of the chain with one more middleware at its end.
 [[nodiscard]] std::shared_ptr<const middleware_chain> with_link(const middleware_chain& chain, middleware added);
 /// The path of the route with this name. Throws setup_error as url_for does.
@@ -5112,6 +5522,13 @@ class route_registrar {
                       source_location location = source_location::current()) {
     return add(method, pattern, make_handler(std::move(handler)), location);
   }
+  /// Registers a handler for a method by its name, for example "PROPFIND", "REPORT" or "QUERY". Names of methods are
+  /// case-sensitive. Throws setup_error for CONNECT, TRACE and a text that is not a name.
+  template <class F>
+  route_builder route(std::string_view method, std::string_view pattern, F handler,
+                      source_location location = source_location::current()) {
+    return add(method, pattern, make_handler(std::move(handler)), location);
+  }
 
   // The same with sources for the arguments of the handler (api/parameter.hpp), which is the last argument:
   // `get("/items/{id}", query("q"), header("X-Key"), handler)`.
@@ -5143,6 +5560,11 @@ class route_registrar {
   }
   template <class... Options, class First, class... Rest>
   route_builder route(route::method method, pattern_at pattern, parameter<Options...> source, First first,
+                      Rest... rest) {
+    return add_sourced(method, pattern, std::move(source), std::move(first), std::move(rest)...);
+  }
+  template <class... Options, class First, class... Rest>
+  route_builder route(std::string_view method, pattern_at pattern, parameter<Options...> source, First first,
                       Rest... rest) {
     return add_sourced(method, pattern, std::move(source), std::move(first), std::move(rest)...);
   }
@@ -5179,7 +5601,8 @@ class route_registrar {
               source_location location = source_location::current());
 
   /// Adds a middleware (api/middleware.hpp) for the routes that are registered after it, here and in nested groups. The
-  /// middleware of the app also runs for requests that match no route.
+  /// middleware of the app also runs for requests that match no route; the middleware of a group runs for such requests
+  /// below its prefix.
   template <class F>
   Self& use(F m, source_location location = source_location::current()) {
     middleware_ = with_link(*middleware_, make_middleware(std::move(m)));
@@ -5189,7 +5612,7 @@ class route_registrar {
 
   /// Registers routes under a common prefix. They run the middleware of this object, then the middleware of the group.
   /// Calls `describe(winsvc::route_group&)` at once. In the group, the pattern "/" is the prefix itself. The prefix
-  /// starts with '/' and does not end with '/'.
+  /// starts with '/' and does not end with '/'. An empty prefix makes a group that only shares middleware.
   template <class F>
   Self& group(std::string_view prefix, F&& describe, source_location location = source_location::current());
   /// Registers routes with a common middleware and without a prefix.
@@ -5204,18 +5627,20 @@ class route_registrar {
   }
 
  protected:
-  route_registrar(http::router& router, std::string prefix, std::shared_ptr<const middleware_chain> chain)
-      : router_(&router), prefix_(std::move(prefix)), middleware_(std::move(chain)) {}
+  route_registrar(http::router& router, std::string prefix, std::shared_ptr<const middleware_chain> chain,
+                  bool has_own_prefix = true)
+      : router_(&router), prefix_(std::move(prefix)), middleware_(std::move(chain)), has_own_prefix_(has_own_prefix) {}
   ~route_registrar() = default;
 
  private:
-  route_builder add(route::method method, std::string_view pattern, erased_handler handler, source_location location) {
+  template <class Method>  // route::method, or the name of a method
+  route_builder add(Method method, std::string_view pattern, erased_handler handler, source_location location) {
     const std::string full = prefix_ + std::string(full_pattern(pattern));
     const auto id = add_route(*router_, method, full, std::move(handler), location, middleware_);
     return {*router_, id, id + 1};
   }
-  template <class... Given>
-  route_builder add_sourced(route::method method, const pattern_at& pattern, Given... given) {
+  template <class Method, class... Given>
+  route_builder add_sourced(Method method, const pattern_at& pattern, Given... given) {
     std::tuple<Given...> all(std::move(given)...);
     return add(method, pattern.text, make_handler_of(all, std::make_index_sequence<sizeof...(Given) - 1>()),
                pattern.location);
@@ -5224,15 +5649,16 @@ class route_registrar {
   [[nodiscard]] std::string_view full_pattern(std::string_view pattern) const noexcept {
     return !prefix_.empty() && pattern == "/" ? std::string_view() : pattern;
   }
-  /// The middleware of the app also runs for requests that match no route.
+  /// Middleware also runs for requests that match no route.
   void combined_middleware(const std::shared_ptr<const middleware_chain>& chain, source_location location) {
     if constexpr (!std::is_same_v<Self, winsvc::route_group>) set_outer_chain(*router_, chain, location);
-    else static_cast<void>(chain), static_cast<void>(location);
+    else if (has_own_prefix_) set_group_chain(*router_, prefix_, chain, location);
   }
 
   http::router* router_;
   std::string prefix_;
   std::shared_ptr<const middleware_chain> middleware_;
+  bool has_own_prefix_;  // false: the prefix is that of the outer group
 };
 
 }  // namespace detail::api
@@ -5241,8 +5667,8 @@ class route_registrar {
 class route_group : public detail::api::route_registrar<route_group> {
  public:
   route_group(detail::http::router& router, std::string prefix,
-              std::shared_ptr<const detail::api::middleware_chain> chain)
-      : route_registrar(router, std::move(prefix), std::move(chain)) {}
+              std::shared_ptr<const detail::api::middleware_chain> chain, bool has_own_prefix = true)
+      : route_registrar(router, std::move(prefix), std::move(chain), has_own_prefix) {}
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -5261,11 +5687,11 @@ template <class F>
 Self& route_registrar<Self>::group(std::string_view prefix, F&& describe, source_location location) {
   static_assert(std::is_invocable_v<F&, winsvc::route_group&>,
                 "winsvc: the function passed to group() must be callable with winsvc::route_group&");
-  if (prefix.empty() || prefix.front() != '/' || prefix.back() == '/') {
+  if (!prefix.empty() && (prefix.front() != '/' || prefix.back() == '/')) {
     throw setup_error("group '" + std::string(prefix) + "' (" + location.to_string() +
                       "): a prefix must start with '/' and must not end with '/'");
   }
-  winsvc::route_group inner(*router_, prefix_ + std::string(prefix), middleware_);
+  winsvc::route_group inner(*router_, prefix_ + std::string(prefix), middleware_, !prefix.empty());
   describe(inner);
   return self();
 }
@@ -5273,7 +5699,7 @@ Self& route_registrar<Self>::group(std::string_view prefix, F&& describe, source
 template <class Self>
 template <class F, class>
 Self& route_registrar<Self>::group(F&& describe) {
-  winsvc::route_group inner(*router_, prefix_, middleware_);
+  winsvc::route_group inner(*router_, prefix_, middleware_, false);
   describe(inner);
   return self();
 }
@@ -5315,10 +5741,18 @@ class context {
   /// Throws setup_error if the calling thread does not handle `req`.
   explicit context(const request& req);
 
-  /// ID of the request, unique in this process: the log and a 500 response contain it.
+  /// ID of the request: the log and a 500 response contain it. It is unique in this process, or the ID that a trusted
+  /// proxy has sent.
   [[nodiscard]] const std::string& id() const noexcept;
-  /// True if the connection to this process uses TLS. Behind a proxy that terminates TLS it is false.
+  /// True if the connection to this process uses TLS. Behind a proxy that terminates TLS it is false; see scheme().
   [[nodiscard]] bool is_encrypted() const noexcept;
+  /// "https" or "http", as the client sees it: behind a trusted proxy (addons/proxies.hpp) what the proxy reports.
+  [[nodiscard]] std::string scheme() const;
+  /// Host of the URL, with the port if the client sent one; behind a trusted proxy what the proxy reports.
+  [[nodiscard]] std::string host() const;
+  /// Path prefix that a trusted proxy removes (X-Forwarded-Prefix), for example "/app"; empty if there is none. url_for
+  /// and redirects add it.
+  [[nodiscard]] const std::string& path_prefix() const noexcept;
 
   /// Stores the value of type T, and replaces an existing one.
   template <class T>
@@ -5350,10 +5784,14 @@ class context {
   detail::http::exchange* exchange_;
 };
 
+namespace detail::wire {
+struct forwarding_report;
+}
+
 namespace detail::api {
-/// Replaces the address of the proxy with the client address that a trusted proxy reports, for handlers and for the
-/// access log.
-void set_client(const request& req, std::string client);
+/// Stores what a trusted proxy reports about the request, for handlers and for the access log. `id` replaces the ID of
+/// the request, unless it is empty.
+void set_forwarding(const request& req, wire::forwarding_report&& report, std::string id);
 }  // namespace detail::api
 
 }  // inline namespace WINSVC_ABI
@@ -6346,62 +6784,6 @@ struct tls_files {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// base/lost_lines.hpp
-// =====================================================================================================================
-
-// lost_lines: counts log lines that were lost, and formats the text that reports them.
-//
-//   lost_lines lost;
-//   lost.add(entry.time);
-//   lost.text("they were logged faster than they could be written", &iso_time)
-//   // 3 lines were lost between 2026-01-31T08:05:09.250Z and ...: they were logged faster than they could be written
-//
-// Each part of the log that can lose lines has one: the logger, the async sink, the rotating file sink. It is not
-// thread-safe.
-
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::base {
-
-struct lost_lines {
-  std::uint64_t count = 0;
-  std::optional<clock::system_time> first_time;  ///< of the first line whose time is known
-  clock::system_time last_time{};
-
-  [[nodiscard]] bool empty() const noexcept { return count == 0; }
-  /// Counts lines whose time is not known.
-  void add(std::uint64_t lines) noexcept { count += lines; }
-  /// Counts lines with a time, or with times from `first` on.
-  void add(std::uint64_t lines, clock::system_time first, clock::system_time last) noexcept {
-    if (lines == 0) return;
-    count += lines;
-    if (!first_time) first_time = first;
-    last_time = last;
-  }
-  void add(clock::system_time time) noexcept { add(1, time, time); }
-
-  /// Returns "3 lines were lost between A and B: REASON". `format` formats a time.
-  template <class Format>
-  [[nodiscard]] std::string text(std::string_view reason, const Format& format) const {
-    std::string out = std::to_string(count) + (count == 1 ? " line was lost" : " lines were lost");
-    if (first_time && *first_time == last_time) out += " at " + format(last_time);
-    else if (first_time) out += " between " + format(*first_time) + " and " + format(last_time);
-    return out.append(": ").append(reason);
-  }
-  /// The number as a field of a JSON line.
-  [[nodiscard]] std::string json_field() const { return "\"lost\":" + std::to_string(count); }
-};
-
-}  // namespace detail::base
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
 // base/timed_mutex.hpp
 // =====================================================================================================================
 
@@ -6597,9 +6979,6 @@ class logger {
   using sinks = std::vector<std::shared_ptr<log_sink>>;
   void deliver(log_level level, std::string text, std::string json_fields);
   void report_lost_lines(clock::system_time time);
-  void write_to_sinks(const log_entry& entry) noexcept {
-    for (const auto& sink : sinks_) sink->write(entry);
-  }
 
   const clock* time_;
   std::chrono::milliseconds lock_timeout_;
@@ -6608,7 +6987,7 @@ class logger {
   detail::base::timed_mutex mutex_;
   sinks sinks_;
   std::vector<log_entry> buffered_;
-  detail::base::lost_lines lost_buffered_;
+  std::uint64_t lost_buffered_ = 0;
 };
 
 }  // inline namespace WINSVC_ABI
@@ -6926,9 +7305,6 @@ struct limits {
   std::size_t chunk_extension_bytes = 4096;    ///< of all chunks of a body; extensions are unused (CVE-2023-39326)
   std::size_t trailer_bytes = 8192;            ///< the trailer section, which is discarded
 
-  /// True: simple requests do not use cpp-httplib's parser and writer (http/fast_path.hpp). False: all requests do.
-  bool fast_path = true;
-
   // Timeouts.
   std::chrono::milliseconds head_timeout = std::chrono::seconds(10);  ///< first byte to empty line (Slowloris attack)
   std::chrono::milliseconds keep_alive_timeout = std::chrono::seconds(60);  ///< between requests; browsers: 60 to 120 s
@@ -7065,6 +7441,9 @@ class service : public detail::api::route_registrar<service> {
   [[nodiscard]] detail::wire::limits& limits() noexcept;
 
   // -- routes: api/group.hpp has get, post, group ...; route/pattern.hpp has patterns, api/handler.hpp handlers --
+
+  /// Sets the rule for a final slash of a path (api/trailing_slash.hpp). Default: strict.
+  service& trailing_slash(winsvc::trailing_slash rule);
 
   /// Provides an object to the handlers that have a parameter `T&` (api/app_objects.hpp). An object that is passed by
   /// reference must live as long as the service: make it a member of the app, or pass a std::shared_ptr. A temporary is
@@ -7610,8 +7989,9 @@ struct head {
   std::string_view target;  ///< as sent (RFC 9112 section 3.2)
   std::string_view path;    ///< not decoded, of origin-form or absolute-form; "*" for a server-wide OPTIONS
   std::string_view query;   ///< not decoded, without its '?'
-  std::string_view host;    ///< with the port if it was sent; empty only in HTTP/1.0
-  int minor_version = 1;    ///< HTTP/1.minor: 0 or 1
+  std::string_view host;    ///< of the target if it is a URL, else of Host, with the port if it was sent; empty only
+                            ///< in HTTP/1.0
+  int minor_version = 1;    ///< HTTP/1.minor: 0 or 1; 1 also for a later minor version
   std::vector<field> fields;
   wire::framing framing = wire::framing::none;
   std::uint64_t content_length = 0;
@@ -7669,11 +8049,12 @@ void for_each_normalized_field(const head& h, const F& f) {
   if (!h.host.empty() && !h.find("Host")) f("Host", std::string(h.host));  // an absolute-form target in HTTP/1.0
   if (!h.has_repeated_names) {
     for (const auto& line : h.fields) {
-      if (is_forwarded_field(h, line)) f(line.name, std::string(line.value));
+      const bool is_host = base::equal_nocase(line.name, "Host");  // the host of a URL replaces it
+      if (is_forwarded_field(h, line)) f(line.name, std::string(is_host ? h.host : line.value));
     }
   } else {
-    for_each_name(h, [&f](std::string_view name, const std::vector<std::string_view>& values) {
-      std::string joined(values[0]);
+    for_each_name(h, [&f, &h](std::string_view name, const std::vector<std::string_view>& values) {
+      std::string joined(base::equal_nocase(name, "Host") ? h.host : values[0]);
       for (std::size_t i = 1; i < values.size(); ++i) joined.append(value_separator(name)).append(values[i]);
       f(name, std::move(joined));
     });
@@ -7850,11 +8231,11 @@ inline namespace WINSVC_ABI {
 // wire/ip.hpp
 // =====================================================================================================================
 
-// IP addresses and ranges, and the address of a client behind trusted proxies (X-Forwarded-For).
+// IP addresses and ranges, and the address of a client behind trusted proxies.
 //
 //   parse_ip("::ffff:10.0.0.1") == parse_ip("10.0.0.1")
 //   ip_range::parse("10.0.0.0/8")->contains(*parse_ip("10.1.2.3"))
-//   client_behind_proxies("127.0.0.1", "1.1.1.1, 203.0.113.9", {*ip_range::parse("127.0.0.1")})      // "203.0.113.9"
+//   walk_proxies("127.0.0.1", {"1.1.1.1", "203.0.113.9"}, {*ip_range::parse("127.0.0.1")}).client    // "203.0.113.9"
 //
 // Zone identifiers ("fe80::1%eth0") are not supported.
 // Source: RFC 4291 section 2.2, RFC 4632 section 3.1.
@@ -7891,11 +8272,19 @@ class ip_range {
 
 namespace detail::wire {
 
-/// Returns the client's address behind trusted proxies. It reads `forwarded_for` (the values of X-Forwarded-For in
-/// their order) from the right and believes an entry if the hop that wrote it is trusted. The peer wrote the last
-/// entry. Ports and brackets are removed. Reading stops at an entry that is not an address.
-[[nodiscard]] std::string_view client_behind_proxies(std::string_view peer, std::string_view forwarded_for,
-                                                     const std::vector<ip_range>& trusted);
+/// True if the address is in one of the ranges.
+[[nodiscard]] bool is_in_ranges(std::string_view address, const std::vector<ip_range>& ranges);
+
+/// The client that a list of hops leads to.
+struct proxy_walk {
+  std::string_view client;
+  std::size_t hops = 0;  ///< number of entries that were believed
+};
+/// Finds the client's address behind trusted proxies. It reads `hops` (the entries of X-Forwarded-For, or the nodes of
+/// Forwarded, in their order) from the right and believes an entry if the hop that wrote it is trusted. The peer wrote
+/// the last entry. Ports and brackets are removed. Reading stops at an entry that is not an address.
+[[nodiscard]] proxy_walk walk_proxies(std::string_view peer, const std::vector<std::string_view>& hops,
+                                      const std::vector<ip_range>& trusted);
 
 /// Returns the part of an address that identifies one client: the IPv4 address, or the /64 prefix of an IPv6 address.
 /// Returns "::" if the text is not an address.
@@ -7978,18 +8367,118 @@ class token_buckets {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// wire/accept.hpp
+// =====================================================================================================================
+
+// Content negotiation (RFC 9110 section 12): the weighted lists of Accept and Accept-Encoding.
+//
+//   accept_list("text/html, */*;q=0.5")              // {"text/html", 1000}, {"*/*", 500}
+//   media_type_weight(list, "text/html")             // 1000
+//   coding_weight("gzip, br;q=0", "gzip")            // 1000
+//
+// A list never makes a request fail: empty elements and elements that do not match the grammar are ignored. Weights are
+// in thousandths, 0 to 1000; 0 means that the client does not accept the value.
+
+#include <algorithm>
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::wire {
+
+/// One element of a list: the value without its parameters, and its weight.
+struct weighted_value {
+  std::string_view value;
+  int weight = 1000;
+};
+
+/// The media ranges of an Accept field, in their order. Views into `field`.
+[[nodiscard]] std::vector<weighted_value> accept_list(std::string_view field);
+/// The weight of a media type: that of the most specific range that matches (RFC 9110 section 12.5.1). 0 if no range
+/// matches.
+[[nodiscard]] int media_type_weight(const std::vector<weighted_value>& ranges, std::string_view type) noexcept;
+
+/// The weight of a content coding in an Accept-Encoding field (RFC 9110 section 12.5.3), which lists it or `*`. 0 if it
+/// is not listed.
+[[nodiscard]] int coding_weight(std::string_view accept_encoding, std::string_view coding);
+
+}  // namespace detail::wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// wire/forwarded.hpp
+// =====================================================================================================================
+
+// Forwarding fields of proxies: Forwarded (RFC 7239), and X-Forwarded-For, -Proto, -Host and -Prefix.
+//
+//   const auto report = read_forwarding_fields("127.0.0.1", {forwarded, x_for, x_proto, x_host, x_prefix}, trusted);
+//   report.client, report.scheme, report.host, report.prefix
+//
+// Any client can send these fields, so each list is read from the right, and an entry is believed only if a trusted
+// proxy wrote it. If Forwarded and X-Forwarded-For name different clients, neither is believed: a proxy writes one of
+// them and may pass on a forged other one.
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::wire {
+
+/// One element of a Forwarded field. A parameter that it does not have is empty.
+struct forwarded_element {
+  std::string node;    ///< `for`: an address with an optional port, "unknown", or a name that begins with '_'
+  std::string scheme;  ///< `proto`
+  std::string host;
+};
+/// Parses a Forwarded field; nullopt if it does not match the grammar of RFC 7239 section 4.
+[[nodiscard]] std::optional<std::vector<forwarded_element>> parse_forwarded(std::string_view field);
+
+/// The values of the fields; empty: the request does not have the field.
+struct forwarding_fields {
+  std::string_view forwarded, x_for, x_proto, x_host, x_prefix;
+};
+/// What trusted proxies report about the request of the client.
+struct forwarding_report {
+  std::string client;  ///< address; that of the peer if no proxy is trusted
+  std::string scheme;  ///< "http" or "https"; empty: unknown
+  std::string host;    ///< authority; empty: unknown
+  std::string prefix;  ///< path that the proxy removes, without a final slash; empty: none
+};
+[[nodiscard]] forwarding_report read_forwarding_fields(std::string_view peer, const forwarding_fields& fields,
+                                                       const std::vector<ip_range>& trusted);
+
+}  // namespace detail::wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // addons/proxies.hpp
 // =====================================================================================================================
 
-// Trusted proxies: middleware that takes the client's address from X-Forwarded-For.
+// Trusted proxies: middleware that takes what a proxy reports about the client's request: address, scheme, host, path
+// prefix and request id.
 //
 //   svc.use(winsvc::trusted_proxies({"127.0.0.1", "10.0.0.0/8", "fd00::/8"}));
 //   req.remote_addr                           // the client's address, in the following middleware and handlers
+//   winsvc::absolute_url(req, "/users/7")     // "https://example.com/app/users/7"
 //
-// X-Forwarded-For is read from the right, and an entry is believed only if a trusted proxy wrote it, because any client
-// can send this field. It is ignored if the peer is not a trusted proxy. Ports in the entries are removed.
+// The fields are Forwarded (RFC 7239), X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, X-Forwarded-Prefix,
+// X-Request-Id and traceparent. They are ignored if the peer is not a trusted proxy, and lists are read from the right
+// (wire/forwarded.hpp), because any client can send them. Configure the proxy so that it sets or removes each of them.
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -8258,6 +8747,140 @@ WINSVC_INLINE std::string pad_right(std::string_view s, std::size_t width) {
 #endif  // WINSVC_BODIES_BASE
 
 // =====================================================================================================================
+// route/path.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_ROUTE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::route {
+
+/// The byte of the escape at `raw[position]`, or -1 if the escape is invalid.
+WINSVC_INLINE int escaped_byte(std::string_view raw, std::size_t position) noexcept {
+  if (raw.size() - position < 3) return -1;
+  const int high = hex_value(raw[position + 1]);
+  const int low = hex_value(raw[position + 2]);
+  return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+WINSVC_INLINE bool decode_segment(std::string_view raw, std::string& out) {
+  for (std::size_t position = 0; position < raw.size(); ++position) {
+    int byte = static_cast<unsigned char>(raw[position]);
+    if (raw[position] == '%') {
+      byte = escaped_byte(raw, position);
+      position += 2;
+    }
+    if (byte <= 0) return false;
+    out += static_cast<char>(static_cast<unsigned char>(byte));
+  }
+  return true;
+}
+
+WINSVC_INLINE bool path_is_valid(std::string_view raw_path) noexcept {
+  if (raw_path.empty() || raw_path[0] != '/') return false;
+  if (raw_path.find('\0') != std::string_view::npos) return false;
+  constexpr auto none = std::string_view::npos;
+  for (auto position = raw_path.find('%'); position != none; position = raw_path.find('%', position + 3)) {
+    if (escaped_byte(raw_path, position) <= 0) return false;
+  }
+  return true;
+}
+
+WINSVC_INLINE std::optional<std::vector<std::string>> decode_path(std::string_view raw_path) {
+  if (raw_path.empty() || raw_path[0] != '/') return std::nullopt;
+  std::vector<std::string> segments;
+  std::string_view remaining = raw_path.substr(1);
+  for (;;) {
+    const auto slash = remaining.find('/');
+    if (!decode_segment(remaining.substr(0, slash), segments.emplace_back())) return std::nullopt;
+    if (slash == std::string_view::npos) return segments;
+    remaining.remove_prefix(slash + 1);
+  }
+}
+
+WINSVC_INLINE std::string percent_encode_segment(std::string_view segment) {
+  constexpr char hex[] = "0123456789ABCDEF";
+  constexpr std::string_view other_pchars = "-._~!$&'()*+,;=:@";
+  std::string out;
+  for (const char c : segment) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    if (alphanumeric || other_pchars.find(c) != std::string_view::npos) {
+      out += c;
+    } else {
+      out += '%';
+      out += hex[byte >> 4];
+      out += hex[byte & 15];
+    }
+  }
+  return out;
+}
+
+WINSVC_INLINE std::string percent_encode_url(std::string_view url) {
+  constexpr char hex[] = "0123456789ABCDEF";
+  constexpr std::string_view excluded = " \"<>\\^`{|}";  // RFC 3986 does not allow them in any part of a URL
+  std::string out;
+  for (const char c : url) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80 && excluded.find(c) == std::string_view::npos) out += c;
+    else out.append(1, '%').append(1, hex[byte >> 4]).append(1, hex[byte & 15]);
+  }
+  return out;
+}
+
+}  // namespace detail::route
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_ROUTE
+
+// =====================================================================================================================
+// wire/grammar.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_WIRE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::wire {
+
+WINSVC_INLINE bool is_token(std::string_view s) noexcept {
+  return !s.empty() && std::all_of(s.begin(), s.end(), [](char c) { return is_token_char(c); });
+}
+WINSVC_INLINE bool is_authority(std::string_view s) noexcept {
+  std::size_t end = 0;
+  if (!s.empty() && s[0] == '[') {
+    end = s.find(']');
+    if (end == std::string_view::npos || end < 3) return false;
+    for (const char c : s.substr(1, end - 1)) {
+      if (route::hex_value(c) < 0 && c != ':' && c != '.') return false;
+    }
+    ++end;
+  } else {
+    constexpr character_set host_marks("-._~!$&'()*+;=");
+    for (; end < s.size() && s[end] != ':'; ++end) {
+      const char c = s[end];
+      if (c == '%') {
+        if (route::escaped_byte(s, end) <= 0) return false;
+        end += 2;
+      } else if (!host_marks.has(c)) {
+        return false;
+      }
+    }
+    if (end == 0) return false;
+  }
+  if (end == s.size()) return true;
+  std::uint64_t port = 0;
+  return s[end] == ':' && (end + 1 == s.size() || base::parse_number(s.substr(end + 1), 65535, port));
+}
+}  // namespace detail::wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WIRE
+
+// =====================================================================================================================
 // api/httplib.hpp:bodies
 // =====================================================================================================================
 
@@ -8269,9 +8892,39 @@ namespace detail::api {
 
 WINSVC_INLINE std::string_view httplib_version_text() noexcept { return CPPHTTPLIB_VERSION; }
 
+WINSVC_INLINE bool is_valid_header(std::string_view name, std::string_view value) noexcept {
+  return wire::is_token(name) && std::none_of(value.begin(), value.end(), wire::is_control);
+}
+[[noreturn]] WINSVC_INLINE void throw_invalid_header(std::string_view name, std::string_view value) {
+  if (!wire::is_token(name)) {
+    throw std::invalid_argument("set the response header " + base::json_quoted(name) +
+                                ": the name is not a token (RFC 9110); use letters, digits and '-'");
+  }
+  throw std::invalid_argument("set the response header '" + std::string(name) + "' to " +
+                              base::json_quoted(base::truncate(value, 80)) +
+                              ": the value contains a line break or another control character; remove it");
+}
+
 WINSVC_INLINE void replace_header(response& res, const std::string& name, const std::string& value) {
+  if (!is_valid_header(name, value)) throw_invalid_header(name, value);
   res.headers.erase(name);
-  res.set_header(name, value);
+  res.headers.emplace(name, value);
+}
+/// Fields of one name must keep their order (RFC 9110 section 5.3), but an unordered container does not promise one.
+WINSVC_INLINE bool has_reverse_order() {
+  static const bool reverse = [] {
+    httplib::Headers headers;
+    for (const char* value : {"1", "2", "3"}) headers.emplace("a", value);
+    return headers.begin()->second == "3";
+  }();
+  return reverse;
+}
+WINSVC_INLINE std::vector<std::string> header_values(const response& res, const std::string& name) {
+  std::vector<std::string> values;
+  const auto [begin, end] = res.headers.equal_range(name);
+  for (auto field = begin; field != end; ++field) values.push_back(field->second);
+  if (has_reverse_order()) std::reverse(values.begin(), values.end());
+  return values;
 }
 WINSVC_INLINE const std::string* find_header(const response& res, std::string_view name) noexcept {
   for (const auto& [known_name, value] : res.headers) {
@@ -8328,14 +8981,15 @@ WINSVC_INLINE void parse_json(const std::string& text, json& output) {
   }
 }
 
-/// Finds the value that a conversion rejects. The exception of nlohmann names the type of the value, not its position.
-/// The locator replaces each value of that type by a value of another type and repeats the conversion. If the exception
-/// then names the other type, the replaced value is the rejected one.
+/// Finds the value that a conversion rejects. The exception of nlohmann names the type of the value, not its position,
+/// and a type with from_json alone does not show its members. So the locator makes copies of the document, each with
+/// one value of that type replaced by a value of another type. If the exception then names the other type, the replaced
+/// value is the rejected one.
 class json_error_locator {
  public:
-  json_error_locator(json& document, const std::function<void()>& convert) : document_(document), convert_(convert) {}
+  json_error_locator(const json& document, const std::function<void(const json&)>& convert)
+      : document_(document), convert_(convert) {}
 
-  /// The position as a JSON pointer followed by ": "; "" if it was not found or is the document itself.
   std::string locate(const std::string& message) {
     constexpr std::string_view separator = "but is ";
     const auto position = message.rfind(separator);
@@ -8343,12 +8997,12 @@ class json_error_locator {
     type_name_ = message.substr(position + separator.size());
     if (type_name_ == "null") replacement_ = false;
     expected_error_ = message.substr(0, position + separator.size()) + replacement_.type_name();
-    return find(document_, json::json_pointer()) && !pointer_.empty() ? pointer_.to_string() + ": " : std::string();
+    return find(document_, json::json_pointer()) ? pointer_.to_string() : std::string();
   }
 
  private:
-  bool find(json& value, const json::json_pointer& pointer) {
-    if (value.type_name() == type_name_ && is_failing_value(value)) {
+  bool find(const json& value, const json::json_pointer& pointer) {
+    if (value.type_name() == type_name_ && is_failing_value(pointer)) {
       pointer_ = pointer;
       return true;
     }
@@ -8363,32 +9017,30 @@ class json_error_locator {
     }
     return false;
   }
-  bool is_failing_value(json& value) {
-    if (attempts_left_ == 0) return false;  // each attempt is a conversion, which is expensive for a large document
+  bool is_failing_value(const json::json_pointer& pointer) {
+    if (attempts_left_ == 0) return false;  // each attempt copies and converts, which is expensive for a large document
     --attempts_left_;
-    json saved = replacement_;
-    std::swap(saved, value);
-    bool found = false;
+    json changed = document_;
+    changed[pointer] = replacement_;
     try {
-      convert_();
+      convert_(changed);
     } catch (const json::exception& e) {
-      found = e.what() == expected_error_;
+      return e.what() == expected_error_;
     } catch (...) {  // the conversion passed this value and failed later, so this value is valid
     }
-    std::swap(saved, value);
-    return found;
+    return false;
   }
 
-  json& document_;
-  const std::function<void()>& convert_;
+  const json& document_;
+  const std::function<void(const json&)>& convert_;
   json replacement_ = nullptr;
   std::string type_name_, expected_error_;
   json::json_pointer pointer_;
   int attempts_left_ = 64;
 };
 
-WINSVC_INLINE std::string locate_json_error(json& document, const std::string& message,
-                                            const std::function<void()>& convert) {
+WINSVC_INLINE std::string locate_json_error(const json& document, const std::string& message,
+                                            const std::function<void(const json&)>& convert) {
   return json_error_locator(document, convert).locate(message);
 }
 
@@ -9213,83 +9865,6 @@ WINSVC_INLINE void html::fill(std::string_view markup, const std::string* values
 #endif  // WINSVC_BODIES_API
 
 // =====================================================================================================================
-// route/path.hpp:bodies
-// =====================================================================================================================
-
-#if WINSVC_BODIES_ROUTE
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::route {
-
-/// The byte of the escape at `raw[position]`, or -1 if the escape is invalid.
-WINSVC_INLINE int escaped_byte(std::string_view raw, std::size_t position) noexcept {
-  if (raw.size() - position < 3) return -1;
-  const int high = hex_value(raw[position + 1]);
-  const int low = hex_value(raw[position + 2]);
-  return high < 0 || low < 0 ? -1 : high * 16 + low;
-}
-
-WINSVC_INLINE bool decode_segment(std::string_view raw, std::string& out) {
-  for (std::size_t position = 0; position < raw.size(); ++position) {
-    int byte = static_cast<unsigned char>(raw[position]);
-    if (raw[position] == '%') {
-      byte = escaped_byte(raw, position);
-      position += 2;
-    }
-    if (byte <= 0) return false;
-    out += static_cast<char>(static_cast<unsigned char>(byte));
-  }
-  return true;
-}
-
-WINSVC_INLINE bool path_is_valid(std::string_view raw_path) noexcept {
-  if (raw_path.empty() || raw_path[0] != '/') return false;
-  if (raw_path.find('\0') != std::string_view::npos) return false;
-  constexpr auto none = std::string_view::npos;
-  for (auto position = raw_path.find('%'); position != none; position = raw_path.find('%', position + 3)) {
-    if (escaped_byte(raw_path, position) <= 0) return false;
-  }
-  return true;
-}
-
-WINSVC_INLINE std::optional<std::vector<std::string>> decode_path(std::string_view raw_path) {
-  if (raw_path.empty() || raw_path[0] != '/') return std::nullopt;
-  std::vector<std::string> segments;
-  std::string_view remaining = raw_path.substr(1);
-  for (;;) {
-    const auto slash = remaining.find('/');
-    if (!decode_segment(remaining.substr(0, slash), segments.emplace_back())) return std::nullopt;
-    if (slash == std::string_view::npos) return segments;
-    remaining.remove_prefix(slash + 1);
-  }
-}
-
-WINSVC_INLINE std::string percent_encode_segment(std::string_view segment) {
-  constexpr char hex[] = "0123456789ABCDEF";
-  constexpr std::string_view other_pchars = "-._~!$&'()*+,;=:@";
-  std::string out;
-  for (const char c : segment) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-    if (alphanumeric || other_pchars.find(c) != std::string_view::npos) {
-      out += c;
-    } else {
-      out += '%';
-      out += hex[byte >> 4];
-      out += hex[byte & 15];
-    }
-  }
-  return out;
-}
-
-}  // namespace detail::route
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_ROUTE
-
-// =====================================================================================================================
 // route/url_value.hpp:bodies
 // =====================================================================================================================
 
@@ -9684,60 +10259,6 @@ WINSVC_INLINE std::string hmac_sha256(std::string_view key, std::string_view byt
 #endif  // WINSVC_BODIES_BASE
 
 // =====================================================================================================================
-// wire/grammar.hpp:bodies
-// =====================================================================================================================
-
-#if WINSVC_BODIES_WIRE
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace detail::wire {
-
-WINSVC_INLINE bool is_token(std::string_view s) noexcept {
-  return !s.empty() && std::all_of(s.begin(), s.end(), [](char c) { return is_token_char(c); });
-}
-WINSVC_INLINE bool is_authority(std::string_view s) noexcept {
-  std::size_t end = 0;
-  if (!s.empty() && s[0] == '[') {
-    end = s.find(']');
-    if (end == std::string_view::npos || end < 3) return false;
-    for (const char c : s.substr(1, end - 1)) {
-      if (route::hex_value(c) < 0 && c != ':' && c != '.') return false;
-    }
-    ++end;
-  } else {
-    constexpr character_set host_marks("-._~!$&'()*+;=");
-    for (; end < s.size() && s[end] != ':'; ++end) {
-      const char c = s[end];
-      if (c == '%') {
-        if (route::escaped_byte(s, end) <= 0) return false;
-        end += 2;
-      } else if (!host_marks.has(c)) {
-        return false;
-      }
-    }
-    if (end == 0) return false;
-  }
-  if (end == s.size()) return true;
-  std::uint64_t port = 0;
-  return s[end] == ':' && (end + 1 == s.size() || base::parse_number(s.substr(end + 1), 65535, port));
-}
-WINSVC_INLINE bool same_authority(std::string_view a, std::string_view b) noexcept {
-  const auto without_port = [](std::string_view s) {
-    if (s.size() >= 3 && s.substr(s.size() - 3) == ":80") return s.substr(0, s.size() - 3);
-    if (!s.empty() && s.back() == ':') return s.substr(0, s.size() - 1);
-    return s;
-  };
-  return base::equal_nocase(without_port(a), without_port(b));
-}
-
-}  // namespace detail::wire
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_WIRE
-
-// =====================================================================================================================
 // wire/cookie.hpp:bodies
 // =====================================================================================================================
 
@@ -9794,12 +10315,12 @@ WINSVC_INLINE cookie& cookie::same_site(std::string value) {
   same_site_ = std::move(value);
   return *this;
 }
-WINSVC_INLINE std::string cookie::to_string() const {
+WINSVC_INLINE std::string cookie::to_string(bool https) const {
   std::string out = name_ + '=' + value_;
   if (!path_.empty()) out += "; Path=" + path_;
   if (!domain_.empty()) out += "; Domain=" + domain_;
   if (max_age_) out += "; Max-Age=" + std::to_string(max_age_->count());
-  if (secure_) out += "; Secure";
+  if (secure_.value_or(https)) out += "; Secure";
   if (http_only_) out += "; HttpOnly";
   return out + "; SameSite=" + same_site_;
 }
@@ -9875,22 +10396,23 @@ inline namespace WINSVC_ABI {
 namespace detail::api {
 
 WINSVC_INLINE bool is_repeatable_header(std::string_view name) noexcept {
-  return base::equal_nocase(name, "Set-Cookie") || base::equal_nocase(name, "Vary");
+  return base::equal_nocase(name, "Set-Cookie") || base::equal_nocase(name, "Vary") ||
+         base::equal_nocase(name, "Link");
 }
 WINSVC_INLINE void add_header(response& res, const std::string& name, const std::string& value) {
   if (!is_repeatable_header(name)) return replace_header(res, name, value);
   const bool cookie = base::equal_nocase(name, "Set-Cookie");
-  // cpp-httplib does not guarantee the order of two headers with one name. The other headers are collected and set
-  // again, because the versions of cpp-httplib differ in which iterators remain valid after an erase.
-  std::vector<std::string> others;
-  const auto [begin, end] = res.headers.equal_range(name);
-  for (auto header = begin; header != end; ++header) {
-    const bool is_same = cookie ? wire::same_cookie(header->second, value) : header->second == value;
-    if (!is_same) others.push_back(header->second);
-  }
+  // The headers of this name are collected and set again, because the versions of cpp-httplib differ in which iterators
+  // remain valid after an erase. `values` has them in the order in which they were set.
+  std::vector<std::string> values = header_values(res, name);
+  const auto is_same = [&](const std::string& other) {
+    return cookie ? wire::same_cookie(other, value) : other == value;
+  };
+  values.erase(std::remove_if(values.begin(), values.end(), is_same), values.end());
+  replace_header(res, name, value);  // checks the value
   res.headers.erase(name);
-  for (const std::string& other : others) res.set_header(name, other);
-  res.set_header(name, value);
+  for (const std::string& other : values) res.headers.emplace(name, other);
+  res.headers.emplace(name, value);
 }
 
 }  // namespace detail::api
@@ -9926,6 +10448,44 @@ WINSVC_INLINE reply& reply::header(std::string name, std::string value) & {
   return *this;
 }
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_API
+
+// =====================================================================================================================
+// api/json_convert.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_API
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::api {
+
+WINSVC_INLINE std::string pointer_step(const std::string& pointer, std::string_view key) {
+  std::string out = pointer + '/';
+  for (const char c : key) {
+    if (c == '~') out += "~0";
+    else if (c == '/') out += "~1";
+    else out += c;
+  }
+  return out;
+}
+
+WINSVC_INLINE bool is_wrapped_number(std::uint64_t sent, std::uint64_t kept) noexcept {
+  if (sent == kept) return true;  // the same bits, but another sign
+  for (const unsigned bits : {8u, 16u, 32u}) {
+    const std::uint64_t mask = (std::uint64_t{1} << bits) - 1;
+    const std::uint64_t high = kept & ~mask;
+    const bool fits_unsigned = high == 0;
+    const bool fits_signed = high == ~mask && (kept >> (bits - 1) & 1) != 0;
+    if ((sent & mask) == (kept & mask) && (fits_unsigned || fits_signed)) return true;
+  }
+  return false;
+}
+
+}  // namespace detail::api
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -10028,13 +10588,17 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::api {
 
+/// Sets the body. A status and a Content-Type that the handler has set stay.
+WINSVC_INLINE void write_body(response& res, std::string text, const char* type) {
+  if (res.status == -1) res.status = 200;
+  if (!find_header(res, "Content-Type")) replace_header(res, "Content-Type", type);
+  res.body = std::move(text);
+}
 WINSVC_INLINE void write_text(response& res, std::string text) {
-  const int status = res.status;
-  reply::text(std::move(text), status == -1 ? 200 : status).apply(res);
+  write_body(res, std::move(text), "text/plain; charset=utf-8");
 }
 WINSVC_INLINE void write_json(response& res, std::string text) {
-  const int status = res.status;
-  reply::with(std::move(text), "application/json", status == -1 ? 200 : status).apply(res);
+  write_body(res, std::move(text), "application/json");
 }
 WINSVC_INLINE void write_html(response& res, std::string markup) {
   const int status = res.status;
@@ -10149,7 +10713,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::route {
 
-inline constexpr std::string_view method_names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "ANY"};
+inline constexpr std::string_view method_names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "ANY",
+                                                    "OTHER"};
 
 WINSVC_INLINE std::optional<method> parse_method(std::string_view token) noexcept {
   for (unsigned i = 0; i < method_count; ++i) {
@@ -10160,14 +10725,33 @@ WINSVC_INLINE std::optional<method> parse_method(std::string_view token) noexcep
 
 WINSVC_INLINE std::string_view name(method m) noexcept { return method_names[static_cast<unsigned>(m)]; }
 
+WINSVC_INLINE bool is_servable_method(std::string_view token) noexcept {
+  constexpr std::string_view marks = "!#$%&'*+-.^_`|~";  // of a token (RFC 9110 section 5.6.2)
+  for (const char c : token) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!letter && marks.find(c) == marks.npos) return false;
+  }
+  return !token.empty() && token != "CONNECT" && token != "TRACE";
+}
+
+WINSVC_INLINE void method_set::add(const method_set& other) {
+  bits_ |= other.bits_;
+  for (const auto& name : other.others_) add_other(name);
+}
+WINSVC_INLINE void method_set::add_other(std::string_view name) {
+  if (!has_other(name)) others_.emplace_back(name);
+}
+WINSVC_INLINE bool method_set::has_other(std::string_view name) const noexcept {
+  return std::find(others_.begin(), others_.end(), name) != others_.end();
+}
+
 WINSVC_INLINE void method_set::add(method m) noexcept {
   bits_ |= m == method::any ? (1u << method_count) - 1 : 1u << static_cast<unsigned>(m);
 }
 
 WINSVC_INLINE bool method_set::has(method m) const noexcept {
-  method_set single;
-  single.add(m);
-  return (bits_ & single.bits_) == single.bits_;
+  const unsigned bits = m == method::any ? (1u << method_count) - 1 : 1u << static_cast<unsigned>(m);
+  return (bits_ & bits) == bits;
 }
 
 WINSVC_INLINE std::string method_set::allow() const {
@@ -10181,6 +10765,7 @@ WINSVC_INLINE std::string method_set::allow() const {
     if (!out.empty()) out += ", ";
     out += method_names[i];
   }
+  for (const auto& other : others_) out += ", " + other;
   return out;
 }
 
@@ -10294,7 +10879,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE void set_cookie(response& res, const cookie& c) {
-  detail::api::add_header(res, "Set-Cookie", c.to_string());
+  detail::api::add_header(res, "Set-Cookie", c.to_string(detail::api::is_https_request()));
 }
 WINSVC_INLINE std::optional<std::string> find_cookie(const request& req, std::string_view name) {
   // write_normalized_head has joined several Cookie headers to one, in their order.
@@ -10540,27 +11125,30 @@ WINSVC_INLINE void logger::deliver(log_level level, std::string text, std::strin
   const auto now = time_->system_now();  // read under the lock, so that times in a file never decrease
   if (lost_count_.load(std::memory_order_relaxed) != 0) report_lost_lines(now);
   log_entry entry{now, level, std::move(text), std::move(json_fields)};
-  write_to_sinks(entry);
+  for (const auto& sink : sinks_) sink->write(entry);
   if (!sinks_.empty()) return;
   if (buffered_.size() < max_buffered) buffered_.push_back(std::move(entry));
-  else lost_buffered_.add(now);
+  else lost_buffered_ += 1;
 }
 
 WINSVC_INLINE void logger::report_lost_lines(clock::system_time time) {
-  detail::base::lost_lines lost;
-  lost.add(lost_count_.exchange(0, std::memory_order_relaxed));
-  const std::string reason =
-      "another thread held the log for more than " + std::to_string(lock_timeout_.count()) + " ms";
-  write_to_sinks({time, log_level::warn, lost.text(reason, &iso_time), lost.json_field()});
+  const auto lost = lost_count_.exchange(0, std::memory_order_relaxed);
+  const log_entry entry{time, log_level::warn,
+                        std::to_string(lost) + (lost == 1 ? " line was" : " lines were") +
+                            " lost: another thread held the log for more than " +
+                            std::to_string(lock_timeout_.count()) + " ms",
+                        "\"lost\":" + std::to_string(lost)};
+  for (const auto& sink : sinks_) sink->write(entry);
 }
 
 WINSVC_INLINE void logger::add_sink(std::shared_ptr<log_sink> sink) {
   const detail::base::timed_mutex::scoped_lock lock(mutex_,
                                                     std::chrono::hours(24));  // long: a buffered entry must not be lost
   for (const auto& entry : buffered_) sink->write(entry);
-  if (const auto lost = std::exchange(lost_buffered_, {}); !lost.empty()) {
+  if (const auto lost = std::exchange(lost_buffered_, 0); lost != 0) {
     sink->write({time_->system_now(), log_level::warn,
-                 lost.text("they were logged before the first sink was added", &iso_time), lost.json_field()});
+                 std::to_string(lost) + (lost == 1 ? " more line was" : " more lines were") +
+                     " logged before the first sink was added, and lost"});
   }
   buffered_.clear();
   sinks_.push_back(std::move(sink));
@@ -11550,7 +12138,7 @@ WINSVC_INLINE middleware same_origin(std::vector<std::string> origins) {
     // "none": the user started the request, with a bookmark or the address bar.
     const bool is_own = site == "same-origin" || site == "none" || (site.empty() && origin.empty());
     if (!is_own &&
-        !detail::wire::origin_is_allowed(origin, site.empty() ? header_text(req, "Host") : std::string(), origins))
+        !detail::wire::origin_is_allowed(origin, site.empty() ? context(req).host() : std::string(), origins))
       abort(403, "a page of another site may not send this request");
     next();
   };
@@ -11688,22 +12276,21 @@ WINSVC_INLINE std::string_view address_in(std::string_view hop) {
   return parse_ip(address) ? address : std::string_view();
 }
 
-WINSVC_INLINE std::string_view client_behind_proxies(std::string_view peer, std::string_view forwarded_for,
-                                                     const std::vector<ip_range>& trusted) {
-  const auto is_trusted = [&trusted](std::string_view address) {
-    const auto bytes = parse_ip(address);
-    return bytes && std::any_of(trusted.begin(), trusted.end(), [&](const auto& r) { return r.contains(*bytes); });
-  };
-  auto hops = base::split(forwarded_for, ',');
-  auto client = peer;
-  for (; !hops.empty() && is_trusted(client); hops.pop_back()) {
-    const auto hop = base::trim(hops.back());
-    if (hop.empty()) continue;  // a list ignores empty elements (RFC 9110 section 5.6.1)
-    const auto address = address_in(hop);
+WINSVC_INLINE bool is_in_ranges(std::string_view address, const std::vector<ip_range>& ranges) {
+  const auto bytes = parse_ip(address);
+  return bytes && std::any_of(ranges.begin(), ranges.end(), [&](const auto& range) { return range.contains(*bytes); });
+}
+
+WINSVC_INLINE proxy_walk walk_proxies(std::string_view peer, const std::vector<std::string_view>& hops,
+                                      const std::vector<ip_range>& trusted) {
+  proxy_walk walk{peer};
+  while (walk.hops < hops.size() && is_in_ranges(walk.client, trusted)) {
+    const auto address = address_in(hops[hops.size() - 1 - walk.hops]);
     if (address.empty()) break;
-    client = address;
+    walk.client = address;
+    ++walk.hops;
   }
-  return client;
+  return walk;
 }
 
 WINSVC_INLINE ip_bytes rate_limit_key(std::string_view address) {
@@ -11771,6 +12358,220 @@ WINSVC_INLINE middleware rate_limit(double per_second, double burst) {
 #endif  // WINSVC_BODIES_ADDONS
 
 // =====================================================================================================================
+// wire/accept.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_WIRE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::wire {
+
+/// Removes the text before the next `separator` from `text`, and the separator. A separator in a quoted string does not
+/// count.
+WINSVC_INLINE std::string_view take_element(std::string_view& text, char separator) noexcept {
+  bool quoted = false;
+  std::size_t end = 0;
+  for (; end < text.size() && (quoted || text[end] != separator); ++end) {
+    if (quoted && text[end] == '\\') ++end;
+    else if (text[end] == '"') quoted = !quoted;
+  }
+  const auto element = text.substr(0, (std::min)(end, text.size()));
+  text.remove_prefix((std::min)(end + 1, text.size()));
+  return base::trim(element);
+}
+
+/// Parses a weight (RFC 9110 section 12.4.2) in thousandths; -1 if it is invalid.
+WINSVC_INLINE int parse_weight(std::string_view text) noexcept {
+  if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1')) return -1;
+  if (text.size() > 1 && text[1] != '.') return -1;
+  int weight = (text[0] - '0') * 1000;
+  int digit_value = 100;
+  for (const char c : text.substr((std::min)(std::size_t{2}, text.size()))) {
+    if (!base::is_digit(c)) return -1;
+    weight += (c - '0') * digit_value;
+    digit_value /= 10;
+  }
+  return weight <= 1000 ? weight : -1;
+}
+
+/// Parses a list of values with parameters. Skips elements for whose value `is_valid` returns false.
+template <class F>
+std::vector<weighted_value> weighted_list(std::string_view field, const F& is_valid) {
+  std::vector<weighted_value> list;
+  while (!field.empty()) {
+    std::string_view element = take_element(field, ',');
+    weighted_value entry{take_element(element, ';')};
+    while (!element.empty()) {
+      const auto parameter = take_element(element, ';');
+      if (base::equal_nocase(parameter.substr(0, 2), "q=")) entry.weight = parse_weight(parameter.substr(2));
+    }
+    if (entry.weight >= 0 && is_valid(entry.value)) list.push_back(entry);
+  }
+  return list;
+}
+
+WINSVC_INLINE std::vector<weighted_value> accept_list(std::string_view field) {
+  return weighted_list(field, [](std::string_view value) {
+    const auto slash = value.find('/');
+    return slash != value.npos && is_token(value.substr(0, slash)) && is_token(value.substr(slash + 1));
+  });
+}
+
+WINSVC_INLINE int media_type_weight(const std::vector<weighted_value>& ranges, std::string_view type) noexcept {
+  const auto main_type = type.substr(0, type.find('/'));
+  int specificity = 0, weight = 0;
+  for (const auto& range : ranges) {
+    const auto slash = range.value.find('/');
+    int level = 0;
+    if (base::equal_nocase(range.value, type)) level = 3;
+    else if (range.value == "*/*") level = 1;
+    else if (range.value.substr(slash) == "/*" && base::equal_nocase(range.value.substr(0, slash), main_type))
+      level = 2;
+    if (level == 0 || level < specificity) continue;
+    weight = level > specificity ? range.weight : (std::max)(weight, range.weight);
+    specificity = level;
+  }
+  return weight;
+}
+
+WINSVC_INLINE int coding_weight(std::string_view accept_encoding, std::string_view coding) {
+  int wildcard = 0;
+  for (const auto& entry : weighted_list(accept_encoding, [](std::string_view value) { return is_token(value); })) {
+    if (base::equal_nocase(entry.value, coding)) return entry.weight;
+    if (entry.value == "*") wildcard = entry.weight;
+  }
+  return wildcard;
+}
+
+}  // namespace detail::wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WIRE
+
+// =====================================================================================================================
+// wire/forwarded.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_WIRE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::wire {
+
+/// The text of a token or a quoted string; nullopt if it is neither.
+WINSVC_INLINE std::optional<std::string> unquoted(std::string_view text) {
+  if (is_token(text)) return std::string(text);
+  if (text.size() < 2 || text.front() != '"' || text.back() != '"') return std::nullopt;
+  std::string out;
+  for (std::size_t i = 1; i + 1 < text.size(); ++i) {
+    if (text[i] == '"') return std::nullopt;
+    if (text[i] == '\\' && ++i + 1 == text.size()) return std::nullopt;
+    out += text[i];
+  }
+  return out;
+}
+
+WINSVC_INLINE std::optional<std::vector<forwarded_element>> parse_forwarded(std::string_view field) {
+  std::vector<forwarded_element> elements;
+  while (!field.empty()) {
+    std::string_view element = take_element(field, ',');
+    if (element.empty()) continue;  // an empty element of a list
+    forwarded_element parsed;
+    std::vector<std::string> names;
+    while (!element.empty()) {
+      const auto pair = take_element(element, ';');
+      if (pair.empty()) continue;
+      const auto equals = pair.find('=');
+      if (equals == pair.npos || !is_token(pair.substr(0, equals))) return std::nullopt;
+      auto value = unquoted(pair.substr(equals + 1));
+      std::string name = base::to_lower(pair.substr(0, equals));
+      if (!value || std::find(names.begin(), names.end(), name) != names.end()) return std::nullopt;
+      if (name == "for") parsed.node = std::move(*value);
+      else if (name == "proto") parsed.scheme = std::move(*value);
+      else if (name == "host") parsed.host = std::move(*value);
+      names.push_back(std::move(name));
+    }
+    elements.push_back(std::move(parsed));
+  }
+  return elements;
+}
+
+/// The elements of a list, without empty ones.
+WINSVC_INLINE std::vector<std::string_view> list_elements(std::string_view list) {
+  std::vector<std::string_view> elements;
+  for (const auto part : base::split(list, ',')) {
+    if (const auto element = base::trim(part); !element.empty()) elements.push_back(element);
+  }
+  return elements;
+}
+
+/// The element that the proxy nearest to the client wrote, `hops` from the right. A shorter list was written by fewer
+/// proxies: its first element.
+WINSVC_INLINE std::string_view element_of_hop(std::string_view list, std::size_t hops) {
+  const auto elements = list_elements(list);
+  if (elements.empty()) return {};
+  return elements[elements.size() - (std::clamp)(hops, std::size_t{1}, elements.size())];
+}
+
+WINSVC_INLINE std::string valid_scheme(std::string_view text) {
+  std::string scheme = base::to_lower(text);
+  return scheme == "http" || scheme == "https" ? scheme : std::string();
+}
+
+/// A prefix becomes the start of a path in a URL, so it must not name a host or leave the path.
+WINSVC_INLINE std::string valid_prefix(std::string_view text) {
+  while (!text.empty() && text.back() == '/') text.remove_suffix(1);
+  if (text.empty() || text[0] != '/' || text.size() > 1000) return {};
+  for (const auto segment : base::split(text.substr(1), '/')) {
+    if (segment.empty() || segment == "." || segment == "..") return {};
+    for (const char c : segment) {
+      constexpr character_set allowed("-._~!$&'()*+,;=:@%");
+      if (!allowed.has(c)) return {};
+    }
+  }
+  return std::string(text);
+}
+
+WINSVC_INLINE forwarding_report read_forwarding_fields(std::string_view peer, const forwarding_fields& fields,
+                                                       const std::vector<ip_range>& trusted) {
+  forwarding_report report;
+  report.client = peer;
+  if (!is_in_ranges(peer, trusted)) return report;
+  const auto x_walk = walk_proxies(peer, list_elements(fields.x_for), trusted);
+  report.client = x_walk.client;
+
+  const auto elements = fields.forwarded.empty() ? std::nullopt : parse_forwarded(fields.forwarded);
+  const bool is_malformed = !fields.forwarded.empty() && !elements;
+  if (is_malformed && fields.x_for.empty()) return report;  // only the peer is known
+  if (elements && !elements->empty()) {
+    std::vector<std::string_view> nodes;
+    for (const auto& element : *elements) nodes.push_back(element.node);
+    const auto walk = walk_proxies(peer, nodes, trusted);
+    if (!fields.x_for.empty() && walk.client != x_walk.client) {
+      report.client = peer;
+      return report;
+    }
+    report.client = walk.client;
+    const auto& element = (*elements)[elements->size() - (std::clamp)(walk.hops, std::size_t{1}, elements->size())];
+    report.scheme = valid_scheme(element.scheme);
+    if (is_authority(element.host)) report.host = element.host;
+  }
+  if (report.scheme.empty()) report.scheme = valid_scheme(element_of_hop(fields.x_proto, x_walk.hops));
+  const auto x_host = element_of_hop(fields.x_host, x_walk.hops);
+  if (report.host.empty() && is_authority(x_host)) report.host = x_host;
+  report.prefix = valid_prefix(element_of_hop(fields.x_prefix, x_walk.hops));
+  return report;
+}
+
+}  // namespace detail::wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WIRE
+
+// =====================================================================================================================
 // addons/proxies.hpp:bodies
 // =====================================================================================================================
 
@@ -11778,6 +12579,28 @@ WINSVC_INLINE middleware rate_limit(double per_second, double burst) {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+
+namespace detail::addons {
+
+/// The request id that a proxy has sent: X-Request-Id if it is short and has plain characters only, else the trace id
+/// of a valid traceparent (W3C Trace Context, section 3.2). Empty if there is none.
+WINSVC_INLINE std::string id_of_proxy(const std::string& request_id, const std::string& traceparent) {
+  constexpr std::size_t max_bytes = 128;
+  constexpr wire::character_set plain("-._");
+  const auto is_plain = [&](char c) { return plain.has(c); };
+  if (!request_id.empty() && request_id.size() <= max_bytes &&
+      std::all_of(request_id.begin(), request_id.end(), is_plain))
+    return request_id;
+  const auto parts = base::split(traceparent, '-');
+  const auto is_hex = [](std::string_view text, std::size_t size) {
+    return text.size() == size && text.find_first_not_of("0123456789abcdef") == text.npos;
+  };
+  const bool valid = parts.size() >= 4 && is_hex(parts[0], 2) && parts[0] != "ff" && is_hex(parts[1], 32) &&
+                     is_hex(parts[2], 16) && is_hex(parts[3], 2) && parts[1].find_first_not_of('0') != parts[1].npos;
+  return valid ? std::string(parts[1]) : std::string();
+}
+
+}  // namespace detail::addons
 
 WINSVC_INLINE middleware trusted_proxies(const std::vector<std::string>& ranges) {
   std::vector<ip_range> trusted;
@@ -11790,10 +12613,15 @@ WINSVC_INLINE middleware trusted_proxies(const std::vector<std::string>& ranges)
     trusted.push_back(*range);
   }
   return [trusted = std::move(trusted)](const request& req, response&, const next_handler& next) {
-    // A single field: write_normalized_head has joined all lines in their order.
-    const std::string hops = header_text(req, "X-Forwarded-For");
-    std::string client(detail::wire::client_behind_proxies(client_address(req), hops, trusted));
-    if (client != client_address(req)) detail::api::set_client(req, std::move(client));
+    if (!detail::wire::is_in_ranges(client_address(req), trusted)) return next();
+    // Each is a single field: for_each_normalized_field has joined all lines in their order.
+    const std::string forwarded = header_text(req, "Forwarded"), x_for = header_text(req, "X-Forwarded-For"),
+                      x_proto = header_text(req, "X-Forwarded-Proto"), x_host = header_text(req, "X-Forwarded-Host"),
+                      x_prefix = header_text(req, "X-Forwarded-Prefix");
+    auto report = detail::wire::read_forwarding_fields(client_address(req),
+                                                       {forwarded, x_for, x_proto, x_host, x_prefix}, trusted);
+    std::string id = detail::addons::id_of_proxy(header_text(req, "X-Request-Id"), header_text(req, "traceparent"));
+    detail::api::set_forwarding(req, std::move(report), std::move(id));
     next();
   };
 }
@@ -11814,8 +12642,8 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE middleware request_id(std::string header) {
   return [header = std::move(header)](const request& req, response& res, const next_handler& next) {
+    next();  // a trusted proxy may replace the ID
     detail::api::replace_header(res, header, context(req).id());
-    next();
   };
 }
 WINSVC_INLINE middleware security_headers(std::string content_security_policy) {
@@ -12580,6 +13408,163 @@ WINSVC_INLINE std::vector<setting_registry::setting_view> setting_registry::view
 #endif  // WINSVC_BODIES_SETTINGS
 
 // =====================================================================================================================
+// route/foreign_pattern.hpp
+// =====================================================================================================================
+
+// Patterns in the spelling of another framework, with the spelling that is meant.
+//
+//   foreign_spelling("/users/:id")            // "write '/users/{id}'"
+//   foreign_spelling("/files/*")              // "write '/files/{path...}'"
+//   foreign_spelling("/users/{id}")           // "": the spelling of winsvc
+//
+// Such a pattern would be literal text here, and all its requests would be 404. So it is an error at start.
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::route {
+
+/// True for a name that a parameter may have: letters, digits and '_', not a digit first.
+[[nodiscard]] bool is_identifier(std::string_view s) noexcept;
+
+/// The part of an error message that shows the right spelling; empty if the pattern has no foreign spelling.
+[[nodiscard]] std::string foreign_spelling(std::string_view pattern);
+
+}  // namespace detail::route
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_ROUTE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::route {
+
+WINSVC_INLINE bool is_identifier(std::string_view s) noexcept {
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  if (s.empty() || !letter(s[0])) return false;
+  for (const char c : s) {
+    if (!letter(c) && !base::is_digit(c)) return false;
+  }
+  return true;
+}
+
+/// A segment of another framework: the parameter that it means.
+struct foreign_segment {
+  bool found = false, optional = false, tail = false;
+  std::string name;  ///< empty: the framework gives no name
+
+  [[nodiscard]] std::string text() const {
+    return '{' + (name.empty() ? std::string(tail ? "path" : "value") : name) + (tail ? "...}" : "}");
+  }
+};
+
+/// The identifier at the start of `text`.
+WINSVC_INLINE std::string_view leading_identifier(std::string_view text) noexcept {
+  std::size_t end = 0;
+  while (end < text.size() && is_identifier(text.substr(0, end + 1))) ++end;
+  return text.substr(0, end);
+}
+
+/// Interprets the text inside brackets: `int:id`, `id:int`, `path:rest`, `*rest`, `id?`, `id=5`, `id:\d+`.
+WINSVC_INLINE foreign_segment parse_foreign_parameter(std::string_view text, bool converter_first) {
+  foreign_segment result;
+  result.found = true;
+  while (!text.empty() && (text[0] == '*' || text[0] == '.')) {
+    result.tail = true;
+    text.remove_prefix(1);
+  }
+  const auto colon = text.find(':');
+  std::string_view name = text, converter;
+  if (colon != text.npos) {
+    name = converter_first ? text.substr(colon + 1) : text.substr(0, colon);
+    converter = converter_first ? text.substr(0, colon) : text.substr(colon + 1);
+  }
+  const auto suffix = [](std::string_view s, char c) { return !s.empty() && s.back() == c; };
+  result.optional = suffix(name, '?') || suffix(converter, '?') || name.find('=') != name.npos;
+  result.tail = result.tail || suffix(name, '*') || suffix(name, '+') || base::starts_with(converter, "path") ||
+                converter == ".*" || converter == ".+";
+  result.name = leading_identifier(name);
+  return result;
+}
+
+WINSVC_INLINE foreign_segment parse_foreign_segment(std::string_view raw) {
+  const auto inner = [raw] { return raw.substr(1, raw.size() - 2); };
+  const auto starts_and_ends = [raw](char first, char last) {
+    return raw.size() > 2 && raw.front() == first && raw.back() == last;
+  };
+  if (!raw.empty() && raw[0] == '*') return parse_foreign_parameter(raw, false);     // chi, gin, Express
+  if (raw.size() > 1 && raw[0] == ':' && !leading_identifier(raw.substr(1)).empty()) {  // Express, gin, Rails
+    auto result = parse_foreign_parameter(raw.substr(1), false);
+    result.tail = result.tail || raw.find("(.*)") != raw.npos;
+    return result;
+  }
+  if (starts_and_ends('<', '>')) return parse_foreign_parameter(inner(), true);      // Flask, Django
+  if (starts_and_ends('[', ']') && is_identifier(parse_foreign_parameter(inner(), false).name))
+    return parse_foreign_parameter(inner(), false);                                  // Next.js
+  if (starts_and_ends('{', '}') && !is_identifier(inner())) {                        // FastAPI, ASP.NET, Spring, axum
+    const auto text = inner();
+    const bool is_own_tail = text.size() > 3 && text.substr(text.size() - 3) == "...";
+    if (!is_own_tail && text.find_first_of(":?=*+") != text.npos) return parse_foreign_parameter(text, false);
+  }
+  for (const char* regex : {"(\\", "(.", "([", ".*", ".+", "\\d", "\\w", "(?"}) {         // a regular expression
+    if (raw.find(regex) == raw.npos || raw.find('{') != raw.npos) continue;
+    foreign_segment result;
+    result.found = true;
+    result.tail = raw.find(".*") != raw.npos || raw.find(".+") != raw.npos;
+    return result;
+  }
+  return {};
+}
+
+/// Splits a pattern at each '/' that is not inside brackets, because a regular expression may contain one.
+WINSVC_INLINE std::vector<std::string_view> split_pattern(std::string_view pattern) {
+  std::vector<std::string_view> segments;
+  std::size_t begin = 0;
+  int depth = 0;
+  for (std::size_t i = 0; i <= pattern.size(); ++i) {
+    if (i == pattern.size() || (pattern[i] == '/' && depth <= 0)) {
+      segments.push_back(pattern.substr(begin, i - begin));
+      begin = i + 1;
+    } else if (pattern[i] == '{' || pattern[i] == '(' || pattern[i] == '[') {
+      ++depth;
+    } else if (pattern[i] == '}' || pattern[i] == ')' || pattern[i] == ']') {
+      --depth;
+    }
+  }
+  return segments;
+}
+
+WINSVC_INLINE std::string foreign_spelling(std::string_view pattern) {
+  if (pattern.find_first_of("*:<[({\\") == pattern.npos) return {};
+  std::string right, without_optional, foreign;
+  const auto segments = split_pattern(!pattern.empty() && pattern[0] == '/' ? pattern.substr(1) : pattern);
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    auto segment = parse_foreign_segment(segments[i]);
+    segment.tail = segment.tail && i + 1 == segments.size();
+    if (segment.found && foreign.empty()) foreign = segments[i];
+    if (segment.found && segment.optional && without_optional.empty()) without_optional = right.empty() ? "/" : right;
+    right += '/' + (segment.found ? segment.text() : std::string(segments[i]));
+  }
+  if (foreign.empty()) return {};
+  std::string message = "'" + foreign + "' is the spelling of another framework; write '" + right + "'";
+  if (!without_optional.empty()) message += ", and register '" + without_optional + "' as a second route";
+  return message + " (the type of a parameter is that of the handler's argument)";
+}
+
+}  // namespace detail::route
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_ROUTE
+
+// =====================================================================================================================
 // route/pattern.hpp
 // =====================================================================================================================
 
@@ -12594,8 +13579,9 @@ WINSVC_INLINE std::vector<setting_registry::setting_view> setting_registry::view
 //   name      = ( letter / "_" ) *( letter / digit / "_" )        unique within the pattern
 //   literal   = decoded UTF-8 text without "/" "{" "}" "?" "#", controls, and escapes: write "\u00FC", not "%C3%BC"
 //
-// There are no wildcards within a segment, no optional parts and no regular expressions. With these three kinds of
-// segments, registration can decide which of two patterns a path belongs to.
+// A pattern in the spelling of another framework ("/*", ":id", "<int:id>", "{id:int}") is an error that shows the right
+// spelling (route/foreign_pattern.hpp). There are no wildcards within a segment, no optional parts and no regular
+// expressions. With these three kinds of segments, registration can decide which of two patterns a path belongs to.
 
 #include <algorithm>
 #include <cstddef>
@@ -12654,12 +13640,6 @@ WINSVC_INLINE void throw_bad_pattern(std::string_view text, std::size_t position
                     ")");
 }
 
-WINSVC_INLINE bool is_identifier(std::string_view s) noexcept {
-  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-  return !s.empty() && letter(s[0]) &&
-         std::all_of(s.begin(), s.end(), [&](char c) { return letter(c) || base::is_digit(c); });
-}
-
 /// Throws for characters that a pattern must not contain at any position.
 WINSVC_INLINE void check_pattern_text(std::string_view text) {
   for (std::size_t position = 0; position < text.size();) {
@@ -12684,6 +13664,8 @@ WINSVC_INLINE segment parse_segment(std::string_view text, std::size_t position,
   constexpr auto none = std::string_view::npos;
   if (open == none && close == none) {
     if (raw.empty() && !last) throw_bad_pattern(text, position, "empty segment; only the last segment may be empty");
+    if (raw == "." || raw == "..")
+      throw_bad_pattern(text, position, "clients remove '.' and '..', so no request has them; remove the segment");
     return {segment::segment_kind::literal, std::string(raw)};
   }
   if (open == none) throw_bad_pattern(text, position + close, "'}' without '{'");
@@ -12708,6 +13690,8 @@ WINSVC_INLINE segment parse_segment(std::string_view text, std::size_t position,
 
 WINSVC_INLINE pattern parse_pattern(std::string_view text) {
   if (text.empty() || text[0] != '/') throw_bad_pattern(text, 0, "a pattern must begin with '/'");
+  if (const std::string spelling = foreign_spelling(text); !spelling.empty())
+    throw setup_error("pattern '" + std::string(text) + "': " + spelling);
   check_pattern_text(text);
 
   pattern parsed;
@@ -12815,8 +13799,10 @@ namespace detail::route {
 /// | not_found          | 404                                          |
 /// | method_not_allowed | 405 with Allow; 204 with Allow for OPTIONS   |
 /// | bad_path           | 400                                          |
+/// | redirect           | 308 to the path with or without final slash; |
+/// |                    | set by the router, never by the table        |
 /// | paused             | 503; set by the caller, never by the table   |
-enum class match_outcome { matched, not_found, method_not_allowed, bad_path, paused };
+enum class match_outcome { matched, not_found, method_not_allowed, bad_path, redirect, paused };
 
 struct match_result {
   match_outcome outcome = match_outcome::not_found;
@@ -12824,6 +13810,8 @@ struct match_result {
   std::vector<std::string> values;        ///< decoded values of its parameters in order, if matched
   method_set allowed;                     ///< methods of this path, if method_not_allowed
   std::optional<std::size_t> sibling_id;  ///< a route of this path for another method, if method_not_allowed
+  std::string_view reason;                ///< for the response, if bad_path
+  bool has_dot_segment = false;           ///< bad_path, because a tail would contain "." or ".."
 };
 
 /// A registered route. The verb `routes` lists these entries.
@@ -12833,10 +13821,14 @@ struct route_entry {
   std::size_t id;
   source_location location;
   route_metadata metadata;
+  std::string other_name{};  ///< name of the method, if it is `other`
 
+  [[nodiscard]] std::string_view method_name() const noexcept {
+    return method_id == method::other ? std::string_view(other_name) : name(method_id);
+  }
   /// `GET /users/{id} (main.cpp:12)`, for messages.
   [[nodiscard]] std::string text() const {
-    return std::string(name(method_id)) + ' ' + path.text + " (" + location.to_string() + ')';
+    return std::string(method_name()) + ' ' + path.text + " (" + location.to_string() + ')';
   }
 };
 
@@ -12848,7 +13840,9 @@ class table {
   /// Adds a route. Throws setup_error if the pattern is malformed or conflicts with the pattern of a route for the same
   /// method (or `any`). Two patterns conflict if they match the same paths, or if they have common paths and neither is
   /// more specific. The more specific pattern takes precedence, and for one pattern the method precedes `any`.
-  void add(method method_id, std::string_view pattern_text, std::size_t id, source_location location);
+  /// `other_name`: the name of the method, if it is `other`.
+  void add(method method_id, std::string_view pattern_text, std::size_t id, source_location location,
+           std::string_view other_name = {});
 
   /// Finds the route for a request. `raw_path` is the received path: not decoded, without the query.
   ///
@@ -12857,14 +13851,17 @@ class table {
   /// OPTIONS without a route for it (or `any`) is method_not_allowed; the caller builds the response from `allowed`
   /// (RFC 9110 section 9.3.7).
   ///
-  /// The value of a tail is its decoded segments joined with '/'. An encoded slash would look like a separator there,
-  /// so a tail does not match such a path. If no other route matches it, the outcome is bad_path.
-  [[nodiscard]] match_result match(method method_id, std::string_view raw_path) const;
+  /// The value of a tail is its decoded segments joined with '/'. A tail does not match a path with an encoded slash,
+  /// which would look like a separator, or with a segment "." or "..", which could lead a handler out of its folder. If
+  /// no other route matches such a path, the outcome is bad_path. `other_name`: the name of a method that is `other`; a
+  /// route of `any` serves it too.
+  [[nodiscard]] match_result match(method method_id, std::string_view raw_path,
+                                   std::string_view other_name = {}) const;
 
   /// The methods of a path. Empty if `match` would return not_found or bad_path.
   [[nodiscard]] method_set methods_at(std::string_view raw_path) const;
   /// The methods of all routes, for the response to `OPTIONS *`.
-  [[nodiscard]] method_set all_methods() const noexcept { return all_methods_; }
+  [[nodiscard]] const method_set& all_methods() const noexcept { return all_methods_; }
 
   [[nodiscard]] bool has_routes() const noexcept { return !entries_.empty(); }
   /// The routes in the order of registration.
@@ -12885,8 +13882,9 @@ class table {
   /// The routes with one pattern: an index into entries_ for each method and for `any`.
   struct route_leaf {
     route_leaf() { by_method.fill(none); }
-    [[nodiscard]] std::size_t route_for(method method_id) const noexcept;
+    [[nodiscard]] std::size_t route_for(method method_id, std::string_view other_name) const noexcept;
     std::array<std::size_t, method_count + 1> by_method;
+    std::vector<std::pair<std::string, std::size_t>> others;  ///< by name, for methods that are `other`
     method_set methods;
   };
   struct node {
@@ -12898,19 +13896,21 @@ class table {
   /// The state of one search.
   struct match_search {
     std::optional<method> method_id;  ///< nullopt: only collect `allowed`
+    std::string_view other_name;
     std::size_t found = none;
     std::size_t path_matched = none;  ///< the first route that matches the path, but not the method
     std::vector<std::string_view> values;  ///< not decoded
     method_set allowed;
-    bool slash_in_tail = false;
+    std::string_view bad_tail;  ///< the reason why a tail does not match
   };
 
-  void check_conflicts(method method_id, const pattern& path, source_location location) const;
+  void check_conflicts(method method_id, std::string_view other_name, const pattern& path,
+                       source_location location) const;
   std::size_t child(std::size_t parent, const segment& segment);
   [[nodiscard]] std::size_t literal(const node& parent, std::string_view raw) const;
   [[nodiscard]] bool match_segment(const node& from, std::string_view path, match_search& s) const;
   [[nodiscard]] bool match_next(std::size_t index, std::string_view path, std::size_t slash, match_search& s) const;
-  [[nodiscard]] static bool accept_leaf(const route_leaf& leaf, match_search& s) noexcept;
+  [[nodiscard]] static bool accept_leaf(const route_leaf& leaf, match_search& s);
 
   std::vector<node> nodes_;  // [0] is the root, before the first segment
   std::vector<route_entry> entries_;
@@ -12930,24 +13930,26 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::route {
 
-WINSVC_INLINE void table::check_conflicts(method method_id, const pattern& path, source_location location) const {
+WINSVC_INLINE void table::check_conflicts(method method_id, std::string_view other_name, const pattern& path,
+                                          source_location location) const {
   for (const auto& other : entries_) {
-    const bool same_method = other.method_id == method_id;
+    const bool same_method = other.method_id == method_id && other.other_name == other_name;
     if (!same_method && other.method_id != method::any && method_id != method::any) continue;
     const relation relation_to_other = compare(path, other.path);
     const bool same_paths = relation_to_other == relation::same;
     if (relation_to_other != relation::overlap && !(same_paths && same_method)) continue;
 
-    throw setup_error(route_entry{method_id, path, 0, location, {}}.text() + " conflicts with " + other.text() +
+    throw setup_error(route_entry{method_id, path, 0, location, {}, std::string(other_name)}.text() +
+                      " conflicts with " + other.text() +
                       ": both match " + common_path(path, other.path) +
                       (same_paths ? "; remove one" : "; make one pattern more specific than the other"));
   }
 }
 
 WINSVC_INLINE void table::add(method method_id, std::string_view pattern_text, std::size_t id,
-                              source_location location) {
+                              source_location location, std::string_view other_name) {
   pattern path = parse_pattern(pattern_text);
-  check_conflicts(method_id, path, location);
+  check_conflicts(method_id, other_name, path, location);
 
   std::size_t position = 0;
   bool tail = false;
@@ -12956,10 +13958,16 @@ WINSVC_INLINE void table::add(method method_id, std::string_view pattern_text, s
     if (!tail) position = child(position, segment);
   }
   route_leaf& leaf = tail ? nodes_[position].tail : nodes_[position].exact;
-  leaf.by_method[static_cast<std::size_t>(method_id)] = entries_.size();
-  leaf.methods.add(method_id);
-  all_methods_.add(method_id);
-  entries_.push_back({method_id, std::move(path), id, location, {}});
+  if (method_id == method::other) {
+    leaf.others.emplace_back(other_name, entries_.size());
+    leaf.methods.add_other(other_name);
+    all_methods_.add_other(other_name);
+  } else {
+    leaf.by_method[static_cast<std::size_t>(method_id)] = entries_.size();
+    leaf.methods.add(method_id);
+    all_methods_.add(method_id);
+  }
+  entries_.push_back({method_id, std::move(path), id, location, {}, std::string(other_name)});
 }
 
 WINSVC_INLINE void table::name_routes(std::size_t first, std::size_t last, std::string name) {
@@ -13016,7 +14024,13 @@ WINSVC_INLINE std::size_t table::literal(const node& parent, std::string_view ra
   return position != literals.end() && position->first == raw ? position->second : none;
 }
 
-WINSVC_INLINE std::size_t table::route_leaf::route_for(method method_id) const noexcept {
+WINSVC_INLINE std::size_t table::route_leaf::route_for(method method_id, std::string_view other_name) const noexcept {
+  if (method_id == method::other) {
+    for (const auto& [name, index] : others) {
+      if (name == other_name) return index;
+    }
+    return by_method[static_cast<std::size_t>(method::any)];
+  }
   const auto exact = by_method[static_cast<std::size_t>(method_id)];
   if (exact != none) return exact;
   const auto get = by_method[static_cast<std::size_t>(method::get)];
@@ -13024,12 +14038,31 @@ WINSVC_INLINE std::size_t table::route_leaf::route_for(method method_id) const n
   return by_method[static_cast<std::size_t>(method::any)];
 }
 
-WINSVC_INLINE bool table::accept_leaf(const route_leaf& leaf, match_search& s) noexcept {
-  s.allowed.add(leaf.methods);
-  if (s.method_id) s.found = leaf.route_for(*s.method_id);
+WINSVC_INLINE bool table::accept_leaf(const route_leaf& leaf, match_search& s) {
+  if (s.method_id) s.found = leaf.route_for(*s.method_id, s.other_name);
   if (s.found != none) return true;
+  s.allowed.add(leaf.methods);
+  for (const auto& [name, index] : leaf.others) s.path_matched = (std::min)(s.path_matched, index);
   for (const auto other : leaf.by_method) s.path_matched = (std::min)(s.path_matched, other);
   return false;
+}
+
+inline constexpr std::string_view dot_segment_reason = "the path may not contain the segments '.' and '..'";
+
+/// The reason why a raw path cannot be the value of a tail; empty if it can. A backslash is a separator on Windows.
+WINSVC_INLINE std::string_view find_bad_tail(std::string_view raw) {
+  if (raw.find("%2F") != std::string_view::npos || raw.find("%2f") != std::string_view::npos)
+    return "this path may not contain an encoded slash (%2F): it could not be told from a separator";
+  if (raw.find('.') == std::string_view::npos && raw.find('%') == std::string_view::npos) return {};
+  std::string decoded;
+  if (!decode_segment(raw, decoded)) return {};  // checked before
+  for (std::size_t begin = 0; begin <= decoded.size();) {
+    const auto end = (std::min)(decoded.find_first_of("/\\", begin), decoded.size());
+    const std::string_view part = std::string_view(decoded).substr(begin, end - begin);
+    if (part == "." || part == "..") return dot_segment_reason;
+    begin = end + 1;
+  }
+  return {};
 }
 
 /// Continues the search at the child `index`: the path ends there, or the next segment follows the slash.
@@ -13056,8 +14089,8 @@ WINSVC_INLINE bool table::match_segment(const node& from, std::string_view path,
   }
 
   if (from.tail.methods.empty()) return false;
-  if (path.find("%2F") != std::string_view::npos || path.find("%2f") != std::string_view::npos) {
-    s.slash_in_tail = true;
+  if (const auto reason = find_bad_tail(path); !reason.empty()) {
+    s.bad_tail = reason;
     return false;
   }
   s.values.push_back(path);
@@ -13066,15 +14099,18 @@ WINSVC_INLINE bool table::match_segment(const node& from, std::string_view path,
   return false;
 }
 
-WINSVC_INLINE match_result table::match(method method_id, std::string_view raw_path) const {
+WINSVC_INLINE match_result table::match(method method_id, std::string_view raw_path,
+                                        std::string_view other_name) const {
   match_result result;
   if (!path_is_valid(raw_path)) {
     result.outcome = match_outcome::bad_path;
+    result.reason = "the path is not well formed: a '%' must be followed by two hex digits that are not 00";
     return result;
   }
 
   match_search s;
   s.method_id = method_id;
+  s.other_name = other_name;
   if (match_segment(nodes_[0], raw_path.substr(1), s)) {
     result.outcome = match_outcome::matched;
     result.route_id = entries_[s.found].id;
@@ -13087,8 +14123,10 @@ WINSVC_INLINE match_result table::match(method method_id, std::string_view raw_p
     result.outcome = match_outcome::method_not_allowed;
     result.allowed = s.allowed;
     result.sibling_id = entries_[s.path_matched].id;
-  } else if (s.slash_in_tail) {
+  } else if (!s.bad_tail.empty()) {
     result.outcome = match_outcome::bad_path;
+    result.reason = s.bad_tail;
+    result.has_dot_segment = s.bad_tail == dot_segment_reason;
   }
   return result;
 }
@@ -13210,6 +14248,114 @@ WINSVC_INLINE std::string build_path(const table& routes, std::string_view name,
 }  // namespace winsvc
 
 #endif  // WINSVC_BODIES_ROUTE
+
+// =====================================================================================================================
+// wire/status.hpp
+// =====================================================================================================================
+
+// Status codes: the reason phrase of a status line, as the registry of status codes has it.
+//
+//   reason_phrase(404)      // "Not Found"
+//   reason_phrase(450)      // "": not registered; an empty phrase is valid (RFC 9112 section 4)
+
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::wire {
+
+/// The reason phrase of a status; empty if the status is not registered.
+[[nodiscard]] std::string_view reason_phrase(int status) noexcept;
+
+/// True if a response with this status never has content (RFC 9110 sections 6.4.1 and 15.4.5). A 205 has an empty body
+/// with a Content-Length of 0, so it is not among them.
+[[nodiscard]] constexpr bool is_bodyless_status(int status) noexcept {
+  return status < 200 || status == 204 || status == 304;
+}
+
+}  // namespace detail::wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_WIRE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::wire {
+
+WINSVC_INLINE std::string_view reason_phrase(int status) noexcept {
+  switch (status) {  // IANA, "HTTP Status Code Registry"
+    case 100: return "Continue";
+    case 101: return "Switching Protocols";
+    case 102: return "Processing";
+    case 103: return "Early Hints";
+    case 200: return "OK";
+    case 201: return "Created";
+    case 202: return "Accepted";
+    case 203: return "Non-Authoritative Information";
+    case 204: return "No Content";
+    case 205: return "Reset Content";
+    case 206: return "Partial Content";
+    case 207: return "Multi-Status";
+    case 208: return "Already Reported";
+    case 226: return "IM Used";
+    case 300: return "Multiple Choices";
+    case 301: return "Moved Permanently";
+    case 302: return "Found";
+    case 303: return "See Other";
+    case 304: return "Not Modified";
+    case 305: return "Use Proxy";
+    case 307: return "Temporary Redirect";
+    case 308: return "Permanent Redirect";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 402: return "Payment Required";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 406: return "Not Acceptable";
+    case 407: return "Proxy Authentication Required";
+    case 408: return "Request Timeout";
+    case 409: return "Conflict";
+    case 410: return "Gone";
+    case 411: return "Length Required";
+    case 412: return "Precondition Failed";
+    case 413: return "Content Too Large";
+    case 414: return "URI Too Long";
+    case 415: return "Unsupported Media Type";
+    case 416: return "Range Not Satisfiable";
+    case 417: return "Expectation Failed";
+    case 421: return "Misdirected Request";
+    case 422: return "Unprocessable Content";
+    case 423: return "Locked";
+    case 424: return "Failed Dependency";
+    case 425: return "Too Early";
+    case 426: return "Upgrade Required";
+    case 428: return "Precondition Required";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 451: return "Unavailable For Legal Reasons";
+    case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    case 505: return "HTTP Version Not Supported";
+    case 506: return "Variant Also Negotiates";
+    case 507: return "Insufficient Storage";
+    case 508: return "Loop Detected";
+    case 511: return "Network Authentication Required";
+    default: return {};
+  }
+}
+
+}  // namespace detail::wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WIRE
 
 // =====================================================================================================================
 // wire/head_parser.hpp
@@ -13334,12 +14480,11 @@ WINSVC_INLINE head_error head_parser::request_line(std::string_view line) {
   const bool is_well_formed = version.size() == 8 && base::starts_with(version, "HTTP/") &&
                               base::is_digit(version[5]) && version[6] == '.' && base::is_digit(version[7]);
   if (!is_well_formed) return {400, "malformed HTTP version"};
-  if (version != "HTTP/1.1" && version != "HTTP/1.0") return {505, "HTTP version not supported"};
-  head_.minor_version = version[7] - '0';
+  if (version[5] != '1') return {505, "HTTP version not supported"};
+  head_.minor_version = version[7] == '0' ? 0 : 1;  // HTTP/1.2 is processed as HTTP/1.1 (RFC 9110 section 2.5)
 
-  const auto method_id = route::parse_method(method);
-  if (!method_id) return {501, "method not implemented"};
-  head_.method_id = *method_id;
+  if (!route::is_servable_method(method)) return {501, "method not implemented"};
+  head_.method_id = route::parse_method(method).value_or(route::method::other);
   head_.method = method;
   head_.fields.reserve(16);  // enough for a typical browser
   return target(target_text);
@@ -13460,10 +14605,7 @@ WINSVC_INLINE head_error head_parser::transfer_encoding(std::string_view value) 
 
 WINSVC_INLINE head_error head_parser::check_complete() {
   if (!has_host_ && head_.minor_version == 1) return {400, "Host missing"};
-  if (!authority_.empty()) {
-    if (has_host_ && !same_authority(authority_, head_.host)) return {400, "Host and target disagree"};
-    if (!has_host_) head_.host = authority_;
-  }
+  if (!authority_.empty()) head_.host = authority_;  // it replaces Host (RFC 9112 section 3.2.2)
 
   head_.keep_alive = !has_close_ && (head_.minor_version == 1 || has_keep_alive_);
   const bool content = head_.framing == framing::chunked || head_.content_length > 0;
@@ -13631,8 +14773,16 @@ class chunked_decoder {
   enum class state {
     size,           // the first hex digit of a size
     size_more,      // further hex digits, then CR, ';' or a blank
-    blank,          // whitespace before ';', which must be accepted (RFC 9112 section 7.1.1)
-    extension,      // up to CR
+    // An extension (RFC 9112 section 7.1.1): *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )
+    blank,            // BWS before ';'
+    extension_name,   // BWS after ';', then the first byte of a name
+    extension_more,   // further bytes of a name
+    after_name,       // BWS after a name: '=', ';' or CR follows
+    extension_value,  // BWS after '=', then the first byte of a value
+    value_token,      // further bytes of a token
+    value_quoted,     // in a quoted string
+    value_escape,     // after a backslash in a quoted string
+    after_value,      // after a quoted string or BWS after a value: ';' or CR follows
     size_lf,
     data,
     data_cr,
@@ -13660,6 +14810,7 @@ class chunked_decoder {
   std::size_t digit_count_ = 0;
   std::size_t extension_bytes_ = 0;      // of all extensions so far
   std::size_t trailer_bytes_ = 0;        // of the trailer section so far
+  bool blank_pending_ = false;           // the last byte of an extension was whitespace
   state state_ = state::size;
   step result_ = step::more;
 };
@@ -13703,7 +14854,14 @@ WINSVC_INLINE chunked_decoder::step chunked_decoder::consume_byte(char c) noexce
       if (c == ';' || c == ' ' || c == '\t') return extension_byte(c);
       return size_digit(c);
     case state::blank:
-    case state::extension: return extension_byte(c);
+    case state::extension_name:
+    case state::extension_more:
+    case state::after_name:
+    case state::extension_value:
+    case state::value_token:
+    case state::value_quoted:
+    case state::value_escape:
+    case state::after_value: return extension_byte(c);
     case state::size_lf:
       if (c != '\n') return step::bad;
       if (chunk_bytes_left_ == 0) return set_state(state::trailer);
@@ -13737,10 +14895,45 @@ WINSVC_INLINE chunked_decoder::step chunked_decoder::size_digit(char c) noexcept
 }
 
 WINSVC_INLINE chunked_decoder::step chunked_decoder::extension_byte(char c) noexcept {
-  if (state_ == state::extension && c == '\r') return set_state(state::size_lf);
+  const bool blank = c == ' ' || c == '\t';
+  if (c == '\r') {  // the line may end after a complete extension, but not after a ';', a '=' or trailing whitespace
+    const bool complete = state_ == state::size_more || state_ == state::extension_more ||
+                          state_ == state::value_token || state_ == state::after_value;
+    return expect(complete && !blank_pending_, state::size_lf);
+  }
   if (is_control(c) || ++extension_bytes_ > limits_.chunk_extension_bytes) return step::bad;
-  if (state_ == state::extension || c == ';') return set_state(state::extension);
-  return expect(c == ' ' || c == '\t', state::blank);
+  if (state_ != state::value_quoted && state_ != state::value_escape) blank_pending_ = blank;
+  switch (state_) {
+    case state::size_more:
+    case state::blank:
+      if (c == ';') return set_state(state::extension_name);
+      return expect(blank, state::blank);
+    case state::extension_name:
+      if (blank) return step::more;
+      return expect(is_token_char(c), state::extension_more);
+    case state::extension_more:
+    case state::after_name:
+      if (c == ';') return set_state(state::extension_name);
+      if (c == '=') return set_state(state::extension_value);
+      if (blank) return set_state(state::after_name);
+      return expect(state_ == state::extension_more && is_token_char(c), state::extension_more);
+    case state::extension_value:
+      if (blank) return step::more;
+      if (c == '"') return set_state(state::value_quoted);
+      return expect(is_token_char(c), state::value_token);
+    case state::value_token:
+      if (blank) return set_state(state::after_value);
+      if (c == ';') return set_state(state::extension_name);
+      return expect(is_token_char(c), state::value_token);
+    case state::value_quoted:
+      if (c == '\\') return set_state(state::value_escape);
+      return c == '"' ? set_state(state::after_value) : step::more;
+    case state::value_escape: return set_state(state::value_quoted);
+    case state::after_value:
+      if (blank) return step::more;
+      return expect(c == ';', state::extension_name);
+    default: return step::bad;
+  }
 }
 
 WINSVC_INLINE chunked_decoder::step chunked_decoder::trailer_byte(bool allowed, state next) noexcept {
@@ -13938,7 +15131,7 @@ struct conditions {
 /// The validators of the current representation (section 8.8).
 struct validators {
   std::string_view etag;      ///< with its quotes
-  std::int64_t modified = 0;  ///< Last-Modified
+  std::optional<std::int64_t> modified{};  ///< Last-Modified; nullopt: unknown
 };
 enum class condition_result { serve, not_modified, failed };
 
@@ -14023,14 +15216,14 @@ WINSVC_INLINE bool matches_etag(std::string_view list, std::string_view etag, bo
 WINSVC_INLINE condition_result evaluate(const conditions& conditions, const validators& validators, bool is_read) {
   if (!conditions.if_match.empty()) {
     if (!matches_etag(conditions.if_match, validators.etag, true)) return condition_result::failed;
-  } else if (const auto since = parse_http_date(conditions.if_unmodified_since)) {
-    if (validators.modified > *since) return condition_result::failed;
+  } else if (const auto since = parse_http_date(conditions.if_unmodified_since); since && validators.modified) {
+    if (*validators.modified > *since) return condition_result::failed;
   }
   if (!conditions.if_none_match.empty()) {
     if (matches_etag(conditions.if_none_match, validators.etag, false))
       return is_read ? condition_result::not_modified : condition_result::failed;
   } else if (const auto since = parse_http_date(conditions.if_modified_since); since && is_read) {
-    if (validators.modified <= *since) return condition_result::not_modified;
+    if (validators.modified && *validators.modified <= *since) return condition_result::not_modified;
   }
   return condition_result::serve;
 }
@@ -14040,7 +15233,7 @@ WINSVC_INLINE bool range_applies(std::string_view if_range, const validators& va
   if (if_range.empty()) return true;
   if (if_range.find('"') != if_range.npos) return if_range != "*" && matches_etag(if_range, validators.etag, true);
   const auto date = parse_http_date(if_range);
-  return date && *date == validators.modified;
+  return date && validators.modified && *date == *validators.modified;
 }
 
 }  // namespace detail::wire
@@ -14053,14 +15246,16 @@ WINSVC_INLINE bool range_applies(std::string_view if_range, const validators& va
 // wire/representation.hpp
 // =====================================================================================================================
 
-// Representation of a file in a response: media type by file name extension, Accept-Encoding, byte ranges.
+// Representation of content in a response: media type by file name extension, byte ranges, types worth compressing.
 //
 //   media_type("index.html")                              // "text/html; charset=utf-8"
-//   accepts_coding("gzip, br;q=0", "gzip")                // true
+//   parse_byte_ranges("bytes=0-4,-1")                     // {0, 4}, {-1, 1}
 //   satisfiable_ranges<std::int64_t>({{5, -1}}, 10)       // {5, 9}
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14073,13 +15268,18 @@ namespace detail::wire {
 /// Returns the media type of a file; "application/octet-stream" if the extension is unknown.
 [[nodiscard]] std::string_view media_type(std::string_view file_name);
 
-/// True if an Accept-Encoding field accepts `coding` (RFC 9110 section 12.5.3): it lists the coding or `*`, and the
-/// weight is not 0.
-[[nodiscard]] bool accepts_coding(std::string_view accept_encoding, std::string_view coding);
+/// True for media types whose content becomes clearly smaller when it is compressed: text, JSON, XML and similar types.
+/// False for text/event-stream, whose events must not be delayed.
+[[nodiscard]] bool is_compressible_type(std::string_view content_type);
 
 /// First and last byte of each range, counted from 0; -1 if omitted (`bytes=5-`: 5, -1; `bytes=-5`: -1, 5).
 template <class Number>
 using byte_ranges = std::vector<std::pair<Number, Number>>;
+
+/// True if a Range field counts bytes. The name of a range unit is case-insensitive (RFC 9110 section 14.1).
+[[nodiscard]] bool counts_bytes(std::string_view range_field) noexcept;
+/// Parses a Range field (RFC 9110 section 14.1.2); nullopt if it is not a valid list of byte ranges.
+[[nodiscard]] std::optional<byte_ranges<std::int64_t>> parse_byte_ranges(std::string_view range_field);
 
 /// Returns the ranges that overlap a file of this size, limited to the file, with both ends (RFC 9110 section 14.1.2).
 /// If the result is empty, the response is 416.
@@ -14148,24 +15348,44 @@ WINSVC_INLINE std::string_view media_type(std::string_view file_name) {
   return "application/octet-stream";
 }
 
-WINSVC_INLINE bool accepts_coding(std::string_view accept_encoding, std::string_view coding) {
-  bool wildcard_accepted = false;
-  while (!accept_encoding.empty()) {
-    const auto comma = accept_encoding.find(',');
-    const auto element = accept_encoding.substr(0, comma);
-    accept_encoding.remove_prefix(comma == accept_encoding.npos ? accept_encoding.size() : comma + 1);
-
-    const auto semicolon = element.find(';');
-    const auto name = base::trim(element.substr(0, semicolon));
-    bool accepted = true;
-    if (semicolon != element.npos) {
-      const auto weight = base::trim(element.substr(semicolon + 1));
-      accepted = weight.substr(0, 2) != "q=" || weight.find_first_of("123456789") != weight.npos;
-    }
-    if (base::equal_nocase(name, coding)) return accepted;
-    if (name == "*") wildcard_accepted = accepted;
+WINSVC_INLINE bool is_compressible_type(std::string_view content_type) {
+  const std::string type = base::to_lower(base::trim(content_type.substr(0, content_type.find(';'))));
+  if (base::starts_with(type, "text/")) return type != "text/event-stream";
+  const auto suffix = type.rfind('+');
+  if (suffix != type.npos && (type.substr(suffix) == "+json" || type.substr(suffix) == "+xml")) return true;
+  for (const char* known : {"application/json", "application/javascript", "application/xml", "application/x-ndjson",
+                            "application/rtf", "application/wasm", "image/bmp", "image/vnd.microsoft.icon"}) {
+    if (type == known) return true;
   }
-  return wildcard_accepted;
+  return false;
+}
+
+WINSVC_INLINE bool counts_bytes(std::string_view range_field) noexcept {
+  return base::equal_nocase(range_field.substr(0, 6), "bytes=");
+}
+
+WINSVC_INLINE std::optional<byte_ranges<std::int64_t>> parse_byte_ranges(std::string_view range_field) {
+  if (!counts_bytes(range_field)) return std::nullopt;
+  byte_ranges<std::int64_t> ranges;
+  for (const auto part : base::split(range_field.substr(6), ',')) {
+    const auto text = base::trim(part);
+    if (text.empty()) continue;  // an empty element of a list (RFC 9110 section 5.6.1.2)
+    const auto dash = text.find('-');
+    if (dash == text.npos) return std::nullopt;
+    const auto number = [](std::string_view digits, std::int64_t& value) {
+      std::uint64_t parsed = 0;
+      if (digits.empty()) return true;  // the value stays -1
+      if (!std::all_of(digits.begin(), digits.end(), base::is_digit)) return false;
+      if (!base::parse_number(digits, INT64_MAX, parsed)) parsed = INT64_MAX;  // after the end of any content
+      value = static_cast<std::int64_t>(parsed);
+      return true;
+    };
+    std::int64_t first = -1, last = -1;
+    if (!number(text.substr(0, dash), first) || !number(text.substr(dash + 1), last)) return std::nullopt;
+    if ((first < 0 && last < 0) || (first >= 0 && last >= 0 && last < first)) return std::nullopt;
+    ranges.emplace_back(first, last);
+  }
+  return ranges.empty() ? std::nullopt : std::optional(std::move(ranges));
 }
 
 }  // namespace detail::wire
@@ -14281,9 +15501,10 @@ WINSVC_INLINE bool parse_parameter(std::string_view& text, std::string& name, st
   text.remove_prefix(1);
   skip_blanks();
   const auto equals = text.find('=');
-  if (equals == text.npos || !is_token(text.substr(0, equals))) return false;
-  name = base::to_lower(text.substr(0, equals));
+  if (equals == text.npos || !is_token(base::trim(text.substr(0, equals)))) return false;
+  name = base::to_lower(base::trim(text.substr(0, equals)));
   text.remove_prefix(equals + 1);
+  skip_blanks();  // RFC 6266 section 4.1 allows blanks around '='
   value.clear();
   if (text.empty() || text[0] != '"') {
     const auto end = text.find_first_of("; \t");
@@ -14326,8 +15547,11 @@ WINSVC_INLINE std::optional<std::string> multipart_boundary(std::string_view con
   std::string_view parameters = content_type.substr(end);
   std::string name, value;
   while (parse_parameter(parameters, name, value)) {
-    if (name == "boundary" && !value.empty() && value.size() <= 70 && value.find_first_of("\r\n") == value.npos)
-      return value;
+    if (name != "boundary") continue;
+    constexpr character_set allowed("'()+_,-./:=? ");
+    const bool valid = !value.empty() && value.size() <= 70 && value.back() != ' ' &&
+                       std::all_of(value.begin(), value.end(), [&](char c) { return allowed.has(c); });
+    return valid ? std::optional(value) : std::nullopt;
   }
   return std::nullopt;
 }
@@ -16361,8 +17585,7 @@ WINSVC_INLINE scm::launch_options launch_options_of(const std::string& image_pat
   #include <netinet/tcp.h>
   #include <poll.h>
   #include <pthread.h>
-  #include <sys/file.h>
-#include <sys/mman.h>
+  #include <sys/mman.h>
   #include <sys/socket.h>
   #include <sys/stat.h>
   #include <sys/statvfs.h>
@@ -16874,10 +18097,8 @@ namespace detail::os {
 
 #if WINSVC_OS_WINDOWS
 inline constexpr char path_separator = '\\';
-inline constexpr std::uint32_t file_in_use_error = 32;  // ERROR_SHARING_VIOLATION
 #else
 inline constexpr char path_separator = '/';
-inline constexpr std::uint32_t file_in_use_error = 16;  // EBUSY
 #endif
 
 /// `folder`, the separator, `name`.
@@ -16917,10 +18138,6 @@ class append_file {
   /// Appends all bytes, with one system call if possible. After a failure, a part of them may be in the file; `size()`
   /// includes that part.
   sys_result<void> write(std::string_view bytes) noexcept;
-  /// Locks the file against other appenders until it is closed or the process ends. False only if another append_file
-  /// has locked it: readers do not matter, and a file system without locks counts as free. flock(2); LockFileEx on a
-  /// byte far after the end, because Windows denies access to locked bytes.
-  [[nodiscard]] bool try_lock() noexcept;
   /// Bytes in the file: its size at `open` plus the bytes written.
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   /// True if `path` leads to this file: it was not deleted, renamed or replaced since `open`.
@@ -18400,10 +19617,6 @@ WINSVC_INLINE sys_result<append_file> append_file::open(const std::string& path)
     out.id_ = to_file_id(info);
   }
   return out;
-}
-
-WINSVC_INLINE bool append_file::try_lock() noexcept {
-  return ::flock(static_cast<int>(native_), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
 }
 
 WINSVC_INLINE sys_result<void> append_file::write(std::string_view bytes) noexcept {
@@ -20014,8 +21227,6 @@ sys_result<void> make_private_folder(const std::string& path);
 [[nodiscard]] std::string temporary_folder();
 /// True if the system code means that the disk is full, a quota is exceeded or the file is too large.
 [[nodiscard]] bool is_disk_full_error(std::uint32_t code) noexcept;
-/// True if the code means that the disk or the quota has no space, so that deleting files helps.
-[[nodiscard]] bool is_no_space_error(std::uint32_t code) noexcept;
 /// True if a process with this ID exists, or if this process may not query it.
 [[nodiscard]] bool process_exists(std::uint32_t id) noexcept;
 
@@ -20133,8 +21344,9 @@ WINSVC_INLINE std::string temporary_folder() {
   return folder && *folder ? folder : "/tmp";
 }
 
-WINSVC_INLINE bool is_no_space_error(std::uint32_t code) noexcept { return code == ENOSPC || code == EDQUOT; }
-WINSVC_INLINE bool is_disk_full_error(std::uint32_t code) noexcept { return is_no_space_error(code) || code == EFBIG; }
+WINSVC_INLINE bool is_disk_full_error(std::uint32_t code) noexcept {
+  return code == ENOSPC || code == EDQUOT || code == EFBIG;
+}
 
 WINSVC_INLINE bool process_exists(std::uint32_t id) noexcept {
   return ::kill(static_cast<pid_t>(id), 0) == 0 || errno != ESRCH;
@@ -21404,8 +22616,7 @@ WINSVC_INLINE std::optional<file_id> file_id_of(const std::string& path) noexcep
 }
 
 WINSVC_INLINE sys_result<append_file> append_file::open(const std::string& path) {
-  constexpr DWORD access = FILE_APPEND_DATA | FILE_READ_DATA;  // try_lock needs the second one
-  const HANDLE file = ::CreateFileW(wide_path(path).c_str(), access, share_mode_all, nullptr, OPEN_ALWAYS,
+  const HANDLE file = ::CreateFileW(wide_path(path).c_str(), FILE_APPEND_DATA, share_mode_all, nullptr, OPEN_ALWAYS,
                                     FILE_ATTRIBUTE_NORMAL, nullptr);
   if (file == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
   append_file out;
@@ -21415,14 +22626,6 @@ WINSVC_INLINE sys_result<append_file> append_file::open(const std::string& path)
   BY_HANDLE_FILE_INFORMATION info{};
   if (::GetFileInformationByHandle(file, &info)) out.id_ = to_file_id(info);
   return out;
-}
-
-WINSVC_INLINE bool append_file::try_lock() noexcept {
-  OVERLAPPED position{};
-  position.OffsetHigh = 0x7FFFFFFF;
-  return ::LockFileEx(reinterpret_cast<HANDLE>(native_), LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0,
-                      &position) != 0 ||
-         ::GetLastError() != ERROR_LOCK_VIOLATION;
 }
 
 WINSVC_INLINE sys_result<void> append_file::write(std::string_view bytes) noexcept {
@@ -22506,12 +23709,10 @@ WINSVC_INLINE std::string temporary_folder() {
   return folder;
 }
 
-WINSVC_INLINE bool is_no_space_error(std::uint32_t code) noexcept {
-  constexpr std::uint32_t quota_exceeded = 1295;  // ERROR_DISK_QUOTA_EXCEEDED; not all SDK headers define it
-  return code == ERROR_DISK_FULL || code == ERROR_HANDLE_DISK_FULL || code == quota_exceeded;
-}
 WINSVC_INLINE bool is_disk_full_error(std::uint32_t code) noexcept {
-  return is_no_space_error(code) || code == ERROR_FILE_TOO_LARGE;
+  constexpr std::uint32_t quota_exceeded = 1295;  // ERROR_DISK_QUOTA_EXCEEDED; not all SDK headers define it
+  return code == ERROR_DISK_FULL || code == ERROR_HANDLE_DISK_FULL || code == quota_exceeded ||
+         code == ERROR_FILE_TOO_LARGE;
 }
 
 WINSVC_INLINE bool process_exists(std::uint32_t id) noexcept {
@@ -23744,8 +24945,7 @@ WINSVC_INLINE scm::service_status from_native(const SERVICE_STATUS_PROCESS& s) n
 //   queue->add_sink(std::make_shared<log::rotating_file_sink>(path));
 //   log.add_sink(queue);
 //
-// When the queue is full, entries are dropped and counted (base/lost_lines.hpp); a WARN entry in their place reports
-// their number and times.
+// When the queue is full, entries are dropped and counted; a WARN entry in their place reports their number and times.
 // The order of entries never changes. `flush` waits until all earlier entries are written. The destructor writes the
 // queued entries and waits for the sinks without a time limit. If the process is killed, the queued entries are lost.
 // These are the entries of the last `batch_delay` if the sinks are fast enough.
@@ -23782,7 +24982,6 @@ class async_sink final : public log_sink {
     /// Starts the thread. Default: std::thread. If it throws, there is no thread and no queue: the thread that logs
     /// writes to the sinks. It waits at most 1 s for another thread that does the same.
     std::function<std::thread(std::function<void()>)> start_thread;
-    const clock* time = &clock::system();  ///< for the timeouts
   };
   explicit async_sink(async_sink_options options);
   async_sink() : async_sink(async_sink_options{}) {}
@@ -23810,12 +25009,18 @@ class async_sink final : public log_sink {
 
  private:
   using sinks = std::vector<std::shared_ptr<log_sink>>;
+  /// The entries that were dropped since the thread last took the queue.
+  struct lost_lines {
+    std::uint64_t count = 0;
+    clock::system_time first_time{}, last_time{};
+  };
+
   bool enqueue(log_entry& entry);
   void count_dropped(clock::system_time time) noexcept;
   bool is_near_capacity() const noexcept;
   void thread_main() noexcept;
-  log_entry lost_lines_entry(const base::lost_lines& lost) const;
-  bool try_lock_for(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds timeout) const noexcept;
+  log_entry lost_lines_entry(const lost_lines& lost) const;
+  static bool try_lock_for(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds timeout) noexcept;
 
   async_sink_options options_;
   std::atomic<std::uint64_t> dropped_total_{0};         // relaxed: a counter that orders no other data
@@ -23824,7 +25029,7 @@ class async_sink final : public log_sink {
   std::condition_variable wakeup_;
   std::vector<log_entry> queue_;
   std::size_t bytes_ = 0;
-  base::lost_lines unreported_losses_;  // since the thread last took the queue
+  lost_lines unreported_losses_;
   std::shared_ptr<const sinks> sinks_ = std::make_shared<const sinks>();
   std::uint64_t flush_requested_ = 0;
   bool is_idle_ = false;  // the thread waits for a first entry, and must be woken for it
@@ -23870,12 +25075,12 @@ WINSVC_INLINE async_sink::~async_sink() {
 /// The mutex is held for less than a microsecond, or forever if its holder has crashed. It is not a std::timed_mutex:
 /// std::condition_variable_any, which accepts one, has an internal mutex that a crashed thread could hold too.
 WINSVC_INLINE bool async_sink::try_lock_for(std::unique_lock<std::mutex>& lock,
-                                            std::chrono::milliseconds timeout) const noexcept {
+                                            std::chrono::milliseconds timeout) noexcept {
   for (int i = 0; i < 100; ++i) {
     if (lock.try_lock()) return true;
     std::this_thread::yield();
   }
-  for (const auto deadline = options_.time->now() + timeout; options_.time->now() < deadline;) {
+  for (const auto deadline = std::chrono::steady_clock::now() + timeout; std::chrono::steady_clock::now() < deadline;) {
     if (lock.try_lock()) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
@@ -23917,10 +25122,9 @@ WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
     return false;
   }
   if (synchronous_ && !sinks_->empty()) {
-    base::lost_lines lost;
-    lost.add(dropped_without_lock_.exchange(0, std::memory_order_relaxed), entry.time, entry.time);
+    lost_lines lost{dropped_without_lock_.exchange(0, std::memory_order_relaxed), entry.time, entry.time};
     for (const auto& sink : *sinks_) {
-      if (!lost.empty()) sink->write(lost_lines_entry(lost));
+      if (lost.count != 0) sink->write(lost_lines_entry(lost));
       sink->write(entry);
     }
     return false;
@@ -23929,7 +25133,7 @@ WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
   const bool full = queue_.size() >= options_.max_entries || (!queue_.empty() && bytes_ + size > options_.max_bytes);
   // After the first dropped entry, all entries are dropped until the thread takes the queue. Then the WARN entry is at
   // the right place in the order.
-  if (full || !unreported_losses_.empty()) {
+  if (full || unreported_losses_.count != 0) {
     count_dropped(entry.time);
     return false;
   }
@@ -23942,7 +25146,8 @@ WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
 }
 
 WINSVC_INLINE void async_sink::count_dropped(clock::system_time time) noexcept {
-  unreported_losses_.add(time);
+  if (unreported_losses_.count++ == 0) unreported_losses_.first_time = time;
+  unreported_losses_.last_time = time;
   dropped_total_.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -23952,12 +25157,15 @@ WINSVC_INLINE bool async_sink::is_near_capacity() const noexcept {
          queue_.size() >= options_.max_entries / 2 || bytes_ >= options_.max_bytes / 2;
 }
 
-WINSVC_INLINE log_entry async_sink::lost_lines_entry(const base::lost_lines& lost) const {
+WINSVC_INLINE log_entry async_sink::lost_lines_entry(const lost_lines& lost) const {
   const auto format = [this](clock::system_time time) {
     return options_.utc_offset ? local_time(time, options_.utc_offset(time)) : iso_time(time);
   };
-  return {lost.last_time, log_level::warn, lost.text("they were logged faster than they could be written", format),
-          lost.json_field()};
+  const std::string count = std::to_string(lost.count);
+  return {lost.last_time, log_level::warn,
+          count + (lost.count == 1 ? " line was" : " lines were") + " dropped between " + format(lost.first_time) +
+              " and " + format(lost.last_time) + ": they were logged faster than they could be written",
+          "\"dropped\":" + count};
 }
 
 WINSVC_INLINE void async_sink::thread_main() noexcept {
@@ -23973,17 +25181,17 @@ WINSVC_INLINE void async_sink::thread_main() noexcept {
 
     batch.swap(queue_);
     bytes_ = 0;
-    base::lost_lines lost = std::exchange(unreported_losses_, {});
+    lost_lines lost = std::exchange(unreported_losses_, {});
     const std::uint64_t requested = flush_requested_;
     const auto sinks_now = sinks_;
     const bool last = stopping_;  // the last batch: no thread may write to a sink that is being destroyed
     lock.unlock();
 
     if (const auto dropped = dropped_without_lock_.exchange(0, std::memory_order_relaxed); dropped != 0) {
-      if (lost.empty() && !batch.empty()) lost.add(dropped, batch.back().time, batch.back().time);
-      else lost.add(dropped);
+      if (lost.count == 0) lost.first_time = lost.last_time = batch.empty() ? clock::system_time{} : batch.back().time;
+      lost.count += dropped;
     }
-    if (!lost.empty()) {
+    if (lost.count != 0) {
       try {
         batch.push_back(lost_lines_entry(lost));
       } catch (...) {  // out of memory: reported with the next batch
@@ -24002,7 +25210,7 @@ WINSVC_INLINE void async_sink::thread_main() noexcept {
 
 WINSVC_INLINE void async_sink::flush() noexcept {
   if (std::this_thread::get_id() == thread_.get_id()) return;
-  const auto deadline = options_.time->now() + options_.flush_timeout;
+  const auto deadline = std::chrono::steady_clock::now() + options_.flush_timeout;
   std::unique_lock lock(mutex_, std::defer_lock);
   if (!try_lock_for(lock, options_.flush_timeout) || sinks_->empty()) return;
   if (synchronous_) {
@@ -24012,7 +25220,7 @@ WINSVC_INLINE void async_sink::flush() noexcept {
   const std::uint64_t number = ++flush_requested_;
   lock.unlock();
   wakeup_.notify_one();
-  while (flush_done_.load(std::memory_order_acquire) < number && options_.time->now() < deadline) {
+  while (flush_done_.load(std::memory_order_acquire) < number && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }
@@ -24192,10 +25400,7 @@ WINSVC_INLINE std::optional<log_line_header> parse_log_line(std::string_view lin
 // A write error never reaches the service: the sink counts the lost lines and tries the file again once per second. The
 // first line after a success reports how many lines were lost, since when and why:
 //
-//   2026-01-31T09:05:09.250+01:00 WARN  37 lines were lost between 2026-01-31T09:04:51.002+01:00 and ...: they ...
-//
-// If the disk is full, the sink first deletes its oldest files, except the newest rotated one. It locks its file: a
-// second process with the same path writes to `hello-2.log` (up to `hello-9.log`), and its first line reports this.
+//   2026-01-31T09:05:09.250+01:00 WARN  37 lines could not be written since 2026-01-31T09:04:51.002+01:00: No space ...
 //
 // Lines are passed to the system without a flush to the disk: written lines survive a crash of the process, but may not
 // survive a power failure.
@@ -24257,12 +25462,6 @@ class rotating_file_sink final : public log_sink {
   /// The system's error code of the current failure; 0 if writing works. Safe to call from any thread, as the next two.
   [[nodiscard]] std::uint32_t last_error() const noexcept { return last_error_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool is_open() const noexcept { return last_error() == 0; }
-  /// True if another process has the log, so that this sink writes to a file with another name.
-  [[nodiscard]] bool is_alternate() const noexcept { return is_alternate_.load(std::memory_order_relaxed); }
-  /// Name of the newest file of the path that was given, also if is_alternate().
-  [[nodiscard]] std::string requested_name() const { return log_file_name(requested_path_, 0); }
-  /// Name of the newest file. Call it before the first line.
-  [[nodiscard]] std::string current_name() const { return name(0); }
   /// Number of lines that could not be written since the sink was created.
   [[nodiscard]] std::uint64_t lost_count() const noexcept { return lost_total_.load(std::memory_order_relaxed); }
 
@@ -24277,25 +25476,18 @@ class rotating_file_sink final : public log_sink {
   void apply_pending_options();
   void detect_external_rename();
   bool open();
-  os::sys_result<os::append_file> open_free_file();
-  [[nodiscard]] std::optional<clock::system_time> time_of_last_line(const os::input_file& file) const;
-  bool starts_new_day(std::int64_t day);
-  bool free_disk_space();
   bool rotate_files();
-  void rotate();
+  void rotate(std::int64_t today);
   void write_pending();
   std::size_t write_from(std::size_t first);
   void count_lost(std::uint64_t lines) noexcept;
   void handle_write_error(std::uint32_t code) noexcept;
-  [[nodiscard]] std::string notice_line(log_level level, std::string text, std::string json_fields = {}) const;
+  [[nodiscard]] std::string notice_line(log_level level, std::string text) const;
   [[nodiscard]] std::string format_entry(const log_entry& entry) const;
   [[nodiscard]] std::chrono::minutes utc_offset_at(clock::system_time time) const;
   [[nodiscard]] std::int64_t day_of(clock::system_time time) const;
 
-  const std::string requested_path_;
-  std::string path_;  // requested_path_, or that of a free alternate log
-  std::atomic<bool> is_alternate_{false};  // relaxed: it orders no other data
-  bool alternate_reported_ = false;
+  std::string path_;
   log_file_options options_;
   std::mutex options_mutex_;  // guards pending_options_, which the writing thread applies before its next write
   log_file_options pending_options_;
@@ -24308,9 +25500,8 @@ class rotating_file_sink final : public log_sink {
 
   os::append_file file_;
   std::uint64_t rotate_at_bytes_ = max_bytes();
-  std::int64_t current_day_ = INT64_MIN;  // day of the last entry; a later day that was not seen starts a new file
-  std::vector<std::int64_t> seen_days_;   // the last `max_seen_days`: a clock that goes to and fro rotates once per day
-  int deleted_files_ = 0;                 // deleted because the disk was full; not yet reported
+  std::optional<std::int64_t> first_entry_day_;  // day of the first entry in the file; nullopt if it is empty
+  std::int64_t last_entry_day_ = 0;              // day of the last pending entry
   bool partial_line_ = false;                    // the file ends in the middle of a line
   bool reopened_ = false;                        // another program moved or deleted the file; not yet reported
   int blocked_rotations_ = 0;                    // failed rotations since the file was full
@@ -24320,13 +25511,14 @@ class rotating_file_sink final : public log_sink {
   // Relaxed: statistics for `status`. Only the writing thread changes them.
   std::atomic<std::uint32_t> last_error_{0};
   std::atomic<std::uint64_t> lost_total_{0};
-  base::lost_lines unreported_lost_;  // lines that the log does not report yet
-  std::uint32_t lost_error_ = 0;      // of the first one; 0: out of memory
+  std::uint64_t unreported_lost_ = 0;  // lost lines that the log does not report yet
+  std::uint32_t lost_error_ = 0;       // 0: out of memory
+  clock::system_time first_lost_time_;
   clock::time_point retry_at_;
 
   std::string pending_text_;               // formatted entries that are not written yet
   std::vector<std::size_t> entry_ends_;    // end offset of each entry in pending_text_
-  clock::system_time first_pending_time_, last_pending_time_;  // times of the pending entries
+  clock::system_time first_pending_time_;  // time of the first pending entry
 };
 
 }  // namespace detail::log
@@ -24358,13 +25550,9 @@ WINSVC_INLINE log_file_options startup_log_options(log_format format) {
 
 WINSVC_INLINE rotating_file_sink::rotating_file_sink(std::string path, const log_file_options& options,
                                                      const clock& time, offset_of offset)
-    : requested_path_(std::move(path)),
-      path_(requested_path_),
-      options_(options),
-      time_(&time),
-      offset_(std::move(offset)) {
-  open();
+    : path_(std::move(path)), options_(options), time_(&time), offset_(std::move(offset)) {
   rotate_files();  // the previous run may have ended between two renames
+  open();
   next_check_ = time_->now() + std::chrono::seconds(1);
 }
 
@@ -24378,13 +25566,15 @@ WINSVC_INLINE void rotating_file_sink::write_entries(const log_entry* first, std
       const log_entry& entry = first[taken];
       const std::string written = format_entry(entry);
       const std::uint64_t size = file_.size() + pending_text_.size();
-      const bool new_day = options_.daily && starts_new_day(day_of(entry.time));
-      if (file_.is_open() && size > 0 && (new_day || size + written.size() > rotate_at_bytes_)) {
+      const std::int64_t today = options_.daily ? day_of(entry.time) : 0;
+      const bool other_day =
+          size > 0 && today != (entry_ends_.empty() ? first_entry_day_.value_or(today) : last_entry_day_);
+      if (file_.is_open() && size > 0 && (other_day || size + written.size() > rotate_at_bytes_)) {
         write_pending();
-        if (last_error() == 0) rotate();
+        if (last_error() == 0) rotate(today);
       }
+      last_entry_day_ = today;
       if (entry_ends_.empty()) first_pending_time_ = entry.time;
-      last_pending_time_ = entry.time;
       pending_text_ += written;
       entry_ends_.push_back(pending_text_.size());
       ++taken;
@@ -24393,23 +25583,10 @@ WINSVC_INLINE void rotating_file_sink::write_entries(const log_entry* first, std
     write_pending();
   } catch (...) {  // out of memory: the lines are lost, the service continues
     if (entry_ends_.empty() && taken < count) first_pending_time_ = first[taken].time;
-    if (count != 0) last_pending_time_ = first[count - 1].time;
     count_lost(entry_ends_.size() + (count - taken));
     pending_text_.clear();
     entry_ends_.clear();
   }
-}
-
-/// True for the first entry of a day that is later than the one before. A clock that is set back, or that goes to and
-/// fro over midnight, does not rotate again: each rotation deletes the oldest file.
-WINSVC_INLINE bool rotating_file_sink::starts_new_day(std::int64_t day) {
-  constexpr std::size_t max_seen_days = 64;
-  if (day == current_day_) return false;
-  const bool is_later = day > std::exchange(current_day_, day);
-  if (std::find(seen_days_.begin(), seen_days_.end(), day) != seen_days_.end()) return false;
-  if (seen_days_.size() == max_seen_days) seen_days_.erase(seen_days_.begin());
-  seen_days_.push_back(day);
-  return is_later;
 }
 
 WINSVC_INLINE void rotating_file_sink::apply_pending_options() {
@@ -24436,11 +25613,12 @@ WINSVC_INLINE void rotating_file_sink::detect_external_rename() {
 /// then.
 WINSVC_INLINE bool rotating_file_sink::open() {
   file_.close();
+  first_entry_day_.reset();
   partial_line_ = false;
+  auto opened = os::append_file::open(name(0));
   const std::string folder = os::folder_of(path_);
-  auto opened = open_free_file();
   if (!opened && os::is_missing(opened.error()) && os::real_folder(os::folder_of(folder)) && os::make_folders(folder))
-    opened = open_free_file();  // the folder of the log was deleted, but not its parent
+    opened = os::append_file::open(name(0));  // the folder of the log was deleted, but not its parent
   if (!opened) {
     handle_write_error(opened.error());
     return false;
@@ -24454,53 +25632,9 @@ WINSVC_INLINE bool rotating_file_sink::open() {
   if (!previous) return true;
   char end = '\n', begin[80];
   if (previous->read(file_.size() - 1, &end, 1) == std::size_t{1}) partial_line_ = end != '\n';
-  if (!options_.daily) return true;
   const std::size_t received = previous->read(0, begin, sizeof begin).value_or(0);
   const auto mark = log::parse_log_line(std::string_view(begin, received));
-  static_cast<void>(starts_new_day(day_of(mark ? mark->time : previous->modified())));
-  if (const auto last = time_of_last_line(*previous)) static_cast<void>(starts_new_day(day_of(*last)));
-  return true;
-}
-
-/// The time of the last complete line; nullopt if the last 4 KiB contain no line with a time.
-WINSVC_INLINE std::optional<clock::system_time> rotating_file_sink::time_of_last_line(
-    const os::input_file& file) const {
-  char tail[4096];
-  const std::uint64_t begin = file_.size() - (std::min)(file_.size(), std::uint64_t{sizeof tail});
-  std::string_view text(tail, file.read(begin, tail, sizeof tail).value_or(0));
-  while (!text.empty()) {
-    text.remove_suffix(1);
-    const auto line_end = text.rfind('\n');
-    const auto mark = log::parse_log_line(text.substr(line_end == text.npos ? 0 : line_end + 1));
-    if (mark) return mark->time;
-    text = text.substr(0, line_end == text.npos ? 0 : line_end + 1);
-  }
-  return std::nullopt;
-}
-
-/// Opens the file and locks it. If another process has it, opens the first free one of `hello-2.log` to `hello-9.log`.
-WINSVC_INLINE os::sys_result<os::append_file> rotating_file_sink::open_free_file() {
-  constexpr int max_logs = 9;
-  for (int number = 1; number <= max_logs; ++number) {
-    path_ = requested_path_ + (number == 1 ? std::string() : '-' + std::to_string(number));
-    auto opened = os::append_file::open(name(0));
-    if (opened && !opened->try_lock()) continue;
-    const bool is_alternate = number != 1;
-    if (is_alternate_.exchange(is_alternate, std::memory_order_relaxed) != is_alternate) alternate_reported_ = false;
-    return opened;
-  }
-  path_ = requested_path_;
-  return os::sys_failure(os::file_in_use_error);
-}
-
-/// After a failure because the disk is full: deletes the oldest file of this log. The newest rotated file is kept,
-/// because another program may fill the disk. False if no file can be deleted.
-WINSVC_INLINE bool rotating_file_sink::free_disk_space() {
-  if (!os::is_no_space_error(last_error()) || options_.max_files == startup_log_options({}).max_files) return false;
-  int oldest = 1;
-  while (os::file_id_of(name(oldest + 1))) ++oldest;
-  if (oldest == 1 || !os::remove_file(name(oldest))) return false;
-  ++deleted_files_;
+  first_entry_day_ = options_.daily ? day_of(mark ? mark->time : previous->modified()) : 0;
   return true;
 }
 
@@ -24521,7 +25655,7 @@ WINSVC_INLINE bool rotating_file_sink::rotate_files() {
   return os::rename_file(pending_rotation_path(), name(1));
 }
 
-WINSVC_INLINE void rotating_file_sink::rotate() {
+WINSVC_INLINE void rotating_file_sink::rotate(std::int64_t today) {
   file_.close();
   // Rename the current file first: if another program has it open, the older files keep their names and the current
   // file grows. It also grows if the previous rotated file has no number yet.
@@ -24535,6 +25669,7 @@ WINSVC_INLINE void rotating_file_sink::rotate() {
   }
   ++blocked_rotations_;
   rotate_at_bytes_ = options_.max_file_bytes != 0 ? file_.size() + options_.max_file_bytes / 10 : max_bytes();
+  first_entry_day_ = today;  // otherwise each line would start a rotation
 }
 
 /// Writes the pending entries, or counts them as lost.
@@ -24546,8 +25681,8 @@ WINSVC_INLINE void rotating_file_sink::write_pending() {
     if (was_working) done = write_from(0);
     // Try again with a new handle: a handle to a network share may have become invalid.
     if (done < entry_ends_.size() && open()) done += write_from(done);
-    while (done < entry_ends_.size() && free_disk_space()) done += write_from(done);
   }
+  if (!first_entry_day_ && done != 0) first_entry_day_ = last_entry_day_;
   if (done == entry_ends_.size()) last_error_.store(0, std::memory_order_relaxed);
   else count_lost(entry_ends_.size() - done);
   pending_text_.clear();
@@ -24558,17 +25693,6 @@ WINSVC_INLINE void rotating_file_sink::write_pending() {
 /// completely.
 WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
   std::string head = partial_line_ ? "\n" : "";
-  const bool reports_alternate = is_alternate() && !alternate_reported_;
-  if (reports_alternate) {
-    head += notice_line(log_level::warn, "another process writes to " + requested_name() +
-                                             "; this process writes to " + name(0) +
-                                             "; stop one of them, or give each service another name");
-  }
-  if (deleted_files_ != 0) {
-    head += notice_line(log_level::warn, "the disk is full; " + std::to_string(deleted_files_) +
-                                             (deleted_files_ == 1 ? " old log file was" : " old log files were") +
-                                             " deleted to write this line");
-  }
   if (reopened_)
     head += notice_line(log_level::info, "the log file was moved or deleted by another program; this is a new file");
   // One failure may be caused by a reader.
@@ -24578,11 +25702,12 @@ WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
                         "the log file cannot be rotated: another program has it or an older log file open, "
                         "or its folder is not writable; it grows until it can be rotated");
   }
-  if (!unreported_lost_.empty()) {
-    const std::string reason =
-        "they could not be written: " + (lost_error_ != 0 ? os::system_error_message(lost_error_) : "out of memory");
-    const auto format = [this](clock::system_time time) { return local_time(time, utc_offset_at(time)); };
-    head += notice_line(log_level::warn, unreported_lost_.text(reason, format), unreported_lost_.json_field());
+  if (unreported_lost_ != 0) {
+    head +=
+        notice_line(log_level::warn,
+                    std::to_string(unreported_lost_) + (unreported_lost_ == 1 ? " line" : " lines") +
+                        " could not be written since " + local_time(first_lost_time_, utc_offset_at(first_lost_time_)) +
+                        (lost_error_ != 0 ? ": " + os::system_error_message(lost_error_) : std::string()));
   }
   const std::size_t begin = first == 0 ? 0 : entry_ends_[first - 1];
   const std::string joined = head.empty() ? std::string() : head + pending_text_.substr(begin);
@@ -24594,9 +25719,7 @@ WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
   if (!result) handle_write_error(result.error());
   if (written != 0) partial_line_ = out[written - 1] != '\n';
   if (written >= head.size()) {
-    unreported_lost_ = {};
-    deleted_files_ = 0;
-    alternate_reported_ = alternate_reported_ || reports_alternate;
+    unreported_lost_ = 0;
     reopened_ = false;
     blocked_rotation_reported_ = blocked_rotation_reported_ || reports_blocked;
   }
@@ -24607,8 +25730,11 @@ WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
 }
 
 WINSVC_INLINE void rotating_file_sink::count_lost(std::uint64_t lines) noexcept {
-  if (unreported_lost_.empty()) lost_error_ = last_error();
-  unreported_lost_.add(lines, first_pending_time_, last_pending_time_);
+  if (unreported_lost_ == 0) {
+    lost_error_ = last_error();
+    first_lost_time_ = first_pending_time_;
+  }
+  unreported_lost_ += lines;
   lost_total_.fetch_add(lines, std::memory_order_relaxed);
 }
 
@@ -24619,9 +25745,8 @@ WINSVC_INLINE void rotating_file_sink::handle_write_error(std::uint32_t code) no
 }
 
 /// Formats a line of the sink itself with the time of the first pending entry.
-WINSVC_INLINE std::string rotating_file_sink::notice_line(log_level level, std::string text,
-                                                           std::string json_fields) const {
-  return format_entry({first_pending_time_, level, std::move(text), std::move(json_fields)});
+WINSVC_INLINE std::string rotating_file_sink::notice_line(log_level level, std::string text) const {
+  return format_entry({first_pending_time_, level, std::move(text)});
 }
 
 WINSVC_INLINE std::string rotating_file_sink::format_entry(const log_entry& entry) const {
@@ -25321,7 +26446,7 @@ WINSVC_INLINE std::string template_of(const route::pattern& path) {
   return out;
 }
 
-/// Schema of problem details, as http::write_problem writes them.
+/// Schema of problem details, as http::write_error writes them.
 inline constexpr std::string_view problem_schema =
     R"({"type":"object","description":"RFC 9457","properties":{"title":{"type":"string"},)"
     R"("status":{"type":"integer"},"detail":{"type":"string"},"request_id":{"type":"string",)"
@@ -26610,6 +27735,8 @@ request_data();
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -26629,21 +27756,25 @@ class router {
                   std::shared_ptr<const api::middleware_chain> chain = std::make_shared<api::middleware_chain>()) {
     return add(method, pattern, api::make_handler(std::move(f)), location, std::move(chain));
   }
+  /// `other_name`: the name of the method, if it is `other`.
   std::size_t add(route::method method, std::string_view pattern, api::erased_handler handler, source_location location,
-                  std::shared_ptr<const api::middleware_chain> chain);
+                  std::shared_ptr<const api::middleware_chain> chain, std::string_view other_name = {});
 
   /// Sets the app's global middleware, for requests without a route. Throws setup_error after freeze().
   void set_global_middleware(std::shared_ptr<const api::middleware_chain> chain, source_location location);
-  /// The middleware for a match: that of the route, or the global middleware if there is no route. An OPTIONS request
-  /// without a route of its own uses the middleware of another method of the path, so that CORS in a group sees the
-  /// preflight request of a browser.
-  [[nodiscard]] const api::middleware_chain& middleware_for(const route::match_result& match,
-                                                       route::method method) const noexcept {
-    if (match.outcome == route::match_outcome::matched) return *handlers_[match.route_id].middleware;
-    const bool is_preflight =
-        match.outcome == route::match_outcome::method_not_allowed && method == route::method::options;
-    return is_preflight && match.sibling_id ? *handlers_[*match.sibling_id].middleware : *global_middleware_;
-  }
+  /// Sets the middleware of a group, for requests below its prefix without a route. Throws setup_error after freeze().
+  void set_group_middleware(std::string_view prefix, std::shared_ptr<const api::middleware_chain> chain,
+                            source_location location);
+  /// The middleware for a match: that of the route. An OPTIONS request without a route of its own uses the middleware
+  /// of another method of the path. Another request without a route uses that of the innermost group whose prefix it
+  /// has, or the global middleware. So CORS in a group sees the preflight requests and the errors of its paths.
+  [[nodiscard]] const api::middleware_chain& middleware_for(const route::match_result& match, route::method method,
+                                                            std::string_view raw_path) const;
+
+  /// Finds the route of a request, with the rule for a final slash.
+  [[nodiscard]] route::match_result match(route::method method, std::string_view raw_path,
+                                          std::string_view other_name) const;
+  trailing_slash final_slash = trailing_slash::strict;  ///< set before start
   api::error_handlers error_handlers;  ///< filled before start; qualified, because GCC rejects the name alone
   std::string upload_folder;            ///< set before start; empty: the temporary folder of the system
 
@@ -26720,6 +27851,9 @@ class router {
   route::table table_;
   std::vector<bound_route> handlers_;  // by route id
   std::shared_ptr<const api::middleware_chain> global_middleware_ = std::make_shared<api::middleware_chain>();
+  std::map<std::string, std::size_t, std::less<>> group_ids_;  // by prefix: an index into group_middleware_
+  std::vector<std::shared_ptr<const api::middleware_chain>> group_middleware_;
+  route::table groups_;  // the paths below each group
   bool frozen_ = false;
 };
 
@@ -26749,6 +27883,62 @@ WINSVC_INLINE void router::set_global_middleware(std::shared_ptr<const api::midd
                       "): the service has started; add middleware in the app, not in a handler or hook");
   }
   global_middleware_ = std::move(chain);
+}
+
+WINSVC_INLINE void router::set_group_middleware(std::string_view prefix,
+                                                std::shared_ptr<const api::middleware_chain> chain,
+                                                source_location location) {
+  if (frozen_) {
+    throw setup_error("use (" + location.to_string() +
+                      "): the service has started; add middleware in the app, not in a handler or hook");
+  }
+  if (prefix.empty()) return;  // a group without a prefix has no paths of its own
+  const auto [known, added] = group_ids_.emplace(prefix, group_middleware_.size());
+  if (!added) {
+    group_middleware_[known->second] = std::move(chain);
+    return;
+  }
+  try {
+    const std::string path(prefix);
+    groups_.add(route::method::any, path + "/{rest_of_path_...}", known->second, location);
+    groups_.add(route::method::any, path, known->second, location);
+  } catch (const setup_error&) {  // a second group with the same paths, but other parameter names: the first one counts
+  }
+  group_middleware_.push_back(std::move(chain));
+}
+
+WINSVC_INLINE const api::middleware_chain& router::middleware_for(const route::match_result& match,
+                                                                  route::method method,
+                                                                  std::string_view raw_path) const {
+  if (match.outcome == route::match_outcome::matched) return *handlers_[match.route_id].middleware;
+  if (match.outcome == route::match_outcome::method_not_allowed && method == route::method::options && match.sibling_id)
+    return *handlers_[*match.sibling_id].middleware;
+  if (!group_middleware_.empty()) {
+    const auto group = groups_.match(route::method::get, raw_path);
+    if (group.outcome == route::match_outcome::matched) return *group_middleware_[group.route_id];
+  }
+  return *global_middleware_;
+}
+
+WINSVC_INLINE route::match_result router::match(route::method method, std::string_view raw_path,
+                                                std::string_view other_name) const {
+  auto result = table_.match(method, raw_path, other_name);
+  if (result.has_dot_segment) {  // a static folder has no such file
+    for (const auto& entry : static_folders) {
+      const std::string prefix = entry.prefix.back() == '/' ? entry.prefix : entry.prefix + '/';
+      if (base::starts_with(raw_path, prefix)) result.outcome = route::match_outcome::not_found;
+    }
+  }
+  if (final_slash == trailing_slash::strict || result.outcome != route::match_outcome::not_found || raw_path.size() < 2)
+    return result;
+  std::string other_path(raw_path);
+  if (other_path.back() == '/') other_path.pop_back();
+  else other_path += '/';
+  auto other = table_.match(method, other_path, other_name);
+  if (other.outcome == route::match_outcome::not_found) return result;
+  if (final_slash == trailing_slash::redirect && other.outcome == route::match_outcome::matched)
+    other.outcome = route::match_outcome::redirect;
+  return other;
 }
 
 WINSVC_INLINE route::table& router::mutable_routes(std::size_t id, std::string_view operation) {
@@ -26781,10 +27971,12 @@ WINSVC_INLINE void router::check_objects() const {
 }
 
 WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pattern, api::erased_handler handler,
-                                      source_location location, std::shared_ptr<const api::middleware_chain> chain) {
+                                      source_location location, std::shared_ptr<const api::middleware_chain> chain,
+                                      std::string_view other_name) {
   const api::handler_shape& shape = handler.shape;
+  const std::string_view method_name = method == route::method::other ? other_name : route::name(method);
   const auto describe_route = [&] {
-    return std::string(route::name(method)) + " " + std::string(pattern) + " (" + location.to_string() + ")";
+    return std::string(method_name) + " " + std::string(pattern) + " (" + location.to_string() + ")";
   };
   if (frozen_) {
     throw setup_error("route " + describe_route() +
@@ -26794,7 +27986,7 @@ WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pat
   try {
     name_count = route::parse_pattern(pattern).names.size();
   } catch (const setup_error& e) {  // its message has the pattern, but not the location
-    throw setup_error("route " + std::string(route::name(method)) + " (" + location.to_string() + "): " + e.what());
+    throw setup_error("route " + std::string(method_name) + " (" + location.to_string() + "): " + e.what());
   }
   const bool reads_path_params = shape.parameters == 0 && shape.accepts_request;
   if (name_count != shape.parameters && !reads_path_params) {
@@ -26805,7 +27997,7 @@ WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pat
                            : " besides the " + std::to_string(handler.parameters.size()) + " from sources"));
   }
   const std::size_t id = handlers_.size();
-  table_.add(method, pattern, id, location);
+  table_.add(method, pattern, id, location, other_name);
   handlers_.push_back({std::move(handler.call), shape.accepts_request, std::move(chain), shape.receiver,
                        shape.objects, shape.object_count});
 
@@ -27138,9 +28330,15 @@ class route_latency {
   void record(std::chrono::steady_clock::duration elapsed) noexcept { push(elapsed > slow_threshold ? 1 : 0, 1); }
   /// Records a request that still runs and is already slow; it counts twice.
   void mark_slow() noexcept { push(3, 2); }
-  /// True if the route has sent a streamed response; the fast path skips such routes.
+  /// True if the route has sent a streamed response.
   [[nodiscard]] bool streams() const noexcept { return streams_.load(std::memory_order_relaxed); }
-  void mark_stream() noexcept { streams_.store(true, std::memory_order_relaxed); }
+  void mark_stream() noexcept {
+    if (!streams()) streams_.store(true, std::memory_order_relaxed);
+  }
+  /// True at the first call: framing headers of a handler are reported once per route.
+  [[nodiscard]] bool is_first_framing_report() noexcept {
+    return !framing_reported_.exchange(true, std::memory_order_relaxed);
+  }
 
  private:
   static constexpr std::chrono::microseconds slow_threshold{150};
@@ -27152,7 +28350,7 @@ class route_latency {
   }
   // Relaxed: both are heuristics. A set bit is a slow request; two concurrent writers may lose one record.
   std::atomic<std::uint8_t> history_{0};
-  std::atomic<bool> streams_{false};
+  std::atomic<bool> streams_{false}, framing_reported_{false};
 };
 
 }  // namespace detail::http
@@ -27404,6 +28602,7 @@ class socket_transport : public transport {
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27456,9 +28655,15 @@ class exchange_stream final : public httplib::Stream {
   /// Makes all further reads of the body fail. If a part of the body is unread, the connection must end.
   void reject_body() noexcept { body_rejected_ = true; }
   /// Status of a body error: 400, 408 or 413; 0: no error; -1: the client closed the connection.
+  [[nodiscard]] std::uint64_t body_bytes_read() const noexcept { return body_bytes_read_; }
   [[nodiscard]] int body_error_status() const noexcept { return body_error_; }
-  /// Sets the head that cpp-httplib reads.
-  void set_normalized_head(std::string head) noexcept { normalized_head_ = std::move(head); }
+  /// Sets the head that cpp-httplib reads. From here on, its own output is discarded.
+  void set_httplib_head(std::string head) noexcept {
+    normalized_head_ = std::move(head);
+    discards_writes_ = true;
+  }
+  /// Ends (true) or continues (false) the output, while cpp-httplib runs.
+  void discard_writes(bool on) noexcept { discards_writes_ = on; }
   /// Moves the body to `target`. Requires a buffered body of known length.
   void move_body_to(std::string& target) {
     const auto count = static_cast<std::size_t>(body_bytes_left_);
@@ -27570,6 +28775,7 @@ class exchange_stream final : public httplib::Stream {
   ssize_t write(const char* bytes, size_t count) {
     constexpr std::size_t max_buffered_bytes = 16 * 1024 * 1024;
     if (failed_) return -1;
+    if (discards_writes_) return static_cast<ssize_t>(count);
     output_.append(bytes, count);
     if ((unbuffered_ || output_.size() > max_buffered_bytes) && !flush()) return -1;
     return static_cast<ssize_t>(count);
@@ -27694,9 +28900,16 @@ class exchange_stream final : public httplib::Stream {
   std::uint64_t sent_ = 0;
   int body_error_ = 0;
   bool body_rejected_ = false;
+  bool discards_writes_ = false;
   bool unbuffered_ = false;
   bool failed_ = false;
   std::atomic<response_owner> response_owner_{response_owner::none};
+};
+
+/// A part of a content provider's bytes that a 206 response has.
+struct body_part {
+  std::string head;  ///< delimiter and fields before the bytes; empty for a single range
+  std::uint64_t offset, length;
 };
 
 /// One request with its response, shared by the functions that run around a handler.
@@ -27711,18 +28924,25 @@ struct exchange {
   const route::table* routes = nullptr;           ///< the table of `match`
   std::string id;                                 ///< request id, for the log and for a 500
   std::function<bool()> read_body;                ///< reads the body; empty if there is no body to read
+  /// Runs the request with a reader of the decompressed body; set while cpp-httplib processes the request.
+  std::function<void(const std::function<bool(const std::function<bool(const char*, std::size_t)>&)>&)> run_with_body;
   bool body_too_large = false;
   std::uint64_t body_limit = ~std::uint64_t{0};   ///< maximum body size for this request; the app's limit also applies
-  response* finished_response = nullptr;          ///< response of the fast path that cpp-httplib must write
-  const request* current_request = nullptr;       ///< cpp-httplib's request, while it is handled
+  bool has_conditions = false, has_range = false;  ///< the request has conditional fields, a Range field that applies
+  bool has_range_field = false;                   ///< the request has at least one Range field
+  bool unknown_coding = false;                    ///< the body was not read, because its content coding is unknown
+  bool is_head_route = false;                     ///< the matched route serves HEAD only
+  std::vector<body_part> parts;                   ///< of a 206 response; empty: the whole body
+  std::string end_of_parts;                       ///< bytes after the last part
+  std::optional<std::uint64_t> stream_length;     ///< the length of a stream, if the app has announced it
+  std::optional<std::uint64_t> length_of_head;    ///< Content-Length of a response to HEAD that has no body to measure
+  const request* current_request = nullptr;       ///< the request, while it is handled
   std::vector<std::function<void()>> before_handler;    ///< functions of the middleware that check the body
   std::map<const void*, std::shared_ptr<void>> values;  ///< values of winsvc::context, by type
-  std::string path, method;                       ///< original values, while cpp-httplib routes the request to POST /_
   bool close_after_response = false;
-  bool httplib_closes_connection = false;         ///< set by cpp-httplib
-  bool is_own_response = false;                   ///< the response comes from the app or winsvc, not from cpp-httplib
   int status = 0;                                 ///< of the response
   std::string_view pattern;                       ///< of the route, for the access log
+  std::string scheme, host, path_prefix;          ///< of the client's URL, if a trusted proxy reports them
   std::string client;                             ///< address of the client if a trusted proxy named it
   std::atomic<std::size_t>* websockets = nullptr;  ///< number of open WebSockets; null: WebSockets are not available
   /// Serves the connection after a 101 response has been sent. Throws what its handler throws.
@@ -27822,8 +29042,14 @@ WINSVC_INLINE void reply::apply(response& res) && {
   if ((send_file_ || stream_function_) && !detail::http::current_exchange())
     throw setup_error("reply: apply a file or a stream only on the thread that handles a request, while it does");
   res.status = status_;
-  for (const auto& [name, value] : headers_) detail::api::add_header(res, name, value);
-  if (send_file_) return send_file_(*detail::http::current_exchange()->current_request, res, file_, save_as_);
+  bool has_type = false;  // the app has set Content-Type itself
+  for (const auto& [name, value] : headers_) {
+    detail::api::add_header(res, name, value);
+    has_type = has_type || detail::base::equal_nocase(name, "Content-Type");
+  }
+  if (!has_type && (send_file_ || !content_type_.empty())) res.headers.erase("Content-Type");
+  if (send_file_) return send_file_(res, file_, save_as_);
+  if (!has_type && !content_type_.empty()) detail::api::replace_header(res, "Content-Type", content_type_);
   if (stream_function_) {
     const auto run = [write = std::move(stream_function_)](std::size_t, httplib::DataSink& sink) {
       winsvc::stream output(sink, *detail::http::current_exchange());
@@ -27831,19 +29057,12 @@ WINSVC_INLINE void reply::apply(response& res) && {
       sink.done();
       return true;
     };
-    res.set_chunked_content_provider(content_type_, run);
+    const std::string type = *detail::api::find_header(res, "Content-Type");
+    res.headers.erase("Content-Type");  // the next call adds it
+    res.set_chunked_content_provider(type, run);
   } else if (!content_type_.empty()) {
-    set_content(res);
+    res.body = std::move(body_);
   }
-}
-
-/// Sets the content without httplib's set_content for the common case: it is slower, because it checks each character.
-WINSVC_INLINE void reply::set_content(response& res) {
-  const auto is_printable = [](char c) { return c >= ' ' && c < 127; };
-  const bool printable = std::all_of(content_type_.begin(), content_type_.end(), is_printable);
-  if (!printable || !res.headers.empty()) return res.set_content(std::move(body_), content_type_);
-  res.body = std::move(body_);
-  res.headers.emplace("Content-Type", std::move(content_type_));
 }
 
 }  // inline namespace WINSVC_ABI
@@ -27855,10 +29074,14 @@ WINSVC_INLINE void reply::set_content(response& res) {
 // http/problem.hpp
 // =====================================================================================================================
 
-// Problem details: error responses as application/problem+json (RFC 9457), or as a line of text.
+// Error responses of winsvc: problem details in JSON (RFC 9457), a line of text, or a small page for a browser.
+//
+//   write_error(res, {404, "no route"}, preferred_error_format(req.get_header_value("Accept")));
 
+#include <algorithm>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -27871,16 +29094,25 @@ void discard_stream(response& res);
 /// other headers.
 void discard_body(response& res);
 
-/// Writes an error as application/problem+json (RFC 9457): the title comes from the status, `detail` is for a person.
-/// `id`: request id in the log, or empty. `errors`: a JSON array, or empty.
-void write_problem(response& res, int status, std::string_view detail, std::string_view id = {},
-                   std::string_view errors = {});
+/// Adds the name of a request header to Vary, unless Vary has it.
+void add_vary(response& res, std::string_view name);
 
-/// True if the client prefers text to JSON: Accept contains text/plain, but neither JSON nor `*/*`.
-[[nodiscard]] bool prefers_text(const request& req);
+/// The formats of an error response.
+enum class error_format { json, text, html };
+/// The format that the client prefers, by the weights of Accept (RFC 9110 section 12.5.1): HTML for a browser, text for
+/// a client that prefers text/plain, JSON for all others.
+[[nodiscard]] error_format preferred_error_format(std::string_view accept);
 
-/// Writes the same error as a line of text.
-void write_text_problem(response& res, int status, std::string_view detail, std::string_view id = {});
+/// An error for a client. The title comes from the status.
+struct error_text {
+  int status;
+  std::string_view detail;       ///< for a person; empty: none
+  std::string_view id = {};      ///< request id in the log; empty: none
+  std::string_view errors = {};  ///< JSON array with the faults of the request, for JSON only; empty: none
+};
+/// Writes an error: problem details in JSON (RFC 9457), a line of text, or a small page. Replaces the body of the
+/// response and the headers that describe it.
+void write_error(response& res, const error_text& error, error_format format);
 
 }  // namespace detail::http
 }  // inline namespace WINSVC_ABI
@@ -27900,7 +29132,7 @@ WINSVC_INLINE void discard_stream(response& res) {
   res.content_provider_ = nullptr;
   res.is_chunked_content_provider_ = false;
   res.content_length_ = 0;
-  res.headers.erase("Transfer-Encoding");
+  res.file_content_path_.clear();
 }
 WINSVC_INLINE void discard_body(response& res) {
   discard_stream(res);
@@ -27909,28 +29141,89 @@ WINSVC_INLINE void discard_body(response& res) {
                            "ETag", "Last-Modified"})
     res.headers.erase(name);
 }
-WINSVC_INLINE void write_problem(response& res, int status, std::string_view detail, std::string_view id,
-                                 std::string_view errors) {
-  base::json_object_writer body;
-  body.put_text("title", httplib::status_message(status)).put("status", std::to_string(status));
-  body.put_text_if_set("detail", detail).put_text_if_set("request_id", id);
-  if (!errors.empty()) body.put("errors", errors);
-  discard_body(res);
-  res.status = status;
-  res.set_content(body.text() + '\n', "application/problem+json");
+WINSVC_INLINE void add_vary(response& res, std::string_view name) {
+  const auto [begin, end] = res.headers.equal_range("Vary");
+  for (auto field = begin; field != end; ++field) {
+    for (const auto element : base::split(field->second, ',')) {
+      const auto listed = base::trim(element);
+      if (listed == "*" || base::equal_nocase(listed, name)) return;
+    }
+  }
+  res.headers.emplace("Vary", std::string(name));
 }
-WINSVC_INLINE bool prefers_text(const request& req) {
-  const std::string accept = base::to_lower(req.get_header_value("Accept"));
-  const auto names = [&](std::string_view type) { return accept.find(type) != std::string::npos; };
-  return names("text/plain") && !names("json") && !names("*/*");
+
+WINSVC_INLINE error_format preferred_error_format(std::string_view accept) {
+  if (accept.empty()) return error_format::json;
+  const auto ranges = wire::accept_list(accept);
+  const auto weight = [&ranges](std::string_view type) { return wire::media_type_weight(ranges, type); };
+  const int json = (std::max)(weight("application/problem+json"), weight("application/json"));
+  const int html = weight("text/html"), text = weight("text/plain");
+  if (json >= html && json >= text) return error_format::json;
+  // A client that accepts both equally has listed HTML only if it is a browser: "text/*" alone is not.
+  const bool lists_html = std::any_of(ranges.begin(), ranges.end(), [](const wire::weighted_value& range) {
+    return base::equal_nocase(range.value, "text/html");
+  });
+  return html > text || (html == text && lists_html) ? error_format::html : error_format::text;
 }
-WINSVC_INLINE void write_text_problem(response& res, int status, std::string_view detail, std::string_view id) {
-  std::string body = std::to_string(status) + ' ' + httplib::status_message(status);
-  if (!detail.empty()) body += ": " + std::string(detail);
-  if (!id.empty()) body += " (request " + std::string(id) + ")";
+
+WINSVC_INLINE std::string escape_html(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&quot;"; break;
+      case '\'': out += "&#39;"; break;
+      default: out += c;
+    }
+  }
+  return out;
+}
+
+/// The error as a page that is readable on a phone, in light and dark, also if a Content-Security-Policy blocks its
+/// style.
+WINSVC_INLINE std::string error_page(const error_text& error, const std::string& title) {
+  std::string page =
+      "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+      "<meta name=\"color-scheme\" content=\"light dark\">\n<title>";
+  page += title;
+  page += "</title>\n<style>body { font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 15vh auto; "
+          "padding: 0 1rem; overflow-wrap: anywhere }</style>\n<h1>";
+  page += title + "</h1>\n";
+  if (!error.detail.empty()) page += "<p>" + escape_html(error.detail) + "</p>\n";
+  if (!error.id.empty()) page += "<p>Request <code>" + escape_html(error.id) + "</code></p>\n";
+  return page + "</html>\n";
+}
+
+WINSVC_INLINE void write_error(response& res, const error_text& error, error_format format) {
+  const auto phrase = wire::reason_phrase(error.status);
+  const std::string title = std::to_string(error.status) + (phrase.empty() ? "" : " ") + std::string(phrase);
+  std::string body, type;
+  if (format == error_format::json) {
+    base::json_object_writer object;
+    if (phrase.empty()) object.put_text("title", "Error");
+    else object.put_text("title", phrase);
+    object.put("status", std::to_string(error.status));
+    object.put_text_if_set("detail", error.detail).put_text_if_set("request_id", error.id);
+    if (!error.errors.empty()) object.put("errors", error.errors);
+    body = object.text() + '\n';
+    type = "application/problem+json";
+  } else if (format == error_format::text) {
+    body = title;
+    if (!error.detail.empty()) body += ": " + std::string(error.detail);
+    if (!error.id.empty()) body += " (request " + std::string(error.id) + ")";
+    body += '\n';
+    type = "text/plain; charset=utf-8";
+  } else {
+    body = error_page(error, title);
+    type = "text/html; charset=utf-8";
+  }
   discard_body(res);
-  res.status = status;
-  res.set_content(body + "\n", "text/plain; charset=utf-8");
+  res.status = error.status;
+  res.headers.emplace("Content-Type", type);
+  res.body = std::move(body);
 }
 
 }  // namespace detail::http
@@ -27986,13 +29279,40 @@ WINSVC_INLINE void* context::find(const void* key) const noexcept {
   return found == exchange_->values.end() ? nullptr : found->second.get();
 }
 
-WINSVC_INLINE void detail::api::set_client(const request& req, std::string client) {
-  // cpp-httplib passes its own non-const object as const; removing the const is well defined.
-  auto& target = const_cast<request&>(req);
-  target.remote_addr = client;
-  target.remote_port = -1;  // only the port of the proxy is known
-  if (auto* exchange = detail::http::current_exchange()) exchange->client = std::move(client);
+WINSVC_INLINE std::string context::scheme() const {
+  return !exchange_->scheme.empty() ? exchange_->scheme : is_encrypted() ? "https" : "http";
 }
+WINSVC_INLINE std::string context::host() const {
+  return exchange_->host.empty() ? std::string(exchange_->head.host) : exchange_->host;
+}
+WINSVC_INLINE const std::string& context::path_prefix() const noexcept { return exchange_->path_prefix; }
+
+namespace detail::api {
+
+WINSVC_INLINE void set_forwarding(const request& req, wire::forwarding_report&& report, std::string id) {
+  // Handlers receive the request as const, but the object is not const; removing the const is well defined.
+  auto& target = const_cast<request&>(req);
+  auto* const exchange = http::current_exchange();
+  if (report.client != target.remote_addr) {
+    target.remote_addr = report.client;
+    target.remote_port = -1;  // only the port of the proxy is known
+    if (exchange) exchange->client = std::move(report.client);
+  }
+  if (!exchange) return;
+  exchange->scheme = std::move(report.scheme);
+  exchange->host = std::move(report.host);
+  exchange->path_prefix = std::move(report.prefix);
+  if (!id.empty()) exchange->id = std::move(id);
+}
+
+WINSVC_INLINE bool is_https_request() noexcept {
+  const auto* const exchange = http::current_exchange();
+  if (!exchange) return false;
+  if (!exchange->scheme.empty()) return exchange->scheme == "https";
+  return exchange->stream.connection_transport().is_encrypted();
+}
+
+}  // namespace detail::api
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -28268,7 +29588,7 @@ WINSVC_INLINE void read_text(const std::string& text,
 // http/url_for_impl.hpp
 // =====================================================================================================================
 
-// Implementation of api/url_for.hpp: builds a path with the routes of the current request.
+// Implementation of api/url_for.hpp: builds a path with the routes of the current request, and URLs behind a proxy.
 
 #include <string>
 #include <string_view>
@@ -28280,16 +29600,45 @@ WINSVC_INLINE void read_text(const std::string& text,
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::http {
+
+/// Adds the prefix of a trusted proxy to an absolute path, unless the path begins with it already. Other URLs stay.
+WINSVC_INLINE std::string with_prefix(const std::string& prefix, std::string_view path) {
+  const bool is_path = !path.empty() && path[0] == '/' && path.substr(0, 2) != "//";
+  if (prefix.empty() || !is_path) return std::string(path);
+  const bool has_prefix = base::starts_with(path, prefix) &&
+                          (path.size() == prefix.size() || std::string_view("/?#").find(path[prefix.size()]) !=
+                                                               std::string_view::npos);
+  return has_prefix ? std::string(path) : prefix + std::string(path);
+}
+
+/// The exchange of a request. Throws setup_error if this thread does not handle it.
+WINSVC_INLINE const exchange& exchange_of(const request& req, const char* function_name) {
+  const auto* const found = current_exchange();
+  if (!found || found->current_request != &req || !found->routes)
+    throw setup_error(std::string(function_name) +
+                      ": use it only on the thread that handles the request, while the handler runs");
+  return *found;
+}
+
+}  // namespace detail::http
+
 namespace detail::api {
 
 WINSVC_INLINE std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values) {
-  const auto* const exchange = http::current_exchange();
-  if (!exchange || exchange->current_request != &req || !exchange->routes)
-    throw setup_error("url_for: use it only on the thread that handles the request, while the handler runs");
-  return route::build_path(*exchange->routes, name, values);
+  const auto& exchange = http::exchange_of(req, "url_for");
+  return exchange.path_prefix + route::build_path(*exchange.routes, name, values);
 }
 
 }  // namespace detail::api
+
+WINSVC_INLINE std::string absolute_url(const request& req, std::string_view path) {
+  const auto& exchange = detail::http::exchange_of(req, "absolute_url");
+  const std::string host = context(req).host();
+  if (host.empty()) throw setup_error("absolute_url: the request has no Host, as HTTP/1.0 allows; use a path instead");
+  return context(req).scheme() + "://" + host + detail::http::with_prefix(exchange.path_prefix, path);
+}
+
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -28413,7 +29762,7 @@ WINSVC_INLINE route_builder route_builder::on(detail::route::method method) cons
   for (std::size_t id = first_; id < last_; ++id) {
     const auto& entry = router_->entry(id);
     if (entry.method_id == method) return {*router_, id, id + 1};
-    existing += (existing.empty() ? "" : ", ") + std::string(detail::route::name(entry.method_id));
+    existing += (existing.empty() ? "" : ", ") + std::string(entry.method_name());
   }
   throw setup_error("route " + router_->entry(first_).text() + ": on " + std::string(detail::route::name(method)) +
                     ": this resource has only " + existing);
@@ -28470,11 +29819,34 @@ WINSVC_INLINE std::size_t add_route(http::router& router, route::method method, 
   return router.add(method, pattern, std::move(handler), location, std::move(chain));
 }
 
+WINSVC_INLINE std::size_t add_route(http::router& router, std::string_view method, std::string_view pattern,
+                                    erased_handler handler, source_location location,
+                                    std::shared_ptr<const middleware_chain> chain) {
+  if (const auto known = route::parse_method(method))
+    return router.add(*known, pattern, std::move(handler), location, std::move(chain));
+  const auto fail = [&](const std::string& reason) {
+    throw setup_error("route " + base::json_quoted(method) + " " + std::string(pattern) + " (" + location.to_string() +
+                      "): " + reason);
+  };
+  if (!route::is_servable_method(method))
+    fail("a method is a name like PROPFIND, with letters, digits and '-'; CONNECT and TRACE are not served");
+  std::string upper(method);
+  for (char& c : upper) c = base::to_upper(c);
+  if (upper != method && route::parse_method(upper))
+    fail("methods are case-sensitive; write \"" + upper + "\"");
+  return router.add(route::method::other, pattern, std::move(handler), location, std::move(chain), method);
+}
+
 WINSVC_INLINE std::size_t route_count(const http::router& router) noexcept { return router.routes().entries().size(); }
 
 WINSVC_INLINE void set_outer_chain(http::router& router, std::shared_ptr<const middleware_chain> chain,
                                    source_location location) {
   router.set_global_middleware(std::move(chain), location);
+}
+
+WINSVC_INLINE void set_group_chain(http::router& router, std::string_view prefix,
+                                   std::shared_ptr<const middleware_chain> chain, source_location location) {
+  router.set_group_middleware(prefix, std::move(chain), location);
 }
 
 WINSVC_INLINE std::shared_ptr<const middleware_chain> with_link(const middleware_chain& before, middleware m) {
@@ -28869,8 +30241,8 @@ struct upload_receiver {
 //   responder.run_guarded(exchange, req, res, "handler", [&] { ... });   // an exception becomes a response
 //   responder.send_error(exchange, req, res, 405, {});                   // an error of winsvc
 //
-// The format is problem details in JSON (RFC 9457), text if the client prefers it, or the app's error handler. No
-// exception leaves the class: cpp-httplib would send a response in another format and log nothing.
+// The format is problem details in JSON (RFC 9457), text or a page if the client prefers them, or the app's error
+// handler. No exception leaves the class: cpp-httplib would send a response in another format and log nothing.
 
 #include <exception>
 #include <string>
@@ -28891,7 +30263,7 @@ class error_responder {
   template <class F>
   void run_guarded(exchange& exchange, const request& req, response& res, const char* source, const F& call) const;
 
-  /// Writes the error response for `status`: problem details, text, or the app's error handler.
+  /// Writes the error response for `status`: in the format that the client prefers, or by the app's error handler.
   void send_error(const exchange& exchange, const request& req, response& res, int status, std::string_view detail,
                   std::string_view id = {}, std::string_view errors = {}) const;
 
@@ -28968,8 +30340,8 @@ WINSVC_INLINE void error_responder::send_error(const exchange& exchange, const r
                                                std::string_view detail, std::string_view id,
                                                std::string_view errors) const {
   const auto write_default = [&] {
-    if (prefers_text(req)) write_text_problem(res, status, detail, id);
-    else write_problem(res, status, detail, id, errors);
+    write_error(res, {status, detail, id, errors}, preferred_error_format(req.get_header_value("Accept")));
+    add_vary(res, "Accept");
   };
   write_default();
   try {
@@ -29010,53 +30382,29 @@ WINSVC_INLINE void error_responder::log(const exchange& exchange, const char* so
 #endif  // WINSVC_BODIES_HTTP
 
 // =====================================================================================================================
-// http/fast_path.hpp
+// http/request_fields.hpp
 // =====================================================================================================================
 
-// Fast path: converts a simple request into cpp-httplib's Request and its Response into bytes, without cpp-httplib's
-// parser and writer. Most requests are simple, and the fast path saves about half of the work for them.
+// Request fields: converts a parsed head into cpp-httplib's Request.
 //
 //   request req;
-//   if (is_fast_path_request(head, stream) && fill_request(req, head, peer, local)) ...   // calls the handler
-//   serialize_response(res, connection, stream.output());
+//   fill_request(req, head, peer, local);
 //
-// Other requests (a body that is not received yet or is chunked, a range, an upgrade, a content coding) and streamed
-// responses go through cpp-httplib. Both ways produce the same responses: tests/conformance compares them, and
-// `limits().fast_path = false` disables this one.
+// cpp-httplib's own parser is not used: it rejects valid Accept and Range fields, and its versions treat repeated
+// fields and escapes differently.
 
-#include <charconv>
-#include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-/// True if the request has been received completely and needs nothing that only cpp-httplib can do.
-[[nodiscard]] bool is_fast_path_request(const wire::head& head, const exchange_stream& stream);
-
-/// Fills `req` as cpp-httplib's parser would. Returns false if that parser rejects the request: let it respond.
-[[nodiscard]] bool fill_request(request& req, const wire::head& head, const os::endpoint& peer,
-                                const os::endpoint& local);
-
-/// True if the response has a complete body, so that serialize_response() can write it. A stream or a file has not.
-[[nodiscard]] bool is_complete_response(const response& res) noexcept;
-/// Value of the Date header. Each thread formats it once per second and reads the system clock at most every 20 ms.
-[[nodiscard]] std::string_view date_header_value();
-
-/// Connection header and body rules of a response; request_processor::decide_connection_headers() decides them.
-struct connection_headers {
-  std::string_view connection;   ///< value of the Connection field; empty: no field
-  bool no_body_allowed = false;  ///< status 1xx, 204 or 304: no body and no Content-Length
-  bool send_body = true;         ///< false for a response to HEAD
-};
-/// Appends the response to `output`: its headers, `connection`, and type, length and date if they are missing.
-void serialize_response(const response& res, const connection_headers& connection, std::string& output);
+/// Fills all members of `req` that a handler can read, except the body. `ranges` has the ranges of a valid Range field
+/// that counts bytes, in a GET request only (RFC 9110 section 14.2).
+void fill_request(request& req, const wire::head& head, const os::endpoint& peer, const os::endpoint& local);
 
 }  // namespace detail::http
 }  // inline namespace WINSVC_ABI
@@ -29070,9 +30418,344 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
 
-WINSVC_INLINE bool is_complete_response(const response& res) noexcept {
-  return !res.content_provider_ && res.file_content_path_.empty();
+WINSVC_INLINE void fill_request(request& req, const wire::head& head, const os::endpoint& peer,
+                                const os::endpoint& local) {
+  req.method = head.method;
+  req.version = head.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
+  req.target = head.path;
+  if (!head.query.empty()) {
+    req.target += '?';
+    req.target += head.query;
+    httplib::detail::parse_query_text(head.query.data(), head.query.size(), req.params);
+  }
+  req.path = head.path.find('%') == head.path.npos ? std::string(head.path)
+                                                   : httplib::decode_path_component(std::string(head.path));
+  req.remote_addr = peer.host;
+  req.remote_port = peer.port;
+  req.local_addr = local.host;
+  req.local_port = local.port;
+
+  wire::for_each_normalized_field(head, [&](std::string_view name, std::string&& value) {
+    if (name.size() == 6 && base::equal_nocase(name, "Accept")) {
+      for (const auto& range : wire::accept_list(value)) req.accept_content_types.emplace_back(range.value);
+    } else if (name.size() == 5 && base::equal_nocase(name, "Range") && head.method_id == route::method::get) {
+      const auto ranges = wire::parse_byte_ranges(value);
+      for (const auto& [first, last] : ranges ? *ranges : wire::byte_ranges<std::int64_t>())
+        req.ranges.emplace_back(static_cast<ssize_t>(first), static_cast<ssize_t>(last));
+    }
+    req.headers.emplace(std::string(name), std::move(value));
+  });
 }
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP
+
+// =====================================================================================================================
+// http/compression.hpp
+// =====================================================================================================================
+
+// Compression of complete response bodies with the libraries that cpp-httplib is built with: gzip, br, zstd.
+//
+//   const auto coding = select_coding("gzip, br;q=0.5");      // "gzip"; "" if nothing fits
+//   if (const auto packed = compress(body, coding)) ...
+//
+// Streams are not compressed, because a compressor delays the bytes that a client waits for.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+/// Smaller bodies are not compressed: the head of the response and the format cost more than compression saves.
+inline constexpr std::size_t min_compressed_bytes = 1024;
+
+/// The coding with the highest weight in an Accept-Encoding field among those of this program, in the order br, gzip,
+/// zstd if the weights are equal. Empty if the client accepts none of them, or prefers the plain content.
+[[nodiscard]] std::string_view select_coding(std::string_view accept_encoding);
+
+/// The compressed content; nullopt if the coding is unknown, the library fails, or the result is not smaller.
+[[nodiscard]] std::optional<std::string> compress(std::string_view content, std::string_view coding);
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+inline constexpr std::string_view known_codings[] = {
+#ifdef CPPHTTPLIB_BROTLI_SUPPORT
+    "br",
+#endif
+#ifdef CPPHTTPLIB_ZLIB_SUPPORT
+    "gzip",
+#endif
+#ifdef CPPHTTPLIB_ZSTD_SUPPORT
+    "zstd",
+#endif
+    ""};  // ends the list, which may have no other element
+
+WINSVC_INLINE std::string_view select_coding(std::string_view accept_encoding) {
+  std::string_view best;
+  int best_weight = 0;
+  for (const auto coding : known_codings) {
+    if (coding.empty()) break;
+    int weight = wire::coding_weight(accept_encoding, coding);
+    if (coding == "gzip") weight = (std::max)(weight, wire::coding_weight(accept_encoding, "x-gzip"));  // an alias
+    if (weight > best_weight) best = coding, best_weight = weight;
+  }
+  const bool prefers_plain = wire::coding_weight(accept_encoding, "identity") > best_weight;
+  return prefers_plain ? std::string_view() : best;
+}
+
+#ifdef CPPHTTPLIB_ZLIB_SUPPORT
+WINSVC_INLINE bool gzip(std::string_view content, std::string& output) {
+  if (content.size() > UINT32_MAX) return false;  // zlib counts with 32 bits
+  z_stream stream{};
+  constexpr int gzip_format = 15 + 16;  // zlib.h: 15 bits of window, and 16 for a gzip head
+  constexpr int memory = 8;              // zlib.h: the default of memLevel
+  if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, gzip_format, memory, Z_DEFAULT_STRATEGY) != Z_OK)
+    return false;
+  output.resize(deflateBound(&stream, static_cast<uLong>(content.size())));
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(content.data()));
+  stream.avail_in = static_cast<uInt>(content.size());
+  stream.next_out = reinterpret_cast<Bytef*>(&output[0]);
+  stream.avail_out = static_cast<uInt>(output.size());
+  const bool complete = deflate(&stream, Z_FINISH) == Z_STREAM_END;
+  output.resize(stream.total_out);
+  deflateEnd(&stream);
+  return complete;
+}
+#endif
+
+#ifdef CPPHTTPLIB_BROTLI_SUPPORT
+WINSVC_INLINE bool brotli(std::string_view content, std::string& output) {
+  constexpr int quality = 5;  // the default, 11, takes about 100 times the time of gzip
+  std::size_t size = BrotliEncoderMaxCompressedSize(content.size());
+  if (size == 0) return false;
+  output.resize(size);
+  const bool complete = BrotliEncoderCompress(quality, BROTLI_DEFAULT_WINDOW, BROTLI_MODE_TEXT, content.size(),
+                                              reinterpret_cast<const std::uint8_t*>(content.data()), &size,
+                                              reinterpret_cast<std::uint8_t*>(&output[0])) == BROTLI_TRUE;
+  output.resize(size);
+  return complete;
+}
+#endif
+
+#ifdef CPPHTTPLIB_ZSTD_SUPPORT
+WINSVC_INLINE bool zstd(std::string_view content, std::string& output) {
+  output.resize(ZSTD_compressBound(content.size()));
+  const std::size_t size =
+      ZSTD_compress(&output[0], output.size(), content.data(), content.size(), ZSTD_CLEVEL_DEFAULT);
+  if (ZSTD_isError(size) != 0) return false;
+  output.resize(size);
+  return true;
+}
+#endif
+
+WINSVC_INLINE std::optional<std::string> compress(std::string_view content, std::string_view coding) {
+  std::string output;
+  bool complete = false;
+#ifdef CPPHTTPLIB_BROTLI_SUPPORT
+  if (coding == "br") complete = brotli(content, output);
+#endif
+#ifdef CPPHTTPLIB_ZLIB_SUPPORT
+  if (coding == "gzip") complete = gzip(content, output);
+#endif
+#ifdef CPPHTTPLIB_ZSTD_SUPPORT
+  if (coding == "zstd") complete = zstd(content, output);
+#endif
+  static_cast<void>(coding);
+  if (!complete || output.size() >= content.size()) return std::nullopt;
+  return output;
+}
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP
+
+// =====================================================================================================================
+// http/file_body.hpp
+// =====================================================================================================================
+
+// File body: the bytes of a file as the body of a response, read in parts while it is sent.
+//
+//   set_file_body(res, std::move(file), "text/plain", "");   // ETag, Last-Modified, Content-Type and the bytes
+//
+// The ETag contains the size and the modification time, in the resolution of the file system. If the file becomes
+// shorter while it is sent, the connection ends, so that the client detects the missing part.
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdio>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+/// Makes an open file the body. `type`: Content-Type, unless the response has one. `coding`: Content-Encoding; empty:
+/// none. An ETag or a Last-Modified of the app stays.
+void set_file_body(response& res, os::input_file file, const std::string& type, const std::string& coding);
+
+/// Opens a file. Aborts with 404 if it does not exist; throws std::runtime_error if it cannot be read.
+[[nodiscard]] os::input_file open_file(const std::string& path);
+
+/// Makes the file of cpp-httplib's set_file_content the body.
+void attach_file(response& res);
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+WINSVC_INLINE void set_file_body(response& res, os::input_file file, const std::string& type,
+                                 const std::string& coding) {
+  using namespace std::chrono;
+  const auto since = file.modified().time_since_epoch();
+  char tag[64];
+  std::snprintf(tag, sizeof tag, "\"%llx-%llx%s\"", static_cast<unsigned long long>(file.size()),
+                static_cast<unsigned long long>(duration_cast<nanoseconds>(since).count()),
+                coding.empty() ? "" : ("-" + coding).c_str());
+  const auto set_default = [&res](const char* name, const std::string& value) {
+    if (!api::find_header(res, name)) api::replace_header(res, name, value);
+  };
+  set_default("ETag", tag);
+  set_default("Last-Modified", http_date(file.modified()));
+  set_default("Accept-Ranges", "bytes");
+  set_default("Content-Type", type);
+  if (!coding.empty()) api::replace_header(res, "Content-Encoding", coding);
+  res.body.clear();
+  res.file_content_path_.clear();
+  res.content_provider_ = nullptr;
+  res.content_length_ = static_cast<std::size_t>(file.size());
+  res.is_chunked_content_provider_ = false;
+  if (file.size() == 0) return;
+  res.content_provider_ = [from = std::make_shared<os::input_file>(std::move(file))](
+                              std::size_t position, std::size_t length, httplib::DataSink& sink) {
+    char buffer[64 * 1024];
+    const auto received = from->read(position, buffer, (std::min)(length, sizeof buffer));
+    return received && *received != 0 && sink.write(buffer, *received);
+  };
+}
+
+WINSVC_INLINE os::input_file open_file(const std::string& path) {
+  auto file = os::input_file::open(path);
+  if (file) return *std::move(file);
+  if (!os::is_missing(file.error()) && !os::real_folder(path))
+    throw std::runtime_error("open '" + path + "': " + os::system_error_message(file.error()));
+  abort(404);
+}
+
+WINSVC_INLINE void attach_file(response& res) {
+  const std::string path = std::exchange(res.file_content_path_, std::string());
+  const std::string type = res.file_content_content_type_.empty() ? std::string(wire::media_type(path))
+                                                                  : res.file_content_content_type_;
+  set_file_body(res, open_file(path), type, {});
+}
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP
+
+// =====================================================================================================================
+// http/response_writer.hpp
+// =====================================================================================================================
+
+// Response writer: writes the head and the body of each response. It is the only place that writes framing fields:
+// Content-Length, Transfer-Encoding and Connection.
+//
+//   const bool complete = write_response(exchange, req, res, headers);   // bytes go to exchange.stream
+//   const std::string bytes = complete_response(res);                    // a response that ends the connection
+//
+//   body                         HTTP/1.1                     HTTP/1.0
+//   text, or none                Content-Length               Content-Length
+//   provider of known length     Content-Length               Content-Length
+//   stream with a length         Content-Length               Content-Length
+//   stream without a length      Transfer-Encoding: chunked   the end of the connection
+//
+// A response to HEAD has the head of the response to GET. The writer expects a prepared response
+// (http/response_content.hpp): no framing fields of the app, no body where the status forbids one.
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+/// The connection field and the body rule of a response; request_processor::decide_connection_headers() decides them.
+struct connection_headers {
+  std::string_view connection;  ///< value of the Connection field; empty: no field
+  bool send_body = true;        ///< false for a response to HEAD
+};
+
+/// Writes the response to the stream of the exchange, which buffers it; a streamed body is sent at once. Returns false
+/// if the body was not written completely: then the connection must end. Exceptions of a content provider pass through.
+[[nodiscard]] bool write_response(exchange& exchange, response& res, const connection_headers& connection);
+
+/// The complete bytes of a response that ends the connection.
+[[nodiscard]] std::string complete_response(const response& res, bool send_body = true);
+
+/// Value of the Date header. Each thread formats it once per second and reads the system clock at most every 20 ms.
+[[nodiscard]] std::string_view date_header_value();
+
+/// True if the response has a body whose end only its provider knows.
+[[nodiscard]] bool is_stream(const response& res) noexcept;
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+WINSVC_INLINE bool is_stream(const response& res) noexcept { return res.content_provider_ && res.content_length_ == 0; }
+
 WINSVC_INLINE std::string_view date_header_value() {
   struct cached_date {  // trivially destructible: mingw may free a thread_local before it calls the destructor
     std::chrono::steady_clock::time_point checked_at;
@@ -29096,94 +30779,426 @@ WINSVC_INLINE std::string_view date_header_value() {
   return text_of(last);
 }
 
-inline constexpr bool httplib_compresses = WINSVC_COMPRESSES;
+/// True for fields that a response has once: the last value replaces the others.
+WINSVC_INLINE bool is_single_field(std::string_view name) noexcept {
+  for (const char* known : {"Content-Type", "Date", "ETag", "Last-Modified", "Location", "Server", "Content-Encoding",
+                            "Content-Range", "Content-Location", "Expires", "Retry-After", "Age"}) {
+    if (base::equal_nocase(name, known)) return true;
+  }
+  return false;
+}
 
-WINSVC_INLINE bool is_fast_path_request(const wire::head& head, const exchange_stream& stream) {
-  if (head.upgrade || head.expect_continue || head.framing == wire::framing::chunked) return false;
-  if (!stream.is_body_buffered()) return false;
-  for (const auto& field : head.fields) {
-    switch (field.name.size()) {  // compares only names of the same length
-      case 5:
-        if (base::equal_nocase(field.name, "Range")) return false;
-        break;
-      case 12:
-        if (base::equal_nocase(field.name, "Content-Type") &&
-            base::equal_nocase(field.value.substr(0, 10), "multipart/"))
-          return false;
-        break;
-      case 15:
-        if (httplib_compresses && base::equal_nocase(field.name, "Accept-Encoding")) return false;
-        break;
-      case 16:
-        if (base::equal_nocase(field.name, "Content-Encoding")) return false;
-        break;
-      default: break;
+/// Appends the fields of the app, which must not contain framing fields. Returns true in `type` and `date` if it has
+/// written Content-Type and Date.
+WINSVC_INLINE void append_fields(const response& res, std::string& output, bool& type, bool& date) {
+  const auto put = [&](const std::string& name, const std::string& value) {
+    if (base::equal_nocase(name, "Content-Type")) {
+      if (wire::is_bodyless_status(res.status) && res.status != 304) return;
+      type = true;
+    } else if (base::equal_nocase(name, "Date")) {
+      date = true;
     }
-  }
-  return true;
-}
-
-WINSVC_INLINE bool fill_request(request& req, const wire::head& head, const os::endpoint& peer,
-                                const os::endpoint& local) {
-  req.method = head.method;
-  req.version = head.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
-  req.target = head.path;
-  if (!head.query.empty()) {
-    req.target += '?';
-    req.target += head.query;
-    httplib::detail::parse_query_text(head.query.data(), head.query.size(), req.params);
-  }
-  req.path = head.path.find('%') == head.path.npos ? std::string(head.path)
-                                             : httplib::decode_path_component(std::string(head.path));
-  req.remote_addr = peer.host;
-  req.remote_port = peer.port;
-  req.local_addr = local.host;
-  req.local_port = local.port;
-
-  bool acceptable = true;
-  wire::for_each_normalized_field(head, [&](std::string_view name, std::string&& value) {
-    if (name.size() == 6 && base::equal_nocase(name, "Accept"))
-      acceptable = httplib::detail::parse_accept_header(value, req.accept_content_types);
-    req.headers.emplace(std::string(name), std::move(value));
-  });
-  return acceptable;
-}
-
-WINSVC_INLINE void serialize_response(const response& res, const connection_headers& connection, std::string& output) {
-  const auto put = [&output](std::string_view first, std::string_view second, std::string_view third = "\r\n") {
-    output.append(first).append(second).append(third);
+    const bool is_location = base::equal_nocase(name, "Location");
+    output.append(name).append(": ").append(is_location ? route::percent_encode_url(value) : value).append("\r\n");
   };
-  const bool has_body = !res.body.empty() && !connection.no_body_allowed;
+  for (auto first = res.headers.begin(); first != res.headers.end();) {
+    auto last = std::next(first);
+    if (last == res.headers.end() || !base::equal_nocase(last->first, first->first)) {  // the usual case
+      put(first->first, first->second);
+      first = last;
+      continue;
+    }
+    std::vector<const std::string*> values{&first->second};
+    for (; last != res.headers.end() && base::equal_nocase(last->first, first->first); ++last)
+      values.push_back(&last->second);
+    if (api::has_reverse_order()) std::reverse(values.begin(), values.end());
+    if (is_single_field(first->first)) values.erase(values.begin(), values.end() - 1);
+    for (const auto* value : values) put(first->first, *value);
+    first = last;
+  }
+}
+
+/// Appends the head. `length`: the Content-Length; nullopt: none.
+WINSVC_INLINE void append_head(const response& res, std::string_view connection, std::optional<std::uint64_t> length,
+                               bool chunked, std::string& output) {
   char number[24];
-  const auto text_of = [&number](std::size_t value) {
+  const auto text_of = [&number](std::uint64_t value) {
     return std::string_view(number, static_cast<std::size_t>(
                                         std::to_chars(number, number + sizeof number, value).ptr - number));
   };
-  output.reserve(output.size() + 256 + (connection.send_body ? res.body.size() : 0));
-  put("HTTP/1.1 ", text_of(static_cast<std::size_t>(res.status)), " ");
-  put(httplib::status_message(res.status), "");
+  output.append("HTTP/1.1 ").append(text_of(static_cast<std::uint64_t>(res.status))).append(" ");
+  output.append(wire::reason_phrase(res.status)).append("\r\n");
+  bool type = false, date = false;
+  append_fields(res, output, type, date);
+  const bool bodyless = wire::is_bodyless_status(res.status);
+  if (!type && !bodyless && (chunked || !length || *length != 0)) output.append("Content-Type: text/plain\r\n");
+  if (chunked) output.append("Transfer-Encoding: chunked\r\n");
+  else if (length && !bodyless) output.append("Content-Length: ").append(text_of(*length)).append("\r\n");
+  if (!connection.empty()) output.append("Connection: ").append(connection).append("\r\n");
+  if (!date) output.append("Date: ").append(date_header_value()).append("\r\n");
+  output.append("\r\n");
+}
 
-  bool type = false, length = false, date = false;
-  for (const auto& [name, value] : res.headers) {
-    const auto is = [&field_name = name](std::string_view other) { return base::equal_nocase(field_name, other); };
-    if (is("Connection") || is("Keep-Alive")) continue;
-    if (is("Content-Type")) {
-      if (connection.no_body_allowed && res.status != 304) continue;
-      type = true;
-    } else if (is("Content-Length")) {
-      if (has_body || connection.no_body_allowed || std::exchange(length, true)) continue;
-    } else if (is("Date")) {
-      date = true;
-    }
-    put(name, ": ", value);
-    output.append("\r\n");
+/// Sends the bytes [offset, offset + length) of a provider of known length. Returns false if the provider sent fewer.
+WINSVC_INLINE bool write_provided(exchange_stream& stream, const response& res, std::uint64_t offset,
+                                  std::uint64_t length) {
+  auto position = static_cast<std::size_t>(offset);
+  const auto end = static_cast<std::size_t>(offset + length);
+  bool ok = true, done = false;
+  httplib::DataSink sink;
+  sink.write = [&](const char* bytes, std::size_t count) {
+    const std::size_t wanted = (std::min)(count, end - position);
+    if (ok && wanted != 0) ok = stream.write(bytes, wanted) >= 0;
+    position += wanted;
+    return ok && wanted == count;  // bytes after the announced length are not sent
+  };
+  sink.is_writable = [&] { return ok && stream.wait_writable(); };
+  sink.done = [&] { done = true; };
+  sink.done_with_trailer = [&](const httplib::Headers&) { done = true; };
+  while (ok && !done && position < end) {
+    if (!sink.is_writable()) return false;
+    if (!res.content_provider_(position, end - position, sink) && position < end) return false;
   }
-  if (has_body && !type) put("Content-Type: ", "text/plain");
-  if (has_body) put("Content-Length: ", text_of(res.body.size()));
-  else if (!length && !connection.no_body_allowed) put("Content-Length: ", "0");
-  if (!connection.connection.empty()) put("Connection: ", connection.connection);
-  if (!date) put("Date: ", date_header_value());
-  put("\r\n", connection.send_body && has_body ? std::string_view(res.body) : std::string_view(), "");
+  return ok && position == end;
+}
+
+/// Sends a stream: in chunks, with a length that the app has announced, or until the connection ends.
+class stream_writer {
+ public:
+  stream_writer(exchange_stream& stream, bool chunked, std::optional<std::uint64_t> length)
+      : stream_(stream), chunked_(chunked), bytes_left_(length) {
+    sink_.write = [this](const char* bytes, std::size_t count) { return write(bytes, count); };
+    sink_.is_writable = [this] { return ok_ && stream_.wait_writable(); };
+    sink_.done = [this] { finish({}); };
+    sink_.done_with_trailer = [this](const httplib::Headers& trailers) { finish(trailers); };
+  }
+
+  /// Runs the provider until it is done. Returns false if the stream is incomplete.
+  [[nodiscard]] bool run(const response& res) {
+    while (ok_ && !done_) {
+      if (!sink_.is_writable() || !res.content_provider_(offset_, 0, sink_)) return false;
+    }
+    return ok_ && (!bytes_left_ || *bytes_left_ == 0);
+  }
+
+ private:
+  bool write(const char* bytes, std::size_t count) {
+    if (!ok_ || done_) return false;
+    if (count == 0) return true;
+    offset_ += count;
+    bool fits = true;
+    if (bytes_left_) {  // bytes after the announced length are not sent
+      fits = count <= *bytes_left_;
+      if (!fits) count = static_cast<std::size_t>(*bytes_left_);
+      *bytes_left_ -= count;
+    }
+    if (chunked_) {
+      char size[24];
+      std::snprintf(size, sizeof size, "%zx\r\n", count);
+      ok_ = send(std::string(size).append(bytes, count).append("\r\n"));
+    } else if (count != 0) {
+      ok_ = stream_.write(bytes, count) >= 0;
+    }
+    return ok_ && fits;
+  }
+  bool send(const std::string& bytes) { return stream_.write(bytes.data(), bytes.size()) >= 0; }
+  void finish(const httplib::Headers& trailers) {
+    if (!ok_ || done_) return;
+    done_ = true;
+    if (!chunked_) return;
+    std::string end = "0\r\n";
+    for (const auto& [name, value] : trailers) {
+      if (api::is_valid_header(name, value)) end.append(name).append(": ").append(value).append("\r\n");
+    }
+    ok_ = send(end.append("\r\n"));
+  }
+
+  exchange_stream& stream_;
+  bool chunked_;
+  std::optional<std::uint64_t> bytes_left_;
+  httplib::DataSink sink_;
+  std::size_t offset_ = 0;
+  bool ok_ = true, done_ = false;
+};
+
+WINSVC_INLINE bool write_response(exchange& exchange, response& res, const connection_headers& connection) {
+  exchange_stream& stream = exchange.stream;
+  std::string& output = stream.output();
+  const bool no_body = wire::is_bodyless_status(res.status);
+  if (!res.content_provider_ || no_body) {
+    const std::uint64_t length = exchange.length_of_head ? *exchange.length_of_head : res.body.size();
+    const bool send_body = connection.send_body && !no_body;
+    output.reserve(output.size() + 256 + (send_body ? res.body.size() : 0));
+    append_head(res, connection.connection, length, false, output);
+    if (send_body) output.append(res.body);
+    return true;
+  }
+
+  if (!is_stream(res)) {
+    const bool whole = exchange.parts.empty();
+    std::uint64_t length = whole ? res.content_length_ : exchange.end_of_parts.size();
+    for (const auto& part : exchange.parts) length += part.head.size() + part.length;
+    append_head(res, connection.connection, length, false, output);
+    if (!connection.send_body) return true;
+    stream.disable_buffering();
+    bool ok = stream.flush();
+    if (whole) ok = ok && write_provided(stream, res, 0, res.content_length_);
+    for (const auto& part : exchange.parts) {
+      ok = ok && (part.head.empty() || stream.write(part.head.data(), part.head.size()) >= 0) &&
+           write_provided(stream, res, part.offset, part.length);
+    }
+    const std::string& end = exchange.end_of_parts;
+    ok = ok && (end.empty() || stream.write(end.data(), end.size()) >= 0);
+    return res.content_provider_success_ = ok;
+  }
+
+  const auto length = exchange.stream_length;
+  const bool chunked = !length && exchange.head.minor_version != 0;
+  append_head(res, connection.connection, length, chunked, output);
+  if (!connection.send_body) return true;
+  stream.disable_buffering();
+  if (!stream.flush()) return false;
+  return res.content_provider_success_ = stream_writer(stream, chunked, length).run(res);
+}
+
+WINSVC_INLINE std::string complete_response(const response& res, bool send_body) {
+  std::string output;
+  append_head(res, "close", res.body.size(), false, output);
+  if (send_body && !wire::is_bodyless_status(res.status)) output.append(res.body);
+  return output;
+}
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP
+
+// =====================================================================================================================
+// http/response_content.hpp
+// =====================================================================================================================
+
+// Response content: prepares the response of a handler before it is written: removes framing fields, evaluates
+// conditions and ranges (RFC 9110 sections 13 and 14), and compresses the body.
+//
+//   const auto removed = remove_framing_fields(exchange, res);         // "Content-Length, Connection"
+//   switch (select_content(exchange, req, res)) ...                    // 200, 206, 304, 412 or 416
+//
+// It applies to all kinds of bodies of known length: text, files, and content providers of cpp-httplib.
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+/// Removes the fields that belong to the server: Content-Length, Transfer-Encoding, Connection, Keep-Alive, Trailer and
+/// others of the connection. Returns their names for the log. Two values take effect: `Connection: close` ends the
+/// connection, and the Content-Length of a stream becomes its length. Neither is reported.
+[[nodiscard]] std::string remove_framing_fields(exchange& exchange, const request& req, response& res);
+
+/// The content that a request selects.
+enum class content_selection {
+  as_is,          ///< the response of the handler, which may have become 206
+  not_modified,   ///< the response has become 304
+  failed,         ///< 412 must be sent
+  unsatisfiable,  ///< 416 must be sent; Content-Range is set if the length is known
+};
+
+/// Evaluates the conditional fields and the Range field of a GET or HEAD request for a response with status 200, and
+/// compresses its body if the client accepts that. A 206 of the handler without Content-Range gets the ranges too.
+[[nodiscard]] content_selection select_content(exchange& exchange, const request& req, response& res);
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+WINSVC_INLINE bool is_framing_field(std::string_view name) noexcept {
+  switch (name.size()) {  // compares only names of the same length
+    case 2: return base::equal_nocase(name, "TE");
+    case 7: return base::equal_nocase(name, "Trailer");
+    case 10: return base::equal_nocase(name, "Connection") || base::equal_nocase(name, "Keep-Alive");
+    case 14: return base::equal_nocase(name, "Content-Length");
+    case 16: return base::equal_nocase(name, "Proxy-Connection");
+    case 17: return base::equal_nocase(name, "Transfer-Encoding");
+    default: return false;
+  }
+}
+
+WINSVC_INLINE std::string remove_framing_fields(exchange& exchange, const request& req, response& res) {
+  std::vector<std::pair<std::string, std::string>> found;
+  for (const auto& [name, value] : res.headers) {
+    if (is_framing_field(name)) found.emplace_back(name, value);
+  }
+  std::string removed;
+  for (const auto& [name, value] : found) {
+    res.headers.erase(name);
+    if (base::equal_nocase(name, "Connection") && base::equal_nocase(base::trim(value), "close")) {
+      exchange.close_after_response = true;
+      continue;
+    }
+    std::uint64_t length = 0;
+    if (base::equal_nocase(name, "Content-Length") && base::parse_number(value, INT64_MAX, length)) {
+      if (is_stream(res) && !exchange.stream_length) {
+        exchange.stream_length = length;
+        continue;
+      }
+      // A handler for HEAD alone has no body, so it states the length of the response to GET.
+      if (req.method == "HEAD" && exchange.is_head_route && res.body.empty() && !res.content_provider_) {
+        exchange.length_of_head = length;
+        continue;
+      }
+      if (!res.content_provider_ && length == res.body.size()) continue;  // correct, so there is nothing to report
+    }
+    if (!removed.empty()) removed += ", ";
+    removed += name;
+  }
+  return removed;
+}
+
+/// The length of the body; nullopt for a stream.
+WINSVC_INLINE std::optional<std::uint64_t> body_length(const response& res) noexcept {
+  if (is_stream(res)) return std::nullopt;
+  return res.content_provider_ ? std::uint64_t{res.content_length_} : std::uint64_t{res.body.size()};
+}
+
+/// Sets the parts of a 206 response. Returns false if the ranges must be ignored: too many of them, or more bytes than
+/// the whole content.
+WINSVC_INLINE bool set_parts(exchange& exchange, response& res, const wire::byte_ranges<std::int64_t>& ranges,
+                             std::uint64_t size) {
+  constexpr std::size_t max_ranges = 16;
+  std::uint64_t total = 0;
+  for (const auto& [first, last] : ranges) total += static_cast<std::uint64_t>(last - first + 1);
+  if (ranges.size() > max_ranges || total > size) return false;
+  const auto field = [size](std::int64_t first, std::int64_t last) {
+    return "bytes " + std::to_string(first) + '-' + std::to_string(last) + '/' + std::to_string(size);
+  };
+  exchange.parts.clear();
+  const std::string* const type_field = api::find_header(res, "Content-Type");
+  const std::string type = type_field ? *type_field : "text/plain";
+  std::string delimiter;
+  if (ranges.size() > 1) {
+    char random[32];
+    std::random_device device;  // clients must not be able to predict it and put it into the content
+    std::snprintf(random, sizeof random, "%08x%08x", device(), device());
+    delimiter = std::string("part-") + random;
+    res.headers.erase("Content-Type");
+    res.set_header("Content-Type", "multipart/byteranges; boundary=" + delimiter);
+    exchange.end_of_parts = "\r\n--" + delimiter + "--\r\n";
+  } else {
+    api::replace_header(res, "Content-Range", field(ranges[0].first, ranges[0].second));
+  }
+  for (const auto& [first, last] : ranges) {
+    std::string head;
+    if (!delimiter.empty()) {
+      head = (exchange.parts.empty() ? "--" : "\r\n--") + delimiter + "\r\nContent-Type: " + type +
+             "\r\nContent-Range: " + field(first, last) + "\r\n\r\n";
+    }
+    exchange.parts.push_back({std::move(head), static_cast<std::uint64_t>(first),
+                              static_cast<std::uint64_t>(last - first + 1)});
+  }
+  res.status = 206;
+  if (res.content_provider_) return true;
+  std::string body;  // the parts of a text are joined here, because it is in memory anyway
+  for (const auto& part : exchange.parts) {
+    body.append(part.head)
+        .append(res.body, static_cast<std::size_t>(part.offset), static_cast<std::size_t>(part.length));
+  }
+  res.body = std::move(body.append(exchange.end_of_parts));
+  return true;
+}
+
+/// True if the body could be compressed for a client that accepts it.
+WINSVC_INLINE bool is_compressible(const response& res) {
+  if (!WINSVC_COMPRESSES || res.content_provider_ || res.body.size() < min_compressed_bytes || res.status == 206)
+    return false;
+  if (api::find_header(res, "Content-Encoding") || api::find_header(res, "Content-Range")) return false;
+  const std::string* const control = api::find_header(res, "Cache-Control");
+  if (control && base::to_lower(*control).find("no-transform") != std::string::npos) return false;
+  const std::string* const type = api::find_header(res, "Content-Type");
+  return wire::is_compressible_type(type ? std::string_view(*type) : "text/plain");
+}
+
+/// Compresses the body if the client accepts it. A strong ETag becomes weak: the bytes of the forms differ (RFC 9110
+/// section 8.8.1).
+WINSVC_INLINE void compress_body(std::string_view coding, response& res) {
+  if (auto packed = coding.empty() ? std::nullopt : compress(res.body, coding)) {
+    res.body = std::move(*packed);
+    api::replace_header(res, "Content-Encoding", std::string(coding));
+  }
+  const std::string* const etag = api::find_header(res, "ETag");
+  if (!coding.empty() && etag && base::starts_with(*etag, "\"")) api::replace_header(res, "ETag", "W/" + *etag);
+}
+
+/// Becomes 304: the headers that describe the stored response stay (RFC 9110 section 15.4.5).
+WINSVC_INLINE void become_not_modified(response& res) {
+  discard_stream(res);
+  res.body.clear();
+  res.status = 304;
+  for (const char* name : {"Content-Type", "Content-Encoding", "Content-Disposition"}) res.headers.erase(name);
+}
+
+WINSVC_INLINE content_selection select_content(exchange& exchange, const request& req, response& res) {
+  const bool is_get = req.method == "GET";
+  const bool reads = is_get || req.method == "HEAD";
+  const bool compressible = is_compressible(res);
+  std::string_view coding;
+  if (compressible) {
+    add_vary(res, "Accept-Encoding");
+    coding = select_coding(exchange.head.find("Accept-Encoding").value_or(std::string_view()));
+  }
+  const auto length = body_length(res);
+  if (reads && res.status == 200 && res.content_provider_ && length && !api::find_header(res, "Accept-Ranges"))
+    res.headers.emplace("Accept-Ranges", "bytes");
+
+  if (reads && (res.status == 200 || res.status == 206) && (exchange.has_conditions || exchange.has_range)) {
+    const std::string* const etag = api::find_header(res, "ETag");
+    const std::string* const date = api::find_header(res, "Last-Modified");
+    const wire::validators validators{etag ? std::string_view(*etag) : std::string_view(),
+                                      date ? wire::parse_http_date(*date) : std::nullopt};
+    const auto field = [&req](const char* name) { return req.get_header_value(name); };
+    if (exchange.has_conditions && res.status == 200 && (etag || date)) {
+      const std::string match = field("If-Match"), none_match = field("If-None-Match"),
+                        modified = field("If-Modified-Since"), unmodified = field("If-Unmodified-Since");
+      switch (wire::evaluate({match, none_match, modified, unmodified}, validators, reads)) {
+        case wire::condition_result::not_modified:
+          if (!coding.empty()) compress_body(coding, res);  // the ETag of the form that the client has
+          become_not_modified(res);
+          return content_selection::not_modified;
+        case wire::condition_result::failed: return content_selection::failed;
+        case wire::condition_result::serve: break;
+      }
+    }
+    const bool has_ranges = is_get && exchange.has_range && length && !api::find_header(res, "Content-Range");
+    if (has_ranges && (res.status == 206 || wire::range_applies(field("If-Range"), validators))) {
+      const auto size = static_cast<std::int64_t>(*length);
+      const auto requested = wire::parse_byte_ranges(req.get_header_value("Range"));
+      const auto ranges = requested ? wire::satisfiable_ranges(*requested, size) : wire::byte_ranges<std::int64_t>();
+      if (ranges.empty()) {
+        api::replace_header(res, "Content-Range", "bytes */" + std::to_string(*length));
+        return content_selection::unsatisfiable;
+      }
+      if (set_parts(exchange, res, ranges, *length)) return content_selection::as_is;
+    }
+  }
+  if (compressible) compress_body(coding, res);
+  return content_selection::as_is;
 }
 
 }  // namespace detail::http
@@ -29201,9 +31216,9 @@ WINSVC_INLINE void serialize_response(const response& res, const connection_head
 //   request_processor processor(router, limits, log);
 //   const bool keep_alive = processor.process(exchange, peer, local);   // the response is in exchange.stream.output()
 //
-// It derives from httplib::Server, whose parser, compression and writer serve the requests that the fast path does not.
-// It uses what cpp-httplib offers to a subclass (process_request, svr_sock_) and its public callbacks, and never calls
-// listen() or stop(). It does not read heads or accept connections.
+// It derives from httplib::Server for one purpose: cpp-httplib decompresses the body of a request. It uses what
+// cpp-httplib offers to a subclass (process_request, svr_sock_) and its public callbacks, discards what cpp-httplib
+// writes, and never calls listen() or stop(). It does not read heads or accept connections.
 
 #include <algorithm>
 #include <atomic>
@@ -29248,13 +31263,15 @@ class request_processor final : public httplib::Server {
 
  private:
   bool process_with_httplib(exchange& exchange, const os::endpoint& peer, const os::endpoint& local);
-  std::optional<bool> process_fast_path(exchange& exchange, const os::endpoint& peer, const os::endpoint& local);
+  bool process_request(exchange& exchange, const os::endpoint& peer, const os::endpoint& local,
+                       const body_source* decompressed);
+  bool read_body_of(exchange& exchange, request& req, const body_source* decompressed) const;
   void route(exchange& exchange, request& req, response& res);
+  void prepare_response(exchange& exchange, request& req, response& res);
+  [[nodiscard]] static bool has_content_coding(const wire::head& head);
+  [[nodiscard]] std::string location_text(const exchange& exchange) const;
   void dispatch(exchange& exchange, request& req, response& res);
   void call_handler(exchange& exchange, request& req, response& res);
-  [[nodiscard]] bool accepts_upload(const exchange& exchange) const {
-    return routes_.receiver(exchange.match) != nullptr;
-  }
   bool receive_body(exchange& exchange, request& req, const body_source& read) const;
   void run_middleware(exchange& exchange, std::size_t position, request& req, response& res);
   void discard_unread_body(exchange& exchange);
@@ -29262,8 +31279,7 @@ class request_processor final : public httplib::Server {
     return (std::min)(routes_.body_limit(exchange.match, limits_.body_bytes), exchange.body_limit);
   }
   void send_timeout_response(exchange& exchange, const request& req, std::chrono::milliseconds limit) noexcept;
-  static connection_headers decide_connection_headers(exchange& exchange, const request& req, response& res);
-  static void before_write(exchange& exchange, const request& req, response& res);
+  static connection_headers decide_connection_headers(exchange& exchange, const request& req, const response& res);
 
   const router& routes_;
   const wire::limits& limits_;
@@ -29283,8 +31299,6 @@ class request_processor final : public httplib::Server {
                          : "the framing of the body is invalid";
 }
 
-/// The complete bytes of a response that ends the connection.
-[[nodiscard]] std::string complete_response(const response& res, bool send_body = true);
 /// The complete bytes of an error response that ends the connection, for requests without a handler.
 [[nodiscard]] std::string error_response(int status, std::string_view reason, bool send_body = true);
 
@@ -29307,89 +31321,19 @@ WINSVC_INLINE request_processor::request_processor(const router& routes, const w
       error_responder_(routes, log),
       latencies_(routes.routes().entries().size() + 1),
       salt_(std::random_device{}() & 0xFFFFFFu) {
-  // cpp-httplib stops content providers while svr_sock_ is INVALID_SOCKET, which means "stopped".
-  svr_sock_ = static_cast<socket_t>(0);
+  svr_sock_ = static_cast<socket_t>(0);  // INVALID_SOCKET means "stopped" in cpp-httplib
   // The limits of winsvc apply; cpp-httplib would clear our response when it enforces its own.
   set_payload_max_length((std::numeric_limits<std::size_t>::max)());
-
-  set_pre_routing_handler([this](const request& req, response& res) {
-    // cpp-httplib passes its own non-const objects as const; removing the const is well defined.
-    auto& r = const_cast<request&>(req);
-    exchange& exchange = *current_exchange();
-    if (exchange.finished_response) {  // the fast path ran the handler; cpp-httplib only writes the response
-      res = std::move(*exchange.finished_response);
-      r.ranges.clear();
-      return HandlerResponse::Handled;
-    }
-    exchange.current_request = &req;
-    r.is_connection_closed = [&exchange] {
-      return exchange.stream.wait_stream_event(std::chrono::milliseconds(0)) == stream_event::peer_closed;
-    };
-    if (r.method != "GET" && r.method != "HEAD") r.ranges.clear();  // a range requires GET (RFC 9110 section 14.2)
-
-    const bool has_unread_body = !exchange.stream.is_body_complete() && r.method != "HEAD";
-    if (exchange.match.outcome == route::match_outcome::matched && has_unread_body) {
-      const std::string coding = r.get_header_value("Content-Encoding");
-      const bool plain = coding.empty() || base::equal_nocase(coding, "identity");
-#if WINSVC_COMPRESSES
-      if (!plain) {
-        // Continue with the handler below: only there does cpp-httplib provide a reader that decompresses.
-        exchange.path = std::exchange(r.path, "/_");
-        exchange.method = std::exchange(r.method, "POST");
-        return HandlerResponse::Unhandled;
-      }
-#endif
-      exchange.read_body = [this, &exchange, &r, &res, plain] {
-        if (!plain) {
-          res.status = 415;
-          return false;
-        }
-        return receive_body(exchange, r,
-                            [&exchange](const body_receiver& take) { return exchange.stream.read_body(take); });
-      };
-    }
-    route(exchange, r, res);
-    exchange.read_body = nullptr;
-    return HandlerResponse::Handled;
-  });
 
 #if WINSVC_COMPRESSES
   // A handler with a reader decides when the body is read: after the middleware and before the app's handler. It exists
   // only with a decompressor, because a route of cpp-httplib adds std::regex to the program.
-  const HandlerWithContentReader read_compressed = [this](const request& req, response& res,
-                                                          const httplib::ContentReader& read) {
+  Post("/:_", [](const request&, response&, const httplib::ContentReader& read) {
     exchange& exchange = *current_exchange();
-    auto& r = const_cast<request&>(req);
-    r.path = std::move(exchange.path);
-    r.method = std::move(exchange.method);
-    r.path_params.clear();
-    exchange.read_body = [this, &exchange, &r, &read] {
-      return receive_body(exchange, r, [&r, &read](const body_receiver& take) {
-        // For the type of a form, cpp-httplib would parse the body itself and pass no bytes. So the type is hidden.
-        const auto type = r.headers.find("Content-Type");
-        std::string hidden;
-        if (type != r.headers.end()) hidden = std::exchange(type->second, std::string());
-        const scope_exit restore([&] {
-          if (type != r.headers.end()) type->second = std::move(hidden);
-        });
-        return read(take);
-      });
-    };
-    route(exchange, r, res);
-    exchange.read_body = nullptr;
-  };
-  Post("/:_", read_compressed);
-#endif
-
-  set_error_handler([this](const request& req, response& res) {
-    exchange& exchange = *current_exchange();
-    if (exchange.is_own_response || !res.body.empty()) return HandlerResponse::Unhandled;
-    // An error response of cpp-httplib has no text.
-    error_responder_.send_error(exchange, req, res, res.status, "the request could not be read");
-    return HandlerResponse::Handled;
+    const body_source decompressed = [&read](const body_receiver& take) { return read(take); };
+    exchange.run_with_body(decompressed);
   });
-
-  set_post_routing_handler([](const request& req, response& res) { before_write(*current_exchange(), req, res); });
+#endif
 }
 
 WINSVC_INLINE std::string request_processor::next_id() {
@@ -29405,32 +31349,65 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange, const os::endp
   auto* const outer = std::exchange(current_exchange(), &exchange);  // not null if a handler calls another engine
   bool ok = false;
   try {
-    const bool is_upload = exchange.match.outcome == route::match_outcome::matched && accepts_upload(exchange);
-    const bool fast = limits_.fast_path && !latency_of(exchange.match).streams() && !is_upload &&
-                      is_fast_path_request(exchange.head, exchange.stream);
-    const std::optional<bool> sent = fast ? process_fast_path(exchange, peer, local) : std::nullopt;
-    ok = sent ? *sent : process_with_httplib(exchange, peer, local);
-  } catch (...) {
-    // Content providers, callbacks and the writer run outside cpp-httplib's own try block.
+    ok = has_content_coding(exchange.head) ? process_with_httplib(exchange, peer, local)
+                                           : process_request(exchange, peer, local, nullptr);
+  } catch (...) {  // content providers run while the response is written
     log_.error("request " + exchange.id + ": writing the response failed: " + base::exception_message());
   }
+  exchange.current_request = nullptr;
   current_exchange() = outer;
   if (exchange.stream.was_sent_instead()) exchange.status = 503;
   return exchange.stream.close() && ok && !exchange.close_after_response && exchange.stream.is_body_complete();
 }
 
-WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange, const os::endpoint& peer,
-                                                           const os::endpoint& local) {
-  exchange.stream.set_normalized_head(wire::write_normalized_head(exchange.head, api::httplib_decodes_headers));
-  return process_request(exchange.stream, peer.host, peer.port, local.host, local.port, exchange.close_after_response,
-                         exchange.httplib_closes_connection, nullptr);
+/// True if the body has a content coding that cpp-httplib must remove.
+WINSVC_INLINE bool request_processor::has_content_coding(const wire::head& head) {
+  if (head.framing == wire::framing::none) return false;
+  const auto coding = head.find("Content-Encoding");
+  return coding && !coding->empty() && !base::equal_nocase(*coding, "identity");
 }
 
-/// Returns whether the response was written. nullopt: no handler ran; process_with_httplib() must process the request.
-WINSVC_INLINE std::optional<bool> request_processor::process_fast_path(exchange& exchange, const os::endpoint& peer,
-                                                                       const os::endpoint& local) {
+/// Processes a request with a compressed body. cpp-httplib receives a head with the framing and the coding only, and
+/// calls back with a function that reads the decompressed body.
+WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange, const os::endpoint& peer,
+                                                           const os::endpoint& local) {
+#if WINSVC_COMPRESSES
+  std::string head = "POST /_ HTTP/1.1\r\nHost: h\r\nContent-Encoding: ";
+  head += base::to_lower(exchange.head.find("Content-Encoding").value_or(std::string_view()));
+  head += exchange.head.framing == wire::framing::chunked
+              ? "\r\nTransfer-Encoding: chunked"
+              : "\r\nContent-Length: " + std::to_string(exchange.head.content_length);
+  bool complete = false, was_called = false;
+  std::exception_ptr thrown;
+  exchange.run_with_body = [&](const body_source& decompressed) {
+    was_called = true;
+    exchange.stream.discard_writes(false);
+    try {
+      complete = process_request(exchange, peer, local, &decompressed);
+    } catch (...) {  // cpp-httplib would only write another response
+      thrown = std::current_exception();
+    }
+    exchange.stream.discard_writes(true);
+  };
+  exchange.stream.set_httplib_head(std::move(head) + "\r\n\r\n");
+  bool closed = false;
+  static_cast<void>(httplib::Server::process_request(exchange.stream, peer.host, peer.port, local.host, local.port,
+                                                     false, closed, nullptr));
+  exchange.run_with_body = nullptr;
+  exchange.stream.discard_writes(false);
+  if (thrown) std::rethrow_exception(thrown);
+  if (was_called) return complete;
+#endif
+  const body_source none = [](const body_receiver&) { return false; };  // no decompressor: 415
+  return process_request(exchange, peer, local, &none);
+}
+
+/// Runs the middleware and the handler, and writes the response. `decompressed` reads a compressed body; null: the body
+/// is read from the stream. Returns false if the response is incomplete.
+WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const os::endpoint& peer,
+                                                      const os::endpoint& local, const body_source* decompressed) {
   request req;
-  if (!fill_request(req, exchange.head, peer, local)) return std::nullopt;
+  fill_request(req, exchange.head, peer, local);
   response res;
   exchange.current_request = &req;
   req.is_connection_closed = [&exchange] {
@@ -29440,58 +31417,112 @@ WINSVC_INLINE std::optional<bool> request_processor::process_fast_path(exchange&
     const request_processor& processor;
     http::exchange& current;
     request& req;
-  } frame{*this, exchange, req};
+    const body_source* decompressed;
+  } frame{*this, exchange, req, decompressed};
   const bool has_unread_body = !exchange.stream.is_body_complete() && req.method != "HEAD";
   if (exchange.match.outcome == route::match_outcome::matched && has_unread_body) {
     exchange.read_body = [&frame] {
-      const std::uint64_t limit = frame.processor.body_limit(frame.current);
-      frame.current.body_too_large = frame.current.head.content_length > limit;
-      if (frame.current.body_too_large) return false;
-      frame.current.stream.move_body_to(frame.req.body);
-      if (is_urlencoded(frame.req)) parse_urlencoded(frame.req);
-      return true;
+      return frame.processor.read_body_of(frame.current, frame.req, frame.decompressed);
     };
   }
   route(exchange, req, res);
   exchange.read_body = nullptr;
-  if (!is_complete_response(res)) {  // further requests of this route skip the fast path
-    latency_of(exchange.match).mark_stream();
-    exchange.finished_response = &res;
-    const bool ok = process_with_httplib(exchange, peer, local);
-    exchange.finished_response = nullptr;
-    exchange.current_request = nullptr;
-    return ok;
-  }
+
   if (!exchange.stream.is_body_complete() && exchange.stream.is_body_buffered()) {
     std::string unread;
     exchange.stream.move_body_to(unread);
   }
-  serialize_response(res, decide_connection_headers(exchange, req, res), exchange.stream.output());
-  exchange.current_request = nullptr;
-  return true;
+  if (is_stream(res)) latency_of(exchange.match).mark_stream();
+  const bool complete = http::write_response(exchange, res, decide_connection_headers(exchange, req, res));
+  if (!complete) exchange.close_after_response = true;  // the client detects the missing end of the body
+  return complete;
 }
 
-/// Runs the middleware and, inside it, the handler or the error response.
+/// Reads the body into the request, or into files. Returns false if it did not arrive or cannot be used.
+WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, request& req,
+                                                   const body_source* decompressed) const {
+  if (decompressed) {
+    if (receive_body(exchange, req, *decompressed)) return true;
+    exchange.unknown_coding = !exchange.body_too_large && exchange.stream.body_bytes_read() == 0 &&
+                              exchange.stream.body_error_status() == 0;
+    return false;
+  }
+  const bool is_form = is_multipart(req);
+  if (exchange.stream.is_body_buffered() && !is_form && !routes_.receiver(exchange.match)) {
+    const std::uint64_t limit = body_limit(exchange);
+    exchange.body_too_large = exchange.head.content_length > limit;
+    if (exchange.body_too_large) return false;
+    exchange.stream.move_body_to(req.body);
+    if (is_urlencoded(req)) parse_urlencoded(req);
+    return true;
+  }
+  return receive_body(exchange, req,
+                      [&exchange](const body_receiver& take) { return exchange.stream.read_body(take); });
+}
+
+/// Runs the middleware and, inside it, the handler or the error response. Then prepares the response for the writer.
 WINSVC_INLINE void request_processor::route(exchange& exchange, request& req, response& res) {
-  exchange.is_own_response = true;
-  if (exchange.match.outcome == route::match_outcome::matched)
-    exchange.pattern = routes_.entry(exchange.match.route_id).path.text;
+  if (exchange.match.outcome == route::match_outcome::matched) {
+    const auto& entry = routes_.entry(exchange.match.route_id);
+    exchange.pattern = entry.path.text;
+    exchange.is_head_route = entry.method_id == route::method::head;
+  }
+  for (const auto& field : exchange.head.fields) {
+    if (field.name.size() == 5 && base::equal_nocase(field.name, "Range")) {
+      exchange.has_range = !std::exchange(exchange.has_range_field, true) && wire::counts_bytes(field.value);
+    } else if (field.name.size() > 7 && base::starts_with_nocase(field.name, "If-")) {
+      exchange.has_conditions = true;
+    }
+  }
   run_middleware(exchange, 0, req, res);
   error_responder_.check_status(exchange, req, res);
-  const std::string* const connection = api::find_header(res, "Connection");  // set by the app
-  if (connection && base::equal_nocase(*connection, "close")) exchange.close_after_response = true;
-  if (res.status == -1) res.status = 200;     // with -1, cpp-httplib would respond to a Range with 206
-  if (res.status != 206) req.ranges.clear();  // cpp-httplib would respond with 416 to a range after the end of the body
-  if (api::find_header(res, "Content-Encoding"))
-    req.headers.erase("Accept-Encoding");  // else cpp-httplib encodes it again
+  if (res.status == -1) res.status = 200;
+  error_responder_.run_guarded(exchange, req, res, "response", [&] { prepare_response(exchange, req, res); });
   discard_unread_body(exchange);
+}
+
+/// Makes the response ready for the writer: the framing belongs to the server, and the request may select a part of the
+/// content, or none.
+WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, request& req, response& res) {
+  if (!res.file_content_path_.empty()) attach_file(res);
+  if (wire::is_bodyless_status(res.status) || res.status == 205) {
+    discard_stream(res);
+    res.body.clear();
+  } else if (res.content_provider_ && !res.body.empty()) {  // the body has replaced a stream
+    discard_stream(res);
+  }
+  const std::string removed = remove_framing_fields(exchange, req, res);
+  if (!removed.empty() && latency_of(exchange.match).is_first_framing_report()) {
+    log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
+              std::string(exchange.head.path) + ": the handler" + location_text(exchange) + " has set " + removed +
+              "; the server sets these headers itself and has removed them (logged once per route)");
+  }
+  const std::string* const location = exchange.path_prefix.empty() ? nullptr : api::find_header(res, "Location");
+  if (location) api::replace_header(res, "Location", with_prefix(exchange.path_prefix, *location));
+  switch (select_content(exchange, req, res)) {
+    case content_selection::as_is:
+    case content_selection::not_modified: return;
+    case content_selection::failed:
+      return error_responder_.send_error(exchange, req, res, 412, "the content does not match the request's condition");
+    case content_selection::unsatisfiable:
+      return error_responder_.send_error(
+          exchange, req, res, 416,
+          (res.content_provider_ ? "the file has " : "the content has ") +
+              std::to_string(body_length(res).value_or(0)) + " bytes");
+  }
+}
+
+WINSVC_INLINE std::string request_processor::location_text(const exchange& exchange) const {
+  if (exchange.match.outcome != route::match_outcome::matched) return {};
+  return " at " + routes_.entry(exchange.match.route_id).location.to_string();
 }
 
 /// Runs one middleware. Each one runs in its own run_guarded(), so that `next` returns with a finished response even if
 /// an inner function throws.
 WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, std::size_t position, request& req,
                                                      response& res) {
-  const api::middleware_chain& chain = routes_.middleware_for(exchange.match, exchange.head.method_id);
+  const auto& head = exchange.head;
+  const api::middleware_chain& chain = routes_.middleware_for(exchange.match, head.method_id, head.path);
   if (position == chain.size()) return dispatch(exchange, req, res);
   bool called = false;
   const std::function<void()> call_next = [&] {
@@ -29511,11 +31542,26 @@ WINSVC_INLINE void request_processor::discard_unread_body(exchange& exchange) {
   exchange.stream.reject_body();
 }
 
+/// Redirects to the path with a final slash, or without it. The target is relative, so that it is correct behind a
+/// proxy that removes a prefix. After "./", a colon does not end a URI scheme.
+WINSVC_INLINE void redirect_to_other_slash(const wire::head& head, response& res) {
+  std::string_view path = head.path;
+  const bool has_slash = path.back() == '/';
+  if (has_slash) path.remove_suffix(1);
+  const auto last = path.substr(path.rfind('/') + 1);
+  std::string target = has_slash ? "../" : "./";
+  target.append(last).append(has_slash ? "" : "/");
+  if (!head.query.empty()) target.append("?").append(head.query);
+  res.status = 308;
+  api::replace_header(res, "Location", target);
+}
+
 WINSVC_INLINE void request_processor::dispatch(exchange& exchange, request& req, response& res) {
   switch (exchange.match.outcome) {
     case route::match_outcome::matched: return call_handler(exchange, req, res);
     case route::match_outcome::bad_path:
-      return error_responder_.send_error(exchange, req, res, 400, "the path is not well formed");
+      return error_responder_.send_error(exchange, req, res, 400, exchange.match.reason);
+    case route::match_outcome::redirect: return redirect_to_other_slash(exchange.head, res);
     case route::match_outcome::not_found: return error_responder_.send_error(exchange, req, res, 404, {});
     case route::match_outcome::paused:
       api::replace_header(res, "Retry-After", "10");
@@ -29547,7 +31593,7 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, request& 
   error_responder_.run_guarded(exchange, req, res, "handler", [&] {
     if (exchange.read_body && !exchange.read_body()) {
       const int error = exchange.stream.body_error_status();
-      const int status = exchange.body_too_large ? 413 : error > 0 ? error : res.status >= 400 ? res.status : 400;
+      const int status = exchange.body_too_large ? 413 : error > 0 ? error : exchange.unknown_coding ? 415 : 400;
       exchange.close_after_response = true;
       winsvc::abort(status, exchange.body_too_large
                                 ? "the body is larger than " + std::to_string(body_limit(exchange)) + " bytes"
@@ -29569,8 +31615,7 @@ WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange, 
   try {
     response res;
     const std::string detail = "no response within " + base::duration_text(limit);
-    if (prefers_text(req)) write_text_problem(res, 503, detail, exchange.id);
-    else write_problem(res, 503, detail, exchange.id);
+    write_error(res, {503, detail, exchange.id}, preferred_error_format(req.get_header_value("Accept")));
     if (!exchange.stream.send_instead(complete_response(res))) return;
     log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
               std::string(exchange.head.path) + ": handler at " +
@@ -29582,14 +31627,14 @@ WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange, 
 
 /// Decides the connection header and the body rules when the response is complete, before it is written.
 WINSVC_INLINE connection_headers request_processor::decide_connection_headers(exchange& exchange, const request& req,
-                                                                              response& res) {
+                                                                              const response& res) {
   exchange.status = res.status;
   // `draining` is checked now and not when the request arrived: the drain may have begun while the handler ran.
   const bool body_failed = !exchange.stream.is_body_complete() && exchange.stream.body_error_status() != 0;
-  if (exchange.draining.load() || exchange.httplib_closes_connection || body_failed)
-    exchange.close_after_response = true;
+  // HTTP/1.0 has no chunks: the end of the connection is the end of a stream.
+  const bool close_ends_body = exchange.head.minor_version == 0 && is_stream(res) && !exchange.stream_length;
+  if (exchange.draining.load() || body_failed || close_ends_body) exchange.close_after_response = true;
   connection_headers headers;
-  headers.no_body_allowed = res.status < 200 || res.status == 204 || res.status == 304;
   headers.send_body = req.method != "HEAD";
   const bool has_upgrade =
       api::find_header(res, "Upgrade") != nullptr;  // status 101, or 426 with the required protocol
@@ -29599,44 +31644,9 @@ WINSVC_INLINE connection_headers request_processor::decide_connection_headers(ex
   return headers;
 }
 
-/// Called by cpp-httplib when the headers are complete, before it writes them.
-WINSVC_INLINE void request_processor::before_write(exchange& exchange, const request& req, response& res) {
-  if (res.is_chunked_content_provider_ && exchange.head.minor_version == 0) {  // HTTP/1.0: the close ends the body
-    res.is_chunked_content_provider_ = false;
-    res.headers.erase("Transfer-Encoding");
-    exchange.close_after_response = true;
-  }
-  const connection_headers headers = decide_connection_headers(exchange, req, res);
-  if (res.content_provider_ && (headers.no_body_allowed || !res.body.empty())) {  // a stream that was replaced
-    discard_stream(res);
-    api::replace_header(res, "Content-Length", std::to_string(res.body.size()));
-  }
-  if (res.content_provider_) exchange.stream.disable_buffering();
-  // RFC 9110 section 8.6: no Content-Length with 1xx or 204; in a 304 it would describe the 200 response.
-  if (headers.no_body_allowed) {
-    res.body.clear();
-    res.headers.erase("Content-Length");
-    if (res.status != 304) res.headers.erase("Content-Type");
-  }
-  if (!headers.send_body) res.headers.erase("Accept-Ranges");  // cpp-httplib sets it only in a response to HEAD
-  res.headers.erase("Keep-Alive");
-  res.headers.erase("Connection");
-  if (!headers.connection.empty()) res.set_header("Connection", std::string(headers.connection));
-  if (!res.has_header("Date")) res.set_header("Date", std::string(date_header_value()));
-}
-
-WINSVC_INLINE std::string complete_response(const response& res, bool send_body) {
-  connection_headers headers;
-  headers.connection = "close";
-  headers.send_body = send_body;
-  std::string output;
-  serialize_response(res, headers, output);
-  return output;
-}
-
 WINSVC_INLINE std::string error_response(int status, std::string_view reason, bool send_body) {
   response res;
-  write_problem(res, status, reason);
+  write_error(res, {status, reason}, error_format::json);
   if (status == 503 || status == 429) api::replace_header(res, "Retry-After", "10");
   return complete_response(res, send_body);
 }
@@ -29651,21 +31661,13 @@ WINSVC_INLINE std::string error_response(int status, std::string_view reason, bo
 // http/file_response.hpp
 // =====================================================================================================================
 
-// File response: sends a file in parts from the open file, never as a whole in memory, with validators, conditions and
-// ranges (RFC 9110 sections 8.8, 13 and 14): ETag, Last-Modified, 304, 412, 206 and 416.
+// File response: a file as the response of a handler or of a static folder.
 //
-//   send_file_response(req, res, "reports/7.pdf", "report.pdf");   // by path, saved as report.pdf
+//   send_file_response(res, "reports/7.pdf", "report.pdf");   // by path, saved as report.pdf
 //
-// The ETag contains the size and the modification time, in the resolution of the file system. If the file becomes
-// shorter while it is sent, the connection ends, so that the client detects the missing part.
+// http/file_body.hpp reads the file; http/response_content.hpp evaluates conditions and ranges.
 
-#include <algorithm>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
 #include <cstdio>
-#include <memory>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29681,12 +31683,13 @@ struct file_variant {
   std::string cache_control;  ///< empty: no header
 };
 
-/// Writes the response from an open file. Keeps the status of `res` if the whole file is sent, else sets 206 or 304.
-/// Aborts with 412 or 416.
-void send_file_response(const request& req, response& res, os::input_file file, const file_variant& variant);
-/// Writes the response from the file at `path`. `save_as`: file name for the browser; empty: none. Aborts with 404 if
-/// the file does not exist; throws std::runtime_error if it cannot be read.
-void send_file_response(const request& req, response& res, const std::string& path, const std::string& save_as);
+/// Makes an open file the content of the response, with its own validators. Conditions and ranges are evaluated when
+/// the response is complete (http/response_content.hpp).
+void send_file_response(response& res, os::input_file file, const file_variant& variant);
+/// Makes the file at `path` the content. `save_as`: file name for the browser; empty: none. Aborts with 404 if the file
+/// does not exist; throws std::runtime_error if it cannot be read. ETag, Last-Modified and Content-Type of the app
+/// stay.
+void send_file_response(response& res, const std::string& path, const std::string& save_as);
 
 /// Value of Content-Disposition (RFC 6266): an ASCII file name, followed by the exact name if it is not ASCII.
 [[nodiscard]] std::string attachment(std::string_view file_name);
@@ -29726,63 +31729,18 @@ WINSVC_INLINE std::string attachment(std::string_view file_name) {
   return value;
 }
 
-WINSVC_INLINE void send_file_response(const request& req, response& res, os::input_file file,
-                                      const file_variant& variant) {
-  using namespace std::chrono;
-  const auto since = file.modified().time_since_epoch();
-  char tag[64];
-  std::snprintf(tag, sizeof tag, "\"%llx-%llx%s\"", static_cast<unsigned long long>(file.size()),
-                static_cast<unsigned long long>(duration_cast<nanoseconds>(since).count()),
-                variant.coding.empty() ? "" : ("-" + variant.coding).c_str());
-  const wire::validators validators{tag, duration_cast<seconds>(since).count()};
-  api::replace_header(res, "ETag", tag);
-  api::replace_header(res, "Last-Modified", http_date(file.modified()));
+WINSVC_INLINE void send_file_response(response& res, os::input_file file, const file_variant& variant) {
+  for (const char* name : {"ETag", "Last-Modified"}) res.headers.erase(name);
   if (!variant.cache_control.empty()) api::replace_header(res, "Cache-Control", variant.cache_control);
-
-  const auto field = [&req](const char* name) { return req.get_header_value(name); };
-  const std::string match = field("If-Match"), none_match = field("If-None-Match"),
-                    modified = field("If-Modified-Since"), unmodified = field("If-Unmodified-Since");
-  const bool reads = req.method == "GET" || req.method == "HEAD";
-  switch (wire::evaluate({match, none_match, modified, unmodified}, validators, reads)) {
-    case wire::condition_result::not_modified: res.status = 304; return;
-    case wire::condition_result::failed: abort(412, "the file does not match the condition of the request");
-    case wire::condition_result::serve: break;
-  }
-
-  auto& ranges = const_cast<request&>(req).ranges;  // cpp-httplib sends these ranges of the file
-  if (req.method != "GET" || !wire::range_applies(field("If-Range"), validators) || ranges.size() > 16) ranges.clear();
-  if (!ranges.empty()) {
-    ranges = wire::satisfiable_ranges(ranges, static_cast<ssize_t>(file.size()));
-    if (ranges.empty()) {
-      api::replace_header(res, "Content-Range", "bytes */" + std::to_string(file.size()));
-      abort(416, "the file has " + std::to_string(file.size()) + " bytes");
-    }
-    res.status = 206;
-  }
-
-  api::replace_header(res, "Accept-Ranges", "bytes");
   api::replace_header(res, "X-Content-Type-Options", "nosniff");
-  if (!variant.coding.empty()) api::replace_header(res, "Content-Encoding", variant.coding);
-  if (file.size() == 0) return res.set_content("", variant.type);
-  const auto size = static_cast<std::size_t>(file.size());
-  res.set_content_provider(size, variant.type, [from = std::make_shared<os::input_file>(std::move(file))](
-                                                std::size_t position, std::size_t length, httplib::DataSink& sink) {
-    char buffer[64 * 1024];
-    const auto received = from->read(position, buffer, (std::min)(length, sizeof buffer));
-    return received && *received != 0 && sink.write(buffer, *received);
-  });
+  set_file_body(res, std::move(file), variant.type, variant.coding);
 }
 
-WINSVC_INLINE void send_file_response(const request& req, response& res, const std::string& path,
-                                      const std::string& save_as) {
-  auto file = os::input_file::open(path);
-  if (!file) {
-    if (!os::is_missing(file.error()) && !os::real_folder(path))
-      throw std::runtime_error("open '" + path + "': " + os::system_error_message(file.error()));
-    abort(404);
-  }
+WINSVC_INLINE void send_file_response(response& res, const std::string& path, const std::string& save_as) {
+  auto file = open_file(path);
   if (!save_as.empty()) api::replace_header(res, "Content-Disposition", attachment(save_as));
-  send_file_response(req, res, *std::move(file), {std::string(wire::media_type(path)), {}, {}});
+  api::replace_header(res, "X-Content-Type-Options", "nosniff");
+  set_file_body(res, std::move(file), std::string(wire::media_type(path)), {});
 }
 
 }  // namespace detail::http
@@ -29791,8 +31749,8 @@ WINSVC_INLINE reply reply::file(std::string path, std::string save_as) {
   reply r;
   r.file_ = std::move(path);
   r.save_as_ = std::move(save_as);
-  r.send_file_ = [](const request& req, response& res, const std::string& from, const std::string& name) {
-    detail::http::send_file_response(req, res, from, name);
+  r.send_file_ = [](response& res, const std::string& from, const std::string& name) {
+    detail::http::send_file_response(res, from, name);
   };
   return r;
 }
@@ -29840,7 +31798,7 @@ class static_folder {
 
  private:
   bool send(const request& req, response& res, const std::string& root, const std::string& relative) const;
-  bool send_variant(const request& req, response& res, const std::string& root, const std::string& relative,
+  bool send_variant(response& res, const std::string& root, const std::string& relative,
                     const std::string& on_disk, const char* coding) const;
   [[nodiscard]] bool is_within(const std::string& root, const std::string& real) const;
 
@@ -29893,20 +31851,19 @@ WINSVC_INLINE void static_folder::handle(const request& req, response& res, std:
 /// Sends the compressed file or the plain one. Returns false if neither exists.
 WINSVC_INLINE bool static_folder::send(const request& req, response& res, const std::string& root,
                                        const std::string& relative) const {
-  const bool accepts_gzip = wire::accepts_coding(req.get_header_value("Accept-Encoding"), "gzip");
+  const bool accepts_gzip = wire::coding_weight(req.get_header_value("Accept-Encoding"), "gzip") > 0;
   const std::string on_disk = os::path_join(root, relative);
-  if (accepts_gzip && send_variant(req, res, root, relative, on_disk + ".gz", "gzip")) return true;
-  return send_variant(req, res, root, relative, on_disk, "");
+  if (accepts_gzip && send_variant(res, root, relative, on_disk + ".gz", "gzip")) return true;
+  return send_variant(res, root, relative, on_disk, "");
 }
 
-WINSVC_INLINE bool static_folder::send_variant(const request& req, response& res, const std::string& root,
-                                               const std::string& relative, const std::string& on_disk,
-                                               const char* coding) const {
+WINSVC_INLINE bool static_folder::send_variant(response& res, const std::string& root, const std::string& relative,
+                                               const std::string& on_disk, const char* coding) const {
   auto file = os::input_file::open(on_disk);
   if (!file || !is_within(root, file->real_path())) return false;
   api::replace_header(res, "Vary", "Accept-Encoding");
   res.status = 200;
-  send_file_response(req, res, *std::move(file),
+  send_file_response(res, *std::move(file),
                      {std::string(wire::media_type(relative)), coding, options_.cache_control});
   return true;
 }
@@ -31060,6 +33017,10 @@ WINSVC_INLINE void connection::accept_head(wire::head_parse_result&& result) {
   buffer_.consumed = 0;
   head_ = std::move(result.value);
   find_route();
+  // A method that no route has is 501; a method of another path is 405 (RFC 9110 sections 15.5.6 and 15.6.2).
+  if (head_.method_id == route::method::other && match_.outcome != route::match_outcome::matched &&
+      !processor_.routes().routes().all_methods().has_other(head_.method))
+    return reject(501, "method not implemented");
 
   // A small body is awaited here, because waiting here holds no thread. Exceptions: a client that waits for
   // 100 Continue, and a request that is rejected without its body.
@@ -31077,7 +33038,7 @@ WINSVC_INLINE void connection::find_route() {
     match_.outcome = route::match_outcome::method_not_allowed;
     match_.allowed = routes.routes().all_methods();
   } else {
-    match_ = routes.routes().match(head_.method_id, head_.path);
+    match_ = routes.match(head_.method_id, head_.path, head_.method);
   }
   if (engine_state_.paused.load() && !routes.serves_paused(match_)) match_.outcome = route::match_outcome::paused;
 }
@@ -33197,6 +35158,11 @@ WINSVC_INLINE service& service::worker(std::string name, std::function<void(stop
   definition_.workers.push_back({std::move(name), std::move(body)});
   return *this;
 }
+WINSVC_INLINE service& service::trailing_slash(winsvc::trailing_slash rule) {
+  check_not_frozen("trailing_slash");
+  definition_.router.final_slash = rule;
+  return *this;
+}
 WINSVC_INLINE service& service::on_error(int status, detail::api::error_handler page, source_location location) {
   check_not_frozen("on_error");
   if (!definition_.router.error_handlers.by_status.emplace(status, std::move(page)).second)
@@ -33477,7 +35443,7 @@ WINSVC_INLINE std::string route_statistics::json(std::size_t max_routes) const {
     const auto& entry = definition_.router.routes().entries()[r.route];
     const std::uint64_t failed = counters_[r.route].failed.load(std::memory_order_relaxed);
     base::json_object_writer o;
-    o.put_text("method", route::name(entry.method_id)).put_text("pattern", entry.path.text);
+    o.put_text("method", entry.method_name()).put_text("pattern", entry.path.text);
     o.put("n", std::to_string(r.count)).put("e", std::to_string(failed));
     o.put("p50", std::to_string(r.p50)).put("p99", std::to_string(r.p99));
     return o.put("max", std::to_string(r.max_duration)).text();
@@ -35707,7 +37673,7 @@ WINSVC_INLINE std::string format_routes(const route::table& routes) {
   }
   std::string lines;
   for (const auto& entry : routes.entries()) {
-    lines += base::pad_right(route::name(entry.method_id), 8) +
+    lines += base::pad_right(entry.method_name(), 8) +
              base::pad_right(entry.path.text, path_width + 2) +
              (name_width != 0 ? base::pad_right(entry.metadata.name, name_width + 2) : std::string()) +
              entry.location.to_string() + '\n';
@@ -35828,24 +37794,8 @@ class service_host {
   /// Wait hint until the app has run and its start limit is known.
   static constexpr std::chrono::milliseconds start_hint{30'000};
 
-  /// Objects that user code uses. A thread that still runs user code needs them until the process ends. They are
-  /// destroyed in the reverse order.
-  struct run_objects {
-    std::unique_ptr<service_definition> definition;
-    std::shared_ptr<os::crash_handler> crash_handler;
-    std::shared_ptr<void> app;
-    std::unique_ptr<service> svc;  // handlers and hooks may have captured it by reference
-
-    void keep_until_exit();
-  };
-
   void service_main(const std::vector<std::string>& arguments);
   run_result serve(const std::vector<std::string>& arguments);
-  void prepare(run_objects& objects);
-  void attach_logs_of_app(service_definition& definition);
-  static void fail_with_settings_errors(const service_definition& definition, run_result& result);
-  run_options make_run_options(const std::vector<std::string>& arguments);
-  run_result run_service(run_objects& objects, run_options options);
   void open_log(service_definition& definition, log_format format);
   void report_log_error(std::uint32_t code);
   void on_crash(logger& log, const os::crash_report& report);
@@ -35973,9 +37923,6 @@ WINSVC_INLINE void service_host::open_log(service_definition& definition, log_fo
     state_file_ = os::path_join(*folder, "state.json");
     log_file_ =
         std::make_shared<log::rotating_file_sink>(log::log_path(*folder, name_), log::startup_log_options(format));
-    if (log_file_->is_alternate())
-      report_event(scm::service_event::degraded, "another process writes to " + log_file_->requested_name() +
-                                                     "; this process writes to " + log_file_->current_name());
     log_file_->on_write_error([this](std::uint32_t error) { report_log_error(error); });
     if (code == 0) code = log_file_->last_error();
     log::async_sink::async_sink_options options;
@@ -36012,93 +37959,78 @@ WINSVC_INLINE void service_host::on_crash(logger& log, const os::crash_report& r
 WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arguments) {
   os::change_directory(os::folder_of(os::executable_path()));  // it is System32 at first
 
-  run_objects objects;
-  prepare(objects);
-  run_result result;
-  try {
-    objects.app = app_(*objects.svc);
-    declare_builtin_settings(*objects.definition);
-    attach_logs_of_app(*objects.definition);
-    fail_with_settings_errors(*objects.definition, result);
-  } catch (...) {
-    result.failure =
-        error{scm::win32_error::exception_in_service, "set up", name_, base::exception_message(), {}};
-  }
-  if (!result.failure) return run_service(objects, make_run_options(arguments));
-
-  logger& log = objects.definition->log;
-  const std::string text = result.failure_text();
-  for (const auto line : base::split(text, '\n')) log.error(std::string(line));
-  log.flush();
-  result.has_stuck_thread = objects.definition->is_flush_overdue();
-  if (result.has_stuck_thread) objects.keep_until_exit();
-  return result;
-}
-
-WINSVC_INLINE void service_host::run_objects::keep_until_exit() {
-  keep_alive_until_exit(std::move(svc));
-  keep_alive_until_exit(std::move(definition));
-  keep_alive_until_exit(std::move(app));
-  keep_alive_until_exit(std::move(crash_handler));
-}
-
-/// Makes the objects that exist before the app runs, so that its log lines, exceptions and crashes are kept.
-WINSVC_INLINE void service_host::prepare(run_objects& objects) {
-  objects.definition = std::make_unique<service_definition>();
-  service_definition& definition = *objects.definition;
-  definition.time = dependencies_.time;
-  definition.spec.name = name_;
-  definition.instance = launch_options_.instance;
-  load_setting_sources(definition, launch_options_, os::executable_path());
-  open_log(definition, initial_log_format(definition));
-  definition.log.add_sink(definition.recent_entries);
-  definition.data_folder = data_folder_;
+  auto definition = std::make_unique<service_definition>();
+  definition->time = dependencies_.time;
+  definition->spec.name = name_;
+  definition->instance = launch_options_.instance;
+  load_setting_sources(*definition, launch_options_, os::executable_path());
+  // Before the app, so that its log lines and exceptions are kept.
+  open_log(*definition, initial_log_format(*definition));
+  definition->log.add_sink(definition->recent_entries);
+  definition->data_folder = data_folder_;
+  std::shared_ptr<os::crash_handler> crash_handler;
   if (dependencies_.handle_crashes) {
     os::crash_handler::crash_handler_options options;
     options.folder = log_folder_;
     options.name = scm::folder_name(name_);
-    options.on_crash = [this, &log = definition.log](const os::crash_report& report) { on_crash(log, report); };
-    objects.crash_handler = std::make_shared<os::crash_handler>(std::move(options));
+    options.on_crash = [this, &log = definition->log](const os::crash_report& report) { on_crash(log, report); };
+    crash_handler = std::make_shared<os::crash_handler>(std::move(options));
   }
   if (const auto content = os::read_file(state_file_)) {
     if (const auto saved = scm::parse_saved_state(*content)) previous_failure_ = scm::last_failure(*saved);
   }
   write_state_file({}, {});  // the state of an earlier run is not valid any more, except its failure
-  objects.svc = std::make_unique<service>(definition);
-}
 
-/// Applies what the app has set for the log, and the name and times from the installation.
-WINSVC_INLINE void service_host::attach_logs_of_app(service_definition& definition) {
-  if (log_file_) log_file_->options(definition.log_file);
-  if (definition.event_log_level) {  // by value: a log that an abandoned thread uses outlives this host
+  std::shared_ptr<void> app;
+  auto svc = std::make_unique<service>(*definition);  // handlers and hooks may have captured it by reference
+  // A thread that still runs user code needs these objects until the process ends.
+  const auto keep_objects = [&] {
+    keep_alive_until_exit(std::move(svc));
+    keep_alive_until_exit(std::move(definition));
+    keep_alive_until_exit(std::move(app));
+    keep_alive_until_exit(std::move(crash_handler));
+  };
+  const auto fail = [&](error error, std::vector<winsvc::error> others = {}) {
+    run_result result;
+    result.failure = std::move(error);
+    result.more_failures = std::move(others);
+    const std::string text = result.failure_text();
+    for (const auto line : base::split(text, '\n')) definition->log.error(std::string(line));
+    definition->log.flush();
+    result.has_stuck_thread = definition->is_flush_overdue();
+    if (result.has_stuck_thread) keep_objects();
+    return result;
+  };
+  try {
+    app = app_(*svc);
+    declare_builtin_settings(*definition);
+  } catch (...) {
+    return fail({scm::win32_error::exception_in_service, "set up", name_, base::exception_message(), {}});
+  }
+  if (log_file_) log_file_->options(definition->log_file);
+  if (definition->event_log_level) {  // by value: a log that an abandoned thread uses outlives this host
     const auto report = [notify = dependencies_.report_event, name = name_](scm::service_event event,
                                                                             std::string_view text) {
       notify(name, scm::event_info(event).level, static_cast<std::uint32_t>(event), text);
     };
-    definition.log_sinks.push_back(std::make_shared<log::event_log_sink>(*definition.event_log_level, report));
+    definition->log_sinks.push_back(std::make_shared<log::event_log_sink>(*definition->event_log_level, report));
   }
-  definition.attach_log_sinks();
-  definition.spec.name = name_;
-  if (launch_options_.preshutdown) definition.spec.preshutdown = launch_options_.preshutdown;
-}
-
-/// Stores the errors of the settings in the result, if there are any.
-WINSVC_INLINE void service_host::fail_with_settings_errors(const service_definition& definition, run_result& result) {
-  auto errors = definition.settings.errors();
-  if (errors.empty()) return;
-  for (auto& error : errors) {
-    if (error.origin != winsvc::error::source::command_line) continue;
-    error.origin = winsvc::error::source::system;  // the installed command line, which is data here
-    error.code = base::win32_error::invalid_data;
-    error.hint += (error.hint.empty() ? "" : "; ") +
-                  std::string("use 'update --unset NAME' to remove it from the installed service");
+  definition->attach_log_sinks();
+  if (auto errors = definition->settings.errors(); !errors.empty()) {
+    for (auto& error : errors) {
+      if (error.origin != winsvc::error::source::command_line) continue;
+      error.origin = winsvc::error::source::system;  // the installed command line, which is data here
+      error.code = base::win32_error::invalid_data;
+      error.hint += (error.hint.empty() ? "" : "; ") +
+                    std::string("use 'update --unset NAME' to remove it from the installed service");
+    }
+    winsvc::error first = std::move(errors.front());
+    errors.erase(errors.begin());
+    return fail(std::move(first), std::move(errors));
   }
-  result.failure = std::move(errors.front());
-  errors.erase(errors.begin());
-  result.more_failures = std::move(errors);
-}
+  definition->spec.name = name_;
+  if (launch_options_.preshutdown) definition->spec.preshutdown = launch_options_.preshutdown;
 
-WINSVC_INLINE run_options service_host::make_run_options(const std::vector<std::string>& arguments) {
   run_options options;
   if (arguments.size() > 1) options.arguments.assign(arguments.begin() + 1, arguments.end());
   options.bind_timeout = std::chrono::seconds(45);  // less than `start` waits, so that it receives the reason
@@ -36111,12 +38043,8 @@ WINSVC_INLINE run_options service_host::make_run_options(const std::vector<std::
   };
   options.control_channel = os::control_channel_address(name_, data_folder_);
   options.on_event = [this](scm::service_event event, const std::string& text) { report_event(event, text); };
-  return options;
-}
 
-/// Runs the service. Controls reach its runtime until this returns.
-WINSVC_INLINE run_result service_host::run_service(run_objects& objects, run_options options) {
-  auto service_runtime = std::make_unique<runtime>(*objects.definition, report_, std::move(options));
+  auto service_runtime = std::make_unique<runtime>(*definition, report_, std::move(options));
   const scope_exit clear_runtime([this] {  // no control uses the runtime after this scope
     std::unique_lock lock(mutex_);
     runtime_ = nullptr;
@@ -36130,7 +38058,7 @@ WINSVC_INLINE run_result service_host::run_service(run_objects& objects, run_opt
   const run_result result = service_runtime->run();
   if (result.has_stuck_thread) {
     keep_alive_until_exit(std::move(service_runtime));
-    objects.keep_until_exit();
+    keep_objects();
   }
   return result;
 }
@@ -39314,7 +41242,7 @@ namespace detail::cli {
 WINSVC_INLINE std::string routes_json(const route::table& routes) {
   const auto format =  [](const route::route_entry& entry) {
     base::json_object_writer json;
-    json.put_text("method", route::name(entry.method_id)).put_text("pattern", entry.path.text);
+    json.put_text("method", entry.method_name()).put_text("pattern", entry.path.text);
     json.put("name", entry.metadata.name.empty() ? "null" : base::json_quoted(entry.metadata.name));
     return json.put_text("source", entry.location.to_string()).text();
   };

@@ -14,7 +14,7 @@ TASKS = (
     ("Describe a service", "Names, installation, listener, hooks, workers, health, data.",
      ("api/service.hpp", "api/app.hpp", "api/run.hpp", "api/main.hpp", "api/tls_options.hpp", "wire/limits.hpp")),
     ("Register routes", "Methods, groups, resources, static folders; what a handler takes.",
-     ("api/group.hpp", "api/resource.hpp", "api/route_builder.hpp", "api/handler.hpp", "api/parameter.hpp",
+     ("api/group.hpp", "api/trailing_slash.hpp", "api/resource.hpp", "api/route_builder.hpp", "api/handler.hpp", "api/parameter.hpp",
       "api/file_options.hpp", "api/url_for.hpp")),
     ("Read a request", "Query parameters, form fields, headers, cookies, JSON bodies, uploads.",
      ("api/httplib.hpp", "api/values.hpp", "api/cookies.hpp", "api/json_type.hpp", "api/json_library.hpp",

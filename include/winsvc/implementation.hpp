@@ -24,7 +24,6 @@
 #include "winsvc/base/timer_wheel.hpp"      // timer_wheel: many deadlines
 #include "winsvc/base/stop.hpp"             // stop_token, stop_source
 #include "winsvc/base/timed_mutex.hpp"      // timed_mutex: a lock with a timeout
-#include "winsvc/base/lost_lines.hpp"       // lost_lines: counts log lines that were lost
 #include "winsvc/base/log.hpp"              // logger, log_sink
 #include "winsvc/base/error_codes.hpp"      // messages and hints for system error codes
 #include "winsvc/base/flat_json.hpp"        // flat_object: parses flat JSON objects
@@ -39,6 +38,7 @@
 // Routes: methods, paths, patterns, the route table (pure).
 #include "winsvc/route/method.hpp"     // method, method_set
 #include "winsvc/route/path.hpp"       // decodes request paths
+#include "winsvc/route/foreign_pattern.hpp"  // patterns of other frameworks
 #include "winsvc/route/pattern.hpp"    // pattern: /users/{id}
 #include "winsvc/route/schema_set.hpp" // schema_set: named JSON Schemas
 #include "winsvc/route/metadata.hpp"   // route_metadata: name, limits, body types
@@ -49,12 +49,15 @@
 // HTTP/1.1 on the wire: heads, bodies, fields, frames (pure).
 #include "winsvc/wire/limits.hpp"          // limits: sizes and timeouts
 #include "winsvc/wire/grammar.hpp"         // tokens and authorities
+#include "winsvc/wire/accept.hpp"          // weighted lists: Accept, Accept-Encoding
+#include "winsvc/wire/status.hpp"          // reason phrases
 #include "winsvc/wire/head.hpp"            // head: a parsed request head, normalized head
 #include "winsvc/wire/head_parser.hpp"     // parse_head: the strict parser
 #include "winsvc/wire/chunked.hpp"         // chunked_decoder
 #include "winsvc/wire/fields.hpp"          // fields of queries and forms
 #include "winsvc/wire/cookie.hpp"          // cookie, signed cookies
 #include "winsvc/wire/ip.hpp"              // IP addresses and ranges
+#include "winsvc/wire/forwarded.hpp"       // Forwarded and X-Forwarded-* fields
 #include "winsvc/wire/file_name.hpp"       // safe names for uploaded files
 #include "winsvc/wire/path_mapping.hpp"    // map_to_file: URL path to file path
 #include "winsvc/wire/conditional.hpp"     // conditional requests: ETag, If-Match
@@ -124,7 +127,11 @@
 #include "winsvc/http/handler_timeouts.hpp"    // handler_timeouts: time limits of handlers
 #include "winsvc/http/upload_receiver.hpp"     // upload_receiver: the interface to upload_reader
 #include "winsvc/http/error_responder.hpp"     // error_responder: exceptions and statuses as responses
-#include "winsvc/http/fast_path.hpp"           // simple requests without cpp-httplib's parser
+#include "winsvc/http/request_fields.hpp"      // fill_request: a parsed head as cpp-httplib's Request
+#include "winsvc/http/compression.hpp"         // compress: response bodies in gzip, br or zstd
+#include "winsvc/http/file_body.hpp"           // set_file_body: the bytes of a file as the body
+#include "winsvc/http/response_writer.hpp"     // write_response: head and body of each response
+#include "winsvc/http/response_content.hpp"    // select_content: conditions, ranges, compression
 #include "winsvc/http/request_processor.hpp"   // request_processor: runs one request
 #include "winsvc/http/file_response.hpp"       // send_file_response: a file as the response
 #include "winsvc/http/static_folder.hpp"       // static_folder: serves the files of a folder

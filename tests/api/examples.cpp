@@ -168,6 +168,14 @@ void routes(winsvc::service& svc) {
     return winsvc::reply::redirect(winsvc::url_for(req, "reports"));
   });
   // [/url_for]
+  // [absolute_url]
+  svc.get("/feed", [](const winsvc::request& req) {
+    return "see " + winsvc::absolute_url(req, winsvc::url_for(req, "reports"));   // https://example.com/reports
+  });
+  // [/absolute_url]
+  // [trailing_slash]
+  svc.trailing_slash(winsvc::trailing_slash::redirect);           // GET /reports/ is redirected to /reports
+  // [/trailing_slash]
 }
 
 // [template_engine]

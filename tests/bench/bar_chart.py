@@ -3,7 +3,7 @@
 import statistics
 from xml.sax.saxutils import escape
 
-COLORS = {"limit": "#8a8f98", "ours": "#2f81f7", "no-fast-path": "#79b8ff", "bare": "#d29922"}
+COLORS = {"limit": "#8a8f98", "ours": "#2f81f7", "bare": "#d29922"}
 OTHER_COLOR = "#a371f7"
 
 

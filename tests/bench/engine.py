@@ -6,8 +6,8 @@
   tests/bench/engine.py --only plain,browser   some scenarios (--list prints all)
   tests/bench/engine.py --peer drogon="/path/server PORT"      also measure another server with the same routes
 
-The servers: limit (the minimum: one receive, one send), ours (the engine), no-fast-path (the engine without its fast
-path) and bare (cpp-httplib's own server). It requires g++ and wrk.
+The servers: limit (the minimum: one receive, one send), ours (the engine)
+and bare (cpp-httplib's own server). It requires g++ and wrk.
 
 In each round, the servers are measured one after the other, so that other load on the machine affects all of them. A
 ratio is computed for each round; the median of the rounds is the result. The table is written to build/bench/engine.md,
@@ -29,11 +29,11 @@ IDLE_CLIENTS, SLOW_CLIENTS = 10_000, 500
 HEAD = b"GET / HTTP/1.1\r\nHost: t\r\n\r\n"
 # {scenario: (options of load.start_wrk, servers)}
 REQUESTS = {
-    "plain": ({"connections": 16}, "limit ours no-fast-path bare peers"),
-    "plain-128": ({"connections": 128}, "limit ours no-fast-path bare peers"),
-    "json": ({"path": "/json"}, "ours no-fast-path bare peers"),
-    "browser": ({"headers": load.BROWSER_FIELDS}, "limit ours no-fast-path bare peers"),
-    "body": ({"script": "body"}, "ours no-fast-path bare peers"),
+    "plain": ({"connections": 16}, "limit ours bare peers"),
+    "plain-128": ({"connections": 128}, "limit ours bare peers"),
+    "json": ({"path": "/json"}, "ours bare peers"),
+    "browser": ({"headers": load.BROWSER_FIELDS}, "limit ours bare peers"),
+    "body": ({"script": "body"}, "ours bare peers"),
     "first-route": ({"path": "/r0/7"}, "ours"),
     "last-route": ({"path": "/r999/7"}, "ours"),
 }
@@ -66,7 +66,6 @@ class Benchmark:
             program, seconds, size = load.build(name)
             self.commands[name] = [program, "PORT"]
             self.program_facts[name] = {"compile time in s": round(seconds, 1), "stripped KiB": size // 1024}
-        self.commands["no-fast-path"] = [*self.commands["ours"], "--canonical"]
         for peer in options.peer:
             name, _, command = peer.partition("=")
             self.commands[name] = shlex.split(command)
@@ -160,7 +159,7 @@ class Benchmark:
     def chart(self):
         rows = []
         for scenario in ("plain", "browser", "body"):
-            for server in ("limit", "ours", "no-fast-path", "bare", *self.peers):
+            for server in ("limit", "ours", "bare", *self.peers):
                 if rounds := self.results.get((scenario, server)):
                     rows.append((scenario, server, [figures["cpu"] for figures in rounds]))
         title = "Processor time per request in microseconds (median, minimum and maximum)"

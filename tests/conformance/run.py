@@ -4,12 +4,11 @@
   tests/conformance/run.py              run all tests
   tests/conformance/run.py host chunk   run only the rules whose file name begins with one of these texts
 
-The test vectors are in vectors/, one file per rule; vectors.py describes their format. Each vector runs on both paths
-of the engine (server.cpp), three times on each: with whole sends, with single bytes, and split at random points, which
-are the same in each run. The responses must not depend on how requests are split, and both paths must send the same
-bytes. The project's parser and h11 parse each response (responses.py).
+The test vectors are in vectors/, one file per rule; vectors.py describes their format. Each vector runs three times
+(server.cpp): with whole sends, with single bytes, and split at random points, which are the same in each run. The
+responses must not depend on how requests are split. The project's parser and h11 parse each response (responses.py).
 
-The tests of slow_clients.py follow.
+The tests of proxy.py and slow_clients.py follow.
 """
 
 import concurrent.futures
@@ -24,6 +23,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import proxy  # noqa: E402
 import responses  # noqa: E402
 import server_process  # noqa: E402
 import slow_clients  # noqa: E402
@@ -34,7 +34,6 @@ from responses import ProtocolError, Request  # noqa: E402
 TIMEOUT = 5             # seconds for each response, on an idle machine
 MAX_CONNECTIONS = 8     # vectors that run concurrently; most of their time is waiting
 TEST_REQUEST = b"GET / HTTP/1.1\r\nHost: t\r\n\r\n"
-PATHS = {"fast path": (), "normalized": ("--canonical",)}      # options of the server
 
 
 # --- splitting of a send ----------------------------------------------------------------------------------------------
@@ -241,10 +240,10 @@ def check_parser(tally):
                 f"it accepts: {accepted}")
 
 
-def check_write_timeout(tally, program, path):
+def check_write_timeout(tally, program):
     """A client requests more than the socket buffers can contain, and does not read."""
     count = 64
-    with server_process.running(program, *PATHS[path], "--write-ms", "300") as server, socket.socket() as client:
+    with server_process.running(program, "--write-ms", "300") as server, socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.settimeout(TIMEOUT * load())
         client.connect(("127.0.0.1", server.port))
@@ -254,7 +253,7 @@ def check_write_timeout(tally, program, path):
         with contextlib.suppress(OSError):
             while data := client.recv(1 << 20):
                 received += len(data)
-    tally.check(f"write timeout: the connection of a client that does not read is closed ({path})",
+    tally.check("write timeout: the connection of a client that does not read is closed",
                 received < count << 20 and server.exit_code == 0,
                 f"{received} bytes received, exit code of the server {server.exit_code}")
 
@@ -262,7 +261,7 @@ def check_write_timeout(tally, program, path):
 # ----------------------------------------------------------------------------------------------------------------------
 
 def run_vectors(tally, program, rules, h11):
-    """Runs all vectors, with a server for each set of options and each path, and reports failures last."""
+    """Runs all vectors, with a server for each set of options, and reports failures last."""
     all_vectors = [vector for rule in rules for vector in rule.vectors]
     servers, results = {}, {}
     with contextlib.ExitStack() as stack:
@@ -271,23 +270,19 @@ def run_vectors(tally, program, rules, h11):
         file.write_text("abcdefghijklmnopqrstuvwxyz")
         os.utime(file, (1_000_000_000, 1_000_000_000))      # Sun, 09 Sep 2001 01:46:40 GMT
         for options in {vector.options for vector in all_vectors}:
-            for path, path_options in PATHS.items():
-                servers[options, path] = stack.enter_context(
-                    server_process.running(program, "--file", file, *path_options, *options))
-        jobs = [(vector, path, split) for vector in all_vectors for path in PATHS for split in SPLITS]
+            servers[options] = stack.enter_context(
+                server_process.running(program, "--file", file, *options))
+        jobs = [(vector, split) for vector in all_vectors for split in SPLITS]
         with concurrent.futures.ThreadPoolExecutor(max_workers=MAX_CONNECTIONS) as pool:
-            outcomes = pool.map(lambda job: run_vector(job[0], servers[job[0].options, job[1]].port, job[2], h11), jobs)
-            for (vector, path, split), outcome in zip(jobs, outcomes):
-                results[id(vector), path, split] = outcome
+            outcomes = pool.map(lambda job: run_vector(job[0], servers[job[0].options].port, job[1], h11), jobs)
+            for (vector, split), outcome in zip(jobs, outcomes):
+                results[id(vector), split] = outcome
 
     checks = []
     for rule in rules:
-        checks += [(f"{rule.name}: {vector.name} ({path})",
-                    errors_of(vector, [results[id(vector), path, split] for split in SPLITS]))
-                   for vector in rule.vectors for path in PATHS]
-        differences = [f"{vector.name}:\n{found}" for vector in rule.vectors
-                       if (found := difference(*(results[id(vector), path, whole][1] for path in PATHS)))]
-        checks.append((f"{rule.name}: both paths send the same bytes", "\n".join(differences)))
+        checks += [(f"{rule.name}: {vector.name}",
+                    errors_of(vector, [results[id(vector), split] for split in SPLITS]))
+                   for vector in rule.vectors]
     for name, error in sorted(checks, key=lambda check: bool(check[1])):
         tally.check(name, not error, error)
     codes = [server.exit_code for server in servers.values()]
@@ -295,7 +290,7 @@ def run_vectors(tally, program, rules, h11):
 
 
 def errors_of(vector, results):
-    """The errors of a vector on one path; the results are in the order of SPLITS."""
+    """The errors of a vector; the results are in the order of SPLITS."""
     errors = [f"{description(split)}: {error}" for split, (error, _) in zip(SPLITS, results) if error]
     if not errors and vector.end_state != "closes or stays open":
         errors = [f"{description(split)}: the responses differ from those to whole sends\n{found}"
@@ -328,8 +323,8 @@ def main():
     count = sum(len(rule.vectors) for rule in rules)
     print(f"        {count} vectors in {time.monotonic() - start:.1f} s", flush=True)
     if len(sys.argv) == 1:
-        for path in PATHS:
-            check_write_timeout(tally, program, path)
+        check_write_timeout(tally, program)
+        proxy.check_all(tally, program)
         slow_clients.check_all(tally, program)
     tally.finish()
 

@@ -1,16 +1,17 @@
 // Server for the conformance tests: a router and an engine on 127.0.0.1, without a service host.
 //
-//   server [--canonical] [--file PATH] [--body-bytes N] [--head-ms N] [--body-ms N] [--idle-ms N] [--write-ms N]
+//   server [--file PATH] [--body-bytes N] [--head-ms N] [--body-ms N] [--idle-ms N] [--write-ms N]
 //
 // It prints its port, serves until its standard input is closed, and then drains. The exit code is 0 if no request was
 // aborted. The numbers replace the limits of wire/limits.hpp, so that a test can wait for a timeout. --file is the file
-// that /file sends. --canonical turns off the fast path of the engine; both paths must send the same bytes.
+// that /file sends.
 #include <winsvc.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -36,8 +37,7 @@ settings parse_arguments(int count, char** arguments) {
   };
   for (int i = 1; i < count; ++i) {
     const std::string_view option = arguments[i];
-    if (option == "--canonical") s.limits.fast_path = false;
-    else if (option == "--file") s.file = value(i);
+    if (option == "--file") s.file = value(i);
     else if (option == "--body-bytes") s.limits.body_bytes = std::stoull(value(i));
     else if (option == "--head-ms") s.limits.head_timeout = std::chrono::milliseconds(std::stol(value(i)));
     else if (option == "--body-ms") s.limits.body_timeout = std::chrono::milliseconds(std::stol(value(i)));
@@ -108,6 +108,20 @@ void add_routes(router& routes, const std::string& file) {
                });
              },
              location);
+
+  // What a trusted proxy reports, for proxy.py.
+  const auto chain = std::make_shared<winsvc::detail::api::middleware_chain>();
+  chain->push_back(std::make_shared<const winsvc::middleware>(winsvc::request_id()));
+  chain->push_back(std::make_shared<const winsvc::middleware>(winsvc::trusted_proxies({"127.0.0.1"})));
+  const auto report = [](const request& req, int id) {
+    const std::string path = winsvc::url_for(req, "report", id);
+    return reply::text(req.remote_addr + '\n' + path + '\n' + winsvc::absolute_url(req, path) + '\n' +
+                       winsvc::context(req).id() + '\n' + winsvc::header_text(req, "traceparent"))
+        .cookie(winsvc::cookie("a", "1"));
+  };
+  const auto id = routes.add(method::get, "/report/{id}", report, location, chain);
+  routes.mutable_routes(id, "name").name_routes(id, id + 1, "report");
+  routes.add(method::get, "/login", [] { return reply::redirect("/report/7"); }, location, chain);
   routes.freeze();
 }
 

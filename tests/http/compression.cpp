@@ -1,4 +1,4 @@
-// Compression by cpp-httplib, if it is built with zlib: responses for clients that accept it, and compressed bodies.
+// Compression, if cpp-httplib is built with zlib: responses for clients that accept it, and compressed bodies.
 #include <winsvc/testing.hpp>
 
 #include <doctest/doctest.h>
@@ -53,6 +53,9 @@ void app(service& svc) {
       for (int i = 0; i < 5; ++i) out.write(text.substr(0, 1000));
     });
   });
+  svc.get("/small", [] { return "x"; });
+  svc.get("/tagged", [] { return reply::text(text).header("ETag", "\"v1\""); });
+  svc.get("/fixed", [] { return reply::text(text).header("Cache-Control", "no-transform"); });
   svc.get("/png", [] { return reply::with(text, "image/png"); });
   svc.get("/packed", [] { return reply::text("already encoded").header("Content-Encoding", "x-own"); });
   svc.post("/size", [](const request& req) { return std::to_string(req.body.size()); });
@@ -60,22 +63,59 @@ void app(service& svc) {
 
 }  // namespace
 
-TEST_CASE("text is compressed for a client that accepts it, with a Vary header for caches") {
+TEST_CASE("text is compressed for a client that accepts it, and both forms have Vary for caches") {
   client c(app);
-  for (const char* path : {"/text", "/stream"}) {
-    CAPTURE(path);
-    const auto packed = c.get(path, {{"Accept-Encoding", "gzip, deflate"}});
-    CHECK(packed.status == 200);
-    CHECK(packed.header("Content-Encoding") == "gzip");
-    CHECK(packed.header("Vary") == "Accept-Encoding");
-    CHECK(packed.body.size() < 1000);
-    CHECK(gunzipped(packed.body) == text);
+  const auto packed = c.get("/text", {{"Accept-Encoding", "gzip, deflate"}});
+  CHECK(packed.status == 200);
+  CHECK(packed.header("Content-Encoding") == "gzip");
+  CHECK(packed.header("Vary") == "Accept-Encoding");
+  CHECK(packed.body.size() < 1000);
+  CHECK(gunzipped(packed.body) == text);
 
-    const auto plain = c.get(path);
-    CHECK(plain.header("Content-Encoding").empty());
-    CHECK(plain.body == text);
-  }
+  const auto plain = c.get("/text");
+  CHECK(plain.header("Content-Encoding").empty());
+  CHECK(plain.header("Vary") == "Accept-Encoding");
+  CHECK(plain.body == text);
   CHECK(c.get("/text", {{"Accept-Encoding", "gzip;q=0"}}).body == text);
+  CHECK(c.get("/text", {{"Accept-Encoding", "gzip;q=0.5, identity"}}).body == text);
+
+  const auto head = c.head("/text", {{"Accept-Encoding", "gzip"}});
+  CHECK(head.header("Content-Encoding") == "gzip");
+  CHECK(head.header("Content-Length") == std::to_string(packed.body.size()));
+  const auto old = c.raw("GET /text HTTP/1.0\r\nHost: t\r\nAccept-Encoding: gzip\r\n\r\n");
+  CHECK(old.find("Content-Length: " + std::to_string(packed.body.size()) + "\r\n") != std::string::npos);
+}
+
+TEST_CASE("a stream and a small body are not compressed") {
+  client c(app);
+  const auto stream = c.get("/stream", {{"Accept-Encoding", "gzip"}});
+  CHECK(stream.header("Content-Encoding").empty());
+  CHECK(stream.body == text);
+  const auto small = c.get("/small", {{"Accept-Encoding", "gzip"}});
+  CHECK(small.header("Content-Encoding").empty());
+  CHECK(small.header("Vary").empty());
+  CHECK(small.body == "x");
+}
+
+TEST_CASE("the compressed form has a weak ETag, and conditions match it") {
+  client c(app);
+  const auto packed = c.get("/tagged", {{"Accept-Encoding", "gzip"}});
+  CHECK(packed.header("ETag") == "W/\"v1\"");
+  CHECK(c.get("/tagged").header("ETag") == "\"v1\"");
+  const auto unchanged = c.get("/tagged", {{"Accept-Encoding", "gzip"}, {"If-None-Match", "W/\"v1\""}});
+  CHECK(unchanged.status == 304);
+  CHECK(unchanged.header("ETag") == "W/\"v1\"");
+  CHECK(unchanged.header("Vary") == "Accept-Encoding");
+  CHECK(unchanged.header("Content-Encoding").empty());
+}
+
+TEST_CASE("a range is served uncompressed, and no-transform prevents compression") {
+  client c(app);
+  const auto part = c.get("/tagged", {{"Accept-Encoding", "gzip"}, {"Range", "bytes=0-2"}});
+  CHECK(part.status == 206);
+  CHECK(part.body == "aaa");
+  CHECK(part.header("Content-Encoding").empty());
+  CHECK(c.get("/fixed", {{"Accept-Encoding", "gzip"}}).body == text);
 }
 
 TEST_CASE("compressed content is not compressed again") {

@@ -442,13 +442,11 @@ TEST_CASE("a stream that throws ends its connection and is logged, and the servi
   CHECK(c.get("/").body == "hello");
 }
 
-TEST_CASE("a Range header does not change the 200 of a handler, even if the range is invalid") {
+TEST_CASE("a Range header does not change the response to another method than GET") {
   client c(app);
 
   for (const char* range : {"bytes=0-1", "bytes=-1", "bytes=100-", "bytes=0-0,2-3"}) {
     CAPTURE(range);
-    CHECK(c.get("/", {{"Range", range}}).status == 200);
-    CHECK(c.get("/", {{"Range", range}}).body == "hello");
     const auto posted = c.request("POST", "/echo", {{"Range", range}}, "body");
     CHECK(posted.status == 200);
     CHECK(posted.body == "body");
@@ -519,7 +517,7 @@ TEST_CASE("a stream whose head has been read has no buffered data, so that cpp-h
   const winsvc::detail::wire::limits limits;
   std::string output;
   winsvc::detail::http::exchange_stream stream(transport, buffer, output, head, limits);
-  stream.set_normalized_head("ab");
+  stream.set_httplib_head("ab");
 
   std::size_t size = 0;
   CHECK(stream.buffered_data(size) != nullptr);

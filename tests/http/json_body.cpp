@@ -3,9 +3,15 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 using winsvc::service;
@@ -88,4 +94,114 @@ TEST_CASE("a body with an unexpected shape is rejected with the location of the 
   CHECK(detail(R"({"customer":"anna","lines":{}})").find(prefix + "/lines: type must be array") == 0);
   CHECK(detail("[]").find(prefix) == 0);
   CHECK(detail(R"({"customer":"anna","lines":[{"item":"tea","count":-1}]})") == prefix + "count is negative");
+}
+
+namespace {
+struct part {
+  std::int16_t size = 0;
+  unsigned char level = 0;
+  std::int64_t total = 0;
+  double price = 0;
+  float ratio = 0;
+  bool active = false;
+  std::string name;
+  NLOHMANN_DEFINE_TYPE_INTRUSIVE(part, size, level, total, price, ratio, active, name)
+};
+struct box {
+  std::vector<part> parts;
+  std::map<std::string, int> counts;
+  NLOHMANN_DEFINE_TYPE_INTRUSIVE(box, parts, counts)
+};
+
+/// Posts each body to a route with body<T>. Returns the faults, or the status if it is not 422.
+template <class T>
+std::string faults_of(const std::string& text) {
+  auto app = [](service& svc) {
+    svc.post("/in", [](winsvc::body<T>) { return "accepted"; });
+  };
+  client c(app);
+  const auto response = c.post("/in", text);
+  if (response.status != 422) return std::to_string(response.status);
+  const auto detail = winsvc::json::parse(response.body).at("detail").get<std::string>();
+  const auto shape = detail.find("shape: ");
+  return shape == detail.npos ? detail : detail.substr(shape + 7);
+}
+}  // namespace
+
+TEST_CASE("an integer that does not fit, a fraction and a boolean are rejected for each integer type") {
+  const auto check = [](auto zero, const std::vector<const char*>& good, const std::vector<const char*>& bad) {
+    using integer = decltype(zero);
+    for (const char* number : good) {
+      CAPTURE(number);
+      CHECK(faults_of<std::vector<integer>>("[" + std::string(number) + "]") == "200");
+    }
+    for (const char* number : bad) {
+      CAPTURE(number);
+      const auto in_list = faults_of<std::vector<integer>>("[" + std::string(number) + "]");
+      CHECK_MESSAGE(in_list.find("/0 must be ") == 0, in_list);
+      const auto alone = faults_of<integer>(number);
+      CHECK_MESSAGE(alone.find("the body must be ") == 0, alone);
+      const auto in_set = faults_of<std::set<integer>>("[" + std::string(number) + "]");
+      CHECK_MESSAGE(in_set.find("/0: must be a whole number from ") == 0, in_set);
+    }
+  };
+  check(std::int8_t{}, {"127", "-128", "1.0"}, {"128", "-129", "1.5", "true", "1e30", "null", "\"1\""});
+  check(std::uint8_t{}, {"0", "255"}, {"256", "-1", "0.5", "false", "-0.5"});
+  check(std::int16_t{}, {"32767", "-32768"}, {"32768", "-32769", "1e5"});
+  check(std::uint16_t{}, {"65535"}, {"65536", "-1"});
+  check(std::int32_t{}, {"2147483647", "-2147483648", "1e3"}, {"2147483648", "99999999999", "-2147483649", "1e30"});
+  check(std::uint32_t{}, {"4294967295"}, {"4294967296", "-1"});
+  check(std::int64_t{}, {"9223372036854775807", "-9223372036854775808"}, {"9223372036854775808", "1e19", "1.5"});
+  check(std::uint64_t{}, {"18446744073709551615"}, {"18446744073709551616", "-1", "1e30"});
+  CHECK(faults_of<std::map<std::string, int>>(R"({"a":99999999999})").find("/a must be ") == 0);
+}
+
+TEST_CASE("all faults of a body are reported, each with its place") {
+  const auto faults = faults_of<std::map<std::string, std::vector<int>>>(R"({"a":[1,1.5,true],"b~/c":[99999999999,2]})");
+  for (const char* place : {"/a/1 ", "/a/2 ", "/b~0~1c/0 "}) {
+    CAPTURE(place);
+    CHECK_MESSAGE(faults.find(place) != std::string::npos, faults);
+  }
+  const auto in_set = faults_of<std::map<std::string, std::set<int>>>(R"({"a":[1,1.5,true],"b~/c":[99999999999,2]})");
+  for (const char* place : {"/a/1: ", "/a/2: ", "/b~0~1c/0: "}) {
+    CAPTURE(place);
+    CHECK_MESSAGE(in_set.find(place) != std::string::npos, in_set);
+  }
+  CHECK(faults_of<std::map<std::string, std::set<int>>>("[]") == "must be an object, but is a list");
+  CHECK(faults_of<std::set<std::string>>("[1]") == "/0: must be text, but is 1");
+  CHECK(faults_of<std::set<bool>>("[1, true]") == "/0: must be true or false, but is 1");
+  CHECK(faults_of<std::set<float>>("[1e300, 1.5]") == "/0: must be a number in the range of its type, but is 1e+300");
+  CHECK(faults_of<std::set<std::optional<int>>>("[null, 1, 1.5]").find("/2: ") == 0);
+  CHECK(faults_of<std::array<int, 2>>("[1, 2]") == "200");
+  CHECK(faults_of<std::array<int, 2>>("[1]") == "must be a list of 2 values, but is a list");
+  CHECK(faults_of<std::pair<int, std::string>>(R"([1.5, 2])").find("/0: ") == 0);
+  CHECK(faults_of<std::set<int>>("[1, true]").find("/1: ") == 0);
+}
+
+TEST_CASE("a number that the conversion of a type changes is rejected at each depth") {
+  const std::string good = R"({"size":1,"level":2,"total":3,"price":1.5,"ratio":0.1,"active":true,"name":"x"})";
+  CHECK(faults_of<part>(good) == "200");
+  const auto with = [&](const std::string& from, const std::string& to) {
+    std::string text = good;
+    return text.replace(text.find(from), from.size(), to);
+  };
+  CHECK(faults_of<part>(with("\"size\":1", "\"size\":70000")).find("/size: ") == 0);
+  CHECK(faults_of<part>(with("\"size\":1", "\"size\":1.5")).find("/size: must be a whole number, but is 1.5") == 0);
+  CHECK(faults_of<part>(with("\"level\":2", "\"level\":-1")).find("/level: ") == 0);
+  CHECK(faults_of<part>(with("\"total\":3", "\"total\":true")).find("/total: ") == 0);
+  CHECK(faults_of<part>(with("\"total\":3", "\"total\":1e30")).find("/total: ") == 0);
+  CHECK(faults_of<part>(with("\"price\":1.5", "\"price\":true")).find("/price: ") == 0);
+  CHECK(faults_of<part>(with("\"price\":1.5", "\"price\":2")) == "200");
+  const auto several = faults_of<part>(R"({"size":"a","level":1.5,"total":3,"price":"b","ratio":1,"active":1,"name":2})");
+  for (const char* place : {"/size: ", "/level: ", "/price: ", "/active: ", "/name: "}) {
+    CAPTURE(place);
+    CHECK(several.find(place) != std::string::npos);
+  }
+  const auto nested = faults_of<box>(R"({"parts":[)" + good + "," + with("\"size\":1", "\"size\":70000") +
+                                     R"(],"counts":{"a":1.5}})");
+  CHECK(nested.find("/parts/1/size: ") != std::string::npos);
+  CHECK(nested.find("/counts/a: ") != std::string::npos);
+  const auto list = faults_of<std::vector<part>>("[" + good + "," + with("\"name\":\"x\"", "\"name\":1") + ",{}]");
+  CHECK(list.find("/1/name: must be text, but is 1") == 0);
+  CHECK(list.find("/2: ") != std::string::npos);
 }

@@ -236,3 +236,33 @@ TEST_CASE("a table with 1000 routes and a path with 4000 segments are matched") 
   CHECK(t.match(method::get, deep).route_id == 1000);
   CHECK(t.match(method::get, deep.substr(5)).outcome == match_outcome::not_found);
 }
+
+TEST_CASE("a tail does not match a path with dot segments, in any spelling") {
+  table t;
+  t.add(method::get, "/files/{path...}", 0, winsvc::source_location::current());
+  for (const char* path : {"/files/..", "/files/../a", "/files/a/../b", "/files/a/.", "/files/%2e%2e/a", "/files/.%2E",
+                           "/files/a%5C..%5Cb", "/files/..%5ca"}) {
+    CAPTURE(path);
+    const auto result = t.match(method::get, path);
+    CHECK(result.outcome == match_outcome::bad_path);
+    CHECK(result.reason.find("'.' and '..'") != std::string_view::npos);
+  }
+  for (const char* path : {"/files/...", "/files/a..b", "/files/.hidden", "/files/a/", "/files/"})
+    CHECK(t.match(method::get, path).outcome == match_outcome::matched);
+}
+
+TEST_CASE("a route of another method is found by its name, and a route of any method serves it too") {
+  table t;
+  t.add(method::other, "/a", 0, winsvc::source_location::current(), "PROPFIND");
+  t.add(method::other, "/a", 1, winsvc::source_location::current(), "REPORT");
+  t.add(method::get, "/a", 2, winsvc::source_location::current());
+  t.add(method::any, "/b", 3, winsvc::source_location::current());
+  CHECK(t.match(method::other, "/a", "PROPFIND").route_id == 0);
+  CHECK(t.match(method::other, "/a", "REPORT").route_id == 1);
+  CHECK(t.match(method::other, "/b", "QUERY").route_id == 3);
+  const auto missing = t.match(method::other, "/a", "QUERY");
+  CHECK(missing.outcome == match_outcome::method_not_allowed);
+  CHECK(missing.allowed.allow() == "GET, HEAD, OPTIONS, PROPFIND, REPORT");
+  CHECK(t.all_methods().has_other("REPORT"));
+  CHECK_THROWS_AS(t.add(method::other, "/a", 4, winsvc::source_location::current(), "REPORT"), winsvc::setup_error);
+}

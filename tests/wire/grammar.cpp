@@ -25,13 +25,3 @@ TEST_CASE("an authority is a host and an optional port (RFC 9110 section 7.2)") 
     CHECK_FALSE(is_authority(bad));
   }
 }
-
-TEST_CASE("authorities are compared without case and without the default port 80") {
-  CHECK(same_authority("h", "H"));
-  CHECK(same_authority("h:80", "h"));
-  CHECK(same_authority("h:", "h:80"));
-  CHECK(same_authority("[::1]:80", "[::1]"));
-  CHECK_FALSE(same_authority("h", "i"));
-  CHECK_FALSE(same_authority("h:81", "h"));
-  CHECK_FALSE(same_authority("h:8080", "h:80"));
-}

@@ -4,10 +4,11 @@
 #include <doctest/doctest.h>
 
 #include <initializer_list>
+#include <string_view>
 #include <vector>
 
 using winsvc::ip_range;
-using winsvc::detail::wire::client_behind_proxies;
+using winsvc::detail::wire::walk_proxies;
 using winsvc::detail::wire::rate_limit_key;
 
 TEST_CASE("IPv4 and IPv6 addresses and ranges are parsed") {
@@ -93,7 +94,11 @@ TEST_CASE("the client is the rightmost address that is not a trusted proxy") {
   };
   for (const auto& c : cases) {
     CAPTURE(c.hops);
-    CHECK(client_behind_proxies(c.peer, c.hops, trusted) == c.client);
+    std::vector<std::string_view> hops;
+    for (const auto hop : winsvc::detail::base::split(c.hops, ',')) {
+      if (const auto text = winsvc::detail::base::trim(hop); !text.empty()) hops.push_back(text);
+    }
+    CHECK(walk_proxies(c.peer, hops, trusted).client == c.client);
   }
 }
 

@@ -1,4 +1,4 @@
-// Tests of media types, content codings and byte ranges.
+// Tests of media types, types worth compressing, and byte ranges.
 #include <winsvc/wire/representation.hpp>
 
 #include <doctest/doctest.h>
@@ -17,15 +17,28 @@ TEST_CASE("the extension of a file name determines the media type") {
   CHECK(media_type("") == "application/octet-stream");
 }
 
-TEST_CASE("a coding is accepted if it is listed, or '*' is, with a weight above 0") {
-  for (const char* yes : {"gzip", "GZIP", "deflate, gzip", "gzip;q=0.5", "gzip; q=0.001", "*", "br, *;q=0.1",
-                          "gzip;q=1.000, *;q=0"}) {
-    CAPTURE(yes);
-    CHECK(accepts_coding(yes, "gzip"));
+TEST_CASE("a Range field is parsed, and its unit is case-insensitive") {
+  using ranges = byte_ranges<std::int64_t>;
+  CHECK(parse_byte_ranges("bytes=0-4") == ranges{{0, 4}});
+  CHECK(parse_byte_ranges("Bytes=0-4") == ranges{{0, 4}});
+  CHECK(parse_byte_ranges("bytes= 5- , -3,") == ranges{{5, -1}, {-1, 3}});
+  CHECK(parse_byte_ranges("bytes=0-99999999999999999999") == ranges{{0, INT64_MAX}});
+  for (const char* bad : {"", "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=5-2", "bytes=0-1;x", "items=0-1",
+                          "bytes=--1", "bytes=1", "bytes=+1-2"}) {
+    CAPTURE(bad);
+    CHECK(!parse_byte_ranges(bad));
   }
-  for (const char* no : {"", "deflate", "gzip;q=0", "gzip;q=0.000", "*;q=0", "gzip;q=0, *", "identity", "xgzip"}) {
+}
+
+TEST_CASE("text, JSON and XML are compressed, but images and event streams are not") {
+  for (const char* yes : {"text/plain; charset=utf-8", "TEXT/HTML", "application/json", "application/problem+json",
+                          "image/svg+xml", "application/javascript"}) {
+    CAPTURE(yes);
+    CHECK(is_compressible_type(yes));
+  }
+  for (const char* no : {"", "image/png", "application/zip", "text/event-stream", "video/mp4", "application/octet-stream"}) {
     CAPTURE(no);
-    CHECK_FALSE(accepts_coding(no, "gzip"));
+    CHECK_FALSE(is_compressible_type(no));
   }
 }
 

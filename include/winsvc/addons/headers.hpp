@@ -41,8 +41,8 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE middleware request_id(std::string header) {
   return [header = std::move(header)](const request& req, response& res, const next_handler& next) {
+    next();  // a trusted proxy may replace the ID
     detail::api::replace_header(res, header, context(req).id());
-    next();
   };
 }
 WINSVC_INLINE middleware security_headers(std::string content_security_policy) {

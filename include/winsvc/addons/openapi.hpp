@@ -295,7 +295,7 @@ WINSVC_INLINE std::string template_of(const route::pattern& path) {
   return out;
 }
 
-/// Schema of problem details, as http::write_problem writes them.
+/// Schema of problem details, as http::write_error writes them.
 inline constexpr std::string_view problem_schema =
     R"({"type":"object","description":"RFC 9457","properties":{"title":{"type":"string"},)"
     R"("status":{"type":"integer"},"detail":{"type":"string"},"request_id":{"type":"string",)"

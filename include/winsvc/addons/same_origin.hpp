@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "winsvc/config/abi.hpp"
+#include "winsvc/api/context.hpp"
 #include "winsvc/api/middleware.hpp"
 #include "winsvc/api/reply.hpp"
 #include "winsvc/api/values.hpp"
@@ -43,7 +44,7 @@ WINSVC_INLINE middleware same_origin(std::vector<std::string> origins) {
     // "none": the user started the request, with a bookmark or the address bar.
     const bool is_own = site == "same-origin" || site == "none" || (site.empty() && origin.empty());
     if (!is_own &&
-        !detail::wire::origin_is_allowed(origin, site.empty() ? header_text(req, "Host") : std::string(), origins))
+        !detail::wire::origin_is_allowed(origin, site.empty() ? context(req).host() : std::string(), origins))
       abort(403, "a page of another site may not send this request");
     next();
   };

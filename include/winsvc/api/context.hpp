@@ -33,10 +33,18 @@ class context {
   /// Throws setup_error if the calling thread does not handle `req`.
   explicit context(const request& req);
 
-  /// ID of the request, unique in this process: the log and a 500 response contain it.
+  /// ID of the request: the log and a 500 response contain it. It is unique in this process, or the ID that a trusted
+  /// proxy has sent.
   [[nodiscard]] const std::string& id() const noexcept;
-  /// True if the connection to this process uses TLS. Behind a proxy that terminates TLS it is false.
+  /// True if the connection to this process uses TLS. Behind a proxy that terminates TLS it is false; see scheme().
   [[nodiscard]] bool is_encrypted() const noexcept;
+  /// "https" or "http", as the client sees it: behind a trusted proxy (addons/proxies.hpp) what the proxy reports.
+  [[nodiscard]] std::string scheme() const;
+  /// Host of the URL, with the port if the client sent one; behind a trusted proxy what the proxy reports.
+  [[nodiscard]] std::string host() const;
+  /// Path prefix that a trusted proxy removes (X-Forwarded-Prefix), for example "/app"; empty if there is none. url_for
+  /// and redirects add it.
+  [[nodiscard]] const std::string& path_prefix() const noexcept;
 
   /// Stores the value of type T, and replaces an existing one.
   template <class T>
@@ -68,10 +76,14 @@ class context {
   detail::http::exchange* exchange_;
 };
 
+namespace detail::wire {
+struct forwarding_report;
+}
+
 namespace detail::api {
-/// Replaces the address of the proxy with the client address that a trusted proxy reports, for handlers and for the
-/// access log.
-void set_client(const request& req, std::string client);
+/// Stores what a trusted proxy reports about the request, for handlers and for the access log. `id` replaces the ID of
+/// the request, unless it is empty.
+void set_forwarding(const request& req, wire::forwarding_report&& report, std::string id);
 }  // namespace detail::api
 
 }  // inline namespace WINSVC_ABI

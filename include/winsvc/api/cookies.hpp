@@ -41,7 +41,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE void set_cookie(response& res, const cookie& c) {
-  detail::api::add_header(res, "Set-Cookie", c.to_string());
+  detail::api::add_header(res, "Set-Cookie", c.to_string(detail::api::is_https_request()));
 }
 WINSVC_INLINE std::optional<std::string> find_cookie(const request& req, std::string_view name) {
   // write_normalized_head has joined several Cookie headers to one, in their order.

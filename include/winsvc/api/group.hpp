@@ -59,10 +59,16 @@ namespace detail::api {
 /// Adds a route with its middleware chain, and returns its ID. Throws setup_error as router::add does.
 std::size_t add_route(http::router& router, route::method method, std::string_view pattern, erased_handler handler,
                       source_location location, std::shared_ptr<const middleware_chain> chain);
+/// The same for a method by its name. Throws setup_error for a name that is not a method.
+std::size_t add_route(http::router& router, std::string_view method, std::string_view pattern, erased_handler handler,
+                      source_location location, std::shared_ptr<const middleware_chain> chain);
 /// Number of routes, which is the ID of the next route.
 [[nodiscard]] std::size_t route_count(const http::router& router) noexcept;
 /// Sets the middleware chain for requests that match no route.
 void set_outer_chain(http::router& router, std::shared_ptr<const middleware_chain> chain, source_location location);
+/// Sets the middleware chain for requests below a group's prefix that match no route.
+void set_group_chain(http::router& router, std::string_view prefix, std::shared_ptr<const middleware_chain> chain,
+                     source_location location);
 /// Returns a copy of the chain with one more middleware at its end.
 [[nodiscard]] std::shared_ptr<const middleware_chain> with_link(const middleware_chain& chain, middleware added);
 /// The path of the route with this name. Throws setup_error as url_for does.
@@ -124,6 +130,13 @@ class route_registrar {
                       source_location location = source_location::current()) {
     return add(method, pattern, make_handler(std::move(handler)), location);
   }
+  /// Registers a handler for a method by its name, for example "PROPFIND", "REPORT" or "QUERY". Names of methods are
+  /// case-sensitive. Throws setup_error for CONNECT, TRACE and a text that is not a name.
+  template <class F>
+  route_builder route(std::string_view method, std::string_view pattern, F handler,
+                      source_location location = source_location::current()) {
+    return add(method, pattern, make_handler(std::move(handler)), location);
+  }
 
   // The same with sources for the arguments of the handler (api/parameter.hpp), which is the last argument:
   // `get("/items/{id}", query("q"), header("X-Key"), handler)`.
@@ -155,6 +168,11 @@ class route_registrar {
   }
   template <class... Options, class First, class... Rest>
   route_builder route(route::method method, pattern_at pattern, parameter<Options...> source, First first,
+                      Rest... rest) {
+    return add_sourced(method, pattern, std::move(source), std::move(first), std::move(rest)...);
+  }
+  template <class... Options, class First, class... Rest>
+  route_builder route(std::string_view method, pattern_at pattern, parameter<Options...> source, First first,
                       Rest... rest) {
     return add_sourced(method, pattern, std::move(source), std::move(first), std::move(rest)...);
   }
@@ -191,7 +209,8 @@ class route_registrar {
               source_location location = source_location::current());
 
   /// Adds a middleware (api/middleware.hpp) for the routes that are registered after it, here and in nested groups. The
-  /// middleware of the app also runs for requests that match no route.
+  /// middleware of the app also runs for requests that match no route; the middleware of a group runs for such requests
+  /// below its prefix.
   template <class F>
   Self& use(F m, source_location location = source_location::current()) {
     middleware_ = with_link(*middleware_, make_middleware(std::move(m)));
@@ -201,7 +220,7 @@ class route_registrar {
 
   /// Registers routes under a common prefix. They run the middleware of this object, then the middleware of the group.
   /// Calls `describe(winsvc::route_group&)` at once. In the group, the pattern "/" is the prefix itself. The prefix
-  /// starts with '/' and does not end with '/'.
+  /// starts with '/' and does not end with '/'. An empty prefix makes a group that only shares middleware.
   template <class F>
   Self& group(std::string_view prefix, F&& describe, source_location location = source_location::current());
   /// Registers routes with a common middleware and without a prefix.
@@ -216,18 +235,20 @@ class route_registrar {
   }
 
  protected:
-  route_registrar(http::router& router, std::string prefix, std::shared_ptr<const middleware_chain> chain)
-      : router_(&router), prefix_(std::move(prefix)), middleware_(std::move(chain)) {}
+  route_registrar(http::router& router, std::string prefix, std::shared_ptr<const middleware_chain> chain,
+                  bool has_own_prefix = true)
+      : router_(&router), prefix_(std::move(prefix)), middleware_(std::move(chain)), has_own_prefix_(has_own_prefix) {}
   ~route_registrar() = default;
 
  private:
-  route_builder add(route::method method, std::string_view pattern, erased_handler handler, source_location location) {
+  template <class Method>  // route::method, or the name of a method
+  route_builder add(Method method, std::string_view pattern, erased_handler handler, source_location location) {
     const std::string full = prefix_ + std::string(full_pattern(pattern));
     const auto id = add_route(*router_, method, full, std::move(handler), location, middleware_);
     return {*router_, id, id + 1};
   }
-  template <class... Given>
-  route_builder add_sourced(route::method method, const pattern_at& pattern, Given... given) {
+  template <class Method, class... Given>
+  route_builder add_sourced(Method method, const pattern_at& pattern, Given... given) {
     std::tuple<Given...> all(std::move(given)...);
     return add(method, pattern.text, make_handler_of(all, std::make_index_sequence<sizeof...(Given) - 1>()),
                pattern.location);
@@ -236,15 +257,16 @@ class route_registrar {
   [[nodiscard]] std::string_view full_pattern(std::string_view pattern) const noexcept {
     return !prefix_.empty() && pattern == "/" ? std::string_view() : pattern;
   }
-  /// The middleware of the app also runs for requests that match no route.
+  /// Middleware also runs for requests that match no route.
   void combined_middleware(const std::shared_ptr<const middleware_chain>& chain, source_location location) {
     if constexpr (!std::is_same_v<Self, winsvc::route_group>) set_outer_chain(*router_, chain, location);
-    else static_cast<void>(chain), static_cast<void>(location);
+    else if (has_own_prefix_) set_group_chain(*router_, prefix_, chain, location);
   }
 
   http::router* router_;
   std::string prefix_;
   std::shared_ptr<const middleware_chain> middleware_;
+  bool has_own_prefix_;  // false: the prefix is that of the outer group
 };
 
 }  // namespace detail::api
@@ -253,8 +275,8 @@ class route_registrar {
 class route_group : public detail::api::route_registrar<route_group> {
  public:
   route_group(detail::http::router& router, std::string prefix,
-              std::shared_ptr<const detail::api::middleware_chain> chain)
-      : route_registrar(router, std::move(prefix), std::move(chain)) {}
+              std::shared_ptr<const detail::api::middleware_chain> chain, bool has_own_prefix = true)
+      : route_registrar(router, std::move(prefix), std::move(chain), has_own_prefix) {}
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -273,11 +295,11 @@ template <class F>
 Self& route_registrar<Self>::group(std::string_view prefix, F&& describe, source_location location) {
   static_assert(std::is_invocable_v<F&, winsvc::route_group&>,
                 "winsvc: the function passed to group() must be callable with winsvc::route_group&");
-  if (prefix.empty() || prefix.front() != '/' || prefix.back() == '/') {
+  if (!prefix.empty() && (prefix.front() != '/' || prefix.back() == '/')) {
     throw setup_error("group '" + std::string(prefix) + "' (" + location.to_string() +
                       "): a prefix must start with '/' and must not end with '/'");
   }
-  winsvc::route_group inner(*router_, prefix_ + std::string(prefix), middleware_);
+  winsvc::route_group inner(*router_, prefix_ + std::string(prefix), middleware_, !prefix.empty());
   describe(inner);
   return self();
 }
@@ -285,7 +307,7 @@ Self& route_registrar<Self>::group(std::string_view prefix, F&& describe, source
 template <class Self>
 template <class F, class>
 Self& route_registrar<Self>::group(F&& describe) {
-  winsvc::route_group inner(*router_, prefix_, middleware_);
+  winsvc::route_group inner(*router_, prefix_, middleware_, false);
   describe(inner);
   return self();
 }

@@ -181,9 +181,11 @@ constexpr bool check_argument_order() noexcept {
 
 // Access to the response through functions, so that a file with handlers does not include <httplib.h>.
 
-/// Sets the body to plain text. Keeps a status that the handler has set on the response; default: 200.
+/// Sets the body to plain text. Keeps a status and a Content-Type that the handler has set on the response; default:
+/// 200 and text/plain.
 void write_text(response& res, std::string text);
-/// Sets the body to JSON text. Keeps a status that the handler has set on the response; default: 200.
+/// Sets the body to JSON text. Keeps a status and a Content-Type that the handler has set; default: 200 and
+/// application/json.
 void write_json(response& res, std::string text);
 /// Sets the body to HTML in UTF-8. Keeps a status that the handler has set on the response; default: 200.
 void write_html(response& res, std::string markup);
@@ -482,13 +484,17 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::api {
 
+/// Sets the body. A status and a Content-Type that the handler has set stay.
+WINSVC_INLINE void write_body(response& res, std::string text, const char* type) {
+  if (res.status == -1) res.status = 200;
+  if (!find_header(res, "Content-Type")) replace_header(res, "Content-Type", type);
+  res.body = std::move(text);
+}
 WINSVC_INLINE void write_text(response& res, std::string text) {
-  const int status = res.status;
-  reply::text(std::move(text), status == -1 ? 200 : status).apply(res);
+  write_body(res, std::move(text), "text/plain; charset=utf-8");
 }
 WINSVC_INLINE void write_json(response& res, std::string text) {
-  const int status = res.status;
-  reply::with(std::move(text), "application/json", status == -1 ? 200 : status).apply(res);
+  write_body(res, std::move(text), "application/json");
 }
 WINSVC_INLINE void write_html(response& res, std::string markup) {
   const int status = res.status;

@@ -13,11 +13,15 @@
 // <winsvc.hpp>.
 #pragma once
 
+#include <algorithm>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/wire/grammar.hpp"
 #include "winsvc/os/win/windows_headers.hpp"  // includes windows.h before cpp-httplib does, with our macros
 
 #if WINSVC_SEES_SERVER
@@ -99,16 +103,23 @@ namespace detail::api {
 static_assert(httplib_version() >= 0x002900,
               "winsvc needs cpp-httplib 0.41 or newer: this httplib.h is older; run tools/deps or download it from "
               "https://github.com/yhirose/cpp-httplib/releases");
-
-/// Before 0.44, cpp-httplib percent-decoded header values, so "%0d%0a" became a line end.
-inline constexpr bool httplib_decodes_headers = httplib_version() < 0x002C00;
 #endif
 
 /// The version of cpp-httplib that the server is compiled with, for example "0.41.0".
 [[nodiscard]] std::string_view httplib_version_text() noexcept;
 
-/// Replaces all headers of this name by one. (`set_header` of cpp-httplib adds another header.)
+/// True if a response can have this header: the name is a token, the value has no CR, LF or other control character
+/// (RFC 9110 sections 5.1 and 5.5).
+[[nodiscard]] bool is_valid_header(std::string_view name, std::string_view value) noexcept;
+
+/// Replaces all headers of this name by one. (`set_header` of cpp-httplib adds another header.) Throws
+/// std::invalid_argument if the header is invalid, so that the log has it; cpp-httplib would drop it silently.
 void replace_header(response& res, const std::string& name, const std::string& value);
+
+/// All values of this header, in the order in which they were set.
+[[nodiscard]] std::vector<std::string> header_values(const response& res, const std::string& name);
+/// True if the headers of one name are stored in the reverse order, as in libstdc++'s unordered containers.
+[[nodiscard]] bool has_reverse_order();
 
 /// The value of the first header of this name; null if it is missing. A linear search, because a response has few
 /// headers and comparing them is faster than hashing the name.
@@ -128,9 +139,39 @@ namespace detail::api {
 
 WINSVC_INLINE std::string_view httplib_version_text() noexcept { return CPPHTTPLIB_VERSION; }
 
+WINSVC_INLINE bool is_valid_header(std::string_view name, std::string_view value) noexcept {
+  return wire::is_token(name) && std::none_of(value.begin(), value.end(), wire::is_control);
+}
+[[noreturn]] WINSVC_INLINE void throw_invalid_header(std::string_view name, std::string_view value) {
+  if (!wire::is_token(name)) {
+    throw std::invalid_argument("set the response header " + base::json_quoted(name) +
+                                ": the name is not a token (RFC 9110); use letters, digits and '-'");
+  }
+  throw std::invalid_argument("set the response header '" + std::string(name) + "' to " +
+                              base::json_quoted(base::truncate(value, 80)) +
+                              ": the value contains a line break or another control character; remove it");
+}
+
 WINSVC_INLINE void replace_header(response& res, const std::string& name, const std::string& value) {
+  if (!is_valid_header(name, value)) throw_invalid_header(name, value);
   res.headers.erase(name);
-  res.set_header(name, value);
+  res.headers.emplace(name, value);
+}
+/// Fields of one name must keep their order (RFC 9110 section 5.3), but an unordered container does not promise one.
+WINSVC_INLINE bool has_reverse_order() {
+  static const bool reverse = [] {
+    httplib::Headers headers;
+    for (const char* value : {"1", "2", "3"}) headers.emplace("a", value);
+    return headers.begin()->second == "3";
+  }();
+  return reverse;
+}
+WINSVC_INLINE std::vector<std::string> header_values(const response& res, const std::string& name) {
+  std::vector<std::string> values;
+  const auto [begin, end] = res.headers.equal_range(name);
+  for (auto field = begin; field != end; ++field) values.push_back(field->second);
+  if (has_reverse_order()) std::reverse(values.begin(), values.end());
+  return values;
 }
 WINSVC_INLINE const std::string* find_header(const response& res, std::string_view name) noexcept {
   for (const auto& [known_name, value] : res.headers) {

@@ -47,11 +47,11 @@ namespace detail::api {
 [[nodiscard]] std::string text_of_json(const json& value);
 /// Parses JSON text. Aborts with 400 if the text is not JSON, or if a number is out of range.
 void parse_json(const std::string& text, json& output);
-/// Locates the value that a conversion of the document rejects: a JSON pointer (RFC 6901) followed by ": ", or "" if
-/// the value was not found or is the document itself. `convert` repeats the conversion, `message` is the message of its
-/// exception. The function changes the document temporarily.
-[[nodiscard]] std::string locate_json_error(json& document, const std::string& message,
-                                            const std::function<void()>& convert);
+/// Locates the value that the conversion of a type without to_json rejects: a JSON pointer (RFC 6901), or "" if it was
+/// not found or is the document itself. `message` is the message of nlohmann's exception, `convert` repeats the
+/// conversion for a changed copy.
+[[nodiscard]] std::string locate_json_error(const json& document, const std::string& message,
+                                            const std::function<void(const json&)>& convert);
 
 }  // namespace detail::api
 #endif
@@ -83,14 +83,15 @@ WINSVC_INLINE void parse_json(const std::string& text, json& output) {
   }
 }
 
-/// Finds the value that a conversion rejects. The exception of nlohmann names the type of the value, not its position.
-/// The locator replaces each value of that type by a value of another type and repeats the conversion. If the exception
-/// then names the other type, the replaced value is the rejected one.
+/// Finds the value that a conversion rejects. The exception of nlohmann names the type of the value, not its position,
+/// and a type with from_json alone does not show its members. So the locator makes copies of the document, each with
+/// one value of that type replaced by a value of another type. If the exception then names the other type, the replaced
+/// value is the rejected one.
 class json_error_locator {
  public:
-  json_error_locator(json& document, const std::function<void()>& convert) : document_(document), convert_(convert) {}
+  json_error_locator(const json& document, const std::function<void(const json&)>& convert)
+      : document_(document), convert_(convert) {}
 
-  /// The position as a JSON pointer followed by ": "; "" if it was not found or is the document itself.
   std::string locate(const std::string& message) {
     constexpr std::string_view separator = "but is ";
     const auto position = message.rfind(separator);
@@ -98,12 +99,12 @@ class json_error_locator {
     type_name_ = message.substr(position + separator.size());
     if (type_name_ == "null") replacement_ = false;
     expected_error_ = message.substr(0, position + separator.size()) + replacement_.type_name();
-    return find(document_, json::json_pointer()) && !pointer_.empty() ? pointer_.to_string() + ": " : std::string();
+    return find(document_, json::json_pointer()) ? pointer_.to_string() : std::string();
   }
 
  private:
-  bool find(json& value, const json::json_pointer& pointer) {
-    if (value.type_name() == type_name_ && is_failing_value(value)) {
+  bool find(const json& value, const json::json_pointer& pointer) {
+    if (value.type_name() == type_name_ && is_failing_value(pointer)) {
       pointer_ = pointer;
       return true;
     }
@@ -118,32 +119,30 @@ class json_error_locator {
     }
     return false;
   }
-  bool is_failing_value(json& value) {
-    if (attempts_left_ == 0) return false;  // each attempt is a conversion, which is expensive for a large document
+  bool is_failing_value(const json::json_pointer& pointer) {
+    if (attempts_left_ == 0) return false;  // each attempt copies and converts, which is expensive for a large document
     --attempts_left_;
-    json saved = replacement_;
-    std::swap(saved, value);
-    bool found = false;
+    json changed = document_;
+    changed[pointer] = replacement_;
     try {
-      convert_();
+      convert_(changed);
     } catch (const json::exception& e) {
-      found = e.what() == expected_error_;
+      return e.what() == expected_error_;
     } catch (...) {  // the conversion passed this value and failed later, so this value is valid
     }
-    std::swap(saved, value);
-    return found;
+    return false;
   }
 
-  json& document_;
-  const std::function<void()>& convert_;
+  const json& document_;
+  const std::function<void(const json&)>& convert_;
   json replacement_ = nullptr;
   std::string type_name_, expected_error_;
   json::json_pointer pointer_;
   int attempts_left_ = 64;
 };
 
-WINSVC_INLINE std::string locate_json_error(json& document, const std::string& message,
-                                            const std::function<void()>& convert) {
+WINSVC_INLINE std::string locate_json_error(const json& document, const std::string& message,
+                                            const std::function<void(const json&)>& convert) {
   return json_error_locator(document, convert).locate(message);
 }
 

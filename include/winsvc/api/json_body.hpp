@@ -3,23 +3,24 @@
 //   const auto item = body_from_json<todo, winsvc::json>(req);     // what a handler with body<todo> does
 //
 // 415: the Content-Type is not JSON. 400: the body is not JSON; the message has the offset. 422: the JSON does not
-// convert to the type; the message has the JSON pointer of the value.
+// convert to the type without loss (api/json_convert.hpp); the message has the JSON pointer of each invalid value.
 //
 // The Content-Type is required for security. A page of another site can make a browser send a text body without a
 // preflight request, but not with `application/json` (Fetch standard, "CORS-safelisted request-header").
 #pragma once
 
 #include <cstddef>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/api/abort.hpp"
 #include "winsvc/api/httplib.hpp"
 #include "winsvc/api/json.hpp"
+#include "winsvc/api/json_convert.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -53,21 +54,10 @@ T body_from_json(const request& req) {
   if constexpr (std::is_same_v<T, Json>) {
     return parsed;
   } else {
-    const auto reject = [](std::string_view reason) {
-      winsvc::abort(422, "the body does not have the expected shape: " + std::string(reason));
-    };
-    try {
-      return parsed.template get<T>();
-    } catch (const typename Json::exception& e) {
-      const std::string message = e.what();  // "[json.exception.type_error.302] type must be ..."
-      const std::string pointer =
-          locate_json_error(parsed, message, [&parsed] { static_cast<void>(parsed.template get<T>()); });
-      const auto bracket = message.find("] ");
-      reject(pointer + message.substr(bracket == message.npos ? 0 : bracket + 2));
-    } catch (const std::invalid_argument& e) {  // from_json throws it for an invalid value of the right type
-      reject(e.what());
-    }
-    throw std::logic_error("reject returned");
+    json_faults faults;
+    auto value = convert_json<T>(std::as_const(parsed), {}, faults);
+    if (!value) winsvc::abort(422, "the body does not have the expected shape: " + faults.text());
+    return std::move(*value);
   }
 }
 

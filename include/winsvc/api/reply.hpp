@@ -35,12 +35,14 @@ inline namespace WINSVC_ABI {
 
 namespace detail::api {
 
-/// True if a response may have several headers of this name: Set-Cookie, one per cookie (RFC 6265 section 3), and Vary,
-/// which each layer of middleware extends.
+/// True if a response may have several headers of this name: Set-Cookie, one per cookie (RFC 6265 section 3), Link
+/// (RFC 8288 section 3), and Vary, which each layer of middleware extends.
 [[nodiscard]] bool is_repeatable_header(std::string_view name) noexcept;
 
 /// The path of a named route. Throws setup_error as url_for does.
 [[nodiscard]] std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values);
+/// True if this thread handles a request that came over HTTPS, to this process or to a trusted proxy.
+[[nodiscard]] bool is_https_request() noexcept;
 
 /// Adds a repeatable header; replaces a header of any other name. A Set-Cookie replaces the one for the same cookie.
 void add_header(response& res, const std::string& name, const std::string& value);
@@ -89,7 +91,8 @@ class reply {
   [[nodiscard]] static reply stream(std::string content_type, std::function<void(winsvc::stream&)> write);
   /// Server-sent events (api/stream.hpp). `write` runs as in `stream`.
   [[nodiscard]] static reply events(std::function<void(event_stream&)> write);
-  /// A redirect to another URL: 302 by default, or 301, 303, 307, 308 (RFC 9110, section 15.4).
+  /// A redirect to another URL: 302 by default, or 301, 303, 307, 308 (RFC 9110, section 15.4). Blanks and characters
+  /// that are not ASCII are percent-encoded. A line break in `location` makes the response a logged 500.
   [[nodiscard]] static reply redirect(const std::string& location, int status = 302) {
     return reply(status).header("Location", location);
   }
@@ -106,34 +109,36 @@ class reply {
   /// A body with this Content-Type.
   [[nodiscard]] static reply with(std::string body, std::string content_type, int status = 200);
 
-  /// Sets a header, and replaces an existing one of this name, also one from a middleware. Set-Cookie and Vary are
-  /// added to existing ones.
+  /// Sets a header, and replaces an existing one of this name, also one from a middleware. Set-Cookie, Vary and Link
+  /// are added to existing ones. A header with an invalid name, or with a line break in its value, makes the response a
+  /// logged 500. The server sets Content-Length, Transfer-Encoding and Connection itself: a Content-Length of a stream
+  /// becomes its length, `Connection: close` ends the connection, other values are removed and logged once per route.
   reply& header(std::string name, std::string value) &;
-  reply&& header(std::string name, std::string value) && {
+  [[nodiscard]] reply header(std::string name, std::string value) && {
     return std::move(header(std::move(name), std::move(value)));
   }
   /// Sets a cookie, and replaces one with the same name, path and domain.
-  reply& cookie(const winsvc::cookie& c) & { return header("Set-Cookie", c.to_string()); }
-  reply&& cookie(const winsvc::cookie& c) && { return std::move(cookie(c)); }
+  reply& cookie(const winsvc::cookie& c) & {
+    return header("Set-Cookie", c.to_string(detail::api::is_https_request()));
+  }
+  [[nodiscard]] reply cookie(const winsvc::cookie& c) && { return std::move(cookie(c)); }
   /// Sets the status.
   reply& status(int code) & {
     status_ = code;
     return *this;
   }
-  reply&& status(int code) && { return std::move(status(code)); }
+  [[nodiscard]] reply status(int code) && { return std::move(status(code)); }
 
   /// Writes the reply to cpp-httplib's response.
   void apply(response& res) &&;
 
  private:
-  void set_content(response& res);
-
   int status_ = 200;
   std::string body_;
   std::string content_type_;
   std::string file_, save_as_;
   /// Sends the file. A pointer, so that a program that sends no files does not link the function.
-  void (*send_file_)(const request&, response&, const std::string&, const std::string&) = nullptr;
+  void (*send_file_)(response&, const std::string&, const std::string&) = nullptr;
   std::function<void(winsvc::stream&)> stream_function_;
   std::vector<std::pair<std::string, std::string>> headers_;
 };
@@ -150,22 +155,23 @@ inline namespace WINSVC_ABI {
 namespace detail::api {
 
 WINSVC_INLINE bool is_repeatable_header(std::string_view name) noexcept {
-  return base::equal_nocase(name, "Set-Cookie") || base::equal_nocase(name, "Vary");
+  return base::equal_nocase(name, "Set-Cookie") || base::equal_nocase(name, "Vary") ||
+         base::equal_nocase(name, "Link");
 }
 WINSVC_INLINE void add_header(response& res, const std::string& name, const std::string& value) {
   if (!is_repeatable_header(name)) return replace_header(res, name, value);
   const bool cookie = base::equal_nocase(name, "Set-Cookie");
-  // cpp-httplib does not guarantee the order of two headers with one name. The other headers are collected and set
-  // again, because the versions of cpp-httplib differ in which iterators remain valid after an erase.
-  std::vector<std::string> others;
-  const auto [begin, end] = res.headers.equal_range(name);
-  for (auto header = begin; header != end; ++header) {
-    const bool is_same = cookie ? wire::same_cookie(header->second, value) : header->second == value;
-    if (!is_same) others.push_back(header->second);
-  }
+  // The headers of this name are collected and set again, because the versions of cpp-httplib differ in which iterators
+  // remain valid after an erase. `values` has them in the order in which they were set.
+  std::vector<std::string> values = header_values(res, name);
+  const auto is_same = [&](const std::string& other) {
+    return cookie ? wire::same_cookie(other, value) : other == value;
+  };
+  values.erase(std::remove_if(values.begin(), values.end(), is_same), values.end());
+  replace_header(res, name, value);  // checks the value
   res.headers.erase(name);
-  for (const std::string& other : others) res.set_header(name, other);
-  res.set_header(name, value);
+  for (const std::string& other : values) res.headers.emplace(name, other);
+  res.headers.emplace(name, value);
 }
 
 }  // namespace detail::api

@@ -38,6 +38,7 @@
 #include "winsvc/api/templates.hpp"
 #include "winsvc/api/error_handlers.hpp"
 #include "winsvc/api/group.hpp"
+#include "winsvc/api/trailing_slash.hpp"
 #include "winsvc/scm/control_event.hpp"
 #include "winsvc/scm/recovery.hpp"
 #include "winsvc/scm/spec.hpp"
@@ -118,6 +119,9 @@ class service : public detail::api::route_registrar<service> {
   [[nodiscard]] detail::wire::limits& limits() noexcept;
 
   // -- routes: api/group.hpp has get, post, group ...; route/pattern.hpp has patterns, api/handler.hpp handlers --
+
+  /// Sets the rule for a final slash of a path (api/trailing_slash.hpp). Default: strict.
+  service& trailing_slash(winsvc::trailing_slash rule);
 
   /// Provides an object to the handlers that have a parameter `T&` (api/app_objects.hpp). An object that is passed by
   /// reference must live as long as the service: make it a member of the app, or pass a std::shared_ptr. A temporary is

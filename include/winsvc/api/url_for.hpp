@@ -8,7 +8,7 @@
 //   winsvc::with_query(winsvc::url_for(req, "users"), {{"page", 2}})                      // /users?page=2
 //
 // Handlers then need no copy of the pattern, and the pattern can change in one place. The result is a path without
-// scheme and host. route/url.hpp describes the values.
+// scheme and host, with the prefix of a trusted proxy (X-Forwarded-Prefix). route/url.hpp describes the values.
 #pragma once
 
 #include <string>
@@ -30,6 +30,11 @@ template <class... Values>
 [[nodiscard]] std::string url_for(const request& req, std::string_view name, const Values&... values) {
   return detail::api::path_for(req, name, {url_value(values)...});
 }
+
+/// Returns the URL that a client outside uses for a path of this app: the scheme and the host of the request, and the
+/// prefix of a trusted proxy unless `path` has it already. Throws setup_error if the calling thread does not handle
+/// `req`, or if an HTTP/1.0 request has no host.
+[[nodiscard]] std::string absolute_url(const request& req, std::string_view path);
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

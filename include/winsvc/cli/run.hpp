@@ -67,7 +67,7 @@ namespace detail::cli {
 WINSVC_INLINE std::string routes_json(const route::table& routes) {
   const auto format =  [](const route::route_entry& entry) {
     base::json_object_writer json;
-    json.put_text("method", route::name(entry.method_id)).put_text("pattern", entry.path.text);
+    json.put_text("method", entry.method_name()).put_text("pattern", entry.path.text);
     json.put("name", entry.metadata.name.empty() ? "null" : base::json_quoted(entry.metadata.name));
     return json.put_text("source", entry.location.to_string()).text();
   };

@@ -47,7 +47,7 @@ WINSVC_INLINE std::string format_routes(const route::table& routes) {
   }
   std::string lines;
   for (const auto& entry : routes.entries()) {
-    lines += base::pad_right(route::name(entry.method_id), 8) +
+    lines += base::pad_right(entry.method_name(), 8) +
              base::pad_right(entry.path.text, path_width + 2) +
              (name_width != 0 ? base::pad_right(entry.metadata.name, name_width + 2) : std::string()) +
              entry.location.to_string() + '\n';

@@ -141,7 +141,7 @@ WINSVC_INLINE std::string route_statistics::json(std::size_t max_routes) const {
     const auto& entry = definition_.router.routes().entries()[r.route];
     const std::uint64_t failed = counters_[r.route].failed.load(std::memory_order_relaxed);
     base::json_object_writer o;
-    o.put_text("method", route::name(entry.method_id)).put_text("pattern", entry.path.text);
+    o.put_text("method", entry.method_name()).put_text("pattern", entry.path.text);
     o.put("n", std::to_string(r.count)).put("e", std::to_string(failed));
     o.put("p50", std::to_string(r.p50)).put("p99", std::to_string(r.p99));
     return o.put("max", std::to_string(r.max_duration)).text();

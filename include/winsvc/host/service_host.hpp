@@ -66,24 +66,8 @@ class service_host {
   /// Wait hint until the app has run and its start limit is known.
   static constexpr std::chrono::milliseconds start_hint{30'000};
 
-  /// Objects that user code uses. A thread that still runs user code needs them until the process ends. They are
-  /// destroyed in the reverse order.
-  struct run_objects {
-    std::unique_ptr<service_definition> definition;
-    std::shared_ptr<os::crash_handler> crash_handler;
-    std::shared_ptr<void> app;
-    std::unique_ptr<service> svc;  // handlers and hooks may have captured it by reference
-
-    void keep_until_exit();
-  };
-
   void service_main(const std::vector<std::string>& arguments);
   run_result serve(const std::vector<std::string>& arguments);
-  void prepare(run_objects& objects);
-  void attach_logs_of_app(service_definition& definition);
-  static void fail_with_settings_errors(const service_definition& definition, run_result& result);
-  run_options make_run_options(const std::vector<std::string>& arguments);
-  run_result run_service(run_objects& objects, run_options options);
   void open_log(service_definition& definition, log_format format);
   void report_log_error(std::uint32_t code);
   void on_crash(logger& log, const os::crash_report& report);
@@ -211,9 +195,6 @@ WINSVC_INLINE void service_host::open_log(service_definition& definition, log_fo
     state_file_ = os::path_join(*folder, "state.json");
     log_file_ =
         std::make_shared<log::rotating_file_sink>(log::log_path(*folder, name_), log::startup_log_options(format));
-    if (log_file_->is_alternate())
-      report_event(scm::service_event::degraded, "another process writes to " + log_file_->requested_name() +
-                                                     "; this process writes to " + log_file_->current_name());
     log_file_->on_write_error([this](std::uint32_t error) { report_log_error(error); });
     if (code == 0) code = log_file_->last_error();
     log::async_sink::async_sink_options options;
@@ -250,93 +231,78 @@ WINSVC_INLINE void service_host::on_crash(logger& log, const os::crash_report& r
 WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arguments) {
   os::change_directory(os::folder_of(os::executable_path()));  // it is System32 at first
 
-  run_objects objects;
-  prepare(objects);
-  run_result result;
-  try {
-    objects.app = app_(*objects.svc);
-    declare_builtin_settings(*objects.definition);
-    attach_logs_of_app(*objects.definition);
-    fail_with_settings_errors(*objects.definition, result);
-  } catch (...) {
-    result.failure =
-        error{scm::win32_error::exception_in_service, "set up", name_, base::exception_message(), {}};
-  }
-  if (!result.failure) return run_service(objects, make_run_options(arguments));
-
-  logger& log = objects.definition->log;
-  const std::string text = result.failure_text();
-  for (const auto line : base::split(text, '\n')) log.error(std::string(line));
-  log.flush();
-  result.has_stuck_thread = objects.definition->is_flush_overdue();
-  if (result.has_stuck_thread) objects.keep_until_exit();
-  return result;
-}
-
-WINSVC_INLINE void service_host::run_objects::keep_until_exit() {
-  keep_alive_until_exit(std::move(svc));
-  keep_alive_until_exit(std::move(definition));
-  keep_alive_until_exit(std::move(app));
-  keep_alive_until_exit(std::move(crash_handler));
-}
-
-/// Makes the objects that exist before the app runs, so that its log lines, exceptions and crashes are kept.
-WINSVC_INLINE void service_host::prepare(run_objects& objects) {
-  objects.definition = std::make_unique<service_definition>();
-  service_definition& definition = *objects.definition;
-  definition.time = dependencies_.time;
-  definition.spec.name = name_;
-  definition.instance = launch_options_.instance;
-  load_setting_sources(definition, launch_options_, os::executable_path());
-  open_log(definition, initial_log_format(definition));
-  definition.log.add_sink(definition.recent_entries);
-  definition.data_folder = data_folder_;
+  auto definition = std::make_unique<service_definition>();
+  definition->time = dependencies_.time;
+  definition->spec.name = name_;
+  definition->instance = launch_options_.instance;
+  load_setting_sources(*definition, launch_options_, os::executable_path());
+  // Before the app, so that its log lines and exceptions are kept.
+  open_log(*definition, initial_log_format(*definition));
+  definition->log.add_sink(definition->recent_entries);
+  definition->data_folder = data_folder_;
+  std::shared_ptr<os::crash_handler> crash_handler;
   if (dependencies_.handle_crashes) {
     os::crash_handler::crash_handler_options options;
     options.folder = log_folder_;
     options.name = scm::folder_name(name_);
-    options.on_crash = [this, &log = definition.log](const os::crash_report& report) { on_crash(log, report); };
-    objects.crash_handler = std::make_shared<os::crash_handler>(std::move(options));
+    options.on_crash = [this, &log = definition->log](const os::crash_report& report) { on_crash(log, report); };
+    crash_handler = std::make_shared<os::crash_handler>(std::move(options));
   }
   if (const auto content = os::read_file(state_file_)) {
     if (const auto saved = scm::parse_saved_state(*content)) previous_failure_ = scm::last_failure(*saved);
   }
   write_state_file({}, {});  // the state of an earlier run is not valid any more, except its failure
-  objects.svc = std::make_unique<service>(definition);
-}
 
-/// Applies what the app has set for the log, and the name and times from the installation.
-WINSVC_INLINE void service_host::attach_logs_of_app(service_definition& definition) {
-  if (log_file_) log_file_->options(definition.log_file);
-  if (definition.event_log_level) {  // by value: a log that an abandoned thread uses outlives this host
+  std::shared_ptr<void> app;
+  auto svc = std::make_unique<service>(*definition);  // handlers and hooks may have captured it by reference
+  // A thread that still runs user code needs these objects until the process ends.
+  const auto keep_objects = [&] {
+    keep_alive_until_exit(std::move(svc));
+    keep_alive_until_exit(std::move(definition));
+    keep_alive_until_exit(std::move(app));
+    keep_alive_until_exit(std::move(crash_handler));
+  };
+  const auto fail = [&](error error, std::vector<winsvc::error> others = {}) {
+    run_result result;
+    result.failure = std::move(error);
+    result.more_failures = std::move(others);
+    const std::string text = result.failure_text();
+    for (const auto line : base::split(text, '\n')) definition->log.error(std::string(line));
+    definition->log.flush();
+    result.has_stuck_thread = definition->is_flush_overdue();
+    if (result.has_stuck_thread) keep_objects();
+    return result;
+  };
+  try {
+    app = app_(*svc);
+    declare_builtin_settings(*definition);
+  } catch (...) {
+    return fail({scm::win32_error::exception_in_service, "set up", name_, base::exception_message(), {}});
+  }
+  if (log_file_) log_file_->options(definition->log_file);
+  if (definition->event_log_level) {  // by value: a log that an abandoned thread uses outlives this host
     const auto report = [notify = dependencies_.report_event, name = name_](scm::service_event event,
                                                                             std::string_view text) {
       notify(name, scm::event_info(event).level, static_cast<std::uint32_t>(event), text);
     };
-    definition.log_sinks.push_back(std::make_shared<log::event_log_sink>(*definition.event_log_level, report));
+    definition->log_sinks.push_back(std::make_shared<log::event_log_sink>(*definition->event_log_level, report));
   }
-  definition.attach_log_sinks();
-  definition.spec.name = name_;
-  if (launch_options_.preshutdown) definition.spec.preshutdown = launch_options_.preshutdown;
-}
-
-/// Stores the errors of the settings in the result, if there are any.
-WINSVC_INLINE void service_host::fail_with_settings_errors(const service_definition& definition, run_result& result) {
-  auto errors = definition.settings.errors();
-  if (errors.empty()) return;
-  for (auto& error : errors) {
-    if (error.origin != winsvc::error::source::command_line) continue;
-    error.origin = winsvc::error::source::system;  // the installed command line, which is data here
-    error.code = base::win32_error::invalid_data;
-    error.hint += (error.hint.empty() ? "" : "; ") +
-                  std::string("use 'update --unset NAME' to remove it from the installed service");
+  definition->attach_log_sinks();
+  if (auto errors = definition->settings.errors(); !errors.empty()) {
+    for (auto& error : errors) {
+      if (error.origin != winsvc::error::source::command_line) continue;
+      error.origin = winsvc::error::source::system;  // the installed command line, which is data here
+      error.code = base::win32_error::invalid_data;
+      error.hint += (error.hint.empty() ? "" : "; ") +
+                    std::string("use 'update --unset NAME' to remove it from the installed service");
+    }
+    winsvc::error first = std::move(errors.front());
+    errors.erase(errors.begin());
+    return fail(std::move(first), std::move(errors));
   }
-  result.failure = std::move(errors.front());
-  errors.erase(errors.begin());
-  result.more_failures = std::move(errors);
-}
+  definition->spec.name = name_;
+  if (launch_options_.preshutdown) definition->spec.preshutdown = launch_options_.preshutdown;
 
-WINSVC_INLINE run_options service_host::make_run_options(const std::vector<std::string>& arguments) {
   run_options options;
   if (arguments.size() > 1) options.arguments.assign(arguments.begin() + 1, arguments.end());
   options.bind_timeout = std::chrono::seconds(45);  // less than `start` waits, so that it receives the reason
@@ -349,12 +315,8 @@ WINSVC_INLINE run_options service_host::make_run_options(const std::vector<std::
   };
   options.control_channel = os::control_channel_address(name_, data_folder_);
   options.on_event = [this](scm::service_event event, const std::string& text) { report_event(event, text); };
-  return options;
-}
 
-/// Runs the service. Controls reach its runtime until this returns.
-WINSVC_INLINE run_result service_host::run_service(run_objects& objects, run_options options) {
-  auto service_runtime = std::make_unique<runtime>(*objects.definition, report_, std::move(options));
+  auto service_runtime = std::make_unique<runtime>(*definition, report_, std::move(options));
   const scope_exit clear_runtime([this] {  // no control uses the runtime after this scope
     std::unique_lock lock(mutex_);
     runtime_ = nullptr;
@@ -368,7 +330,7 @@ WINSVC_INLINE run_result service_host::run_service(run_objects& objects, run_opt
   const run_result result = service_runtime->run();
   if (result.has_stuck_thread) {
     keep_alive_until_exit(std::move(service_runtime));
-    objects.keep_until_exit();
+    keep_objects();
   }
   return result;
 }

@@ -220,6 +220,11 @@ WINSVC_INLINE service& service::worker(std::string name, std::function<void(stop
   definition_.workers.push_back({std::move(name), std::move(body)});
   return *this;
 }
+WINSVC_INLINE service& service::trailing_slash(winsvc::trailing_slash rule) {
+  check_not_frozen("trailing_slash");
+  definition_.router.final_slash = rule;
+  return *this;
+}
 WINSVC_INLINE service& service::on_error(int status, detail::api::error_handler page, source_location location) {
   check_not_frozen("on_error");
   if (!definition_.router.error_handlers.by_status.emplace(status, std::move(page)).second)

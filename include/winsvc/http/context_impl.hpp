@@ -11,6 +11,7 @@
 #include "winsvc/base/error.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/exchange.hpp"
+#include "winsvc/wire/forwarded.hpp"
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -47,13 +48,40 @@ WINSVC_INLINE void* context::find(const void* key) const noexcept {
   return found == exchange_->values.end() ? nullptr : found->second.get();
 }
 
-WINSVC_INLINE void detail::api::set_client(const request& req, std::string client) {
-  // cpp-httplib passes its own non-const object as const; removing the const is well defined.
-  auto& target = const_cast<request&>(req);
-  target.remote_addr = client;
-  target.remote_port = -1;  // only the port of the proxy is known
-  if (auto* exchange = detail::http::current_exchange()) exchange->client = std::move(client);
+WINSVC_INLINE std::string context::scheme() const {
+  return !exchange_->scheme.empty() ? exchange_->scheme : is_encrypted() ? "https" : "http";
 }
+WINSVC_INLINE std::string context::host() const {
+  return exchange_->host.empty() ? std::string(exchange_->head.host) : exchange_->host;
+}
+WINSVC_INLINE const std::string& context::path_prefix() const noexcept { return exchange_->path_prefix; }
+
+namespace detail::api {
+
+WINSVC_INLINE void set_forwarding(const request& req, wire::forwarding_report&& report, std::string id) {
+  // Handlers receive the request as const, but the object is not const; removing the const is well defined.
+  auto& target = const_cast<request&>(req);
+  auto* const exchange = http::current_exchange();
+  if (report.client != target.remote_addr) {
+    target.remote_addr = report.client;
+    target.remote_port = -1;  // only the port of the proxy is known
+    if (exchange) exchange->client = std::move(report.client);
+  }
+  if (!exchange) return;
+  exchange->scheme = std::move(report.scheme);
+  exchange->host = std::move(report.host);
+  exchange->path_prefix = std::move(report.prefix);
+  if (!id.empty()) exchange->id = std::move(id);
+}
+
+WINSVC_INLINE bool is_https_request() noexcept {
+  const auto* const exchange = http::current_exchange();
+  if (!exchange) return false;
+  if (!exchange->scheme.empty()) return exchange->scheme == "https";
+  return exchange->stream.connection_transport().is_encrypted();
+}
+
+}  // namespace detail::api
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

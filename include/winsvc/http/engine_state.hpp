@@ -94,9 +94,15 @@ class route_latency {
   void record(std::chrono::steady_clock::duration elapsed) noexcept { push(elapsed > slow_threshold ? 1 : 0, 1); }
   /// Records a request that still runs and is already slow; it counts twice.
   void mark_slow() noexcept { push(3, 2); }
-  /// True if the route has sent a streamed response; the fast path skips such routes.
+  /// True if the route has sent a streamed response.
   [[nodiscard]] bool streams() const noexcept { return streams_.load(std::memory_order_relaxed); }
-  void mark_stream() noexcept { streams_.store(true, std::memory_order_relaxed); }
+  void mark_stream() noexcept {
+    if (!streams()) streams_.store(true, std::memory_order_relaxed);
+  }
+  /// True at the first call: framing headers of a handler are reported once per route.
+  [[nodiscard]] bool is_first_framing_report() noexcept {
+    return !framing_reported_.exchange(true, std::memory_order_relaxed);
+  }
 
  private:
   static constexpr std::chrono::microseconds slow_threshold{150};
@@ -108,7 +114,7 @@ class route_latency {
   }
   // Relaxed: both are heuristics. A set bit is a slow request; two concurrent writers may lose one record.
   std::atomic<std::uint8_t> history_{0};
-  std::atomic<bool> streams_{false};
+  std::atomic<bool> streams_{false}, framing_reported_{false};
 };
 
 }  // namespace detail::http

@@ -3,8 +3,8 @@
 //   responder.run_guarded(exchange, req, res, "handler", [&] { ... });   // an exception becomes a response
 //   responder.send_error(exchange, req, res, 405, {});                   // an error of winsvc
 //
-// The format is problem details in JSON (RFC 9457), text if the client prefers it, or the app's error handler. No
-// exception leaves the class: cpp-httplib would send a response in another format and log nothing.
+// The format is problem details in JSON (RFC 9457), text or a page if the client prefers them, or the app's error
+// handler. No exception leaves the class: cpp-httplib would send a response in another format and log nothing.
 #pragma once
 
 #include <exception>
@@ -37,7 +37,7 @@ class error_responder {
   template <class F>
   void run_guarded(exchange& exchange, const request& req, response& res, const char* source, const F& call) const;
 
-  /// Writes the error response for `status`: problem details, text, or the app's error handler.
+  /// Writes the error response for `status`: in the format that the client prefers, or by the app's error handler.
   void send_error(const exchange& exchange, const request& req, response& res, int status, std::string_view detail,
                   std::string_view id = {}, std::string_view errors = {}) const;
 
@@ -114,8 +114,8 @@ WINSVC_INLINE void error_responder::send_error(const exchange& exchange, const r
                                                std::string_view detail, std::string_view id,
                                                std::string_view errors) const {
   const auto write_default = [&] {
-    if (prefers_text(req)) write_text_problem(res, status, detail, id);
-    else write_problem(res, status, detail, id, errors);
+    write_error(res, {status, detail, id, errors}, preferred_error_format(req.get_header_value("Accept")));
+    add_vary(res, "Accept");
   };
   write_default();
   try {

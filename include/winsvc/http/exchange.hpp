@@ -20,6 +20,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -81,9 +82,15 @@ class exchange_stream final : public httplib::Stream {
   /// Makes all further reads of the body fail. If a part of the body is unread, the connection must end.
   void reject_body() noexcept { body_rejected_ = true; }
   /// Status of a body error: 400, 408 or 413; 0: no error; -1: the client closed the connection.
+  [[nodiscard]] std::uint64_t body_bytes_read() const noexcept { return body_bytes_read_; }
   [[nodiscard]] int body_error_status() const noexcept { return body_error_; }
-  /// Sets the head that cpp-httplib reads.
-  void set_normalized_head(std::string head) noexcept { normalized_head_ = std::move(head); }
+  /// Sets the head that cpp-httplib reads. From here on, its own output is discarded.
+  void set_httplib_head(std::string head) noexcept {
+    normalized_head_ = std::move(head);
+    discards_writes_ = true;
+  }
+  /// Ends (true) or continues (false) the output, while cpp-httplib runs.
+  void discard_writes(bool on) noexcept { discards_writes_ = on; }
   /// Moves the body to `target`. Requires a buffered body of known length.
   void move_body_to(std::string& target) {
     const auto count = static_cast<std::size_t>(body_bytes_left_);
@@ -195,6 +202,7 @@ class exchange_stream final : public httplib::Stream {
   ssize_t write(const char* bytes, size_t count) {
     constexpr std::size_t max_buffered_bytes = 16 * 1024 * 1024;
     if (failed_) return -1;
+    if (discards_writes_) return static_cast<ssize_t>(count);
     output_.append(bytes, count);
     if ((unbuffered_ || output_.size() > max_buffered_bytes) && !flush()) return -1;
     return static_cast<ssize_t>(count);
@@ -319,9 +327,16 @@ class exchange_stream final : public httplib::Stream {
   std::uint64_t sent_ = 0;
   int body_error_ = 0;
   bool body_rejected_ = false;
+  bool discards_writes_ = false;
   bool unbuffered_ = false;
   bool failed_ = false;
   std::atomic<response_owner> response_owner_{response_owner::none};
+};
+
+/// A part of a content provider's bytes that a 206 response has.
+struct body_part {
+  std::string head;  ///< delimiter and fields before the bytes; empty for a single range
+  std::uint64_t offset, length;
 };
 
 /// One request with its response, shared by the functions that run around a handler.
@@ -336,18 +351,25 @@ struct exchange {
   const route::table* routes = nullptr;           ///< the table of `match`
   std::string id;                                 ///< request id, for the log and for a 500
   std::function<bool()> read_body;                ///< reads the body; empty if there is no body to read
+  /// Runs the request with a reader of the decompressed body; set while cpp-httplib processes the request.
+  std::function<void(const std::function<bool(const std::function<bool(const char*, std::size_t)>&)>&)> run_with_body;
   bool body_too_large = false;
   std::uint64_t body_limit = ~std::uint64_t{0};   ///< maximum body size for this request; the app's limit also applies
-  response* finished_response = nullptr;          ///< response of the fast path that cpp-httplib must write
-  const request* current_request = nullptr;       ///< cpp-httplib's request, while it is handled
+  bool has_conditions = false, has_range = false;  ///< the request has conditional fields, a Range field that applies
+  bool has_range_field = false;                   ///< the request has at least one Range field
+  bool unknown_coding = false;                    ///< the body was not read, because its content coding is unknown
+  bool is_head_route = false;                     ///< the matched route serves HEAD only
+  std::vector<body_part> parts;                   ///< of a 206 response; empty: the whole body
+  std::string end_of_parts;                       ///< bytes after the last part
+  std::optional<std::uint64_t> stream_length;     ///< the length of a stream, if the app has announced it
+  std::optional<std::uint64_t> length_of_head;    ///< Content-Length of a response to HEAD that has no body to measure
+  const request* current_request = nullptr;       ///< the request, while it is handled
   std::vector<std::function<void()>> before_handler;    ///< functions of the middleware that check the body
   std::map<const void*, std::shared_ptr<void>> values;  ///< values of winsvc::context, by type
-  std::string path, method;                       ///< original values, while cpp-httplib routes the request to POST /_
   bool close_after_response = false;
-  bool httplib_closes_connection = false;         ///< set by cpp-httplib
-  bool is_own_response = false;                   ///< the response comes from the app or winsvc, not from cpp-httplib
   int status = 0;                                 ///< of the response
   std::string_view pattern;                       ///< of the route, for the access log
+  std::string scheme, host, path_prefix;          ///< of the client's URL, if a trusted proxy reports them
   std::string client;                             ///< address of the client if a trusted proxy named it
   std::atomic<std::size_t>* websockets = nullptr;  ///< number of open WebSockets; null: WebSockets are not available
   /// Serves the connection after a 101 response has been sent. Throws what its handler throws.

@@ -1,13 +1,19 @@
-// Problem details: error responses as application/problem+json (RFC 9457), or as a line of text.
+// Error responses of winsvc: problem details in JSON (RFC 9457), a line of text, or a small page for a browser.
+//
+//   write_error(res, {404, "no route"}, preferred_error_format(req.get_header_value("Accept")));
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "winsvc/api/httplib.hpp"
 #include "winsvc/base/json_writer.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/wire/accept.hpp"
+#include "winsvc/wire/status.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -20,16 +26,25 @@ void discard_stream(response& res);
 /// other headers.
 void discard_body(response& res);
 
-/// Writes an error as application/problem+json (RFC 9457): the title comes from the status, `detail` is for a person.
-/// `id`: request id in the log, or empty. `errors`: a JSON array, or empty.
-void write_problem(response& res, int status, std::string_view detail, std::string_view id = {},
-                   std::string_view errors = {});
+/// Adds the name of a request header to Vary, unless Vary has it.
+void add_vary(response& res, std::string_view name);
 
-/// True if the client prefers text to JSON: Accept contains text/plain, but neither JSON nor `*/*`.
-[[nodiscard]] bool prefers_text(const request& req);
+/// The formats of an error response.
+enum class error_format { json, text, html };
+/// The format that the client prefers, by the weights of Accept (RFC 9110 section 12.5.1): HTML for a browser, text for
+/// a client that prefers text/plain, JSON for all others.
+[[nodiscard]] error_format preferred_error_format(std::string_view accept);
 
-/// Writes the same error as a line of text.
-void write_text_problem(response& res, int status, std::string_view detail, std::string_view id = {});
+/// An error for a client. The title comes from the status.
+struct error_text {
+  int status;
+  std::string_view detail;       ///< for a person; empty: none
+  std::string_view id = {};      ///< request id in the log; empty: none
+  std::string_view errors = {};  ///< JSON array with the faults of the request, for JSON only; empty: none
+};
+/// Writes an error: problem details in JSON (RFC 9457), a line of text, or a small page. Replaces the body of the
+/// response and the headers that describe it.
+void write_error(response& res, const error_text& error, error_format format);
 
 }  // namespace detail::http
 }  // inline namespace WINSVC_ABI
@@ -49,7 +64,7 @@ WINSVC_INLINE void discard_stream(response& res) {
   res.content_provider_ = nullptr;
   res.is_chunked_content_provider_ = false;
   res.content_length_ = 0;
-  res.headers.erase("Transfer-Encoding");
+  res.file_content_path_.clear();
 }
 WINSVC_INLINE void discard_body(response& res) {
   discard_stream(res);
@@ -58,28 +73,89 @@ WINSVC_INLINE void discard_body(response& res) {
                            "ETag", "Last-Modified"})
     res.headers.erase(name);
 }
-WINSVC_INLINE void write_problem(response& res, int status, std::string_view detail, std::string_view id,
-                                 std::string_view errors) {
-  base::json_object_writer body;
-  body.put_text("title", httplib::status_message(status)).put("status", std::to_string(status));
-  body.put_text_if_set("detail", detail).put_text_if_set("request_id", id);
-  if (!errors.empty()) body.put("errors", errors);
-  discard_body(res);
-  res.status = status;
-  res.set_content(body.text() + '\n', "application/problem+json");
+WINSVC_INLINE void add_vary(response& res, std::string_view name) {
+  const auto [begin, end] = res.headers.equal_range("Vary");
+  for (auto field = begin; field != end; ++field) {
+    for (const auto element : base::split(field->second, ',')) {
+      const auto listed = base::trim(element);
+      if (listed == "*" || base::equal_nocase(listed, name)) return;
+    }
+  }
+  res.headers.emplace("Vary", std::string(name));
 }
-WINSVC_INLINE bool prefers_text(const request& req) {
-  const std::string accept = base::to_lower(req.get_header_value("Accept"));
-  const auto names = [&](std::string_view type) { return accept.find(type) != std::string::npos; };
-  return names("text/plain") && !names("json") && !names("*/*");
+
+WINSVC_INLINE error_format preferred_error_format(std::string_view accept) {
+  if (accept.empty()) return error_format::json;
+  const auto ranges = wire::accept_list(accept);
+  const auto weight = [&ranges](std::string_view type) { return wire::media_type_weight(ranges, type); };
+  const int json = (std::max)(weight("application/problem+json"), weight("application/json"));
+  const int html = weight("text/html"), text = weight("text/plain");
+  if (json >= html && json >= text) return error_format::json;
+  // A client that accepts both equally has listed HTML only if it is a browser: "text/*" alone is not.
+  const bool lists_html = std::any_of(ranges.begin(), ranges.end(), [](const wire::weighted_value& range) {
+    return base::equal_nocase(range.value, "text/html");
+  });
+  return html > text || (html == text && lists_html) ? error_format::html : error_format::text;
 }
-WINSVC_INLINE void write_text_problem(response& res, int status, std::string_view detail, std::string_view id) {
-  std::string body = std::to_string(status) + ' ' + httplib::status_message(status);
-  if (!detail.empty()) body += ": " + std::string(detail);
-  if (!id.empty()) body += " (request " + std::string(id) + ")";
+
+WINSVC_INLINE std::string escape_html(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&quot;"; break;
+      case '\'': out += "&#39;"; break;
+      default: out += c;
+    }
+  }
+  return out;
+}
+
+/// The error as a page that is readable on a phone, in light and dark, also if a Content-Security-Policy blocks its
+/// style.
+WINSVC_INLINE std::string error_page(const error_text& error, const std::string& title) {
+  std::string page =
+      "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+      "<meta name=\"color-scheme\" content=\"light dark\">\n<title>";
+  page += title;
+  page += "</title>\n<style>body { font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 15vh auto; "
+          "padding: 0 1rem; overflow-wrap: anywhere }</style>\n<h1>";
+  page += title + "</h1>\n";
+  if (!error.detail.empty()) page += "<p>" + escape_html(error.detail) + "</p>\n";
+  if (!error.id.empty()) page += "<p>Request <code>" + escape_html(error.id) + "</code></p>\n";
+  return page + "</html>\n";
+}
+
+WINSVC_INLINE void write_error(response& res, const error_text& error, error_format format) {
+  const auto phrase = wire::reason_phrase(error.status);
+  const std::string title = std::to_string(error.status) + (phrase.empty() ? "" : " ") + std::string(phrase);
+  std::string body, type;
+  if (format == error_format::json) {
+    base::json_object_writer object;
+    if (phrase.empty()) object.put_text("title", "Error");
+    else object.put_text("title", phrase);
+    object.put("status", std::to_string(error.status));
+    object.put_text_if_set("detail", error.detail).put_text_if_set("request_id", error.id);
+    if (!error.errors.empty()) object.put("errors", error.errors);
+    body = object.text() + '\n';
+    type = "application/problem+json";
+  } else if (format == error_format::text) {
+    body = title;
+    if (!error.detail.empty()) body += ": " + std::string(error.detail);
+    if (!error.id.empty()) body += " (request " + std::string(error.id) + ")";
+    body += '\n';
+    type = "text/plain; charset=utf-8";
+  } else {
+    body = error_page(error, title);
+    type = "text/html; charset=utf-8";
+  }
   discard_body(res);
-  res.status = status;
-  res.set_content(body + "\n", "text/plain; charset=utf-8");
+  res.status = error.status;
+  res.headers.emplace("Content-Type", type);
+  res.body = std::move(body);
 }
 
 }  // namespace detail::http

@@ -34,8 +34,14 @@ WINSVC_INLINE void reply::apply(response& res) && {
   if ((send_file_ || stream_function_) && !detail::http::current_exchange())
     throw setup_error("reply: apply a file or a stream only on the thread that handles a request, while it does");
   res.status = status_;
-  for (const auto& [name, value] : headers_) detail::api::add_header(res, name, value);
-  if (send_file_) return send_file_(*detail::http::current_exchange()->current_request, res, file_, save_as_);
+  bool has_type = false;  // the app has set Content-Type itself
+  for (const auto& [name, value] : headers_) {
+    detail::api::add_header(res, name, value);
+    has_type = has_type || detail::base::equal_nocase(name, "Content-Type");
+  }
+  if (!has_type && (send_file_ || !content_type_.empty())) res.headers.erase("Content-Type");
+  if (send_file_) return send_file_(res, file_, save_as_);
+  if (!has_type && !content_type_.empty()) detail::api::replace_header(res, "Content-Type", content_type_);
   if (stream_function_) {
     const auto run = [write = std::move(stream_function_)](std::size_t, httplib::DataSink& sink) {
       winsvc::stream output(sink, *detail::http::current_exchange());
@@ -43,19 +49,12 @@ WINSVC_INLINE void reply::apply(response& res) && {
       sink.done();
       return true;
     };
-    res.set_chunked_content_provider(content_type_, run);
+    const std::string type = *detail::api::find_header(res, "Content-Type");
+    res.headers.erase("Content-Type");  // the next call adds it
+    res.set_chunked_content_provider(type, run);
   } else if (!content_type_.empty()) {
-    set_content(res);
+    res.body = std::move(body_);
   }
-}
-
-/// Sets the content without httplib's set_content for the common case: it is slower, because it checks each character.
-WINSVC_INLINE void reply::set_content(response& res) {
-  const auto is_printable = [](char c) { return c >= ' ' && c < 127; };
-  const bool printable = std::all_of(content_type_.begin(), content_type_.end(), is_printable);
-  if (!printable || !res.headers.empty()) return res.set_content(std::move(body_), content_type_);
-  res.body = std::move(body_);
-  res.headers.emplace("Content-Type", std::move(content_type_));
 }
 
 }  // inline namespace WINSVC_ABI

@@ -3,9 +3,9 @@
 //   request_processor processor(router, limits, log);
 //   const bool keep_alive = processor.process(exchange, peer, local);   // the response is in exchange.stream.output()
 //
-// It derives from httplib::Server, whose parser, compression and writer serve the requests that the fast path does not.
-// It uses what cpp-httplib offers to a subclass (process_request, svr_sock_) and its public callbacks, and never calls
-// listen() or stop(). It does not read heads or accept connections.
+// It derives from httplib::Server for one purpose: cpp-httplib decompresses the body of a request. It uses what
+// cpp-httplib offers to a subclass (process_request, svr_sock_) and its public callbacks, discards what cpp-httplib
+// writes, and never calls listen() or stop(). It does not read heads or accept connections.
 #pragma once
 
 #include <algorithm>
@@ -30,8 +30,8 @@
 #include "winsvc/base/scope.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/body_reader.hpp"
-#include "winsvc/http/fast_path.hpp"
 #include "winsvc/http/exchange.hpp"
+#include "winsvc/http/file_body.hpp"
 #include "winsvc/http/error_responder.hpp"
 #include "winsvc/api/httplib.hpp"
 #include "winsvc/http/problem.hpp"
@@ -39,6 +39,10 @@
 #include "winsvc/http/engine_state.hpp"
 #include "winsvc/http/upload_receiver.hpp"
 #include "winsvc/http/handler_timeouts.hpp"
+#include "winsvc/http/request_fields.hpp"
+#include "winsvc/http/response_content.hpp"
+#include "winsvc/http/response_writer.hpp"
+#include "winsvc/http/url_for_impl.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -67,13 +71,15 @@ class request_processor final : public httplib::Server {
 
  private:
   bool process_with_httplib(exchange& exchange, const os::endpoint& peer, const os::endpoint& local);
-  std::optional<bool> process_fast_path(exchange& exchange, const os::endpoint& peer, const os::endpoint& local);
+  bool process_request(exchange& exchange, const os::endpoint& peer, const os::endpoint& local,
+                       const body_source* decompressed);
+  bool read_body_of(exchange& exchange, request& req, const body_source* decompressed) const;
   void route(exchange& exchange, request& req, response& res);
+  void prepare_response(exchange& exchange, request& req, response& res);
+  [[nodiscard]] static bool has_content_coding(const wire::head& head);
+  [[nodiscard]] std::string location_text(const exchange& exchange) const;
   void dispatch(exchange& exchange, request& req, response& res);
   void call_handler(exchange& exchange, request& req, response& res);
-  [[nodiscard]] bool accepts_upload(const exchange& exchange) const {
-    return routes_.receiver(exchange.match) != nullptr;
-  }
   bool receive_body(exchange& exchange, request& req, const body_source& read) const;
   void run_middleware(exchange& exchange, std::size_t position, request& req, response& res);
   void discard_unread_body(exchange& exchange);
@@ -81,8 +87,7 @@ class request_processor final : public httplib::Server {
     return (std::min)(routes_.body_limit(exchange.match, limits_.body_bytes), exchange.body_limit);
   }
   void send_timeout_response(exchange& exchange, const request& req, std::chrono::milliseconds limit) noexcept;
-  static connection_headers decide_connection_headers(exchange& exchange, const request& req, response& res);
-  static void before_write(exchange& exchange, const request& req, response& res);
+  static connection_headers decide_connection_headers(exchange& exchange, const request& req, const response& res);
 
   const router& routes_;
   const wire::limits& limits_;
@@ -102,8 +107,6 @@ class request_processor final : public httplib::Server {
                          : "the framing of the body is invalid";
 }
 
-/// The complete bytes of a response that ends the connection.
-[[nodiscard]] std::string complete_response(const response& res, bool send_body = true);
 /// The complete bytes of an error response that ends the connection, for requests without a handler.
 [[nodiscard]] std::string error_response(int status, std::string_view reason, bool send_body = true);
 
@@ -126,89 +129,19 @@ WINSVC_INLINE request_processor::request_processor(const router& routes, const w
       error_responder_(routes, log),
       latencies_(routes.routes().entries().size() + 1),
       salt_(std::random_device{}() & 0xFFFFFFu) {
-  // cpp-httplib stops content providers while svr_sock_ is INVALID_SOCKET, which means "stopped".
-  svr_sock_ = static_cast<socket_t>(0);
+  svr_sock_ = static_cast<socket_t>(0);  // INVALID_SOCKET means "stopped" in cpp-httplib
   // The limits of winsvc apply; cpp-httplib would clear our response when it enforces its own.
   set_payload_max_length((std::numeric_limits<std::size_t>::max)());
-
-  set_pre_routing_handler([this](const request& req, response& res) {
-    // cpp-httplib passes its own non-const objects as const; removing the const is well defined.
-    auto& r = const_cast<request&>(req);
-    exchange& exchange = *current_exchange();
-    if (exchange.finished_response) {  // the fast path ran the handler; cpp-httplib only writes the response
-      res = std::move(*exchange.finished_response);
-      r.ranges.clear();
-      return HandlerResponse::Handled;
-    }
-    exchange.current_request = &req;
-    r.is_connection_closed = [&exchange] {
-      return exchange.stream.wait_stream_event(std::chrono::milliseconds(0)) == stream_event::peer_closed;
-    };
-    if (r.method != "GET" && r.method != "HEAD") r.ranges.clear();  // a range requires GET (RFC 9110 section 14.2)
-
-    const bool has_unread_body = !exchange.stream.is_body_complete() && r.method != "HEAD";
-    if (exchange.match.outcome == route::match_outcome::matched && has_unread_body) {
-      const std::string coding = r.get_header_value("Content-Encoding");
-      const bool plain = coding.empty() || base::equal_nocase(coding, "identity");
-#if WINSVC_COMPRESSES
-      if (!plain) {
-        // Continue with the handler below: only there does cpp-httplib provide a reader that decompresses.
-        exchange.path = std::exchange(r.path, "/_");
-        exchange.method = std::exchange(r.method, "POST");
-        return HandlerResponse::Unhandled;
-      }
-#endif
-      exchange.read_body = [this, &exchange, &r, &res, plain] {
-        if (!plain) {
-          res.status = 415;
-          return false;
-        }
-        return receive_body(exchange, r,
-                            [&exchange](const body_receiver& take) { return exchange.stream.read_body(take); });
-      };
-    }
-    route(exchange, r, res);
-    exchange.read_body = nullptr;
-    return HandlerResponse::Handled;
-  });
 
 #if WINSVC_COMPRESSES
   // A handler with a reader decides when the body is read: after the middleware and before the app's handler. It exists
   // only with a decompressor, because a route of cpp-httplib adds std::regex to the program.
-  const HandlerWithContentReader read_compressed = [this](const request& req, response& res,
-                                                          const httplib::ContentReader& read) {
+  Post("/:_", [](const request&, response&, const httplib::ContentReader& read) {
     exchange& exchange = *current_exchange();
-    auto& r = const_cast<request&>(req);
-    r.path = std::move(exchange.path);
-    r.method = std::move(exchange.method);
-    r.path_params.clear();
-    exchange.read_body = [this, &exchange, &r, &read] {
-      return receive_body(exchange, r, [&r, &read](const body_receiver& take) {
-        // For the type of a form, cpp-httplib would parse the body itself and pass no bytes. So the type is hidden.
-        const auto type = r.headers.find("Content-Type");
-        std::string hidden;
-        if (type != r.headers.end()) hidden = std::exchange(type->second, std::string());
-        const scope_exit restore([&] {
-          if (type != r.headers.end()) type->second = std::move(hidden);
-        });
-        return read(take);
-      });
-    };
-    route(exchange, r, res);
-    exchange.read_body = nullptr;
-  };
-  Post("/:_", read_compressed);
-#endif
-
-  set_error_handler([this](const request& req, response& res) {
-    exchange& exchange = *current_exchange();
-    if (exchange.is_own_response || !res.body.empty()) return HandlerResponse::Unhandled;
-    // An error response of cpp-httplib has no text.
-    error_responder_.send_error(exchange, req, res, res.status, "the request could not be read");
-    return HandlerResponse::Handled;
+    const body_source decompressed = [&read](const body_receiver& take) { return read(take); };
+    exchange.run_with_body(decompressed);
   });
-
-  set_post_routing_handler([](const request& req, response& res) { before_write(*current_exchange(), req, res); });
+#endif
 }
 
 WINSVC_INLINE std::string request_processor::next_id() {
@@ -224,32 +157,65 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange, const os::endp
   auto* const outer = std::exchange(current_exchange(), &exchange);  // not null if a handler calls another engine
   bool ok = false;
   try {
-    const bool is_upload = exchange.match.outcome == route::match_outcome::matched && accepts_upload(exchange);
-    const bool fast = limits_.fast_path && !latency_of(exchange.match).streams() && !is_upload &&
-                      is_fast_path_request(exchange.head, exchange.stream);
-    const std::optional<bool> sent = fast ? process_fast_path(exchange, peer, local) : std::nullopt;
-    ok = sent ? *sent : process_with_httplib(exchange, peer, local);
-  } catch (...) {
-    // Content providers, callbacks and the writer run outside cpp-httplib's own try block.
+    ok = has_content_coding(exchange.head) ? process_with_httplib(exchange, peer, local)
+                                           : process_request(exchange, peer, local, nullptr);
+  } catch (...) {  // content providers run while the response is written
     log_.error("request " + exchange.id + ": writing the response failed: " + base::exception_message());
   }
+  exchange.current_request = nullptr;
   current_exchange() = outer;
   if (exchange.stream.was_sent_instead()) exchange.status = 503;
   return exchange.stream.close() && ok && !exchange.close_after_response && exchange.stream.is_body_complete();
 }
 
-WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange, const os::endpoint& peer,
-                                                           const os::endpoint& local) {
-  exchange.stream.set_normalized_head(wire::write_normalized_head(exchange.head, api::httplib_decodes_headers));
-  return process_request(exchange.stream, peer.host, peer.port, local.host, local.port, exchange.close_after_response,
-                         exchange.httplib_closes_connection, nullptr);
+/// True if the body has a content coding that cpp-httplib must remove.
+WINSVC_INLINE bool request_processor::has_content_coding(const wire::head& head) {
+  if (head.framing == wire::framing::none) return false;
+  const auto coding = head.find("Content-Encoding");
+  return coding && !coding->empty() && !base::equal_nocase(*coding, "identity");
 }
 
-/// Returns whether the response was written. nullopt: no handler ran; process_with_httplib() must process the request.
-WINSVC_INLINE std::optional<bool> request_processor::process_fast_path(exchange& exchange, const os::endpoint& peer,
-                                                                       const os::endpoint& local) {
+/// Processes a request with a compressed body. cpp-httplib receives a head with the framing and the coding only, and
+/// calls back with a function that reads the decompressed body.
+WINSVC_INLINE bool request_processor::process_with_httplib(exchange& exchange, const os::endpoint& peer,
+                                                           const os::endpoint& local) {
+#if WINSVC_COMPRESSES
+  std::string head = "POST /_ HTTP/1.1\r\nHost: h\r\nContent-Encoding: ";
+  head += base::to_lower(exchange.head.find("Content-Encoding").value_or(std::string_view()));
+  head += exchange.head.framing == wire::framing::chunked
+              ? "\r\nTransfer-Encoding: chunked"
+              : "\r\nContent-Length: " + std::to_string(exchange.head.content_length);
+  bool complete = false, was_called = false;
+  std::exception_ptr thrown;
+  exchange.run_with_body = [&](const body_source& decompressed) {
+    was_called = true;
+    exchange.stream.discard_writes(false);
+    try {
+      complete = process_request(exchange, peer, local, &decompressed);
+    } catch (...) {  // cpp-httplib would only write another response
+      thrown = std::current_exception();
+    }
+    exchange.stream.discard_writes(true);
+  };
+  exchange.stream.set_httplib_head(std::move(head) + "\r\n\r\n");
+  bool closed = false;
+  static_cast<void>(httplib::Server::process_request(exchange.stream, peer.host, peer.port, local.host, local.port,
+                                                     false, closed, nullptr));
+  exchange.run_with_body = nullptr;
+  exchange.stream.discard_writes(false);
+  if (thrown) std::rethrow_exception(thrown);
+  if (was_called) return complete;
+#endif
+  const body_source none = [](const body_receiver&) { return false; };  // no decompressor: 415
+  return process_request(exchange, peer, local, &none);
+}
+
+/// Runs the middleware and the handler, and writes the response. `decompressed` reads a compressed body; null: the body
+/// is read from the stream. Returns false if the response is incomplete.
+WINSVC_INLINE bool request_processor::process_request(exchange& exchange, const os::endpoint& peer,
+                                                      const os::endpoint& local, const body_source* decompressed) {
   request req;
-  if (!fill_request(req, exchange.head, peer, local)) return std::nullopt;
+  fill_request(req, exchange.head, peer, local);
   response res;
   exchange.current_request = &req;
   req.is_connection_closed = [&exchange] {
@@ -259,58 +225,112 @@ WINSVC_INLINE std::optional<bool> request_processor::process_fast_path(exchange&
     const request_processor& processor;
     http::exchange& current;
     request& req;
-  } frame{*this, exchange, req};
+    const body_source* decompressed;
+  } frame{*this, exchange, req, decompressed};
   const bool has_unread_body = !exchange.stream.is_body_complete() && req.method != "HEAD";
   if (exchange.match.outcome == route::match_outcome::matched && has_unread_body) {
     exchange.read_body = [&frame] {
-      const std::uint64_t limit = frame.processor.body_limit(frame.current);
-      frame.current.body_too_large = frame.current.head.content_length > limit;
-      if (frame.current.body_too_large) return false;
-      frame.current.stream.move_body_to(frame.req.body);
-      if (is_urlencoded(frame.req)) parse_urlencoded(frame.req);
-      return true;
+      return frame.processor.read_body_of(frame.current, frame.req, frame.decompressed);
     };
   }
   route(exchange, req, res);
   exchange.read_body = nullptr;
-  if (!is_complete_response(res)) {  // further requests of this route skip the fast path
-    latency_of(exchange.match).mark_stream();
-    exchange.finished_response = &res;
-    const bool ok = process_with_httplib(exchange, peer, local);
-    exchange.finished_response = nullptr;
-    exchange.current_request = nullptr;
-    return ok;
-  }
+
   if (!exchange.stream.is_body_complete() && exchange.stream.is_body_buffered()) {
     std::string unread;
     exchange.stream.move_body_to(unread);
   }
-  serialize_response(res, decide_connection_headers(exchange, req, res), exchange.stream.output());
-  exchange.current_request = nullptr;
-  return true;
+  if (is_stream(res)) latency_of(exchange.match).mark_stream();
+  const bool complete = http::write_response(exchange, res, decide_connection_headers(exchange, req, res));
+  if (!complete) exchange.close_after_response = true;  // the client detects the missing end of the body
+  return complete;
 }
 
-/// Runs the middleware and, inside it, the handler or the error response.
+/// Reads the body into the request, or into files. Returns false if it did not arrive or cannot be used.
+WINSVC_INLINE bool request_processor::read_body_of(exchange& exchange, request& req,
+                                                   const body_source* decompressed) const {
+  if (decompressed) {
+    if (receive_body(exchange, req, *decompressed)) return true;
+    exchange.unknown_coding = !exchange.body_too_large && exchange.stream.body_bytes_read() == 0 &&
+                              exchange.stream.body_error_status() == 0;
+    return false;
+  }
+  const bool is_form = is_multipart(req);
+  if (exchange.stream.is_body_buffered() && !is_form && !routes_.receiver(exchange.match)) {
+    const std::uint64_t limit = body_limit(exchange);
+    exchange.body_too_large = exchange.head.content_length > limit;
+    if (exchange.body_too_large) return false;
+    exchange.stream.move_body_to(req.body);
+    if (is_urlencoded(req)) parse_urlencoded(req);
+    return true;
+  }
+  return receive_body(exchange, req,
+                      [&exchange](const body_receiver& take) { return exchange.stream.read_body(take); });
+}
+
+/// Runs the middleware and, inside it, the handler or the error response. Then prepares the response for the writer.
 WINSVC_INLINE void request_processor::route(exchange& exchange, request& req, response& res) {
-  exchange.is_own_response = true;
-  if (exchange.match.outcome == route::match_outcome::matched)
-    exchange.pattern = routes_.entry(exchange.match.route_id).path.text;
+  if (exchange.match.outcome == route::match_outcome::matched) {
+    const auto& entry = routes_.entry(exchange.match.route_id);
+    exchange.pattern = entry.path.text;
+    exchange.is_head_route = entry.method_id == route::method::head;
+  }
+  for (const auto& field : exchange.head.fields) {
+    if (field.name.size() == 5 && base::equal_nocase(field.name, "Range")) {
+      exchange.has_range = !std::exchange(exchange.has_range_field, true) && wire::counts_bytes(field.value);
+    } else if (field.name.size() > 7 && base::starts_with_nocase(field.name, "If-")) {
+      exchange.has_conditions = true;
+    }
+  }
   run_middleware(exchange, 0, req, res);
   error_responder_.check_status(exchange, req, res);
-  const std::string* const connection = api::find_header(res, "Connection");  // set by the app
-  if (connection && base::equal_nocase(*connection, "close")) exchange.close_after_response = true;
-  if (res.status == -1) res.status = 200;     // with -1, cpp-httplib would respond to a Range with 206
-  if (res.status != 206) req.ranges.clear();  // cpp-httplib would respond with 416 to a range after the end of the body
-  if (api::find_header(res, "Content-Encoding"))
-    req.headers.erase("Accept-Encoding");  // else cpp-httplib encodes it again
+  if (res.status == -1) res.status = 200;
+  error_responder_.run_guarded(exchange, req, res, "response", [&] { prepare_response(exchange, req, res); });
   discard_unread_body(exchange);
+}
+
+/// Makes the response ready for the writer: the framing belongs to the server, and the request may select a part of the
+/// content, or none.
+WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, request& req, response& res) {
+  if (!res.file_content_path_.empty()) attach_file(res);
+  if (wire::is_bodyless_status(res.status) || res.status == 205) {
+    discard_stream(res);
+    res.body.clear();
+  } else if (res.content_provider_ && !res.body.empty()) {  // the body has replaced a stream
+    discard_stream(res);
+  }
+  const std::string removed = remove_framing_fields(exchange, req, res);
+  if (!removed.empty() && latency_of(exchange.match).is_first_framing_report()) {
+    log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
+              std::string(exchange.head.path) + ": the handler" + location_text(exchange) + " has set " + removed +
+              "; the server sets these headers itself and has removed them (logged once per route)");
+  }
+  const std::string* const location = exchange.path_prefix.empty() ? nullptr : api::find_header(res, "Location");
+  if (location) api::replace_header(res, "Location", with_prefix(exchange.path_prefix, *location));
+  switch (select_content(exchange, req, res)) {
+    case content_selection::as_is:
+    case content_selection::not_modified: return;
+    case content_selection::failed:
+      return error_responder_.send_error(exchange, req, res, 412, "the content does not match the request's condition");
+    case content_selection::unsatisfiable:
+      return error_responder_.send_error(
+          exchange, req, res, 416,
+          (res.content_provider_ ? "the file has " : "the content has ") +
+              std::to_string(body_length(res).value_or(0)) + " bytes");
+  }
+}
+
+WINSVC_INLINE std::string request_processor::location_text(const exchange& exchange) const {
+  if (exchange.match.outcome != route::match_outcome::matched) return {};
+  return " at " + routes_.entry(exchange.match.route_id).location.to_string();
 }
 
 /// Runs one middleware. Each one runs in its own run_guarded(), so that `next` returns with a finished response even if
 /// an inner function throws.
 WINSVC_INLINE void request_processor::run_middleware(exchange& exchange, std::size_t position, request& req,
                                                      response& res) {
-  const api::middleware_chain& chain = routes_.middleware_for(exchange.match, exchange.head.method_id);
+  const auto& head = exchange.head;
+  const api::middleware_chain& chain = routes_.middleware_for(exchange.match, head.method_id, head.path);
   if (position == chain.size()) return dispatch(exchange, req, res);
   bool called = false;
   const std::function<void()> call_next = [&] {
@@ -330,11 +350,26 @@ WINSVC_INLINE void request_processor::discard_unread_body(exchange& exchange) {
   exchange.stream.reject_body();
 }
 
+/// Redirects to the path with a final slash, or without it. The target is relative, so that it is correct behind a
+/// proxy that removes a prefix. After "./", a colon does not end a URI scheme.
+WINSVC_INLINE void redirect_to_other_slash(const wire::head& head, response& res) {
+  std::string_view path = head.path;
+  const bool has_slash = path.back() == '/';
+  if (has_slash) path.remove_suffix(1);
+  const auto last = path.substr(path.rfind('/') + 1);
+  std::string target = has_slash ? "../" : "./";
+  target.append(last).append(has_slash ? "" : "/");
+  if (!head.query.empty()) target.append("?").append(head.query);
+  res.status = 308;
+  api::replace_header(res, "Location", target);
+}
+
 WINSVC_INLINE void request_processor::dispatch(exchange& exchange, request& req, response& res) {
   switch (exchange.match.outcome) {
     case route::match_outcome::matched: return call_handler(exchange, req, res);
     case route::match_outcome::bad_path:
-      return error_responder_.send_error(exchange, req, res, 400, "the path is not well formed");
+      return error_responder_.send_error(exchange, req, res, 400, exchange.match.reason);
+    case route::match_outcome::redirect: return redirect_to_other_slash(exchange.head, res);
     case route::match_outcome::not_found: return error_responder_.send_error(exchange, req, res, 404, {});
     case route::match_outcome::paused:
       api::replace_header(res, "Retry-After", "10");
@@ -366,7 +401,7 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, request& 
   error_responder_.run_guarded(exchange, req, res, "handler", [&] {
     if (exchange.read_body && !exchange.read_body()) {
       const int error = exchange.stream.body_error_status();
-      const int status = exchange.body_too_large ? 413 : error > 0 ? error : res.status >= 400 ? res.status : 400;
+      const int status = exchange.body_too_large ? 413 : error > 0 ? error : exchange.unknown_coding ? 415 : 400;
       exchange.close_after_response = true;
       winsvc::abort(status, exchange.body_too_large
                                 ? "the body is larger than " + std::to_string(body_limit(exchange)) + " bytes"
@@ -388,8 +423,7 @@ WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange, 
   try {
     response res;
     const std::string detail = "no response within " + base::duration_text(limit);
-    if (prefers_text(req)) write_text_problem(res, 503, detail, exchange.id);
-    else write_problem(res, 503, detail, exchange.id);
+    write_error(res, {503, detail, exchange.id}, preferred_error_format(req.get_header_value("Accept")));
     if (!exchange.stream.send_instead(complete_response(res))) return;
     log_.warn("request " + exchange.id + ": " + std::string(exchange.head.method) + ' ' +
               std::string(exchange.head.path) + ": handler at " +
@@ -401,14 +435,14 @@ WINSVC_INLINE void request_processor::send_timeout_response(exchange& exchange, 
 
 /// Decides the connection header and the body rules when the response is complete, before it is written.
 WINSVC_INLINE connection_headers request_processor::decide_connection_headers(exchange& exchange, const request& req,
-                                                                              response& res) {
+                                                                              const response& res) {
   exchange.status = res.status;
   // `draining` is checked now and not when the request arrived: the drain may have begun while the handler ran.
   const bool body_failed = !exchange.stream.is_body_complete() && exchange.stream.body_error_status() != 0;
-  if (exchange.draining.load() || exchange.httplib_closes_connection || body_failed)
-    exchange.close_after_response = true;
+  // HTTP/1.0 has no chunks: the end of the connection is the end of a stream.
+  const bool close_ends_body = exchange.head.minor_version == 0 && is_stream(res) && !exchange.stream_length;
+  if (exchange.draining.load() || body_failed || close_ends_body) exchange.close_after_response = true;
   connection_headers headers;
-  headers.no_body_allowed = res.status < 200 || res.status == 204 || res.status == 304;
   headers.send_body = req.method != "HEAD";
   const bool has_upgrade =
       api::find_header(res, "Upgrade") != nullptr;  // status 101, or 426 with the required protocol
@@ -418,44 +452,9 @@ WINSVC_INLINE connection_headers request_processor::decide_connection_headers(ex
   return headers;
 }
 
-/// Called by cpp-httplib when the headers are complete, before it writes them.
-WINSVC_INLINE void request_processor::before_write(exchange& exchange, const request& req, response& res) {
-  if (res.is_chunked_content_provider_ && exchange.head.minor_version == 0) {  // HTTP/1.0: the close ends the body
-    res.is_chunked_content_provider_ = false;
-    res.headers.erase("Transfer-Encoding");
-    exchange.close_after_response = true;
-  }
-  const connection_headers headers = decide_connection_headers(exchange, req, res);
-  if (res.content_provider_ && (headers.no_body_allowed || !res.body.empty())) {  // a stream that was replaced
-    discard_stream(res);
-    api::replace_header(res, "Content-Length", std::to_string(res.body.size()));
-  }
-  if (res.content_provider_) exchange.stream.disable_buffering();
-  // RFC 9110 section 8.6: no Content-Length with 1xx or 204; in a 304 it would describe the 200 response.
-  if (headers.no_body_allowed) {
-    res.body.clear();
-    res.headers.erase("Content-Length");
-    if (res.status != 304) res.headers.erase("Content-Type");
-  }
-  if (!headers.send_body) res.headers.erase("Accept-Ranges");  // cpp-httplib sets it only in a response to HEAD
-  res.headers.erase("Keep-Alive");
-  res.headers.erase("Connection");
-  if (!headers.connection.empty()) res.set_header("Connection", std::string(headers.connection));
-  if (!res.has_header("Date")) res.set_header("Date", std::string(date_header_value()));
-}
-
-WINSVC_INLINE std::string complete_response(const response& res, bool send_body) {
-  connection_headers headers;
-  headers.connection = "close";
-  headers.send_body = send_body;
-  std::string output;
-  serialize_response(res, headers, output);
-  return output;
-}
-
 WINSVC_INLINE std::string error_response(int status, std::string_view reason, bool send_body) {
   response res;
-  write_problem(res, status, reason);
+  write_error(res, {status, reason}, error_format::json);
   if (status == 503 || status == 429) api::replace_header(res, "Retry-After", "10");
   return complete_response(res, send_body);
 }

@@ -118,7 +118,7 @@ WINSVC_INLINE route_builder route_builder::on(detail::route::method method) cons
   for (std::size_t id = first_; id < last_; ++id) {
     const auto& entry = router_->entry(id);
     if (entry.method_id == method) return {*router_, id, id + 1};
-    existing += (existing.empty() ? "" : ", ") + std::string(detail::route::name(entry.method_id));
+    existing += (existing.empty() ? "" : ", ") + std::string(entry.method_name());
   }
   throw setup_error("route " + router_->entry(first_).text() + ": on " + std::string(detail::route::name(method)) +
                     ": this resource has only " + existing);

@@ -13,6 +13,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -25,6 +27,7 @@
 #include "winsvc/api/error_handlers.hpp"
 #include "winsvc/api/handler.hpp"
 #include "winsvc/api/middleware.hpp"
+#include "winsvc/api/trailing_slash.hpp"
 #include "winsvc/route/table.hpp"
 #include "winsvc/route/url.hpp"
 
@@ -41,21 +44,25 @@ class router {
                   std::shared_ptr<const api::middleware_chain> chain = std::make_shared<api::middleware_chain>()) {
     return add(method, pattern, api::make_handler(std::move(f)), location, std::move(chain));
   }
+  /// `other_name`: the name of the method, if it is `other`.
   std::size_t add(route::method method, std::string_view pattern, api::erased_handler handler, source_location location,
-                  std::shared_ptr<const api::middleware_chain> chain);
+                  std::shared_ptr<const api::middleware_chain> chain, std::string_view other_name = {});
 
   /// Sets the app's global middleware, for requests without a route. Throws setup_error after freeze().
   void set_global_middleware(std::shared_ptr<const api::middleware_chain> chain, source_location location);
-  /// The middleware for a match: that of the route, or the global middleware if there is no route. An OPTIONS request
-  /// without a route of its own uses the middleware of another method of the path, so that CORS in a group sees the
-  /// preflight request of a browser.
-  [[nodiscard]] const api::middleware_chain& middleware_for(const route::match_result& match,
-                                                       route::method method) const noexcept {
-    if (match.outcome == route::match_outcome::matched) return *handlers_[match.route_id].middleware;
-    const bool is_preflight =
-        match.outcome == route::match_outcome::method_not_allowed && method == route::method::options;
-    return is_preflight && match.sibling_id ? *handlers_[*match.sibling_id].middleware : *global_middleware_;
-  }
+  /// Sets the middleware of a group, for requests below its prefix without a route. Throws setup_error after freeze().
+  void set_group_middleware(std::string_view prefix, std::shared_ptr<const api::middleware_chain> chain,
+                            source_location location);
+  /// The middleware for a match: that of the route. An OPTIONS request without a route of its own uses the middleware
+  /// of another method of the path. Another request without a route uses that of the innermost group whose prefix it
+  /// has, or the global middleware. So CORS in a group sees the preflight requests and the errors of its paths.
+  [[nodiscard]] const api::middleware_chain& middleware_for(const route::match_result& match, route::method method,
+                                                            std::string_view raw_path) const;
+
+  /// Finds the route of a request, with the rule for a final slash.
+  [[nodiscard]] route::match_result match(route::method method, std::string_view raw_path,
+                                          std::string_view other_name) const;
+  trailing_slash final_slash = trailing_slash::strict;  ///< set before start
   api::error_handlers error_handlers;  ///< filled before start; qualified, because GCC rejects the name alone
   std::string upload_folder;            ///< set before start; empty: the temporary folder of the system
 
@@ -132,6 +139,9 @@ class router {
   route::table table_;
   std::vector<bound_route> handlers_;  // by route id
   std::shared_ptr<const api::middleware_chain> global_middleware_ = std::make_shared<api::middleware_chain>();
+  std::map<std::string, std::size_t, std::less<>> group_ids_;  // by prefix: an index into group_middleware_
+  std::vector<std::shared_ptr<const api::middleware_chain>> group_middleware_;
+  route::table groups_;  // the paths below each group
   bool frozen_ = false;
 };
 
@@ -161,6 +171,62 @@ WINSVC_INLINE void router::set_global_middleware(std::shared_ptr<const api::midd
                       "): the service has started; add middleware in the app, not in a handler or hook");
   }
   global_middleware_ = std::move(chain);
+}
+
+WINSVC_INLINE void router::set_group_middleware(std::string_view prefix,
+                                                std::shared_ptr<const api::middleware_chain> chain,
+                                                source_location location) {
+  if (frozen_) {
+    throw setup_error("use (" + location.to_string() +
+                      "): the service has started; add middleware in the app, not in a handler or hook");
+  }
+  if (prefix.empty()) return;  // a group without a prefix has no paths of its own
+  const auto [known, added] = group_ids_.emplace(prefix, group_middleware_.size());
+  if (!added) {
+    group_middleware_[known->second] = std::move(chain);
+    return;
+  }
+  try {
+    const std::string path(prefix);
+    groups_.add(route::method::any, path + "/{rest_of_path_...}", known->second, location);
+    groups_.add(route::method::any, path, known->second, location);
+  } catch (const setup_error&) {  // a second group with the same paths, but other parameter names: the first one counts
+  }
+  group_middleware_.push_back(std::move(chain));
+}
+
+WINSVC_INLINE const api::middleware_chain& router::middleware_for(const route::match_result& match,
+                                                                  route::method method,
+                                                                  std::string_view raw_path) const {
+  if (match.outcome == route::match_outcome::matched) return *handlers_[match.route_id].middleware;
+  if (match.outcome == route::match_outcome::method_not_allowed && method == route::method::options && match.sibling_id)
+    return *handlers_[*match.sibling_id].middleware;
+  if (!group_middleware_.empty()) {
+    const auto group = groups_.match(route::method::get, raw_path);
+    if (group.outcome == route::match_outcome::matched) return *group_middleware_[group.route_id];
+  }
+  return *global_middleware_;
+}
+
+WINSVC_INLINE route::match_result router::match(route::method method, std::string_view raw_path,
+                                                std::string_view other_name) const {
+  auto result = table_.match(method, raw_path, other_name);
+  if (result.has_dot_segment) {  // a static folder has no such file
+    for (const auto& entry : static_folders) {
+      const std::string prefix = entry.prefix.back() == '/' ? entry.prefix : entry.prefix + '/';
+      if (base::starts_with(raw_path, prefix)) result.outcome = route::match_outcome::not_found;
+    }
+  }
+  if (final_slash == trailing_slash::strict || result.outcome != route::match_outcome::not_found || raw_path.size() < 2)
+    return result;
+  std::string other_path(raw_path);
+  if (other_path.back() == '/') other_path.pop_back();
+  else other_path += '/';
+  auto other = table_.match(method, other_path, other_name);
+  if (other.outcome == route::match_outcome::not_found) return result;
+  if (final_slash == trailing_slash::redirect && other.outcome == route::match_outcome::matched)
+    other.outcome = route::match_outcome::redirect;
+  return other;
 }
 
 WINSVC_INLINE route::table& router::mutable_routes(std::size_t id, std::string_view operation) {
@@ -193,10 +259,12 @@ WINSVC_INLINE void router::check_objects() const {
 }
 
 WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pattern, api::erased_handler handler,
-                                      source_location location, std::shared_ptr<const api::middleware_chain> chain) {
+                                      source_location location, std::shared_ptr<const api::middleware_chain> chain,
+                                      std::string_view other_name) {
   const api::handler_shape& shape = handler.shape;
+  const std::string_view method_name = method == route::method::other ? other_name : route::name(method);
   const auto describe_route = [&] {
-    return std::string(route::name(method)) + " " + std::string(pattern) + " (" + location.to_string() + ")";
+    return std::string(method_name) + " " + std::string(pattern) + " (" + location.to_string() + ")";
   };
   if (frozen_) {
     throw setup_error("route " + describe_route() +
@@ -206,7 +274,7 @@ WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pat
   try {
     name_count = route::parse_pattern(pattern).names.size();
   } catch (const setup_error& e) {  // its message has the pattern, but not the location
-    throw setup_error("route " + std::string(route::name(method)) + " (" + location.to_string() + "): " + e.what());
+    throw setup_error("route " + std::string(method_name) + " (" + location.to_string() + "): " + e.what());
   }
   const bool reads_path_params = shape.parameters == 0 && shape.accepts_request;
   if (name_count != shape.parameters && !reads_path_params) {
@@ -217,7 +285,7 @@ WINSVC_INLINE std::size_t router::add(route::method method, std::string_view pat
                            : " besides the " + std::to_string(handler.parameters.size()) + " from sources"));
   }
   const std::size_t id = handlers_.size();
-  table_.add(method, pattern, id, location);
+  table_.add(method, pattern, id, location, other_name);
   handlers_.push_back({std::move(handler.call), shape.accepts_request, std::move(chain), shape.receiver,
                        shape.objects, shape.object_count});
 

@@ -21,6 +21,7 @@
 #include "winsvc/base/source_location.hpp"
 #include "winsvc/http/file_response.hpp"
 #include "winsvc/http/router.hpp"
+#include "winsvc/wire/accept.hpp"
 #include "winsvc/wire/path_mapping.hpp"
 #include "winsvc/wire/representation.hpp"
 
@@ -43,7 +44,7 @@ class static_folder {
 
  private:
   bool send(const request& req, response& res, const std::string& root, const std::string& relative) const;
-  bool send_variant(const request& req, response& res, const std::string& root, const std::string& relative,
+  bool send_variant(response& res, const std::string& root, const std::string& relative,
                     const std::string& on_disk, const char* coding) const;
   [[nodiscard]] bool is_within(const std::string& root, const std::string& real) const;
 
@@ -96,20 +97,19 @@ WINSVC_INLINE void static_folder::handle(const request& req, response& res, std:
 /// Sends the compressed file or the plain one. Returns false if neither exists.
 WINSVC_INLINE bool static_folder::send(const request& req, response& res, const std::string& root,
                                        const std::string& relative) const {
-  const bool accepts_gzip = wire::accepts_coding(req.get_header_value("Accept-Encoding"), "gzip");
+  const bool accepts_gzip = wire::coding_weight(req.get_header_value("Accept-Encoding"), "gzip") > 0;
   const std::string on_disk = os::path_join(root, relative);
-  if (accepts_gzip && send_variant(req, res, root, relative, on_disk + ".gz", "gzip")) return true;
-  return send_variant(req, res, root, relative, on_disk, "");
+  if (accepts_gzip && send_variant(res, root, relative, on_disk + ".gz", "gzip")) return true;
+  return send_variant(res, root, relative, on_disk, "");
 }
 
-WINSVC_INLINE bool static_folder::send_variant(const request& req, response& res, const std::string& root,
-                                               const std::string& relative, const std::string& on_disk,
-                                               const char* coding) const {
+WINSVC_INLINE bool static_folder::send_variant(response& res, const std::string& root, const std::string& relative,
+                                               const std::string& on_disk, const char* coding) const {
   auto file = os::input_file::open(on_disk);
   if (!file || !is_within(root, file->real_path())) return false;
   api::replace_header(res, "Vary", "Accept-Encoding");
   res.status = 200;
-  send_file_response(req, res, *std::move(file),
+  send_file_response(res, *std::move(file),
                      {std::string(wire::media_type(relative)), coding, options_.cache_control});
   return true;
 }

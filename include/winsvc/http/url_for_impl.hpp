@@ -1,12 +1,14 @@
-// Implementation of api/url_for.hpp: builds a path with the routes of the current request.
+// Implementation of api/url_for.hpp: builds a path with the routes of the current request, and URLs behind a proxy.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "winsvc/api/context.hpp"
 #include "winsvc/api/url_for.hpp"
 #include "winsvc/base/error.hpp"
+#include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/exchange.hpp"
 #include "winsvc/route/url.hpp"
@@ -17,16 +19,45 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+namespace detail::http {
+
+/// Adds the prefix of a trusted proxy to an absolute path, unless the path begins with it already. Other URLs stay.
+WINSVC_INLINE std::string with_prefix(const std::string& prefix, std::string_view path) {
+  const bool is_path = !path.empty() && path[0] == '/' && path.substr(0, 2) != "//";
+  if (prefix.empty() || !is_path) return std::string(path);
+  const bool has_prefix = base::starts_with(path, prefix) &&
+                          (path.size() == prefix.size() || std::string_view("/?#").find(path[prefix.size()]) !=
+                                                               std::string_view::npos);
+  return has_prefix ? std::string(path) : prefix + std::string(path);
+}
+
+/// The exchange of a request. Throws setup_error if this thread does not handle it.
+WINSVC_INLINE const exchange& exchange_of(const request& req, const char* function_name) {
+  const auto* const found = current_exchange();
+  if (!found || found->current_request != &req || !found->routes)
+    throw setup_error(std::string(function_name) +
+                      ": use it only on the thread that handles the request, while the handler runs");
+  return *found;
+}
+
+}  // namespace detail::http
+
 namespace detail::api {
 
 WINSVC_INLINE std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values) {
-  const auto* const exchange = http::current_exchange();
-  if (!exchange || exchange->current_request != &req || !exchange->routes)
-    throw setup_error("url_for: use it only on the thread that handles the request, while the handler runs");
-  return route::build_path(*exchange->routes, name, values);
+  const auto& exchange = http::exchange_of(req, "url_for");
+  return exchange.path_prefix + route::build_path(*exchange.routes, name, values);
 }
 
 }  // namespace detail::api
+
+WINSVC_INLINE std::string absolute_url(const request& req, std::string_view path) {
+  const auto& exchange = detail::http::exchange_of(req, "absolute_url");
+  const std::string host = context(req).host();
+  if (host.empty()) throw setup_error("absolute_url: the request has no Host, as HTTP/1.0 allows; use a path instead");
+  return context(req).scheme() + "://" + host + detail::http::with_prefix(exchange.path_prefix, path);
+}
+
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 

@@ -37,6 +37,10 @@ namespace detail::route {
 /// Encodes one segment for a URL: each byte that is not a pchar (RFC 3986 section 3.3) becomes %XX.
 [[nodiscard]] std::string percent_encode_segment(std::string_view segment);
 
+/// Encodes the blanks, quotes and non-ASCII bytes of a URL that is otherwise complete, for a Location field (RFC 9110
+/// section 10.2.2). Existing escapes and delimiters stay.
+[[nodiscard]] std::string percent_encode_url(std::string_view url);
+
 // ---------------------------------------------------------------------------------------------------------------------
 
 /// The value of a hex digit, or -1.
@@ -113,6 +117,18 @@ WINSVC_INLINE std::string percent_encode_segment(std::string_view segment) {
       out += hex[byte >> 4];
       out += hex[byte & 15];
     }
+  }
+  return out;
+}
+
+WINSVC_INLINE std::string percent_encode_url(std::string_view url) {
+  constexpr char hex[] = "0123456789ABCDEF";
+  constexpr std::string_view excluded = " \"<>\\^`{|}";  // RFC 3986 does not allow them in any part of a URL
+  std::string out;
+  for (const char c : url) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80 && excluded.find(c) == std::string_view::npos) out += c;
+    else out.append(1, '%').append(1, hex[byte >> 4]).append(1, hex[byte & 15]);
   }
   return out;
 }

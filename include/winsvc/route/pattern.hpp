@@ -9,8 +9,9 @@
 //   name      = ( letter / "_" ) *( letter / digit / "_" )        unique within the pattern
 //   literal   = decoded UTF-8 text without "/" "{" "}" "?" "#", controls, and escapes: write "\u00FC", not "%C3%BC"
 //
-// There are no wildcards within a segment, no optional parts and no regular expressions. With these three kinds of
-// segments, registration can decide which of two patterns a path belongs to.
+// A pattern in the spelling of another framework ("/*", ":id", "<int:id>", "{id:int}") is an error that shows the right
+// spelling (route/foreign_pattern.hpp). There are no wildcards within a segment, no optional parts and no regular
+// expressions. With these three kinds of segments, registration can decide which of two patterns a path belongs to.
 #pragma once
 
 #include <algorithm>
@@ -22,6 +23,7 @@
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/route/foreign_pattern.hpp"
 #include "winsvc/route/path.hpp"
 
 namespace winsvc {
@@ -75,12 +77,6 @@ WINSVC_INLINE void throw_bad_pattern(std::string_view text, std::size_t position
                     ")");
 }
 
-WINSVC_INLINE bool is_identifier(std::string_view s) noexcept {
-  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-  return !s.empty() && letter(s[0]) &&
-         std::all_of(s.begin(), s.end(), [&](char c) { return letter(c) || base::is_digit(c); });
-}
-
 /// Throws for characters that a pattern must not contain at any position.
 WINSVC_INLINE void check_pattern_text(std::string_view text) {
   for (std::size_t position = 0; position < text.size();) {
@@ -105,6 +101,8 @@ WINSVC_INLINE segment parse_segment(std::string_view text, std::size_t position,
   constexpr auto none = std::string_view::npos;
   if (open == none && close == none) {
     if (raw.empty() && !last) throw_bad_pattern(text, position, "empty segment; only the last segment may be empty");
+    if (raw == "." || raw == "..")
+      throw_bad_pattern(text, position, "clients remove '.' and '..', so no request has them; remove the segment");
     return {segment::segment_kind::literal, std::string(raw)};
   }
   if (open == none) throw_bad_pattern(text, position + close, "'}' without '{'");
@@ -129,6 +127,8 @@ WINSVC_INLINE segment parse_segment(std::string_view text, std::size_t position,
 
 WINSVC_INLINE pattern parse_pattern(std::string_view text) {
   if (text.empty() || text[0] != '/') throw_bad_pattern(text, 0, "a pattern must begin with '/'");
+  if (const std::string spelling = foreign_spelling(text); !spelling.empty())
+    throw setup_error("pattern '" + std::string(text) + "': " + spelling);
   check_pattern_text(text);
 
   pattern parsed;

@@ -41,8 +41,10 @@ namespace detail::route {
 /// | not_found          | 404                                          |
 /// | method_not_allowed | 405 with Allow; 204 with Allow for OPTIONS   |
 /// | bad_path           | 400                                          |
+/// | redirect           | 308 to the path with or without final slash; |
+/// |                    | set by the router, never by the table        |
 /// | paused             | 503; set by the caller, never by the table   |
-enum class match_outcome { matched, not_found, method_not_allowed, bad_path, paused };
+enum class match_outcome { matched, not_found, method_not_allowed, bad_path, redirect, paused };
 
 struct match_result {
   match_outcome outcome = match_outcome::not_found;
@@ -50,6 +52,8 @@ struct match_result {
   std::vector<std::string> values;        ///< decoded values of its parameters in order, if matched
   method_set allowed;                     ///< methods of this path, if method_not_allowed
   std::optional<std::size_t> sibling_id;  ///< a route of this path for another method, if method_not_allowed
+  std::string_view reason;                ///< for the response, if bad_path
+  bool has_dot_segment = false;           ///< bad_path, because a tail would contain "." or ".."
 };
 
 /// A registered route. The verb `routes` lists these entries.
@@ -59,10 +63,14 @@ struct route_entry {
   std::size_t id;
   source_location location;
   route_metadata metadata;
+  std::string other_name{};  ///< name of the method, if it is `other`
 
+  [[nodiscard]] std::string_view method_name() const noexcept {
+    return method_id == method::other ? std::string_view(other_name) : name(method_id);
+  }
   /// `GET /users/{id} (main.cpp:12)`, for messages.
   [[nodiscard]] std::string text() const {
-    return std::string(name(method_id)) + ' ' + path.text + " (" + location.to_string() + ')';
+    return std::string(method_name()) + ' ' + path.text + " (" + location.to_string() + ')';
   }
 };
 
@@ -74,7 +82,9 @@ class table {
   /// Adds a route. Throws setup_error if the pattern is malformed or conflicts with the pattern of a route for the same
   /// method (or `any`). Two patterns conflict if they match the same paths, or if they have common paths and neither is
   /// more specific. The more specific pattern takes precedence, and for one pattern the method precedes `any`.
-  void add(method method_id, std::string_view pattern_text, std::size_t id, source_location location);
+  /// `other_name`: the name of the method, if it is `other`.
+  void add(method method_id, std::string_view pattern_text, std::size_t id, source_location location,
+           std::string_view other_name = {});
 
   /// Finds the route for a request. `raw_path` is the received path: not decoded, without the query.
   ///
@@ -83,14 +93,17 @@ class table {
   /// OPTIONS without a route for it (or `any`) is method_not_allowed; the caller builds the response from `allowed`
   /// (RFC 9110 section 9.3.7).
   ///
-  /// The value of a tail is its decoded segments joined with '/'. An encoded slash would look like a separator there,
-  /// so a tail does not match such a path. If no other route matches it, the outcome is bad_path.
-  [[nodiscard]] match_result match(method method_id, std::string_view raw_path) const;
+  /// The value of a tail is its decoded segments joined with '/'. A tail does not match a path with an encoded slash,
+  /// which would look like a separator, or with a segment "." or "..", which could lead a handler out of its folder. If
+  /// no other route matches such a path, the outcome is bad_path. `other_name`: the name of a method that is `other`; a
+  /// route of `any` serves it too.
+  [[nodiscard]] match_result match(method method_id, std::string_view raw_path,
+                                   std::string_view other_name = {}) const;
 
   /// The methods of a path. Empty if `match` would return not_found or bad_path.
   [[nodiscard]] method_set methods_at(std::string_view raw_path) const;
   /// The methods of all routes, for the response to `OPTIONS *`.
-  [[nodiscard]] method_set all_methods() const noexcept { return all_methods_; }
+  [[nodiscard]] const method_set& all_methods() const noexcept { return all_methods_; }
 
   [[nodiscard]] bool has_routes() const noexcept { return !entries_.empty(); }
   /// The routes in the order of registration.
@@ -111,8 +124,9 @@ class table {
   /// The routes with one pattern: an index into entries_ for each method and for `any`.
   struct route_leaf {
     route_leaf() { by_method.fill(none); }
-    [[nodiscard]] std::size_t route_for(method method_id) const noexcept;
+    [[nodiscard]] std::size_t route_for(method method_id, std::string_view other_name) const noexcept;
     std::array<std::size_t, method_count + 1> by_method;
+    std::vector<std::pair<std::string, std::size_t>> others;  ///< by name, for methods that are `other`
     method_set methods;
   };
   struct node {
@@ -124,19 +138,21 @@ class table {
   /// The state of one search.
   struct match_search {
     std::optional<method> method_id;  ///< nullopt: only collect `allowed`
+    std::string_view other_name;
     std::size_t found = none;
     std::size_t path_matched = none;  ///< the first route that matches the path, but not the method
     std::vector<std::string_view> values;  ///< not decoded
     method_set allowed;
-    bool slash_in_tail = false;
+    std::string_view bad_tail;  ///< the reason why a tail does not match
   };
 
-  void check_conflicts(method method_id, const pattern& path, source_location location) const;
+  void check_conflicts(method method_id, std::string_view other_name, const pattern& path,
+                       source_location location) const;
   std::size_t child(std::size_t parent, const segment& segment);
   [[nodiscard]] std::size_t literal(const node& parent, std::string_view raw) const;
   [[nodiscard]] bool match_segment(const node& from, std::string_view path, match_search& s) const;
   [[nodiscard]] bool match_next(std::size_t index, std::string_view path, std::size_t slash, match_search& s) const;
-  [[nodiscard]] static bool accept_leaf(const route_leaf& leaf, match_search& s) noexcept;
+  [[nodiscard]] static bool accept_leaf(const route_leaf& leaf, match_search& s);
 
   std::vector<node> nodes_;  // [0] is the root, before the first segment
   std::vector<route_entry> entries_;
@@ -156,24 +172,26 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::route {
 
-WINSVC_INLINE void table::check_conflicts(method method_id, const pattern& path, source_location location) const {
+WINSVC_INLINE void table::check_conflicts(method method_id, std::string_view other_name, const pattern& path,
+                                          source_location location) const {
   for (const auto& other : entries_) {
-    const bool same_method = other.method_id == method_id;
+    const bool same_method = other.method_id == method_id && other.other_name == other_name;
     if (!same_method && other.method_id != method::any && method_id != method::any) continue;
     const relation relation_to_other = compare(path, other.path);
     const bool same_paths = relation_to_other == relation::same;
     if (relation_to_other != relation::overlap && !(same_paths && same_method)) continue;
 
-    throw setup_error(route_entry{method_id, path, 0, location, {}}.text() + " conflicts with " + other.text() +
+    throw setup_error(route_entry{method_id, path, 0, location, {}, std::string(other_name)}.text() +
+                      " conflicts with " + other.text() +
                       ": both match " + common_path(path, other.path) +
                       (same_paths ? "; remove one" : "; make one pattern more specific than the other"));
   }
 }
 
 WINSVC_INLINE void table::add(method method_id, std::string_view pattern_text, std::size_t id,
-                              source_location location) {
+                              source_location location, std::string_view other_name) {
   pattern path = parse_pattern(pattern_text);
-  check_conflicts(method_id, path, location);
+  check_conflicts(method_id, other_name, path, location);
 
   std::size_t position = 0;
   bool tail = false;
@@ -182,10 +200,16 @@ WINSVC_INLINE void table::add(method method_id, std::string_view pattern_text, s
     if (!tail) position = child(position, segment);
   }
   route_leaf& leaf = tail ? nodes_[position].tail : nodes_[position].exact;
-  leaf.by_method[static_cast<std::size_t>(method_id)] = entries_.size();
-  leaf.methods.add(method_id);
-  all_methods_.add(method_id);
-  entries_.push_back({method_id, std::move(path), id, location, {}});
+  if (method_id == method::other) {
+    leaf.others.emplace_back(other_name, entries_.size());
+    leaf.methods.add_other(other_name);
+    all_methods_.add_other(other_name);
+  } else {
+    leaf.by_method[static_cast<std::size_t>(method_id)] = entries_.size();
+    leaf.methods.add(method_id);
+    all_methods_.add(method_id);
+  }
+  entries_.push_back({method_id, std::move(path), id, location, {}, std::string(other_name)});
 }
 
 WINSVC_INLINE void table::name_routes(std::size_t first, std::size_t last, std::string name) {
@@ -242,7 +266,13 @@ WINSVC_INLINE std::size_t table::literal(const node& parent, std::string_view ra
   return position != literals.end() && position->first == raw ? position->second : none;
 }
 
-WINSVC_INLINE std::size_t table::route_leaf::route_for(method method_id) const noexcept {
+WINSVC_INLINE std::size_t table::route_leaf::route_for(method method_id, std::string_view other_name) const noexcept {
+  if (method_id == method::other) {
+    for (const auto& [name, index] : others) {
+      if (name == other_name) return index;
+    }
+    return by_method[static_cast<std::size_t>(method::any)];
+  }
   const auto exact = by_method[static_cast<std::size_t>(method_id)];
   if (exact != none) return exact;
   const auto get = by_method[static_cast<std::size_t>(method::get)];
@@ -250,12 +280,31 @@ WINSVC_INLINE std::size_t table::route_leaf::route_for(method method_id) const n
   return by_method[static_cast<std::size_t>(method::any)];
 }
 
-WINSVC_INLINE bool table::accept_leaf(const route_leaf& leaf, match_search& s) noexcept {
-  s.allowed.add(leaf.methods);
-  if (s.method_id) s.found = leaf.route_for(*s.method_id);
+WINSVC_INLINE bool table::accept_leaf(const route_leaf& leaf, match_search& s) {
+  if (s.method_id) s.found = leaf.route_for(*s.method_id, s.other_name);
   if (s.found != none) return true;
+  s.allowed.add(leaf.methods);
+  for (const auto& [name, index] : leaf.others) s.path_matched = (std::min)(s.path_matched, index);
   for (const auto other : leaf.by_method) s.path_matched = (std::min)(s.path_matched, other);
   return false;
+}
+
+inline constexpr std::string_view dot_segment_reason = "the path may not contain the segments '.' and '..'";
+
+/// The reason why a raw path cannot be the value of a tail; empty if it can. A backslash is a separator on Windows.
+WINSVC_INLINE std::string_view find_bad_tail(std::string_view raw) {
+  if (raw.find("%2F") != std::string_view::npos || raw.find("%2f") != std::string_view::npos)
+    return "this path may not contain an encoded slash (%2F): it could not be told from a separator";
+  if (raw.find('.') == std::string_view::npos && raw.find('%') == std::string_view::npos) return {};
+  std::string decoded;
+  if (!decode_segment(raw, decoded)) return {};  // checked before
+  for (std::size_t begin = 0; begin <= decoded.size();) {
+    const auto end = (std::min)(decoded.find_first_of("/\\", begin), decoded.size());
+    const std::string_view part = std::string_view(decoded).substr(begin, end - begin);
+    if (part == "." || part == "..") return dot_segment_reason;
+    begin = end + 1;
+  }
+  return {};
 }
 
 /// Continues the search at the child `index`: the path ends there, or the next segment follows the slash.
@@ -282,8 +331,8 @@ WINSVC_INLINE bool table::match_segment(const node& from, std::string_view path,
   }
 
   if (from.tail.methods.empty()) return false;
-  if (path.find("%2F") != std::string_view::npos || path.find("%2f") != std::string_view::npos) {
-    s.slash_in_tail = true;
+  if (const auto reason = find_bad_tail(path); !reason.empty()) {
+    s.bad_tail = reason;
     return false;
   }
   s.values.push_back(path);
@@ -292,15 +341,18 @@ WINSVC_INLINE bool table::match_segment(const node& from, std::string_view path,
   return false;
 }
 
-WINSVC_INLINE match_result table::match(method method_id, std::string_view raw_path) const {
+WINSVC_INLINE match_result table::match(method method_id, std::string_view raw_path,
+                                        std::string_view other_name) const {
   match_result result;
   if (!path_is_valid(raw_path)) {
     result.outcome = match_outcome::bad_path;
+    result.reason = "the path is not well formed: a '%' must be followed by two hex digits that are not 00";
     return result;
   }
 
   match_search s;
   s.method_id = method_id;
+  s.other_name = other_name;
   if (match_segment(nodes_[0], raw_path.substr(1), s)) {
     result.outcome = match_outcome::matched;
     result.route_id = entries_[s.found].id;
@@ -313,8 +365,10 @@ WINSVC_INLINE match_result table::match(method method_id, std::string_view raw_p
     result.outcome = match_outcome::method_not_allowed;
     result.allowed = s.allowed;
     result.sibling_id = entries_[s.path_matched].id;
-  } else if (s.slash_in_tail) {
+  } else if (!s.bad_tail.empty()) {
     result.outcome = match_outcome::bad_path;
+    result.reason = s.bad_tail;
+    result.has_dot_segment = s.bad_tail == dot_segment_reason;
   }
   return result;
 }

@@ -317,6 +317,10 @@ WINSVC_INLINE void connection::accept_head(wire::head_parse_result&& result) {
   buffer_.consumed = 0;
   head_ = std::move(result.value);
   find_route();
+  // A method that no route has is 501; a method of another path is 405 (RFC 9110 sections 15.5.6 and 15.6.2).
+  if (head_.method_id == route::method::other && match_.outcome != route::match_outcome::matched &&
+      !processor_.routes().routes().all_methods().has_other(head_.method))
+    return reject(501, "method not implemented");
 
   // A small body is awaited here, because waiting here holds no thread. Exceptions: a client that waits for
   // 100 Continue, and a request that is rejected without its body.
@@ -334,7 +338,7 @@ WINSVC_INLINE void connection::find_route() {
     match_.outcome = route::match_outcome::method_not_allowed;
     match_.allowed = routes.routes().all_methods();
   } else {
-    match_ = routes.routes().match(head_.method_id, head_.path);
+    match_ = routes.match(head_.method_id, head_.path, head_.method);
   }
   if (engine_state_.paused.load() && !routes.serves_paused(match_)) match_.outcome = route::match_outcome::paused;
 }

@@ -42,8 +42,16 @@ class chunked_decoder {
   enum class state {
     size,           // the first hex digit of a size
     size_more,      // further hex digits, then CR, ';' or a blank
-    blank,          // whitespace before ';', which must be accepted (RFC 9112 section 7.1.1)
-    extension,      // up to CR
+    // An extension (RFC 9112 section 7.1.1): *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )
+    blank,            // BWS before ';'
+    extension_name,   // BWS after ';', then the first byte of a name
+    extension_more,   // further bytes of a name
+    after_name,       // BWS after a name: '=', ';' or CR follows
+    extension_value,  // BWS after '=', then the first byte of a value
+    value_token,      // further bytes of a token
+    value_quoted,     // in a quoted string
+    value_escape,     // after a backslash in a quoted string
+    after_value,      // after a quoted string or BWS after a value: ';' or CR follows
     size_lf,
     data,
     data_cr,
@@ -71,6 +79,7 @@ class chunked_decoder {
   std::size_t digit_count_ = 0;
   std::size_t extension_bytes_ = 0;      // of all extensions so far
   std::size_t trailer_bytes_ = 0;        // of the trailer section so far
+  bool blank_pending_ = false;           // the last byte of an extension was whitespace
   state state_ = state::size;
   step result_ = step::more;
 };
@@ -114,7 +123,14 @@ WINSVC_INLINE chunked_decoder::step chunked_decoder::consume_byte(char c) noexce
       if (c == ';' || c == ' ' || c == '\t') return extension_byte(c);
       return size_digit(c);
     case state::blank:
-    case state::extension: return extension_byte(c);
+    case state::extension_name:
+    case state::extension_more:
+    case state::after_name:
+    case state::extension_value:
+    case state::value_token:
+    case state::value_quoted:
+    case state::value_escape:
+    case state::after_value: return extension_byte(c);
     case state::size_lf:
       if (c != '\n') return step::bad;
       if (chunk_bytes_left_ == 0) return set_state(state::trailer);
@@ -148,10 +164,45 @@ WINSVC_INLINE chunked_decoder::step chunked_decoder::size_digit(char c) noexcept
 }
 
 WINSVC_INLINE chunked_decoder::step chunked_decoder::extension_byte(char c) noexcept {
-  if (state_ == state::extension && c == '\r') return set_state(state::size_lf);
+  const bool blank = c == ' ' || c == '\t';
+  if (c == '\r') {  // the line may end after a complete extension, but not after a ';', a '=' or trailing whitespace
+    const bool complete = state_ == state::size_more || state_ == state::extension_more ||
+                          state_ == state::value_token || state_ == state::after_value;
+    return expect(complete && !blank_pending_, state::size_lf);
+  }
   if (is_control(c) || ++extension_bytes_ > limits_.chunk_extension_bytes) return step::bad;
-  if (state_ == state::extension || c == ';') return set_state(state::extension);
-  return expect(c == ' ' || c == '\t', state::blank);
+  if (state_ != state::value_quoted && state_ != state::value_escape) blank_pending_ = blank;
+  switch (state_) {
+    case state::size_more:
+    case state::blank:
+      if (c == ';') return set_state(state::extension_name);
+      return expect(blank, state::blank);
+    case state::extension_name:
+      if (blank) return step::more;
+      return expect(is_token_char(c), state::extension_more);
+    case state::extension_more:
+    case state::after_name:
+      if (c == ';') return set_state(state::extension_name);
+      if (c == '=') return set_state(state::extension_value);
+      if (blank) return set_state(state::after_name);
+      return expect(state_ == state::extension_more && is_token_char(c), state::extension_more);
+    case state::extension_value:
+      if (blank) return step::more;
+      if (c == '"') return set_state(state::value_quoted);
+      return expect(is_token_char(c), state::value_token);
+    case state::value_token:
+      if (blank) return set_state(state::after_value);
+      if (c == ';') return set_state(state::extension_name);
+      return expect(is_token_char(c), state::value_token);
+    case state::value_quoted:
+      if (c == '\\') return set_state(state::value_escape);
+      return c == '"' ? set_state(state::after_value) : step::more;
+    case state::value_escape: return set_state(state::value_quoted);
+    case state::after_value:
+      if (blank) return step::more;
+      return expect(c == ';', state::extension_name);
+    default: return step::bad;
+  }
 }
 
 WINSVC_INLINE chunked_decoder::step chunked_decoder::trailer_byte(bool allowed, state next) noexcept {

@@ -34,7 +34,7 @@ struct conditions {
 /// The validators of the current representation (section 8.8).
 struct validators {
   std::string_view etag;      ///< with its quotes
-  std::int64_t modified = 0;  ///< Last-Modified
+  std::optional<std::int64_t> modified{};  ///< Last-Modified; nullopt: unknown
 };
 enum class condition_result { serve, not_modified, failed };
 
@@ -119,14 +119,14 @@ WINSVC_INLINE bool matches_etag(std::string_view list, std::string_view etag, bo
 WINSVC_INLINE condition_result evaluate(const conditions& conditions, const validators& validators, bool is_read) {
   if (!conditions.if_match.empty()) {
     if (!matches_etag(conditions.if_match, validators.etag, true)) return condition_result::failed;
-  } else if (const auto since = parse_http_date(conditions.if_unmodified_since)) {
-    if (validators.modified > *since) return condition_result::failed;
+  } else if (const auto since = parse_http_date(conditions.if_unmodified_since); since && validators.modified) {
+    if (*validators.modified > *since) return condition_result::failed;
   }
   if (!conditions.if_none_match.empty()) {
     if (matches_etag(conditions.if_none_match, validators.etag, false))
       return is_read ? condition_result::not_modified : condition_result::failed;
   } else if (const auto since = parse_http_date(conditions.if_modified_since); since && is_read) {
-    if (validators.modified <= *since) return condition_result::not_modified;
+    if (validators.modified && *validators.modified <= *since) return condition_result::not_modified;
   }
   return condition_result::serve;
 }
@@ -136,7 +136,7 @@ WINSVC_INLINE bool range_applies(std::string_view if_range, const validators& va
   if (if_range.empty()) return true;
   if (if_range.find('"') != if_range.npos) return if_range != "*" && matches_etag(if_range, validators.etag, true);
   const auto date = parse_http_date(if_range);
-  return date && *date == validators.modified;
+  return date && validators.modified && *date == *validators.modified;
 }
 
 }  // namespace detail::wire

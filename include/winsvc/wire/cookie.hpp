@@ -4,8 +4,8 @@
 //   const auto text = sign("user", "anna", key, 8h);
 //   unsign("user", text, key)                               // "anna", for eight hours
 //
-// The default attributes are `Path=/; HttpOnly; SameSite=Lax`. Call `secure()` if the site uses TLS. A signed value is
-// not encrypted: the client can read it. api/cookies.hpp reads and sets the cookies of requests.
+// The default attributes are `Path=/; HttpOnly; SameSite=Lax`, and `Secure` in the response to an HTTPS request. A
+// signed value is not encrypted: the client can read it. api/cookies.hpp reads and sets the cookies of requests.
 // Source: RFC 6265 and its successor draft for SameSite.
 #pragma once
 
@@ -44,6 +44,8 @@ class cookie {
     max_age_ = age;
     return *this;
   }
+  /// The browser returns the cookie over HTTPS only. Default: on if the request came over HTTPS, to this process or to
+  /// a trusted proxy, else off.
   cookie& secure(bool on = true) {
     secure_ = on;
     return *this;
@@ -56,14 +58,15 @@ class cookie {
   /// "Strict", "Lax" (default) or "None"; else throws setup_error. For "None", browsers require `secure()` too.
   cookie& same_site(std::string value);
 
-  /// Returns the value of Set-Cookie.
-  [[nodiscard]] std::string to_string() const;
+  /// Returns the value of Set-Cookie. `https`: the value of `secure` that applies if it was not set.
+  [[nodiscard]] std::string to_string(bool https = false) const;
 
  private:
   cookie& set_attribute(std::string& attribute, std::string value);
   std::string name_, value_, path_ = "/", domain_, same_site_ = "Lax";
   std::optional<std::chrono::seconds> max_age_;
-  bool secure_ = false, http_only_ = true;
+  std::optional<bool> secure_;
+  bool http_only_ = true;
 };
 
 /// Returns `value` with its expiry time and a signature (HMAC-SHA256), valid as the value of a cookie. The signature
@@ -143,12 +146,12 @@ WINSVC_INLINE cookie& cookie::same_site(std::string value) {
   same_site_ = std::move(value);
   return *this;
 }
-WINSVC_INLINE std::string cookie::to_string() const {
+WINSVC_INLINE std::string cookie::to_string(bool https) const {
   std::string out = name_ + '=' + value_;
   if (!path_.empty()) out += "; Path=" + path_;
   if (!domain_.empty()) out += "; Domain=" + domain_;
   if (max_age_) out += "; Max-Age=" + std::to_string(max_age_->count());
-  if (secure_) out += "; Secure";
+  if (secure_.value_or(https)) out += "; Secure";
   if (http_only_) out += "; HttpOnly";
   return out + "; SameSite=" + same_site_;
 }

@@ -1,6 +1,6 @@
 // Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share: token, authority, control character.
 //
-//   is_token("Content-Type")          is_authority("[::1]:8080")          same_authority("H:80", "h")
+//   is_token("Content-Type")          is_authority("[::1]:8080")
 //
 // The functions test text only; they do not depend on a request.
 #pragma once
@@ -56,8 +56,6 @@ class character_set {
 /// which RFC 3986 allows, because a proxy may join two Host fields with a comma.
 [[nodiscard]] bool is_authority(std::string_view s) noexcept;
 
-/// Compares hosts without regard to case; the default port 80 may be omitted.
-[[nodiscard]] bool same_authority(std::string_view a, std::string_view b) noexcept;
 
 }  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
@@ -100,15 +98,6 @@ WINSVC_INLINE bool is_authority(std::string_view s) noexcept {
   std::uint64_t port = 0;
   return s[end] == ':' && (end + 1 == s.size() || base::parse_number(s.substr(end + 1), 65535, port));
 }
-WINSVC_INLINE bool same_authority(std::string_view a, std::string_view b) noexcept {
-  const auto without_port = [](std::string_view s) {
-    if (s.size() >= 3 && s.substr(s.size() - 3) == ":80") return s.substr(0, s.size() - 3);
-    if (!s.empty() && s.back() == ':') return s.substr(0, s.size() - 1);
-    return s;
-  };
-  return base::equal_nocase(without_port(a), without_port(b));
-}
-
 }  // namespace detail::wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -38,8 +38,9 @@ struct head {
   std::string_view target;  ///< as sent (RFC 9112 section 3.2)
   std::string_view path;    ///< not decoded, of origin-form or absolute-form; "*" for a server-wide OPTIONS
   std::string_view query;   ///< not decoded, without its '?'
-  std::string_view host;    ///< with the port if it was sent; empty only in HTTP/1.0
-  int minor_version = 1;    ///< HTTP/1.minor: 0 or 1
+  std::string_view host;    ///< of the target if it is a URL, else of Host, with the port if it was sent; empty only
+                            ///< in HTTP/1.0
+  int minor_version = 1;    ///< HTTP/1.minor: 0 or 1; 1 also for a later minor version
   std::vector<field> fields;
   wire::framing framing = wire::framing::none;
   std::uint64_t content_length = 0;
@@ -97,11 +98,12 @@ void for_each_normalized_field(const head& h, const F& f) {
   if (!h.host.empty() && !h.find("Host")) f("Host", std::string(h.host));  // an absolute-form target in HTTP/1.0
   if (!h.has_repeated_names) {
     for (const auto& line : h.fields) {
-      if (is_forwarded_field(h, line)) f(line.name, std::string(line.value));
+      const bool is_host = base::equal_nocase(line.name, "Host");  // the host of a URL replaces it
+      if (is_forwarded_field(h, line)) f(line.name, std::string(is_host ? h.host : line.value));
     }
   } else {
-    for_each_name(h, [&f](std::string_view name, const std::vector<std::string_view>& values) {
-      std::string joined(values[0]);
+    for_each_name(h, [&f, &h](std::string_view name, const std::vector<std::string_view>& values) {
+      std::string joined(base::equal_nocase(name, "Host") ? h.host : values[0]);
       for (std::size_t i = 1; i < values.size(); ++i) joined.append(value_separator(name)).append(values[i]);
       f(name, std::move(joined));
     });

@@ -125,12 +125,11 @@ WINSVC_INLINE head_error head_parser::request_line(std::string_view line) {
   const bool is_well_formed = version.size() == 8 && base::starts_with(version, "HTTP/") &&
                               base::is_digit(version[5]) && version[6] == '.' && base::is_digit(version[7]);
   if (!is_well_formed) return {400, "malformed HTTP version"};
-  if (version != "HTTP/1.1" && version != "HTTP/1.0") return {505, "HTTP version not supported"};
-  head_.minor_version = version[7] - '0';
+  if (version[5] != '1') return {505, "HTTP version not supported"};
+  head_.minor_version = version[7] == '0' ? 0 : 1;  // HTTP/1.2 is processed as HTTP/1.1 (RFC 9110 section 2.5)
 
-  const auto method_id = route::parse_method(method);
-  if (!method_id) return {501, "method not implemented"};
-  head_.method_id = *method_id;
+  if (!route::is_servable_method(method)) return {501, "method not implemented"};
+  head_.method_id = route::parse_method(method).value_or(route::method::other);
   head_.method = method;
   head_.fields.reserve(16);  // enough for a typical browser
   return target(target_text);
@@ -251,10 +250,7 @@ WINSVC_INLINE head_error head_parser::transfer_encoding(std::string_view value) 
 
 WINSVC_INLINE head_error head_parser::check_complete() {
   if (!has_host_ && head_.minor_version == 1) return {400, "Host missing"};
-  if (!authority_.empty()) {
-    if (has_host_ && !same_authority(authority_, head_.host)) return {400, "Host and target disagree"};
-    if (!has_host_) head_.host = authority_;
-  }
+  if (!authority_.empty()) head_.host = authority_;  // it replaces Host (RFC 9112 section 3.2.2)
 
   head_.keep_alive = !has_close_ && (head_.minor_version == 1 || has_keep_alive_);
   const bool content = head_.framing == framing::chunked || head_.content_length > 0;

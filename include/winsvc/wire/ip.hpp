@@ -1,8 +1,8 @@
-// IP addresses and ranges, and the address of a client behind trusted proxies (X-Forwarded-For).
+// IP addresses and ranges, and the address of a client behind trusted proxies.
 //
 //   parse_ip("::ffff:10.0.0.1") == parse_ip("10.0.0.1")
 //   ip_range::parse("10.0.0.0/8")->contains(*parse_ip("10.1.2.3"))
-//   client_behind_proxies("127.0.0.1", "1.1.1.1, 203.0.113.9", {*ip_range::parse("127.0.0.1")})      // "203.0.113.9"
+//   walk_proxies("127.0.0.1", {"1.1.1.1", "203.0.113.9"}, {*ip_range::parse("127.0.0.1")}).client    // "203.0.113.9"
 //
 // Zone identifiers ("fe80::1%eth0") are not supported.
 // Source: RFC 4291 section 2.2, RFC 4632 section 3.1.
@@ -43,11 +43,19 @@ class ip_range {
 
 namespace detail::wire {
 
-/// Returns the client's address behind trusted proxies. It reads `forwarded_for` (the values of X-Forwarded-For in
-/// their order) from the right and believes an entry if the hop that wrote it is trusted. The peer wrote the last
-/// entry. Ports and brackets are removed. Reading stops at an entry that is not an address.
-[[nodiscard]] std::string_view client_behind_proxies(std::string_view peer, std::string_view forwarded_for,
-                                                     const std::vector<ip_range>& trusted);
+/// True if the address is in one of the ranges.
+[[nodiscard]] bool is_in_ranges(std::string_view address, const std::vector<ip_range>& ranges);
+
+/// The client that a list of hops leads to.
+struct proxy_walk {
+  std::string_view client;
+  std::size_t hops = 0;  ///< number of entries that were believed
+};
+/// Finds the client's address behind trusted proxies. It reads `hops` (the entries of X-Forwarded-For, or the nodes of
+/// Forwarded, in their order) from the right and believes an entry if the hop that wrote it is trusted. The peer wrote
+/// the last entry. Ports and brackets are removed. Reading stops at an entry that is not an address.
+[[nodiscard]] proxy_walk walk_proxies(std::string_view peer, const std::vector<std::string_view>& hops,
+                                      const std::vector<ip_range>& trusted);
 
 /// Returns the part of an address that identifies one client: the IPv4 address, or the /64 prefix of an IPv6 address.
 /// Returns "::" if the text is not an address.
@@ -183,22 +191,21 @@ WINSVC_INLINE std::string_view address_in(std::string_view hop) {
   return parse_ip(address) ? address : std::string_view();
 }
 
-WINSVC_INLINE std::string_view client_behind_proxies(std::string_view peer, std::string_view forwarded_for,
-                                                     const std::vector<ip_range>& trusted) {
-  const auto is_trusted = [&trusted](std::string_view address) {
-    const auto bytes = parse_ip(address);
-    return bytes && std::any_of(trusted.begin(), trusted.end(), [&](const auto& r) { return r.contains(*bytes); });
-  };
-  auto hops = base::split(forwarded_for, ',');
-  auto client = peer;
-  for (; !hops.empty() && is_trusted(client); hops.pop_back()) {
-    const auto hop = base::trim(hops.back());
-    if (hop.empty()) continue;  // a list ignores empty elements (RFC 9110 section 5.6.1)
-    const auto address = address_in(hop);
+WINSVC_INLINE bool is_in_ranges(std::string_view address, const std::vector<ip_range>& ranges) {
+  const auto bytes = parse_ip(address);
+  return bytes && std::any_of(ranges.begin(), ranges.end(), [&](const auto& range) { return range.contains(*bytes); });
+}
+
+WINSVC_INLINE proxy_walk walk_proxies(std::string_view peer, const std::vector<std::string_view>& hops,
+                                      const std::vector<ip_range>& trusted) {
+  proxy_walk walk{peer};
+  while (walk.hops < hops.size() && is_in_ranges(walk.client, trusted)) {
+    const auto address = address_in(hops[hops.size() - 1 - walk.hops]);
     if (address.empty()) break;
-    client = address;
+    walk.client = address;
+    ++walk.hops;
   }
-  return client;
+  return walk;
 }
 
 WINSVC_INLINE ip_bytes rate_limit_key(std::string_view address) {

@@ -31,9 +31,6 @@ struct limits {
   std::size_t chunk_extension_bytes = 4096;    ///< of all chunks of a body; extensions are unused (CVE-2023-39326)
   std::size_t trailer_bytes = 8192;            ///< the trailer section, which is discarded
 
-  /// True: simple requests do not use cpp-httplib's parser and writer (http/fast_path.hpp). False: all requests do.
-  bool fast_path = true;
-
   // Timeouts.
   std::chrono::milliseconds head_timeout = std::chrono::seconds(10);  ///< first byte to empty line (Slowloris attack)
   std::chrono::milliseconds keep_alive_timeout = std::chrono::seconds(60);  ///< between requests; browsers: 60 to 120 s

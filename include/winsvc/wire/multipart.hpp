@@ -107,9 +107,10 @@ WINSVC_INLINE bool parse_parameter(std::string_view& text, std::string& name, st
   text.remove_prefix(1);
   skip_blanks();
   const auto equals = text.find('=');
-  if (equals == text.npos || !is_token(text.substr(0, equals))) return false;
-  name = base::to_lower(text.substr(0, equals));
+  if (equals == text.npos || !is_token(base::trim(text.substr(0, equals)))) return false;
+  name = base::to_lower(base::trim(text.substr(0, equals)));
   text.remove_prefix(equals + 1);
+  skip_blanks();  // RFC 6266 section 4.1 allows blanks around '='
   value.clear();
   if (text.empty() || text[0] != '"') {
     const auto end = text.find_first_of("; \t");
@@ -152,8 +153,11 @@ WINSVC_INLINE std::optional<std::string> multipart_boundary(std::string_view con
   std::string_view parameters = content_type.substr(end);
   std::string name, value;
   while (parse_parameter(parameters, name, value)) {
-    if (name == "boundary" && !value.empty() && value.size() <= 70 && value.find_first_of("\r\n") == value.npos)
-      return value;
+    if (name != "boundary") continue;
+    constexpr character_set allowed("'()+_,-./:=? ");
+    const bool valid = !value.empty() && value.size() <= 70 && value.back() != ' ' &&
+                       std::all_of(value.begin(), value.end(), [&](char c) { return allowed.has(c); });
+    return valid ? std::optional(value) : std::nullopt;
   }
   return std::nullopt;
 }

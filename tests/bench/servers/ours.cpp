@@ -1,4 +1,4 @@
-// The engine, for tests/bench/engine.py: `ours PORT [--canonical]`. It serves until its standard input closes.
+// The engine, for tests/bench/engine.py: `ours PORT`. It serves until its standard input closes.
 #include <winsvc.hpp>
 
 #include <chrono>
@@ -16,7 +16,6 @@ int main(int count, char** arguments) {
   winsvc::detail::http::router routes;
   winsvc::detail::wire::limits bounds;
   bounds.connections = 20'000;
-  bounds.fast_path = !(count > 2 && std::string_view(arguments[2]) == "--canonical");
 
   const std::string large(1024 * 1024, 'x');
   routes.add(method::get, "/", [] { return "hello world"; }, here);

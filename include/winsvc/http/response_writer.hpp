@@ -1,0 +1,291 @@
+// Response writer: writes the head and the body of each response. It is the only place that writes framing fields:
+// Content-Length, Transfer-Encoding and Connection.
+//
+//   const bool complete = write_response(exchange, req, res, headers);   // bytes go to exchange.stream
+//   const std::string bytes = complete_response(res);                    // a response that ends the connection
+//
+//   body                         HTTP/1.1                     HTTP/1.0
+//   text, or none                Content-Length               Content-Length
+//   provider of known length     Content-Length               Content-Length
+//   stream with a length         Content-Length               Content-Length
+//   stream without a length      Transfer-Encoding: chunked   the end of the connection
+//
+// A response to HEAD has the head of the response to GET. The writer expects a prepared response
+// (http/response_content.hpp): no framing fields of the app, no body where the status forbids one.
+#pragma once
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "winsvc/api/httplib.hpp"
+#include "winsvc/base/clock.hpp"
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/exchange.hpp"
+#include "winsvc/route/path.hpp"
+#include "winsvc/wire/status.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+/// The connection field and the body rule of a response; request_processor::decide_connection_headers() decides them.
+struct connection_headers {
+  std::string_view connection;  ///< value of the Connection field; empty: no field
+  bool send_body = true;        ///< false for a response to HEAD
+};
+
+/// Writes the response to the stream of the exchange, which buffers it; a streamed body is sent at once. Returns false
+/// if the body was not written completely: then the connection must end. Exceptions of a content provider pass through.
+[[nodiscard]] bool write_response(exchange& exchange, response& res, const connection_headers& connection);
+
+/// The complete bytes of a response that ends the connection.
+[[nodiscard]] std::string complete_response(const response& res, bool send_body = true);
+
+/// Value of the Date header. Each thread formats it once per second and reads the system clock at most every 20 ms.
+[[nodiscard]] std::string_view date_header_value();
+
+/// True if the response has a body whose end only its provider knows.
+[[nodiscard]] bool is_stream(const response& res) noexcept;
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::http {
+
+WINSVC_INLINE bool is_stream(const response& res) noexcept { return res.content_provider_ && res.content_length_ == 0; }
+
+WINSVC_INLINE std::string_view date_header_value() {
+  struct cached_date {  // trivially destructible: mingw may free a thread_local before it calls the destructor
+    std::chrono::steady_clock::time_point checked_at;
+    std::int64_t second;
+    std::size_t length;
+    char text[48];
+  };
+  static_assert(std::is_trivially_destructible_v<cached_date>);
+  static thread_local cached_date last{{}, -1, 0, {}};
+  const auto text_of = [](const cached_date& date) { return std::string_view(date.text, date.length); };
+  const auto now = std::chrono::steady_clock::now();
+  if (last.second != -1 && now - last.checked_at < std::chrono::milliseconds(20)) return text_of(last);
+  last.checked_at = now;
+  const auto wall = clock::system().system_now();
+  const auto second = std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count();
+  if (second != last.second) {
+    const std::string text = http_date(wall);
+    last.length = text.copy(last.text, sizeof last.text);
+    last.second = second;
+  }
+  return text_of(last);
+}
+
+/// True for fields that a response has once: the last value replaces the others.
+WINSVC_INLINE bool is_single_field(std::string_view name) noexcept {
+  for (const char* known : {"Content-Type", "Date", "ETag", "Last-Modified", "Location", "Server", "Content-Encoding",
+                            "Content-Range", "Content-Location", "Expires", "Retry-After", "Age"}) {
+    if (base::equal_nocase(name, known)) return true;
+  }
+  return false;
+}
+
+/// Appends the fields of the app, which must not contain framing fields. Returns true in `type` and `date` if it has
+/// written Content-Type and Date.
+WINSVC_INLINE void append_fields(const response& res, std::string& output, bool& type, bool& date) {
+  const auto put = [&](const std::string& name, const std::string& value) {
+    if (base::equal_nocase(name, "Content-Type")) {
+      if (wire::is_bodyless_status(res.status) && res.status != 304) return;
+      type = true;
+    } else if (base::equal_nocase(name, "Date")) {
+      date = true;
+    }
+    const bool is_location = base::equal_nocase(name, "Location");
+    output.append(name).append(": ").append(is_location ? route::percent_encode_url(value) : value).append("\r\n");
+  };
+  for (auto first = res.headers.begin(); first != res.headers.end();) {
+    auto last = std::next(first);
+    if (last == res.headers.end() || !base::equal_nocase(last->first, first->first)) {  // the usual case
+      put(first->first, first->second);
+      first = last;
+      continue;
+    }
+    std::vector<const std::string*> values{&first->second};
+    for (; last != res.headers.end() && base::equal_nocase(last->first, first->first); ++last)
+      values.push_back(&last->second);
+    if (api::has_reverse_order()) std::reverse(values.begin(), values.end());
+    if (is_single_field(first->first)) values.erase(values.begin(), values.end() - 1);
+    for (const auto* value : values) put(first->first, *value);
+    first = last;
+  }
+}
+
+/// Appends the head. `length`: the Content-Length; nullopt: none.
+WINSVC_INLINE void append_head(const response& res, std::string_view connection, std::optional<std::uint64_t> length,
+                               bool chunked, std::string& output) {
+  char number[24];
+  const auto text_of = [&number](std::uint64_t value) {
+    return std::string_view(number, static_cast<std::size_t>(
+                                        std::to_chars(number, number + sizeof number, value).ptr - number));
+  };
+  output.append("HTTP/1.1 ").append(text_of(static_cast<std::uint64_t>(res.status))).append(" ");
+  output.append(wire::reason_phrase(res.status)).append("\r\n");
+  bool type = false, date = false;
+  append_fields(res, output, type, date);
+  const bool bodyless = wire::is_bodyless_status(res.status);
+  if (!type && !bodyless && (chunked || !length || *length != 0)) output.append("Content-Type: text/plain\r\n");
+  if (chunked) output.append("Transfer-Encoding: chunked\r\n");
+  else if (length && !bodyless) output.append("Content-Length: ").append(text_of(*length)).append("\r\n");
+  if (!connection.empty()) output.append("Connection: ").append(connection).append("\r\n");
+  if (!date) output.append("Date: ").append(date_header_value()).append("\r\n");
+  output.append("\r\n");
+}
+
+/// Sends the bytes [offset, offset + length) of a provider of known length. Returns false if the provider sent fewer.
+WINSVC_INLINE bool write_provided(exchange_stream& stream, const response& res, std::uint64_t offset,
+                                  std::uint64_t length) {
+  auto position = static_cast<std::size_t>(offset);
+  const auto end = static_cast<std::size_t>(offset + length);
+  bool ok = true, done = false;
+  httplib::DataSink sink;
+  sink.write = [&](const char* bytes, std::size_t count) {
+    const std::size_t wanted = (std::min)(count, end - position);
+    if (ok && wanted != 0) ok = stream.write(bytes, wanted) >= 0;
+    position += wanted;
+    return ok && wanted == count;  // bytes after the announced length are not sent
+  };
+  sink.is_writable = [&] { return ok && stream.wait_writable(); };
+  sink.done = [&] { done = true; };
+  sink.done_with_trailer = [&](const httplib::Headers&) { done = true; };
+  while (ok && !done && position < end) {
+    if (!sink.is_writable()) return false;
+    if (!res.content_provider_(position, end - position, sink) && position < end) return false;
+  }
+  return ok && position == end;
+}
+
+/// Sends a stream: in chunks, with a length that the app has announced, or until the connection ends.
+class stream_writer {
+ public:
+  stream_writer(exchange_stream& stream, bool chunked, std::optional<std::uint64_t> length)
+      : stream_(stream), chunked_(chunked), bytes_left_(length) {
+    sink_.write = [this](const char* bytes, std::size_t count) { return write(bytes, count); };
+    sink_.is_writable = [this] { return ok_ && stream_.wait_writable(); };
+    sink_.done = [this] { finish({}); };
+    sink_.done_with_trailer = [this](const httplib::Headers& trailers) { finish(trailers); };
+  }
+
+  /// Runs the provider until it is done. Returns false if the stream is incomplete.
+  [[nodiscard]] bool run(const response& res) {
+    while (ok_ && !done_) {
+      if (!sink_.is_writable() || !res.content_provider_(offset_, 0, sink_)) return false;
+    }
+    return ok_ && (!bytes_left_ || *bytes_left_ == 0);
+  }
+
+ private:
+  bool write(const char* bytes, std::size_t count) {
+    if (!ok_ || done_) return false;
+    if (count == 0) return true;
+    offset_ += count;
+    bool fits = true;
+    if (bytes_left_) {  // bytes after the announced length are not sent
+      fits = count <= *bytes_left_;
+      if (!fits) count = static_cast<std::size_t>(*bytes_left_);
+      *bytes_left_ -= count;
+    }
+    if (chunked_) {
+      char size[24];
+      std::snprintf(size, sizeof size, "%zx\r\n", count);
+      ok_ = send(std::string(size).append(bytes, count).append("\r\n"));
+    } else if (count != 0) {
+      ok_ = stream_.write(bytes, count) >= 0;
+    }
+    return ok_ && fits;
+  }
+  bool send(const std::string& bytes) { return stream_.write(bytes.data(), bytes.size()) >= 0; }
+  void finish(const httplib::Headers& trailers) {
+    if (!ok_ || done_) return;
+    done_ = true;
+    if (!chunked_) return;
+    std::string end = "0\r\n";
+    for (const auto& [name, value] : trailers) {
+      if (api::is_valid_header(name, value)) end.append(name).append(": ").append(value).append("\r\n");
+    }
+    ok_ = send(end.append("\r\n"));
+  }
+
+  exchange_stream& stream_;
+  bool chunked_;
+  std::optional<std::uint64_t> bytes_left_;
+  httplib::DataSink sink_;
+  std::size_t offset_ = 0;
+  bool ok_ = true, done_ = false;
+};
+
+WINSVC_INLINE bool write_response(exchange& exchange, response& res, const connection_headers& connection) {
+  exchange_stream& stream = exchange.stream;
+  std::string& output = stream.output();
+  const bool no_body = wire::is_bodyless_status(res.status);
+  if (!res.content_provider_ || no_body) {
+    const std::uint64_t length = exchange.length_of_head ? *exchange.length_of_head : res.body.size();
+    const bool send_body = connection.send_body && !no_body;
+    output.reserve(output.size() + 256 + (send_body ? res.body.size() : 0));
+    append_head(res, connection.connection, length, false, output);
+    if (send_body) output.append(res.body);
+    return true;
+  }
+
+  if (!is_stream(res)) {
+    const bool whole = exchange.parts.empty();
+    std::uint64_t length = whole ? res.content_length_ : exchange.end_of_parts.size();
+    for (const auto& part : exchange.parts) length += part.head.size() + part.length;
+    append_head(res, connection.connection, length, false, output);
+    if (!connection.send_body) return true;
+    stream.disable_buffering();
+    bool ok = stream.flush();
+    if (whole) ok = ok && write_provided(stream, res, 0, res.content_length_);
+    for (const auto& part : exchange.parts) {
+      ok = ok && (part.head.empty() || stream.write(part.head.data(), part.head.size()) >= 0) &&
+           write_provided(stream, res, part.offset, part.length);
+    }
+    const std::string& end = exchange.end_of_parts;
+    ok = ok && (end.empty() || stream.write(end.data(), end.size()) >= 0);
+    return res.content_provider_success_ = ok;
+  }
+
+  const auto length = exchange.stream_length;
+  const bool chunked = !length && exchange.head.minor_version != 0;
+  append_head(res, connection.connection, length, chunked, output);
+  if (!connection.send_body) return true;
+  stream.disable_buffering();
+  if (!stream.flush()) return false;
+  return res.content_provider_success_ = stream_writer(stream, chunked, length).run(res);
+}
+
+WINSVC_INLINE std::string complete_response(const response& res, bool send_body) {
+  std::string output;
+  append_head(res, "close", res.body.size(), false, output);
+  if (send_body && !wire::is_bodyless_status(res.status)) output.append(res.body);
+  return output;
+}
+
+}  // namespace detail::http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

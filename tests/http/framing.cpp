@@ -1,0 +1,258 @@
+// Framing fields: the server alone decides Content-Length, Transfer-Encoding and Connection, for each kind of response.
+#include <winsvc/testing.hpp>
+
+#include <doctest/doctest.h>
+#include <httplib.h>
+
+#include <cstddef>
+#include <fstream>
+#include <string>
+
+using winsvc::reply;
+using winsvc::request;
+using winsvc::response;
+using winsvc::service;
+using winsvc::testing::client;
+
+namespace {
+
+/// A file of 16 bytes in the temporary folder, removed at the end.
+struct small_file {
+  std::string path = winsvc::detail::os::path_join(winsvc::detail::os::temporary_folder(),
+                                                   "framing-" + std::to_string(winsvc::detail::os::process_id()));
+  small_file() { std::ofstream(path, std::ios::binary) << "0123456789abcdef"; }
+  ~small_file() { winsvc::detail::os::remove_file(path); }
+};
+
+/// Sets each framing field to a value that is wrong for the response.
+void set_framing(response& res) {
+  for (const auto& [name, value] : {std::pair("Content-Length", "3"), std::pair("Transfer-Encoding", "chunked"),
+                                    std::pair("Connection", "upgrade"), std::pair("Keep-Alive", "timeout=9"),
+                                    std::pair("Trailer", "X"), std::pair("TE", "trailers")})
+    res.set_header(name, value);
+}
+
+std::size_t count(const std::string& head, const std::string& name) {
+  std::size_t found = 0;
+  for (auto position = head.find("\r\n" + name + ":"); position != head.npos;
+       position = head.find("\r\n" + name + ":", position + 1))
+    ++found;
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("framing headers of a handler never reach the client, for all kinds of responses") {
+  const small_file file;
+  auto app = [&file](service& svc) {
+    svc.get("/text", [](response& res) { set_framing(res); return "hello"; });
+    svc.get("/long", [](response& res) { set_framing(res); return std::string(5000, 'x'); });
+    svc.get("/json", [](response& res) { set_framing(res); return winsvc::json{{"a", 1}}; });
+    svc.get("/reply", [](response& res) { set_framing(res); return reply::html("<p>"); });
+    svc.get("/file", [&file](response& res) { set_framing(res); return reply::file(file.path); });
+    svc.get("/file-content", [&file](response& res) { set_framing(res); res.set_file_content(file.path, "text/plain"); });
+    svc.get("/provider", [](response& res) {
+      set_framing(res);
+      res.set_content_provider(20, "text/plain", [](std::size_t, std::size_t length, httplib::DataSink& sink) {
+        const std::string bytes(length, 'p');
+        return sink.write(bytes.data(), bytes.size());
+      });
+    });
+    svc.get("/empty", [](response& res) { set_framing(res); });
+    svc.get("/redirect", [](response& res) { set_framing(res); return reply::redirect("/text"); });
+    svc.get("/no-content", [](response& res) { set_framing(res); return reply(204); });
+    svc.get("/abort", [](response& res) -> std::string { set_framing(res); winsvc::abort(409, "taken"); });
+  };
+  client c(app);
+  for (const char* method : {"GET", "HEAD"}) {
+    for (const char* version : {"HTTP/1.1", "HTTP/1.0"}) {
+      for (const char* coding : {"", "Accept-Encoding: gzip\r\n", "Range: bytes=0-1\r\n"}) {
+        for (const char* path : {"/text", "/long", "/json", "/reply", "/file", "/file-content", "/provider", "/empty",
+                                 "/redirect", "/no-content", "/abort"}) {
+          const std::string request_line = std::string(method) + ' ' + path + ' ' + version;
+          CAPTURE(request_line);
+          CAPTURE(coding);
+          const std::string out = c.raw(request_line + "\r\nHost: t\r\n" + coding + "\r\n");
+          const auto end = out.find("\r\n\r\n");
+          REQUIRE(end != out.npos);
+          const std::string head = out.substr(0, end), body = out.substr(end + 4);
+          CHECK(count(head, "Transfer-Encoding") == 0);
+          CHECK(count(head, "Trailer") == 0);
+          CHECK(count(head, "TE") == 0);
+          CHECK(count(head, "Keep-Alive") == 0);
+          CHECK(head.find("upgrade") == head.npos);
+          CHECK(count(head, "Content-Type") <= 1);
+          CHECK(count(head, "Content-Length") == (std::string(path) == "/no-content" ? 0 : 1));
+          if (std::string(path) == "/no-content") continue;
+          const auto length = std::stoul(head.substr(head.find("\r\nContent-Length: ") + 18));
+          CHECK(body.size() == (std::string(method) == "HEAD" ? 0 : length));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("removed headers are logged once per route") {
+  auto app = [](service& svc) {
+    svc.get("/a", [](response& res) { set_framing(res); return "a"; });
+    svc.get("/right", [](response& res) { res.set_header("Content-Length", "5"); return "right"; });
+    svc.get("/close", [](response& res) { res.set_header("Connection", "close"); return "x"; });
+  };
+  client c(app);
+  for (int i = 0; i < 3; ++i) CHECK(c.get("/a").status == 200);
+  CHECK(c.get("/right").header("Content-Length") == "5");
+  CHECK(c.get("/close").header("Connection") == "close");
+  REQUIRE(c.log().size() == 1);
+  CHECK(c.log()[0].text.find("Content-Length") != std::string::npos);
+  CHECK(c.log()[0].text.find("framing.cpp") != std::string::npos);
+}
+
+TEST_CASE("a Content-Length that a handler gives for a stream is its length") {
+  auto stream = [](std::size_t bytes) {
+    return reply::stream("text/plain", [bytes](winsvc::stream& out) { out.write(std::string(bytes, 's')); })
+        .header("Content-Length", "10");
+  };
+  auto app = [&](service& svc) {
+    svc.get("/exact", [&] { return stream(10); });
+    svc.get("/short", [&] { return stream(4); });
+    svc.get("/long", [&] { return stream(40); });
+    svc.get("/next", [] { return "next"; });
+  };
+  client c(app);
+  const std::string get_next = "GET /next HTTP/1.1\r\nHost: t\r\n\r\n";
+  const auto exact = c.raw("GET /exact HTTP/1.1\r\nHost: t\r\n\r\n" + get_next);
+  CHECK(exact.find("Content-Length: 10\r\n") != exact.npos);
+  CHECK(exact.find("Transfer-Encoding") == exact.npos);
+  CHECK(exact.find("\r\n\r\nssssssssssHTTP/1.1 200") != exact.npos);
+  const auto too_short = c.raw("GET /short HTTP/1.1\r\nHost: t\r\n\r\n" + get_next);
+  CHECK(too_short.substr(too_short.size() - 4) == "ssss");  // the connection ends, so that the client detects it
+  const auto too_long = c.raw("GET /long HTTP/1.1\r\nHost: t\r\n\r\n");
+  CHECK(too_long.substr(too_long.find("\r\n\r\n") + 4) == std::string(10, 's'));
+}
+
+TEST_CASE("a stream to an HTTP/1.0 client ends with the connection and is not compressed") {
+  auto app = [](service& svc) {
+    svc.get("/", [] {
+      return reply::stream("text/plain", [](winsvc::stream& out) {
+        for (int i = 0; i < 3; ++i) out.write("line\n");
+      });
+    });
+  };
+  client c(app);
+  const auto out = c.raw("GET / HTTP/1.0\r\nHost: t\r\nConnection: keep-alive\r\nAccept-Encoding: gzip\r\n\r\n");
+  CHECK(out.find("Connection: close\r\n") != out.npos);
+  CHECK(out.find("Transfer-Encoding") == out.npos);
+  CHECK(out.find("Content-Encoding") == out.npos);
+  CHECK(out.substr(out.find("\r\n\r\n") + 4) == "line\nline\nline\n");
+}
+
+TEST_CASE("the Content-Type that a handler sets is the only one") {
+  auto app = [](service& svc) {
+    svc.get("/text", [](response& res) { res.set_header("Content-Type", "application/xml"); return "<x/>"; });
+    svc.get("/json", [](response& res) {
+      res.set_header("Content-Type", "application/hal+json");
+      return winsvc::json{{"a", 1}};
+    });
+    svc.get("/reply", [] { return reply::text("<x/>").header("Content-Type", "application/xml"); });
+    svc.get("/stream", [] {
+      return reply::stream("text/plain", [](winsvc::stream& out) { out.write("<x/>"); })
+          .header("content-type", "application/xml");
+    });
+    svc.get("/provider", [](response& res) {
+      res.set_header("Content-Type", "text/plain");
+      res.set_content_provider(1, "application/xml", [](std::size_t, std::size_t, httplib::DataSink& sink) {
+        return sink.write("x", 1);
+      });
+    });
+  };
+  client c(app);
+  for (const char* path : {"/text", "/json", "/reply", "/stream", "/provider"}) {
+    CAPTURE(path);
+    const auto out = c.raw("GET " + std::string(path) + " HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
+    const auto lower = winsvc::detail::base::to_lower(out);
+    CHECK(lower.find("content-type: application/") != lower.npos);
+    CHECK(lower.find("content-type:", lower.find("content-type:") + 1) == lower.npos);
+  }
+}
+
+TEST_CASE("headers of one name keep their order") {
+  auto app = [](service& svc) {
+    svc.get("/", [](response& res) {
+      for (const char* value : {"1", "2", "3", "4"}) res.set_header("X-A", value);
+      for (const char* name : {"a", "b", "c"}) winsvc::set_cookie(res, winsvc::cookie(name, "1"));
+      return "x";
+    });
+    svc.get("/reply", [] { return reply::text("x").header("Link", "<a>").header("Link", "<b>").header("Link", "<c>"); });
+  };
+  client c(app);
+  std::string values, cookies, links;
+  for (const auto& [name, value] : c.get("/").headers) {
+    if (name == "X-A") values += value;
+    if (name == "Set-Cookie") cookies += value.substr(0, 1);
+  }
+  for (const auto& [name, value] : c.get("/reply").headers) {
+    if (name == "Link") links += value;
+  }
+  CHECK(values == "1234");
+  CHECK(cookies == "abc");
+  CHECK(links == "<a><b><c>");
+}
+
+TEST_CASE("a reason phrase fits its status or is empty") {
+  auto app = [](service& svc) {
+    svc.get("/{status}", [](int status) { return std::pair(status, std::string("x")); });
+  };
+  client c(app);
+  const auto line = [&](const std::string& status) {
+    const auto out = c.raw("GET /" + status + " HTTP/1.1\r\nHost: t\r\n\r\n");
+    return out.substr(0, out.find("\r\n"));
+  };
+  CHECK(line("200") == "HTTP/1.1 200 OK");
+  CHECK(line("422") == "HTTP/1.1 422 Unprocessable Content");
+  for (const char* unknown : {"299", "419", "450", "599"}) CHECK(line(unknown) == "HTTP/1.1 " + std::string(unknown) + " ");
+}
+
+TEST_CASE("a header or a redirect with a line break is a logged 500, and nothing of it is sent") {
+  auto app = [](service& svc) {
+    svc.get("/header", [] { return reply::text("x").header("X-A", "1\r\nX-Evil: 1"); });
+    svc.get("/name", [] { return reply::text("x").header("X A", "1"); });
+    svc.get("/empty-name", [] { return reply::text("x").header("", "1"); });
+    svc.get("/redirect", [] { return reply::redirect("/a\r\nX-Evil: 1"); });
+  };
+  client c(app);
+  for (const char* path : {"/header", "/name", "/empty-name", "/redirect"}) {
+    CAPTURE(path);
+    const auto before = c.log().size();
+    const auto response = c.get(path);
+    CHECK(response.status == 500);
+    CHECK(response.header("X-Evil").empty());
+    CHECK(response.header("Location").empty());
+    REQUIRE(c.log().size() == before + 1);
+    CHECK(c.log().back().text.find("set the response header") != std::string::npos);
+  }
+}
+
+TEST_CASE("the target of a redirect is percent-encoded") {
+  auto app = [](service& svc) {
+    svc.get("/reply", [] { return reply::redirect("/gr\xC3\xBC\xC3\x9F" "e x?q=\"%20\"#a"); });
+    svc.get("/own", [](response& res) { res.set_redirect("/gr\xC3\xBC\xC3\x9F" "e x?q=\"%20\"#a"); });
+  };
+  client c(app);
+  for (const char* path : {"/reply", "/own"})
+    CHECK(c.get(path).header("Location") == "/gr%C3%BC%C3%9Fe%20x?q=%22%20%22#a");
+}
+
+TEST_CASE("a reply that is assigned to itself keeps its body") {
+  auto app = [](service& svc) {
+    svc.get("/", [] {
+      reply r = reply::text("hello");
+      r = std::move(r).header("X-A", "1").status(201);
+      return r;
+    });
+  };
+  client c(app);
+  const auto response = c.get("/");
+  CHECK(response.status == 201);
+  CHECK(response.header("X-A") == "1");
+  CHECK(response.body == "hello");
+}

@@ -1,0 +1,64 @@
+// Tests of patterns in the spelling of another framework.
+#include <winsvc/route/pattern.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+using winsvc::detail::route::foreign_spelling;
+using winsvc::detail::route::parse_pattern;
+
+TEST_CASE("a pattern in the spelling of another framework is rejected with the right spelling") {
+  struct { const char* pattern; const char* right; } const cases[] = {
+      {"/*", "write '/{path...}'"},
+      {"*", "write '/{path...}'"},
+      {"/**", "write '/{path...}'"},
+      {"/files/*", "write '/files/{path...}'"},
+      {"/files/*filepath", "write '/files/{filepath...}'"},
+      {"/a/*/b", "write '/a/{value}/b'"},
+      {"/users/:id", "write '/users/{id}'"},
+      {"/users/:id/posts/:post", "write '/users/{id}/posts/{post}'"},
+      {"/users/:id?", "write '/users/{id}', and register '/users' as a second route"},
+      {"/users/:id(\\d+)", "write '/users/{id}'"},
+      {"/files/:path*", "write '/files/{path...}'"},
+      {"/users/<id>", "write '/users/{id}'"},
+      {"/users/<int:id>", "write '/users/{id}'"},
+      {"/files/<path:name>", "write '/files/{name...}'"},
+      {"/users/{id:int}", "write '/users/{id}'"},
+      {"/users/{id:[0-9]+}", "write '/users/{id}'"},
+      {"/users/{id:[^/]+}/x", "write '/users/{id}/x'"},
+      {"/files/{name:path}", "write '/files/{name...}'"},
+      {"/files/{name:.*}", "write '/files/{name...}'"},
+      {"/files/{*path}", "write '/files/{path...}'"},
+      {"/files/{**path}", "write '/files/{path...}'"},
+      {"/files/{path*}", "write '/files/{path...}'"},
+      {"/files/{path+}", "write '/files/{path...}'"},
+      {"/users/{id?}", "write '/users/{id}', and register '/users' as a second route"},
+      {"/{id?}", "write '/{id}', and register '/' as a second route"},
+      {"/users/{id=5}", "write '/users/{id}', and register '/users' as a second route"},
+      {"/posts/[slug]", "write '/posts/{slug}'"},
+      {"/docs/[...path]", "write '/docs/{path...}'"},
+      {"/(.*)", "write '/{path...}'"},
+      {"/numbers/(\\d+)", "write '/numbers/{value}'"},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.pattern);
+    const std::string message = foreign_spelling(c.pattern);
+    CHECK_MESSAGE(message.find(c.right) != std::string::npos, message);
+    CHECK_THROWS_AS(static_cast<void>(parse_pattern(c.pattern)), winsvc::setup_error);
+  }
+}
+
+TEST_CASE("text that only resembles another spelling is accepted") {
+  for (const char* pattern : {"/", "/users/{id}", "/files/{path...}", "/items:batch", "/a*b", "/Products(1)", "/a.b", "/:",
+                              "/1:2", "/a@b", "/[1]", "/<", "/a-(b)"}) {
+    CAPTURE(pattern);
+    CHECK(foreign_spelling(pattern) == "");
+    CHECK_NOTHROW(static_cast<void>(parse_pattern(pattern)));
+  }
+}
+
+TEST_CASE("a pattern with a dot segment is rejected, because clients remove such segments") {
+  for (const char* pattern : {"/.", "/..", "/a/../b", "/./a"})
+    CHECK_THROWS_AS(static_cast<void>(parse_pattern(pattern)), winsvc::setup_error);
+}
