@@ -58,284 +58,284 @@
 //   3643  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
 //   3791  api/app_objects.hpp                Objects of the app by type.
 //   3858  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
-//   4329  api/parameter.hpp                  Parameters of a route.
-//   4626  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
-//   4809  api/middleware.hpp                 Middleware: functions that run before and after the handler.
-//   4888  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
-//   4960  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
-//   5032  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
-//   5177  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
-//   5216  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
-//   5315  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
-//   5336  api/file_options.hpp               Options of a static folder.
-//   5367  base/source_location.hpp           source_location: file and line of a call in the user's program.
-//   5403  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
-//   5712  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
-//   5801  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
-//   5840  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
-//   5967  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
-//   5999  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
-//   6082  scm/control_event.hpp              Event data of a control.
-//   6155  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   6330  settings/settings_file.hpp         Settings file (.ini).
-//   6397  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
-//   6616  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   6746  api/tls_options.hpp                TLS options: client certificates.
-//   6787  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   6856  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   6997  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
-//   7065  base/quote.hpp                     Windows command lines.
-//   7108  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   7183  scm/spec.hpp                       Service specification.
-//   7275  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
-//   7340  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   7675  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   7721  api/run.hpp                        Entry point: runs the verb on the command line.
-//   7760  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   7773  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   7825  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
-//   7913  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   7954  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8073  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   8204  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   8231  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   8299  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   8370  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
-//   8412  wire/forwarded.hpp                 Forwarding fields of proxies.
-//   8464  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
-//   8496  addons/headers.hpp                 Middleware for response headers and body size.
+//   4337  api/parameter.hpp                  Parameters of a route.
+//   4634  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   4817  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   4896  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   4968  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
+//   5040  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   5185  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   5224  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   5323  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
+//   5344  api/file_options.hpp               Options of a static folder.
+//   5375  base/source_location.hpp           source_location: file and line of a call in the user's program.
+//   5411  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   5720  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   5809  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
+//   5848  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   5975  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   6014  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
+//   6097  scm/control_event.hpp              Event data of a control.
+//   6170  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   6345  settings/settings_file.hpp         Settings file (.ini).
+//   6412  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
+//   6631  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   6761  api/tls_options.hpp                TLS options: client certificates.
+//   6802  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   6871  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   7012  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   7080  base/quote.hpp                     Windows command lines.
+//   7123  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   7198  scm/spec.hpp                       Service specification.
+//   7290  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
+//   7355  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   7690  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   7736  api/run.hpp                        Entry point: runs the verb on the command line.
+//   7775  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   7788  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
+//   7839  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
+//   7926  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
+//   7967  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8086  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
+//   8217  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
+//   8244  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
+//   8312  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
+//   8383  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
+//   8425  wire/forwarded.hpp                 Forwarding fields of proxies.
+//   8477  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
+//   8509  addons/headers.hpp                 Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   8529  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   8750  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   8839  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   8884  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   8943  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   8959  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   9056  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
-//   9102  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9144  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   9226  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   9300  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   9418  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
-//   9451  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   9502  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
-//   9744  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   9780  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//   9822  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
-//   9868  route/url_value.hpp:bodies         url_value, with_query.
-//   9910  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//  10067  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
-//  10144  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//  10262  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  10389  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//  10457  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
-//  10495  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//  10544  api/app_objects.hpp:bodies         Objects of the app by type.
-//  10582  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//  10621  api/parameter.hpp:bodies           Parameters of a route.
-//  10679  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//  10707  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//  10779  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//  10845  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//  10873  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//  10897  settings/settings_file.hpp:bodies  Settings file (.ini).
-//  11039  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//  11179  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//  11245  base/quote.hpp:bodies              Windows command lines.
-//  11335  scm/spec.hpp:bodies                Service specification.
-//  11447  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//  11569  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
-//  11725  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//  11794  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  11868  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//  12125  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//  12153  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//  12309  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//  12361  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
-//  12454  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
-//  12575  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
-//  12635  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//  12676  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//  12828  base/error_codes.hpp               Error messages and remedies for system error codes.
-//  12967  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//  13100  settings/registry.hpp              Registry of the settings of an app.
-//  13411  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
-//  13568  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//  13765  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  14147  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  14253  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
-//  14361  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  14735  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  14950  wire/file_name.hpp                 Safe file names for uploads.
-//  15029  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  15099  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  15246  wire/representation.hpp            Representation of content in a response.
-//  15398  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  15656  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  15827  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  15948  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  16033  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  16101  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  16168  scm/account.hpp                    Account of a service.
-//  16307  scm/security.hpp                   Security descriptors in SDDL.
-//  16525  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  16635  scm/event_record.hpp               Records of the Windows event log.
-//  16777  scm/saved_state.hpp                Saved state of a service.
-//  16875  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  17117  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
-//  17155  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
-//  17572  os/posix/headers.hpp               POSIX system headers.
-//  17608  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  17776  os/socket.hpp                      TCP sockets with timeouts.
-//  17926  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  18077  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  18195  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  18319  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  18426  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  18612  os/tcp.hpp                         TCP sockets on all platforms.
-//  18888  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  19054  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  19169  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  19421  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  19472  os/control_channel.hpp             Control channel of a running service.
-//  19543  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  19715  os/connection_threads.hpp          Thread group with a maximum size.
-//  19805  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  20025  os/console.hpp                     Console input and output.
-//  20126  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  20282  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  20417  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  20618  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  20693  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  20740  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  20791  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  20894  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  20935  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  21122  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  21144  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  21179  os/exclusive_file.hpp              Exclusively created file.
-//  21260  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  21364  os/probe.hpp                       System queries of the verbs `doctor` and `why`.
-//  21397  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  21438  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  21478  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  21542  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  21804  os/input_file.hpp                  File that is open for reading at any position.
-//  21877  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  21972  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  22098  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  22344  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  22545  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  22732  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  22770  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  23073  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  23175  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  23429  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  23500  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  23587  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  23640  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  23734  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  23872  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  23946  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  24124  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  24236  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  24363  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  24526  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  24677  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  24932  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  24938  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  25235  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  25309  log/log_query.hpp                  Log query of the verb `logs`.
-//  25394  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  25781  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  25878  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  25922  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  26155  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  26511  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
-//  26804  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  27046  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  27157  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  27308  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  27721  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  28034  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
-//  28241  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  28361  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  28432  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  28581  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  28980  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  29014  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  29074  http/problem.hpp                   Error responses of winsvc.
-//  29236  http/context_impl.hpp              Implementation of api/context.hpp.
-//  29323  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
-//  29588  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  29648  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  29796  http/group_impl.hpp                Implementation of api/group.hpp.
-//  29870  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  30089  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  30205  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  30236  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  30385  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
-//  30457  http/compression.hpp               Compression of complete response bodies with the libraries that ...
-//  30594  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
-//  30691  http/response_writer.hpp           Response writer: writes the head and the body of each response.
-//  30978  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
-//  31211  http/request_processor.hpp         Request processor: runs one request.
-//  31661  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
-//  31764  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  31915  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  31996  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  32214  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  32572  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  32605  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  32706  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  33219  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
-//  33731  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  33908  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  34265  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  34811  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
-//  34830  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  34944  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  35197  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  35315  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  35593  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  35659  host/health.hpp                    Liveness and readiness routes.
-//  35759  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  35927  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  36046  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
-//  36198  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  36312  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  36539  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  36658  host/control_channel_server.hpp    Control channel server.
-//  36821  host/runtime.hpp                   Runtime of a service.
-//  37364  host/status.hpp                    Text and JSON of `status`.
-//  37510  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  37634  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  37740  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  38093  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  38498  manage/wait.hpp                    Waits until a service reaches a state.
-//  38580  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  38719  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  39030  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  39170  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  39306  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  39406  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  39469  manage/install.hpp                 `install` and `update` verbs.
-//  39832  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  39926  diagnose/firewall.hpp              Check of the Windows firewall.
-//  40020  diagnose/finding.hpp               Findings of `doctor`.
-//  40203  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  40288  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  40317  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  40659  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  40792  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  41033  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  41189  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   8542  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   8763  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   8852  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   8897  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   8956  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   8972  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   9069  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
+//   9115  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9157  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   9239  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   9313  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   9431  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
+//   9464  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   9515  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
+//   9757  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   9793  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//   9835  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
+//   9881  route/url_value.hpp:bodies         url_value, with_query.
+//   9923  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//  10080  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
+//  10157  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//  10275  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  10402  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//  10470  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
+//  10508  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//  10557  api/app_objects.hpp:bodies         Objects of the app by type.
+//  10595  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//  10634  api/parameter.hpp:bodies           Parameters of a route.
+//  10692  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//  10720  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//  10792  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
+//  10858  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//  10886  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//  10910  settings/settings_file.hpp:bodies  Settings file (.ini).
+//  11052  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//  11192  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//  11258  base/quote.hpp:bodies              Windows command lines.
+//  11348  scm/spec.hpp:bodies                Service specification.
+//  11460  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
+//  11580  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
+//  11730  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
+//  11799  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  11873  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
+//  12130  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
+//  12158  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
+//  12314  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
+//  12366  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
+//  12459  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
+//  12580  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
+//  12640  addons/headers.hpp:bodies          Middleware for response headers and body size.
+//  12681  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//  12833  base/error_codes.hpp               Error messages and remedies for system error codes.
+//  12972  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//  13105  settings/registry.hpp              Registry of the settings of an app.
+//  13416  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
+//  13573  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//  13770  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  14152  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  14258  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
+//  14366  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  14740  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  14955  wire/file_name.hpp                 Safe file names for uploads.
+//  15034  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
+//  15104  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
+//  15251  wire/representation.hpp            Representation of content in a response.
+//  15403  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
+//  15661  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  15832  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  15953  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  16038  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  16106  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  16173  scm/account.hpp                    Account of a service.
+//  16312  scm/security.hpp                   Security descriptors in SDDL.
+//  16530  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  16640  scm/event_record.hpp               Records of the Windows event log.
+//  16782  scm/saved_state.hpp                Saved state of a service.
+//  16880  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  17122  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
+//  17160  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
+//  17577  os/posix/headers.hpp               POSIX system headers.
+//  17613  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
+//  17781  os/socket.hpp                      TCP sockets with timeouts.
+//  17931  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  18082  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
+//  18200  os/process.hpp                     Process functions: executable path, command-line arguments ...
+//  18324  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  18431  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  18617  os/tcp.hpp                         TCP sockets on all platforms.
+//  18893  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  19059  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  19174  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  19426  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  19477  os/control_channel.hpp             Control channel of a running service.
+//  19548  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  19720  os/connection_threads.hpp          Thread group with a maximum size.
+//  19810  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  20030  os/console.hpp                     Console input and output.
+//  20131  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  20287  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  20422  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  20623  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  20698  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  20745  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  20796  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  20899  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  20940  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  21127  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  21149  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  21184  os/exclusive_file.hpp              Exclusively created file.
+//  21265  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  21369  os/probe.hpp                       System queries of the verbs `doctor` and `why`.
+//  21402  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  21443  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  21483  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  21547  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  21809  os/input_file.hpp                  File that is open for reading at any position.
+//  21882  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  21977  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  22103  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  22349  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  22550  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  22737  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  22775  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  23078  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  23180  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  23434  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  23505  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  23592  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  23645  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  23739  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  23877  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  23951  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  24129  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  24241  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  24368  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  24531  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  24682  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  24937  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  24943  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  25240  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  25314  log/log_query.hpp                  Log query of the verb `logs`.
+//  25399  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  25786  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  25883  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  25927  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  26160  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  26516  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
+//  26810  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  27052  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  27163  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  27314  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  27727  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  28040  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
+//  28247  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  28367  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  28438  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  28587  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  28986  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  29020  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  29080  http/problem.hpp                   Error responses of winsvc.
+//  29242  http/context_impl.hpp              Implementation of api/context.hpp.
+//  29339  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
+//  29604  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  29664  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  29812  http/group_impl.hpp                Implementation of api/group.hpp.
+//  29886  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  30105  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  30221  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  30252  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  30401  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
+//  30473  http/compression.hpp               Compression of complete response bodies with the libraries that ...
+//  30610  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
+//  30707  http/response_writer.hpp           Response writer: writes the head and the body of each response.
+//  30994  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
+//  31227  http/request_processor.hpp         Request processor: runs one request.
+//  31677  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
+//  31780  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  31931  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  32012  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  32230  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  32588  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  32621  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  32722  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  33235  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
+//  33747  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  33924  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  34281  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  34827  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
+//  34846  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  34960  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  35213  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  35331  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  35609  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  35675  host/health.hpp                    Liveness and readiness routes.
+//  35775  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  35943  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  36062  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
+//  36214  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  36328  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  36555  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  36674  host/control_channel_server.hpp    Control channel server.
+//  36837  host/runtime.hpp                   Runtime of a service.
+//  37380  host/status.hpp                    Text and JSON of `status`.
+//  37526  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  37650  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  37756  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  38109  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  38514  manage/wait.hpp                    Waits until a service reaches a state.
+//  38596  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  38735  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  39046  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  39186  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  39322  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  39422  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  39485  manage/install.hpp                 `install` and `update` verbs.
+//  39848  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  39942  diagnose/firewall.hpp              Check of the Windows firewall.
+//  40036  diagnose/finding.hpp               Findings of `doctor`.
+//  40219  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  40304  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  40333  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  40675  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  40808  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  41049  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  41205  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  41431  config/undef.hpp                   Undefines the internal macros.
+//  41447  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -3923,6 +3923,11 @@ struct argument_context {
   std::optional<upload> files = {};  ///< of the request; empty until the first argument needs them
 };
 
+/// The same for a handler whose arguments come from the path.
+struct path_context {
+  const invocation& call;
+};
+
 // The functions of api/parameter.hpp that read an argument from a source.
 
 template <class T>
@@ -4143,8 +4148,10 @@ class signature {
     if constexpr (((kind_of<Arguments>() == argument_kind::upload || takes_file<Arguments>) || ...))
       s.receiver = &the_upload_receiver;
     s.kinds = kinds_.data();
-    s.objects = objects_.data();
-    s.object_count = (std::size_t{0} + ... + (kind_of<Arguments>() == argument_kind::object ? 1 : 0));
+    constexpr std::size_t object_count =
+        (std::size_t{0} + ... + (kind_of<Arguments>() == argument_kind::object ? 1 : 0));
+    if constexpr (object_count != 0) s.objects = objects_.data();
+    s.object_count = object_count;
     using traits = result_traits<std::remove_cv_t<std::remove_reference_t<R>>>;
     s.response_kind = traits::kind;
     if constexpr (is_json<typename traits::type>) s.response_schema = schema_of<typename traits::type>();
@@ -4204,10 +4211,11 @@ class signature {
   static void call(const invocation& invocation, const void* f, invoke_function invoke, const Sources& sources,
                    std::index_sequence<Index...>) {
     std::tuple<stored_argument<Index, Arguments>...> values;
-    argument_context context{invocation};
+    constexpr bool reads_request =
+        ((is_from_source<Index, Arguments> || kind_of<Arguments>() == argument_kind::body) || ...);
+    std::conditional_t<reads_request, argument_context, path_context> context{invocation};
     if (!(convert_argument<Index, Arguments>(context, std::get<Index>(values), sources) && ...)) winsvc::abort(404);
-    if constexpr (((is_from_source<Index, Arguments> || kind_of<Arguments>() == argument_kind::body) || ...))
-      context.faults.abort_if_any();
+    if constexpr (reads_request) context.faults.abort_if_any();
     static_cast<void>(sources);
     if constexpr (std::is_void_v<R>) {
       invoke(f, pass<Index, Arguments>(invocation, std::get<Index>(values))...);
@@ -4217,8 +4225,8 @@ class signature {
   }
 
   /// Returns false if a path parameter does not have its type.
-  template <std::size_t Index, class A, class Sources>
-  static bool convert_argument(argument_context& context, stored_argument<Index, A>& output, const Sources& sources) {
+  template <std::size_t Index, class A, class Context, class Sources>
+  static bool convert_argument(Context& context, stored_argument<Index, A>& output, const Sources& sources) {
     if constexpr (is_from_source<Index, A>) {
       read_source<plain_type<A>>(std::get<value_index(Index) - PathCount>(sources), context, output);
     } else if constexpr (is_value_kind(kind_of<A>())) {
@@ -5979,6 +5987,7 @@ template <class T>
 // wire/cookie.hpp has the class `cookie` and the signatures. A reply sets a cookie with `reply::cookie`.
 // Source: RFC 6265.
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -5991,6 +6000,12 @@ void set_cookie(response& res, const cookie& c);
 
 /// The value of the first cookie with this name, without surrounding quotes; nullopt if it is missing.
 [[nodiscard]] std::optional<std::string> find_cookie(const request& req, std::string_view name);
+
+namespace detail::api {
+/// Random bytes for salts and tokens, from the system's cryptographic generator (std::random_device on Windows and
+/// Linux).
+[[nodiscard]] std::string random_bytes(std::size_t count);
+}  // namespace detail::api
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -7787,7 +7802,6 @@ int run(int argc, char** argv, App&& app) {
 #include <functional>
 #include <map>
 #include <optional>
-#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -7844,7 +7858,6 @@ struct authenticated_user {
 #include <functional>
 #include <map>
 #include <optional>
-#include <random>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -11542,9 +11555,7 @@ WINSVC_INLINE std::string derive_key(std::string_view password, std::string_view
 }  // namespace detail::addons
 
 WINSVC_INLINE std::string hash_password(std::string_view password, unsigned rounds) {
-  std::random_device random;  // the system's cryptographic generator on Windows and Linux
-  std::string salt;
-  for (int i = 0; i < 16; ++i) salt += static_cast<char>(random() & 0xFF);
+  const std::string salt = detail::api::random_bytes(16);
   return "pbkdf2-sha256$" + std::to_string(rounds) + '$' + detail::base::to_base64url(salt) + '$' +
          detail::base::to_base64url(detail::addons::derive_key(password, salt, rounds));
 }
@@ -11610,13 +11621,7 @@ WINSVC_INLINE std::vector<std::string> session::take_flashes() {
 }
 WINSVC_INLINE std::string session::csrf_token() {
   if (token_.empty()) {
-    std::random_device random;  // the system's cryptographic generator on Windows and Linux
-    std::string bytes;
-    for (int i = 0; i < 4; ++i) {
-      const std::uint32_t word = random();
-      for (int shift = 0; shift < 32; shift += 8) bytes += static_cast<char>((word >> shift) & 0xFF);
-    }
-    token_ = detail::base::to_base64url(bytes);
+    token_ = detail::base::to_base64url(detail::api::random_bytes(16));
     changed_ = true;
   }
   return token_;
@@ -26626,7 +26631,8 @@ function example_of(schema, depth = 0) {
   switch (schema.type) {
     case "object": {
       const result = {};
-      for (const key in schema.properties ?? {}) result[key] = example_of(schema.properties[key], depth + 1);
+      for (const key in schema.properties ?? {})
+        if (schema.required?.includes(key) ?? true) result[key] = example_of(schema.properties[key], depth + 1);
       return result;
     }
     case "array": return [example_of(schema.items, depth + 1)];
@@ -29238,9 +29244,11 @@ WINSVC_INLINE void write_error(response& res, const error_text& error, error_for
 
 // Implementation of api/context.hpp: the context of a request, and the client address behind a trusted proxy.
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <random>
 #include <string>
 #include <utility>
 
@@ -29313,6 +29321,14 @@ WINSVC_INLINE bool is_https_request() noexcept {
 }
 
 }  // namespace detail::api
+
+// Here and not in api/cookies.hpp, because <random> is a large header that a file of the app does not need.
+WINSVC_INLINE std::string detail::api::random_bytes(std::size_t count) {
+  std::random_device random;
+  std::string bytes;
+  while (bytes.size() < count) bytes += static_cast<char>(random() & 0xFF);
+  return bytes;
+}
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

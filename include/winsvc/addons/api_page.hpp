@@ -116,7 +116,8 @@ function example_of(schema, depth = 0) {
   switch (schema.type) {
     case "object": {
       const result = {};
-      for (const key in schema.properties ?? {}) result[key] = example_of(schema.properties[key], depth + 1);
+      for (const key in schema.properties ?? {})
+        if (schema.required?.includes(key) ?? true) result[key] = example_of(schema.properties[key], depth + 1);
       return result;
     }
     case "array": return [example_of(schema.items, depth + 1)];

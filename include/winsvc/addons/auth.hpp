@@ -13,7 +13,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +23,7 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/api/context.hpp"
+#include "winsvc/api/cookies.hpp"
 #include "winsvc/api/middleware.hpp"
 #include "winsvc/api/reply.hpp"
 #include "winsvc/api/values.hpp"
@@ -154,9 +154,7 @@ WINSVC_INLINE std::string derive_key(std::string_view password, std::string_view
 }  // namespace detail::addons
 
 WINSVC_INLINE std::string hash_password(std::string_view password, unsigned rounds) {
-  std::random_device random;  // the system's cryptographic generator on Windows and Linux
-  std::string salt;
-  for (int i = 0; i < 16; ++i) salt += static_cast<char>(random() & 0xFF);
+  const std::string salt = detail::api::random_bytes(16);
   return "pbkdf2-sha256$" + std::to_string(rounds) + '$' + detail::base::to_base64url(salt) + '$' +
          detail::base::to_base64url(detail::addons::derive_key(password, salt, rounds));
 }

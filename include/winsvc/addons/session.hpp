@@ -18,7 +18,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <random>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -140,13 +139,7 @@ WINSVC_INLINE std::vector<std::string> session::take_flashes() {
 }
 WINSVC_INLINE std::string session::csrf_token() {
   if (token_.empty()) {
-    std::random_device random;  // the system's cryptographic generator on Windows and Linux
-    std::string bytes;
-    for (int i = 0; i < 4; ++i) {
-      const std::uint32_t word = random();
-      for (int shift = 0; shift < 32; shift += 8) bytes += static_cast<char>((word >> shift) & 0xFF);
-    }
-    token_ = detail::base::to_base64url(bytes);
+    token_ = detail::base::to_base64url(detail::api::random_bytes(16));
     changed_ = true;
   }
   return token_;

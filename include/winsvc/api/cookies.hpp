@@ -11,6 +11,7 @@
 // Source: RFC 6265.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,6 +30,12 @@ void set_cookie(response& res, const cookie& c);
 
 /// The value of the first cookie with this name, without surrounding quotes; nullopt if it is missing.
 [[nodiscard]] std::optional<std::string> find_cookie(const request& req, std::string_view name);
+
+namespace detail::api {
+/// Random bytes for salts and tokens, from the system's cryptographic generator (std::random_device on Windows and
+/// Linux).
+[[nodiscard]] std::string random_bytes(std::size_t count);
+}  // namespace detail::api
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

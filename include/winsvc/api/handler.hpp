@@ -74,6 +74,11 @@ struct argument_context {
   std::optional<upload> files = {};  ///< of the request; empty until the first argument needs them
 };
 
+/// The same for a handler whose arguments come from the path.
+struct path_context {
+  const invocation& call;
+};
+
 // The functions of api/parameter.hpp that read an argument from a source.
 
 template <class T>
@@ -294,8 +299,10 @@ class signature {
     if constexpr (((kind_of<Arguments>() == argument_kind::upload || takes_file<Arguments>) || ...))
       s.receiver = &the_upload_receiver;
     s.kinds = kinds_.data();
-    s.objects = objects_.data();
-    s.object_count = (std::size_t{0} + ... + (kind_of<Arguments>() == argument_kind::object ? 1 : 0));
+    constexpr std::size_t object_count =
+        (std::size_t{0} + ... + (kind_of<Arguments>() == argument_kind::object ? 1 : 0));
+    if constexpr (object_count != 0) s.objects = objects_.data();
+    s.object_count = object_count;
     using traits = result_traits<std::remove_cv_t<std::remove_reference_t<R>>>;
     s.response_kind = traits::kind;
     if constexpr (is_json<typename traits::type>) s.response_schema = schema_of<typename traits::type>();
@@ -355,10 +362,11 @@ class signature {
   static void call(const invocation& invocation, const void* f, invoke_function invoke, const Sources& sources,
                    std::index_sequence<Index...>) {
     std::tuple<stored_argument<Index, Arguments>...> values;
-    argument_context context{invocation};
+    constexpr bool reads_request =
+        ((is_from_source<Index, Arguments> || kind_of<Arguments>() == argument_kind::body) || ...);
+    std::conditional_t<reads_request, argument_context, path_context> context{invocation};
     if (!(convert_argument<Index, Arguments>(context, std::get<Index>(values), sources) && ...)) winsvc::abort(404);
-    if constexpr (((is_from_source<Index, Arguments> || kind_of<Arguments>() == argument_kind::body) || ...))
-      context.faults.abort_if_any();
+    if constexpr (reads_request) context.faults.abort_if_any();
     static_cast<void>(sources);
     if constexpr (std::is_void_v<R>) {
       invoke(f, pass<Index, Arguments>(invocation, std::get<Index>(values))...);
@@ -368,8 +376,8 @@ class signature {
   }
 
   /// Returns false if a path parameter does not have its type.
-  template <std::size_t Index, class A, class Sources>
-  static bool convert_argument(argument_context& context, stored_argument<Index, A>& output, const Sources& sources) {
+  template <std::size_t Index, class A, class Context, class Sources>
+  static bool convert_argument(Context& context, stored_argument<Index, A>& output, const Sources& sources) {
     if constexpr (is_from_source<Index, A>) {
       read_source<plain_type<A>>(std::get<value_index(Index) - PathCount>(sources), context, output);
     } else if constexpr (is_value_kind(kind_of<A>())) {

@@ -1,13 +1,16 @@
 // Implementation of api/context.hpp: the context of a request, and the client address behind a trusted proxy.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <random>
 #include <string>
 #include <utility>
 
 #include "winsvc/api/context.hpp"
+#include "winsvc/api/cookies.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/exchange.hpp"
@@ -82,6 +85,14 @@ WINSVC_INLINE bool is_https_request() noexcept {
 }
 
 }  // namespace detail::api
+
+// Here and not in api/cookies.hpp, because <random> is a large header that a file of the app does not need.
+WINSVC_INLINE std::string detail::api::random_bytes(std::size_t count) {
+  std::random_device random;
+  std::string bytes;
+  while (bytes.size() < count) bytes += static_cast<char>(random() & 0xFF);
+  return bytes;
+}
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
