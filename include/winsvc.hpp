@@ -62,6 +62,7 @@
 #include "winsvc/api/service.hpp"         // service: the object that App receives
 #include "winsvc/api/app.hpp"             // the accepted forms of App
 #include "winsvc/api/run.hpp"             // run: parses argv and runs a verb
+#include "winsvc/api/host.hpp"            // host: runs a service inside a program with its own loop
 #include "winsvc/api/main.hpp"            // WINSVC_MAIN
 
 // Middleware.

@@ -18,324 +18,332 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    343  config/version.hpp                 The version of winsvc, defined only here.
-//    360  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
-//    399  config/form.hpp                    The form in which winsvc is compiled.
-//    490  config/options.hpp                 The compile-time options of winsvc.
-//    552  config/abi.hpp                     The inline namespace that contains all names of winsvc.
-//    603  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
-//    634  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    709  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
-//    766  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    827  os/win/windows_headers.hpp         Windows system headers.
-//    885  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
-//   1014  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
-//   1057  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
-//   1118  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
-//   1173  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
-//   1223  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1266  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
-//   1365  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1398  settings/setting_value.hpp         Types of settings and their text form.
-//   1562  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
-//   1707  api/json_library.hpp               json_library: the JSON parser that reads described types.
-//   1770  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
-//   1828  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
-//   1891  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2117  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
-//   2488  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
-//   2610  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
-//   2694  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
-//   2767  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
-//   2812  route/url_value.hpp                url_value, with_query.
-//   2861  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
-//   2943  base/encoding.hpp                  base64 and constant-time comparison of secrets.
-//   2978  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
-//   3010  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3098  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
-//   3237  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3580  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
-//   3643  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
-//   3791  api/app_objects.hpp                Objects of the app by type.
-//   3858  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
-//   4337  api/parameter.hpp                  Parameters of a route.
-//   4634  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
-//   4817  api/middleware.hpp                 Middleware: functions that run before and after the handler.
-//   4896  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
-//   4968  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
-//   5040  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
-//   5185  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
-//   5224  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
-//   5323  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
-//   5344  api/file_options.hpp               Options of a static folder.
-//   5375  base/source_location.hpp           source_location: file and line of a call in the user's program.
-//   5411  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
-//   5720  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
-//   5809  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
-//   5848  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
-//   5975  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
-//   6014  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
-//   6097  scm/control_event.hpp              Event data of a control.
-//   6170  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   6345  settings/settings_file.hpp         Settings file (.ini).
-//   6412  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
-//   6631  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   6761  api/tls_options.hpp                TLS options: client certificates.
-//   6802  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   6871  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   7012  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
-//   7080  base/quote.hpp                     Windows command lines.
-//   7123  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   7198  scm/spec.hpp                       Service specification.
-//   7290  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
-//   7355  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   7690  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   7736  api/run.hpp                        Entry point: runs the verb on the command line.
-//   7775  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   7788  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   7839  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
-//   7926  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   7967  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8086  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   8217  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   8244  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   8312  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   8383  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
-//   8425  wire/forwarded.hpp                 Forwarding fields of proxies.
-//   8477  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
-//   8509  addons/headers.hpp                 Middleware for response headers and body size.
+//    351  config/version.hpp                 The version of winsvc, defined only here.
+//    368  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
+//    407  config/form.hpp                    The form in which winsvc is compiled.
+//    498  config/options.hpp                 The compile-time options of winsvc.
+//    560  config/abi.hpp                     The inline namespace that contains all names of winsvc.
+//    611  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
+//    642  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    717  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
+//    774  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    835  os/win/windows_headers.hpp         Windows system headers.
+//    893  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
+//   1022  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
+//   1065  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
+//   1126  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
+//   1181  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
+//   1231  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1274  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
+//   1373  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1406  settings/setting_value.hpp         Types of settings and their text form.
+//   1598  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
+//   1743  api/json_library.hpp               json_library: the JSON parser that reads described types.
+//   1806  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
+//   1864  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
+//   1927  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2153  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
+//   2524  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
+//   2646  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
+//   2730  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
+//   2803  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
+//   2848  route/url_value.hpp                url_value, with_query.
+//   2897  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
+//   2979  base/encoding.hpp                  base64 and constant-time comparison of secrets.
+//   3014  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
+//   3046  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3134  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
+//   3273  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3616  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
+//   3679  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
+//   3827  api/app_objects.hpp                Objects of the app by type.
+//   3894  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
+//   4373  api/parameter.hpp                  Parameters of a route.
+//   4670  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   4853  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   4932  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   5004  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
+//   5076  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   5221  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   5260  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   5359  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
+//   5380  api/file_options.hpp               Options of a static folder.
+//   5411  base/source_location.hpp           source_location: file and line of a call in the user's program.
+//   5447  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   5756  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   5845  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
+//   5884  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   6011  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   6050  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
+//   6133  scm/control_event.hpp              Event data of a control.
+//   6206  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   6381  settings/settings_file.hpp         Settings file (.ini).
+//   6448  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
+//   6668  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   6819  api/tls_options.hpp                TLS options: client certificates.
+//   6860  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   6929  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   7070  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   7148  base/quote.hpp                     Windows command lines.
+//   7191  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   7266  scm/spec.hpp                       Service specification.
+//   7372  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
+//   7437  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   7784  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   7830  api/run.hpp                        Entry point: runs the verb on the command line.
+//   7869  api/host.hpp                       host: runs a service inside a program that has its own main loop.
+//   7938  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   7951  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
+//   8002  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
+//   8089  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
+//   8130  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8249  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
+//   8380  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
+//   8407  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
+//   8475  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
+//   8546  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
+//   8588  wire/forwarded.hpp                 Forwarding fields of proxies.
+//   8640  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
+//   8672  addons/headers.hpp                 Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   8542  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   8763  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   8852  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   8897  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   8956  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   8972  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   9069  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
-//   9115  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9157  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   9239  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   9313  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   9431  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
-//   9464  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   9515  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
-//   9757  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   9793  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//   9835  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
-//   9881  route/url_value.hpp:bodies         url_value, with_query.
-//   9923  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//  10080  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
-//  10157  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//  10275  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  10402  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//  10470  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
-//  10508  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//  10557  api/app_objects.hpp:bodies         Objects of the app by type.
-//  10595  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//  10634  api/parameter.hpp:bodies           Parameters of a route.
-//  10692  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//  10720  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//  10792  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//  10858  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//  10886  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//  10910  settings/settings_file.hpp:bodies  Settings file (.ini).
-//  11052  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//  11192  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//  11258  base/quote.hpp:bodies              Windows command lines.
-//  11348  scm/spec.hpp:bodies                Service specification.
-//  11460  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//  11580  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
-//  11730  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//  11799  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  11873  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//  12130  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//  12158  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//  12314  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//  12366  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
-//  12459  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
-//  12580  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
-//  12640  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//  12681  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//  12833  base/error_codes.hpp               Error messages and remedies for system error codes.
-//  12972  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//  13105  settings/registry.hpp              Registry of the settings of an app.
-//  13416  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
-//  13573  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//  13770  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  14152  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  14258  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
-//  14366  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  14740  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  14955  wire/file_name.hpp                 Safe file names for uploads.
-//  15034  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  15104  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  15251  wire/representation.hpp            Representation of content in a response.
-//  15403  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  15661  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  15832  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  15953  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  16038  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  16106  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  16173  scm/account.hpp                    Account of a service.
-//  16312  scm/security.hpp                   Security descriptors in SDDL.
-//  16530  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  16640  scm/event_record.hpp               Records of the Windows event log.
-//  16782  scm/saved_state.hpp                Saved state of a service.
-//  16880  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  17122  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
-//  17160  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
-//  17577  os/posix/headers.hpp               POSIX system headers.
-//  17613  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  17781  os/socket.hpp                      TCP sockets with timeouts.
-//  17931  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  18082  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  18200  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  18324  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  18431  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  18617  os/tcp.hpp                         TCP sockets on all platforms.
-//  18893  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  19059  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  19174  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  19426  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  19477  os/control_channel.hpp             Control channel of a running service.
-//  19548  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  19720  os/connection_threads.hpp          Thread group with a maximum size.
-//  19810  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  20030  os/console.hpp                     Console input and output.
-//  20131  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  20287  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  20422  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  20623  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  20698  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  20745  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  20796  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  20899  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  20940  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  21127  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  21149  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  21184  os/exclusive_file.hpp              Exclusively created file.
-//  21265  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  21369  os/probe.hpp                       System queries of the verbs `doctor` and `why`.
-//  21402  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  21443  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  21483  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  21547  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  21809  os/input_file.hpp                  File that is open for reading at any position.
-//  21882  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  21977  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  22103  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  22349  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  22550  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  22737  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  22775  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  23078  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  23180  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  23434  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  23505  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  23592  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  23645  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  23739  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  23877  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  23951  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  24129  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  24241  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  24368  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  24531  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  24682  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  24937  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  24943  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  25240  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  25314  log/log_query.hpp                  Log query of the verb `logs`.
-//  25399  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  25786  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  25883  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  25927  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  26160  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  26516  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
-//  26810  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  27052  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  27163  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  27314  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  27727  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  28040  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
-//  28247  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  28367  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  28438  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  28587  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  28986  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  29020  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  29080  http/problem.hpp                   Error responses of winsvc.
-//  29242  http/context_impl.hpp              Implementation of api/context.hpp.
-//  29339  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
-//  29604  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  29664  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  29812  http/group_impl.hpp                Implementation of api/group.hpp.
-//  29886  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  30105  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  30221  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  30252  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  30401  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
-//  30473  http/compression.hpp               Compression of complete response bodies with the libraries that ...
-//  30610  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
-//  30707  http/response_writer.hpp           Response writer: writes the head and the body of each response.
-//  30994  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
-//  31227  http/request_processor.hpp         Request processor: runs one request.
-//  31677  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
-//  31780  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  31931  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  32012  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  32230  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  32588  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  32621  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  32722  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  33235  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
-//  33747  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  33924  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  34281  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  34827  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
-//  34846  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  34960  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  35213  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  35331  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  35609  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  35675  host/health.hpp                    Liveness and readiness routes.
-//  35775  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  35943  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  36062  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
-//  36214  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  36328  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  36555  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  36674  host/control_channel_server.hpp    Control channel server.
-//  36837  host/runtime.hpp                   Runtime of a service.
-//  37380  host/status.hpp                    Text and JSON of `status`.
-//  37526  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  37650  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  37756  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  38109  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  38514  manage/wait.hpp                    Waits until a service reaches a state.
-//  38596  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  38735  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  39046  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  39186  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  39322  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  39422  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  39485  manage/install.hpp                 `install` and `update` verbs.
-//  39848  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  39942  diagnose/firewall.hpp              Check of the Windows firewall.
-//  40036  diagnose/finding.hpp               Findings of `doctor`.
-//  40219  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  40304  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  40333  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  40675  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  40808  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  41049  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  41205  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   8705  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   8926  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   9015  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9060  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   9119  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   9135  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   9232  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
+//   9278  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9320  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   9402  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   9476  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   9594  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
+//   9627  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   9678  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
+//   9920  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   9956  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//   9998  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
+//  10044  route/url_value.hpp:bodies         url_value, with_query.
+//  10086  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//  10243  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
+//  10320  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//  10438  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  10565  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//  10633  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
+//  10671  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//  10720  api/app_objects.hpp:bodies         Objects of the app by type.
+//  10758  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//  10797  api/parameter.hpp:bodies           Parameters of a route.
+//  10855  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//  10883  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//  10955  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
+//  11021  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//  11049  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//  11073  settings/settings_file.hpp:bodies  Settings file (.ini).
+//  11215  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//  11355  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//  11442  base/quote.hpp:bodies              Windows command lines.
+//  11532  scm/spec.hpp:bodies                Service specification.
+//  11661  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
+//  11781  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
+//  11931  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
+//  12000  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  12074  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
+//  12331  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
+//  12359  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
+//  12515  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
+//  12567  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
+//  12660  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
+//  12781  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
+//  12841  addons/headers.hpp:bodies          Middleware for response headers and body size.
+//  12882  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//  13034  base/error_codes.hpp               Error messages and remedies for system error codes.
+//  13174  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//  13307  settings/registry.hpp              Registry of the settings of an app.
+//  13618  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
+//  13775  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//  13972  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  14354  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  14460  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
+//  14568  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  14942  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15157  wire/file_name.hpp                 Safe file names for uploads.
+//  15236  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
+//  15306  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
+//  15453  wire/representation.hpp            Representation of content in a response.
+//  15605  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
+//  15863  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  16034  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  16155  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  16240  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  16308  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  16375  scm/account.hpp                    Account of a service.
+//  16514  scm/security.hpp                   Security descriptors in SDDL.
+//  16732  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  16843  scm/event_record.hpp               Records of the Windows event log.
+//  16985  scm/saved_state.hpp                Saved state of a service.
+//  17106  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  17371  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
+//  17411  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
+//  17879  os/posix/headers.hpp               POSIX system headers.
+//  17916  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
+//  18092  os/socket.hpp                      TCP sockets with timeouts.
+//  18242  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  18393  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
+//  18513  os/process.hpp                     Process functions: executable path, command-line arguments ...
+//  18653  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  18760  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  18946  os/tcp.hpp                         TCP sockets on all platforms.
+//  19222  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  19388  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  19503  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  19755  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  19806  os/control_channel.hpp             Control channel of a running service.
+//  19877  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  20074  os/connection_threads.hpp          Thread group with a maximum size.
+//  20164  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  20384  os/console.hpp                     Console input and output.
+//  20485  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  20641  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  20776  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  20977  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  21052  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  21099  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
+//  21250  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
+//  21333  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  21381  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  21432  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  21535  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  21576  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  21763  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  21785  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  21820  os/exclusive_file.hpp              Exclusively created file.
+//  21901  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  22005  os/probe.hpp                       System queries of the verbs `doctor` and `why`.
+//  22038  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  22079  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  22119  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  22183  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  22457  os/input_file.hpp                  File that is open for reading at any position.
+//  22530  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  22625  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  22751  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  22997  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  23198  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  23411  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  23449  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  23752  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  23854  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  24108  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  24194  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  24265  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  24352  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  24405  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  24499  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  24637  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  24711  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  24905  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  25017  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  25144  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  25307  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  25476  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  25761  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  25767  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  26064  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  26138  log/log_query.hpp                  Log query of the verb `logs`.
+//  26223  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  26610  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  26707  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  26751  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  26984  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  27340  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
+//  27634  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  27876  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  27987  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  28138  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  28551  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  28864  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
+//  29071  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  29191  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  29262  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  29411  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  29810  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  29844  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  29904  http/problem.hpp                   Error responses of winsvc.
+//  30066  http/context_impl.hpp              Implementation of api/context.hpp.
+//  30163  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
+//  30428  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  30488  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  30636  http/group_impl.hpp                Implementation of api/group.hpp.
+//  30710  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  30929  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  31045  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  31076  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  31225  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
+//  31297  http/compression.hpp               Compression of complete response bodies with the libraries that ...
+//  31434  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
+//  31531  http/response_writer.hpp           Response writer: writes the head and the body of each response.
+//  31818  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
+//  32051  http/request_processor.hpp         Request processor: runs one request.
+//  32503  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
+//  32606  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  32757  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  32838  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  33056  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  33414  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  33447  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  33548  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  34061  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
+//  34573  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  34750  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  35107  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  35653  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
+//  35672  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  35847  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  36122  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  36240  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  36518  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  36584  host/health.hpp                    Liveness and readiness routes.
+//  36686  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  36854  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  36977  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
+//  37129  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  37243  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  37471  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  37591  host/control_channel_server.hpp    Control channel server.
+//  37769  host/runtime.hpp                   Runtime of a service.
+//  38326  host/status.hpp                    Text and JSON of `status`.
+//  38486  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  38610  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  38716  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  39145  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
+//  39330  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  39753  manage/wait.hpp                    Waits until a service reaches a state.
+//  39852  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  40051  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
+//  40128  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  40522  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  40712  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  40848  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  40948  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  41011  manage/install.hpp                 `install` and `update` verbs.
+//  41444  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  41545  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
+//  41729  diagnose/firewall.hpp              Check of the Windows firewall.
+//  41823  diagnose/finding.hpp               Findings of `doctor`.
+//  42006  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  42103  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  42133  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  42502  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  42664  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  42943  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  43100  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  41447  config/undef.hpp                   Undefines the internal macros.
+//  43379  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -1462,6 +1470,13 @@ struct setting_type {
   static constexpr bool is_supported = false;
 };
 
+/// True for std::filesystem::path, whose header this file does not include because it is expensive.
+template <class T, class = void>
+inline constexpr bool is_path_setting = false;
+template <class T>
+inline constexpr bool is_path_setting<T, std::void_t<typename T::string_type, typename T::format,
+                                                     decltype(std::declval<const T&>().lexically_normal())>> = true;
+
 template <class T>
 struct setting_type<T, std::void_t<decltype(text_traits<T>::parse(std::string_view()))>> : text_traits<T> {
   static constexpr bool is_supported = true;
@@ -1552,6 +1567,27 @@ struct setting_type<file_path> {
     return s.empty() || s.find('\0') != s.npos ? std::nullopt : std::optional(file_path(std::string(s)));
   }
   static std::string text(const file_path& value) { return value.text; }
+};
+
+/// std::filesystem::path. The text is UTF-8 on every system.
+template <class T>
+struct setting_type<T, std::enable_if_t<is_path_setting<T>>> {
+  static constexpr bool is_supported = true;
+  static std::string kind() { return "a path"; }
+  static std::optional<T> parse(std::string_view s) {
+    if (s.empty() || s.find('\0') != s.npos) return std::nullopt;
+    if constexpr (sizeof(typename T::value_type) == 1) {
+      return T(std::string(s));
+    } else {
+      const std::u16string wide = base::to_utf16(s);
+      return T(typename T::string_type(wide.begin(), wide.end()));
+    }
+  }
+  static std::string text(const T& value) {
+    const auto& native = value.native();
+    if constexpr (sizeof(typename T::value_type) == 1) return native;
+    else return base::to_utf8(std::u16string(native.begin(), native.end()));
+  }
 };
 
 }  // namespace detail::settings
@@ -6537,7 +6573,7 @@ class typed_setting final : public setting_base {
                          [&value](const auto& item) { return item.second == value; });
     if constexpr (!setting_type<T>::is_supported) {
       return false;
-    } else if constexpr (std::is_same_v<T, file_path>) {
+    } else if constexpr (std::is_same_v<T, file_path> || is_path_setting<T>) {
       return true;  // an empty path is a valid default, although it cannot be parsed
     } else {
       const auto parsed = setting_type<T>::parse(setting_type<T>::text(value));
@@ -6608,7 +6644,8 @@ std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool i
       if (base::equal_nocase(name, text)) value = named_value;
     }
   } else if constexpr (setting_type<T>::is_supported) {
-    constexpr bool can_have_quotes = std::is_same_v<T, std::string> || std::is_same_v<T, file_path>;
+    constexpr bool can_have_quotes =
+        std::is_same_v<T, std::string> || std::is_same_v<T, file_path> || is_path_setting<T>;
     value = setting_type<T>::parse(in_file && can_have_quotes ? unquote(text) : text);
   }
   if (!value) {
@@ -6641,7 +6678,7 @@ std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool i
 // that needs a consistent value reads it once.
 //
 // Types: bool, integers, double, std::string, std::chrono durations of milliseconds or longer units, byte_size,
-// file_path, std::vector<std::string>, and with enum_names any type with operator==.
+// file_path, std::filesystem::path, std::vector<std::string>, and with enum_names any type with operator==.
 
 #include <cstddef>
 #include <memory>
@@ -6661,6 +6698,14 @@ class setting {
       : setting_(std::move(typed)) {}
   /// The current value. Thread-safe.
   [[nodiscard]] T operator*() const { return setting_->get(); }
+  /// A member of the current value, which is copied: `token->empty()`. Thread-safe.
+  [[nodiscard]] auto operator->() const {
+    struct copy {
+      T value;
+      const T* operator->() const noexcept { return &value; }
+    };
+    return copy{setting_->get()};
+  }
 
  private:
   std::shared_ptr<const detail::settings::typed_setting<T>> setting_;
@@ -6693,7 +6738,8 @@ struct setting_name_at {
 template <class T, class D>
 using setting_value = std::conditional_t<
     !std::is_void_v<T>, T,
-    std::conditional_t<std::is_convertible_v<D, std::string> && !std::is_same_v<std::decay_t<D>, file_path>,
+    std::conditional_t<std::is_convertible_v<D, std::string> && !std::is_same_v<std::decay_t<D>, file_path> &&
+                           !settings::is_path_setting<std::decay_t<D>>,
                        std::string, std::decay_t<D>>>;
 
 /// A rule of settings/rule.hpp.
@@ -6702,6 +6748,17 @@ auto apply_option(settings::typed_setting<T>& setting, const Rule& rule)
     -> decltype(settings::rule_for<T>(rule), void()) {
   setting.rules.push_back(settings::rule_for<T>(rule));
 }
+
+/// Converts a default to the type of the setting. A text for a path is UTF-8.
+template <class T, class D>
+T default_value(D&& standard) {
+  if constexpr (settings::is_path_setting<T> && std::is_convertible_v<D, std::string> &&
+                !std::is_same_v<std::decay_t<D>, T>)
+    return settings::setting_type<T>::parse(std::string(std::forward<D>(standard))).value_or(T());
+  else
+    return T(std::forward<D>(standard));
+}
+
 template <class T, class A, class B>
 void apply_option(settings::typed_setting<T>& setting, const between<A, B>& range) {
   const T lower(range.lower), upper(range.upper);
@@ -6737,7 +6794,8 @@ std::shared_ptr<settings::typed_setting<T>> make_setting(setting_name_at name, T
                                                       const Options&... options) {
   static_assert(settings::setting_type<T>::is_supported || (is_enum_names_of<T, Options> || ...),
                 "winsvc: the type of a setting must be bool, an integer, double, std::string, a std::chrono duration "
-                "of milliseconds or a longer unit, byte_size, file_path, std::vector<std::string>, or, with "
+                "of milliseconds or a longer unit, byte_size, file_path, std::filesystem::path, "
+                "std::vector<std::string>, or, with "
                 "winsvc::enum_names, any type with operator==");
   auto setting =
       std::make_shared<settings::typed_setting<T>>(std::move(name.name), std::move(standard), std::move(help));
@@ -7022,7 +7080,9 @@ class logger {
 // code other than 0.
 // Source: SERVICE_FAILURE_ACTIONSW and SERVICE_FAILURE_ACTIONS_FLAG in the Win32 documentation.
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -7034,7 +7094,7 @@ inline namespace WINSVC_ABI {
 
 /// Action after one failure.
 struct recovery_action {
-  /// SC_ACTION_TYPE. winsvc never sets `reboot` and `run`, but an installed service may have them.
+  /// SC_ACTION_TYPE: no action, restart the service, restart the machine, run a command.
   enum class kind : std::uint32_t { none = 0, restart = 1, reboot = 2, run = 3 };
   kind kind_of_action = kind::none;
   std::chrono::milliseconds delay{0};
@@ -7045,6 +7105,10 @@ struct recovery_action {
 };
 /// Returns the action that restarts the service after `delay`, at most 49 days.
 [[nodiscard]] recovery_action restart_after(std::chrono::milliseconds delay) noexcept;
+/// Returns the action that restarts the machine after `delay`.
+[[nodiscard]] recovery_action reboot_after(std::chrono::milliseconds delay) noexcept;
+/// Returns the action that runs the command of `service::recovery_command` after `delay`.
+[[nodiscard]] recovery_action run_command_after(std::chrono::milliseconds delay) noexcept;
 /// Returns the action that does nothing.
 [[nodiscard]] recovery_action no_action() noexcept;
 /// Maximum delay, 49 days: Windows stores milliseconds in 32 bits.
@@ -7056,20 +7120,24 @@ namespace detail::scm {
 struct recovery_plan {
   std::vector<recovery_action> actions;
   std::chrono::seconds reset{24 * 3600};  ///< time without a failure after which the failure count is reset
+  std::string command = {};               ///< command line of the action `run`
 
   friend bool operator==(const recovery_plan& a, const recovery_plan& b) noexcept {
-    return a.actions == b.actions && a.reset == b.reset;
+    return a.actions == b.actions && a.reset == b.reset && a.command == b.command;
   }
 };
 
 /// Returns the default of an install: restart after 5 s, 30 s and 2 min, with a reset after 1 day.
 [[nodiscard]] recovery_plan default_recovery();
 
-/// Parses `restart/5s,restart/30s,none`. `none` alone and the empty text are a plan without actions. Returns nullopt
-/// for any other text, and for a delay above `max_recovery_delay`.
+/// Returns the actions with at most `limit` restarts and no action after them; the last restart repeats up to the
+/// limit.
+[[nodiscard]] std::vector<recovery_action> limit_restarts(std::vector<recovery_action> actions, std::size_t limit);
+
+/// Parses `restart/5s,reboot/1m,run/5s,none`. `none` alone and the empty text are a plan without actions. Returns
+/// nullopt for any other text, and for a delay above `max_recovery_delay`.
 [[nodiscard]] std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s);
-/// Returns the text that parse_recovery reads. The kinds that it does not accept are written as `reboot/...` and
-/// `run/...`.
+/// Returns the text that parse_recovery reads.
 [[nodiscard]] std::string recovery_text(const std::vector<recovery_action>& actions);
 
 }  // namespace detail::scm
@@ -7232,6 +7300,16 @@ enum class startup { automatic, delayed, manual, disabled };
 
 namespace detail::scm {
 
+/// Priority class of the process. There is no real-time class, because a busy process of that class blocks the machine.
+enum class process_priority { idle, below_normal, normal, above_normal, high };
+/// Returns the name that `--priority` accepts.
+[[nodiscard]] constexpr std::string_view name(process_priority p) noexcept {
+  constexpr std::string_view names[] = {"idle", "below-normal", "normal", "above-normal", "high"};
+  return names[static_cast<int>(p)];
+}
+/// Parses the name of a priority, not case-sensitive.
+[[nodiscard]] std::optional<process_priority> parse_priority(std::string_view s) noexcept;
+
 /// Options that the ImagePath passes from install to each start. An empty member was not specified.
 struct launch_options {
   std::optional<std::string> instance;
@@ -7241,6 +7319,7 @@ struct launch_options {
   std::optional<std::string> config = {};                          ///< absolute path of the settings file
   std::vector<std::pair<std::string, std::string>> settings = {};  ///< --set: names and values
   std::vector<std::string> unset_settings = {};                    ///< --unset: names; the ImagePath does not have them
+  std::optional<process_priority> priority = {};
 
   /// Returns these options, completed with options from `older`.
   [[nodiscard]] launch_options override_with(const launch_options& older) const;
@@ -7273,6 +7352,9 @@ inline constexpr std::string_view run_service_verb = "run-service";
 
 /// Returns the ImagePath: the quoted executable, `run-service` and the options.
 [[nodiscard]] std::string image_path(std::string_view executable, const launch_options& launch);
+
+/// Returns the ImagePath with quotes around its executable, if it begins with this executable without them.
+[[nodiscard]] std::string quoted_binary(const std::string& binary, std::string_view executable);
 
 /// Fails with 123 unless CreateService accepts the name: 1 to 256 UTF-16 units without '/', '\' and control characters.
 [[nodiscard]] result<void> check_name(std::string_view name);
@@ -7428,6 +7510,10 @@ class service : public detail::api::route_registrar<service> {
   /// last after each further failure. After `reset` without a failure, the count starts again. Default: restart after
   /// 5 s, 30 s and 2 min; reset after 1 day. An empty list: no action. Source: Win32, SERVICE_FAILURE_ACTIONSW.
   service& recovery(std::vector<recovery_action> actions, std::chrono::seconds reset = std::chrono::hours(24));
+  /// Command line that the action `run_command_after` starts, with the account of the service. Default: none.
+  service& recovery_command(std::string command_line);
+  /// Maximum number of restarts until the time of `recovery` has passed without a failure. Default: no maximum.
+  service& restart_limit(unsigned limit);
   /// Accepts PRESHUTDOWN instead of SHUTDOWN: before it shuts down, Windows waits up to `limit` for the service; a
   /// longer time counts as 1 day. Default: SHUTDOWN, which leaves about 5 s. Source: Win32, SERVICE_PRESHUTDOWN_INFO.
   service& preshutdown(std::chrono::milliseconds limit);
@@ -7533,13 +7619,13 @@ class service : public detail::api::route_registrar<service> {
   /// any thread. An invalid value makes the start fail, with its source in the message; at a reload it leaves all
   /// settings unchanged. Throws setup_error for the names of the built-in settings: `host`, `port`, `log_level`,
   /// `log_format`.
-  template <class T = void, class Default, class... Options>
+  template <class T = void, class Default = T, class... Options>  // Default = T for a braced list
   winsvc::setting<detail::api::setting_value<T, Default>> setting(detail::api::setting_name_at name, Default standard,
                                                            std::string help = {}, const Options&... options) {
     check_not_frozen("setting");
     using value = detail::api::setting_value<T, Default>;
-    auto declared =
-        detail::api::make_setting<value>(std::move(name), value(std::move(standard)), std::move(help), options...);
+    auto declared = detail::api::make_setting<value>(
+        std::move(name), detail::api::default_value<value>(std::move(standard)), std::move(help), options...);
     declare(declared);
     return winsvc::setting<value>(std::move(declared));
   }
@@ -7621,6 +7707,14 @@ class service : public detail::api::route_registrar<service> {
                              source_location location = source_location::current());
   /// Registers a hook for power events: suspend, resume, battery ... Source: Win32, WM_POWERBROADCAST.
   service& on_power(std::function<void(const power_event&)> f, source_location location = source_location::current());
+
+  /// Ends the service in order, as the verb `stop` does: requests in flight complete, then the stop hooks run. `reason`
+  /// is in the log, in `status` and in `why`. Returns at once. Call it from a hook, a worker or a handler, on any
+  /// thread. Returns false before the start and after the end.
+  bool stop(std::string_view reason);
+  /// Ends the service in the same way, but as a failure with this Win32 error code, on which the recovery acts; 0
+  /// counts as 1064 (ERROR_EXCEPTION_IN_SERVICE). Returns false before the start and after the end.
+  bool fail(std::uint32_t code, std::string_view reason);
 
   /// Time that a start hook may take without progress; a longer time counts as 1 day. Default: 30 s.
   service& start_limit(std::chrono::milliseconds limit);
@@ -7767,6 +7861,75 @@ template <class App>
 int run(int argc, char** argv, App&& app) {
   return detail::api::run_program(detail::api::app_of_callable(app), argc, argv, WINSVC_APP_VERSION);
 }
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// api/host.hpp
+// =====================================================================================================================
+
+// host: runs a service inside a program that has its own main loop: a GUI, a test, an existing service.
+//
+//   winsvc::host host(App);
+//   host.start();                       // returns at once
+//   run_my_loop();
+//   host.stop("the window was closed");
+//   const auto done = host.wait();      // false: done.error() is the failure
+//
+// The command line is not read. Settings come from the environment and the settings file, log lines go to the sinks of
+// svc.log_to(). A program that is to be a Windows service uses winsvc::run (api/run.hpp).
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+class embedded_run;
+}
+
+/// Runs a service on separate threads. Only `wait` and the destructor block. Safe to use from any thread.
+class host {
+ public:
+  /// `app` is a function or any callable object that takes `service&`; it is copied, and called by `start`.
+  template <class App, class = std::enable_if_t<!std::is_same_v<std::decay_t<App>, host>>>
+  explicit host(App&& app) : host(factory(std::make_shared<std::decay_t<App>>(std::forward<App>(app)))) {}
+  /// Stops the service and waits for its end.
+  ~host();
+  host(const host&) = delete;
+  host& operator=(const host&) = delete;
+
+  /// Starts the service and returns at once. A second call has no effect.
+  void start();
+  /// Requests a stop in order and returns at once.
+  void stop(std::string_view reason = "requested by the program");
+  /// Waits until the service serves, fails or has ended, at most `limit`. True if it serves.
+  [[nodiscard]] bool wait_until_serving(std::chrono::milliseconds limit) const;
+  /// The address with the actual port, such as http://127.0.0.1:5001; empty unless the service serves.
+  [[nodiscard]] std::string url() const;
+  /// Waits until the service has ended. Returns the failure of the app, the settings, a hook or the listener.
+  result<void> wait();
+
+ private:
+  explicit host(detail::api::app_factory app);
+  template <class App>
+  static detail::api::app_factory factory(std::shared_ptr<App> app) {
+    static_assert(std::is_invocable_v<App&, service&>,
+                  "winsvc: App must be a function void(winsvc::service&) or an object that can be called with "
+                  "winsvc::service&");
+    return [app](service& svc) -> std::shared_ptr<void> {
+      (*app)(svc);
+      return app;
+    };
+  }
+
+  std::shared_ptr<detail::host::embedded_run> run_;
+};
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -11200,6 +11363,12 @@ inline namespace WINSVC_ABI {
 WINSVC_INLINE recovery_action restart_after(std::chrono::milliseconds delay) noexcept {
   return {recovery_action::kind::restart, delay};
 }
+WINSVC_INLINE recovery_action reboot_after(std::chrono::milliseconds delay) noexcept {
+  return {recovery_action::kind::reboot, delay};
+}
+WINSVC_INLINE recovery_action run_command_after(std::chrono::milliseconds delay) noexcept {
+  return {recovery_action::kind::run, delay};
+}
 WINSVC_INLINE recovery_action no_action() noexcept { return {}; }
 
 namespace detail::scm {
@@ -11212,19 +11381,23 @@ WINSVC_INLINE recovery_plan default_recovery() {
 WINSVC_INLINE std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s) {
   std::vector<recovery_action> actions;
   if (base::trim(s).empty()) return actions;
-  bool has_restart = false;
+  bool has_effect = false;
   while (true) {
     const auto comma = s.find(',');
     const std::string_view item = base::trim(s.substr(0, comma));
     const auto slash = item.find('/');
     const std::string_view word = item.substr(0, slash);
     recovery_action action;
-    if (base::equal_nocase(word, "restart")) {
+    const auto kind = base::equal_nocase(word, "restart")  ? recovery_action::kind::restart
+                      : base::equal_nocase(word, "reboot") ? recovery_action::kind::reboot
+                      : base::equal_nocase(word, "run")    ? recovery_action::kind::run
+                                                           : recovery_action::kind::none;
+    if (kind != recovery_action::kind::none) {
       const auto delay = slash == item.npos ? std::optional(std::chrono::milliseconds(0))
                                             : base::parse_duration(item.substr(slash + 1));
       if (!delay || *delay > max_recovery_delay) return std::nullopt;
-      action = restart_after(*delay);
-      has_restart = true;
+      action = {kind, *delay};
+      has_effect = true;
     } else if (!base::equal_nocase(word, "none") || slash != item.npos) {
       return std::nullopt;
     }
@@ -11232,8 +11405,19 @@ WINSVC_INLINE std::optional<std::vector<recovery_action>> parse_recovery(std::st
     if (comma == s.npos) break;
     s.remove_prefix(comma + 1);
   }
-  if (!has_restart) actions.clear();  // a list of "none" alone has no effect
+  if (!has_effect) actions.clear();  // a list of "none" alone has no effect
   return actions;
+}
+
+WINSVC_INLINE std::vector<recovery_action> limit_restarts(std::vector<recovery_action> actions, std::size_t limit) {
+  std::vector<recovery_action> out;
+  for (std::size_t i = 0; out.size() < limit && !actions.empty(); ++i) {
+    const auto& action = actions[(std::min)(i, actions.size() - 1)];
+    if (i >= actions.size() && action.kind_of_action != recovery_action::kind::restart) break;
+    out.push_back(action);
+  }
+  if (!out.empty() && out.back().kind_of_action != recovery_action::kind::none) out.push_back(no_action());
+  return out;
 }
 
 WINSVC_INLINE std::string recovery_text(const std::vector<recovery_action>& actions) {
@@ -11362,6 +11546,14 @@ WINSVC_INLINE std::optional<startup> parse_startup(std::string_view s) noexcept 
 
 namespace detail::scm {
 
+WINSVC_INLINE std::optional<process_priority> parse_priority(std::string_view s) noexcept {
+  for (int i = 0; i <= static_cast<int>(process_priority::high); ++i) {
+    const auto value = static_cast<process_priority>(i);
+    if (base::equal_nocase(s, name(value))) return value;
+  }
+  return std::nullopt;
+}
+
 WINSVC_INLINE std::string instance_name(std::string_view service, std::string_view instance) {
   return std::string(service) + '$' + std::string(instance);
 }
@@ -11374,6 +11566,7 @@ WINSVC_INLINE launch_options launch_options::override_with(const launch_options&
   launch_options out{instance ? instance : older.instance, host || is_unset("host") ? host : older.host,
                      port || is_unset("port") ? port : older.port, preshutdown ? preshutdown : older.preshutdown,
                      config ? config : older.config};
+  out.priority = priority ? priority : older.priority;
   const auto is_overridden = [this](const std::string& name) {
     const auto is_same = [&name](const std::string& other) {
       return settings::setting_name(other) == settings::setting_name(name);
@@ -11396,8 +11589,16 @@ WINSVC_INLINE std::string image_path(std::string_view executable, const launch_o
   if (launch.preshutdown)
     arguments.insert(arguments.end(), {"--preshutdown", base::exact_duration(*launch.preshutdown)});
   if (launch.config) arguments.insert(arguments.end(), {"--config", *launch.config});
+  if (launch.priority) arguments.insert(arguments.end(), {"--priority", std::string(name(*launch.priority))});
   for (const auto& [name, value] : launch.settings) arguments.insert(arguments.end(), {"--set", name + '=' + value});
   return base::command_line(executable, arguments);
+}
+
+WINSVC_INLINE std::string quoted_binary(const std::string& binary, std::string_view executable) {
+  const std::size_t length = executable.size();
+  const bool begins_with_it = length != 0 && base::starts_with_nocase(binary, executable) &&
+                              (binary.size() == length || binary[length] == ' ');
+  return begins_with_it ? '"' + binary.substr(0, length) + '"' + binary.substr(length) : binary;
 }
 
 WINSVC_INLINE result<void> check_name(std::string_view name) {
@@ -12866,7 +13067,8 @@ inline constexpr std::uint32_t access_denied = 5, not_supported = 50, call_not_i
                                service_request_timeout = 1053, service_already_running = 1056,
                                invalid_service_account = 1057, service_disabled = 1058, service_does_not_exist = 1060,
                                service_cannot_accept_control = 1061, service_not_active = 1062,
-                               failed_controller_connect = 1063, service_marked_for_delete = 1072,
+                               failed_controller_connect = 1063, process_aborted = 1067,
+                               service_marked_for_delete = 1072,
                                service_exists = 1073, cancelled = 1223, timeout = 1460, invalid_tag = 1733,
                                invalid_data = 13, address_in_use = 10048, access_to_address = 10013,
                                address_not_available = 10049;
@@ -16612,7 +16814,8 @@ WINSVC_INLINE std::string format_config_level(const config_level& l) {
   struct formatter {
     std::string operator()(const description_text& level) const { return level.text; }
     std::string operator()(const recovery_plan& level) const {
-      return recovery_text(level.actions) + ", reset " + base::exact_duration(level.reset);
+      return recovery_text(level.actions) + ", reset " + base::exact_duration(level.reset) +
+             (level.command.empty() ? "" : ", command " + level.command);
     }
     std::string operator()(const delayed_start& level) const { return level.on ? "yes" : "no"; }
     std::string operator()(const failure_flag& level) const { return level.on ? "yes" : "no"; }
@@ -16806,8 +17009,10 @@ struct saved_state {
   std::string since;                  ///< time when it began to listen, RFC 3339
   std::string failure;                ///< message of the last failure; empty after a clean stop
   std::uint32_t start_ms = 0;         ///< ms from the start of the process to RUNNING; 0: RUNNING was not reached
-  std::string written_at = {};        ///< time of the failure, RFC 3339
+  std::string written_at = {};        ///< time of the failure or of the requested stop, RFC 3339
   std::string previous_failure = {};  ///< last failure of an earlier run, with its time; empty: no failure is known
+  std::string stop_reason = {};       ///< reason of the operator or of the app for the last stop; empty: none
+  bool running = false;               ///< the process has started and has not stopped in order
 };
 
 /// Returns the content as JSON on one line, with a line end.
@@ -16818,9 +17023,14 @@ struct saved_state {
 [[nodiscard]] std::optional<saved_state> parse_saved_state(std::string_view text);
 
 /// Returns the last failure of the earlier runs, for a run that finds `saved` at its start: the failure of the previous
-/// run, or the one that the previous run had found. If the previous run left its address, it was terminated, or the
-/// machine lost power.
-[[nodiscard]] std::string last_failure(const saved_state& saved);
+/// run, or the one that the previous run had found. If the previous run did not stop in order, it was terminated, or
+/// the machine lost power; `activities` is what it was doing then (os/activity.hpp).
+[[nodiscard]] std::string last_failure(const saved_state& saved, const std::string& activities = {});
+/// Returns the failure of a run that ended without a message: it is not empty only if the run did not stop in order.
+[[nodiscard]] std::string unreported_failure(const saved_state& saved, const std::string& activities,
+                                             std::optional<std::uint32_t> exit_code = {});
+/// Returns the first line of a failure, at most 160 characters.
+[[nodiscard]] std::string short_failure(const std::string& failure);
 
 }  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
@@ -16840,16 +17050,30 @@ WINSVC_INLINE std::string format_saved_state(const saved_state& state) {
   o.put_text("failure", state.failure);
   if (state.start_ms != 0) o.put("start_ms", std::to_string(state.start_ms));
   o.put_text_if_set("when", state.written_at).put_text_if_set("earlier", state.previous_failure);
+  o.put_text_if_set("stop_reason", state.stop_reason);
+  if (state.running) o.put_text("running", "yes");
   return o.text() + '\n';
 }
 
-WINSVC_INLINE std::string last_failure(const saved_state& saved) {
+WINSVC_INLINE std::string unreported_failure(const saved_state& saved, const std::string& activities,
+                                             std::optional<std::uint32_t> exit_code) {
+  if (!saved.failure.empty() || (!saved.running && saved.url.empty())) return {};
+  std::string out = saved.since.empty() ? "the process" : "the run that began at " + saved.since;
+  out += " (pid " + std::to_string(saved.pid) + ") ended ";
+  out += exit_code ? "with exit code " + std::to_string(*exit_code) : std::string("without an exit code");
+  return activities.empty() ? out : out + " while running " + activities;
+}
+
+WINSVC_INLINE std::string last_failure(const saved_state& saved, const std::string& activities) {
   if (!saved.failure.empty()) return saved.written_at + (saved.written_at.empty() ? "" : " ") + saved.failure;
-  if (!saved.url.empty()) {
-    const std::string pid = std::to_string(saved.pid);
-    return "the run that began at " + saved.since + " (pid " + pid + ") ended without an exit code";
-  }
-  return saved.previous_failure;
+  const std::string unreported = unreported_failure(saved, activities);
+  return unreported.empty() ? saved.previous_failure : unreported;
+}
+
+WINSVC_INLINE std::string short_failure(const std::string& failure) {
+  const std::string line = failure.substr(0, failure.find('\n'));
+  std::string out(base::truncate(line, 160));
+  return out.size() < failure.size() ? out + " ..." : out;
 }
 
 WINSVC_INLINE std::optional<saved_state> parse_saved_state(std::string_view text) {
@@ -16862,6 +17086,8 @@ WINSVC_INLINE std::optional<saved_state> parse_saved_state(std::string_view text
     if (name == "failure") out.failure = value.text;
     if (name == "when") out.written_at = value.text;
     if (name == "earlier") out.previous_failure = value.text;
+    if (name == "stop_reason") out.stop_reason = value.text;
+    if (name == "running") out.running = value.text == "yes";
     if (name != "pid" && name != "start_ms") continue;
     std::uint64_t number = 0;
     if (!base::parse_number(value.text, 0xFFFFFFFFu, number)) return std::nullopt;
@@ -16899,13 +17125,13 @@ namespace detail::commandline {
 /// The first argument of the program.
 enum class verb {
   help, version, install, update, remove, start, stop, restart, pause, resume, reload, control, status, debug, routes,
-  config, logs, level, doctor, why, run_service
+  config, logs, level, doctor, why, show, run_service
 };
 
 struct verb_info {
   verb id;
   std::string_view word;
-  std::string_view aliases;    ///< second spelling, or empty
+  std::string_view aliases;    ///< other spellings, separated by blanks; may be empty
   std::string_view arguments;  ///< arguments other than options, as the help shows them
   std::string_view summary;    ///< one line of help; empty: the help does not show the verb
   std::string_view details;    ///< additional text of `help VERB`
@@ -16918,9 +17144,9 @@ inline constexpr verb_info verb_table[] = {
      "completed steps are rolled back."},
     {verb::update, "update", "", "", "update an existing service",
      "Does the same as install, but fails if the service is not installed."},
-    {verb::remove, "remove", "uninstall", "", "stop the service, delete it and wait until it is deleted",
+    {verb::remove, "remove", "uninstall delete", "", "stop the service, delete it and wait until it is deleted",
      "Requires administrator rights and requests elevation if necessary. It is not an error if the service is not\n"
-     "installed. The data folder is kept."},
+     "installed. The data folder is kept, unless --data is given."},
     {verb::start, "start", "", "[-- ARGUMENTS]", "start the service and wait until it accepts requests",
      "It is not an error if the service is already running. The start hooks receive the arguments after --, for this\n"
      "start only."},
@@ -16938,6 +17164,9 @@ inline constexpr verb_info verb_table[] = {
      "Requires a hook in the app. The return value of the hook is the exit code."},
     {verb::status, "status", "", "", "show the state of the service, its address and its statistics",
      "Exit code: 0 running, 3 installed but not running, 4 not installed."},
+    {verb::show, "show", "", "", "show everything that is installed",
+     "Account, recovery, dependencies, environment, service SID, privileges, rights and arguments; with --command as\n"
+     "the command that installs the same. Only that command has the values of environment variables."},
     {verb::debug, "debug", "run", "", "run the service in this terminal; Ctrl-C stops it gracefully",
      "The service need not be installed. Shows the routes, the requests and the log. You can start the program in a\n"
      "debugger, or attach one."},
@@ -16965,7 +17194,8 @@ inline constexpr verb_info verb_table[] = {
 enum class option {
   startup, display_name, description, username, password_stdin, depends, recovery, recovery_reset, preshutdown,
   environment, allow_control, host, port, set, unset, config, init, lines, follow, level, since, instance, start_after,
-  plan, force, wait, no_wait, json, no_elevate, elevated, argument, why, fix
+  plan, force, wait, no_wait, json, no_elevate, elevated, argument, why, fix, restart_after, hold, data, all,
+  as_command, quiet, priority, recovery_command, restart_limit
 };
 
 /// Bit of a verb in a set of verbs.
@@ -16989,6 +17219,7 @@ struct option_info {
   std::string_view value;    ///< placeholder of the value in the help; empty for an option without a value
   std::uint32_t verbs;       ///< verbs that accept the option, as `verb_bits`
   std::string_view summary;  ///< one line of help; empty: the help does not show the option
+  std::string_view alias = {};  ///< second spelling
 };
 
 inline constexpr option_info option_table[] = {
@@ -17005,6 +17236,10 @@ inline constexpr option_info option_table[] = {
      "action after each failure: restart/5s, none; the last one repeats (default restart/5s,restart/30s,restart/2m)"},
     {option::recovery_reset, "--recovery-reset", "TIME", verbs_that_install,
      "reset the failure count after this time without a failure (default 1d)"},
+    {option::recovery_command, "--recovery-command", "TEXT", verbs_that_install,
+     "command line that the action run/5s of --recovery starts, with the account of the service"},
+    {option::restart_limit, "--restart-limit", "N", verbs_that_install,
+     "restart at most N times until --recovery-reset has passed without a failure (default: no limit)"},
     {option::preshutdown, "--preshutdown", "TIME", verbs_that_install | verb_bit(verb::run_service),
      "time for the service to stop before Windows shuts down"},
     {option::environment, "--env", "NAME=VALUE", verbs_that_install,
@@ -17020,23 +17255,37 @@ inline constexpr option_info option_table[] = {
      "settings file (default: the program's name with .ini, in the folder of the program)"},
     {option::fix, "--fix", "", verb_bit(verb::doctor), "fix the problems that need no decision"},
     {option::init, "--init", "", verb_bit(verb::config), "write a settings file with each setting commented out"},
-    {option::lines, "-n", "N", verb_bit(verb::logs), "number of entries (default 20; all with --since)"},
-    {option::follow, "-f", "", verb_bit(verb::logs), "follow the log: show new entries until Ctrl-C"},
+    {option::lines, "-n", "N", verb_bit(verb::logs), "number of entries (default 20; all with --since)", "--lines"},
+    {option::follow, "-f", "", verb_bit(verb::logs), "follow the log: show new entries until Ctrl-C", "--follow"},
     {option::level, "--level", "LEVEL", verb_bit(verb::logs),
      "minimum level: debug, info, warn or error (default debug)"},
     {option::since, "--since", "TIME", verb_bit(verb::logs), "show the entries of the last 10m, 2h, 1d"},
     {option::instance, "--instance", "NAME",
      verbs_that_manage | verb_bits(verb::status, verb::debug, verb::config, verb::logs, verb::level, verb::doctor,
-                                   verb::why, verb::run_service),
+                                   verb::why, verb::show, verb::run_service),
      "instance to use; an instance is a service with its own name, settings and data"},
     {option::start_after, "--start", "", verbs_that_install, "start the service afterwards"},
+    {option::restart_after, "--restart", "", verb_bit(verb::update), "restart the service afterwards, if it runs"},
+    {option::priority, "--priority", "idle|below-normal|normal|above-normal|high",
+     verbs_that_install | verb_bit(verb::run_service), "priority of the process (default normal)"},
     {option::plan, "--plan", "", verbs_that_install, "show the changes without applying them"},
     {option::force, "--force", "", verb_bits(verb::stop, verb::restart, verb::remove),
      "stop the services that depend on this one, too"},
     {option::why, "--why", "TEXT", verb_bits(verb::stop, verb::restart), "reason for the stop, for the service log"},
     {option::wait, "--wait", "SECONDS", verbs_that_wait, "maximum time to wait for completion (default 60)"},
-    {option::no_wait, "--no-wait", "", verb_bits(verb::start, verb::stop), "send the control and return at once"},
-    {option::json, "--json", "", verb_bits(verb::status, verb::routes, verb::config, verb::doctor), "print JSON"},
+    {option::no_wait, "--no-wait", "",
+     verb_bits(verb::start, verb::stop, verb::restart, verb::pause, verb::resume),
+     "send the control and return at once; restart waits for the stop"},
+    {option::hold, "--hold", "", verb_bit(verb::stop),
+     "disable the service until 'start', so that a queued restart does not start it"},
+    {option::data, "--data", "", verb_bit(verb::remove), "delete the data folder with the log, too"},
+    {option::all, "--all", "", verb_bit(verb::status), "show every service that this program runs"},
+    {option::as_command, "--command", "", verb_bit(verb::show), "print the command that installs the same"},
+    {option::json, "--json", "",
+     verbs_that_install | verb_bits(verb::status, verb::routes, verb::config, verb::doctor, verb::why, verb::show,
+                                    verb::logs, verb::version),
+     "print JSON; for install and update, with --plan"},
+    {option::quiet, "--quiet", "", verbs_that_manage, "print only errors and warnings", "-q"},
     {option::no_elevate, "--no-elevate", "", verbs_that_manage,
      "fail if elevation is required, instead of requesting it"},
     {option::elevated, "--elevated", "PIPE", verbs_that_manage, ""},  // marks the elevated process (os/elevation.hpp)
@@ -17148,6 +17397,8 @@ struct install_request {
   std::optional<std::vector<std::string>> depends_on;
   std::optional<std::vector<recovery_action>> recovery;
   std::optional<std::chrono::seconds> recovery_reset;
+  std::optional<std::string> recovery_command;
+  std::optional<unsigned> restart_limit;
   std::vector<std::string> environment;    ///< NAME=value; NAME= removes the variable
   std::vector<std::string> allow_control;  ///< users and groups
 };
@@ -17188,8 +17439,10 @@ namespace detail::commandline {
 struct install_options {
   scm::install_request request;
   bool must_exist = false;   ///< update: a missing service is an error
-  bool start_after = false;  ///< --start
-  bool plan = false;         ///< --plan
+  bool start_after = false;    ///< --start
+  bool restart_after = false;  ///< --restart
+  bool plan = false;           ///< --plan
+  bool json = false;           ///< --plan --json
 };
 
 /// Options of the verbs that start, stop and control a service.
@@ -17199,6 +17452,8 @@ struct control_options {
   std::optional<std::string> stop_reason;  ///< stop, restart: --why
   bool force = false;
   bool no_wait = false;
+  bool hold = false;         ///< stop --hold
+  bool remove_data = false;  ///< remove --data
   std::chrono::milliseconds wait{60'000};
 };
 
@@ -17211,9 +17466,11 @@ struct log_options {
   std::optional<std::chrono::milliseconds> since;  ///< logs --since, as a duration before now
 };
 
-/// Options of the verbs that print a report: status, routes, config, doctor.
+/// Options of the verbs that print a report.
 struct report_options {
   bool json = false;
+  bool all = false;         ///< status --all
+  bool as_command = false;  ///< show --command
   bool init = false;  ///< config --init
   bool fix = false;   ///< doctor --fix
 };
@@ -17228,6 +17485,7 @@ struct command {
   control_options control;
   log_options log;
   report_options report;
+  bool quiet = false;  ///< print only errors and warnings
   bool no_elevate = false;
   std::optional<std::string> elevated;  ///< this is the elevated process; the value is the pipe of its parent
 };
@@ -17266,9 +17524,12 @@ WINSVC_INLINE std::string suggestion(std::string_view word, const std::vector<st
   return best.empty() ? fallback : "did you mean '" + std::string(best) + "'?";
 }
 
-WINSVC_INLINE const verb_info* find_verb(std::string_view word) noexcept {
+WINSVC_INLINE const verb_info* find_verb(std::string_view word) {
   for (const auto& row : verb_table) {
-    const bool is_alias = !row.aliases.empty() && base::equal_nocase(row.aliases, word);
+    const auto aliases = base::split(row.aliases, ' ');
+    const bool is_alias = std::any_of(aliases.begin(), aliases.end(), [word](std::string_view alias) {
+      return !alias.empty() && base::equal_nocase(alias, word);
+    });
     if (is_alias || base::equal_nocase(row.word, word)) return &row;
   }
   return nullptr;
@@ -17281,9 +17542,13 @@ WINSVC_INLINE bool is_help_request(std::string_view word) noexcept {
   return false;
 }
 
+WINSVC_INLINE bool is_version_request(std::string_view word) noexcept {
+  return base::equal_nocase(word, "--version") || base::equal_nocase(word, "-v");
+}
+
 WINSVC_INLINE result<const verb_info*> verb_of(std::string_view word) {
   if (is_help_request(word)) return &info(verb::help);
-  if (base::equal_nocase(word, "--version")) return &info(verb::version);
+  if (is_version_request(word)) return &info(verb::version);
   if (const auto* found = find_verb(word)) return found;
 
   std::vector<std::string_view> known;
@@ -17297,7 +17562,7 @@ WINSVC_INLINE result<const option_info*> option_of(std::string_view word, const 
   std::vector<std::string_view> known;
   for (const auto& o : option_table) {
     const bool is_accepted = (o.verbs & verb_bit(v.id)) != 0;
-    if (base::equal_nocase(o.word, word)) {
+    if (base::equal_nocase(o.word, word) || (!o.alias.empty() && base::equal_nocase(o.alias, word))) {
       if (is_accepted) return &o;
       return usage_error("'" + std::string(v.word) + "' does not accept the option " + std::string(o.word),
                          "'help " + std::string(v.word) + "' lists its options");
@@ -17337,6 +17602,13 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     case option::password_stdin: return command.install.request.reads_password = true;
     case option::depends: return (command.install.request.depends_on = parse_list(value)).has_value();
     case option::recovery: return (command.install.request.recovery = scm::parse_recovery(value)).has_value();
+    case option::recovery_command: return store_text(command.install.request.recovery_command);
+    case option::restart_limit: {
+      std::uint64_t limit = 0;
+      if (!base::parse_number(value, 1000, limit)) return false;
+      command.install.request.restart_limit = static_cast<unsigned>(limit);
+      return true;
+    }
     case option::recovery_reset: {
       const auto reset = base::parse_duration(value);
       if (!reset || reset->count() % 1000 != 0) return false;
@@ -17388,6 +17660,13 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     case option::since: return (command.log.since = base::parse_duration(value)).has_value();
     case option::instance: return store_text(command.launch.instance) && scm::check_instance(value);
     case option::start_after: return command.install.start_after = true;
+    case option::restart_after: return command.install.restart_after = true;
+    case option::hold: return command.control.hold = true;
+    case option::data: return command.control.remove_data = true;
+    case option::all: return command.report.all = true;
+    case option::as_command: return command.report.as_command = true;
+    case option::quiet: return command.quiet = true;
+    case option::priority: return (command.launch.priority = scm::parse_priority(value)).has_value();
     case option::plan: return command.install.plan = true;
     case option::force: return command.control.force = true;
     case option::wait: {
@@ -17412,7 +17691,8 @@ WINSVC_INLINE std::string used_values(const option_info& o) {
     case option::username: return "write virtual, system, local-service, network-service or DOMAIN\\name";
     case option::depends: return "write service names separated by commas, or \"\" for no dependencies";
     case option::recovery:
-      return "write restart/TIME and none, separated by commas, such as restart/5s,restart/1m,none";
+      return "write restart/TIME, reboot/TIME, run/TIME and none, separated by commas, such as restart/5s,run/1m,none";
+    case option::restart_limit: return "write a number of restarts, such as 5; 0 restarts it never";
     case option::recovery_reset: return "write a time in whole seconds, such as 1d";
     case option::preshutdown: return "write a time of up to a day, such as 30s";
     case option::environment: return "write NAME=VALUE, or NAME= to remove the variable";
@@ -17425,6 +17705,7 @@ WINSVC_INLINE std::string used_values(const option_info& o) {
     case option::level: return "use debug, info, warn or error";
     case option::since: return "write a time, such as 10m or 2h";
     case option::instance: return "write 1 to 64 letters, digits, '-', '_' and '.', such as blue";
+    case option::priority: return "use one of " + std::string(o.value);
     case option::wait: return "write a time in seconds, such as 30, or 2m";
     default: return "write " + std::string(o.word) + ' ' + std::string(o.value);
   }
@@ -17469,7 +17750,8 @@ WINSVC_INLINE result<void> apply_positional(command& command, const verb_info& v
 
 WINSVC_INLINE bool has_value(std::string_view option) noexcept {
   for (const auto& o : option_table) {
-    if (base::equal_nocase(o.word, option)) return !o.value.empty();
+    if (base::equal_nocase(o.word, option) || (!o.alias.empty() && base::equal_nocase(o.alias, option)))
+      return !o.value.empty();
   }
   for (const auto& o : rejected_options) {
     if (base::equal_nocase(o.word, option)) return o.has_value;
@@ -17477,9 +17759,26 @@ WINSVC_INLINE bool has_value(std::string_view option) noexcept {
   return false;
 }
 
+/// Splits `-n5` into `-n` and `5`: an option of one letter whose value follows directly.
+WINSVC_INLINE std::vector<std::string> split_short_options(const std::vector<std::string>& arguments) {
+  std::vector<std::string> out;
+  bool is_value = false;
+  for (const auto& word : arguments) {
+    const bool is_short = !is_value && word.size() > 2 && word[0] == '-' && word[1] == 'n' && base::is_digit(word[2]);
+    if (is_short) out.insert(out.end(), {"-n", word.substr(2)});
+    else out.push_back(word);
+    is_value = !is_short && word.size() > 1 && word[0] == '-' && has_value(word);
+    if (word == "--") {  // the other words are arguments of the service
+      out.insert(out.end(), arguments.begin() + (&word - arguments.data()) + 1, arguments.end());
+      break;
+    }
+  }
+  return out;
+}
+
 /// Moves the verb to the front. In pywin32, options precede the verb: `app --startup auto install`.
 WINSVC_INLINE std::vector<std::string> move_verb_first(std::vector<std::string> arguments) {
-  if (is_help_request(arguments[0]) || base::equal_nocase(arguments[0], "--version")) return arguments;
+  if (is_help_request(arguments[0]) || is_version_request(arguments[0])) return arguments;
   for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
     if (arguments[i].size() < 2 || arguments[i][0] != '-') {
       std::rotate(arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(i),
@@ -17497,7 +17796,7 @@ WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& orig
     command.no_arguments = true;
     return command;
   }
-  const auto arguments = move_verb_first(original);
+  const auto arguments = split_short_options(move_verb_first(original));
   const auto found_verb = verb_of(arguments[0]);
   if (!found_verb) return failure{found_verb.error()};
   const verb_info& v = **found_verb;
@@ -17544,6 +17843,9 @@ WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& orig
     return usage_error("'level' needs a level", "write level debug, info, warn or error");
   command.install.request.launch = command.launch;
   command.install.must_exist = command.verb == verb::update;
+  command.install.json = command.report.json;
+  if (command.report.json && (verb_bit(command.verb) & verbs_that_install) != 0 && !command.install.plan)
+    return usage_error("--json needs --plan", "write " + std::string(v.word) + " --plan --json");
   return command;
 }
 
@@ -17591,6 +17893,7 @@ WINSVC_INLINE scm::launch_options launch_options_of(const std::string& image_pat
   #include <poll.h>
   #include <pthread.h>
   #include <sys/mman.h>
+  #include <sys/resource.h>
   #include <sys/socket.h>
   #include <sys/stat.h>
   #include <sys/statvfs.h>
@@ -17640,7 +17943,7 @@ using sys_result = result<T, std::uint32_t>;
 
 /// Access rights with their Win32 values. Request only those you need: if the account lacks one, the open fails with 5.
 namespace access_rights {
-inline constexpr std::uint32_t manager_connect = 0x1, manager_create = 0x2;
+inline constexpr std::uint32_t manager_connect = 0x1, manager_create = 0x2, manager_enumerate = 0x4;
 inline constexpr std::uint32_t query_config = 0x1, change_config = 0x2, query_status = 0x4, enumerate_dependents = 0x8,
                                start = 0x10, stop = 0x20, pause_continue = 0x40, interrogate = 0x80,
                                user_control = 0x100, remove = 0x10000, read_security = 0x20000,
@@ -17697,6 +18000,14 @@ class service_manager {
   virtual sys_result<void> change_security(raw_handle service, const std::string& sddl) = 0;
   virtual sys_result<void> delete_service(raw_handle service) = 0;
   virtual void close(raw_handle handle) noexcept = 0;
+  /// EnumServicesStatusExW: the names of all services that run a program.
+  virtual sys_result<std::vector<std::string>> list_services(raw_handle manager) = 0;
+  /// The exit code of a process that has ended; nullopt if it runs, or if this is unknown. The SCM may need a while to
+  /// notice the end. OpenProcess and GetExitCodeProcess.
+  [[nodiscard]] virtual std::optional<std::uint32_t> exit_code_of(std::uint32_t pid) {
+    static_cast<void>(pid);
+    return std::nullopt;
+  }
 
   // -- objects other than services: os/win/install.hpp --
 
@@ -18166,6 +18477,8 @@ sys_result<void> replace_file(const std::string& path, std::string_view content)
 /// Renames a file and replaces an existing target. On the same volume only.
 bool rename_file(const std::string& from, const std::string& to) noexcept;
 bool remove_file(const std::string& path) noexcept;
+/// Deletes a folder with its content. Links are deleted, not followed. A folder that does not exist is a success.
+sys_result<void> remove_folder(const std::string& path);
 /// Creates the folder and its parents. Succeeds if the folder exists.
 sys_result<void> make_folders(const std::string& path);
 /// Bytes that this process may still write on the volume of `path`. If `path` does not exist, its nearest existing
@@ -18235,6 +18548,14 @@ namespace detail::os {
 
 /// An environment variable; nullopt if it is not set.
 [[nodiscard]] std::optional<std::string> environment_variable(const std::string& name);
+/// Sets an environment variable of this process. False on an error. Not thread-safe: call it before threads start.
+bool set_environment_variable(const std::string& name, const std::string& value);
+/// The user of this process, as in `CORP\anna`; empty if it is unknown. The variables USERDOMAIN and USERNAME; USER.
+[[nodiscard]] std::string user_name();
+/// Sets the priority class of this process. False on an error. SetPriorityClass; setpriority(2).
+bool set_process_priority(scm::process_priority priority) noexcept;
+/// True under Wine, which lacks parts of the service manager.
+[[nodiscard]] bool is_wine() noexcept;
 /// Resolves a relative path against the current folder. GetFullPathNameW; getcwd(3).
 [[nodiscard]] std::string absolute_path(const std::string& path);
 
@@ -18306,6 +18627,14 @@ WINSVC_INLINE std::string program_name(std::string_view path) {
   if (name.size() > 4 && base::equal_nocase(std::string_view(name).substr(name.size() - 4), ".exe"))
     name.resize(name.size() - 4);
   return name;
+}
+WINSVC_INLINE std::string user_name() {
+#if WINSVC_OS_WINDOWS
+  const std::string domain = environment_variable("USERDOMAIN").value_or(std::string());
+  return (domain.empty() ? domain : domain + '\\') + environment_variable("USERNAME").value_or(std::string());
+#else
+  return environment_variable("USER").value_or(std::string());
+#endif
 }
 WINSVC_INLINE int exit_code(std::uint32_t code) noexcept {
 #if !WINSVC_OS_WINDOWS
@@ -19611,6 +19940,31 @@ WINSVC_INLINE std::optional<file_id> file_id_of(const std::string& path) noexcep
   return to_file_id(info);
 }
 
+WINSVC_INLINE sys_result<void> remove_folder(const std::string& path) {
+  DIR* const folder = ::opendir(path.c_str());
+  if (!folder) {
+    if (errno == ENOENT) return {};
+    return errno_failure();
+  }
+  std::vector<std::string> names;
+  while (const dirent* const entry = ::readdir(folder)) names.emplace_back(entry->d_name);
+  ::closedir(folder);
+  std::uint32_t failed = 0;
+  for (const auto& name : names) {
+    if (name == "." || name == "..") continue;
+    const std::string full = path_join(path, name);
+    struct stat info = {};
+    if (::lstat(full.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
+      if (const auto removed = remove_folder(full); !removed) failed = removed.error();
+    } else if (::unlink(full.c_str()) != 0) {
+      failed = static_cast<std::uint32_t>(errno);
+    }
+  }
+  if (failed == 0 && ::rmdir(path.c_str()) != 0) return errno_failure();
+  if (failed != 0) return sys_failure(failed);
+  return {};
+}
+
 WINSVC_INLINE sys_result<append_file> append_file::open(const std::string& path) {
   const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
   if (file < 0) return errno_failure();
@@ -20742,6 +21096,288 @@ WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string&) { re
 #endif  // !WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
+// os/activity.hpp
+// =====================================================================================================================
+
+// Activities: what the threads of a service are doing (a hook, a request, a worker), in a memory-mapped file. The file
+// still has them after the process was killed, because the system writes the pages of a dead process.
+//
+//   open_activity_file(path_join(folder, "activity"));
+//   const activity running("GET /orders/7");                     // until the end of the scope
+//   read_activities(content)                                     // {"GET /orders/7"}: text of the file
+//
+// Without an open file an activity costs one load. A process has one activity file. A thread that finds no free entry
+// has no activity.
+// Source: CreateFileMappingW in the Win32 documentation; mmap(2).
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+/// Opens the file of this process and clears it. Returns the system's error code; without a file, activities are not
+/// recorded. Call it once, before the threads start.
+sys_result<void> open_activity_file(const std::string& path);
+/// Text of all running activities, that of the calling thread first, joined by commas; empty without activities.
+[[nodiscard]] std::string running_activities();
+/// The activities in the content of a file, in the order of its entries.
+[[nodiscard]] std::vector<std::string> read_activities(std::string_view content);
+
+/// An activity of the calling thread, until its destruction.
+class activity {
+ public:
+  explicit activity(std::string_view text) noexcept : activity(text, {}) {}
+  /// The text is `text`, a blank and `more`, without line ends, at most 200 bytes.
+  activity(std::string_view text, std::string_view more) noexcept;
+  ~activity();
+  activity(const activity&) = delete;
+  activity& operator=(const activity&) = delete;
+
+ private:
+  std::size_t entry_;  // index in the file; max_activities: none
+};
+
+/// Maps `size` bytes of a file, which is created or extended, for reading and writing; null on an error, which
+/// `code` receives. The mapping exists until the process ends. CreateFileMappingW; mmap(2).
+[[nodiscard]] char* map_shared_file(const std::string& path, std::size_t size, std::uint32_t& code);
+
+/// Size of an entry in the file. The first byte is 1 if the entry is in use; the text follows, filled up with zeros.
+inline constexpr std::size_t activity_bytes = 256, max_activities = 64;
+
+/// Entries of this process.
+struct activity_table {
+  // Release when the file was opened, acquire before the first write to it.
+  std::atomic<char*> memory{nullptr};
+  // Thread ID of the owner of each entry, 0 if it is free. Acquire and release: the next owner writes after the last.
+  std::array<std::atomic<std::uint32_t>, max_activities> owners{};
+
+  static activity_table& instance() noexcept {
+    static activity_table table;
+    return table;
+  }
+};
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+WINSVC_INLINE sys_result<void> open_activity_file(const std::string& path) {
+  std::uint32_t code = 0;
+  char* const memory = map_shared_file(path, activity_bytes * max_activities, code);
+  if (!memory) return sys_failure(code);
+  std::memset(memory, 0, activity_bytes * max_activities);
+  activity_table::instance().memory.store(memory, std::memory_order_release);
+  return {};
+}
+
+WINSVC_INLINE activity::activity(std::string_view text, std::string_view more) noexcept : entry_(max_activities) {
+  auto& table = activity_table::instance();
+  char* const memory = table.memory.load(std::memory_order_acquire);
+  if (!memory) return;
+  const std::uint32_t thread = (std::max)(thread_id(), 1u);
+  for (std::size_t i = 0; i < max_activities && entry_ == max_activities; ++i) {
+    const std::size_t candidate = (thread + i) % max_activities;
+    std::uint32_t free = 0;
+    if (table.owners[candidate].compare_exchange_strong(free, thread, std::memory_order_acquire)) entry_ = candidate;
+  }
+  if (entry_ == max_activities) return;
+  char* const begin = memory + entry_ * activity_bytes;
+  std::size_t length = 1;
+  const auto append = [&](std::string_view part) {
+    for (const char c : part.substr(0, 201 - length)) begin[length++] = static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  };
+  append(text);
+  if (!more.empty() && length < 200) begin[length++] = ' ';
+  append(more);
+  begin[length] = '\0';
+  begin[0] = 1;
+}
+
+WINSVC_INLINE activity::~activity() {
+  if (entry_ == max_activities) return;
+  auto& table = activity_table::instance();
+  table.memory.load(std::memory_order_acquire)[entry_ * activity_bytes] = 0;
+  table.owners[entry_].store(0, std::memory_order_release);
+}
+
+WINSVC_INLINE std::vector<std::string> read_activities(std::string_view content) {
+  std::vector<std::string> out;
+  for (; content.size() >= activity_bytes; content.remove_prefix(activity_bytes)) {
+    const auto text = content.substr(1, activity_bytes - 1);
+    if (content[0] == 1) out.emplace_back(text.substr(0, text.find('\0')));
+  }
+  return out;
+}
+
+WINSVC_INLINE std::string running_activities() {
+  auto& table = activity_table::instance();
+  const char* const memory = table.memory.load(std::memory_order_acquire);
+  if (!memory) return {};
+  const std::uint32_t thread = (std::max)(thread_id(), 1u);
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < max_activities; ++i) {
+    const auto found = read_activities({memory + i * activity_bytes, activity_bytes});
+    if (found.empty()) continue;
+    const bool is_own = table.owners[i].load(std::memory_order_relaxed) == thread;
+    texts.insert(is_own ? texts.begin() : texts.end(), found.front());
+  }
+  return base::join(texts, ", ");
+}
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
+// =====================================================================================================================
+// os/exit_watch.hpp
+// =====================================================================================================================
+
+// Exit watch: calls a function when code of the program ends the process with exit, quick_exit or _exit, which no
+// destructor and no hook notices.
+//
+//   const exit_watch watch([](int code) { save("the process called exit(" + std::to_string(code) + ")"); });
+//
+// On Windows it replaces the import of ExitProcess in the executable and in the C runtime, because an atexit function
+// does not receive the exit code. On Linux it uses on_exit(3), which _exit does not call. There is no call after
+// TerminateProcess or a signal; os/activity.hpp has what was running then.
+// Source: "PE Format", Import Address Table; ExitProcess in the Win32 documentation; on_exit(3).
+
+#include <atomic>
+#include <functional>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+/// Watches while it exists. One object at a time. `on_exit` runs on the thread that ends the process and must return.
+class exit_watch {
+ public:
+  explicit exit_watch(std::function<void(int code)> on_exit);
+  ~exit_watch();
+  exit_watch(const exit_watch&) = delete;
+  exit_watch& operator=(const exit_watch&) = delete;
+
+  /// Calls the function of the current watch once, if there is one.
+  static void notify(int code) noexcept;
+
+ private:
+  // Exchanged with acquire and release: the thread that takes the function reads what the constructor wrote.
+  static std::atomic<std::function<void(int)>*>& current() noexcept {
+    static std::atomic<std::function<void(int)>*> instance{nullptr};
+    return instance;
+  }
+};
+
+/// Makes the system call exit_watch::notify. Called once in a process.
+void install_exit_notification() noexcept;
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+WINSVC_INLINE exit_watch::exit_watch(std::function<void(int code)> on_exit) {
+  static const bool is_installed = [] {
+    install_exit_notification();
+    return true;
+  }();
+  static_cast<void>(is_installed);
+  delete current().exchange(new std::function<void(int)>(std::move(on_exit)), std::memory_order_acq_rel);
+}
+
+WINSVC_INLINE exit_watch::~exit_watch() { delete current().exchange(nullptr, std::memory_order_acq_rel); }
+
+WINSVC_INLINE void exit_watch::notify(int code) noexcept {
+  // Not deleted: the process ends, and another thread may hold the lock of the heap.
+  const auto* const on_exit = current().exchange(nullptr, std::memory_order_acq_rel);
+  if (!on_exit) return;
+  try {
+    (*on_exit)(code);
+  } catch (...) {  // the process ends in any case
+  }
+}
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
+// =====================================================================================================================
+// os/posix/exit_watch.hpp
+// =====================================================================================================================
+
+// Exit watch and shared file mapping on POSIX (os/exit_watch.hpp, os/activity.hpp).
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#if !WINSVC_OS_WINDOWS
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+WINSVC_INLINE void install_exit_notification() noexcept {
+#ifdef __GLIBC__
+  static_cast<void>(::on_exit([](int code, void*) { exit_watch::notify(code); }, nullptr));
+#else
+  static_cast<void>(std::atexit([] { exit_watch::notify(0); }));  // the exit code is unknown
+#endif
+}
+
+WINSVC_INLINE char* map_shared_file(const std::string& path, std::size_t size, std::uint32_t& code) {
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  void* memory = MAP_FAILED;
+  if (file >= 0 && ::ftruncate(file, static_cast<off_t>(size)) == 0)
+    memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  code = memory == MAP_FAILED ? static_cast<std::uint32_t>(errno) : 0;
+  if (file >= 0) ::close(file);
+  return memory == MAP_FAILED ? nullptr : static_cast<char*>(memory);
+}
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
+#endif  // !WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
 // os/folder_watcher.hpp
 // =====================================================================================================================
 
@@ -21604,6 +22240,7 @@ class native_service_manager final : public service_manager {
   }
   sys_result<void> control_service(raw_handle, std::uint32_t) override { return sys_failure(not_supported); }
   sys_result<void> delete_service(raw_handle) override { return sys_failure(not_supported); }
+  sys_result<std::vector<std::string>> list_services(raw_handle) override { return sys_failure(not_supported); }
   void close(raw_handle) noexcept override {}
   sys_result<void> add_event_source(const std::string&) override { return sys_failure(not_supported); }
   sys_result<void> remove_event_source(const std::string&) override { return sys_failure(not_supported); }
@@ -21665,6 +22302,17 @@ WINSVC_INLINE std::string executable_path() {
 WINSVC_INLINE std::vector<std::string> arguments(int argc, char** argv) {
   return argc > 1 ? std::vector<std::string>(argv + 1, argv + argc) : std::vector<std::string>();
 }
+
+WINSVC_INLINE bool set_environment_variable(const std::string& name, const std::string& value) {
+  return ::setenv(name.c_str(), value.c_str(), 1) == 0;
+}
+
+WINSVC_INLINE bool set_process_priority(scm::process_priority priority) noexcept {
+  constexpr int nice_values[] = {19, 10, 0, -5, -10};
+  return ::setpriority(PRIO_PROCESS, 0, nice_values[static_cast<int>(priority)]) == 0;
+}
+
+WINSVC_INLINE bool is_wine() noexcept { return false; }
 
 WINSVC_INLINE std::uint32_t process_id() noexcept { return static_cast<std::uint32_t>(::getpid()); }
 
@@ -22620,6 +23268,32 @@ WINSVC_INLINE std::optional<file_id> file_id_of(const std::string& path) noexcep
   }
 }
 
+WINSVC_INLINE sys_result<void> remove_folder(const std::string& path) {
+  WIN32_FIND_DATAW entry{};
+  const HANDLE search = ::FindFirstFileW(wide_path(path_join(path, "*")).c_str(), &entry);
+  if (search == INVALID_HANDLE_VALUE) {
+    const DWORD code = ::GetLastError();
+    if (code == ERROR_FILE_NOT_FOUND || code == ERROR_PATH_NOT_FOUND) return {};
+    return sys_failure(code);
+  }
+  DWORD failed = 0;
+  do {
+    const std::string name = to_utf8(entry.cFileName), full = path_join(path, name);
+    if (name == "." || name == "..") continue;
+    const bool is_folder = (entry.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
+    const bool is_link = (entry.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0;
+    if (is_folder && !is_link) {
+      if (const auto removed = remove_folder(full); !removed) failed = removed.error();
+    } else if (!(is_folder ? ::RemoveDirectoryW(wide_path(full).c_str()) : ::DeleteFileW(wide_path(full).c_str()))) {
+      failed = ::GetLastError();
+    }
+  } while (::FindNextFileW(search, &entry));
+  ::FindClose(search);
+  if (failed == 0 && !::RemoveDirectoryW(wide_path(path).c_str())) failed = ::GetLastError();
+  if (failed != 0) return sys_failure(failed);
+  return {};
+}
+
 WINSVC_INLINE sys_result<append_file> append_file::open(const std::string& path) {
   const HANDLE file = ::CreateFileW(wide_path(path).c_str(), FILE_APPEND_DATA, share_mode_all, nullptr, OPEN_ALWAYS,
                                     FILE_ATTRIBUTE_NORMAL, nullptr);
@@ -23431,6 +24105,92 @@ WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string& pipe)
 #endif  // WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
+// os/win/exit_watch.hpp
+// =====================================================================================================================
+
+// Exit watch and shared file mapping on Windows (os/exit_watch.hpp, os/activity.hpp).
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+#if WINSVC_OS_WINDOWS
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::os {
+
+/// Replaces ExitProcess in the modules whose imports were changed.
+WINSVC_INLINE void WINAPI exit_process(UINT code) {
+  exit_watch::notify(static_cast<int>(code));
+  // The export, because the import of this module is this function.
+  if (const auto end = system_library("kernel32.dll").find<void(WINAPI*)(UINT)>("ExitProcess")) end(code);
+  ::TerminateProcess(::GetCurrentProcess(), code);
+}
+
+/// Replaces the import of ExitProcess of a module, whatever library it names: newer runtimes import it from an API set.
+/// A module without the import, and a system that forbids the change, stay as they are.
+WINSVC_INLINE void replace_exit_import(HMODULE module) noexcept {
+  if (!module) return;
+  char* const base = reinterpret_cast<char*>(module);
+  const auto* const dos = reinterpret_cast<const IMAGE_DOS_HEADER*>(base);
+  const auto* const headers = reinterpret_cast<const IMAGE_NT_HEADERS*>(base + dos->e_lfanew);
+  const auto& imports = headers->OptionalHeader.DataDirectory[IMAGE_DIRECTORY_ENTRY_IMPORT];
+  if (imports.VirtualAddress == 0) return;
+  for (const auto* library = reinterpret_cast<const IMAGE_IMPORT_DESCRIPTOR*>(base + imports.VirtualAddress);
+       library->Name != 0; ++library) {
+    if (library->OriginalFirstThunk == 0) continue;
+    const auto* name = reinterpret_cast<const IMAGE_THUNK_DATA*>(base + library->OriginalFirstThunk);
+    auto* address = reinterpret_cast<IMAGE_THUNK_DATA*>(base + library->FirstThunk);
+    for (; name->u1.AddressOfData != 0; ++name, ++address) {
+      if (IMAGE_SNAP_BY_ORDINAL(name->u1.Ordinal)) continue;
+      const auto* const by_name = reinterpret_cast<const IMAGE_IMPORT_BY_NAME*>(base + name->u1.AddressOfData);
+      if (std::strcmp(reinterpret_cast<const char*>(by_name->Name), "ExitProcess") != 0) continue;
+      DWORD protection = 0;
+      if (!::VirtualProtect(&address->u1.Function, sizeof address->u1.Function, PAGE_READWRITE, &protection)) continue;
+      address->u1.Function = reinterpret_cast<ULONG_PTR>(&exit_process);
+      ::VirtualProtect(&address->u1.Function, sizeof address->u1.Function, protection, &protection);
+    }
+  }
+}
+
+WINSVC_INLINE void install_exit_notification() noexcept {
+  replace_exit_import(::GetModuleHandleW(nullptr));  // has the C runtime if it was linked statically
+  for (const auto* runtime : {L"ucrtbase.dll", L"ucrtbased.dll", L"msvcrt.dll"})
+    replace_exit_import(::GetModuleHandleW(runtime));
+}
+
+WINSVC_INLINE char* map_shared_file(const std::string& path, std::size_t size, std::uint32_t& code) {
+  code = 0;
+  const unique_handle file(::CreateFileW(wide_path(path).c_str(), GENERIC_READ | GENERIC_WRITE,
+                                         FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr, OPEN_ALWAYS,
+                                         FILE_ATTRIBUTE_NORMAL, nullptr));
+  void* memory = nullptr;
+  if (file) {
+    const unique_handle mapping(
+        ::CreateFileMappingW(file.get(), nullptr, PAGE_READWRITE, 0, static_cast<DWORD>(size), nullptr));
+    if (mapping) memory = ::MapViewOfFile(mapping.get(), FILE_MAP_ALL_ACCESS, 0, 0, size);
+    if (!memory) code = ::GetLastError();
+  } else {
+    code = ::GetLastError();
+  }
+  return static_cast<char*>(memory);
+}
+
+}  // namespace detail::os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
 // os/win/folder_watcher.hpp
 // =====================================================================================================================
 
@@ -24059,6 +24819,22 @@ WINSVC_INLINE std::optional<std::string> environment_variable(const std::string&
   }
 }
 
+WINSVC_INLINE bool set_environment_variable(const std::string& name, const std::string& value) {
+  // _wputenv_s changes the variables of the C runtime, which getenv reads, and those of the process.
+  return ::_wputenv_s(to_wide(name).c_str(), to_wide(value).c_str()) == 0;
+}
+
+WINSVC_INLINE bool set_process_priority(scm::process_priority priority) noexcept {
+  constexpr DWORD classes[] = {IDLE_PRIORITY_CLASS, BELOW_NORMAL_PRIORITY_CLASS, NORMAL_PRIORITY_CLASS,
+                               ABOVE_NORMAL_PRIORITY_CLASS, HIGH_PRIORITY_CLASS};
+  return ::SetPriorityClass(::GetCurrentProcess(), classes[static_cast<int>(priority)]) != 0;
+}
+
+WINSVC_INLINE bool is_wine() noexcept {
+  const HMODULE ntdll = ::GetModuleHandleW(L"ntdll.dll");
+  return ntdll && ::GetProcAddress(ntdll, "wine_get_version") != nullptr;
+}
+
 WINSVC_INLINE std::string absolute_path(const std::string& path) {
   const std::wstring relative = to_wide(path);
   const DWORD capacity = ::GetFullPathNameW(relative.c_str(), 0, nullptr, nullptr);
@@ -24620,12 +25396,29 @@ WINSVC_INLINE void native_level::set(const scm::description_text& v) {
   native_.description.lpDescription = text_.data();  // "" deletes the description; NULL would keep it
 }
 
+/// The SCM accepts the action `reboot` only from a process whose privilege to shut down is enabled.
+WINSVC_INLINE void enable_shutdown_privilege() noexcept {
+  HANDLE token = nullptr;
+  if (!::OpenProcessToken(::GetCurrentProcess(), TOKEN_ADJUST_PRIVILEGES | TOKEN_QUERY, &token)) return;
+  const unique_handle owner(token);
+  TOKEN_PRIVILEGES privileges{};
+  privileges.PrivilegeCount = 1;
+  privileges.Privileges[0].Attributes = SE_PRIVILEGE_ENABLED;
+  if (::LookupPrivilegeValueW(nullptr, L"SeShutdownPrivilege", &privileges.Privileges[0].Luid))
+    ::AdjustTokenPrivileges(token, FALSE, &privileges, 0, nullptr, nullptr);
+}
+
 WINSVC_INLINE void native_level::set(const scm::recovery_plan& v) {
+  for (const auto& action : v.actions) {
+    if (action.kind_of_action == recovery_action::kind::reboot) enable_shutdown_privilege();
+  }
   for (const auto& action : v.actions)
     actions_.push_back({static_cast<SC_ACTION_TYPE>(action.kind_of_action), as_dword(action.delay)});
   native_.failure.cActions = static_cast<DWORD>(actions_.size());
-  // 0 actions and a pointer that is not NULL delete the actions; NULL would keep them. The reboot message and the
-  // command stay NULL, because winsvc does not change them.
+  // 0 actions and a pointer that is not NULL delete the actions; NULL would keep them. The reboot message stays NULL,
+  // because winsvc does not change it; an empty command deletes the command.
+  text_ = to_wide(v.command);
+  native_.failure.lpCommand = text_.data();
   if (actions_.empty()) actions_.push_back({SC_ACTION_NONE, 0});
   native_.failure.lpsaActions = actions_.data();
   native_.failure.dwResetPeriod = as_dword(v.reset);  // seconds here, milliseconds in the actions
@@ -24648,6 +25441,7 @@ WINSVC_INLINE scm::config_level level_value(std::uint32_t number, const void* na
       const auto* s = static_cast<const SERVICE_FAILURE_ACTIONSW*>(native);
       scm::recovery_plan plan;
       plan.reset = std::chrono::seconds(s->dwResetPeriod);
+      plan.command = to_utf8(s->lpCommand);
       for (DWORD i = 0; s->lpsaActions && i < s->cActions; ++i) {
         plan.actions.push_back({static_cast<recovery_action::kind>(s->lpsaActions[i].Type),
                                 std::chrono::milliseconds(s->lpsaActions[i].Delay)});
@@ -24869,6 +25663,33 @@ class native_service_manager final : public service_manager {
 
   void close(raw_handle handle) noexcept override { ::CloseServiceHandle(native(handle)); }
 
+  sys_result<std::vector<std::string>> list_services(raw_handle manager) override {
+    std::vector<std::string> names;
+    std::vector<std::uint64_t> buffer(256 * 1024 / 8);  // 256 KiB is the documented maximum; 64-bit words align it
+    DWORD needed = 0, count = 0, resume = 0;
+    for (BOOL complete = FALSE; !complete;) {
+      complete = ::EnumServicesStatusExW(native(manager), SC_ENUM_PROCESS_INFO, SERVICE_WIN32, SERVICE_STATE_ALL,
+                                         reinterpret_cast<BYTE*>(buffer.data()),
+                                         static_cast<DWORD>(buffer.size() * 8), &needed, &count, &resume, nullptr);
+      if (!complete && ::GetLastError() != ERROR_MORE_DATA) return sys_failure(::GetLastError());
+      const auto* const rows = reinterpret_cast<const ENUM_SERVICE_STATUS_PROCESSW*>(buffer.data());
+      for (DWORD i = 0; i < count; ++i) names.push_back(to_utf8(rows[i].lpServiceName));
+      if (!complete && count == 0) return sys_failure(ERROR_MORE_DATA);
+    }
+    return names;
+  }
+
+  std::optional<std::uint32_t> exit_code_of(std::uint32_t pid) override {
+    if (pid == 0) return std::nullopt;
+    if (!process_ || pid != process_id_) {  // the handle keeps the exit code of a process that ends later
+      process_ = unique_handle(::OpenProcess(SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid));
+      process_id_ = pid;
+    }
+    DWORD code = 0;
+    if (!process_ || ::WaitForSingleObject(process_.get(), 0) != WAIT_OBJECT_0) return std::nullopt;
+    return ::GetExitCodeProcess(process_.get(), &code) ? std::optional<std::uint32_t>(code) : std::nullopt;
+  }
+
   // -- objects other than services: os/win/install.hpp --
 
   sys_result<void> add_event_source(const std::string& source) override { return os::add_event_source(source); }
@@ -24892,6 +25713,9 @@ class native_service_manager final : public service_manager {
   }
 
  private:
+  unique_handle process_;  // the last process of exit_code_of
+  DWORD process_id_ = 0;
+
   static SC_HANDLE native(raw_handle h) noexcept { return static_cast<SC_HANDLE>(h); }
   static sys_result<raw_handle> handle_or_error(SC_HANDLE handle) {
     if (!handle) return sys_failure(::GetLastError());
@@ -31363,6 +32187,8 @@ WINSVC_INLINE std::string request_processor::next_id() {
 
 WINSVC_INLINE bool request_processor::process(exchange& exchange, const os::endpoint& peer, const os::endpoint& local) {
   auto* const outer = std::exchange(current_exchange(), &exchange);  // not null if a handler calls another engine
+  const std::string_view target = exchange.head.target;  // without its query, which may have a secret
+  const os::activity running(exchange.head.method, target.substr(0, target.find('?')));
   bool ok = false;
   try {
     ok = has_content_coding(exchange.head) ? process_with_httplib(exchange, peer, local)
@@ -34853,7 +35679,9 @@ WINSVC_INLINE void engine::serve(http::transport& transport) { server_->serve(tr
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34871,6 +35699,62 @@ struct worker {
 struct readiness_check {
   std::string name;
   std::function<bool()> is_ready;
+};
+
+/// Why the log file cannot be written.
+struct log_file_failure {
+  std::string reason;           ///< message of the system
+  std::uint64_t lost_lines = 0;
+  clock::system_time since;
+
+  [[nodiscard]] std::string text() const {
+    return "the log file cannot be written since " + iso_time(since) + " (" + std::to_string(lost_lines) +
+           " lines lost): " + reason;
+  }
+};
+
+/// Last result of each custom control, for the control channel. Thread-safe.
+class control_results {
+ public:
+  struct entry {
+    std::uint64_t count = 0;  ///< completed calls of the hook
+    std::uint32_t code = 0;   ///< result of the last one
+  };
+  void add(std::uint32_t control, std::uint32_t code) {
+    const std::lock_guard lock(mutex_);
+    auto& last = entries_[control];
+    ++last.count;
+    last.code = code;
+  }
+  [[nodiscard]] entry last(std::uint32_t control) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(control);
+    return found == entries_.end() ? entry() : found->second;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::uint32_t, entry> entries_;
+};
+
+/// Receives svc.stop() and svc.fail(): the runtime while it runs, nothing before and after. Thread-safe.
+class stop_target {
+ public:
+  using function = std::function<void(const std::string& reason, const std::optional<error>& failure)>;
+  void set(function target) {
+    const std::lock_guard lock(mutex_);
+    target_ = std::move(target);
+  }
+  /// False if the service does not run.
+  bool call(const std::string& reason, const std::optional<error>& failure) const {
+    const std::lock_guard lock(mutex_);
+    if (target_) target_(reason, failure);
+    return static_cast<bool>(target_);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  function target_;
 };
 
 struct service_definition {
@@ -34908,6 +35792,9 @@ struct service_definition {
   std::shared_ptr<settings::typed_setting<winsvc::log_level>> log_level;  ///< null until it is declared
   /// The newest log entries. Added to the log together with the first sink.
   std::shared_ptr<log::ring_sink> recent_entries = std::make_shared<log::ring_sink>();
+  std::function<std::optional<log_file_failure>()> log_failure;  ///< set by a host that writes a log file
+  control_results last_control_results;
+  stop_target stopping;
 
   /// Ends the registration: after this, `service` rejects changes, and routes are read without a lock.
   void freeze() noexcept { router.freeze(); }
@@ -35129,8 +36016,30 @@ WINSVC_INLINE service& service::depends_on(std::vector<std::string> services) {
 }
 WINSVC_INLINE service& service::recovery(std::vector<recovery_action> actions, std::chrono::seconds reset) {
   check_not_frozen("recovery");
-  definition_.spec.recovery = detail::scm::recovery_plan{std::move(actions), reset};
+  std::string command = definition_.spec.recovery ? definition_.spec.recovery->command : std::string();
+  definition_.spec.recovery = detail::scm::recovery_plan{std::move(actions), reset, std::move(command)};
   return *this;
+}
+WINSVC_INLINE service& service::recovery_command(std::string command_line) {
+  check_not_frozen("recovery_command");
+  if (!definition_.spec.recovery) definition_.spec.recovery = detail::scm::default_recovery();
+  definition_.spec.recovery->command = std::move(command_line);
+  return *this;
+}
+WINSVC_INLINE service& service::restart_limit(unsigned limit) {
+  check_not_frozen("restart_limit");
+  if (!definition_.spec.recovery) definition_.spec.recovery = detail::scm::default_recovery();
+  auto& actions = definition_.spec.recovery->actions;
+  actions = detail::scm::limit_restarts(std::move(actions), limit);
+  return *this;
+}
+WINSVC_INLINE bool service::stop(std::string_view reason) {
+  return definition_.stopping.call(std::string(reason), std::nullopt);
+}
+WINSVC_INLINE bool service::fail(std::uint32_t code, std::string_view reason) {
+  constexpr std::uint32_t unknown = detail::scm::win32_error::exception_in_service;
+  const error failure{code == 0 ? unknown : code, "run", definition_.spec.name, std::string(reason), {}};
+  return definition_.stopping.call(std::string(reason), failure);
 }
 WINSVC_INLINE service& service::preshutdown(std::chrono::milliseconds limit) {
   check_not_frozen("preshutdown");
@@ -35760,7 +36669,9 @@ WINSVC_INLINE void add_health_routes(service_definition& definition, phase_funct
           }
           if (!is_ready) return reply::text("not ready: " + check.name + "\n", 503);
         }
-        return reply::text("ready\n");
+        // Still ready: a service without a log serves, and a restart does not help a full disk.
+        const auto failure = definition.log_failure ? definition.log_failure() : std::nullopt;
+        return reply::text(failure ? "ready\n" + failure->text() + '\n' : std::string("ready\n"));
   }, location);
   definition.router.serve_while_paused();
 }
@@ -36036,7 +36947,11 @@ WINSVC_INLINE void hook_runner::set_start_context(std::function<milliseconds()> 
 
 WINSVC_INLINE hook_result hook_runner::run_hook(const std::string& operation, const std::string& hook,
                                                 std::function<void()> callback, milliseconds limit) {
-  hook_result result = thread_.run(std::move(callback), limit);
+  const auto named = [callback = std::move(callback), operation, hook] {
+    const os::activity running(operation, hook);
+    callback();
+  };
+  hook_result result = thread_.run(named, limit);
   if (result.outcome == hook_result::timed_out) on_timeout_(operation, hook, limit);
   return result;
 }
@@ -36512,6 +37427,7 @@ WINSVC_INLINE void control_task_runner::run_custom_control(control_task& task) {
     if (outcome.outcome == hook_result::completed) code = *result;
     if (outcome.outcome == hook_result::threw) log_.error(hook_name + " threw: " + outcome.message);
   }
+  definition_.last_control_results.add(task.event.control, code);
   task.result->set(code);
 }
 
@@ -36629,6 +37545,7 @@ WINSVC_INLINE void worker_pool::start(const worker& definition) {
   running.definition = &definition;
   try {
     running.thread = std::thread([this, &running] {
+      const os::activity activity("worker", '\'' + running.definition->name + '\'');
       try {
         running.definition->run(stop_.token());
       } catch (...) {
@@ -36681,6 +37598,7 @@ WINSVC_INLINE std::vector<std::string> worker_pool::join(clock::time_point deadl
 //   level debug       sets the log level until the service ends; returns "ok"
 //   log warn          returns new log lines of this level and above until the client closes the connection
 //   why new disk      sets the reason of the stop that follows; returns "ok"
+//   control 200       returns "none" if no hook has this control, otherwise the number of its calls and the last result
 
 #include <atomic>
 #include <chrono>
@@ -36731,6 +37649,7 @@ class control_channel_server {
   [[nodiscard]] std::string status() const;
 
  private:
+  [[nodiscard]] std::string control_result(const std::string& number) const;
   void send_log(log_level min_level, const os::control_channel::response_writer& write);
 
   /// The other connections remain free for other requests.
@@ -36781,6 +37700,8 @@ WINSVC_INLINE std::string control_channel_server::status() const {
   put("resident_bytes", usage.resident);
   put("cpu_ms", static_cast<std::uint64_t>(usage.cpu.count() / 1000));
   json.put_text("log_level", name(definition_.log.threshold()));
+  if (const auto failure = definition_.log_failure ? definition_.log_failure() : std::nullopt)
+    json.put_text("log_failure", failure->text());
   return json.text() + '\n';
 }
 
@@ -36803,6 +37724,15 @@ WINSVC_INLINE void control_channel_server::send_log(log_level min_level,
   }
 }
 
+WINSVC_INLINE std::string control_channel_server::control_result(const std::string& number) const {
+  for (const auto& hook : definition_.control_hooks) {
+    if (std::to_string(hook.code) != number) continue;
+    const auto last = definition_.last_control_results.last(hook.code);
+    return std::to_string(last.count) + ' ' + std::to_string(last.code);
+  }
+  return "none";
+}
+
 WINSVC_INLINE void control_channel_server::handle_request(const std::string& request,
                                                           const os::control_channel::response_writer& write) {
   const auto blank = request.find(' ');
@@ -36817,6 +37747,8 @@ WINSVC_INLINE void control_channel_server::handle_request(const std::string& req
     write("ok\n");
   } else if (word == "log" && level) {
     send_log(*level, write);
+  } else if (word == "control") {
+    write(control_result(argument) + '\n');
   } else if (word == "why") {
     const std::lock_guard lock(mutex_);
     stop_reason_ = argument;
@@ -36885,6 +37817,7 @@ struct run_result {
   std::vector<error> more_failures;  ///< the other errors of the settings
   /// Set after a requested stop in which a hook, handler or worker did not return in time.
   std::optional<error> incomplete_stop;
+  std::string stop_reason;  ///< reason of the operator or of the app; empty: none
   /// A hook, handler or worker did not return. The process must end without waiting for it; until then the runtime, the
   /// service definition and the app's object must not be destroyed.
   bool has_stuck_thread = false;
@@ -36947,6 +37880,10 @@ class runtime {
  private:
   [[nodiscard]] run_phase current_phase() const noexcept { return phase_of(status_reporter_.state()); }
   void fail(error error);
+  void app_stop_reason(const std::string& reason) {
+    const std::lock_guard lock(mutex_);
+    if (given_reason_.empty()) given_reason_ = reason;
+  }
   bool start();
   bool run_start_hooks();
   bool bind();
@@ -36987,6 +37924,7 @@ class runtime {
   bool draining_ = false;                                        // under mutex_: engine_ and workers_ do not change
   std::optional<error> failure_;                                 // under mutex_; the first one
   std::string stop_reason_;                                      // under mutex_
+  std::string given_reason_;                                     // under mutex_; of the app or the operator
   // Written under mutex_ and read without it. Relaxed would do: stop_ and the locks of the waits order the changes.
   std::atomic<milliseconds> stop_limit_;
   std::atomic<time_point> total_deadline_{(time_point::max)()};
@@ -37087,6 +38025,11 @@ WINSVC_INLINE void runtime::fail(error error) {
 }
 
 WINSVC_INLINE run_result runtime::run() {
+  definition_.stopping.set([this](const std::string& reason, const std::optional<error>& failure) {
+    if (failure) fail(*failure);
+    else app_stop_reason(reason);
+    request_stop(reason);
+  });
   try {
     if (start()) serve();
   } catch (...) {  // for example out of memory, or the system cannot create a thread
@@ -37098,11 +38041,13 @@ WINSVC_INLINE run_result runtime::run() {
   if (engine_) drain();
   run_stop_hooks();
   if (control_channel_) control_channel_->close();
+  definition_.stopping.set({});
 
   run_result result;
   {
     const std::lock_guard lock(mutex_);
     result.failure = failure_;
+    result.stop_reason = given_reason_;
   }
   if (result.failure) result.exit = scm::failure_status(result.failure->code);
   else if (!incomplete_stop_.empty())
@@ -37305,6 +38250,7 @@ WINSVC_INLINE void runtime::drain() {
     const std::lock_guard lock(mutex_);
     const std::string reason = control_channel_ && !failure_ ? control_channel_->recent_stop_reason() : std::string();
     // The operator's reason is logged at any log level.
+    if (!reason.empty()) given_reason_ = reason;
     if (!reason.empty()) definition_.log.warn("stopping: " + stop_reason_ + ": " + reason);
     else if (!stop_reason_.empty()) definition_.log.info("stopping: " + stop_reason_);
     tasks.swap(tasks_);
@@ -37404,6 +38350,8 @@ struct service_report {
   std::vector<std::string> drift;  ///< differences between the installed and the desired configuration, one per line
   /// Flat JSON object from the control channel; empty if the service did not return one.
   std::string live_status;
+  std::vector<std::string> pending_restart;  ///< changes of `update` that the running process does not use yet
+  bool held = false;                         ///< `stop --hold` disabled the service until `start`
 };
 /// Report for a program that runs in a terminal and is not known to the SCM, from its live status.
 [[nodiscard]] service_report query_status_report(const std::string& name, const std::string& live);
@@ -37463,7 +38411,9 @@ WINSVC_INLINE std::string format_live_status(const std::string& live) {
          std::to_string(number("resident_bytes") / (1024 * 1024)) + " MiB, " +
          base::duration_text(std::chrono::milliseconds(static_cast<std::int64_t>(number("cpu_ms")))) +
          " of processor time\n";
-  return out + "  log      " + base::text_of(*reply, "log_level") + " and above\n";
+  out += "  log      " + base::text_of(*reply, "log_level") + " and above\n";
+  const std::string failure = base::text_of(*reply, "log_failure");
+  return failure.empty() ? out : out + "  log      " + escape_log_text(failure) + '\n';
 }
 
 WINSVC_INLINE std::string status_text(const service_report& r) {
@@ -37481,9 +38431,16 @@ WINSVC_INLINE std::string status_text(const service_report& r) {
     const auto* row = base::explain(s.exit.code());
     out += "  exit     " + std::to_string(s.exit.code()) + (row ? ", " + std::string(row->message) : "") + '\n';
   }
-  if (!r.saved_state.failure.empty()) out += "  failure  " + escape_log_text(r.saved_state.failure) + '\n';
-  else if (!r.saved_state.previous_failure.empty())
-    out += "  failed   " + escape_log_text(r.saved_state.previous_failure) + '\n';
+  if (r.held) out += "  held     'stop --hold' disabled the service; 'start' enables and starts it\n";
+  if (!r.pending_restart.empty())
+    out += "  pending  restart, for: " + base::join(r.pending_restart, ", ") + "; run 'restart'\n";
+  if (!r.saved_state.failure.empty()) {
+    out += "  failure  " + escape_log_text(r.saved_state.failure) + '\n';
+  } else if (!r.saved_state.previous_failure.empty()) {
+    out += "  failed   " + escape_log_text(scm::short_failure(r.saved_state.previous_failure)) + '\n';
+  } else if (!r.saved_state.stop_reason.empty() && s.current == scm::state::stopped) {
+    out += "  stopped  " + escape_log_text(r.saved_state.written_at + ": " + r.saved_state.stop_reason) + '\n';
+  }
   for (const auto& line : r.drift) out += "  drift    " + line + '\n';
   if (!r.drift.empty()) out += "           run 'update' to fix it\n";
   return out;
@@ -37511,6 +38468,9 @@ WINSVC_INLINE std::string status_json(const service_report& r) {
   put_text("since", r.saved_state.since);
   put_text("failure", r.saved_state.failure);
   put_text("last_failure", r.saved_state.previous_failure);
+  put_text("stop_reason", r.saved_state.stop_reason);
+  put("pending_restart",
+      base::json_array(r.pending_restart, [](const std::string& item) { return base::json_quoted(item); }));
   put("drift", base::json_array(r.drift, [](const std::string& line) { return base::json_quoted(line); }));
   out.put("live", r.live_status.empty() ? "null" : r.live_status);
   return out.text() + '\n';
@@ -37763,6 +38723,7 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
 // Source: "Writing a Service Program's main Function" and "Service State Transitions" in the Win32 documentation. The
 // process must connect to the dispatcher within 30 s, and the SCM serves no other service while a control handler runs.
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
@@ -37787,6 +38748,8 @@ struct service_host_dependencies {
       os::report_event;
   std::function<void(const os::endpoint&)> on_listening = {};  ///< called with the address before RUNNING
   const clock* time = &clock::system();
+  std::function<os::sys_result<std::vector<std::string>>(const std::string& service_name)> service_environment =
+      [](const std::string& name) { return os::native_service_manager().query_environment(name); };
   /// False in tests, whose process must keep its own crash handler.
   bool handle_crashes = true;
   std::function<void(int code)> end_process = [](int code) { os::end_process(code); };
@@ -37815,7 +38778,15 @@ class service_host {
   void open_log(service_definition& definition, log_format format);
   void report_log_error(std::uint32_t code);
   void on_crash(logger& log, const os::crash_report& report);
-  void write_state_file(const std::string& url, const std::string& failure);
+  void write_state_file(scm::saved_state saved);
+  void write_failure(const std::string& failure) {
+    scm::saved_state saved;
+    saved.failure = failure;
+    write_state_file(std::move(saved));
+  }
+  void open_activities();
+  void on_exit(logger& log, int code);
+  void apply_environment();
   std::uint32_t control(const scm::control_event& event);
   void report_event(scm::service_event event, std::string_view text) {
     dependencies_.report_event(name_, scm::event_info(event).level, static_cast<std::uint32_t>(event), text);
@@ -37831,6 +38802,7 @@ class service_host {
   std::string data_folder_;
   std::string log_folder_;  // empty: no dump is written
   std::shared_ptr<log::rotating_file_sink> log_file_;
+  std::atomic<clock::system_time> log_failed_at_{};  // begin of the current failure; a value that orders nothing else
   status_reporter report_{
       [this](const scm::service_status& s) { static_cast<void>(dependencies_.dispatcher.set_status(s)); }};
   std::mutex mutex_;
@@ -37904,7 +38876,11 @@ WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& ar
   } else {
     report_event(scm::service_event::stopped, name_ + " stopped");
   }
-  write_state_file({}, result_.failure_text());
+  scm::saved_state last;
+  last.failure = result_.failure_text();
+  last.stop_reason = result_.stop_reason;
+  if (last.failure.empty()) previous_failure_.clear();  // this run ended well
+  write_state_file(std::move(last));
   // The process may end before this returns. From RUNNING, which only an exception can leave this way, STOPPED takes
   // two transitions.
   if (!report_.apply(scm::lifecycle_event::finished, {}, result_.exit)) {
@@ -37914,12 +38890,13 @@ WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& ar
 }
 
 /// Saves the state for `start` and `status`. An error is ignored: `start` only prints less then.
-WINSVC_INLINE void service_host::write_state_file(const std::string& url, const std::string& failure) {
+WINSVC_INLINE void service_host::write_state_file(scm::saved_state saved) {
   if (state_file_.empty()) return;
-  scm::saved_state saved{os::process_id(), url, {}, failure};
+  saved.pid = os::process_id();
   saved.previous_failure = previous_failure_;
-  if (!failure.empty()) saved.written_at = iso_time(dependencies_.time->system_now());
-  if (!url.empty()) {
+  if (!saved.failure.empty() || !saved.stop_reason.empty())
+    saved.written_at = iso_time(dependencies_.time->system_now());
+  if (!saved.url.empty()) {
     const auto elapsed = std::chrono::ceil<std::chrono::milliseconds>(dependencies_.time->now() - started_at_);
     saved.since = iso_time(dependencies_.time->system_now());
     saved.start_ms = static_cast<std::uint32_t>(elapsed.count());
@@ -37939,7 +38916,17 @@ WINSVC_INLINE void service_host::open_log(service_definition& definition, log_fo
     state_file_ = os::path_join(*folder, "state.json");
     log_file_ =
         std::make_shared<log::rotating_file_sink>(log::log_path(*folder, name_), log::startup_log_options(format));
-    log_file_->on_write_error([this](std::uint32_t error) { report_log_error(error); });
+    log_file_->on_write_error([this](std::uint32_t error) {
+      log_failed_at_ = dependencies_.time->system_now();
+      report_log_error(error);
+    });
+    if (log_file_->last_error() != 0) log_failed_at_ = dependencies_.time->system_now();
+    definition.log_failure = [file = log_file_, since = &log_failed_at_]() -> std::optional<log_file_failure> {
+      const std::uint32_t error = file->last_error();
+      if (error == 0) return std::nullopt;
+      return log_file_failure{os::system_error_message(error) + " (" + std::to_string(error) + ")", file->lost_count(),
+                         since->load()};
+    };
     if (code == 0) code = log_file_->last_error();
     log::async_sink::async_sink_options options;
     options.utc_offset = &os::utc_offset;
@@ -37965,14 +38952,53 @@ WINSVC_INLINE void service_host::on_crash(logger& log, const os::crash_report& r
   const std::string dump = !report.dump.empty()      ? "; dump: " + report.dump
                            : report.dump_error != 0 ? "; no dump: " + os::system_error_message(report.dump_error)
                                                     : std::string();
-  const std::string sentence = "crashed: " + report.description + dump;
+  const std::string running = os::running_activities();
+  const std::string sentence =
+      "crashed: " + report.description + (running.empty() ? "" : " while running " + running) + dump;
   report_event(scm::service_event::crashed, name_ + ' ' + sentence);
-  write_state_file({}, sentence);
+  write_failure(sentence);
   log.error(sentence);
   log.flush();
 }
 
+/// Reads the failure of the previous run, which may have ended without a message, and starts recording activities.
+WINSVC_INLINE void service_host::open_activities() {
+  if (state_file_.empty()) return;
+  const std::string path = os::path_join(data_folder_, "activity");
+  const auto activities = os::read_activities(os::read_file(path).value_or(std::string()));
+  if (const auto content = os::read_file(state_file_)) {
+    if (const auto saved = scm::parse_saved_state(*content))
+      previous_failure_ = scm::last_failure(*saved, base::join(activities, ", "));
+  }
+  static_cast<void>(os::open_activity_file(path));  // without it, a failure does not name what was running
+}
+
+/// Reports that code of the app ended the process, in the state file first.
+WINSVC_INLINE void service_host::on_exit(logger& log, int code) {
+  const std::string running = os::running_activities();
+  const std::string sentence = "the process called exit(" + std::to_string(code) + ")" +
+                               (running.empty() ? std::string() : " while running " + running) +
+                               "; use svc.stop() or svc.fail() to end the service";
+  write_failure(sentence);
+  report_event(scm::service_event::crashed, name_ + ": " + sentence);
+  log.error(sentence);
+  log.flush();
+}
+
+/// Sets the variables of `install --env`. Windows sets them before the start; Wine does not.
+WINSVC_INLINE void service_host::apply_environment() {
+  const auto variables = dependencies_.service_environment(name_);
+  if (!variables) return;
+  for (const auto& line : *variables) {
+    const auto equals = line.find('=', 1);
+    if (equals == line.npos) continue;
+    const std::string name = line.substr(0, equals), value = line.substr(equals + 1);
+    if (os::environment_variable(name) != value) os::set_environment_variable(name, value);
+  }
+}
+
 WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arguments) {
+  apply_environment();
   os::change_directory(os::folder_of(os::executable_path()));  // it is System32 at first
 
   auto definition = std::make_unique<service_definition>();
@@ -37992,10 +39018,13 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
     options.on_crash = [this, &log = definition->log](const os::crash_report& report) { on_crash(log, report); };
     crash_handler = std::make_shared<os::crash_handler>(std::move(options));
   }
-  if (const auto content = os::read_file(state_file_)) {
-    if (const auto saved = scm::parse_saved_state(*content)) previous_failure_ = scm::last_failure(*saved);
-  }
-  write_state_file({}, {});  // the state of an earlier run is not valid any more, except its failure
+  open_activities();
+  scm::saved_state first;
+  first.running = true;
+  write_state_file(first);  // the state of an earlier run is not valid any more, except its failure
+  std::shared_ptr<os::exit_watch> exit_watch;
+  if (dependencies_.handle_crashes)
+    exit_watch = std::make_shared<os::exit_watch>([this, &log = definition->log](int code) { on_exit(log, code); });
 
   std::shared_ptr<void> app;
   auto svc = std::make_unique<service>(*definition);  // handlers and hooks may have captured it by reference
@@ -38005,6 +39034,7 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
     keep_alive_until_exit(std::move(definition));
     keep_alive_until_exit(std::move(app));
     keep_alive_until_exit(std::move(crash_handler));
+    keep_alive_until_exit(std::move(exit_watch));
   };
   const auto fail = [&](error error, std::vector<winsvc::error> others = {}) {
     run_result result;
@@ -38018,6 +39048,7 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
     return result;
   };
   try {
+    const os::activity running("the app function");
     app = app_(*svc);
     declare_builtin_settings(*definition);
   } catch (...) {
@@ -38040,18 +39071,23 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
       error.hint += (error.hint.empty() ? "" : "; ") +
                     std::string("use 'update --unset NAME' to remove it from the installed service");
     }
-    winsvc::error first = std::move(errors.front());
+    winsvc::error first_error = std::move(errors.front());
     errors.erase(errors.begin());
-    return fail(std::move(first), std::move(errors));
+    return fail(std::move(first_error), std::move(errors));
   }
   definition->spec.name = name_;
+  if (launch_options_.priority && !os::set_process_priority(*launch_options_.priority))
+    definition->log.warn("the priority " + std::string(name(*launch_options_.priority)) + " cannot be set");
   if (launch_options_.preshutdown) definition->spec.preshutdown = launch_options_.preshutdown;
 
   run_options options;
   if (arguments.size() > 1) options.arguments.assign(arguments.begin() + 1, arguments.end());
   options.bind_timeout = std::chrono::seconds(45);  // less than `start` waits, so that it receives the reason
   options.on_listening = [this](const os::endpoint& address) {
-    write_state_file(address.url(), {});
+    scm::saved_state listening;
+    listening.url = address.url();
+    listening.running = true;
+    write_state_file(std::move(listening));
     if (dependencies_.on_listening) dependencies_.on_listening(address);
   };
   options.on_running = [this](const os::endpoint& address) {
@@ -38100,6 +39136,191 @@ WINSVC_INLINE std::uint32_t service_host::control(const scm::control_event& even
 }
 
 }  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST
+
+// =====================================================================================================================
+// host/embedded_host.hpp
+// =====================================================================================================================
+
+// Embedded host: bodies of winsvc::host (api/host.hpp). One thread runs the app and the runtime; the object has the
+// state that the threads of the program read.
+//
+// States: new -> started -> serving -> ended, or from started to ended. `stop` before `serving` is stored and requested
+// as soon as the runtime exists.
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+/// One run of a service in a program. Thread-safe.
+class embedded_run {
+ public:
+  explicit embedded_run(api::app_factory app) : app_(std::move(app)) {}
+
+  void start();
+  void stop(std::string_view reason);
+  [[nodiscard]] bool wait_until_serving(std::chrono::milliseconds limit);
+  [[nodiscard]] std::string url();
+  result<void> wait();
+
+ private:
+  /// The objects of the run, which a thread that does not return may use until the process ends.
+  struct parts {
+    service_definition definition;
+    std::unique_ptr<winsvc::service> service;
+    std::shared_ptr<void> app;
+    std::unique_ptr<status_reporter> reporter;
+    std::unique_ptr<runtime> service_runtime;
+  };
+
+  std::optional<error> run(const std::shared_ptr<parts>& run_parts);
+
+  api::app_factory app_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  // Under mutex_:
+  bool started_ = false, serving_ = false, ended_ = false;
+  std::string url_;
+  std::optional<error> failure_;
+  std::optional<std::string> stop_reason_;
+  runtime* runtime_ = nullptr;
+  std::thread thread_;
+};
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+WINSVC_INLINE void embedded_run::start() {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(started_, true)) return;
+  thread_ = std::thread([this] {
+    const auto run_parts = std::make_shared<parts>();
+    std::optional<error> failure;
+    try {
+      failure = run(run_parts);
+    } catch (...) {
+      failure = error{scm::win32_error::exception_in_service, "set up", run_parts->definition.spec.name,
+                      base::exception_message(), {}};
+    }
+    const std::lock_guard end_lock(mutex_);
+    failure_ = std::move(failure);
+    serving_ = false;
+    ended_ = true;
+    url_.clear();
+    changed_.notify_all();
+  });
+}
+
+WINSVC_INLINE std::optional<error> embedded_run::run(const std::shared_ptr<parts>& run_parts) {
+  auto& definition = run_parts->definition;
+  const std::string executable = os::executable_path();
+  definition.spec.name = os::program_name(executable);
+  load_setting_sources(definition, {}, executable);
+  run_parts->service = std::make_unique<winsvc::service>(definition);
+  run_parts->app = app_(*run_parts->service);
+  declare_builtin_settings(definition);
+  if (const auto errors = definition.settings.errors(); !errors.empty()) return errors.front();
+  definition.log.add_sink(definition.recent_entries);
+  definition.attach_log_sinks();
+
+  run_options options;
+  options.on_running = [this](const os::endpoint& address) {
+    const std::lock_guard lock(mutex_);
+    url_ = address.url();
+    serving_ = true;
+    changed_.notify_all();
+  };
+  run_parts->reporter = std::make_unique<status_reporter>(std::function<void(const scm::service_status&)>());
+  run_parts->reporter->apply(scm::lifecycle_event::start,
+                             definition.start_limit + control_task_runner::wait_hint_margin);
+  run_parts->service_runtime = std::make_unique<runtime>(definition, *run_parts->reporter, std::move(options));
+  {
+    const std::lock_guard lock(mutex_);
+    runtime_ = run_parts->service_runtime.get();
+    if (stop_reason_) runtime_->request_stop(*stop_reason_);
+  }
+  const run_result done = run_parts->service_runtime->run();
+  run_parts->reporter->apply(scm::lifecycle_event::finished, {}, done.exit);
+  {
+    const std::lock_guard lock(mutex_);
+    runtime_ = nullptr;
+  }
+  if (done.has_stuck_thread) keep_alive_until_exit(run_parts);
+  return done.failure ? done.failure : done.incomplete_stop;
+}
+
+WINSVC_INLINE void embedded_run::stop(std::string_view reason) {
+  const std::lock_guard lock(mutex_);
+  if (!started_ || ended_ || stop_reason_) return;
+  stop_reason_ = std::string(reason);
+  if (runtime_) runtime_->request_stop(reason);
+}
+
+WINSVC_INLINE bool embedded_run::wait_until_serving(std::chrono::milliseconds limit) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, limit, [this] { return serving_ || ended_; });
+  return serving_;
+}
+
+WINSVC_INLINE std::string embedded_run::url() {
+  const std::lock_guard lock(mutex_);
+  return url_;
+}
+
+WINSVC_INLINE result<void> embedded_run::wait() {
+  std::thread ended;
+  std::optional<error> failure;
+  {
+    std::unique_lock lock(mutex_);
+    if (!started_) return {};
+    changed_.wait(lock, [this] { return ended_; });
+    ended = std::move(thread_);
+    failure = failure_;
+  }
+  if (ended.joinable()) ended.join();
+  if (failure) return winsvc::failure<error>{*failure};
+  return {};
+}
+
+}  // namespace detail::host
+
+WINSVC_INLINE host::host(detail::api::app_factory app)
+    : run_(std::make_shared<detail::host::embedded_run>(std::move(app))) {}
+WINSVC_INLINE host::~host() {
+  run_->stop("the host was destroyed");
+  static_cast<void>(run_->wait());
+}
+WINSVC_INLINE void host::start() { run_->start(); }
+WINSVC_INLINE void host::stop(std::string_view reason) { run_->stop(reason); }
+WINSVC_INLINE bool host::wait_until_serving(std::chrono::milliseconds limit) const {
+  return run_->wait_until_serving(limit);
+}
+WINSVC_INLINE std::string host::url() const { return run_->url(); }
+WINSVC_INLINE result<void> host::wait() { return run_->wait(); }
+
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -38215,6 +39436,8 @@ struct install_plan {
                                         const install_defaults& defaults);
 /// Returns the text of `--plan`: a heading and the changes.
 [[nodiscard]] std::string format_plan(std::string_view service, const install_plan& plan);
+/// Returns the plan as a JSON object: name, creates, changes (name, from, to).
+[[nodiscard]] std::string plan_json(std::string_view service, const install_plan& plan);
 /// Returns the changes, one indented line for each.
 [[nodiscard]] std::string format_changes(const install_plan& plan);
 
@@ -38314,13 +39537,19 @@ WINSVC_INLINE std::optional<scm::config_level> level_of(const installation& sour
 WINSVC_INLINE std::optional<scm::recovery_plan> desired_recovery(const scm::install_request& request,
                                                                  const scm::service_spec& spec,
                                                                  const installation* installed) {
-  if (installed && !request.recovery && !request.recovery_reset && !spec.recovery) return std::nullopt;
+  if (installed && !request.recovery && !request.recovery_reset && !request.recovery_command &&
+      !request.restart_limit && !spec.recovery) {
+    return std::nullopt;
+  }
   const auto old = installed ? level_of(*installed, scm::config_level_id::failure_actions) : std::nullopt;
   scm::recovery_plan recovery = spec.recovery ? *spec.recovery
                                 : old         ? std::get<scm::recovery_plan>(*old)
                                               : scm::default_recovery();
   if (request.recovery) recovery.actions = *request.recovery;
   if (request.recovery_reset) recovery.reset = *request.recovery_reset;
+  if (request.recovery_command) recovery.command = *request.recovery_command;
+  if (request.restart_limit)
+    recovery.actions = scm::limit_restarts(std::move(recovery.actions), *request.restart_limit);
   for (auto& action : recovery.actions)
     action.delay = std::clamp(action.delay, std::chrono::milliseconds(0), max_recovery_delay);
   return recovery;
@@ -38342,7 +39571,8 @@ WINSVC_INLINE result<installation> desired_installation(const scm::install_reque
   desired.display_name = first_of(request.display_name, spec.display_name, default_of(spec.name));
   desired.dependencies = first_of(request.depends_on, spec.depends_on, default_of(std::vector<std::string>()));
   scm::launch_options older;
-  if (installed && installed->binary) older = commandline::launch_options_of(*installed->binary);
+  if (installed && installed->binary)
+    older = commandline::launch_options_of(scm::quoted_binary(*installed->binary, defaults.executable));
   const scm::launch_options launch = request.launch.override_with(older);
   desired.binary = scm::image_path(defaults.executable, launch);
 
@@ -38494,6 +39724,15 @@ WINSVC_INLINE std::string format_plan(std::string_view service, const install_pl
   return quoted + " is installed; these values change:\n" + format_changes(plan);
 }
 
+WINSVC_INLINE std::string plan_json(std::string_view service, const install_plan& plan) {
+  const auto change_json = [](const config_change& c) {
+    return base::json_object_writer().put_text("name", c.name).put_text("from", c.from).put_text("to", c.to).text();
+  };
+  base::json_object_writer out;
+  out.put_text("name", service).put("creates", plan.creates_service ? "true" : "false");
+  return out.put("changes", base::json_array(plan.changes, change_json, ",\n ")).text() + '\n';
+}
+
 WINSVC_INLINE std::string format_drift(const config_change& c) {
   switch (c.item) {
     case config_item::program_folder: return "the service SID has no right to read " + c.to;
@@ -38530,8 +39769,12 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::manage {
 
-/// Waits until the service is in one of the states `expected`, or stopped. Fails after `limit`, or after 30 s without
-/// progress (or the wait hint, if it is longer), when the SCM also treats the service as hung.
+/// The status of a service whose process has ended without STOPPED: stopped, with 1067 (ERROR_PROCESS_ABORTED).
+[[nodiscard]] os::service_process_status ended_process(os::service_process_status process) noexcept;
+
+/// Waits until the service is in one of the states `expected`, or stopped, or until its process has ended. Fails after
+/// `limit`, or after 30 s without progress (or the wait hint, if it is longer), when the SCM also treats the service as
+/// hung.
 [[nodiscard]] result<os::service_process_status> wait_while_pending(
     os::service_manager& scm, os::service_manager::raw_handle service, clock& time,
     std::initializer_list<scm::state> expected, std::chrono::milliseconds limit, const std::string& operation,
@@ -38549,6 +39792,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::manage {
 
+WINSVC_INLINE os::service_process_status ended_process(os::service_process_status process) noexcept {
+  process.status.current = scm::state::stopped;
+  process.status.exit = {base::win32_error::process_aborted, 0};
+  process.pid = 0;
+  return process;
+}
+
 WINSVC_INLINE result<os::service_process_status> wait_while_pending(
     os::service_manager& scm, os::service_manager::raw_handle service, clock& time,
     std::initializer_list<scm::state> expected, std::chrono::milliseconds limit, const std::string& operation,
@@ -38558,12 +39808,18 @@ WINSVC_INLINE result<os::service_process_status> wait_while_pending(
   auto last_progress = start;
   std::uint32_t checkpoint = 0;
   milliseconds pause{10};
+  bool was_ended = false;
   for (;;) {
     const auto process = scm.query_status(service);
     if (!process)
       return failure{
           base::error_with_explanation(process.error(), operation, name, os::system_error_message(process.error()))};
     const auto& status = process->status;
+    // The SCM may notice the end of a process only when the pending state times out: 36 s under Wine.
+    if (scm::is_pending(status.current) && scm.exit_code_of(process->pid)) {
+      if (was_ended) return ended_process(*process);
+      was_ended = true;  // it may have reported STOPPED as its last action
+    }
     const bool reached = std::find(expected.begin(), expected.end(), status.current) != expected.end();
     if (reached || status.current == scm::state::stopped) return *process;
 
@@ -38605,6 +39861,7 @@ WINSVC_INLINE result<os::service_process_status> wait_while_pending(
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace winsvc {
@@ -38623,6 +39880,15 @@ class verb_context {
     std::function<std::optional<scm::saved_state>()> read_saved_state;  ///< the state file of the service
     manage::install_defaults defaults;
     std::function<result<std::string>()> read_password = no_password_source;  ///< the password of the account
+    std::function<void(const std::string&)> warn = {};  ///< prints a warning; default: a line that `print` prints
+    /// Sends a request to the running service (host/control_channel_server.hpp); nullopt if it does not respond.
+    std::function<std::optional<std::string>(const std::string& request)> ask = {};
+    std::function<std::uint32_t()> running_pid = {};  ///< process ID of the service; 0 if it does not run
+    std::function<bool(const std::string& service)> is_installed = {};  ///< true also if this is unknown
+    /// Reads and replaces a file of the data folder; an empty text removes it.
+    std::function<std::optional<std::string>(const std::string& file)> read_data = {};
+    std::function<void(const std::string& file, const std::string& text)> write_data = {};
+    bool is_wine = false;
   };
   verb_context(scm::service_spec spec, verb_dependencies dependencies)
       : spec_(std::move(spec)), dependencies_(std::move(dependencies)) {}
@@ -38641,7 +39907,42 @@ class verb_context {
   void print(const std::string& line) const {
     if (dependencies_.print) dependencies_.print(line);
   }
-  void warn(const std::string& message) const { print("warning: " + message); }
+  /// Prints a warning, to standard error.
+  void warn(const std::string& message) const {
+    if (dependencies_.warn) dependencies_.warn(message);
+    else print("warning: " + message);
+  }
+  /// Prints a warning about a missing part of the system. Under Wine, `warn_of_wine` prints one note for all of them.
+  void warn_of_system(const std::string& message) {
+    if (dependencies_.is_wine) lacks_part_ = true;
+    else warn(message);
+  }
+  void warn_of_wine() {
+    if (std::exchange(lacks_part_, false)) warn(std::string(wine_note));
+  }
+  static constexpr std::string_view wine_note =
+      "Wine has no service SIDs, failure flag, privileges or folder rights; Windows sets them";
+  [[nodiscard]] bool is_wine() const noexcept { return dependencies_.is_wine; }
+
+  [[nodiscard]] std::optional<std::string> ask(const std::string& request) const {
+    return dependencies_.ask ? dependencies_.ask(request) : std::nullopt;
+  }
+  [[nodiscard]] std::uint32_t running_pid() const {
+    return dependencies_.running_pid ? dependencies_.running_pid() : 0;
+  }
+  [[nodiscard]] bool is_installed(const std::string& service) const {
+    return !dependencies_.is_installed || dependencies_.is_installed(service);
+  }
+  [[nodiscard]] std::optional<std::string> read_data(const std::string& file) const {
+    return dependencies_.read_data ? dependencies_.read_data(file) : std::nullopt;
+  }
+  void write_data(const std::string& file, const std::string& text) const {
+    if (dependencies_.write_data) dependencies_.write_data(file, text);
+  }
+  /// Activities of the last process when it ended, joined by commas.
+  [[nodiscard]] std::string last_activities() const {
+    return base::join(os::read_activities(read_data("activity").value_or(std::string())), ", ");
+  }
 
   /// Builds the error of a failed call.
   [[nodiscard]] failure<error> make_error(std::string operation, std::uint32_t code) {
@@ -38657,8 +39958,10 @@ class verb_context {
   }
   result<os::service_handle> open(const std::string& operation, const std::string& service, std::uint32_t rights);
 
+  /// Fails if the service of this name is installed and belongs to another program. Succeeds if that is unknown.
+  [[nodiscard]] result<void> check_own_service(const std::string& operation);
   /// Fails if `binary` belongs to another program that has the same service name. The service is ours if its command
-  /// line has the `run-service` verb, at any path, or if it runs this executable.
+  /// line has the `run-service` verb, at any path, or if it runs this executable, with or without quotes.
   [[nodiscard]] result<void> check_same_program(const std::string& operation, const std::string& binary) const;
 
  private:
@@ -38672,6 +39975,7 @@ class verb_context {
   scm::service_spec spec_;
   verb_dependencies dependencies_;
   bool access_denied_ = false;
+  bool lacks_part_ = false;
 };
 
 }  // namespace detail::manage
@@ -38715,14 +40019,103 @@ WINSVC_INLINE result<os::service_handle> verb_context::open(const std::string& o
   return os::service_handle(dependencies_.scm, *handle);
 }
 
+WINSVC_INLINE result<void> verb_context::check_own_service(const std::string& operation) {
+  auto& scm = dependencies_.scm;
+  const auto manager = scm.open_manager(os::access_rights::manager_connect);
+  if (!manager) return {};
+  const os::service_handle manager_handle(scm, *manager);
+  const auto opened = scm.open_service(*manager, name(), os::access_rights::query_config);
+  if (!opened) return {};
+  const os::service_handle service(scm, *opened);
+  const auto config = scm.query_config(service.get());
+  return config ? check_same_program(operation, config->binary) : result<void>();
+}
+
 WINSVC_INLINE result<void> verb_context::check_same_program(const std::string& operation,
                                                             const std::string& binary) const {
-  const auto arguments = base::split_command_line(binary);
+  const auto arguments = base::split_command_line(scm::quoted_binary(binary, dependencies_.defaults.executable));
   const bool has_verb = arguments.size() > 1 && arguments[1] == scm::run_service_verb;
   if (has_verb || (!arguments.empty() && base::equal_nocase(arguments[0], dependencies_.defaults.executable)))
     return {};
   return failure{error{base::win32_error::service_exists, operation, name(),
                        "a service of another program has this name: " + binary, "rename the app"}};
+}
+
+}  // namespace detail::manage
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MANAGE
+
+// =====================================================================================================================
+// manage/pending_restart.hpp
+// =====================================================================================================================
+
+// Pending restart: the changes of `update` that a running process does not use until it is restarted. The file
+// `pending.json` in the data folder has them, with the ID of the process that they concern.
+//
+//   add_pending_restart(context, pid, {"binary"});
+//   pending_restart(context, pid)                    // {"binary"}; empty for another process
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::manage {
+
+/// True if a running process does not use a change of this item. The others concern the service manager only.
+[[nodiscard]] constexpr bool needs_restart(config_item item) noexcept {
+  switch (item) {
+    case config_item::binary:
+    case config_item::account:
+    case config_item::password:
+    case config_item::environment:
+    case config_item::service_sid:
+    case config_item::privileges:
+    case config_item::logon_right: return true;
+    default: return false;
+  }
+}
+
+/// Returns the names of the pending changes of a process; empty without pending changes, or if `pid` is 0.
+[[nodiscard]] std::vector<std::string> pending_restart(const verb_context& context, std::uint32_t pid);
+/// Adds changes to those of this process.
+void add_pending_restart(const verb_context& context, std::uint32_t pid, const std::vector<std::string>& names);
+
+}  // namespace detail::manage
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MANAGE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::manage {
+
+WINSVC_INLINE std::vector<std::string> pending_restart(const verb_context& context, std::uint32_t pid) {
+  std::vector<std::string> names;
+  const auto content = pid != 0 ? context.read_data("pending.json") : std::nullopt;
+  const auto members = content ? base::parse_flat_object(*content) : std::nullopt;
+  if (!members || base::number_of(*members, "pid") != pid) return names;
+  const std::string changes = base::text_of(*members, "changes");
+  for (const auto name : base::split(changes, ',')) names.emplace_back(base::trim(name));
+  return names;
+}
+
+WINSVC_INLINE void add_pending_restart(const verb_context& context, std::uint32_t pid,
+                                       const std::vector<std::string>& names) {
+  auto all = pending_restart(context, pid);
+  for (const auto& name : names) {
+    if (std::find(all.begin(), all.end(), name) == all.end()) all.push_back(name);
+  }
+  base::json_object_writer json;
+  json.put("pid", std::to_string(pid)).put_text("changes", base::join(all, ", "));
+  context.write_data("pending.json", json.text() + '\n');
 }
 
 }  // namespace detail::manage
@@ -38786,6 +40179,9 @@ class service_controller {
                                                    const std::string& operation);
   result<void> restart_dependents(const std::vector<std::string>& stopped_names,
                                   const commandline::control_options& options);
+  result<void> hold();
+  result<void> release_hold();
+  void warn_of_queued_restart();
   [[nodiscard]] stop_result describe_stop(const scm::service_status& status,
                                           const std::optional<scm::saved_state>& previous) const;
   [[nodiscard]] error start_error(const scm::service_status& status,
@@ -38807,6 +40203,7 @@ inline namespace WINSVC_ABI {
 namespace detail::manage {
 
 WINSVC_INLINE result<void> service_controller::start(const commandline::control_options& options) {
+  if (auto released = release_hold(); !released) return released;
   const auto service = context_.open("start", os::access_rights::start | os::access_rights::query_status);
   if (!service) return failure{service.error()};
   const auto previous = context_.state();
@@ -38827,7 +40224,10 @@ WINSVC_INLINE result<void> service_controller::start(const commandline::control_
         wait_while_pending(context_.scm(), service->get(), context_.time(), {}, options.wait, "start", context_.name());
     if (!settled) return failure{settled.error()};
   }
-  if (options.no_wait) return {};
+  if (options.no_wait) {
+    context_.print("sent 'start' to " + context_.quoted_name());
+    return {};
+  }
 
   const auto settled = wait_while_pending(context_.scm(), service->get(), context_.time(), {scm::state::running},
                                           options.wait, "start", context_.name());
@@ -38846,9 +40246,18 @@ WINSVC_INLINE error service_controller::start_error(const scm::service_status& s
   const std::uint32_t code = status.exit.failed() ? status.exit.code() : base::win32_error::service_request_timeout;
   error error = base::error_with_explanation(code, "start", context_.name(), os::system_error_message(code));
   if (const auto saved = context_.state();
-      saved && !saved->failure.empty() && (!previous || saved->pid != previous->pid)) {
-    error.message = saved->failure;
+      saved && (!previous || saved->pid != previous->pid) &&
+      (!saved->failure.empty() || saved->running || !saved->url.empty())) {
+    const auto exit_code = context_.scm().exit_code_of(saved->pid);
+    error.message = saved->failure.empty() ? scm::unreported_failure(*saved, context_.last_activities(), exit_code)
+                                           : saved->failure;
     error.hint.clear();
+    // The message may be a complete sentence, with the operation and the name.
+    const auto quoted = error.message.find(context_.quoted_name());
+    if (quoted < error.message.find(": ")) {
+      error.operation.clear();
+      error.subject.clear();
+    }
   } else if (!status.exit.failed()) {
     error.message = "it stopped immediately after its start";
     error.hint = "read its log with 'logs'";
@@ -38860,8 +40269,12 @@ WINSVC_INLINE result<void> service_controller::stop(const commandline::control_o
   const auto service = context_.open("stop", stop_rights);
   if (!service) return failure{service.error()};
   const auto current = context_.scm().query_status(service->get());
+  if (options.hold) {
+    if (auto held = hold(); !held) return held;
+  }
   if (current && current->status.current == scm::state::stopped) {
     context_.print(context_.quoted_name() + " is not running");
+    if (current->status.exit.failed() && !options.hold) warn_of_queued_restart();
     return {};
   }
   const auto stopped = stop_and_wait(service->get(), options, "stop");
@@ -38877,12 +40290,68 @@ WINSVC_INLINE result<void> service_controller::stop(const commandline::control_o
   return {};
 }
 
+/// Disables the service, so that neither a queued restart of the SCM nor the next boot starts it.
+WINSVC_INLINE result<void> service_controller::hold() {
+  const auto service = context_.open("hold", os::access_rights::query_config | os::access_rights::change_config);
+  if (!service) return failure{service.error()};
+  const auto config = context_.scm().query_config(service->get());
+  if (!config) return context_.make_error("hold", config.error());
+  if (config->startup == startup::disabled) return {};
+  os::service_config_change change;
+  change.startup = startup::disabled;
+  change.dependencies = config->dependencies;
+  if (auto done = context_.scm().change_config(service->get(), change); !done)
+    return context_.make_error("hold", done.error());
+  context_.write_data("hold.json", base::json_object_writer().put_text("startup", name(config->startup)).text() + '\n');
+  context_.print(context_.quoted_name() + " is disabled until 'start'");
+  return {};
+}
+
+/// Restores the start type that `stop --hold` replaced.
+WINSVC_INLINE result<void> service_controller::release_hold() {
+  const auto content = context_.read_data("hold.json");
+  const auto members = content ? base::parse_flat_object(*content) : std::nullopt;
+  const auto before = members ? parse_startup(base::text_of(*members, "startup")) : std::nullopt;
+  if (!before) return {};
+  const auto service = context_.open("start", os::access_rights::query_config | os::access_rights::change_config);
+  if (!service) return failure{service.error()};
+  const auto config = context_.scm().query_config(service->get());
+  if (!config) return context_.make_error("start", config.error());
+  if (config->startup == startup::disabled) {
+    os::service_config_change change;
+    change.startup = *before;
+    change.dependencies = config->dependencies;
+    if (auto done = context_.scm().change_config(service->get(), change); !done)
+      return context_.make_error("start", done.error());
+    if (*before == startup::delayed)
+      static_cast<void>(context_.scm().change_level(service->get(), scm::delayed_start{true}));
+  }
+  context_.write_data("hold.json", {});
+  return {};
+}
+
+/// The SCM may have queued a restart after a failure, which no call cancels.
+WINSVC_INLINE void service_controller::warn_of_queued_restart() {
+  const auto service = context_.open("query", os::access_rights::query_config);
+  const auto level =
+      service ? context_.scm().query_level(service->get(), scm::config_level_id::failure_actions)
+              : os::sys_result<scm::config_level>(os::sys_failure(base::win32_error::access_denied));
+  if (!level) return;
+  for (const auto& action : std::get<scm::recovery_plan>(*level).actions) {
+    if (action.kind_of_action != recovery_action::kind::restart) continue;
+    return context_.warn("its last run failed, and the service manager may start it again after that failure; use "
+                         "'stop --hold' to prevent every start until 'start'");
+  }
+}
+
 WINSVC_INLINE result<void> service_controller::restart(const commandline::control_options& options) {
   stop_result stopped;
   {
     const auto service = context_.open("restart", stop_rights);
     if (!service) return failure{service.error()};
-    auto stop = stop_and_wait(service->get(), options, "restart");
+    commandline::control_options waiting = options;
+    waiting.no_wait = false;  // a service that is stopping cannot be started
+    auto stop = stop_and_wait(service->get(), waiting, "restart");
     if (!stop) return failure{stop.error()};
     stopped = *std::move(stop);
   }
@@ -38891,7 +40360,7 @@ WINSVC_INLINE result<void> service_controller::restart(const commandline::contro
   else
     context_.print(stopped.was_running ? "stopped " + context_.quoted_name()
                                        : context_.quoted_name() + " is not running");
-  if (auto started = start(options); !started) return started;
+  if (auto started = start(options); !started || options.no_wait) return started;
   return restart_dependents(stopped.dependents, options);
 }
 
@@ -39028,8 +40497,15 @@ WINSVC_INLINE result<host::service_report> service_controller::status() {
   const auto config = context_.scm().query_config(service->get());
   if (!config) return context_.make_error("query", config.error());
   report.config = *config;
+  report.pending_restart = pending_restart(context_, report.process.pid);
+  report.held = config->startup == startup::disabled && context_.read_data("hold.json").has_value();
   if (auto saved = context_.state()) {
     report.saved_state = *saved;
+    const auto exit_code = context_.scm().exit_code_of(saved->pid);
+    const bool ended = report.process.pid == 0 || saved->pid != report.process.pid || exit_code;
+    if (ended && report.process.pid == 0 && saved->failure.empty())
+      report.saved_state.failure = scm::unreported_failure(*saved, context_.last_activities(), exit_code);
+    if (exit_code && report.process.pid == saved->pid) report.process = ended_process(report.process);
     if (report.saved_state.pid != report.process.pid || report.process.pid == 0)
       report.saved_state.url.clear(), report.saved_state.since.clear();
   }
@@ -39051,7 +40527,10 @@ WINSVC_INLINE result<host::service_report> service_controller::status() {
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -39104,6 +40583,10 @@ WINSVC_INLINE result<void> change_pause_state(verb_context& context, const comma
       return {};
     }
     const auto done = context.scm().control_service(service->get(), static_cast<std::uint32_t>(row.control));
+    if (done && options.no_wait) {
+      context.print("sent '" + std::string(row.operation) + "' to " + context.quoted_name());
+      return {};
+    }
     if (done) break;
     if (done.error() == base::win32_error::invalid_service_control && !scm::is_pending(current->status.current))
       return missing_hook_error(context, row.operation, done.error(), row.hook);
@@ -39139,13 +40622,57 @@ WINSVC_INLINE result<void> reload(verb_context& context) {
   return {};
 }
 
+/// Record of a control in the service.
+struct control_record {
+  bool has_hook = false;
+  std::uint64_t count = 0;  ///< completed calls of the hook
+  std::uint32_t code = 0;   ///< result of the last call
+};
+
+/// Returns nullopt if the service does not respond.
+WINSVC_INLINE std::optional<control_record> query_control(const verb_context& context, const std::string& number) {
+  const auto response = context.ask("control " + number);
+  if (!response) return std::nullopt;
+  if (*response == "none") return control_record{};
+  const auto blank = response->find(' ');
+  control_record out{true, 0, 0};
+  std::uint64_t code = 0;
+  if (blank == response->npos ||
+      !base::parse_number(std::string_view(*response).substr(0, blank), (std::numeric_limits<std::uint64_t>::max)(),
+                          out.count) ||
+      !base::parse_number(std::string_view(*response).substr(blank + 1), 0xFFFFFFFFu, code))
+    return std::nullopt;  // another version
+  out.code = static_cast<std::uint32_t>(code);
+  return out;
+}
+
+WINSVC_INLINE failure<error> hook_error(const verb_context& context, const std::string& number, std::uint32_t code) {
+  return {error{code, "control", context.name(),
+                "the hook for " + number + " returned: " + os::system_error_message(code), {}}};
+}
+
 WINSVC_INLINE result<void> send_control(verb_context& context, const commandline::control_options& options) {
   const auto service = context.open("control", os::access_rights::user_control);
   if (!service) return failure{service.error()};
   const std::string number = std::to_string(options.number);
+  // The service manager need not pass on the result of the hook, nor reject a control without a hook; the service does.
+  const auto before = query_control(context, number);
+  if (before && !before->has_hook)
+    return missing_hook_error(context, "control", base::win32_error::invalid_service_control, "on_control " + number);
   const auto done = context.scm().control_service(service->get(), options.number);
+  if (before && (done || done.error() == base::win32_error::io_pending)) {
+    const auto deadline = context.time().now() + options.wait;
+    for (; context.time().now() < deadline; context.time().sleep(std::chrono::milliseconds(50))) {
+      const auto after = query_control(context, number);
+      if (!after) break;
+      if (after->count == before->count) continue;
+      if (after->code != 0) return hook_error(context, number, after->code);
+      context.print(context.quoted_name() + " completed control " + number);
+      return {};
+    }
+  }
   if (done) {
-    context.print(context.quoted_name() + " completed control " + number);
+    context.print(context.quoted_name() + " accepted control " + number);
     return {};
   }
   switch (done.error()) {
@@ -39161,8 +40688,7 @@ WINSVC_INLINE result<void> send_control(verb_context& context, const commandline
     default: break;
   }
   // The handle has the right to send the control, so the code comes from the hook, not from the system.
-  return failure{error{done.error(), "control", context.name(),
-                       "the hook for " + number + " returned: " + os::system_error_message(done.error()), {}}};
+  return hook_error(context, number, done.error());
 }
 
 WINSVC_INLINE result<void> pause(verb_context& context, const commandline::control_options& options) {
@@ -39256,7 +40782,7 @@ WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, 
   const auto security = context.scm().query_folder_security(folder);
   // Permissions that cannot be read must not be overwritten.
   if (!security && !(is_data && is_not_found(security.error()))) {
-    context.warn("the permissions of '" + folder + "' cannot be read: " + error_code_text(security.error()) +
+    context.warn_of_system("the permissions of '" + folder + "' cannot be read: " + error_code_text(security.error()) +
                  "; grant " + user + ' ' + access + " access manually");
     return false;
   }
@@ -39264,7 +40790,7 @@ WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, 
                            : security ? scm::data_folder_security(*security, sid)
                                       : scm::data_folder_security(sid);
   if (const auto done = context.scm().change_folder_security(folder, sddl); !done) {
-    context.warn(access + " access to '" + folder + "' cannot be granted: " + error_code_text(done.error()) +
+    context.warn_of_system(access + " access to '" + folder + "' cannot be granted: " + error_code_text(done.error()) +
                  "; grant it to " + user + " manually");
     return false;
   }
@@ -39286,7 +40812,7 @@ WINSVC_INLINE void grant_folder_access(verb_context& context, manage::install_pl
 
   const auto sid = service_sid(context);
   if (!sid && (program || data)) {
-    context.warn("the service SID cannot be read: " + error_code_text(sid.error()) + "; grant 'NT SERVICE\\" +
+    context.warn_of_system("the service SID cannot be read: " + error_code_text(sid.error()) + "; grant 'NT SERVICE\\" +
                  context.name() + '\'' + (program ? " read access to '" + defaults.program_folder + '\'' : "") +
                  (program && data ? " and" : "") + (data ? " modify access to '" + defaults.data_folder + '\'' : "") +
                  " manually");
@@ -39495,6 +41021,7 @@ WINSVC_INLINE std::vector<std::string> drift_lines(verb_context& context) {
 // Source: "Installing, Removing, and Enumerating Services" and "Service Security and Access Rights" in the Win32
 // documentation.
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -39558,6 +41085,9 @@ class installer {
   result<void> change_related_objects(const install_job& job, verb_context::raw_handle service, rollback& rollback);
   result<void> grant_logon_right(const install_job& job);
   void print_result(const install_job& job) const;
+  void note_pending_restart(const install_job& job, bool restarts) const;
+  result<void> restart_if_running(const commandline::control_options& start);
+  [[nodiscard]] result<void> check_request(const scm::install_request& request, const install_job& job);
 
   /// Rights on the service handle that the plan requires.
   [[nodiscard]] static std::uint32_t rights_for(const install_job& job);
@@ -39583,7 +41113,8 @@ WINSVC_INLINE result<void> installer::run(const commandline::install_options& op
   if (!planned) return failure{planned.error()};
   install_job& job = *planned;
   if (options.plan) {
-    std::string text = manage::format_plan(context_.name(), job.plan);
+    std::string text = options.json ? manage::plan_json(context_.name(), job.plan)
+                                    : manage::format_plan(context_.name(), job.plan);
     text.pop_back();
     context_.print(text);
     return {};
@@ -39595,7 +41126,10 @@ WINSVC_INLINE result<void> installer::run(const commandline::install_options& op
     if (auto done = job.plan.creates_service ? create(job) : change(job); !done) return done;
     grant_folder_access(context_, job.plan, job.installation);
     print_result(job);
+    context_.warn_of_wine();
+    note_pending_restart(job, options.restart_after);
   }
+  if (options.restart_after) return restart_if_running(start);
   if (!options.start_after) return {};
   return service_controller(context_).start(start);
 }
@@ -39622,7 +41156,65 @@ WINSVC_INLINE result<installer::install_job> installer::plan(const commandline::
   if (!desired) return failure{desired.error()};
   job.desired = *std::move(desired);
   job.plan = manage::plan_install(old, job.desired, context_.defaults());
+  if (auto checked = check_request(options.request, job); !checked) return failure{checked.error()};
   return job;
+}
+
+/// Rejects or warns of requests that have no effect or that prevent every start.
+WINSVC_INLINE result<void> installer::check_request(const scm::install_request& request, const install_job& job) {
+  const auto dependencies = request.depends_on.value_or(std::vector<std::string>());
+  for (const auto& dependency : dependencies) {
+    if (base::equal_nocase(dependency, context_.name()))
+      return failure{base::usage_error("--depends: the service cannot depend on itself ('" + dependency + "')",
+                                       "omit it")};
+    if (dependency.empty() || dependency[0] == '+') continue;  // a group of services
+    if (!context_.is_installed(dependency))
+      context_.warn("--depends: '" + dependency + "' is not installed; the service cannot start without it");
+  }
+  scm::launch_options older;
+  if (job.installation && job.installation->binary)
+    older = commandline::launch_options_of(
+        scm::quoted_binary(*job.installation->binary, context_.defaults().executable));
+  for (const auto& name : request.launch.unset_settings) {
+    const std::string normalized = settings::setting_name(name);
+    const bool is_stored = (normalized == "host" && older.host) || (normalized == "port" && older.port) ||
+                           std::any_of(older.settings.begin(), older.settings.end(), [&](const auto& stored) {
+                             return settings::setting_name(stored.first) == normalized;
+                           });
+    if (!is_stored) context_.warn("--unset " + name + ": the installed service has no such value");
+  }
+  for (const auto& variable : request.environment) {
+    if (variable.find('=') != variable.size() - 1) continue;
+    const std::string name = variable.substr(0, variable.size() - 1);
+    const auto installed = job.installation && job.installation->environment ? *job.installation->environment
+                                                                             : std::vector<std::string>();
+    const bool is_set = std::any_of(installed.begin(), installed.end(), [&name](const std::string& other) {
+      return base::equal_nocase(other.substr(0, other.find('=', 1)), name);
+    });
+    if (!is_set) context_.warn("--env " + variable + ": the service has no variable '" + name + '\'');
+  }
+  return {};
+}
+
+/// Records and reports the changes that a running process does not use yet.
+WINSVC_INLINE void installer::note_pending_restart(const install_job& job, bool restarts) const {
+  const std::uint32_t pid = context_.running_pid();
+  if (pid == 0) return;
+  std::vector<std::string> names;
+  for (const auto& change : job.plan.changes) {
+    if (needs_restart(change.item)) names.push_back(change.name);
+  }
+  if (names.empty()) return;
+  add_pending_restart(context_, pid, names);
+  if (!restarts)
+    context_.warn(context_.quoted_name() + " runs with the old values until it is restarted: " +
+                  base::join(names, ", ") + "; run 'restart', or use 'update --restart'");
+}
+
+WINSVC_INLINE result<void> installer::restart_if_running(const commandline::control_options& start) {
+  if (context_.running_pid() != 0) return service_controller(context_).restart(start);
+  context_.print(context_.quoted_name() + " is not running; 'start' starts it");
+  return {};
 }
 
 WINSVC_INLINE std::uint32_t installer::rights_for(const install_job& job) {
@@ -39770,11 +41362,15 @@ WINSVC_INLINE result<void> installer::change_level(install_job& job, verb_contex
   const std::uint32_t number = scm::number(to);
   if (auto done = scm.change_level(service, to); !done) {
     if (!manage::is_level_unsupported(done.error())) return context_.make_error("configure", done.error());
-    context_.warn("this system does not support configuration level " + std::to_string(number) + " (" +
-                  std::to_string(done.error()) + "): " + std::string(manage::consequence_of_missing(number)));
+    std::string name = "delayed start";
     for (const auto& row : manage::config_level_table) {
-      if (row.number == number) job.plan.remove_item(row.item);
+      if (row.number != number) continue;
+      name = row.name;
+      job.plan.remove_item(row.item);
     }
+    context_.warn_of_system("this system does not support the setting '" + name + "' (" +
+                            std::to_string(done.error()) +
+                            "): " + std::string(manage::consequence_of_missing(number)));
     return {};
   }
   if (from) rollback.add([&scm, service, from] { static_cast<void>(scm.change_level(service, *from)); });
@@ -39862,7 +41458,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::manage {
 
-/// Removes the service. The data folder is kept, because it contains data of the user.
+/// Removes the service. The data folder is kept, because it contains data of the user, unless `remove_data` is set.
 result<void> remove(verb_context& context, const commandline::control_options& options);
 
 }  // namespace detail::manage
@@ -39928,8 +41524,199 @@ WINSVC_INLINE result<void> remove(verb_context& context, const commandline::cont
   if (auto removed = context.scm().remove_event_source(context.name()); !removed)
     return context.make_error("remove the event source of", removed.error());
   if (sid) revoke_folder_access(context, *sid, binary);
+  for (const auto* file : {"state.json", "pending.json", "hold.json", "activity"}) context.write_data(file, {});
+  if (options.remove_data) {
+    const std::string& folder = context.defaults().data_folder;
+    if (const auto removed = os::remove_folder(folder); !removed)
+      return context.make_error("delete the data folder", folder, removed.error());
+    context.print("deleted " + folder);
+  }
   context.print(existed ? "removed " + context.quoted_name() : context.quoted_name() + " is not installed");
   return {};
+}
+
+}  // namespace detail::manage
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MANAGE
+
+// =====================================================================================================================
+// manage/show.hpp
+// =====================================================================================================================
+
+// `show` verb: everything that is installed, as text, as JSON, and as the command that installs the same; and the list
+// of `status --all`.
+//
+//   show(context, options);
+//   //   startup       auto
+//   //   account       NT SERVICE\\hello
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::manage {
+
+/// Returns the installed configuration as `show` prints it. Fails with 1060 if the service is not installed.
+[[nodiscard]] result<std::string> show(verb_context& context, const commandline::report_options& options);
+
+/// Values of an installation by the name that `show` prints; unknown values are omitted. Environment variables appear
+/// without their values, which may be secret.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> installed_values(const installation& installed);
+/// Returns the command that installs the same, with the values of the environment variables.
+[[nodiscard]] std::string install_command(const installation& installed, const std::string& executable);
+
+/// A service that runs this program.
+struct instance_row {
+  std::string name;
+  scm::state state = scm::state::stopped;
+  std::uint32_t pid = 0;
+  winsvc::startup startup = winsvc::startup::automatic;
+  std::string binary;
+};
+/// Returns all services whose command line has this executable.
+[[nodiscard]] result<std::vector<instance_row>> find_instances(verb_context& context);
+/// One line for each service: name, state, process ID, start type.
+[[nodiscard]] std::string instances_text(const std::vector<instance_row>& rows);
+[[nodiscard]] std::string instances_json(const std::vector<instance_row>& rows);
+
+}  // namespace detail::manage
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MANAGE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::manage {
+
+WINSVC_INLINE std::vector<std::pair<std::string, std::string>> installed_values(const installation& installed) {
+  std::vector<std::pair<std::string, std::string>> out;
+  const auto add = [&out](std::string name, const std::string& value) {
+    out.emplace_back(std::move(name), value.empty() ? "none" : value);
+  };
+  const auto right = [](bool has) { return std::string(has ? "yes" : "no"); };
+  if (installed.startup) add("startup", std::string(name(*installed.startup)));
+  if (installed.binary) add("binary", *installed.binary);
+  if (installed.display_name) add("display name", *installed.display_name);
+  if (installed.account) add("account", installed.account->name);
+  if (installed.dependencies) add("depends on", base::join(*installed.dependencies, ", "));
+  for (const auto& row : config_level_table) {
+    if (const auto level = level_of(installed, row.number))
+      add(std::string(row.name), scm::format_config_level(*level));
+  }
+  if (installed.environment) add("environment", format_variables(*installed.environment, {}));
+  if (installed.event_source) add("event source", *installed.event_source ? "registered" : "");
+  if (installed.logon_right) add("log-on right", right(*installed.logon_right));
+  if (installed.can_read_program_folder) add("read access", right(*installed.can_read_program_folder));
+  if (installed.can_modify_data_folder) add("modify access", right(*installed.can_modify_data_folder));
+  return out;
+}
+
+WINSVC_INLINE std::string install_command(const installation& installed, const std::string& executable) {
+  std::vector<std::string> arguments{"install"};
+  const auto add = [&arguments](const char* option, const std::string& value) {
+    arguments.insert(arguments.end(), {option, value});
+  };
+  const auto level = [&installed](std::uint32_t number) { return level_of(installed, number); };
+  scm::launch_options launch;
+  if (installed.binary) launch = commandline::launch_options_of(scm::quoted_binary(*installed.binary, executable));
+  if (launch.instance) add("--instance", *launch.instance);
+  if (installed.startup) add("--startup", std::string(name(*installed.startup)));
+  if (installed.display_name) add("--display-name", *installed.display_name);
+  if (const auto text = level(scm::config_level_id::description))
+    add("--description", std::get<scm::description_text>(*text).text);
+  if (installed.account) add("--username", installed.account->name);
+  if (installed.dependencies) add("--depends", base::join(*installed.dependencies, ","));
+  if (const auto recovery = level(scm::config_level_id::failure_actions)) {
+    const auto& plan = std::get<scm::recovery_plan>(*recovery);
+    add("--recovery", scm::recovery_text(plan.actions));
+    add("--recovery-reset", base::exact_duration(plan.reset));
+    if (!plan.command.empty()) add("--recovery-command", plan.command);
+  }
+  if (launch.preshutdown) add("--preshutdown", base::exact_duration(*launch.preshutdown));
+  if (launch.priority) add("--priority", std::string(name(*launch.priority)));
+  if (launch.host) add("--host", *launch.host);
+  if (launch.port) add("--port", std::to_string(*launch.port));
+  if (launch.config) add("--config", *launch.config);
+  for (const auto& [setting, value] : launch.settings) add("--set", setting + '=' + value);
+  for (const auto& variable : installed.environment.value_or(std::vector<std::string>())) add("--env", variable);
+  return base::command_line(executable, arguments);
+}
+
+WINSVC_INLINE result<std::string> show(verb_context& context, const commandline::report_options& options) {
+  auto found = query_installed(context, {}, "show");
+  if (!found) return failure{found.error()};
+  if (!found->installation) return context.make_error("show", base::win32_error::service_does_not_exist);
+  installation& installed = *found->installation;
+  if (auto variables = context.scm().query_environment(context.name())) installed.environment = *std::move(variables);
+  if (options.as_command) return install_command(installed, context.defaults().executable) + '\n';
+  auto values = installed_values(installed);
+  if (const auto service = context.open("show", os::access_rights::read_security)) {
+    if (const auto security = context.scm().query_security(service->get())) values.emplace_back("rights", *security);
+  }
+  if (options.json) {
+    base::json_object_writer out;
+    out.put_text("name", context.name());
+    for (const auto& [name, value] : values) {
+      std::string key = name;
+      for (char& c : key) c = c == ' ' || c == '-' ? '_' : c;
+      out.put_text(base::to_lower(key), value);
+    }
+    return out.put_text("command", install_command(installed, context.defaults().executable)).text() + '\n';
+  }
+  std::string out = context.name() + ":\n";
+  for (const auto& [name, value] : values) out += "  " + base::pad_right(name, 14) + value + '\n';
+  return out;
+}
+
+WINSVC_INLINE result<std::vector<instance_row>> find_instances(verb_context& context) {
+  const auto manager =
+      context.open_manager("query", os::access_rights::manager_connect | os::access_rights::manager_enumerate);
+  if (!manager) return failure{manager.error()};
+  auto& scm = context.scm();
+  const auto names = scm.list_services(manager->get());
+  if (!names) return context.make_error("list the services", names.error());
+  std::vector<instance_row> rows;
+  for (const auto& name : *names) {
+    const auto opened =
+        scm.open_service(manager->get(), name, os::access_rights::query_config | os::access_rights::query_status);
+    if (!opened) continue;
+    const os::service_handle service(scm, *opened);
+    const auto config = scm.query_config(service.get());
+    const auto process = scm.query_status(service.get());
+    if (!config || !process) continue;
+    const std::string& executable = context.defaults().executable;
+    const auto arguments = base::split_command_line(scm::quoted_binary(config->binary, executable));
+    if (arguments.empty() || !base::equal_nocase(arguments[0], executable)) continue;
+    rows.push_back({name, process->status.current, process->pid, config->startup, config->binary});
+  }
+  return rows;
+}
+
+WINSVC_INLINE std::string instances_text(const std::vector<instance_row>& rows) {
+  std::string out;
+  for (const auto& row : rows) {
+    out += base::pad_right(row.name, 24) + base::pad_right(scm::name(row.state), 16) +
+           base::pad_right(row.pid == 0 ? "-" : std::to_string(row.pid), 8) + std::string(name(row.startup)) + '\n';
+  }
+  return out.empty() ? "no service runs this program\n" : out;
+}
+
+WINSVC_INLINE std::string instances_json(const std::vector<instance_row>& rows) {
+  const auto row_json = [](const instance_row& row) {
+    base::json_object_writer out;
+    out.put_text("name", row.name).put_text("state", scm::name(row.state)).put("pid", std::to_string(row.pid));
+    return out.put_text("startup", name(row.startup)).put_text("binary", row.binary).text();
+  };
+  return base::json_array(rows, row_json, ",\n ") + '\n';
 }
 
 }  // namespace detail::manage
@@ -40240,6 +42027,9 @@ namespace detail::diagnose {
 /// responds, because on Windows any process may create a pipe with that name while the service does not run.
 std::uint32_t pid_of(os::service_manager& scm, const std::string& name);
 
+/// False if no service of this name is installed; true also if this is unknown.
+bool is_installed(os::service_manager& scm, const std::string& name);
+
 /// Response of a running service without its last line end. nullopt if there is no service, if access is denied, or if
 /// it does not respond in time (for example because a debugger stopped it).
 std::optional<std::string> query_service(const std::string& channel, const std::string& request,
@@ -40270,6 +42060,15 @@ WINSVC_INLINE std::uint32_t pid_of(os::service_manager& scm, const std::string& 
   const os::service_handle service(scm, *opened);
   const auto process = scm.query_status(service.get());
   return process ? process->pid : 0;
+}
+WINSVC_INLINE bool is_installed(os::service_manager& scm, const std::string& name) {
+  const auto manager = scm.open_manager(os::access_rights::manager_connect);
+  if (!manager) return true;
+  const os::service_handle manager_handle(scm, *manager);
+  const auto opened = scm.open_service(*manager, name, os::access_rights::query_status);
+  if (!opened) return opened.error() != base::win32_error::service_does_not_exist;
+  const os::service_handle service(scm, *opened);
+  return true;
 }
 WINSVC_INLINE std::optional<std::string> query_service(const std::string& channel, const std::string& request,
                                                        std::uint32_t pid) {
@@ -40322,6 +42121,7 @@ struct system_probe {
   std::function<os::sys_result<std::vector<scm::event_record>>()> system_events = os::system_events;
   std::function<bool(const std::string& path)> is_on_network = os::is_on_network;
   std::function<bool()> is_emulated = os::is_emulated;
+  std::function<bool()> is_wine = os::is_wine;
   std::function<std::optional<std::uint64_t>(const std::string& path)> free_space = os::free_space;
 };
 
@@ -40371,7 +42171,8 @@ class diagnostics {
   }
   void program();
   void service();
-  [[nodiscard]] bool check_unquoted_path();
+  void check_unquoted_path(const std::string& image_path);
+  void check_log();
   void check_drift(const manage::installation& installed);
   void binary(const std::string& image_path);
   void program_folder();
@@ -40413,6 +42214,7 @@ WINSVC_INLINE std::vector<diagnose::finding> diagnostics::run_checks() {
   data_folder();
   settings();
   port();
+  check_log();
   check_last_run();
   return std::move(findings_);
 }
@@ -40436,7 +42238,6 @@ WINSVC_INLINE void diagnostics::program() {
 /// Checks the installed service.
 WINSVC_INLINE void diagnostics::service() {
   const auto service = manage::query_installed(context_, {}, "query");
-  if (!service && check_unquoted_path()) return;
   if (!service) {
     const auto& error = service.error();
     const bool unsupported = error.code == base::win32_error::not_supported;
@@ -40455,7 +42256,13 @@ WINSVC_INLINE void diagnostics::service() {
   else
     add(diagnose::severity::ok, "service",
         "installed, startup " + std::string(name(installed.startup.value_or(startup::automatic))));
-  if (installed.binary) binary(*installed.binary);
+  if (installed.binary) {
+    check_unquoted_path(*installed.binary);
+    binary(scm::quoted_binary(*installed.binary, context_.defaults().executable));
+  }
+  if (const auto pending = manage::pending_restart(context_, context_.running_pid()); !pending.empty())
+    add(diagnose::severity::warning, "restart",
+        "the service runs with the old values until it is restarted: " + base::join(pending, ", "), "restart");
   if (installed.dependencies) dependencies(*installed.dependencies);
   if (const auto marked = context_.scm().query_delete_mark(context_.name()); marked && *marked) {
     add(diagnose::severity::problem, "service",
@@ -40465,16 +42272,29 @@ WINSVC_INLINE void diagnostics::service() {
   check_drift(installed);
 }
 
-/// Detects a service that was registered by hand with the path of this program, but without the required quotes.
-WINSVC_INLINE bool diagnostics::check_unquoted_path() {
-  const auto service = context_.open("query", os::access_rights::query_config);
-  if (!service) return false;
-  const auto config = context_.scm().query_config(service->get());
-  if (!config || !base::starts_with_nocase(config->binary, context_.defaults().executable)) return false;
+/// Detects a service of this program that was registered without quotes around a path with blanks.
+WINSVC_INLINE void diagnostics::check_unquoted_path(const std::string& image_path) {
+  const std::string& executable = context_.defaults().executable;
+  if (executable.find(' ') == executable.npos || scm::quoted_binary(image_path, executable) == image_path) return;
   add(diagnose::severity::problem, "path",
-      "the path is not quoted, so Windows may start another program instead: " + config->binary,
-      "remove it with 'sc delete " + context_.name() + "', then install");
-  return true;
+      "the path is not quoted, so Windows may start another program instead: " + image_path, "update", true);
+}
+
+/// Reports a log that cannot be written: from the running service, or from the folder if the service does not run.
+WINSVC_INLINE void diagnostics::check_log() {
+  const auto live = base::parse_flat_object(live_status_);
+  if (const auto failure = live ? base::text_of(*live, "log_failure") : std::string(); !failure.empty())
+    return add(diagnose::severity::problem, "log", failure,
+               "correct the reason; the service then writes its log again");
+  const std::string& folder = context_.defaults().data_folder;
+  if (!live_status_.empty() || folder.empty()) return;
+  const std::string path = os::path_join(folder, "logs");
+  const auto files = os::list_files(path);
+  if (files || os::is_missing(files.error()) || files.error() == base::win32_error::access_denied) return;
+  add(diagnose::severity::problem, "log",
+      "the folder of the log cannot be read: " + path + ": " + os::system_error_message(files.error()) + " (" +
+          std::to_string(files.error()) + ")",
+      "remove the file or the restriction");
 }
 
 WINSVC_INLINE void diagnostics::check_drift(const manage::installation& installed) {
@@ -40489,7 +42309,9 @@ WINSVC_INLINE void diagnostics::check_drift(const manage::installation& installe
         !other_program);
   }
   if (found->differences.empty()) add(diagnose::severity::ok, "drift", "installed as the program would install it");
-  if (!found->unreadable.empty())
+  if (!found->unreadable.empty() && context_.is_wine())
+    add(diagnose::severity::note, "wine", std::string(manage::verb_context::wine_note));
+  else if (!found->unreadable.empty())
     add(diagnose::severity::note, "not readable", base::join(found->unreadable, ", "),
         "run from an elevated prompt, if this is not one");
 }
@@ -40515,7 +42337,7 @@ WINSVC_INLINE void diagnostics::program_folder() {
   const std::string& folder = context_.defaults().program_folder;
   const auto security = context_.scm().query_folder_security(folder);
   if (!security) {
-    if (security.error() != base::win32_error::not_supported)
+    if (security.error() != base::win32_error::not_supported && !context_.is_wine())
       add(diagnose::severity::note, "folder",
           "the permissions of " + folder + " cannot be read: " + os::system_error_message(security.error()));
     return;
@@ -40618,10 +42440,14 @@ WINSVC_INLINE void diagnostics::firewall(const os::endpoint& address) {
 WINSVC_INLINE void diagnostics::check_last_run() {
   const auto saved = context_.state();
   if (!saved) return;
-  if (!saved->failure.empty())
-    add(diagnose::severity::warning, "last run", saved->failure, "logs --since 1d --level warn");
+  const bool is_running = context_.running_pid() != 0;
+  const std::string failure =
+      !saved->failure.empty() || is_running ? saved->failure
+                                            : scm::unreported_failure(*saved, context_.last_activities());
+  if (!failure.empty())
+    add(diagnose::severity::problem, "last run", failure, "logs --since 1d --level warn");
   else if (!saved->previous_failure.empty())
-    add(diagnose::severity::note, "last failure", saved->previous_failure, "why");
+    add(diagnose::severity::note, "last failure", scm::short_failure(saved->previous_failure), "why");
   const auto elapsed = std::chrono::milliseconds(saved->start_ms);
   if (elapsed.count() != 0) {
     const std::string evidence = "took " + base::duration_text(elapsed) +
@@ -40643,7 +42469,8 @@ WINSVC_INLINE result<void> apply_fixes(manage::verb_context& context,
   if (!service) return failure{service.error()};
   manage::install_defaults defaults = context.defaults();
   const auto arguments = service->installation && service->installation->binary
-                             ? base::split_command_line(*service->installation->binary)
+                             ? base::split_command_line(
+                                   scm::quoted_binary(*service->installation->binary, defaults.executable))
                              : std::vector<std::string>();
   const auto program = arguments.empty() ? os::sys_failure(2) : os::input_file::open(arguments[0]);
   if (program || !os::is_missing(program.error())) {
@@ -40697,6 +42524,8 @@ struct post_mortem {
   std::vector<std::string> scm_events;  ///< events of the SCM, `time message`, oldest first
 };
 [[nodiscard]] std::string format_post_mortem(const post_mortem& data);
+/// The data as a JSON object: the members of `status --json`, then text, dump, scm_events, problems, log.
+[[nodiscard]] std::string post_mortem_json(const post_mortem& data);
 /// Collects the data of `why`; `folder` is the data folder.
 [[nodiscard]] post_mortem collect_post_mortem(host::service_report report, const std::string& folder,
                                               const system_probe& probe = {});
@@ -40721,6 +42550,11 @@ WINSVC_INLINE std::string indented(std::string_view lines) {
   return out;
 }
 
+/// True if the failure of the saved state names the dump; a state without a failure does not belong to a dump.
+WINSVC_INLINE bool is_dump_of_failure(const post_mortem& data) {
+  return data.report.saved_state.failure.find(data.dump) != std::string::npos;
+}
+
 WINSVC_INLINE std::string format_post_mortem(const post_mortem& data) {
   const auto& report = data.report;
   if (!report.installed) return '\'' + report.name + "' is not installed.\n";
@@ -40732,6 +42566,9 @@ WINSVC_INLINE std::string format_post_mortem(const post_mortem& data) {
     if (status.exit.failed()) {
       out += " It ended with " + std::to_string(code) + ": " +
              (explanation ? std::string(explanation->message) : os::system_error_message(code)) + '.';
+    } else if (!report.saved_state.stop_reason.empty()) {
+      out += " It was stopped at " + report.saved_state.written_at + ": " +
+             escape_log_text(report.saved_state.stop_reason) + '.';
     } else if (report.saved_state.failure.empty()) {
       out += " It was stopped on request, or it has not been started since boot. It did not fail.";
     }
@@ -40745,15 +42582,33 @@ WINSVC_INLINE std::string format_post_mortem(const post_mortem& data) {
   if (!report.saved_state.failure.empty() && (!runs || is_current_run))
     out += "It reported: " + escape_log_text(report.saved_state.failure) + '\n';
   if (!report.saved_state.previous_failure.empty())
-    out += "An earlier run failed: " + escape_log_text(report.saved_state.previous_failure) + '\n';
+    out += "An earlier run failed: " + escape_log_text(scm::short_failure(report.saved_state.previous_failure)) + '\n';
   if (!data.scm_events.empty()) out += "Events of the service control manager:\n";
   for (const auto& line : data.scm_events) out += "  " + escape_log_text(line) + '\n';
   if (!data.dump.empty())
-    out += std::string(runs ? "An earlier" : "Its last") + " crash wrote a minidump: " + data.dump + '\n';
+    out +=
+        std::string(is_dump_of_failure(data) ? "This" : "An earlier") + " crash wrote a minidump: " + data.dump + '\n';
   if (!data.last_problems.empty()) out += "Last warnings and errors in its log:\n" + indented(data.last_problems);
   if (!data.log_error.empty()) out += "Its log cannot be read: " + data.log_error + '\n';
   if (!data.last_log_lines.empty()) out += "Last lines of its log:\n" + indented(data.last_log_lines);
   return out;
+}
+
+WINSVC_INLINE std::string post_mortem_json(const post_mortem& data) {
+  const auto lines_json = [](const std::string& lines) {
+    std::vector<std::string> out;
+    for (const auto line : base::split(lines, '\n')) {
+      if (!line.empty()) out.emplace_back(line);
+    }
+    return base::json_array(out, [](const std::string& line) { return base::json_quoted(line); });
+  };
+  std::string status = host::status_json(data.report);
+  while (!status.empty() && (status.back() == '\n' || status.back() == '}')) status.pop_back();
+  base::json_object_writer out;
+  out.put_text("text", format_post_mortem(data)).put_text("dump", data.dump);
+  out.put("scm_events", base::json_array(data.scm_events, [](const std::string& e) { return base::json_quoted(e); }));
+  out.put("problems", lines_json(data.last_problems)).put("log", lines_json(data.last_log_lines));
+  return status + ',' + out.text().substr(1) + '\n';
 }
 
 WINSVC_INLINE post_mortem collect_post_mortem(host::service_report report, const std::string& folder,
@@ -40772,6 +42627,7 @@ WINSVC_INLINE post_mortem collect_post_mortem(host::service_report report, const
   data.last_problems = last_entries(log_level::warn, 3);
   std::string other_problems;
   for (const auto line : base::split(data.last_problems, '\n')) {
+    if (line.find(" WARN  stopping: ") != line.npos) continue;  // an ordinary stop with a reason
     if (!line.empty() && data.last_log_lines.find(line) == std::string::npos) (other_problems += line) += '\n';
   }
   data.last_problems = std::move(other_problems);
@@ -40849,10 +42705,11 @@ struct program_dependencies {
   /// Prints an error as `program: message` and returns its exit code: the system's code, or 2 for an error of the
   /// command line or of the app.
   [[nodiscard]] int print_error(const winsvc::error& error) const {
-    err(program() + ": " + error.to_string() + '\n');
+    const std::string text = error.to_string();  // several lines, if a service reported several errors
+    for (const auto line : base::split(text, '\n')) err(program() + ": " + std::string(line) + '\n');
     return error.origin == winsvc::error::source::system ? os::exit_code(error.code) : base::exit_codes::usage;
   }
-  /// Prints each error on a line of its own and returns the exit code of the first; 0 if there are no errors.
+  /// Prints one line for each error and returns the exit code of the first one; 0 if there are no errors.
   [[nodiscard]] int print_errors(const std::vector<error>& errors) const {
     int code = base::exit_codes::ok;
     for (const auto& error : errors) {
@@ -40900,7 +42757,7 @@ WINSVC_INLINE std::function<result<std::string>()> password_source(const command
     }
     const auto typed = dependencies.read_secret("password of " + account + ": ");
     if (!typed) {
-      return failure{error{base::win32_error::cancelled, "read the password of", account,
+      return failure{error{typed.error(), "read the password of", account,
                            "it cannot be read from the terminal: " + os::system_error_message(typed.error()),
                            "type it, or pipe it with --password-stdin"}};
     }
@@ -40948,6 +42805,9 @@ WINSVC_INLINE std::string format_single_line(std::string text) {
   std::replace_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
   return std::string(base::truncate(text, 1000));
 }
+
+/// Returns the suffix of a stop reason that names the operator.
+WINSVC_INLINE std::string by_user(const std::string& user) { return user.empty() ? user : " (by " + user + ')'; }
 
 WINSVC_INLINE int set_level(const std::string& name, const std::string& channel, std::uint32_t pid,
                             const commandline::command& command, const program_dependencies& dependencies) {
@@ -40997,17 +42857,49 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
     const auto content = folder ? os::read_file(os::path_join(*folder, "state.json")) : std::nullopt;
     return content ? scm::parse_saved_state(*content) : std::nullopt;
   };
-  const auto print = [&dependencies](const std::string& line) { dependencies.out(line + '\n'); };
+  const auto print = [&dependencies, quiet = command.quiet](const std::string& line) {
+    if (!quiet) dependencies.out(line + '\n');
+  };
   manage::install_defaults defaults;
   defaults.executable = dependencies.executable;
   defaults.program_folder = os::folder_of(dependencies.executable);
   defaults.data_folder = folder ? *folder : std::string();
   defaults.preshutdown = definition.stop_limit + std::chrono::seconds(5);
-  manage::verb_context context(spec, {*dependencies.scm, dependencies.time, print, state, defaults,
-                              password_source(command, dependencies, from_parent)});
-
   const std::string channel = folder ? os::control_channel_address(spec.name, *folder) : std::string();
   const auto pid = [&] { return diagnose::pid_of(*dependencies.scm, spec.name); };
+  manage::verb_context::verb_dependencies parts{*dependencies.scm, dependencies.time, print, state, defaults,
+                                                password_source(command, dependencies, from_parent)};
+  parts.warn = [&dependencies](const std::string& line) { dependencies.err("warning: " + line + '\n'); };
+  parts.ask = [&](const std::string& request) { return diagnose::query_service(channel, request, pid()); };
+  parts.running_pid = pid;
+  parts.is_installed = [&](const std::string& name) { return diagnose::is_installed(*dependencies.scm, name); };
+  parts.read_data = [&folder](const std::string& file) {
+    return folder ? os::read_file(os::path_join(*folder, file)) : std::nullopt;
+  };
+  parts.write_data = [&folder](const std::string& file, const std::string& text) {
+    const std::string path = folder ? os::path_join(*folder, file) : std::string();
+    if (path.empty()) return;
+    if (text.empty()) os::remove_file(path);
+    else static_cast<void>(os::replace_file(path, text));
+  };
+  parts.is_wine = dependencies.machine.is_wine();
+  manage::verb_context context(spec, std::move(parts));
+
+  if (auto own = context.check_own_service(std::string(commandline::info(command.verb).word));
+      !own && command.verb != commandline::verb::doctor)
+    return dependencies.print_error(own.error());
+  if (command.verb == commandline::verb::show) {
+    const auto text = manage::show(context, command.report);
+    if (!text) return dependencies.print_error(text.error());
+    dependencies.out(*text);
+    return base::exit_codes::ok;
+  }
+  if (command.verb == commandline::verb::status && command.report.all) {
+    const auto rows = manage::find_instances(context);
+    if (!rows) return dependencies.print_error(rows.error());
+    dependencies.out(command.report.json ? manage::instances_json(*rows) : manage::instances_text(*rows));
+    return rows->empty() ? base::exit_codes::not_installed : base::exit_codes::ok;
+  }
   if (command.verb == commandline::verb::level) return set_level(spec.name, channel, pid(), command, dependencies);
   if (command.verb == commandline::verb::doctor) return run_doctor(context, definition, channel, command, dependencies);
   if (command.verb == commandline::verb::status || command.verb == commandline::verb::why) {
@@ -41020,8 +42912,9 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
     }
     if (!report) return dependencies.print_error(report.error());
     if (command.verb == commandline::verb::why) {
-      dependencies.out(diagnose::format_post_mortem(
-          diagnose::collect_post_mortem(*std::move(report), folder ? *folder : std::string(), dependencies.machine)));
+      const auto data =
+          diagnose::collect_post_mortem(*std::move(report), folder ? *folder : std::string(), dependencies.machine);
+      dependencies.out(command.report.json ? diagnose::post_mortem_json(data) : diagnose::format_post_mortem(data));
       return base::exit_codes::ok;
     }
     if (report->installed) report->drift = manage::drift_lines(context);
@@ -41029,7 +42922,8 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
     return host::status_exit(*report);
   }
   if (command.control.stop_reason &&
-      !diagnose::command_service(channel, "why " + format_single_line(*command.control.stop_reason), pid()))
+      !diagnose::command_service(
+          channel, "why " + format_single_line(*command.control.stop_reason + by_user(os::user_name())), pid()))
     context.warn("the stop reason was not delivered: the service is not running or does not respond");
   const auto done = run_verb(context, command);
   if (done) return base::exit_codes::ok;
@@ -41130,8 +43024,9 @@ WINSVC_INLINE void with_installed_options(host::service_definition& definition, 
   const os::service_handle service(scm, *raw_service);
   const auto config = scm.query_config(service.get());
   if (!config) return;
-  const auto arguments = base::split_command_line(config->binary);
-  host::load_setting_sources(definition, command.launch.override_with(commandline::launch_options_of(config->binary)),
+  const std::string binary = scm::quoted_binary(config->binary, dependencies.executable);
+  const auto arguments = base::split_command_line(binary);
+  host::load_setting_sources(definition, command.launch.override_with(commandline::launch_options_of(binary)),
                        arguments.empty() ? dependencies.executable : arguments[0]);
 
   const auto variables = scm.query_environment(name);
@@ -41269,6 +43164,29 @@ WINSVC_INLINE int run_service(api::app_factory app, const scm::launch_options& l
   os::native_dispatcher dispatcher;
   return host::service_host(std::move(app), launch, {dispatcher}).run();
 }
+/// Converts log lines to JSON lines. A line of a JSON log stays as it is; a line that continues an entry has a text
+/// only.
+WINSVC_INLINE std::string log_lines_json(std::string_view lines) {
+  std::string out;
+  for (const auto line : base::split(lines, '\n')) {
+    if (line.empty()) continue;
+    const auto first = line.find(' '), second = line.find(' ', first + 6);
+    const auto level = first == line.npos || second == line.npos
+                           ? std::nullopt
+                           : parse_log_level(base::trim(line.substr(first + 1, second - first)));
+    base::json_object_writer json;
+    if (line[0] == '{') {
+      out += std::string(line) + '\n';
+    } else if (level) {
+      json.put_text("time", line.substr(0, first)).put_text("level", name(*level));
+      out += json.put_text("text", line.substr(second + 1)).text() + '\n';
+    } else {
+      out += json.put_text("text", line).text() + '\n';
+    }
+  }
+  return out;
+}
+
 WINSVC_INLINE int show_log(const host::service_definition& definition, const commandline::command& command,
                            const program_dependencies& dependencies) {
   const std::string name = scm::spec_of_instance(definition.spec, command.launch.instance).name;
@@ -41292,17 +43210,24 @@ WINSVC_INLINE int show_log(const host::service_definition& definition, const com
     return dependencies.print_error(base::error_with_explanation(file.error(), "read the log", path + ".log",
                                                                   os::system_error_message(file.error())));
   }
+  const auto print = [&](std::string_view lines) {
+    dependencies.out(command.report.json ? log_lines_json(lines) : std::string(lines));
+  };
   constexpr std::size_t default_entries = 20;
   log::log_query query;
   query.min_level = command.log.level;
   if (command.log.since) query.since = dependencies.time.system_now() - *command.log.since;
   query.max_entries = command.log.max_entries.value_or(command.log.since ? log::log_query::unlimited : default_entries);
   if (!command.log.follow) {
-    if (log::print_log(path, query, dependencies.out) == 0) dependencies.err("no entries in " + path + ".log\n");
+    if (log::print_log(path, query, print) == 0) dependencies.err("no entries in " + path + ".log\n");
+    const auto live = base::parse_flat_object(diagnose::query_live_status(
+        os::control_channel_address(name, *folder), diagnose::pid_of(*dependencies.scm, name)));
+    if (const auto failure = live ? base::text_of(*live, "log_failure") : std::string(); !failure.empty())
+      dependencies.err("warning: " + failure + '\n');
     return base::exit_codes::ok;
   }
   const os::interrupts until_interrupted([stop](os::interruption) { stop.request_stop(); });
-  log::follow_log(path, query, dependencies.out, go_on, dependencies.time);
+  log::follow_log(path, query, print, go_on, dependencies.time);
   return base::exit_codes::ok;
 }
 WINSVC_INLINE bool check_settings(const settings::setting_registry& registry) {
@@ -41395,6 +43320,13 @@ WINSVC_INLINE int run(const api::app_factory& app, const std::vector<std::string
       return base::exit_codes::ok;
     }
     case commandline::verb::version:
+      if (command->report.json) {
+        base::json_object_writer json;
+        json.put_text("name", definition.spec.name).put_text("version", definition.version);
+        json.put_text("winsvc", WINSVC_VERSION_STRING).put_text("cpp-httplib", api::httplib_version_text());
+        dependencies.out(json.text() + '\n');
+        return base::exit_codes::ok;
+      }
       dependencies.out(definition.spec.name + ' ' + (definition.version.empty() ? "(no version)" : definition.version) +
                  ", winsvc " WINSVC_VERSION_STRING ", cpp-httplib " + std::string(api::httplib_version_text()) + "\n");
       return base::exit_codes::ok;

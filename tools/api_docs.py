@@ -12,7 +12,7 @@ from header_tree import TreeError
 # Task: its title, one sentence, and its headers in the order of the page.
 TASKS = (
     ("Describe a service", "Names, installation, listener, hooks, workers, health, data.",
-     ("api/service.hpp", "api/app.hpp", "api/run.hpp", "api/main.hpp", "api/tls_options.hpp", "wire/limits.hpp")),
+     ("api/service.hpp", "api/app.hpp", "api/run.hpp", "api/host.hpp", "api/main.hpp", "api/tls_options.hpp", "wire/limits.hpp")),
     ("Register routes", "Methods, groups, resources, static folders; what a handler takes.",
      ("api/group.hpp", "api/trailing_slash.hpp", "api/resource.hpp", "api/route_builder.hpp", "api/handler.hpp", "api/parameter.hpp",
       "api/file_options.hpp", "api/url_for.hpp")),

@@ -177,11 +177,13 @@
 #include "winsvc/host/console_keys.hpp"            // console_keys: the keys of debug
 #include "winsvc/host/console_host.hpp"            // debug: the service in a terminal
 #include "winsvc/host/service_host.hpp"            // service_host: the service under the SCM
+#include "winsvc/host/embedded_host.hpp"           // the bodies of winsvc::host
 
 // Verbs that change the service: install, update, remove, start, stop, controls.
 #include "winsvc/manage/installation.hpp"     // install_plan: from installed to desired
 #include "winsvc/manage/wait.hpp"             // waits while a state is pending
 #include "winsvc/manage/verb_context.hpp"     // verb_context: shared by all verbs
+#include "winsvc/manage/pending_restart.hpp"  // changes that a running process does not use yet
 #include "winsvc/manage/start_stop.hpp"       // start, stop, restart, status
 #include "winsvc/manage/send_control.hpp"     // pause, continue, reload, control
 #include "winsvc/manage/folder_access.hpp"    // access rights of the service to folders
@@ -189,6 +191,7 @@
 #include "winsvc/manage/drift.hpp"            // find_drift: installed and desired compared
 #include "winsvc/manage/install.hpp"          // install, update
 #include "winsvc/manage/remove.hpp"           // remove
+#include "winsvc/manage/show.hpp"             // show, status --all
 
 // Verbs that explain the service: doctor, why.
 #include "winsvc/diagnose/firewall.hpp"      // check_firewall: rules of Windows Firewall

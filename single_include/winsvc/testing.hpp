@@ -21,8 +21,8 @@
 //    464  testing/control_rules.hpp         find_control_violations.
 //    569  testing/recording_dispatcher.hpp  recording_dispatcher: the dispatcher of simulated_scm.
 //    846  testing/scm.hpp                   simulated_scm: a Service Control Manager for tests, on any platform.
-//   1120  testing/service_database.hpp      service_database: an in-memory replacement of the service_manager seam ...
-//   1601  testing.hpp                       Test support for your services, on any platform.
+//   1123  testing/service_database.hpp      service_database: an in-memory replacement of the service_manager seam ...
+//   1618  testing.hpp                       Test support for your services, on any platform.
 
 #pragma once
 
@@ -910,6 +910,8 @@ class simulated_scm {
 
   /// The data folder of the service. Empty: the service has none and writes no files.
   std::string data_folder;
+  /// Variables of `install --env`, as `NAME=value`, which the service sets itself.
+  std::vector<std::string> environment;
   /// `--host`, `--port` and the other options of the ImagePath. Default: a free port of 127.0.0.1.
   detail::scm::launch_options launch{{}, std::string("127.0.0.1"), std::uint16_t{0}, {}};
   /// The error code of a call: "run" (StartServiceCtrlDispatcher), "register_handler", "set_status" or "data_folder". A
@@ -1080,6 +1082,7 @@ class simulated_scm {
       const std::lock_guard lock(record->mutex);
       record->address = address;
     };
+    dependencies.service_environment = [this](const std::string&) { return environment; };
     dependencies.handle_crashes = false;
     dependencies.time = time;
     dependencies.end_process = [record](int) {
@@ -1167,6 +1170,7 @@ class service_database final : public detail::os::service_manager {
   std::set<std::string> logon_rights;           ///< SIDs that may log on as a service
   std::map<std::string, std::string> accounts;  ///< SIDs by name; installed services have one too
   std::map<std::string, std::string> folders;   ///< DACLs in SDDL, by path
+  std::map<std::uint32_t, std::uint32_t> ended_processes;  ///< exit codes of processes that have ended, by ID
 
   std::vector<std::string> calls;                     ///< the calls: `function(arguments)`, without passwords
   std::map<std::string, std::uint32_t> fail_with;          ///< error code by function
@@ -1219,6 +1223,11 @@ class service_database final : public detail::os::service_manager {
   detail::os::sys_result<void> change_security(raw_handle h, const std::string& sddl) override;
   detail::os::sys_result<void> delete_service(raw_handle h) override;
   void close(raw_handle h) noexcept override;
+  detail::os::sys_result<std::vector<std::string>> list_services(raw_handle manager) override;
+  std::optional<std::uint32_t> exit_code_of(std::uint32_t pid) override {
+    const auto found = ended_processes.find(pid);
+    return found == ended_processes.end() ? std::nullopt : std::optional(found->second);
+  }
   detail::os::sys_result<void> add_event_source(const std::string& source) override;
   detail::os::sys_result<void> remove_event_source(const std::string& source) override;
   detail::os::sys_result<bool> query_event_source(const std::string& source) override;
@@ -1521,6 +1530,14 @@ inline void service_database::close(raw_handle h) noexcept {
   for (auto it = services.begin(); it != services.end(); ++it) {
     if (&it->second == e) return static_cast<void>(services.erase(it));
   }
+}
+
+inline detail::os::sys_result<std::vector<std::string>> service_database::list_services(raw_handle manager) {
+  if (const auto code = record_call("list_services", "", manager, detail::os::access_rights::manager_enumerate))
+    return detail::os::sys_failure(code);
+  std::vector<std::string> names;
+  for (const auto& entry : services) names.push_back(entry.first);
+  return names;
 }
 
 inline detail::os::sys_result<void> service_database::add_event_source(const std::string& source) {

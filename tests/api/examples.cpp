@@ -45,6 +45,17 @@ struct winsvc::text_traits<point> {
   static std::string text(const point& p) { return std::to_string(p.x) + '/' + std::to_string(p.y); }
 };
 
+// [host]
+bool run_beside_own_loop() {
+  winsvc::host host([](winsvc::service& svc) { svc.listen("127.0.0.1", 0); });
+  host.start();                                                      // returns at once
+  if (!host.wait_until_serving(10s)) return false;                   // host.wait() has the failure
+  /* ... the program's own loop ... */
+  host.stop("the window was closed");
+  return static_cast<bool>(host.wait());
+}
+// [/host]
+
 namespace {
 
 enum class mode { fast, safe };
@@ -139,6 +150,9 @@ void install(winsvc::service& svc) {
   // [recovery_action restart_after no_action]
   svc.recovery({winsvc::restart_after(5s), winsvc::restart_after(1min), winsvc::no_action()});
   // [/recovery_action restart_after no_action]
+  // [reboot_after run_command_after]
+  svc.recovery({winsvc::run_command_after(5s), winsvc::reboot_after(1min)}).recovery_command("C:\\tools\\repair.exe");
+  // [/reboot_after run_command_after]
   // [startup]
   svc.startup(winsvc::startup::manual);
   // [/startup]

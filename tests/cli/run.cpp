@@ -435,7 +435,7 @@ TEST_CASE("start arguments reach the elevated process") {
   m.scm->after_start = {winsvc::testing::service_database::at(winsvc::detail::scm::state::running)};
   m.scm->calls.clear();
   CHECK(m.run(append(m.elevated_with, {"--elevated", "pipe"})) == 0);
-  CHECK(m.scm->calls[2] == "start_service(--fast a b)");
+  CHECK(std::count(m.scm->calls.begin(), m.scm->calls.end(), "start_service(--fast a b)") == 1);
 }
 
 TEST_CASE("a refused elevation has its own error; if elevation is not available, the first error is shown") {

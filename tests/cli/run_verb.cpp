@@ -285,7 +285,7 @@ TEST_CASE("status of a running service as text and as JSON") {
       R"("display_name":"Hello \"service\"",)"
       R"("binary":"\"C:\\apps\\hello.exe\" run-service --port 5001","url":"http://127.0.0.1:5001",)"
       R"("since":"2026-01-31T08:05:09.250Z",)"
-      R"("failure":null,"last_failure":null,"drift":[],"live":null})"
+      R"("failure":null,"last_failure":null,"stop_reason":null,"pending_restart":[],"drift":[],"live":null})"
       "\n");
 }
 
@@ -353,7 +353,7 @@ TEST_CASE("status of a service that is not installed, that is starting, or that 
         "{\"name\":\"hello\",\"installed\":false,\"state\":\"not_installed\",\"pid\":null,\"exit_code\":null,"
         "\"startup\":null,"
         "\"display_name\":null,\"binary\":null,\"url\":null,\"since\":null,\"failure\":null,\"last_failure\":null,"
-        "\"drift\":null,\"live\":null}\n");
+        "\"stop_reason\":null,\"pending_restart\":null,\"drift\":null,\"live\":null}\n");
   const auto pending = starting.status();
   REQUIRE(pending);
   CHECK(winsvc::detail::host::status_exit(*pending) == 3);

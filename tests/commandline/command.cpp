@@ -37,6 +37,9 @@ std::string sample_value(const option_info& o) {
     case option::elevated: return "pipe-1";
     case option::argument: return "--fast";
     case option::why: return "new disk";
+    case option::priority: return "high";
+    case option::recovery_command: return "C:\\fix.exe /now";
+    case option::restart_limit: return "5";
     default: return {};
   }
 }
@@ -79,6 +82,15 @@ bool is_applied(const command& c, option o) {
     case option::elevated: return c.elevated == "pipe-1";
     case option::argument: return c.control.arguments == words{"--fast"};
     case option::why: return c.control.stop_reason == "new disk";
+    case option::restart_after: return c.install.restart_after;
+    case option::hold: return c.control.hold;
+    case option::data: return c.control.remove_data;
+    case option::all: return c.report.all;
+    case option::as_command: return c.report.as_command;
+    case option::quiet: return c.quiet;
+    case option::recovery_command: return c.install.request.recovery_command == "C:\\fix.exe /now";
+    case option::restart_limit: return c.install.request.restart_limit == 5u;
+    case option::priority: return c.launch.priority == process_priority::high;
   }
   return false;
 }
@@ -126,7 +138,9 @@ TEST_CASE("every verb accepts only its options in the table, in both forms and i
           forms.push_back(joined(minimal(upper_case(verb)), {spelling + "=" + value}));
         }
       }
-      for (const auto& form : forms) {
+      const bool needs_plan = o.id == option::json && (verb_bit(v.id) & verbs_that_install) != 0;
+      for (auto& form : forms) {
+        if (needs_plan) form.push_back("--plan");
         const auto result = parse_command(form);
         if ((o.verbs & verb_bit(v.id)) != 0) {
           REQUIRE(result);
@@ -145,7 +159,9 @@ TEST_CASE("every verb accepts only its options in the table, in both forms and i
 
 TEST_CASE("every verb is accepted by name and alias in any case, and sets no option") {
   for (const auto& v : verb_table) {
-    for (const std::string_view word : {v.word, v.aliases}) {
+    auto spellings = detail::base::split(v.aliases, ' ');
+    spellings.push_back(v.word);
+    for (const std::string_view word : spellings) {
       if (word.empty()) continue;
       for (const std::string& spelling : {std::string(word), upper_case(word)}) {
         const auto result = parse_command(minimal(spelling));
@@ -222,7 +238,7 @@ TEST_CASE("an unknown word suggests the nearest known word, or the help") {
   CHECK(error_text({"install", "--banana"}) == "unknown option '--banana'; 'help install' lists the options");
   CHECK(error_text({"install", "--"}) == "unknown option '--'; 'help install' lists the options");
   // An option that this verb does not accept is never suggested.
-  CHECK(error_text({"version", "--jsn"}) == "unknown option '--jsn'; 'help version' lists the options");
+  CHECK(error_text({"help", "--jsn"}) == "unknown option '--jsn'; 'help help' lists the options");
 }
 
 TEST_CASE("an invalid value of an option is rejected with a hint for valid values") {
@@ -242,8 +258,8 @@ TEST_CASE("an invalid value of an option is rejected with a hint for valid value
       {{"install", "--username", ""}, "DOMAIN\\name"},
       {{"install", "--depends", "a,,b"}, "separated by commas"},
       {{"install", "--depends", "a,+"}, "separated by commas"},
-      {{"install", "--recovery", "reboot/5s"}, "restart/5s,restart/1m,none"},
-      {{"install", "--recovery", "restart/50d"}, "restart/5s,restart/1m,none"},
+      {{"install", "--recovery", "shutdown/5s"}, "restart/5s,run/1m,none"},
+      {{"install", "--recovery", "restart/50d"}, "restart/5s,run/1m,none"},
       {{"install", "--recovery-reset", "500ms"}, "whole seconds"},
       {{"install", "--preshutdown", "25h"}, "up to a day"},
       {{"install", "--env", "=x"}, "NAME=VALUE"},
@@ -398,4 +414,26 @@ TEST_CASE("the options in an ImagePath are parsed again, one by one") {
   settings.settings = {{"greeting", "a \"quoted\" = text"}, {"empty", ""}};
   CHECK(launch_options_of(image_path("C:\\app.exe", settings)).config == settings.config);
   CHECK(launch_options_of(image_path("C:\\app.exe", settings)).settings == settings.settings);
+}
+
+TEST_CASE("the words that other programs use are accepted: delete, -v, -n5, --follow, --lines, -q") {
+  CHECK(parse_command({"delete"})->verb == verb::remove);
+  CHECK(parse_command({"uninstall"})->verb == verb::remove);
+  CHECK(parse_command({"-v"})->verb == verb::version);
+  CHECK(parse_command({"-V"})->verb == verb::version);
+  for (const words& arguments : {words{"logs", "-n5"}, {"logs", "-n", "5"}, {"logs", "--lines=5"}, {"-n5", "logs"}})
+    CHECK(parse_command(arguments)->log.max_entries == 5u);
+  CHECK(parse_command({"logs", "--follow"})->log.follow);
+  CHECK(parse_command({"stop", "-q"})->quiet);
+  CHECK(error_text({"logs", "-nx"}) == "unknown option '-nx'; did you mean '-n'?");
+}
+
+TEST_CASE("a value that looks like a short option stays a value, and so does an argument after --") {
+  CHECK(parse_command({"install", "--description", "-n5"})->install.request.description == "-n5");
+  CHECK(parse_command({"start", "--", "-n5"})->control.arguments == words{"-n5"});
+}
+
+TEST_CASE("--json of install needs --plan") {
+  CHECK(error_text({"install", "--json"}) == "--json needs --plan; write install --plan --json");
+  CHECK(parse_command({"update", "--plan", "--json"})->install.json);
 }

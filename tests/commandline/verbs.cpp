@@ -79,7 +79,7 @@ TEST_CASE("the help of a verb shows its arguments") {
   CHECK(help_text("app", verb::control).rfind("usage: app control [options] N\n", 0) == 0);
   CHECK(help_text("app", verb::start).rfind("usage: app start [options] [-- ARGUMENTS]\n", 0) == 0);
   CHECK(help_text("app", verb::help).rfind("usage: app help [VERB]\n", 0) == 0);
-  CHECK(help_text("app", verb::version).rfind("usage: app version\n", 0) == 0);
+  CHECK(help_text("app", verb::version).rfind("usage: app version [options]\n", 0) == 0);
 }
 
 TEST_CASE("each verb for a service accepts --instance, and each verb that may need elevation --no-elevate") {
@@ -94,7 +94,7 @@ TEST_CASE("each verb for a service accepts --instance, and each verb that may ne
     const bool needs_no_service = v.id == verb::help || v.id == verb::version || v.id == verb::routes;
     constexpr std::uint32_t never_elevated =
         verb_bits(verb::status, verb::debug, verb::config, verb::logs, verb::level, verb::doctor, verb::why,
-                  verb::run_service);
+                  verb::show, verb::run_service);
     const bool may_elevate = !needs_no_service && (verb_bit(v.id) & never_elevated) == 0;
     CHECK(accepts(v.id, "--instance") == !needs_no_service);
     CHECK(accepts(v.id, "--no-elevate") == accepts(v.id, "--elevated"));

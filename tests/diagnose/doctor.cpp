@@ -260,7 +260,7 @@ TEST_CASE("invalid settings and the last failure are found") {
   p.check();
   CHECK(has(p.about("settings"),
             "problem: read 'hello.ini:1': 'port' must be a whole number from 0 to 65535, but is 'many'"));
-  CHECK(has(p.about("last run"), "warning: the store is locked -> logs"));
+  CHECK(has(p.about("last run"), "problem: the store is locked -> logs"));
 }
 
 TEST_CASE("a service of another program with this name is a problem, and denied access is a warning") {

@@ -533,15 +533,27 @@ TEST_CASE("the saved state has the failure of the previous run, including a run 
   run(failing);
   CHECK(data.left().failure.find("the store is gone") != std::string::npos);
   CHECK(data.left().previous_failure.empty());
-  run(succeeding);
-  run(succeeding);
+  {
+    simulated_scm scm;
+    scm.data_folder = data.path;
+    scm.start(succeeding);
+    CHECK(data.left().previous_failure.find("the store is gone") != std::string::npos);
+    CHECK(data.left().running);
+    CHECK(scm.stop() == 0);
+    scm.wait();
+  }
   CHECK(data.left().failure.empty());
-  CHECK(data.left().previous_failure.find("the store is gone") != std::string::npos);
+  CHECK(data.left().previous_failure.empty());  // a clean stop ends the failure
+  CHECK_FALSE(data.left().running);
 
   const winsvc::detail::scm::saved_state killed{7, "http://x", "yesterday", ""};
   std::ofstream(data.path + "/state.json") << format_saved_state(killed);
-  run(succeeding);
+  simulated_scm after_kill;
+  after_kill.data_folder = data.path;
+  after_kill.start(succeeding);
   CHECK(data.left().previous_failure == "the run that began at yesterday (pid 7) ended without an exit code");
+  CHECK(after_kill.stop() == 0);
+  after_kill.wait();
 }
 
 TEST_CASE("an app can be started several times in one process") {

@@ -6,8 +6,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +28,12 @@ struct bench {
   winsvc::detail::manage::install_defaults defaults{"C:\\apps\\hello.exe", "C:\\apps", "C:\\ProgramData\\hello",
                                            std::chrono::seconds(25)};
   std::optional<std::string> password;
+  std::string warnings;                     // the warnings of `output`, without their prefix
+  std::map<std::string, std::string> data;  // files of the data folder
+  std::uint32_t running_pid = 0;
+  std::set<std::string> missing_services;
+  std::function<std::optional<std::string>(const std::string&)> ask;  // the control channel
+  bool is_wine = false;
   bool denied = false;
 
   bench() {
@@ -44,8 +53,26 @@ struct bench {
   /// Runs a verb with this bench as its context.
   template <class Verb>
   auto run(Verb verb) {
-    winsvc::detail::manage::verb_context context(spec, {scm, time, [this](const std::string& line) { output += line + '\n'; },
-                                 [this] { return state(); }, defaults, [this] { return read_password(); }});
+    winsvc::detail::manage::verb_context::verb_dependencies parts{
+        scm, time, [this](const std::string& line) { output += line + '\n'; }, [this] { return state(); }, defaults,
+        [this] { return read_password(); }};
+    parts.warn = [this](const std::string& line) {
+      warnings += line + '\n';
+      output += "warning: " + line + '\n';
+    };
+    parts.ask = [this](const std::string& request) { return ask ? ask(request) : std::nullopt; };
+    parts.running_pid = [this] { return running_pid; };
+    parts.is_installed = [this](const std::string& name) { return missing_services.count(name) == 0; };
+    parts.read_data = [this](const std::string& file) -> std::optional<std::string> {
+      const auto found = data.find(file);
+      return found == data.end() ? std::nullopt : std::optional(found->second);
+    };
+    parts.write_data = [this](const std::string& file, const std::string& text) {
+      if (text.empty()) data.erase(file);
+      else data[file] = text;
+    };
+    parts.is_wine = is_wine;
+    winsvc::detail::manage::verb_context context(spec, std::move(parts));
     auto done = verb(context);
     denied = context.denied();
     return done;

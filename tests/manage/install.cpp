@@ -475,9 +475,11 @@ TEST_CASE("an unsupported configuration level is a warning with its consequence,
     bench b;
     for (std::uint32_t number = 1; number <= 7; ++number) b.scm.fail_level_with[number] = code;
     CHECK(sentence(b.install(options_of({"--startup", "delayed", "--description", "x"}))) == "done");
+    const char* const names[] = {"description", "recovery",    "delayed start", "failure flag",
+                                 "service SID", "privileges", "preshutdown"};
     for (std::uint32_t number = 1; number <= 7; ++number) {
-      CHECK(has(b.output, "warning: this system does not support configuration level " + std::to_string(number) + " (" +
-                              std::to_string(code) +
+      CHECK(has(b.output, "warning: this system does not support the setting '" + std::string(names[number - 1]) +
+                              "' (" + std::to_string(code) +
                               "): " + std::string(winsvc::detail::manage::consequence_of_missing(number)) + "\n"));
     }
     CHECK(has(b.output, "installed 'hello' (delayed)"));
@@ -499,7 +501,7 @@ TEST_CASE("each update sets unsupported configuration levels again, because thei
   CHECK(sentence(b.install()) == "done");
   b.output.clear();
   CHECK(sentence(b.install()) == "done");
-  CHECK(has(b.output, "warning: this system does not support configuration level 5 (124)"));
+  CHECK(has(b.output, "warning: this system does not support the setting 'service SID' (124)"));
   CHECK(has(b.output, "'hello' is installed; this system does not support the remaining changes\n"));
   b.output.clear();
   CHECK(sentence(b.install(options_of({"--port", "1"}))) == "done");

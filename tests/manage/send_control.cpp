@@ -147,7 +147,7 @@ TEST_CASE("control sends a custom control and shows the result of the hook") {
   d.installed(state::running);
   CHECK(sentence(control(d, 255)) == "done");
   CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x100)", "control_service(255)"});
-  CHECK(d.output == "'hello' completed control 255\n");
+  CHECK(d.output == "'hello' accepted control 255\n");
 
   bench busy;
   busy.installed(state::running).replies_to_controls[200] = 997;

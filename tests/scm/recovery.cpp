@@ -27,8 +27,7 @@ TEST_CASE("a recovery plan is a list of actions, separated by commas") {
       {"restart/soon", {}},
       {"restart/-5s", {}},
       {"none/5s", {}},
-      {"reboot/5s", {}},
-      {"run", {}},
+      {"run", actions{run_command_after(0s)}},
       {"restart/5s,", {}},
       {",restart/5s", {}},
       {"restart/5s;none", {}},
@@ -75,4 +74,21 @@ TEST_CASE("kinds of actions have the numbers of Win32") {
   CHECK(static_cast<int>(recovery_action::kind::restart) == 1);
   CHECK(static_cast<int>(recovery_action::kind::reboot) == 2);
   CHECK(static_cast<int>(recovery_action::kind::run) == 3);
+}
+
+TEST_CASE("a restart of the machine and a command are actions") {
+  CHECK(parse_recovery("reboot/1m,run/5s,none") ==
+        std::vector{reboot_after(60s), run_command_after(5s), no_action()});
+  CHECK(recovery_text({reboot_after(60s), run_command_after(0s)}) == "reboot/1m,run/0s");
+  CHECK_FALSE(parse_recovery("reboot/x"));
+}
+
+TEST_CASE("a limit of restarts repeats the last restart up to the limit, then does nothing") {
+  const std::vector defaults{restart_after(5s), restart_after(30s)};
+  CHECK(limit_restarts(defaults, 4) ==
+        std::vector{restart_after(5s), restart_after(30s), restart_after(30s), restart_after(30s), no_action()});
+  CHECK(limit_restarts(defaults, 1) == std::vector{restart_after(5s), no_action()});
+  CHECK(limit_restarts(defaults, 0).empty());
+  CHECK(limit_restarts({restart_after(5s), no_action()}, 9) == std::vector{restart_after(5s), no_action()});
+  CHECK(limit_restarts({}, 5).empty());
 }

@@ -119,3 +119,33 @@ TEST_CASE("the last failure is kept until another one; a run that left its addre
   saved.written_at = "2026-02-01T08:05:09.250Z";
   CHECK(last_failure(saved) == "2026-02-01T08:05:09.250Z the store is gone");
 }
+
+TEST_CASE("a run that did not stop in order is named with what it was doing and its exit code") {
+  saved_state saved;
+  saved.pid = 7;
+  CHECK(unreported_failure(saved, "GET /x").empty());  // it ended well
+  saved.running = true;
+  CHECK(unreported_failure(saved, "") == "the process (pid 7) ended without an exit code");
+  CHECK(unreported_failure(saved, "start hook 'open'", 3) ==
+        "the process (pid 7) ended with exit code 3 while running start hook 'open'");
+  CHECK(last_failure(saved, "GET /x") == "the process (pid 7) ended without an exit code while running GET /x");
+  saved.failure = "the store is gone";
+  CHECK(unreported_failure(saved, "GET /x").empty());  // it left a message
+}
+
+TEST_CASE("a failure is shortened to its first line and to 160 characters") {
+  CHECK(short_failure("one") == "one");
+  CHECK(short_failure("one\ntwo") == "one ...");
+  CHECK(short_failure(std::string(500, 'x')).size() == 164);
+}
+
+TEST_CASE("the stop reason and the mark of a running process are saved") {
+  saved_state saved;
+  saved.stop_reason = "maintenance (by CORP\\anna)";
+  saved.running = true;
+  const auto parsed = parse_saved_state(format_saved_state(saved));
+  REQUIRE(parsed);
+  CHECK(parsed->stop_reason == saved.stop_reason);
+  CHECK(parsed->running);
+  CHECK_FALSE(parse_saved_state(format_saved_state({}))->running);
+}

@@ -187,3 +187,23 @@ TEST_CASE("--set host and --host store the same value, and --unset removes it") 
   CHECK_FALSE(without_port.port);
   CHECK(without_port.host == "0.0.0.0");
 }
+
+TEST_CASE("an ImagePath without quotes around this executable gets them, and another one stays") {
+  const std::string exe = "C:\\Program Files\\hello.exe";
+  CHECK(quoted_binary(exe, exe) == '"' + exe + '"');
+  CHECK(quoted_binary("c:\\program files\\HELLO.exe run-service", exe) ==
+        "\"c:\\program files\\HELLO.exe\" run-service");
+  CHECK(quoted_binary('"' + exe + "\" run-service", exe) == '"' + exe + "\" run-service");
+  CHECK(quoted_binary("C:\\Program Files\\hello.exe.old", exe) == "C:\\Program Files\\hello.exe.old");
+  CHECK(quoted_binary("C:\\other.exe", exe) == "C:\\other.exe");
+  CHECK(quoted_binary("x", "") == "x");
+}
+
+TEST_CASE("the priority is a launch option: parsed, written to the ImagePath, and kept by an update") {
+  CHECK(parse_priority("Below-Normal") == process_priority::below_normal);
+  CHECK_FALSE(parse_priority("realtime"));
+  launch_options launch;
+  launch.priority = process_priority::high;
+  CHECK(image_path("C:\\a.exe", launch) == "\"C:\\a.exe\" run-service --priority high");
+  CHECK(launch_options{}.override_with(launch).priority == process_priority::high);
+}

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <limits>
 #include <map>
 #include <memory>
@@ -245,6 +246,16 @@ TEST_CASE("errors have their location and the order of the file, and the default
         "read 'hello.ini:2': 'speed' must lie between 1 and 10, but is '99' (13)\n"
         "read 'hello.ini:3': there is no setting 'greting' (13); did you mean 'greeting'?\n"
         "read 'hello.ini:5': the line has no '=' (13); write name = value, or '#' before a comment\n");
+}
+
+TEST_CASE("a setting may hold a std::filesystem::path, in UTF-8") {
+  const auto folder = std::make_shared<typed_setting<std::filesystem::path>>("folder", "data", "");
+  setting_registry registry;
+  registry.set_sources(with_file("folder = \"D:/B\xC3\xBC\x63her\"\n"));
+  registry.declare(folder);
+  CHECK(folder->get().u8string() == "D:/B\xC3\xBC\x63her");
+  CHECK(folder->text() == "D:/B\xC3\xBC\x63her");
+  CHECK(folder->stage("", false) == "must be a path, but is ''");
 }
 
 TEST_CASE("an enumeration value is set by its name") {

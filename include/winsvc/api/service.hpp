@@ -91,6 +91,10 @@ class service : public detail::api::route_registrar<service> {
   /// last after each further failure. After `reset` without a failure, the count starts again. Default: restart after
   /// 5 s, 30 s and 2 min; reset after 1 day. An empty list: no action. Source: Win32, SERVICE_FAILURE_ACTIONSW.
   service& recovery(std::vector<recovery_action> actions, std::chrono::seconds reset = std::chrono::hours(24));
+  /// Command line that the action `run_command_after` starts, with the account of the service. Default: none.
+  service& recovery_command(std::string command_line);
+  /// Maximum number of restarts until the time of `recovery` has passed without a failure. Default: no maximum.
+  service& restart_limit(unsigned limit);
   /// Accepts PRESHUTDOWN instead of SHUTDOWN: before it shuts down, Windows waits up to `limit` for the service; a
   /// longer time counts as 1 day. Default: SHUTDOWN, which leaves about 5 s. Source: Win32, SERVICE_PRESHUTDOWN_INFO.
   service& preshutdown(std::chrono::milliseconds limit);
@@ -196,13 +200,13 @@ class service : public detail::api::route_registrar<service> {
   /// any thread. An invalid value makes the start fail, with its source in the message; at a reload it leaves all
   /// settings unchanged. Throws setup_error for the names of the built-in settings: `host`, `port`, `log_level`,
   /// `log_format`.
-  template <class T = void, class Default, class... Options>
+  template <class T = void, class Default = T, class... Options>  // Default = T for a braced list
   winsvc::setting<detail::api::setting_value<T, Default>> setting(detail::api::setting_name_at name, Default standard,
                                                            std::string help = {}, const Options&... options) {
     check_not_frozen("setting");
     using value = detail::api::setting_value<T, Default>;
-    auto declared =
-        detail::api::make_setting<value>(std::move(name), value(std::move(standard)), std::move(help), options...);
+    auto declared = detail::api::make_setting<value>(
+        std::move(name), detail::api::default_value<value>(std::move(standard)), std::move(help), options...);
     declare(declared);
     return winsvc::setting<value>(std::move(declared));
   }
@@ -284,6 +288,14 @@ class service : public detail::api::route_registrar<service> {
                              source_location location = source_location::current());
   /// Registers a hook for power events: suspend, resume, battery ... Source: Win32, WM_POWERBROADCAST.
   service& on_power(std::function<void(const power_event&)> f, source_location location = source_location::current());
+
+  /// Ends the service in order, as the verb `stop` does: requests in flight complete, then the stop hooks run. `reason`
+  /// is in the log, in `status` and in `why`. Returns at once. Call it from a hook, a worker or a handler, on any
+  /// thread. Returns false before the start and after the end.
+  bool stop(std::string_view reason);
+  /// Ends the service in the same way, but as a failure with this Win32 error code, on which the recovery acts; 0
+  /// counts as 1064 (ERROR_EXCEPTION_IN_SERVICE). Returns false before the start and after the end.
+  bool fail(std::uint32_t code, std::string_view reason);
 
   /// Time that a start hook may take without progress; a longer time counts as 1 day. Default: 30 s.
   service& start_limit(std::chrono::milliseconds limit);

@@ -8,7 +8,7 @@
 // that needs a consistent value reads it once.
 //
 // Types: bool, integers, double, std::string, std::chrono durations of milliseconds or longer units, byte_size,
-// file_path, std::vector<std::string>, and with enum_names any type with operator==.
+// file_path, std::filesystem::path, std::vector<std::string>, and with enum_names any type with operator==.
 #pragma once
 
 #include <cstddef>
@@ -35,6 +35,14 @@ class setting {
       : setting_(std::move(typed)) {}
   /// The current value. Thread-safe.
   [[nodiscard]] T operator*() const { return setting_->get(); }
+  /// A member of the current value, which is copied: `token->empty()`. Thread-safe.
+  [[nodiscard]] auto operator->() const {
+    struct copy {
+      T value;
+      const T* operator->() const noexcept { return &value; }
+    };
+    return copy{setting_->get()};
+  }
 
  private:
   std::shared_ptr<const detail::settings::typed_setting<T>> setting_;
@@ -67,7 +75,8 @@ struct setting_name_at {
 template <class T, class D>
 using setting_value = std::conditional_t<
     !std::is_void_v<T>, T,
-    std::conditional_t<std::is_convertible_v<D, std::string> && !std::is_same_v<std::decay_t<D>, file_path>,
+    std::conditional_t<std::is_convertible_v<D, std::string> && !std::is_same_v<std::decay_t<D>, file_path> &&
+                           !settings::is_path_setting<std::decay_t<D>>,
                        std::string, std::decay_t<D>>>;
 
 /// A rule of settings/rule.hpp.
@@ -76,6 +85,17 @@ auto apply_option(settings::typed_setting<T>& setting, const Rule& rule)
     -> decltype(settings::rule_for<T>(rule), void()) {
   setting.rules.push_back(settings::rule_for<T>(rule));
 }
+
+/// Converts a default to the type of the setting. A text for a path is UTF-8.
+template <class T, class D>
+T default_value(D&& standard) {
+  if constexpr (settings::is_path_setting<T> && std::is_convertible_v<D, std::string> &&
+                !std::is_same_v<std::decay_t<D>, T>)
+    return settings::setting_type<T>::parse(std::string(std::forward<D>(standard))).value_or(T());
+  else
+    return T(std::forward<D>(standard));
+}
+
 template <class T, class A, class B>
 void apply_option(settings::typed_setting<T>& setting, const between<A, B>& range) {
   const T lower(range.lower), upper(range.upper);
@@ -111,7 +131,8 @@ std::shared_ptr<settings::typed_setting<T>> make_setting(setting_name_at name, T
                                                       const Options&... options) {
   static_assert(settings::setting_type<T>::is_supported || (is_enum_names_of<T, Options> || ...),
                 "winsvc: the type of a setting must be bool, an integer, double, std::string, a std::chrono duration "
-                "of milliseconds or a longer unit, byte_size, file_path, std::vector<std::string>, or, with "
+                "of milliseconds or a longer unit, byte_size, file_path, std::filesystem::path, "
+                "std::vector<std::string>, or, with "
                 "winsvc::enum_names, any type with operator==");
   auto setting =
       std::make_shared<settings::typed_setting<T>>(std::move(name.name), std::move(standard), std::move(help));

@@ -35,7 +35,8 @@ inline constexpr std::uint32_t access_denied = 5, not_supported = 50, call_not_i
                                service_request_timeout = 1053, service_already_running = 1056,
                                invalid_service_account = 1057, service_disabled = 1058, service_does_not_exist = 1060,
                                service_cannot_accept_control = 1061, service_not_active = 1062,
-                               failed_controller_connect = 1063, service_marked_for_delete = 1072,
+                               failed_controller_connect = 1063, process_aborted = 1067,
+                               service_marked_for_delete = 1072,
                                service_exists = 1073, cancelled = 1223, timeout = 1460, invalid_tag = 1733,
                                invalid_data = 13, address_in_use = 10048, access_to_address = 10013,
                                address_not_available = 10049;

@@ -91,8 +91,9 @@ WINSVC_INLINE void with_installed_options(host::service_definition& definition, 
   const os::service_handle service(scm, *raw_service);
   const auto config = scm.query_config(service.get());
   if (!config) return;
-  const auto arguments = base::split_command_line(config->binary);
-  host::load_setting_sources(definition, command.launch.override_with(commandline::launch_options_of(config->binary)),
+  const std::string binary = scm::quoted_binary(config->binary, dependencies.executable);
+  const auto arguments = base::split_command_line(binary);
+  host::load_setting_sources(definition, command.launch.override_with(commandline::launch_options_of(binary)),
                        arguments.empty() ? dependencies.executable : arguments[0]);
 
   const auto variables = scm.query_environment(name);

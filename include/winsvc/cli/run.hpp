@@ -78,6 +78,29 @@ WINSVC_INLINE int run_service(api::app_factory app, const scm::launch_options& l
   os::native_dispatcher dispatcher;
   return host::service_host(std::move(app), launch, {dispatcher}).run();
 }
+/// Converts log lines to JSON lines. A line of a JSON log stays as it is; a line that continues an entry has a text
+/// only.
+WINSVC_INLINE std::string log_lines_json(std::string_view lines) {
+  std::string out;
+  for (const auto line : base::split(lines, '\n')) {
+    if (line.empty()) continue;
+    const auto first = line.find(' '), second = line.find(' ', first + 6);
+    const auto level = first == line.npos || second == line.npos
+                           ? std::nullopt
+                           : parse_log_level(base::trim(line.substr(first + 1, second - first)));
+    base::json_object_writer json;
+    if (line[0] == '{') {
+      out += std::string(line) + '\n';
+    } else if (level) {
+      json.put_text("time", line.substr(0, first)).put_text("level", name(*level));
+      out += json.put_text("text", line.substr(second + 1)).text() + '\n';
+    } else {
+      out += json.put_text("text", line).text() + '\n';
+    }
+  }
+  return out;
+}
+
 WINSVC_INLINE int show_log(const host::service_definition& definition, const commandline::command& command,
                            const program_dependencies& dependencies) {
   const std::string name = scm::spec_of_instance(definition.spec, command.launch.instance).name;
@@ -101,17 +124,24 @@ WINSVC_INLINE int show_log(const host::service_definition& definition, const com
     return dependencies.print_error(base::error_with_explanation(file.error(), "read the log", path + ".log",
                                                                   os::system_error_message(file.error())));
   }
+  const auto print = [&](std::string_view lines) {
+    dependencies.out(command.report.json ? log_lines_json(lines) : std::string(lines));
+  };
   constexpr std::size_t default_entries = 20;
   log::log_query query;
   query.min_level = command.log.level;
   if (command.log.since) query.since = dependencies.time.system_now() - *command.log.since;
   query.max_entries = command.log.max_entries.value_or(command.log.since ? log::log_query::unlimited : default_entries);
   if (!command.log.follow) {
-    if (log::print_log(path, query, dependencies.out) == 0) dependencies.err("no entries in " + path + ".log\n");
+    if (log::print_log(path, query, print) == 0) dependencies.err("no entries in " + path + ".log\n");
+    const auto live = base::parse_flat_object(diagnose::query_live_status(
+        os::control_channel_address(name, *folder), diagnose::pid_of(*dependencies.scm, name)));
+    if (const auto failure = live ? base::text_of(*live, "log_failure") : std::string(); !failure.empty())
+      dependencies.err("warning: " + failure + '\n');
     return base::exit_codes::ok;
   }
   const os::interrupts until_interrupted([stop](os::interruption) { stop.request_stop(); });
-  log::follow_log(path, query, dependencies.out, go_on, dependencies.time);
+  log::follow_log(path, query, print, go_on, dependencies.time);
   return base::exit_codes::ok;
 }
 WINSVC_INLINE bool check_settings(const settings::setting_registry& registry) {
@@ -204,6 +234,13 @@ WINSVC_INLINE int run(const api::app_factory& app, const std::vector<std::string
       return base::exit_codes::ok;
     }
     case commandline::verb::version:
+      if (command->report.json) {
+        base::json_object_writer json;
+        json.put_text("name", definition.spec.name).put_text("version", definition.version);
+        json.put_text("winsvc", WINSVC_VERSION_STRING).put_text("cpp-httplib", api::httplib_version_text());
+        dependencies.out(json.text() + '\n');
+        return base::exit_codes::ok;
+      }
       dependencies.out(definition.spec.name + ' ' + (definition.version.empty() ? "(no version)" : definition.version) +
                  ", winsvc " WINSVC_VERSION_STRING ", cpp-httplib " + std::string(api::httplib_version_text()) + "\n");
       return base::exit_codes::ok;

@@ -33,6 +33,7 @@
 #include "winsvc/manage/start_stop.hpp"
 #include "winsvc/manage/remove.hpp"
 #include "winsvc/manage/send_control.hpp"
+#include "winsvc/manage/show.hpp"
 #include "winsvc/diagnose/post_mortem.hpp"
 
 namespace winsvc {
@@ -59,10 +60,11 @@ struct program_dependencies {
   /// Prints an error as `program: message` and returns its exit code: the system's code, or 2 for an error of the
   /// command line or of the app.
   [[nodiscard]] int print_error(const winsvc::error& error) const {
-    err(program() + ": " + error.to_string() + '\n');
+    const std::string text = error.to_string();  // several lines, if a service reported several errors
+    for (const auto line : base::split(text, '\n')) err(program() + ": " + std::string(line) + '\n');
     return error.origin == winsvc::error::source::system ? os::exit_code(error.code) : base::exit_codes::usage;
   }
-  /// Prints each error on a line of its own and returns the exit code of the first; 0 if there are no errors.
+  /// Prints one line for each error and returns the exit code of the first one; 0 if there are no errors.
   [[nodiscard]] int print_errors(const std::vector<error>& errors) const {
     int code = base::exit_codes::ok;
     for (const auto& error : errors) {
@@ -110,7 +112,7 @@ WINSVC_INLINE std::function<result<std::string>()> password_source(const command
     }
     const auto typed = dependencies.read_secret("password of " + account + ": ");
     if (!typed) {
-      return failure{error{base::win32_error::cancelled, "read the password of", account,
+      return failure{error{typed.error(), "read the password of", account,
                            "it cannot be read from the terminal: " + os::system_error_message(typed.error()),
                            "type it, or pipe it with --password-stdin"}};
     }
@@ -158,6 +160,9 @@ WINSVC_INLINE std::string format_single_line(std::string text) {
   std::replace_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
   return std::string(base::truncate(text, 1000));
 }
+
+/// Returns the suffix of a stop reason that names the operator.
+WINSVC_INLINE std::string by_user(const std::string& user) { return user.empty() ? user : " (by " + user + ')'; }
 
 WINSVC_INLINE int set_level(const std::string& name, const std::string& channel, std::uint32_t pid,
                             const commandline::command& command, const program_dependencies& dependencies) {
@@ -207,17 +212,49 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
     const auto content = folder ? os::read_file(os::path_join(*folder, "state.json")) : std::nullopt;
     return content ? scm::parse_saved_state(*content) : std::nullopt;
   };
-  const auto print = [&dependencies](const std::string& line) { dependencies.out(line + '\n'); };
+  const auto print = [&dependencies, quiet = command.quiet](const std::string& line) {
+    if (!quiet) dependencies.out(line + '\n');
+  };
   manage::install_defaults defaults;
   defaults.executable = dependencies.executable;
   defaults.program_folder = os::folder_of(dependencies.executable);
   defaults.data_folder = folder ? *folder : std::string();
   defaults.preshutdown = definition.stop_limit + std::chrono::seconds(5);
-  manage::verb_context context(spec, {*dependencies.scm, dependencies.time, print, state, defaults,
-                              password_source(command, dependencies, from_parent)});
-
   const std::string channel = folder ? os::control_channel_address(spec.name, *folder) : std::string();
   const auto pid = [&] { return diagnose::pid_of(*dependencies.scm, spec.name); };
+  manage::verb_context::verb_dependencies parts{*dependencies.scm, dependencies.time, print, state, defaults,
+                                                password_source(command, dependencies, from_parent)};
+  parts.warn = [&dependencies](const std::string& line) { dependencies.err("warning: " + line + '\n'); };
+  parts.ask = [&](const std::string& request) { return diagnose::query_service(channel, request, pid()); };
+  parts.running_pid = pid;
+  parts.is_installed = [&](const std::string& name) { return diagnose::is_installed(*dependencies.scm, name); };
+  parts.read_data = [&folder](const std::string& file) {
+    return folder ? os::read_file(os::path_join(*folder, file)) : std::nullopt;
+  };
+  parts.write_data = [&folder](const std::string& file, const std::string& text) {
+    const std::string path = folder ? os::path_join(*folder, file) : std::string();
+    if (path.empty()) return;
+    if (text.empty()) os::remove_file(path);
+    else static_cast<void>(os::replace_file(path, text));
+  };
+  parts.is_wine = dependencies.machine.is_wine();
+  manage::verb_context context(spec, std::move(parts));
+
+  if (auto own = context.check_own_service(std::string(commandline::info(command.verb).word));
+      !own && command.verb != commandline::verb::doctor)
+    return dependencies.print_error(own.error());
+  if (command.verb == commandline::verb::show) {
+    const auto text = manage::show(context, command.report);
+    if (!text) return dependencies.print_error(text.error());
+    dependencies.out(*text);
+    return base::exit_codes::ok;
+  }
+  if (command.verb == commandline::verb::status && command.report.all) {
+    const auto rows = manage::find_instances(context);
+    if (!rows) return dependencies.print_error(rows.error());
+    dependencies.out(command.report.json ? manage::instances_json(*rows) : manage::instances_text(*rows));
+    return rows->empty() ? base::exit_codes::not_installed : base::exit_codes::ok;
+  }
   if (command.verb == commandline::verb::level) return set_level(spec.name, channel, pid(), command, dependencies);
   if (command.verb == commandline::verb::doctor) return run_doctor(context, definition, channel, command, dependencies);
   if (command.verb == commandline::verb::status || command.verb == commandline::verb::why) {
@@ -230,8 +267,9 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
     }
     if (!report) return dependencies.print_error(report.error());
     if (command.verb == commandline::verb::why) {
-      dependencies.out(diagnose::format_post_mortem(
-          diagnose::collect_post_mortem(*std::move(report), folder ? *folder : std::string(), dependencies.machine)));
+      const auto data =
+          diagnose::collect_post_mortem(*std::move(report), folder ? *folder : std::string(), dependencies.machine);
+      dependencies.out(command.report.json ? diagnose::post_mortem_json(data) : diagnose::format_post_mortem(data));
       return base::exit_codes::ok;
     }
     if (report->installed) report->drift = manage::drift_lines(context);
@@ -239,7 +277,8 @@ WINSVC_INLINE int manage(const host::service_definition& definition, const comma
     return host::status_exit(*report);
   }
   if (command.control.stop_reason &&
-      !diagnose::command_service(channel, "why " + format_single_line(*command.control.stop_reason), pid()))
+      !diagnose::command_service(
+          channel, "why " + format_single_line(*command.control.stop_reason + by_user(os::user_name())), pid()))
     context.warn("the stop reason was not delivered: the service is not running or does not respond");
   const auto done = run_verb(context, command);
   if (done) return base::exit_codes::ok;

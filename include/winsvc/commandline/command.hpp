@@ -38,8 +38,10 @@ namespace detail::commandline {
 struct install_options {
   scm::install_request request;
   bool must_exist = false;   ///< update: a missing service is an error
-  bool start_after = false;  ///< --start
-  bool plan = false;         ///< --plan
+  bool start_after = false;    ///< --start
+  bool restart_after = false;  ///< --restart
+  bool plan = false;           ///< --plan
+  bool json = false;           ///< --plan --json
 };
 
 /// Options of the verbs that start, stop and control a service.
@@ -49,6 +51,8 @@ struct control_options {
   std::optional<std::string> stop_reason;  ///< stop, restart: --why
   bool force = false;
   bool no_wait = false;
+  bool hold = false;         ///< stop --hold
+  bool remove_data = false;  ///< remove --data
   std::chrono::milliseconds wait{60'000};
 };
 
@@ -61,9 +65,11 @@ struct log_options {
   std::optional<std::chrono::milliseconds> since;  ///< logs --since, as a duration before now
 };
 
-/// Options of the verbs that print a report: status, routes, config, doctor.
+/// Options of the verbs that print a report.
 struct report_options {
   bool json = false;
+  bool all = false;         ///< status --all
+  bool as_command = false;  ///< show --command
   bool init = false;  ///< config --init
   bool fix = false;   ///< doctor --fix
 };
@@ -78,6 +84,7 @@ struct command {
   control_options control;
   log_options log;
   report_options report;
+  bool quiet = false;  ///< print only errors and warnings
   bool no_elevate = false;
   std::optional<std::string> elevated;  ///< this is the elevated process; the value is the pipe of its parent
 };
@@ -116,9 +123,12 @@ WINSVC_INLINE std::string suggestion(std::string_view word, const std::vector<st
   return best.empty() ? fallback : "did you mean '" + std::string(best) + "'?";
 }
 
-WINSVC_INLINE const verb_info* find_verb(std::string_view word) noexcept {
+WINSVC_INLINE const verb_info* find_verb(std::string_view word) {
   for (const auto& row : verb_table) {
-    const bool is_alias = !row.aliases.empty() && base::equal_nocase(row.aliases, word);
+    const auto aliases = base::split(row.aliases, ' ');
+    const bool is_alias = std::any_of(aliases.begin(), aliases.end(), [word](std::string_view alias) {
+      return !alias.empty() && base::equal_nocase(alias, word);
+    });
     if (is_alias || base::equal_nocase(row.word, word)) return &row;
   }
   return nullptr;
@@ -131,9 +141,13 @@ WINSVC_INLINE bool is_help_request(std::string_view word) noexcept {
   return false;
 }
 
+WINSVC_INLINE bool is_version_request(std::string_view word) noexcept {
+  return base::equal_nocase(word, "--version") || base::equal_nocase(word, "-v");
+}
+
 WINSVC_INLINE result<const verb_info*> verb_of(std::string_view word) {
   if (is_help_request(word)) return &info(verb::help);
-  if (base::equal_nocase(word, "--version")) return &info(verb::version);
+  if (is_version_request(word)) return &info(verb::version);
   if (const auto* found = find_verb(word)) return found;
 
   std::vector<std::string_view> known;
@@ -147,7 +161,7 @@ WINSVC_INLINE result<const option_info*> option_of(std::string_view word, const 
   std::vector<std::string_view> known;
   for (const auto& o : option_table) {
     const bool is_accepted = (o.verbs & verb_bit(v.id)) != 0;
-    if (base::equal_nocase(o.word, word)) {
+    if (base::equal_nocase(o.word, word) || (!o.alias.empty() && base::equal_nocase(o.alias, word))) {
       if (is_accepted) return &o;
       return usage_error("'" + std::string(v.word) + "' does not accept the option " + std::string(o.word),
                          "'help " + std::string(v.word) + "' lists its options");
@@ -187,6 +201,13 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     case option::password_stdin: return command.install.request.reads_password = true;
     case option::depends: return (command.install.request.depends_on = parse_list(value)).has_value();
     case option::recovery: return (command.install.request.recovery = scm::parse_recovery(value)).has_value();
+    case option::recovery_command: return store_text(command.install.request.recovery_command);
+    case option::restart_limit: {
+      std::uint64_t limit = 0;
+      if (!base::parse_number(value, 1000, limit)) return false;
+      command.install.request.restart_limit = static_cast<unsigned>(limit);
+      return true;
+    }
     case option::recovery_reset: {
       const auto reset = base::parse_duration(value);
       if (!reset || reset->count() % 1000 != 0) return false;
@@ -238,6 +259,13 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     case option::since: return (command.log.since = base::parse_duration(value)).has_value();
     case option::instance: return store_text(command.launch.instance) && scm::check_instance(value);
     case option::start_after: return command.install.start_after = true;
+    case option::restart_after: return command.install.restart_after = true;
+    case option::hold: return command.control.hold = true;
+    case option::data: return command.control.remove_data = true;
+    case option::all: return command.report.all = true;
+    case option::as_command: return command.report.as_command = true;
+    case option::quiet: return command.quiet = true;
+    case option::priority: return (command.launch.priority = scm::parse_priority(value)).has_value();
     case option::plan: return command.install.plan = true;
     case option::force: return command.control.force = true;
     case option::wait: {
@@ -262,7 +290,8 @@ WINSVC_INLINE std::string used_values(const option_info& o) {
     case option::username: return "write virtual, system, local-service, network-service or DOMAIN\\name";
     case option::depends: return "write service names separated by commas, or \"\" for no dependencies";
     case option::recovery:
-      return "write restart/TIME and none, separated by commas, such as restart/5s,restart/1m,none";
+      return "write restart/TIME, reboot/TIME, run/TIME and none, separated by commas, such as restart/5s,run/1m,none";
+    case option::restart_limit: return "write a number of restarts, such as 5; 0 restarts it never";
     case option::recovery_reset: return "write a time in whole seconds, such as 1d";
     case option::preshutdown: return "write a time of up to a day, such as 30s";
     case option::environment: return "write NAME=VALUE, or NAME= to remove the variable";
@@ -275,6 +304,7 @@ WINSVC_INLINE std::string used_values(const option_info& o) {
     case option::level: return "use debug, info, warn or error";
     case option::since: return "write a time, such as 10m or 2h";
     case option::instance: return "write 1 to 64 letters, digits, '-', '_' and '.', such as blue";
+    case option::priority: return "use one of " + std::string(o.value);
     case option::wait: return "write a time in seconds, such as 30, or 2m";
     default: return "write " + std::string(o.word) + ' ' + std::string(o.value);
   }
@@ -319,7 +349,8 @@ WINSVC_INLINE result<void> apply_positional(command& command, const verb_info& v
 
 WINSVC_INLINE bool has_value(std::string_view option) noexcept {
   for (const auto& o : option_table) {
-    if (base::equal_nocase(o.word, option)) return !o.value.empty();
+    if (base::equal_nocase(o.word, option) || (!o.alias.empty() && base::equal_nocase(o.alias, option)))
+      return !o.value.empty();
   }
   for (const auto& o : rejected_options) {
     if (base::equal_nocase(o.word, option)) return o.has_value;
@@ -327,9 +358,26 @@ WINSVC_INLINE bool has_value(std::string_view option) noexcept {
   return false;
 }
 
+/// Splits `-n5` into `-n` and `5`: an option of one letter whose value follows directly.
+WINSVC_INLINE std::vector<std::string> split_short_options(const std::vector<std::string>& arguments) {
+  std::vector<std::string> out;
+  bool is_value = false;
+  for (const auto& word : arguments) {
+    const bool is_short = !is_value && word.size() > 2 && word[0] == '-' && word[1] == 'n' && base::is_digit(word[2]);
+    if (is_short) out.insert(out.end(), {"-n", word.substr(2)});
+    else out.push_back(word);
+    is_value = !is_short && word.size() > 1 && word[0] == '-' && has_value(word);
+    if (word == "--") {  // the other words are arguments of the service
+      out.insert(out.end(), arguments.begin() + (&word - arguments.data()) + 1, arguments.end());
+      break;
+    }
+  }
+  return out;
+}
+
 /// Moves the verb to the front. In pywin32, options precede the verb: `app --startup auto install`.
 WINSVC_INLINE std::vector<std::string> move_verb_first(std::vector<std::string> arguments) {
-  if (is_help_request(arguments[0]) || base::equal_nocase(arguments[0], "--version")) return arguments;
+  if (is_help_request(arguments[0]) || is_version_request(arguments[0])) return arguments;
   for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
     if (arguments[i].size() < 2 || arguments[i][0] != '-') {
       std::rotate(arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(i),
@@ -347,7 +395,7 @@ WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& orig
     command.no_arguments = true;
     return command;
   }
-  const auto arguments = move_verb_first(original);
+  const auto arguments = split_short_options(move_verb_first(original));
   const auto found_verb = verb_of(arguments[0]);
   if (!found_verb) return failure{found_verb.error()};
   const verb_info& v = **found_verb;
@@ -394,6 +442,9 @@ WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& orig
     return usage_error("'level' needs a level", "write level debug, info, warn or error");
   command.install.request.launch = command.launch;
   command.install.must_exist = command.verb == verb::update;
+  command.install.json = command.report.json;
+  if (command.report.json && (verb_bit(command.verb) & verbs_that_install) != 0 && !command.install.plan)
+    return usage_error("--json needs --plan", "write " + std::string(v.word) + " --plan --json");
   return command;
 }
 

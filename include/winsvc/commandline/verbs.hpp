@@ -21,13 +21,13 @@ namespace detail::commandline {
 /// The first argument of the program.
 enum class verb {
   help, version, install, update, remove, start, stop, restart, pause, resume, reload, control, status, debug, routes,
-  config, logs, level, doctor, why, run_service
+  config, logs, level, doctor, why, show, run_service
 };
 
 struct verb_info {
   verb id;
   std::string_view word;
-  std::string_view aliases;    ///< second spelling, or empty
+  std::string_view aliases;    ///< other spellings, separated by blanks; may be empty
   std::string_view arguments;  ///< arguments other than options, as the help shows them
   std::string_view summary;    ///< one line of help; empty: the help does not show the verb
   std::string_view details;    ///< additional text of `help VERB`
@@ -40,9 +40,9 @@ inline constexpr verb_info verb_table[] = {
      "completed steps are rolled back."},
     {verb::update, "update", "", "", "update an existing service",
      "Does the same as install, but fails if the service is not installed."},
-    {verb::remove, "remove", "uninstall", "", "stop the service, delete it and wait until it is deleted",
+    {verb::remove, "remove", "uninstall delete", "", "stop the service, delete it and wait until it is deleted",
      "Requires administrator rights and requests elevation if necessary. It is not an error if the service is not\n"
-     "installed. The data folder is kept."},
+     "installed. The data folder is kept, unless --data is given."},
     {verb::start, "start", "", "[-- ARGUMENTS]", "start the service and wait until it accepts requests",
      "It is not an error if the service is already running. The start hooks receive the arguments after --, for this\n"
      "start only."},
@@ -60,6 +60,9 @@ inline constexpr verb_info verb_table[] = {
      "Requires a hook in the app. The return value of the hook is the exit code."},
     {verb::status, "status", "", "", "show the state of the service, its address and its statistics",
      "Exit code: 0 running, 3 installed but not running, 4 not installed."},
+    {verb::show, "show", "", "", "show everything that is installed",
+     "Account, recovery, dependencies, environment, service SID, privileges, rights and arguments; with --command as\n"
+     "the command that installs the same. Only that command has the values of environment variables."},
     {verb::debug, "debug", "run", "", "run the service in this terminal; Ctrl-C stops it gracefully",
      "The service need not be installed. Shows the routes, the requests and the log. You can start the program in a\n"
      "debugger, or attach one."},
@@ -87,7 +90,8 @@ inline constexpr verb_info verb_table[] = {
 enum class option {
   startup, display_name, description, username, password_stdin, depends, recovery, recovery_reset, preshutdown,
   environment, allow_control, host, port, set, unset, config, init, lines, follow, level, since, instance, start_after,
-  plan, force, wait, no_wait, json, no_elevate, elevated, argument, why, fix
+  plan, force, wait, no_wait, json, no_elevate, elevated, argument, why, fix, restart_after, hold, data, all,
+  as_command, quiet, priority, recovery_command, restart_limit
 };
 
 /// Bit of a verb in a set of verbs.
@@ -111,6 +115,7 @@ struct option_info {
   std::string_view value;    ///< placeholder of the value in the help; empty for an option without a value
   std::uint32_t verbs;       ///< verbs that accept the option, as `verb_bits`
   std::string_view summary;  ///< one line of help; empty: the help does not show the option
+  std::string_view alias = {};  ///< second spelling
 };
 
 inline constexpr option_info option_table[] = {
@@ -127,6 +132,10 @@ inline constexpr option_info option_table[] = {
      "action after each failure: restart/5s, none; the last one repeats (default restart/5s,restart/30s,restart/2m)"},
     {option::recovery_reset, "--recovery-reset", "TIME", verbs_that_install,
      "reset the failure count after this time without a failure (default 1d)"},
+    {option::recovery_command, "--recovery-command", "TEXT", verbs_that_install,
+     "command line that the action run/5s of --recovery starts, with the account of the service"},
+    {option::restart_limit, "--restart-limit", "N", verbs_that_install,
+     "restart at most N times until --recovery-reset has passed without a failure (default: no limit)"},
     {option::preshutdown, "--preshutdown", "TIME", verbs_that_install | verb_bit(verb::run_service),
      "time for the service to stop before Windows shuts down"},
     {option::environment, "--env", "NAME=VALUE", verbs_that_install,
@@ -142,23 +151,37 @@ inline constexpr option_info option_table[] = {
      "settings file (default: the program's name with .ini, in the folder of the program)"},
     {option::fix, "--fix", "", verb_bit(verb::doctor), "fix the problems that need no decision"},
     {option::init, "--init", "", verb_bit(verb::config), "write a settings file with each setting commented out"},
-    {option::lines, "-n", "N", verb_bit(verb::logs), "number of entries (default 20; all with --since)"},
-    {option::follow, "-f", "", verb_bit(verb::logs), "follow the log: show new entries until Ctrl-C"},
+    {option::lines, "-n", "N", verb_bit(verb::logs), "number of entries (default 20; all with --since)", "--lines"},
+    {option::follow, "-f", "", verb_bit(verb::logs), "follow the log: show new entries until Ctrl-C", "--follow"},
     {option::level, "--level", "LEVEL", verb_bit(verb::logs),
      "minimum level: debug, info, warn or error (default debug)"},
     {option::since, "--since", "TIME", verb_bit(verb::logs), "show the entries of the last 10m, 2h, 1d"},
     {option::instance, "--instance", "NAME",
      verbs_that_manage | verb_bits(verb::status, verb::debug, verb::config, verb::logs, verb::level, verb::doctor,
-                                   verb::why, verb::run_service),
+                                   verb::why, verb::show, verb::run_service),
      "instance to use; an instance is a service with its own name, settings and data"},
     {option::start_after, "--start", "", verbs_that_install, "start the service afterwards"},
+    {option::restart_after, "--restart", "", verb_bit(verb::update), "restart the service afterwards, if it runs"},
+    {option::priority, "--priority", "idle|below-normal|normal|above-normal|high",
+     verbs_that_install | verb_bit(verb::run_service), "priority of the process (default normal)"},
     {option::plan, "--plan", "", verbs_that_install, "show the changes without applying them"},
     {option::force, "--force", "", verb_bits(verb::stop, verb::restart, verb::remove),
      "stop the services that depend on this one, too"},
     {option::why, "--why", "TEXT", verb_bits(verb::stop, verb::restart), "reason for the stop, for the service log"},
     {option::wait, "--wait", "SECONDS", verbs_that_wait, "maximum time to wait for completion (default 60)"},
-    {option::no_wait, "--no-wait", "", verb_bits(verb::start, verb::stop), "send the control and return at once"},
-    {option::json, "--json", "", verb_bits(verb::status, verb::routes, verb::config, verb::doctor), "print JSON"},
+    {option::no_wait, "--no-wait", "",
+     verb_bits(verb::start, verb::stop, verb::restart, verb::pause, verb::resume),
+     "send the control and return at once; restart waits for the stop"},
+    {option::hold, "--hold", "", verb_bit(verb::stop),
+     "disable the service until 'start', so that a queued restart does not start it"},
+    {option::data, "--data", "", verb_bit(verb::remove), "delete the data folder with the log, too"},
+    {option::all, "--all", "", verb_bit(verb::status), "show every service that this program runs"},
+    {option::as_command, "--command", "", verb_bit(verb::show), "print the command that installs the same"},
+    {option::json, "--json", "",
+     verbs_that_install | verb_bits(verb::status, verb::routes, verb::config, verb::doctor, verb::why, verb::show,
+                                    verb::logs, verb::version),
+     "print JSON; for install and update, with --plan"},
+    {option::quiet, "--quiet", "", verbs_that_manage, "print only errors and warnings", "-q"},
     {option::no_elevate, "--no-elevate", "", verbs_that_manage,
      "fail if elevation is required, instead of requesting it"},
     {option::elevated, "--elevated", "PIPE", verbs_that_manage, ""},  // marks the elevated process (os/elevation.hpp)

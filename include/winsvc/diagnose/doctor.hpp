@@ -56,7 +56,8 @@ class diagnostics {
   }
   void program();
   void service();
-  [[nodiscard]] bool check_unquoted_path();
+  void check_unquoted_path(const std::string& image_path);
+  void check_log();
   void check_drift(const manage::installation& installed);
   void binary(const std::string& image_path);
   void program_folder();
@@ -98,6 +99,7 @@ WINSVC_INLINE std::vector<diagnose::finding> diagnostics::run_checks() {
   data_folder();
   settings();
   port();
+  check_log();
   check_last_run();
   return std::move(findings_);
 }
@@ -121,7 +123,6 @@ WINSVC_INLINE void diagnostics::program() {
 /// Checks the installed service.
 WINSVC_INLINE void diagnostics::service() {
   const auto service = manage::query_installed(context_, {}, "query");
-  if (!service && check_unquoted_path()) return;
   if (!service) {
     const auto& error = service.error();
     const bool unsupported = error.code == base::win32_error::not_supported;
@@ -140,7 +141,13 @@ WINSVC_INLINE void diagnostics::service() {
   else
     add(diagnose::severity::ok, "service",
         "installed, startup " + std::string(name(installed.startup.value_or(startup::automatic))));
-  if (installed.binary) binary(*installed.binary);
+  if (installed.binary) {
+    check_unquoted_path(*installed.binary);
+    binary(scm::quoted_binary(*installed.binary, context_.defaults().executable));
+  }
+  if (const auto pending = manage::pending_restart(context_, context_.running_pid()); !pending.empty())
+    add(diagnose::severity::warning, "restart",
+        "the service runs with the old values until it is restarted: " + base::join(pending, ", "), "restart");
   if (installed.dependencies) dependencies(*installed.dependencies);
   if (const auto marked = context_.scm().query_delete_mark(context_.name()); marked && *marked) {
     add(diagnose::severity::problem, "service",
@@ -150,16 +157,29 @@ WINSVC_INLINE void diagnostics::service() {
   check_drift(installed);
 }
 
-/// Detects a service that was registered by hand with the path of this program, but without the required quotes.
-WINSVC_INLINE bool diagnostics::check_unquoted_path() {
-  const auto service = context_.open("query", os::access_rights::query_config);
-  if (!service) return false;
-  const auto config = context_.scm().query_config(service->get());
-  if (!config || !base::starts_with_nocase(config->binary, context_.defaults().executable)) return false;
+/// Detects a service of this program that was registered without quotes around a path with blanks.
+WINSVC_INLINE void diagnostics::check_unquoted_path(const std::string& image_path) {
+  const std::string& executable = context_.defaults().executable;
+  if (executable.find(' ') == executable.npos || scm::quoted_binary(image_path, executable) == image_path) return;
   add(diagnose::severity::problem, "path",
-      "the path is not quoted, so Windows may start another program instead: " + config->binary,
-      "remove it with 'sc delete " + context_.name() + "', then install");
-  return true;
+      "the path is not quoted, so Windows may start another program instead: " + image_path, "update", true);
+}
+
+/// Reports a log that cannot be written: from the running service, or from the folder if the service does not run.
+WINSVC_INLINE void diagnostics::check_log() {
+  const auto live = base::parse_flat_object(live_status_);
+  if (const auto failure = live ? base::text_of(*live, "log_failure") : std::string(); !failure.empty())
+    return add(diagnose::severity::problem, "log", failure,
+               "correct the reason; the service then writes its log again");
+  const std::string& folder = context_.defaults().data_folder;
+  if (!live_status_.empty() || folder.empty()) return;
+  const std::string path = os::path_join(folder, "logs");
+  const auto files = os::list_files(path);
+  if (files || os::is_missing(files.error()) || files.error() == base::win32_error::access_denied) return;
+  add(diagnose::severity::problem, "log",
+      "the folder of the log cannot be read: " + path + ": " + os::system_error_message(files.error()) + " (" +
+          std::to_string(files.error()) + ")",
+      "remove the file or the restriction");
 }
 
 WINSVC_INLINE void diagnostics::check_drift(const manage::installation& installed) {
@@ -174,7 +194,9 @@ WINSVC_INLINE void diagnostics::check_drift(const manage::installation& installe
         !other_program);
   }
   if (found->differences.empty()) add(diagnose::severity::ok, "drift", "installed as the program would install it");
-  if (!found->unreadable.empty())
+  if (!found->unreadable.empty() && context_.is_wine())
+    add(diagnose::severity::note, "wine", std::string(manage::verb_context::wine_note));
+  else if (!found->unreadable.empty())
     add(diagnose::severity::note, "not readable", base::join(found->unreadable, ", "),
         "run from an elevated prompt, if this is not one");
 }
@@ -200,7 +222,7 @@ WINSVC_INLINE void diagnostics::program_folder() {
   const std::string& folder = context_.defaults().program_folder;
   const auto security = context_.scm().query_folder_security(folder);
   if (!security) {
-    if (security.error() != base::win32_error::not_supported)
+    if (security.error() != base::win32_error::not_supported && !context_.is_wine())
       add(diagnose::severity::note, "folder",
           "the permissions of " + folder + " cannot be read: " + os::system_error_message(security.error()));
     return;
@@ -303,10 +325,14 @@ WINSVC_INLINE void diagnostics::firewall(const os::endpoint& address) {
 WINSVC_INLINE void diagnostics::check_last_run() {
   const auto saved = context_.state();
   if (!saved) return;
-  if (!saved->failure.empty())
-    add(diagnose::severity::warning, "last run", saved->failure, "logs --since 1d --level warn");
+  const bool is_running = context_.running_pid() != 0;
+  const std::string failure =
+      !saved->failure.empty() || is_running ? saved->failure
+                                            : scm::unreported_failure(*saved, context_.last_activities());
+  if (!failure.empty())
+    add(diagnose::severity::problem, "last run", failure, "logs --since 1d --level warn");
   else if (!saved->previous_failure.empty())
-    add(diagnose::severity::note, "last failure", saved->previous_failure, "why");
+    add(diagnose::severity::note, "last failure", scm::short_failure(saved->previous_failure), "why");
   const auto elapsed = std::chrono::milliseconds(saved->start_ms);
   if (elapsed.count() != 0) {
     const std::string evidence = "took " + base::duration_text(elapsed) +
@@ -328,7 +354,8 @@ WINSVC_INLINE result<void> apply_fixes(manage::verb_context& context,
   if (!service) return failure{service.error()};
   manage::install_defaults defaults = context.defaults();
   const auto arguments = service->installation && service->installation->binary
-                             ? base::split_command_line(*service->installation->binary)
+                             ? base::split_command_line(
+                                   scm::quoted_binary(*service->installation->binary, defaults.executable))
                              : std::vector<std::string>();
   const auto program = arguments.empty() ? os::sys_failure(2) : os::input_file::open(arguments[0]);
   if (program || !os::is_missing(program.error())) {

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "winsvc/config/abi.hpp"
+#include "winsvc/base/error_codes.hpp"
 #include "winsvc/base/flat_json.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/os/service_manager.hpp"
@@ -24,6 +25,9 @@ namespace detail::diagnose {
 /// Process ID of a service; 0 if it does not run or services are not available. A query checks that this process
 /// responds, because on Windows any process may create a pipe with that name while the service does not run.
 std::uint32_t pid_of(os::service_manager& scm, const std::string& name);
+
+/// False if no service of this name is installed; true also if this is unknown.
+bool is_installed(os::service_manager& scm, const std::string& name);
 
 /// Response of a running service without its last line end. nullopt if there is no service, if access is denied, or if
 /// it does not respond in time (for example because a debugger stopped it).
@@ -55,6 +59,15 @@ WINSVC_INLINE std::uint32_t pid_of(os::service_manager& scm, const std::string& 
   const os::service_handle service(scm, *opened);
   const auto process = scm.query_status(service.get());
   return process ? process->pid : 0;
+}
+WINSVC_INLINE bool is_installed(os::service_manager& scm, const std::string& name) {
+  const auto manager = scm.open_manager(os::access_rights::manager_connect);
+  if (!manager) return true;
+  const os::service_handle manager_handle(scm, *manager);
+  const auto opened = scm.open_service(*manager, name, os::access_rights::query_status);
+  if (!opened) return opened.error() != base::win32_error::service_does_not_exist;
+  const os::service_handle service(scm, *opened);
+  return true;
 }
 WINSVC_INLINE std::optional<std::string> query_service(const std::string& channel, const std::string& request,
                                                        std::uint32_t pid) {

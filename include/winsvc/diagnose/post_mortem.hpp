@@ -33,6 +33,8 @@ struct post_mortem {
   std::vector<std::string> scm_events;  ///< events of the SCM, `time message`, oldest first
 };
 [[nodiscard]] std::string format_post_mortem(const post_mortem& data);
+/// The data as a JSON object: the members of `status --json`, then text, dump, scm_events, problems, log.
+[[nodiscard]] std::string post_mortem_json(const post_mortem& data);
 /// Collects the data of `why`; `folder` is the data folder.
 [[nodiscard]] post_mortem collect_post_mortem(host::service_report report, const std::string& folder,
                                               const system_probe& probe = {});
@@ -57,6 +59,11 @@ WINSVC_INLINE std::string indented(std::string_view lines) {
   return out;
 }
 
+/// True if the failure of the saved state names the dump; a state without a failure does not belong to a dump.
+WINSVC_INLINE bool is_dump_of_failure(const post_mortem& data) {
+  return data.report.saved_state.failure.find(data.dump) != std::string::npos;
+}
+
 WINSVC_INLINE std::string format_post_mortem(const post_mortem& data) {
   const auto& report = data.report;
   if (!report.installed) return '\'' + report.name + "' is not installed.\n";
@@ -68,6 +75,9 @@ WINSVC_INLINE std::string format_post_mortem(const post_mortem& data) {
     if (status.exit.failed()) {
       out += " It ended with " + std::to_string(code) + ": " +
              (explanation ? std::string(explanation->message) : os::system_error_message(code)) + '.';
+    } else if (!report.saved_state.stop_reason.empty()) {
+      out += " It was stopped at " + report.saved_state.written_at + ": " +
+             escape_log_text(report.saved_state.stop_reason) + '.';
     } else if (report.saved_state.failure.empty()) {
       out += " It was stopped on request, or it has not been started since boot. It did not fail.";
     }
@@ -81,15 +91,33 @@ WINSVC_INLINE std::string format_post_mortem(const post_mortem& data) {
   if (!report.saved_state.failure.empty() && (!runs || is_current_run))
     out += "It reported: " + escape_log_text(report.saved_state.failure) + '\n';
   if (!report.saved_state.previous_failure.empty())
-    out += "An earlier run failed: " + escape_log_text(report.saved_state.previous_failure) + '\n';
+    out += "An earlier run failed: " + escape_log_text(scm::short_failure(report.saved_state.previous_failure)) + '\n';
   if (!data.scm_events.empty()) out += "Events of the service control manager:\n";
   for (const auto& line : data.scm_events) out += "  " + escape_log_text(line) + '\n';
   if (!data.dump.empty())
-    out += std::string(runs ? "An earlier" : "Its last") + " crash wrote a minidump: " + data.dump + '\n';
+    out +=
+        std::string(is_dump_of_failure(data) ? "This" : "An earlier") + " crash wrote a minidump: " + data.dump + '\n';
   if (!data.last_problems.empty()) out += "Last warnings and errors in its log:\n" + indented(data.last_problems);
   if (!data.log_error.empty()) out += "Its log cannot be read: " + data.log_error + '\n';
   if (!data.last_log_lines.empty()) out += "Last lines of its log:\n" + indented(data.last_log_lines);
   return out;
+}
+
+WINSVC_INLINE std::string post_mortem_json(const post_mortem& data) {
+  const auto lines_json = [](const std::string& lines) {
+    std::vector<std::string> out;
+    for (const auto line : base::split(lines, '\n')) {
+      if (!line.empty()) out.emplace_back(line);
+    }
+    return base::json_array(out, [](const std::string& line) { return base::json_quoted(line); });
+  };
+  std::string status = host::status_json(data.report);
+  while (!status.empty() && (status.back() == '\n' || status.back() == '}')) status.pop_back();
+  base::json_object_writer out;
+  out.put_text("text", format_post_mortem(data)).put_text("dump", data.dump);
+  out.put("scm_events", base::json_array(data.scm_events, [](const std::string& e) { return base::json_quoted(e); }));
+  out.put("problems", lines_json(data.last_problems)).put("log", lines_json(data.last_log_lines));
+  return status + ',' + out.text().substr(1) + '\n';
 }
 
 WINSVC_INLINE post_mortem collect_post_mortem(host::service_report report, const std::string& folder,
@@ -108,6 +136,7 @@ WINSVC_INLINE post_mortem collect_post_mortem(host::service_report report, const
   data.last_problems = last_entries(log_level::warn, 3);
   std::string other_problems;
   for (const auto line : base::split(data.last_problems, '\n')) {
+    if (line.find(" WARN  stopping: ") != line.npos) continue;  // an ordinary stop with a reason
     if (!line.empty() && data.last_log_lines.find(line) == std::string::npos) (other_problems += line) += '\n';
   }
   data.last_problems = std::move(other_problems);

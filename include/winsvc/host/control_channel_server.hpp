@@ -5,6 +5,7 @@
 //   level debug       sets the log level until the service ends; returns "ok"
 //   log warn          returns new log lines of this level and above until the client closes the connection
 //   why new disk      sets the reason of the stop that follows; returns "ok"
+//   control 200       returns "none" if no hook has this control, otherwise the number of its calls and the last result
 #pragma once
 
 #include <atomic>
@@ -64,6 +65,7 @@ class control_channel_server {
   [[nodiscard]] std::string status() const;
 
  private:
+  [[nodiscard]] std::string control_result(const std::string& number) const;
   void send_log(log_level min_level, const os::control_channel::response_writer& write);
 
   /// The other connections remain free for other requests.
@@ -114,6 +116,8 @@ WINSVC_INLINE std::string control_channel_server::status() const {
   put("resident_bytes", usage.resident);
   put("cpu_ms", static_cast<std::uint64_t>(usage.cpu.count() / 1000));
   json.put_text("log_level", name(definition_.log.threshold()));
+  if (const auto failure = definition_.log_failure ? definition_.log_failure() : std::nullopt)
+    json.put_text("log_failure", failure->text());
   return json.text() + '\n';
 }
 
@@ -136,6 +140,15 @@ WINSVC_INLINE void control_channel_server::send_log(log_level min_level,
   }
 }
 
+WINSVC_INLINE std::string control_channel_server::control_result(const std::string& number) const {
+  for (const auto& hook : definition_.control_hooks) {
+    if (std::to_string(hook.code) != number) continue;
+    const auto last = definition_.last_control_results.last(hook.code);
+    return std::to_string(last.count) + ' ' + std::to_string(last.code);
+  }
+  return "none";
+}
+
 WINSVC_INLINE void control_channel_server::handle_request(const std::string& request,
                                                           const os::control_channel::response_writer& write) {
   const auto blank = request.find(' ');
@@ -150,6 +163,8 @@ WINSVC_INLINE void control_channel_server::handle_request(const std::string& req
     write("ok\n");
   } else if (word == "log" && level) {
     send_log(*level, write);
+  } else if (word == "control") {
+    write(control_result(argument) + '\n');
   } else if (word == "why") {
     const std::lock_guard lock(mutex_);
     stop_reason_ = argument;

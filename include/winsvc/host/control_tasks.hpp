@@ -193,6 +193,7 @@ WINSVC_INLINE void control_task_runner::run_custom_control(control_task& task) {
     if (outcome.outcome == hook_result::completed) code = *result;
     if (outcome.outcome == hook_result::threw) log_.error(hook_name + " threw: " + outcome.message);
   }
+  definition_.last_control_results.add(task.event.control, code);
   task.result->set(code);
 }
 

@@ -6,7 +6,9 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +16,8 @@
 #include <vector>
 
 #include "winsvc/api/hooks.hpp"
+#include "winsvc/base/clock.hpp"
+#include "winsvc/base/error.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/log/async_sink.hpp"
 #include "winsvc/log/ring_sink.hpp"
@@ -40,6 +44,62 @@ struct worker {
 struct readiness_check {
   std::string name;
   std::function<bool()> is_ready;
+};
+
+/// Why the log file cannot be written.
+struct log_file_failure {
+  std::string reason;           ///< message of the system
+  std::uint64_t lost_lines = 0;
+  clock::system_time since;
+
+  [[nodiscard]] std::string text() const {
+    return "the log file cannot be written since " + iso_time(since) + " (" + std::to_string(lost_lines) +
+           " lines lost): " + reason;
+  }
+};
+
+/// Last result of each custom control, for the control channel. Thread-safe.
+class control_results {
+ public:
+  struct entry {
+    std::uint64_t count = 0;  ///< completed calls of the hook
+    std::uint32_t code = 0;   ///< result of the last one
+  };
+  void add(std::uint32_t control, std::uint32_t code) {
+    const std::lock_guard lock(mutex_);
+    auto& last = entries_[control];
+    ++last.count;
+    last.code = code;
+  }
+  [[nodiscard]] entry last(std::uint32_t control) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(control);
+    return found == entries_.end() ? entry() : found->second;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::uint32_t, entry> entries_;
+};
+
+/// Receives svc.stop() and svc.fail(): the runtime while it runs, nothing before and after. Thread-safe.
+class stop_target {
+ public:
+  using function = std::function<void(const std::string& reason, const std::optional<error>& failure)>;
+  void set(function target) {
+    const std::lock_guard lock(mutex_);
+    target_ = std::move(target);
+  }
+  /// False if the service does not run.
+  bool call(const std::string& reason, const std::optional<error>& failure) const {
+    const std::lock_guard lock(mutex_);
+    if (target_) target_(reason, failure);
+    return static_cast<bool>(target_);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  function target_;
 };
 
 struct service_definition {
@@ -77,6 +137,9 @@ struct service_definition {
   std::shared_ptr<settings::typed_setting<winsvc::log_level>> log_level;  ///< null until it is declared
   /// The newest log entries. Added to the log together with the first sink.
   std::shared_ptr<log::ring_sink> recent_entries = std::make_shared<log::ring_sink>();
+  std::function<std::optional<log_file_failure>()> log_failure;  ///< set by a host that writes a log file
+  control_results last_control_results;
+  stop_target stopping;
 
   /// Ends the registration: after this, `service` rejects changes, and routes are read without a lock.
   void freeze() noexcept { router.freeze(); }

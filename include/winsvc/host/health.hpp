@@ -90,7 +90,9 @@ WINSVC_INLINE void add_health_routes(service_definition& definition, phase_funct
           }
           if (!is_ready) return reply::text("not ready: " + check.name + "\n", 503);
         }
-        return reply::text("ready\n");
+        // Still ready: a service without a log serves, and a restart does not help a full disk.
+        const auto failure = definition.log_failure ? definition.log_failure() : std::nullopt;
+        return reply::text(failure ? "ready\n" + failure->text() + '\n' : std::string("ready\n"));
   }, location);
   definition.router.serve_while_paused();
 }

@@ -98,7 +98,11 @@ WINSVC_INLINE void hook_runner::set_start_context(std::function<milliseconds()> 
 
 WINSVC_INLINE hook_result hook_runner::run_hook(const std::string& operation, const std::string& hook,
                                                 std::function<void()> callback, milliseconds limit) {
-  hook_result result = thread_.run(std::move(callback), limit);
+  const auto named = [callback = std::move(callback), operation, hook] {
+    const os::activity running(operation, hook);
+    callback();
+  };
+  hook_result result = thread_.run(named, limit);
   if (result.outcome == hook_result::timed_out) on_timeout_(operation, hook, limit);
   return result;
 }

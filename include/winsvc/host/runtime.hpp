@@ -64,6 +64,7 @@ struct run_result {
   std::vector<error> more_failures;  ///< the other errors of the settings
   /// Set after a requested stop in which a hook, handler or worker did not return in time.
   std::optional<error> incomplete_stop;
+  std::string stop_reason;  ///< reason of the operator or of the app; empty: none
   /// A hook, handler or worker did not return. The process must end without waiting for it; until then the runtime, the
   /// service definition and the app's object must not be destroyed.
   bool has_stuck_thread = false;
@@ -126,6 +127,10 @@ class runtime {
  private:
   [[nodiscard]] run_phase current_phase() const noexcept { return phase_of(status_reporter_.state()); }
   void fail(error error);
+  void app_stop_reason(const std::string& reason) {
+    const std::lock_guard lock(mutex_);
+    if (given_reason_.empty()) given_reason_ = reason;
+  }
   bool start();
   bool run_start_hooks();
   bool bind();
@@ -166,6 +171,7 @@ class runtime {
   bool draining_ = false;                                        // under mutex_: engine_ and workers_ do not change
   std::optional<error> failure_;                                 // under mutex_; the first one
   std::string stop_reason_;                                      // under mutex_
+  std::string given_reason_;                                     // under mutex_; of the app or the operator
   // Written under mutex_ and read without it. Relaxed would do: stop_ and the locks of the waits order the changes.
   std::atomic<milliseconds> stop_limit_;
   std::atomic<time_point> total_deadline_{(time_point::max)()};
@@ -266,6 +272,11 @@ WINSVC_INLINE void runtime::fail(error error) {
 }
 
 WINSVC_INLINE run_result runtime::run() {
+  definition_.stopping.set([this](const std::string& reason, const std::optional<error>& failure) {
+    if (failure) fail(*failure);
+    else app_stop_reason(reason);
+    request_stop(reason);
+  });
   try {
     if (start()) serve();
   } catch (...) {  // for example out of memory, or the system cannot create a thread
@@ -277,11 +288,13 @@ WINSVC_INLINE run_result runtime::run() {
   if (engine_) drain();
   run_stop_hooks();
   if (control_channel_) control_channel_->close();
+  definition_.stopping.set({});
 
   run_result result;
   {
     const std::lock_guard lock(mutex_);
     result.failure = failure_;
+    result.stop_reason = given_reason_;
   }
   if (result.failure) result.exit = scm::failure_status(result.failure->code);
   else if (!incomplete_stop_.empty())
@@ -484,6 +497,7 @@ WINSVC_INLINE void runtime::drain() {
     const std::lock_guard lock(mutex_);
     const std::string reason = control_channel_ && !failure_ ? control_channel_->recent_stop_reason() : std::string();
     // The operator's reason is logged at any log level.
+    if (!reason.empty()) given_reason_ = reason;
     if (!reason.empty()) definition_.log.warn("stopping: " + stop_reason_ + ": " + reason);
     else if (!stop_reason_.empty()) definition_.log.info("stopping: " + stop_reason_);
     tasks.swap(tasks_);

@@ -6,6 +6,7 @@
 // process must connect to the dispatcher within 30 s, and the SCM serves no other service while a control handler runs.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
@@ -43,6 +44,8 @@ struct service_host_dependencies {
       os::report_event;
   std::function<void(const os::endpoint&)> on_listening = {};  ///< called with the address before RUNNING
   const clock* time = &clock::system();
+  std::function<os::sys_result<std::vector<std::string>>(const std::string& service_name)> service_environment =
+      [](const std::string& name) { return os::native_service_manager().query_environment(name); };
   /// False in tests, whose process must keep its own crash handler.
   bool handle_crashes = true;
   std::function<void(int code)> end_process = [](int code) { os::end_process(code); };
@@ -71,7 +74,15 @@ class service_host {
   void open_log(service_definition& definition, log_format format);
   void report_log_error(std::uint32_t code);
   void on_crash(logger& log, const os::crash_report& report);
-  void write_state_file(const std::string& url, const std::string& failure);
+  void write_state_file(scm::saved_state saved);
+  void write_failure(const std::string& failure) {
+    scm::saved_state saved;
+    saved.failure = failure;
+    write_state_file(std::move(saved));
+  }
+  void open_activities();
+  void on_exit(logger& log, int code);
+  void apply_environment();
   std::uint32_t control(const scm::control_event& event);
   void report_event(scm::service_event event, std::string_view text) {
     dependencies_.report_event(name_, scm::event_info(event).level, static_cast<std::uint32_t>(event), text);
@@ -87,6 +98,7 @@ class service_host {
   std::string data_folder_;
   std::string log_folder_;  // empty: no dump is written
   std::shared_ptr<log::rotating_file_sink> log_file_;
+  std::atomic<clock::system_time> log_failed_at_{};  // begin of the current failure; a value that orders nothing else
   status_reporter report_{
       [this](const scm::service_status& s) { static_cast<void>(dependencies_.dispatcher.set_status(s)); }};
   std::mutex mutex_;
@@ -160,7 +172,11 @@ WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& ar
   } else {
     report_event(scm::service_event::stopped, name_ + " stopped");
   }
-  write_state_file({}, result_.failure_text());
+  scm::saved_state last;
+  last.failure = result_.failure_text();
+  last.stop_reason = result_.stop_reason;
+  if (last.failure.empty()) previous_failure_.clear();  // this run ended well
+  write_state_file(std::move(last));
   // The process may end before this returns. From RUNNING, which only an exception can leave this way, STOPPED takes
   // two transitions.
   if (!report_.apply(scm::lifecycle_event::finished, {}, result_.exit)) {
@@ -170,12 +186,13 @@ WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& ar
 }
 
 /// Saves the state for `start` and `status`. An error is ignored: `start` only prints less then.
-WINSVC_INLINE void service_host::write_state_file(const std::string& url, const std::string& failure) {
+WINSVC_INLINE void service_host::write_state_file(scm::saved_state saved) {
   if (state_file_.empty()) return;
-  scm::saved_state saved{os::process_id(), url, {}, failure};
+  saved.pid = os::process_id();
   saved.previous_failure = previous_failure_;
-  if (!failure.empty()) saved.written_at = iso_time(dependencies_.time->system_now());
-  if (!url.empty()) {
+  if (!saved.failure.empty() || !saved.stop_reason.empty())
+    saved.written_at = iso_time(dependencies_.time->system_now());
+  if (!saved.url.empty()) {
     const auto elapsed = std::chrono::ceil<std::chrono::milliseconds>(dependencies_.time->now() - started_at_);
     saved.since = iso_time(dependencies_.time->system_now());
     saved.start_ms = static_cast<std::uint32_t>(elapsed.count());
@@ -195,7 +212,17 @@ WINSVC_INLINE void service_host::open_log(service_definition& definition, log_fo
     state_file_ = os::path_join(*folder, "state.json");
     log_file_ =
         std::make_shared<log::rotating_file_sink>(log::log_path(*folder, name_), log::startup_log_options(format));
-    log_file_->on_write_error([this](std::uint32_t error) { report_log_error(error); });
+    log_file_->on_write_error([this](std::uint32_t error) {
+      log_failed_at_ = dependencies_.time->system_now();
+      report_log_error(error);
+    });
+    if (log_file_->last_error() != 0) log_failed_at_ = dependencies_.time->system_now();
+    definition.log_failure = [file = log_file_, since = &log_failed_at_]() -> std::optional<log_file_failure> {
+      const std::uint32_t error = file->last_error();
+      if (error == 0) return std::nullopt;
+      return log_file_failure{os::system_error_message(error) + " (" + std::to_string(error) + ")", file->lost_count(),
+                         since->load()};
+    };
     if (code == 0) code = log_file_->last_error();
     log::async_sink::async_sink_options options;
     options.utc_offset = &os::utc_offset;
@@ -221,14 +248,53 @@ WINSVC_INLINE void service_host::on_crash(logger& log, const os::crash_report& r
   const std::string dump = !report.dump.empty()      ? "; dump: " + report.dump
                            : report.dump_error != 0 ? "; no dump: " + os::system_error_message(report.dump_error)
                                                     : std::string();
-  const std::string sentence = "crashed: " + report.description + dump;
+  const std::string running = os::running_activities();
+  const std::string sentence =
+      "crashed: " + report.description + (running.empty() ? "" : " while running " + running) + dump;
   report_event(scm::service_event::crashed, name_ + ' ' + sentence);
-  write_state_file({}, sentence);
+  write_failure(sentence);
   log.error(sentence);
   log.flush();
 }
 
+/// Reads the failure of the previous run, which may have ended without a message, and starts recording activities.
+WINSVC_INLINE void service_host::open_activities() {
+  if (state_file_.empty()) return;
+  const std::string path = os::path_join(data_folder_, "activity");
+  const auto activities = os::read_activities(os::read_file(path).value_or(std::string()));
+  if (const auto content = os::read_file(state_file_)) {
+    if (const auto saved = scm::parse_saved_state(*content))
+      previous_failure_ = scm::last_failure(*saved, base::join(activities, ", "));
+  }
+  static_cast<void>(os::open_activity_file(path));  // without it, a failure does not name what was running
+}
+
+/// Reports that code of the app ended the process, in the state file first.
+WINSVC_INLINE void service_host::on_exit(logger& log, int code) {
+  const std::string running = os::running_activities();
+  const std::string sentence = "the process called exit(" + std::to_string(code) + ")" +
+                               (running.empty() ? std::string() : " while running " + running) +
+                               "; use svc.stop() or svc.fail() to end the service";
+  write_failure(sentence);
+  report_event(scm::service_event::crashed, name_ + ": " + sentence);
+  log.error(sentence);
+  log.flush();
+}
+
+/// Sets the variables of `install --env`. Windows sets them before the start; Wine does not.
+WINSVC_INLINE void service_host::apply_environment() {
+  const auto variables = dependencies_.service_environment(name_);
+  if (!variables) return;
+  for (const auto& line : *variables) {
+    const auto equals = line.find('=', 1);
+    if (equals == line.npos) continue;
+    const std::string name = line.substr(0, equals), value = line.substr(equals + 1);
+    if (os::environment_variable(name) != value) os::set_environment_variable(name, value);
+  }
+}
+
 WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arguments) {
+  apply_environment();
   os::change_directory(os::folder_of(os::executable_path()));  // it is System32 at first
 
   auto definition = std::make_unique<service_definition>();
@@ -248,10 +314,13 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
     options.on_crash = [this, &log = definition->log](const os::crash_report& report) { on_crash(log, report); };
     crash_handler = std::make_shared<os::crash_handler>(std::move(options));
   }
-  if (const auto content = os::read_file(state_file_)) {
-    if (const auto saved = scm::parse_saved_state(*content)) previous_failure_ = scm::last_failure(*saved);
-  }
-  write_state_file({}, {});  // the state of an earlier run is not valid any more, except its failure
+  open_activities();
+  scm::saved_state first;
+  first.running = true;
+  write_state_file(first);  // the state of an earlier run is not valid any more, except its failure
+  std::shared_ptr<os::exit_watch> exit_watch;
+  if (dependencies_.handle_crashes)
+    exit_watch = std::make_shared<os::exit_watch>([this, &log = definition->log](int code) { on_exit(log, code); });
 
   std::shared_ptr<void> app;
   auto svc = std::make_unique<service>(*definition);  // handlers and hooks may have captured it by reference
@@ -261,6 +330,7 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
     keep_alive_until_exit(std::move(definition));
     keep_alive_until_exit(std::move(app));
     keep_alive_until_exit(std::move(crash_handler));
+    keep_alive_until_exit(std::move(exit_watch));
   };
   const auto fail = [&](error error, std::vector<winsvc::error> others = {}) {
     run_result result;
@@ -274,6 +344,7 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
     return result;
   };
   try {
+    const os::activity running("the app function");
     app = app_(*svc);
     declare_builtin_settings(*definition);
   } catch (...) {
@@ -296,18 +367,23 @@ WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arg
       error.hint += (error.hint.empty() ? "" : "; ") +
                     std::string("use 'update --unset NAME' to remove it from the installed service");
     }
-    winsvc::error first = std::move(errors.front());
+    winsvc::error first_error = std::move(errors.front());
     errors.erase(errors.begin());
-    return fail(std::move(first), std::move(errors));
+    return fail(std::move(first_error), std::move(errors));
   }
   definition->spec.name = name_;
+  if (launch_options_.priority && !os::set_process_priority(*launch_options_.priority))
+    definition->log.warn("the priority " + std::string(name(*launch_options_.priority)) + " cannot be set");
   if (launch_options_.preshutdown) definition->spec.preshutdown = launch_options_.preshutdown;
 
   run_options options;
   if (arguments.size() > 1) options.arguments.assign(arguments.begin() + 1, arguments.end());
   options.bind_timeout = std::chrono::seconds(45);  // less than `start` waits, so that it receives the reason
   options.on_listening = [this](const os::endpoint& address) {
-    write_state_file(address.url(), {});
+    scm::saved_state listening;
+    listening.url = address.url();
+    listening.running = true;
+    write_state_file(std::move(listening));
     if (dependencies_.on_listening) dependencies_.on_listening(address);
   };
   options.on_running = [this](const os::endpoint& address) {

@@ -175,8 +175,30 @@ WINSVC_INLINE service& service::depends_on(std::vector<std::string> services) {
 }
 WINSVC_INLINE service& service::recovery(std::vector<recovery_action> actions, std::chrono::seconds reset) {
   check_not_frozen("recovery");
-  definition_.spec.recovery = detail::scm::recovery_plan{std::move(actions), reset};
+  std::string command = definition_.spec.recovery ? definition_.spec.recovery->command : std::string();
+  definition_.spec.recovery = detail::scm::recovery_plan{std::move(actions), reset, std::move(command)};
   return *this;
+}
+WINSVC_INLINE service& service::recovery_command(std::string command_line) {
+  check_not_frozen("recovery_command");
+  if (!definition_.spec.recovery) definition_.spec.recovery = detail::scm::default_recovery();
+  definition_.spec.recovery->command = std::move(command_line);
+  return *this;
+}
+WINSVC_INLINE service& service::restart_limit(unsigned limit) {
+  check_not_frozen("restart_limit");
+  if (!definition_.spec.recovery) definition_.spec.recovery = detail::scm::default_recovery();
+  auto& actions = definition_.spec.recovery->actions;
+  actions = detail::scm::limit_restarts(std::move(actions), limit);
+  return *this;
+}
+WINSVC_INLINE bool service::stop(std::string_view reason) {
+  return definition_.stopping.call(std::string(reason), std::nullopt);
+}
+WINSVC_INLINE bool service::fail(std::uint32_t code, std::string_view reason) {
+  constexpr std::uint32_t unknown = detail::scm::win32_error::exception_in_service;
+  const error failure{code == 0 ? unknown : code, "run", definition_.spec.name, std::string(reason), {}};
+  return definition_.stopping.call(std::string(reason), failure);
 }
 WINSVC_INLINE service& service::preshutdown(std::chrono::milliseconds limit) {
   check_not_frozen("preshutdown");

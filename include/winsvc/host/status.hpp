@@ -33,6 +33,8 @@ struct service_report {
   std::vector<std::string> drift;  ///< differences between the installed and the desired configuration, one per line
   /// Flat JSON object from the control channel; empty if the service did not return one.
   std::string live_status;
+  std::vector<std::string> pending_restart;  ///< changes of `update` that the running process does not use yet
+  bool held = false;                         ///< `stop --hold` disabled the service until `start`
 };
 /// Report for a program that runs in a terminal and is not known to the SCM, from its live status.
 [[nodiscard]] service_report query_status_report(const std::string& name, const std::string& live);
@@ -92,7 +94,9 @@ WINSVC_INLINE std::string format_live_status(const std::string& live) {
          std::to_string(number("resident_bytes") / (1024 * 1024)) + " MiB, " +
          base::duration_text(std::chrono::milliseconds(static_cast<std::int64_t>(number("cpu_ms")))) +
          " of processor time\n";
-  return out + "  log      " + base::text_of(*reply, "log_level") + " and above\n";
+  out += "  log      " + base::text_of(*reply, "log_level") + " and above\n";
+  const std::string failure = base::text_of(*reply, "log_failure");
+  return failure.empty() ? out : out + "  log      " + escape_log_text(failure) + '\n';
 }
 
 WINSVC_INLINE std::string status_text(const service_report& r) {
@@ -110,9 +114,16 @@ WINSVC_INLINE std::string status_text(const service_report& r) {
     const auto* row = base::explain(s.exit.code());
     out += "  exit     " + std::to_string(s.exit.code()) + (row ? ", " + std::string(row->message) : "") + '\n';
   }
-  if (!r.saved_state.failure.empty()) out += "  failure  " + escape_log_text(r.saved_state.failure) + '\n';
-  else if (!r.saved_state.previous_failure.empty())
-    out += "  failed   " + escape_log_text(r.saved_state.previous_failure) + '\n';
+  if (r.held) out += "  held     'stop --hold' disabled the service; 'start' enables and starts it\n";
+  if (!r.pending_restart.empty())
+    out += "  pending  restart, for: " + base::join(r.pending_restart, ", ") + "; run 'restart'\n";
+  if (!r.saved_state.failure.empty()) {
+    out += "  failure  " + escape_log_text(r.saved_state.failure) + '\n';
+  } else if (!r.saved_state.previous_failure.empty()) {
+    out += "  failed   " + escape_log_text(scm::short_failure(r.saved_state.previous_failure)) + '\n';
+  } else if (!r.saved_state.stop_reason.empty() && s.current == scm::state::stopped) {
+    out += "  stopped  " + escape_log_text(r.saved_state.written_at + ": " + r.saved_state.stop_reason) + '\n';
+  }
   for (const auto& line : r.drift) out += "  drift    " + line + '\n';
   if (!r.drift.empty()) out += "           run 'update' to fix it\n";
   return out;
@@ -140,6 +151,9 @@ WINSVC_INLINE std::string status_json(const service_report& r) {
   put_text("since", r.saved_state.since);
   put_text("failure", r.saved_state.failure);
   put_text("last_failure", r.saved_state.previous_failure);
+  put_text("stop_reason", r.saved_state.stop_reason);
+  put("pending_restart",
+      base::json_array(r.pending_restart, [](const std::string& item) { return base::json_quoted(item); }));
   put("drift", base::json_array(r.drift, [](const std::string& line) { return base::json_quoted(line); }));
   out.put("live", r.live_status.empty() ? "null" : r.live_status);
   return out.text() + '\n';

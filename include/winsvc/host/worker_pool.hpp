@@ -79,6 +79,7 @@ WINSVC_INLINE void worker_pool::start(const worker& definition) {
   running.definition = &definition;
   try {
     running.thread = std::thread([this, &running] {
+      const os::activity activity("worker", '\'' + running.definition->name + '\'');
       try {
         running.definition->run(stop_.token());
       } catch (...) {

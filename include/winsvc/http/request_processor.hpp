@@ -155,6 +155,8 @@ WINSVC_INLINE std::string request_processor::next_id() {
 
 WINSVC_INLINE bool request_processor::process(exchange& exchange, const os::endpoint& peer, const os::endpoint& local) {
   auto* const outer = std::exchange(current_exchange(), &exchange);  // not null if a handler calls another engine
+  const std::string_view target = exchange.head.target;  // without its query, which may have a secret
+  const os::activity running(exchange.head.method, target.substr(0, target.find('?')));
   bool ok = false;
   try {
     ok = has_content_coding(exchange.head) ? process_with_httplib(exchange, peer, local)

@@ -77,7 +77,7 @@ WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, 
   const auto security = context.scm().query_folder_security(folder);
   // Permissions that cannot be read must not be overwritten.
   if (!security && !(is_data && is_not_found(security.error()))) {
-    context.warn("the permissions of '" + folder + "' cannot be read: " + error_code_text(security.error()) +
+    context.warn_of_system("the permissions of '" + folder + "' cannot be read: " + error_code_text(security.error()) +
                  "; grant " + user + ' ' + access + " access manually");
     return false;
   }
@@ -85,7 +85,7 @@ WINSVC_INLINE bool open_folder(verb_context& context, manage::config_item item, 
                            : security ? scm::data_folder_security(*security, sid)
                                       : scm::data_folder_security(sid);
   if (const auto done = context.scm().change_folder_security(folder, sddl); !done) {
-    context.warn(access + " access to '" + folder + "' cannot be granted: " + error_code_text(done.error()) +
+    context.warn_of_system(access + " access to '" + folder + "' cannot be granted: " + error_code_text(done.error()) +
                  "; grant it to " + user + " manually");
     return false;
   }
@@ -107,7 +107,7 @@ WINSVC_INLINE void grant_folder_access(verb_context& context, manage::install_pl
 
   const auto sid = service_sid(context);
   if (!sid && (program || data)) {
-    context.warn("the service SID cannot be read: " + error_code_text(sid.error()) + "; grant 'NT SERVICE\\" +
+    context.warn_of_system("the service SID cannot be read: " + error_code_text(sid.error()) + "; grant 'NT SERVICE\\" +
                  context.name() + '\'' + (program ? " read access to '" + defaults.program_folder + '\'' : "") +
                  (program && data ? " and" : "") + (data ? " modify access to '" + defaults.data_folder + '\'' : "") +
                  " manually");

@@ -9,6 +9,7 @@
 // documentation.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -24,6 +25,7 @@
 #include "winsvc/os/service_manager.hpp"
 #include "winsvc/manage/verb_context.hpp"
 #include "winsvc/manage/folder_access.hpp"
+#include "winsvc/manage/pending_restart.hpp"
 #include "winsvc/manage/start_stop.hpp"
 #include "winsvc/manage/query_installed.hpp"
 
@@ -82,6 +84,9 @@ class installer {
   result<void> change_related_objects(const install_job& job, verb_context::raw_handle service, rollback& rollback);
   result<void> grant_logon_right(const install_job& job);
   void print_result(const install_job& job) const;
+  void note_pending_restart(const install_job& job, bool restarts) const;
+  result<void> restart_if_running(const commandline::control_options& start);
+  [[nodiscard]] result<void> check_request(const scm::install_request& request, const install_job& job);
 
   /// Rights on the service handle that the plan requires.
   [[nodiscard]] static std::uint32_t rights_for(const install_job& job);
@@ -107,7 +112,8 @@ WINSVC_INLINE result<void> installer::run(const commandline::install_options& op
   if (!planned) return failure{planned.error()};
   install_job& job = *planned;
   if (options.plan) {
-    std::string text = manage::format_plan(context_.name(), job.plan);
+    std::string text = options.json ? manage::plan_json(context_.name(), job.plan)
+                                    : manage::format_plan(context_.name(), job.plan);
     text.pop_back();
     context_.print(text);
     return {};
@@ -119,7 +125,10 @@ WINSVC_INLINE result<void> installer::run(const commandline::install_options& op
     if (auto done = job.plan.creates_service ? create(job) : change(job); !done) return done;
     grant_folder_access(context_, job.plan, job.installation);
     print_result(job);
+    context_.warn_of_wine();
+    note_pending_restart(job, options.restart_after);
   }
+  if (options.restart_after) return restart_if_running(start);
   if (!options.start_after) return {};
   return service_controller(context_).start(start);
 }
@@ -146,7 +155,65 @@ WINSVC_INLINE result<installer::install_job> installer::plan(const commandline::
   if (!desired) return failure{desired.error()};
   job.desired = *std::move(desired);
   job.plan = manage::plan_install(old, job.desired, context_.defaults());
+  if (auto checked = check_request(options.request, job); !checked) return failure{checked.error()};
   return job;
+}
+
+/// Rejects or warns of requests that have no effect or that prevent every start.
+WINSVC_INLINE result<void> installer::check_request(const scm::install_request& request, const install_job& job) {
+  const auto dependencies = request.depends_on.value_or(std::vector<std::string>());
+  for (const auto& dependency : dependencies) {
+    if (base::equal_nocase(dependency, context_.name()))
+      return failure{base::usage_error("--depends: the service cannot depend on itself ('" + dependency + "')",
+                                       "omit it")};
+    if (dependency.empty() || dependency[0] == '+') continue;  // a group of services
+    if (!context_.is_installed(dependency))
+      context_.warn("--depends: '" + dependency + "' is not installed; the service cannot start without it");
+  }
+  scm::launch_options older;
+  if (job.installation && job.installation->binary)
+    older = commandline::launch_options_of(
+        scm::quoted_binary(*job.installation->binary, context_.defaults().executable));
+  for (const auto& name : request.launch.unset_settings) {
+    const std::string normalized = settings::setting_name(name);
+    const bool is_stored = (normalized == "host" && older.host) || (normalized == "port" && older.port) ||
+                           std::any_of(older.settings.begin(), older.settings.end(), [&](const auto& stored) {
+                             return settings::setting_name(stored.first) == normalized;
+                           });
+    if (!is_stored) context_.warn("--unset " + name + ": the installed service has no such value");
+  }
+  for (const auto& variable : request.environment) {
+    if (variable.find('=') != variable.size() - 1) continue;
+    const std::string name = variable.substr(0, variable.size() - 1);
+    const auto installed = job.installation && job.installation->environment ? *job.installation->environment
+                                                                             : std::vector<std::string>();
+    const bool is_set = std::any_of(installed.begin(), installed.end(), [&name](const std::string& other) {
+      return base::equal_nocase(other.substr(0, other.find('=', 1)), name);
+    });
+    if (!is_set) context_.warn("--env " + variable + ": the service has no variable '" + name + '\'');
+  }
+  return {};
+}
+
+/// Records and reports the changes that a running process does not use yet.
+WINSVC_INLINE void installer::note_pending_restart(const install_job& job, bool restarts) const {
+  const std::uint32_t pid = context_.running_pid();
+  if (pid == 0) return;
+  std::vector<std::string> names;
+  for (const auto& change : job.plan.changes) {
+    if (needs_restart(change.item)) names.push_back(change.name);
+  }
+  if (names.empty()) return;
+  add_pending_restart(context_, pid, names);
+  if (!restarts)
+    context_.warn(context_.quoted_name() + " runs with the old values until it is restarted: " +
+                  base::join(names, ", ") + "; run 'restart', or use 'update --restart'");
+}
+
+WINSVC_INLINE result<void> installer::restart_if_running(const commandline::control_options& start) {
+  if (context_.running_pid() != 0) return service_controller(context_).restart(start);
+  context_.print(context_.quoted_name() + " is not running; 'start' starts it");
+  return {};
 }
 
 WINSVC_INLINE std::uint32_t installer::rights_for(const install_job& job) {
@@ -294,11 +361,15 @@ WINSVC_INLINE result<void> installer::change_level(install_job& job, verb_contex
   const std::uint32_t number = scm::number(to);
   if (auto done = scm.change_level(service, to); !done) {
     if (!manage::is_level_unsupported(done.error())) return context_.make_error("configure", done.error());
-    context_.warn("this system does not support configuration level " + std::to_string(number) + " (" +
-                  std::to_string(done.error()) + "): " + std::string(manage::consequence_of_missing(number)));
+    std::string name = "delayed start";
     for (const auto& row : manage::config_level_table) {
-      if (row.number == number) job.plan.remove_item(row.item);
+      if (row.number != number) continue;
+      name = row.name;
+      job.plan.remove_item(row.item);
     }
+    context_.warn_of_system("this system does not support the setting '" + name + "' (" +
+                            std::to_string(done.error()) +
+                            "): " + std::string(manage::consequence_of_missing(number)));
     return {};
   }
   if (from) rollback.add([&scm, service, from] { static_cast<void>(scm.change_level(service, *from)); });

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/json_writer.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
@@ -114,6 +115,8 @@ struct install_plan {
                                         const install_defaults& defaults);
 /// Returns the text of `--plan`: a heading and the changes.
 [[nodiscard]] std::string format_plan(std::string_view service, const install_plan& plan);
+/// Returns the plan as a JSON object: name, creates, changes (name, from, to).
+[[nodiscard]] std::string plan_json(std::string_view service, const install_plan& plan);
 /// Returns the changes, one indented line for each.
 [[nodiscard]] std::string format_changes(const install_plan& plan);
 
@@ -213,13 +216,19 @@ WINSVC_INLINE std::optional<scm::config_level> level_of(const installation& sour
 WINSVC_INLINE std::optional<scm::recovery_plan> desired_recovery(const scm::install_request& request,
                                                                  const scm::service_spec& spec,
                                                                  const installation* installed) {
-  if (installed && !request.recovery && !request.recovery_reset && !spec.recovery) return std::nullopt;
+  if (installed && !request.recovery && !request.recovery_reset && !request.recovery_command &&
+      !request.restart_limit && !spec.recovery) {
+    return std::nullopt;
+  }
   const auto old = installed ? level_of(*installed, scm::config_level_id::failure_actions) : std::nullopt;
   scm::recovery_plan recovery = spec.recovery ? *spec.recovery
                                 : old         ? std::get<scm::recovery_plan>(*old)
                                               : scm::default_recovery();
   if (request.recovery) recovery.actions = *request.recovery;
   if (request.recovery_reset) recovery.reset = *request.recovery_reset;
+  if (request.recovery_command) recovery.command = *request.recovery_command;
+  if (request.restart_limit)
+    recovery.actions = scm::limit_restarts(std::move(recovery.actions), *request.restart_limit);
   for (auto& action : recovery.actions)
     action.delay = std::clamp(action.delay, std::chrono::milliseconds(0), max_recovery_delay);
   return recovery;
@@ -241,7 +250,8 @@ WINSVC_INLINE result<installation> desired_installation(const scm::install_reque
   desired.display_name = first_of(request.display_name, spec.display_name, default_of(spec.name));
   desired.dependencies = first_of(request.depends_on, spec.depends_on, default_of(std::vector<std::string>()));
   scm::launch_options older;
-  if (installed && installed->binary) older = commandline::launch_options_of(*installed->binary);
+  if (installed && installed->binary)
+    older = commandline::launch_options_of(scm::quoted_binary(*installed->binary, defaults.executable));
   const scm::launch_options launch = request.launch.override_with(older);
   desired.binary = scm::image_path(defaults.executable, launch);
 
@@ -391,6 +401,15 @@ WINSVC_INLINE std::string format_plan(std::string_view service, const install_pl
   if (plan.creates_service) return quoted + " is not installed; install creates it:\n" + format_changes(plan);
   if (plan.changes.empty()) return quoted + " is installed as requested; nothing changes\n";
   return quoted + " is installed; these values change:\n" + format_changes(plan);
+}
+
+WINSVC_INLINE std::string plan_json(std::string_view service, const install_plan& plan) {
+  const auto change_json = [](const config_change& c) {
+    return base::json_object_writer().put_text("name", c.name).put_text("from", c.from).put_text("to", c.to).text();
+  };
+  base::json_object_writer out;
+  out.put_text("name", service).put("creates", plan.creates_service ? "true" : "false");
+  return out.put("changes", base::json_array(plan.changes, change_json, ",\n ")).text() + '\n';
 }
 
 WINSVC_INLINE std::string format_drift(const config_change& c) {

@@ -21,7 +21,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::manage {
 
-/// Removes the service. The data folder is kept, because it contains data of the user.
+/// Removes the service. The data folder is kept, because it contains data of the user, unless `remove_data` is set.
 result<void> remove(verb_context& context, const commandline::control_options& options);
 
 }  // namespace detail::manage
@@ -87,6 +87,13 @@ WINSVC_INLINE result<void> remove(verb_context& context, const commandline::cont
   if (auto removed = context.scm().remove_event_source(context.name()); !removed)
     return context.make_error("remove the event source of", removed.error());
   if (sid) revoke_folder_access(context, *sid, binary);
+  for (const auto* file : {"state.json", "pending.json", "hold.json", "activity"}) context.write_data(file, {});
+  if (options.remove_data) {
+    const std::string& folder = context.defaults().data_folder;
+    if (const auto removed = os::remove_folder(folder); !removed)
+      return context.make_error("delete the data folder", folder, removed.error());
+    context.print("deleted " + folder);
+  }
   context.print(existed ? "removed " + context.quoted_name() : context.quoted_name() + " is not installed");
   return {};
 }

@@ -4,7 +4,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
@@ -64,6 +67,10 @@ WINSVC_INLINE result<void> change_pause_state(verb_context& context, const comma
       return {};
     }
     const auto done = context.scm().control_service(service->get(), static_cast<std::uint32_t>(row.control));
+    if (done && options.no_wait) {
+      context.print("sent '" + std::string(row.operation) + "' to " + context.quoted_name());
+      return {};
+    }
     if (done) break;
     if (done.error() == base::win32_error::invalid_service_control && !scm::is_pending(current->status.current))
       return missing_hook_error(context, row.operation, done.error(), row.hook);
@@ -99,13 +106,57 @@ WINSVC_INLINE result<void> reload(verb_context& context) {
   return {};
 }
 
+/// Record of a control in the service.
+struct control_record {
+  bool has_hook = false;
+  std::uint64_t count = 0;  ///< completed calls of the hook
+  std::uint32_t code = 0;   ///< result of the last call
+};
+
+/// Returns nullopt if the service does not respond.
+WINSVC_INLINE std::optional<control_record> query_control(const verb_context& context, const std::string& number) {
+  const auto response = context.ask("control " + number);
+  if (!response) return std::nullopt;
+  if (*response == "none") return control_record{};
+  const auto blank = response->find(' ');
+  control_record out{true, 0, 0};
+  std::uint64_t code = 0;
+  if (blank == response->npos ||
+      !base::parse_number(std::string_view(*response).substr(0, blank), (std::numeric_limits<std::uint64_t>::max)(),
+                          out.count) ||
+      !base::parse_number(std::string_view(*response).substr(blank + 1), 0xFFFFFFFFu, code))
+    return std::nullopt;  // another version
+  out.code = static_cast<std::uint32_t>(code);
+  return out;
+}
+
+WINSVC_INLINE failure<error> hook_error(const verb_context& context, const std::string& number, std::uint32_t code) {
+  return {error{code, "control", context.name(),
+                "the hook for " + number + " returned: " + os::system_error_message(code), {}}};
+}
+
 WINSVC_INLINE result<void> send_control(verb_context& context, const commandline::control_options& options) {
   const auto service = context.open("control", os::access_rights::user_control);
   if (!service) return failure{service.error()};
   const std::string number = std::to_string(options.number);
+  // The service manager need not pass on the result of the hook, nor reject a control without a hook; the service does.
+  const auto before = query_control(context, number);
+  if (before && !before->has_hook)
+    return missing_hook_error(context, "control", base::win32_error::invalid_service_control, "on_control " + number);
   const auto done = context.scm().control_service(service->get(), options.number);
+  if (before && (done || done.error() == base::win32_error::io_pending)) {
+    const auto deadline = context.time().now() + options.wait;
+    for (; context.time().now() < deadline; context.time().sleep(std::chrono::milliseconds(50))) {
+      const auto after = query_control(context, number);
+      if (!after) break;
+      if (after->count == before->count) continue;
+      if (after->code != 0) return hook_error(context, number, after->code);
+      context.print(context.quoted_name() + " completed control " + number);
+      return {};
+    }
+  }
   if (done) {
-    context.print(context.quoted_name() + " completed control " + number);
+    context.print(context.quoted_name() + " accepted control " + number);
     return {};
   }
   switch (done.error()) {
@@ -121,8 +172,7 @@ WINSVC_INLINE result<void> send_control(verb_context& context, const commandline
     default: break;
   }
   // The handle has the right to send the control, so the code comes from the hook, not from the system.
-  return failure{error{done.error(), "control", context.name(),
-                       "the hook for " + number + " returned: " + os::system_error_message(done.error()), {}}};
+  return hook_error(context, number, done.error());
 }
 
 WINSVC_INLINE result<void> pause(verb_context& context, const commandline::control_options& options) {

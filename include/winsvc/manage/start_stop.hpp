@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/flat_json.hpp"
+#include "winsvc/base/json_writer.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
@@ -20,6 +22,7 @@
 #include "winsvc/scm/saved_state.hpp"
 #include "winsvc/os/service_manager.hpp"
 #include "winsvc/manage/verb_context.hpp"
+#include "winsvc/manage/pending_restart.hpp"
 #include "winsvc/manage/wait.hpp"
 
 namespace winsvc {
@@ -60,6 +63,9 @@ class service_controller {
                                                    const std::string& operation);
   result<void> restart_dependents(const std::vector<std::string>& stopped_names,
                                   const commandline::control_options& options);
+  result<void> hold();
+  result<void> release_hold();
+  void warn_of_queued_restart();
   [[nodiscard]] stop_result describe_stop(const scm::service_status& status,
                                           const std::optional<scm::saved_state>& previous) const;
   [[nodiscard]] error start_error(const scm::service_status& status,
@@ -81,6 +87,7 @@ inline namespace WINSVC_ABI {
 namespace detail::manage {
 
 WINSVC_INLINE result<void> service_controller::start(const commandline::control_options& options) {
+  if (auto released = release_hold(); !released) return released;
   const auto service = context_.open("start", os::access_rights::start | os::access_rights::query_status);
   if (!service) return failure{service.error()};
   const auto previous = context_.state();
@@ -101,7 +108,10 @@ WINSVC_INLINE result<void> service_controller::start(const commandline::control_
         wait_while_pending(context_.scm(), service->get(), context_.time(), {}, options.wait, "start", context_.name());
     if (!settled) return failure{settled.error()};
   }
-  if (options.no_wait) return {};
+  if (options.no_wait) {
+    context_.print("sent 'start' to " + context_.quoted_name());
+    return {};
+  }
 
   const auto settled = wait_while_pending(context_.scm(), service->get(), context_.time(), {scm::state::running},
                                           options.wait, "start", context_.name());
@@ -120,9 +130,18 @@ WINSVC_INLINE error service_controller::start_error(const scm::service_status& s
   const std::uint32_t code = status.exit.failed() ? status.exit.code() : base::win32_error::service_request_timeout;
   error error = base::error_with_explanation(code, "start", context_.name(), os::system_error_message(code));
   if (const auto saved = context_.state();
-      saved && !saved->failure.empty() && (!previous || saved->pid != previous->pid)) {
-    error.message = saved->failure;
+      saved && (!previous || saved->pid != previous->pid) &&
+      (!saved->failure.empty() || saved->running || !saved->url.empty())) {
+    const auto exit_code = context_.scm().exit_code_of(saved->pid);
+    error.message = saved->failure.empty() ? scm::unreported_failure(*saved, context_.last_activities(), exit_code)
+                                           : saved->failure;
     error.hint.clear();
+    // The message may be a complete sentence, with the operation and the name.
+    const auto quoted = error.message.find(context_.quoted_name());
+    if (quoted < error.message.find(": ")) {
+      error.operation.clear();
+      error.subject.clear();
+    }
   } else if (!status.exit.failed()) {
     error.message = "it stopped immediately after its start";
     error.hint = "read its log with 'logs'";
@@ -134,8 +153,12 @@ WINSVC_INLINE result<void> service_controller::stop(const commandline::control_o
   const auto service = context_.open("stop", stop_rights);
   if (!service) return failure{service.error()};
   const auto current = context_.scm().query_status(service->get());
+  if (options.hold) {
+    if (auto held = hold(); !held) return held;
+  }
   if (current && current->status.current == scm::state::stopped) {
     context_.print(context_.quoted_name() + " is not running");
+    if (current->status.exit.failed() && !options.hold) warn_of_queued_restart();
     return {};
   }
   const auto stopped = stop_and_wait(service->get(), options, "stop");
@@ -151,12 +174,68 @@ WINSVC_INLINE result<void> service_controller::stop(const commandline::control_o
   return {};
 }
 
+/// Disables the service, so that neither a queued restart of the SCM nor the next boot starts it.
+WINSVC_INLINE result<void> service_controller::hold() {
+  const auto service = context_.open("hold", os::access_rights::query_config | os::access_rights::change_config);
+  if (!service) return failure{service.error()};
+  const auto config = context_.scm().query_config(service->get());
+  if (!config) return context_.make_error("hold", config.error());
+  if (config->startup == startup::disabled) return {};
+  os::service_config_change change;
+  change.startup = startup::disabled;
+  change.dependencies = config->dependencies;
+  if (auto done = context_.scm().change_config(service->get(), change); !done)
+    return context_.make_error("hold", done.error());
+  context_.write_data("hold.json", base::json_object_writer().put_text("startup", name(config->startup)).text() + '\n');
+  context_.print(context_.quoted_name() + " is disabled until 'start'");
+  return {};
+}
+
+/// Restores the start type that `stop --hold` replaced.
+WINSVC_INLINE result<void> service_controller::release_hold() {
+  const auto content = context_.read_data("hold.json");
+  const auto members = content ? base::parse_flat_object(*content) : std::nullopt;
+  const auto before = members ? parse_startup(base::text_of(*members, "startup")) : std::nullopt;
+  if (!before) return {};
+  const auto service = context_.open("start", os::access_rights::query_config | os::access_rights::change_config);
+  if (!service) return failure{service.error()};
+  const auto config = context_.scm().query_config(service->get());
+  if (!config) return context_.make_error("start", config.error());
+  if (config->startup == startup::disabled) {
+    os::service_config_change change;
+    change.startup = *before;
+    change.dependencies = config->dependencies;
+    if (auto done = context_.scm().change_config(service->get(), change); !done)
+      return context_.make_error("start", done.error());
+    if (*before == startup::delayed)
+      static_cast<void>(context_.scm().change_level(service->get(), scm::delayed_start{true}));
+  }
+  context_.write_data("hold.json", {});
+  return {};
+}
+
+/// The SCM may have queued a restart after a failure, which no call cancels.
+WINSVC_INLINE void service_controller::warn_of_queued_restart() {
+  const auto service = context_.open("query", os::access_rights::query_config);
+  const auto level =
+      service ? context_.scm().query_level(service->get(), scm::config_level_id::failure_actions)
+              : os::sys_result<scm::config_level>(os::sys_failure(base::win32_error::access_denied));
+  if (!level) return;
+  for (const auto& action : std::get<scm::recovery_plan>(*level).actions) {
+    if (action.kind_of_action != recovery_action::kind::restart) continue;
+    return context_.warn("its last run failed, and the service manager may start it again after that failure; use "
+                         "'stop --hold' to prevent every start until 'start'");
+  }
+}
+
 WINSVC_INLINE result<void> service_controller::restart(const commandline::control_options& options) {
   stop_result stopped;
   {
     const auto service = context_.open("restart", stop_rights);
     if (!service) return failure{service.error()};
-    auto stop = stop_and_wait(service->get(), options, "restart");
+    commandline::control_options waiting = options;
+    waiting.no_wait = false;  // a service that is stopping cannot be started
+    auto stop = stop_and_wait(service->get(), waiting, "restart");
     if (!stop) return failure{stop.error()};
     stopped = *std::move(stop);
   }
@@ -165,7 +244,7 @@ WINSVC_INLINE result<void> service_controller::restart(const commandline::contro
   else
     context_.print(stopped.was_running ? "stopped " + context_.quoted_name()
                                        : context_.quoted_name() + " is not running");
-  if (auto started = start(options); !started) return started;
+  if (auto started = start(options); !started || options.no_wait) return started;
   return restart_dependents(stopped.dependents, options);
 }
 
@@ -302,8 +381,15 @@ WINSVC_INLINE result<host::service_report> service_controller::status() {
   const auto config = context_.scm().query_config(service->get());
   if (!config) return context_.make_error("query", config.error());
   report.config = *config;
+  report.pending_restart = pending_restart(context_, report.process.pid);
+  report.held = config->startup == startup::disabled && context_.read_data("hold.json").has_value();
   if (auto saved = context_.state()) {
     report.saved_state = *saved;
+    const auto exit_code = context_.scm().exit_code_of(saved->pid);
+    const bool ended = report.process.pid == 0 || saved->pid != report.process.pid || exit_code;
+    if (ended && report.process.pid == 0 && saved->failure.empty())
+      report.saved_state.failure = scm::unreported_failure(*saved, context_.last_activities(), exit_code);
+    if (exit_code && report.process.pid == saved->pid) report.process = ended_process(report.process);
     if (report.saved_state.pid != report.process.pid || report.process.pid == 0)
       report.saved_state.url.clear(), report.saved_state.since.clear();
   }

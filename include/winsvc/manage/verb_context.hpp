@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "winsvc/base/clock.hpp"
@@ -18,6 +19,7 @@
 #include "winsvc/manage/installation.hpp"
 #include "winsvc/scm/spec.hpp"
 #include "winsvc/scm/saved_state.hpp"
+#include "winsvc/os/activity.hpp"
 #include "winsvc/os/process.hpp"
 #include "winsvc/os/service_manager.hpp"
 
@@ -37,6 +39,15 @@ class verb_context {
     std::function<std::optional<scm::saved_state>()> read_saved_state;  ///< the state file of the service
     manage::install_defaults defaults;
     std::function<result<std::string>()> read_password = no_password_source;  ///< the password of the account
+    std::function<void(const std::string&)> warn = {};  ///< prints a warning; default: a line that `print` prints
+    /// Sends a request to the running service (host/control_channel_server.hpp); nullopt if it does not respond.
+    std::function<std::optional<std::string>(const std::string& request)> ask = {};
+    std::function<std::uint32_t()> running_pid = {};  ///< process ID of the service; 0 if it does not run
+    std::function<bool(const std::string& service)> is_installed = {};  ///< true also if this is unknown
+    /// Reads and replaces a file of the data folder; an empty text removes it.
+    std::function<std::optional<std::string>(const std::string& file)> read_data = {};
+    std::function<void(const std::string& file, const std::string& text)> write_data = {};
+    bool is_wine = false;
   };
   verb_context(scm::service_spec spec, verb_dependencies dependencies)
       : spec_(std::move(spec)), dependencies_(std::move(dependencies)) {}
@@ -55,7 +66,42 @@ class verb_context {
   void print(const std::string& line) const {
     if (dependencies_.print) dependencies_.print(line);
   }
-  void warn(const std::string& message) const { print("warning: " + message); }
+  /// Prints a warning, to standard error.
+  void warn(const std::string& message) const {
+    if (dependencies_.warn) dependencies_.warn(message);
+    else print("warning: " + message);
+  }
+  /// Prints a warning about a missing part of the system. Under Wine, `warn_of_wine` prints one note for all of them.
+  void warn_of_system(const std::string& message) {
+    if (dependencies_.is_wine) lacks_part_ = true;
+    else warn(message);
+  }
+  void warn_of_wine() {
+    if (std::exchange(lacks_part_, false)) warn(std::string(wine_note));
+  }
+  static constexpr std::string_view wine_note =
+      "Wine has no service SIDs, failure flag, privileges or folder rights; Windows sets them";
+  [[nodiscard]] bool is_wine() const noexcept { return dependencies_.is_wine; }
+
+  [[nodiscard]] std::optional<std::string> ask(const std::string& request) const {
+    return dependencies_.ask ? dependencies_.ask(request) : std::nullopt;
+  }
+  [[nodiscard]] std::uint32_t running_pid() const {
+    return dependencies_.running_pid ? dependencies_.running_pid() : 0;
+  }
+  [[nodiscard]] bool is_installed(const std::string& service) const {
+    return !dependencies_.is_installed || dependencies_.is_installed(service);
+  }
+  [[nodiscard]] std::optional<std::string> read_data(const std::string& file) const {
+    return dependencies_.read_data ? dependencies_.read_data(file) : std::nullopt;
+  }
+  void write_data(const std::string& file, const std::string& text) const {
+    if (dependencies_.write_data) dependencies_.write_data(file, text);
+  }
+  /// Activities of the last process when it ended, joined by commas.
+  [[nodiscard]] std::string last_activities() const {
+    return base::join(os::read_activities(read_data("activity").value_or(std::string())), ", ");
+  }
 
   /// Builds the error of a failed call.
   [[nodiscard]] failure<error> make_error(std::string operation, std::uint32_t code) {
@@ -71,8 +117,10 @@ class verb_context {
   }
   result<os::service_handle> open(const std::string& operation, const std::string& service, std::uint32_t rights);
 
+  /// Fails if the service of this name is installed and belongs to another program. Succeeds if that is unknown.
+  [[nodiscard]] result<void> check_own_service(const std::string& operation);
   /// Fails if `binary` belongs to another program that has the same service name. The service is ours if its command
-  /// line has the `run-service` verb, at any path, or if it runs this executable.
+  /// line has the `run-service` verb, at any path, or if it runs this executable, with or without quotes.
   [[nodiscard]] result<void> check_same_program(const std::string& operation, const std::string& binary) const;
 
  private:
@@ -86,6 +134,7 @@ class verb_context {
   scm::service_spec spec_;
   verb_dependencies dependencies_;
   bool access_denied_ = false;
+  bool lacks_part_ = false;
 };
 
 }  // namespace detail::manage
@@ -129,9 +178,21 @@ WINSVC_INLINE result<os::service_handle> verb_context::open(const std::string& o
   return os::service_handle(dependencies_.scm, *handle);
 }
 
+WINSVC_INLINE result<void> verb_context::check_own_service(const std::string& operation) {
+  auto& scm = dependencies_.scm;
+  const auto manager = scm.open_manager(os::access_rights::manager_connect);
+  if (!manager) return {};
+  const os::service_handle manager_handle(scm, *manager);
+  const auto opened = scm.open_service(*manager, name(), os::access_rights::query_config);
+  if (!opened) return {};
+  const os::service_handle service(scm, *opened);
+  const auto config = scm.query_config(service.get());
+  return config ? check_same_program(operation, config->binary) : result<void>();
+}
+
 WINSVC_INLINE result<void> verb_context::check_same_program(const std::string& operation,
                                                             const std::string& binary) const {
-  const auto arguments = base::split_command_line(binary);
+  const auto arguments = base::split_command_line(scm::quoted_binary(binary, dependencies_.defaults.executable));
   const bool has_verb = arguments.size() > 1 && arguments[1] == scm::run_service_verb;
   if (has_verb || (!arguments.empty() && base::equal_nocase(arguments[0], dependencies_.defaults.executable)))
     return {};

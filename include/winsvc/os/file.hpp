@@ -86,6 +86,8 @@ sys_result<void> replace_file(const std::string& path, std::string_view content)
 /// Renames a file and replaces an existing target. On the same volume only.
 bool rename_file(const std::string& from, const std::string& to) noexcept;
 bool remove_file(const std::string& path) noexcept;
+/// Deletes a folder with its content. Links are deleted, not followed. A folder that does not exist is a success.
+sys_result<void> remove_folder(const std::string& path);
 /// Creates the folder and its parents. Succeeds if the folder exists.
 sys_result<void> make_folders(const std::string& path);
 /// Bytes that this process may still write on the volume of `path`. If `path` does not exist, its nearest existing

@@ -17,6 +17,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/file.hpp"
 #include "winsvc/os/service_manager.hpp"
+#include "winsvc/scm/spec.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -39,6 +40,14 @@ namespace detail::os {
 
 /// An environment variable; nullopt if it is not set.
 [[nodiscard]] std::optional<std::string> environment_variable(const std::string& name);
+/// Sets an environment variable of this process. False on an error. Not thread-safe: call it before threads start.
+bool set_environment_variable(const std::string& name, const std::string& value);
+/// The user of this process, as in `CORP\anna`; empty if it is unknown. The variables USERDOMAIN and USERNAME; USER.
+[[nodiscard]] std::string user_name();
+/// Sets the priority class of this process. False on an error. SetPriorityClass; setpriority(2).
+bool set_process_priority(scm::process_priority priority) noexcept;
+/// True under Wine, which lacks parts of the service manager.
+[[nodiscard]] bool is_wine() noexcept;
 /// Resolves a relative path against the current folder. GetFullPathNameW; getcwd(3).
 [[nodiscard]] std::string absolute_path(const std::string& path);
 
@@ -110,6 +119,14 @@ WINSVC_INLINE std::string program_name(std::string_view path) {
   if (name.size() > 4 && base::equal_nocase(std::string_view(name).substr(name.size() - 4), ".exe"))
     name.resize(name.size() - 4);
   return name;
+}
+WINSVC_INLINE std::string user_name() {
+#if WINSVC_OS_WINDOWS
+  const std::string domain = environment_variable("USERDOMAIN").value_or(std::string());
+  return (domain.empty() ? domain : domain + '\\') + environment_variable("USERNAME").value_or(std::string());
+#else
+  return environment_variable("USER").value_or(std::string());
+#endif
 }
 WINSVC_INLINE int exit_code(std::uint32_t code) noexcept {
 #if !WINSVC_OS_WINDOWS

@@ -32,7 +32,7 @@ using sys_result = result<T, std::uint32_t>;
 
 /// Access rights with their Win32 values. Request only those you need: if the account lacks one, the open fails with 5.
 namespace access_rights {
-inline constexpr std::uint32_t manager_connect = 0x1, manager_create = 0x2;
+inline constexpr std::uint32_t manager_connect = 0x1, manager_create = 0x2, manager_enumerate = 0x4;
 inline constexpr std::uint32_t query_config = 0x1, change_config = 0x2, query_status = 0x4, enumerate_dependents = 0x8,
                                start = 0x10, stop = 0x20, pause_continue = 0x40, interrogate = 0x80,
                                user_control = 0x100, remove = 0x10000, read_security = 0x20000,
@@ -89,6 +89,14 @@ class service_manager {
   virtual sys_result<void> change_security(raw_handle service, const std::string& sddl) = 0;
   virtual sys_result<void> delete_service(raw_handle service) = 0;
   virtual void close(raw_handle handle) noexcept = 0;
+  /// EnumServicesStatusExW: the names of all services that run a program.
+  virtual sys_result<std::vector<std::string>> list_services(raw_handle manager) = 0;
+  /// The exit code of a process that has ended; nullopt if it runs, or if this is unknown. The SCM may need a while to
+  /// notice the end. OpenProcess and GetExitCodeProcess.
+  [[nodiscard]] virtual std::optional<std::uint32_t> exit_code_of(std::uint32_t pid) {
+    static_cast<void>(pid);
+    return std::nullopt;
+  }
 
   // -- objects other than services: os/win/install.hpp --
 

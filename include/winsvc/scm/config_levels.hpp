@@ -85,7 +85,8 @@ WINSVC_INLINE std::string format_config_level(const config_level& l) {
   struct formatter {
     std::string operator()(const description_text& level) const { return level.text; }
     std::string operator()(const recovery_plan& level) const {
-      return recovery_text(level.actions) + ", reset " + base::exact_duration(level.reset);
+      return recovery_text(level.actions) + ", reset " + base::exact_duration(level.reset) +
+             (level.command.empty() ? "" : ", command " + level.command);
     }
     std::string operator()(const delayed_start& level) const { return level.on ? "yes" : "no"; }
     std::string operator()(const failure_flag& level) const { return level.on ? "yes" : "no"; }

@@ -29,6 +29,8 @@ struct install_request {
   std::optional<std::vector<std::string>> depends_on;
   std::optional<std::vector<recovery_action>> recovery;
   std::optional<std::chrono::seconds> recovery_reset;
+  std::optional<std::string> recovery_command;
+  std::optional<unsigned> restart_limit;
   std::vector<std::string> environment;    ///< NAME=value; NAME= removes the variable
   std::vector<std::string> allow_control;  ///< users and groups
 };

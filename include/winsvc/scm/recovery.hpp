@@ -9,7 +9,9 @@
 // Source: SERVICE_FAILURE_ACTIONSW and SERVICE_FAILURE_ACTIONS_FLAG in the Win32 documentation.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,7 +27,7 @@ inline namespace WINSVC_ABI {
 
 /// Action after one failure.
 struct recovery_action {
-  /// SC_ACTION_TYPE. winsvc never sets `reboot` and `run`, but an installed service may have them.
+  /// SC_ACTION_TYPE: no action, restart the service, restart the machine, run a command.
   enum class kind : std::uint32_t { none = 0, restart = 1, reboot = 2, run = 3 };
   kind kind_of_action = kind::none;
   std::chrono::milliseconds delay{0};
@@ -36,6 +38,10 @@ struct recovery_action {
 };
 /// Returns the action that restarts the service after `delay`, at most 49 days.
 [[nodiscard]] recovery_action restart_after(std::chrono::milliseconds delay) noexcept;
+/// Returns the action that restarts the machine after `delay`.
+[[nodiscard]] recovery_action reboot_after(std::chrono::milliseconds delay) noexcept;
+/// Returns the action that runs the command of `service::recovery_command` after `delay`.
+[[nodiscard]] recovery_action run_command_after(std::chrono::milliseconds delay) noexcept;
 /// Returns the action that does nothing.
 [[nodiscard]] recovery_action no_action() noexcept;
 /// Maximum delay, 49 days: Windows stores milliseconds in 32 bits.
@@ -47,20 +53,24 @@ namespace detail::scm {
 struct recovery_plan {
   std::vector<recovery_action> actions;
   std::chrono::seconds reset{24 * 3600};  ///< time without a failure after which the failure count is reset
+  std::string command = {};               ///< command line of the action `run`
 
   friend bool operator==(const recovery_plan& a, const recovery_plan& b) noexcept {
-    return a.actions == b.actions && a.reset == b.reset;
+    return a.actions == b.actions && a.reset == b.reset && a.command == b.command;
   }
 };
 
 /// Returns the default of an install: restart after 5 s, 30 s and 2 min, with a reset after 1 day.
 [[nodiscard]] recovery_plan default_recovery();
 
-/// Parses `restart/5s,restart/30s,none`. `none` alone and the empty text are a plan without actions. Returns nullopt
-/// for any other text, and for a delay above `max_recovery_delay`.
+/// Returns the actions with at most `limit` restarts and no action after them; the last restart repeats up to the
+/// limit.
+[[nodiscard]] std::vector<recovery_action> limit_restarts(std::vector<recovery_action> actions, std::size_t limit);
+
+/// Parses `restart/5s,reboot/1m,run/5s,none`. `none` alone and the empty text are a plan without actions. Returns
+/// nullopt for any other text, and for a delay above `max_recovery_delay`.
 [[nodiscard]] std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s);
-/// Returns the text that parse_recovery reads. The kinds that it does not accept are written as `reboot/...` and
-/// `run/...`.
+/// Returns the text that parse_recovery reads.
 [[nodiscard]] std::string recovery_text(const std::vector<recovery_action>& actions);
 
 }  // namespace detail::scm
@@ -77,6 +87,12 @@ inline namespace WINSVC_ABI {
 WINSVC_INLINE recovery_action restart_after(std::chrono::milliseconds delay) noexcept {
   return {recovery_action::kind::restart, delay};
 }
+WINSVC_INLINE recovery_action reboot_after(std::chrono::milliseconds delay) noexcept {
+  return {recovery_action::kind::reboot, delay};
+}
+WINSVC_INLINE recovery_action run_command_after(std::chrono::milliseconds delay) noexcept {
+  return {recovery_action::kind::run, delay};
+}
 WINSVC_INLINE recovery_action no_action() noexcept { return {}; }
 
 namespace detail::scm {
@@ -89,19 +105,23 @@ WINSVC_INLINE recovery_plan default_recovery() {
 WINSVC_INLINE std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s) {
   std::vector<recovery_action> actions;
   if (base::trim(s).empty()) return actions;
-  bool has_restart = false;
+  bool has_effect = false;
   while (true) {
     const auto comma = s.find(',');
     const std::string_view item = base::trim(s.substr(0, comma));
     const auto slash = item.find('/');
     const std::string_view word = item.substr(0, slash);
     recovery_action action;
-    if (base::equal_nocase(word, "restart")) {
+    const auto kind = base::equal_nocase(word, "restart")  ? recovery_action::kind::restart
+                      : base::equal_nocase(word, "reboot") ? recovery_action::kind::reboot
+                      : base::equal_nocase(word, "run")    ? recovery_action::kind::run
+                                                           : recovery_action::kind::none;
+    if (kind != recovery_action::kind::none) {
       const auto delay = slash == item.npos ? std::optional(std::chrono::milliseconds(0))
                                             : base::parse_duration(item.substr(slash + 1));
       if (!delay || *delay > max_recovery_delay) return std::nullopt;
-      action = restart_after(*delay);
-      has_restart = true;
+      action = {kind, *delay};
+      has_effect = true;
     } else if (!base::equal_nocase(word, "none") || slash != item.npos) {
       return std::nullopt;
     }
@@ -109,8 +129,19 @@ WINSVC_INLINE std::optional<std::vector<recovery_action>> parse_recovery(std::st
     if (comma == s.npos) break;
     s.remove_prefix(comma + 1);
   }
-  if (!has_restart) actions.clear();  // a list of "none" alone has no effect
+  if (!has_effect) actions.clear();  // a list of "none" alone has no effect
   return actions;
+}
+
+WINSVC_INLINE std::vector<recovery_action> limit_restarts(std::vector<recovery_action> actions, std::size_t limit) {
+  std::vector<recovery_action> out;
+  for (std::size_t i = 0; out.size() < limit && !actions.empty(); ++i) {
+    const auto& action = actions[(std::min)(i, actions.size() - 1)];
+    if (i >= actions.size() && action.kind_of_action != recovery_action::kind::restart) break;
+    out.push_back(action);
+  }
+  if (!out.empty() && out.back().kind_of_action != recovery_action::kind::none) out.push_back(no_action());
+  return out;
 }
 
 WINSVC_INLINE std::string recovery_text(const std::vector<recovery_action>& actions) {

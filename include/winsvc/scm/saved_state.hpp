@@ -28,8 +28,10 @@ struct saved_state {
   std::string since;                  ///< time when it began to listen, RFC 3339
   std::string failure;                ///< message of the last failure; empty after a clean stop
   std::uint32_t start_ms = 0;         ///< ms from the start of the process to RUNNING; 0: RUNNING was not reached
-  std::string written_at = {};        ///< time of the failure, RFC 3339
+  std::string written_at = {};        ///< time of the failure or of the requested stop, RFC 3339
   std::string previous_failure = {};  ///< last failure of an earlier run, with its time; empty: no failure is known
+  std::string stop_reason = {};       ///< reason of the operator or of the app for the last stop; empty: none
+  bool running = false;               ///< the process has started and has not stopped in order
 };
 
 /// Returns the content as JSON on one line, with a line end.
@@ -40,9 +42,14 @@ struct saved_state {
 [[nodiscard]] std::optional<saved_state> parse_saved_state(std::string_view text);
 
 /// Returns the last failure of the earlier runs, for a run that finds `saved` at its start: the failure of the previous
-/// run, or the one that the previous run had found. If the previous run left its address, it was terminated, or the
-/// machine lost power.
-[[nodiscard]] std::string last_failure(const saved_state& saved);
+/// run, or the one that the previous run had found. If the previous run did not stop in order, it was terminated, or
+/// the machine lost power; `activities` is what it was doing then (os/activity.hpp).
+[[nodiscard]] std::string last_failure(const saved_state& saved, const std::string& activities = {});
+/// Returns the failure of a run that ended without a message: it is not empty only if the run did not stop in order.
+[[nodiscard]] std::string unreported_failure(const saved_state& saved, const std::string& activities,
+                                             std::optional<std::uint32_t> exit_code = {});
+/// Returns the first line of a failure, at most 160 characters.
+[[nodiscard]] std::string short_failure(const std::string& failure);
 
 }  // namespace detail::scm
 }  // inline namespace WINSVC_ABI
@@ -62,16 +69,30 @@ WINSVC_INLINE std::string format_saved_state(const saved_state& state) {
   o.put_text("failure", state.failure);
   if (state.start_ms != 0) o.put("start_ms", std::to_string(state.start_ms));
   o.put_text_if_set("when", state.written_at).put_text_if_set("earlier", state.previous_failure);
+  o.put_text_if_set("stop_reason", state.stop_reason);
+  if (state.running) o.put_text("running", "yes");
   return o.text() + '\n';
 }
 
-WINSVC_INLINE std::string last_failure(const saved_state& saved) {
+WINSVC_INLINE std::string unreported_failure(const saved_state& saved, const std::string& activities,
+                                             std::optional<std::uint32_t> exit_code) {
+  if (!saved.failure.empty() || (!saved.running && saved.url.empty())) return {};
+  std::string out = saved.since.empty() ? "the process" : "the run that began at " + saved.since;
+  out += " (pid " + std::to_string(saved.pid) + ") ended ";
+  out += exit_code ? "with exit code " + std::to_string(*exit_code) : std::string("without an exit code");
+  return activities.empty() ? out : out + " while running " + activities;
+}
+
+WINSVC_INLINE std::string last_failure(const saved_state& saved, const std::string& activities) {
   if (!saved.failure.empty()) return saved.written_at + (saved.written_at.empty() ? "" : " ") + saved.failure;
-  if (!saved.url.empty()) {
-    const std::string pid = std::to_string(saved.pid);
-    return "the run that began at " + saved.since + " (pid " + pid + ") ended without an exit code";
-  }
-  return saved.previous_failure;
+  const std::string unreported = unreported_failure(saved, activities);
+  return unreported.empty() ? saved.previous_failure : unreported;
+}
+
+WINSVC_INLINE std::string short_failure(const std::string& failure) {
+  const std::string line = failure.substr(0, failure.find('\n'));
+  std::string out(base::truncate(line, 160));
+  return out.size() < failure.size() ? out + " ..." : out;
 }
 
 WINSVC_INLINE std::optional<saved_state> parse_saved_state(std::string_view text) {
@@ -84,6 +105,8 @@ WINSVC_INLINE std::optional<saved_state> parse_saved_state(std::string_view text
     if (name == "failure") out.failure = value.text;
     if (name == "when") out.written_at = value.text;
     if (name == "earlier") out.previous_failure = value.text;
+    if (name == "stop_reason") out.stop_reason = value.text;
+    if (name == "running") out.running = value.text == "yes";
     if (name != "pid" && name != "start_ms") continue;
     std::uint64_t number = 0;
     if (!base::parse_number(value.text, 0xFFFFFFFFu, number)) return std::nullopt;

@@ -42,6 +42,16 @@ enum class startup { automatic, delayed, manual, disabled };
 
 namespace detail::scm {
 
+/// Priority class of the process. There is no real-time class, because a busy process of that class blocks the machine.
+enum class process_priority { idle, below_normal, normal, above_normal, high };
+/// Returns the name that `--priority` accepts.
+[[nodiscard]] constexpr std::string_view name(process_priority p) noexcept {
+  constexpr std::string_view names[] = {"idle", "below-normal", "normal", "above-normal", "high"};
+  return names[static_cast<int>(p)];
+}
+/// Parses the name of a priority, not case-sensitive.
+[[nodiscard]] std::optional<process_priority> parse_priority(std::string_view s) noexcept;
+
 /// Options that the ImagePath passes from install to each start. An empty member was not specified.
 struct launch_options {
   std::optional<std::string> instance;
@@ -51,6 +61,7 @@ struct launch_options {
   std::optional<std::string> config = {};                          ///< absolute path of the settings file
   std::vector<std::pair<std::string, std::string>> settings = {};  ///< --set: names and values
   std::vector<std::string> unset_settings = {};                    ///< --unset: names; the ImagePath does not have them
+  std::optional<process_priority> priority = {};
 
   /// Returns these options, completed with options from `older`.
   [[nodiscard]] launch_options override_with(const launch_options& older) const;
@@ -84,6 +95,9 @@ inline constexpr std::string_view run_service_verb = "run-service";
 /// Returns the ImagePath: the quoted executable, `run-service` and the options.
 [[nodiscard]] std::string image_path(std::string_view executable, const launch_options& launch);
 
+/// Returns the ImagePath with quotes around its executable, if it begins with this executable without them.
+[[nodiscard]] std::string quoted_binary(const std::string& binary, std::string_view executable);
+
 /// Fails with 123 unless CreateService accepts the name: 1 to 256 UTF-16 units without '/', '\' and control characters.
 [[nodiscard]] result<void> check_name(std::string_view name);
 /// Returns the service name as a name of a folder or file. Each character that Windows does not allow there becomes
@@ -112,6 +126,14 @@ WINSVC_INLINE std::optional<startup> parse_startup(std::string_view s) noexcept 
 
 namespace detail::scm {
 
+WINSVC_INLINE std::optional<process_priority> parse_priority(std::string_view s) noexcept {
+  for (int i = 0; i <= static_cast<int>(process_priority::high); ++i) {
+    const auto value = static_cast<process_priority>(i);
+    if (base::equal_nocase(s, name(value))) return value;
+  }
+  return std::nullopt;
+}
+
 WINSVC_INLINE std::string instance_name(std::string_view service, std::string_view instance) {
   return std::string(service) + '$' + std::string(instance);
 }
@@ -124,6 +146,7 @@ WINSVC_INLINE launch_options launch_options::override_with(const launch_options&
   launch_options out{instance ? instance : older.instance, host || is_unset("host") ? host : older.host,
                      port || is_unset("port") ? port : older.port, preshutdown ? preshutdown : older.preshutdown,
                      config ? config : older.config};
+  out.priority = priority ? priority : older.priority;
   const auto is_overridden = [this](const std::string& name) {
     const auto is_same = [&name](const std::string& other) {
       return settings::setting_name(other) == settings::setting_name(name);
@@ -146,8 +169,16 @@ WINSVC_INLINE std::string image_path(std::string_view executable, const launch_o
   if (launch.preshutdown)
     arguments.insert(arguments.end(), {"--preshutdown", base::exact_duration(*launch.preshutdown)});
   if (launch.config) arguments.insert(arguments.end(), {"--config", *launch.config});
+  if (launch.priority) arguments.insert(arguments.end(), {"--priority", std::string(name(*launch.priority))});
   for (const auto& [name, value] : launch.settings) arguments.insert(arguments.end(), {"--set", name + '=' + value});
   return base::command_line(executable, arguments);
+}
+
+WINSVC_INLINE std::string quoted_binary(const std::string& binary, std::string_view executable) {
+  const std::size_t length = executable.size();
+  const bool begins_with_it = length != 0 && base::starts_with_nocase(binary, executable) &&
+                              (binary.size() == length || binary[length] == ' ');
+  return begins_with_it ? '"' + binary.substr(0, length) + '"' + binary.substr(length) : binary;
 }
 
 WINSVC_INLINE result<void> check_name(std::string_view name) {

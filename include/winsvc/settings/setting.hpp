@@ -131,7 +131,7 @@ class typed_setting final : public setting_base {
                          [&value](const auto& item) { return item.second == value; });
     if constexpr (!setting_type<T>::is_supported) {
       return false;
-    } else if constexpr (std::is_same_v<T, file_path>) {
+    } else if constexpr (std::is_same_v<T, file_path> || is_path_setting<T>) {
       return true;  // an empty path is a valid default, although it cannot be parsed
     } else {
       const auto parsed = setting_type<T>::parse(setting_type<T>::text(value));
@@ -202,7 +202,8 @@ std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool i
       if (base::equal_nocase(name, text)) value = named_value;
     }
   } else if constexpr (setting_type<T>::is_supported) {
-    constexpr bool can_have_quotes = std::is_same_v<T, std::string> || std::is_same_v<T, file_path>;
+    constexpr bool can_have_quotes =
+        std::is_same_v<T, std::string> || std::is_same_v<T, file_path> || is_path_setting<T>;
     value = setting_type<T>::parse(in_file && can_have_quotes ? unquote(text) : text);
   }
   if (!value) {

@@ -67,6 +67,13 @@ struct setting_type {
   static constexpr bool is_supported = false;
 };
 
+/// True for std::filesystem::path, whose header this file does not include because it is expensive.
+template <class T, class = void>
+inline constexpr bool is_path_setting = false;
+template <class T>
+inline constexpr bool is_path_setting<T, std::void_t<typename T::string_type, typename T::format,
+                                                     decltype(std::declval<const T&>().lexically_normal())>> = true;
+
 template <class T>
 struct setting_type<T, std::void_t<decltype(text_traits<T>::parse(std::string_view()))>> : text_traits<T> {
   static constexpr bool is_supported = true;
@@ -157,6 +164,27 @@ struct setting_type<file_path> {
     return s.empty() || s.find('\0') != s.npos ? std::nullopt : std::optional(file_path(std::string(s)));
   }
   static std::string text(const file_path& value) { return value.text; }
+};
+
+/// std::filesystem::path. The text is UTF-8 on every system.
+template <class T>
+struct setting_type<T, std::enable_if_t<is_path_setting<T>>> {
+  static constexpr bool is_supported = true;
+  static std::string kind() { return "a path"; }
+  static std::optional<T> parse(std::string_view s) {
+    if (s.empty() || s.find('\0') != s.npos) return std::nullopt;
+    if constexpr (sizeof(typename T::value_type) == 1) {
+      return T(std::string(s));
+    } else {
+      const std::u16string wide = base::to_utf16(s);
+      return T(typename T::string_type(wide.begin(), wide.end()));
+    }
+  }
+  static std::string text(const T& value) {
+    const auto& native = value.native();
+    if constexpr (sizeof(typename T::value_type) == 1) return native;
+    else return base::to_utf8(std::u16string(native.begin(), native.end()));
+  }
 };
 
 }  // namespace detail::settings

@@ -66,6 +66,8 @@ class simulated_scm {
 
   /// The data folder of the service. Empty: the service has none and writes no files.
   std::string data_folder;
+  /// Variables of `install --env`, as `NAME=value`, which the service sets itself.
+  std::vector<std::string> environment;
   /// `--host`, `--port` and the other options of the ImagePath. Default: a free port of 127.0.0.1.
   detail::scm::launch_options launch{{}, std::string("127.0.0.1"), std::uint16_t{0}, {}};
   /// The error code of a call: "run" (StartServiceCtrlDispatcher), "register_handler", "set_status" or "data_folder". A
@@ -236,6 +238,7 @@ class simulated_scm {
       const std::lock_guard lock(record->mutex);
       record->address = address;
     };
+    dependencies.service_environment = [this](const std::string&) { return environment; };
     dependencies.handle_crashes = false;
     dependencies.time = time;
     dependencies.end_process = [record](int) {

@@ -48,6 +48,7 @@ class service_database final : public detail::os::service_manager {
   std::set<std::string> logon_rights;           ///< SIDs that may log on as a service
   std::map<std::string, std::string> accounts;  ///< SIDs by name; installed services have one too
   std::map<std::string, std::string> folders;   ///< DACLs in SDDL, by path
+  std::map<std::uint32_t, std::uint32_t> ended_processes;  ///< exit codes of processes that have ended, by ID
 
   std::vector<std::string> calls;                     ///< the calls: `function(arguments)`, without passwords
   std::map<std::string, std::uint32_t> fail_with;          ///< error code by function
@@ -100,6 +101,11 @@ class service_database final : public detail::os::service_manager {
   detail::os::sys_result<void> change_security(raw_handle h, const std::string& sddl) override;
   detail::os::sys_result<void> delete_service(raw_handle h) override;
   void close(raw_handle h) noexcept override;
+  detail::os::sys_result<std::vector<std::string>> list_services(raw_handle manager) override;
+  std::optional<std::uint32_t> exit_code_of(std::uint32_t pid) override {
+    const auto found = ended_processes.find(pid);
+    return found == ended_processes.end() ? std::nullopt : std::optional(found->second);
+  }
   detail::os::sys_result<void> add_event_source(const std::string& source) override;
   detail::os::sys_result<void> remove_event_source(const std::string& source) override;
   detail::os::sys_result<bool> query_event_source(const std::string& source) override;
@@ -402,6 +408,14 @@ inline void service_database::close(raw_handle h) noexcept {
   for (auto it = services.begin(); it != services.end(); ++it) {
     if (&it->second == e) return static_cast<void>(services.erase(it));
   }
+}
+
+inline detail::os::sys_result<std::vector<std::string>> service_database::list_services(raw_handle manager) {
+  if (const auto code = record_call("list_services", "", manager, detail::os::access_rights::manager_enumerate))
+    return detail::os::sys_failure(code);
+  std::vector<std::string> names;
+  for (const auto& entry : services) names.push_back(entry.first);
+  return names;
 }
 
 inline detail::os::sys_result<void> service_database::add_event_source(const std::string& source) {

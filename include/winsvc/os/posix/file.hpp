@@ -66,6 +66,31 @@ WINSVC_INLINE std::optional<file_id> file_id_of(const std::string& path) noexcep
   return to_file_id(info);
 }
 
+WINSVC_INLINE sys_result<void> remove_folder(const std::string& path) {
+  DIR* const folder = ::opendir(path.c_str());
+  if (!folder) {
+    if (errno == ENOENT) return {};
+    return errno_failure();
+  }
+  std::vector<std::string> names;
+  while (const dirent* const entry = ::readdir(folder)) names.emplace_back(entry->d_name);
+  ::closedir(folder);
+  std::uint32_t failed = 0;
+  for (const auto& name : names) {
+    if (name == "." || name == "..") continue;
+    const std::string full = path_join(path, name);
+    struct stat info = {};
+    if (::lstat(full.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
+      if (const auto removed = remove_folder(full); !removed) failed = removed.error();
+    } else if (::unlink(full.c_str()) != 0) {
+      failed = static_cast<std::uint32_t>(errno);
+    }
+  }
+  if (failed == 0 && ::rmdir(path.c_str()) != 0) return errno_failure();
+  if (failed != 0) return sys_failure(failed);
+  return {};
+}
+
 WINSVC_INLINE sys_result<append_file> append_file::open(const std::string& path) {
   const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
   if (file < 0) return errno_failure();

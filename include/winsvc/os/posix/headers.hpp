@@ -15,6 +15,7 @@
   #include <poll.h>
   #include <pthread.h>
   #include <sys/mman.h>
+  #include <sys/resource.h>
   #include <sys/socket.h>
   #include <sys/stat.h>
   #include <sys/statvfs.h>

@@ -67,6 +67,7 @@ class native_service_manager final : public service_manager {
   }
   sys_result<void> control_service(raw_handle, std::uint32_t) override { return sys_failure(not_supported); }
   sys_result<void> delete_service(raw_handle) override { return sys_failure(not_supported); }
+  sys_result<std::vector<std::string>> list_services(raw_handle) override { return sys_failure(not_supported); }
   void close(raw_handle) noexcept override {}
   sys_result<void> add_event_source(const std::string&) override { return sys_failure(not_supported); }
   sys_result<void> remove_event_source(const std::string&) override { return sys_failure(not_supported); }
@@ -128,6 +129,17 @@ WINSVC_INLINE std::string executable_path() {
 WINSVC_INLINE std::vector<std::string> arguments(int argc, char** argv) {
   return argc > 1 ? std::vector<std::string>(argv + 1, argv + argc) : std::vector<std::string>();
 }
+
+WINSVC_INLINE bool set_environment_variable(const std::string& name, const std::string& value) {
+  return ::setenv(name.c_str(), value.c_str(), 1) == 0;
+}
+
+WINSVC_INLINE bool set_process_priority(scm::process_priority priority) noexcept {
+  constexpr int nice_values[] = {19, 10, 0, -5, -10};
+  return ::setpriority(PRIO_PROCESS, 0, nice_values[static_cast<int>(priority)]) == 0;
+}
+
+WINSVC_INLINE bool is_wine() noexcept { return false; }
 
 WINSVC_INLINE std::uint32_t process_id() noexcept { return static_cast<std::uint32_t>(::getpid()); }
 

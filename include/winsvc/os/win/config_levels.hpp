@@ -93,12 +93,29 @@ WINSVC_INLINE void native_level::set(const scm::description_text& v) {
   native_.description.lpDescription = text_.data();  // "" deletes the description; NULL would keep it
 }
 
+/// The SCM accepts the action `reboot` only from a process whose privilege to shut down is enabled.
+WINSVC_INLINE void enable_shutdown_privilege() noexcept {
+  HANDLE token = nullptr;
+  if (!::OpenProcessToken(::GetCurrentProcess(), TOKEN_ADJUST_PRIVILEGES | TOKEN_QUERY, &token)) return;
+  const unique_handle owner(token);
+  TOKEN_PRIVILEGES privileges{};
+  privileges.PrivilegeCount = 1;
+  privileges.Privileges[0].Attributes = SE_PRIVILEGE_ENABLED;
+  if (::LookupPrivilegeValueW(nullptr, L"SeShutdownPrivilege", &privileges.Privileges[0].Luid))
+    ::AdjustTokenPrivileges(token, FALSE, &privileges, 0, nullptr, nullptr);
+}
+
 WINSVC_INLINE void native_level::set(const scm::recovery_plan& v) {
+  for (const auto& action : v.actions) {
+    if (action.kind_of_action == recovery_action::kind::reboot) enable_shutdown_privilege();
+  }
   for (const auto& action : v.actions)
     actions_.push_back({static_cast<SC_ACTION_TYPE>(action.kind_of_action), as_dword(action.delay)});
   native_.failure.cActions = static_cast<DWORD>(actions_.size());
-  // 0 actions and a pointer that is not NULL delete the actions; NULL would keep them. The reboot message and the
-  // command stay NULL, because winsvc does not change them.
+  // 0 actions and a pointer that is not NULL delete the actions; NULL would keep them. The reboot message stays NULL,
+  // because winsvc does not change it; an empty command deletes the command.
+  text_ = to_wide(v.command);
+  native_.failure.lpCommand = text_.data();
   if (actions_.empty()) actions_.push_back({SC_ACTION_NONE, 0});
   native_.failure.lpsaActions = actions_.data();
   native_.failure.dwResetPeriod = as_dword(v.reset);  // seconds here, milliseconds in the actions
@@ -121,6 +138,7 @@ WINSVC_INLINE scm::config_level level_value(std::uint32_t number, const void* na
       const auto* s = static_cast<const SERVICE_FAILURE_ACTIONSW*>(native);
       scm::recovery_plan plan;
       plan.reset = std::chrono::seconds(s->dwResetPeriod);
+      plan.command = to_utf8(s->lpCommand);
       for (DWORD i = 0; s->lpsaActions && i < s->cActions; ++i) {
         plan.actions.push_back({static_cast<recovery_action::kind>(s->lpsaActions[i].Type),
                                 std::chrono::milliseconds(s->lpsaActions[i].Delay)});

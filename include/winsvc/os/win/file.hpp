@@ -74,6 +74,32 @@ WINSVC_INLINE std::optional<file_id> file_id_of(const std::string& path) noexcep
   }
 }
 
+WINSVC_INLINE sys_result<void> remove_folder(const std::string& path) {
+  WIN32_FIND_DATAW entry{};
+  const HANDLE search = ::FindFirstFileW(wide_path(path_join(path, "*")).c_str(), &entry);
+  if (search == INVALID_HANDLE_VALUE) {
+    const DWORD code = ::GetLastError();
+    if (code == ERROR_FILE_NOT_FOUND || code == ERROR_PATH_NOT_FOUND) return {};
+    return sys_failure(code);
+  }
+  DWORD failed = 0;
+  do {
+    const std::string name = to_utf8(entry.cFileName), full = path_join(path, name);
+    if (name == "." || name == "..") continue;
+    const bool is_folder = (entry.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
+    const bool is_link = (entry.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0;
+    if (is_folder && !is_link) {
+      if (const auto removed = remove_folder(full); !removed) failed = removed.error();
+    } else if (!(is_folder ? ::RemoveDirectoryW(wide_path(full).c_str()) : ::DeleteFileW(wide_path(full).c_str()))) {
+      failed = ::GetLastError();
+    }
+  } while (::FindNextFileW(search, &entry));
+  ::FindClose(search);
+  if (failed == 0 && !::RemoveDirectoryW(wide_path(path).c_str())) failed = ::GetLastError();
+  if (failed != 0) return sys_failure(failed);
+  return {};
+}
+
 WINSVC_INLINE sys_result<append_file> append_file::open(const std::string& path) {
   const HANDLE file = ::CreateFileW(wide_path(path).c_str(), FILE_APPEND_DATA, share_mode_all, nullptr, OPEN_ALWAYS,
                                     FILE_ATTRIBUTE_NORMAL, nullptr);

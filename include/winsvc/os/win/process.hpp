@@ -117,6 +117,22 @@ WINSVC_INLINE std::optional<std::string> environment_variable(const std::string&
   }
 }
 
+WINSVC_INLINE bool set_environment_variable(const std::string& name, const std::string& value) {
+  // _wputenv_s changes the variables of the C runtime, which getenv reads, and those of the process.
+  return ::_wputenv_s(to_wide(name).c_str(), to_wide(value).c_str()) == 0;
+}
+
+WINSVC_INLINE bool set_process_priority(scm::process_priority priority) noexcept {
+  constexpr DWORD classes[] = {IDLE_PRIORITY_CLASS, BELOW_NORMAL_PRIORITY_CLASS, NORMAL_PRIORITY_CLASS,
+                               ABOVE_NORMAL_PRIORITY_CLASS, HIGH_PRIORITY_CLASS};
+  return ::SetPriorityClass(::GetCurrentProcess(), classes[static_cast<int>(priority)]) != 0;
+}
+
+WINSVC_INLINE bool is_wine() noexcept {
+  const HMODULE ntdll = ::GetModuleHandleW(L"ntdll.dll");
+  return ntdll && ::GetProcAddress(ntdll, "wine_get_version") != nullptr;
+}
+
 WINSVC_INLINE std::string absolute_path(const std::string& path) {
   const std::wstring relative = to_wide(path);
   const DWORD capacity = ::GetFullPathNameW(relative.c_str(), 0, nullptr, nullptr);

@@ -195,6 +195,33 @@ class native_service_manager final : public service_manager {
 
   void close(raw_handle handle) noexcept override { ::CloseServiceHandle(native(handle)); }
 
+  sys_result<std::vector<std::string>> list_services(raw_handle manager) override {
+    std::vector<std::string> names;
+    std::vector<std::uint64_t> buffer(256 * 1024 / 8);  // 256 KiB is the documented maximum; 64-bit words align it
+    DWORD needed = 0, count = 0, resume = 0;
+    for (BOOL complete = FALSE; !complete;) {
+      complete = ::EnumServicesStatusExW(native(manager), SC_ENUM_PROCESS_INFO, SERVICE_WIN32, SERVICE_STATE_ALL,
+                                         reinterpret_cast<BYTE*>(buffer.data()),
+                                         static_cast<DWORD>(buffer.size() * 8), &needed, &count, &resume, nullptr);
+      if (!complete && ::GetLastError() != ERROR_MORE_DATA) return sys_failure(::GetLastError());
+      const auto* const rows = reinterpret_cast<const ENUM_SERVICE_STATUS_PROCESSW*>(buffer.data());
+      for (DWORD i = 0; i < count; ++i) names.push_back(to_utf8(rows[i].lpServiceName));
+      if (!complete && count == 0) return sys_failure(ERROR_MORE_DATA);
+    }
+    return names;
+  }
+
+  std::optional<std::uint32_t> exit_code_of(std::uint32_t pid) override {
+    if (pid == 0) return std::nullopt;
+    if (!process_ || pid != process_id_) {  // the handle keeps the exit code of a process that ends later
+      process_ = unique_handle(::OpenProcess(SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid));
+      process_id_ = pid;
+    }
+    DWORD code = 0;
+    if (!process_ || ::WaitForSingleObject(process_.get(), 0) != WAIT_OBJECT_0) return std::nullopt;
+    return ::GetExitCodeProcess(process_.get(), &code) ? std::optional<std::uint32_t>(code) : std::nullopt;
+  }
+
   // -- objects other than services: os/win/install.hpp --
 
   sys_result<void> add_event_source(const std::string& source) override { return os::add_event_source(source); }
@@ -218,6 +245,9 @@ class native_service_manager final : public service_manager {
   }
 
  private:
+  unique_handle process_;  // the last process of exit_code_of
+  DWORD process_id_ = 0;
+
   static SC_HANDLE native(raw_handle h) noexcept { return static_cast<SC_HANDLE>(h); }
   static sys_result<raw_handle> handle_or_error(SC_HANDLE handle) {
     if (!handle) return sys_failure(::GetLastError());

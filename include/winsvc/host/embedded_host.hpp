@@ -1,0 +1,190 @@
+// Embedded host: bodies of winsvc::host (api/host.hpp). One thread runs the app and the runtime; the object has the
+// state that the threads of the program read.
+//
+// States: new -> started -> serving -> ended, or from started to ended. `stop` before `serving` is stored and requested
+// as soon as the runtime exists.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "winsvc/api/host.hpp"
+#include "winsvc/base/error.hpp"
+#include "winsvc/base/result.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/host/builtin_settings.hpp"
+#include "winsvc/host/runtime.hpp"
+#include "winsvc/host/service_host.hpp"
+#include "winsvc/os/native.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+/// One run of a service in a program. Thread-safe.
+class embedded_run {
+ public:
+  explicit embedded_run(api::app_factory app) : app_(std::move(app)) {}
+
+  void start();
+  void stop(std::string_view reason);
+  [[nodiscard]] bool wait_until_serving(std::chrono::milliseconds limit);
+  [[nodiscard]] std::string url();
+  result<void> wait();
+
+ private:
+  /// The objects of the run, which a thread that does not return may use until the process ends.
+  struct parts {
+    service_definition definition;
+    std::unique_ptr<winsvc::service> service;
+    std::shared_ptr<void> app;
+    std::unique_ptr<status_reporter> reporter;
+    std::unique_ptr<runtime> service_runtime;
+  };
+
+  std::optional<error> run(const std::shared_ptr<parts>& run_parts);
+
+  api::app_factory app_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  // Under mutex_:
+  bool started_ = false, serving_ = false, ended_ = false;
+  std::string url_;
+  std::optional<error> failure_;
+  std::optional<std::string> stop_reason_;
+  runtime* runtime_ = nullptr;
+  std::thread thread_;
+};
+
+}  // namespace detail::host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::host {
+
+WINSVC_INLINE void embedded_run::start() {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(started_, true)) return;
+  thread_ = std::thread([this] {
+    const auto run_parts = std::make_shared<parts>();
+    std::optional<error> failure;
+    try {
+      failure = run(run_parts);
+    } catch (...) {
+      failure = error{scm::win32_error::exception_in_service, "set up", run_parts->definition.spec.name,
+                      base::exception_message(), {}};
+    }
+    const std::lock_guard end_lock(mutex_);
+    failure_ = std::move(failure);
+    serving_ = false;
+    ended_ = true;
+    url_.clear();
+    changed_.notify_all();
+  });
+}
+
+WINSVC_INLINE std::optional<error> embedded_run::run(const std::shared_ptr<parts>& run_parts) {
+  auto& definition = run_parts->definition;
+  const std::string executable = os::executable_path();
+  definition.spec.name = os::program_name(executable);
+  load_setting_sources(definition, {}, executable);
+  run_parts->service = std::make_unique<winsvc::service>(definition);
+  run_parts->app = app_(*run_parts->service);
+  declare_builtin_settings(definition);
+  if (const auto errors = definition.settings.errors(); !errors.empty()) return errors.front();
+  definition.log.add_sink(definition.recent_entries);
+  definition.attach_log_sinks();
+
+  run_options options;
+  options.on_running = [this](const os::endpoint& address) {
+    const std::lock_guard lock(mutex_);
+    url_ = address.url();
+    serving_ = true;
+    changed_.notify_all();
+  };
+  run_parts->reporter = std::make_unique<status_reporter>(std::function<void(const scm::service_status&)>());
+  run_parts->reporter->apply(scm::lifecycle_event::start,
+                             definition.start_limit + control_task_runner::wait_hint_margin);
+  run_parts->service_runtime = std::make_unique<runtime>(definition, *run_parts->reporter, std::move(options));
+  {
+    const std::lock_guard lock(mutex_);
+    runtime_ = run_parts->service_runtime.get();
+    if (stop_reason_) runtime_->request_stop(*stop_reason_);
+  }
+  const run_result done = run_parts->service_runtime->run();
+  run_parts->reporter->apply(scm::lifecycle_event::finished, {}, done.exit);
+  {
+    const std::lock_guard lock(mutex_);
+    runtime_ = nullptr;
+  }
+  if (done.has_stuck_thread) keep_alive_until_exit(run_parts);
+  return done.failure ? done.failure : done.incomplete_stop;
+}
+
+WINSVC_INLINE void embedded_run::stop(std::string_view reason) {
+  const std::lock_guard lock(mutex_);
+  if (!started_ || ended_ || stop_reason_) return;
+  stop_reason_ = std::string(reason);
+  if (runtime_) runtime_->request_stop(reason);
+}
+
+WINSVC_INLINE bool embedded_run::wait_until_serving(std::chrono::milliseconds limit) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, limit, [this] { return serving_ || ended_; });
+  return serving_;
+}
+
+WINSVC_INLINE std::string embedded_run::url() {
+  const std::lock_guard lock(mutex_);
+  return url_;
+}
+
+WINSVC_INLINE result<void> embedded_run::wait() {
+  std::thread ended;
+  std::optional<error> failure;
+  {
+    std::unique_lock lock(mutex_);
+    if (!started_) return {};
+    changed_.wait(lock, [this] { return ended_; });
+    ended = std::move(thread_);
+    failure = failure_;
+  }
+  if (ended.joinable()) ended.join();
+  if (failure) return winsvc::failure<error>{*failure};
+  return {};
+}
+
+}  // namespace detail::host
+
+WINSVC_INLINE host::host(detail::api::app_factory app)
+    : run_(std::make_shared<detail::host::embedded_run>(std::move(app))) {}
+WINSVC_INLINE host::~host() {
+  run_->stop("the host was destroyed");
+  static_cast<void>(run_->wait());
+}
+WINSVC_INLINE void host::start() { run_->start(); }
+WINSVC_INLINE void host::stop(std::string_view reason) { run_->stop(reason); }
+WINSVC_INLINE bool host::wait_until_serving(std::chrono::milliseconds limit) const {
+  return run_->wait_until_serving(limit);
+}
+WINSVC_INLINE std::string host::url() const { return run_->url(); }
+WINSVC_INLINE result<void> host::wait() { return run_->wait(); }
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST

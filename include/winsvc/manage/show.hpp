@@ -1,0 +1,190 @@
+// `show` verb: everything that is installed, as text, as JSON, and as the command that installs the same; and the list
+// of `status --all`.
+//
+//   show(context, options);
+//   //   startup       auto
+//   //   account       NT SERVICE\\hello
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "winsvc/base/json_writer.hpp"
+#include "winsvc/base/quote.hpp"
+#include "winsvc/base/result.hpp"
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/commandline/command.hpp"
+#include "winsvc/manage/installation.hpp"
+#include "winsvc/manage/query_installed.hpp"
+#include "winsvc/manage/verb_context.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::manage {
+
+/// Returns the installed configuration as `show` prints it. Fails with 1060 if the service is not installed.
+[[nodiscard]] result<std::string> show(verb_context& context, const commandline::report_options& options);
+
+/// Values of an installation by the name that `show` prints; unknown values are omitted. Environment variables appear
+/// without their values, which may be secret.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> installed_values(const installation& installed);
+/// Returns the command that installs the same, with the values of the environment variables.
+[[nodiscard]] std::string install_command(const installation& installed, const std::string& executable);
+
+/// A service that runs this program.
+struct instance_row {
+  std::string name;
+  scm::state state = scm::state::stopped;
+  std::uint32_t pid = 0;
+  winsvc::startup startup = winsvc::startup::automatic;
+  std::string binary;
+};
+/// Returns all services whose command line has this executable.
+[[nodiscard]] result<std::vector<instance_row>> find_instances(verb_context& context);
+/// One line for each service: name, state, process ID, start type.
+[[nodiscard]] std::string instances_text(const std::vector<instance_row>& rows);
+[[nodiscard]] std::string instances_json(const std::vector<instance_row>& rows);
+
+}  // namespace detail::manage
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MANAGE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::manage {
+
+WINSVC_INLINE std::vector<std::pair<std::string, std::string>> installed_values(const installation& installed) {
+  std::vector<std::pair<std::string, std::string>> out;
+  const auto add = [&out](std::string name, const std::string& value) {
+    out.emplace_back(std::move(name), value.empty() ? "none" : value);
+  };
+  const auto right = [](bool has) { return std::string(has ? "yes" : "no"); };
+  if (installed.startup) add("startup", std::string(name(*installed.startup)));
+  if (installed.binary) add("binary", *installed.binary);
+  if (installed.display_name) add("display name", *installed.display_name);
+  if (installed.account) add("account", installed.account->name);
+  if (installed.dependencies) add("depends on", base::join(*installed.dependencies, ", "));
+  for (const auto& row : config_level_table) {
+    if (const auto level = level_of(installed, row.number))
+      add(std::string(row.name), scm::format_config_level(*level));
+  }
+  if (installed.environment) add("environment", format_variables(*installed.environment, {}));
+  if (installed.event_source) add("event source", *installed.event_source ? "registered" : "");
+  if (installed.logon_right) add("log-on right", right(*installed.logon_right));
+  if (installed.can_read_program_folder) add("read access", right(*installed.can_read_program_folder));
+  if (installed.can_modify_data_folder) add("modify access", right(*installed.can_modify_data_folder));
+  return out;
+}
+
+WINSVC_INLINE std::string install_command(const installation& installed, const std::string& executable) {
+  std::vector<std::string> arguments{"install"};
+  const auto add = [&arguments](const char* option, const std::string& value) {
+    arguments.insert(arguments.end(), {option, value});
+  };
+  const auto level = [&installed](std::uint32_t number) { return level_of(installed, number); };
+  scm::launch_options launch;
+  if (installed.binary) launch = commandline::launch_options_of(scm::quoted_binary(*installed.binary, executable));
+  if (launch.instance) add("--instance", *launch.instance);
+  if (installed.startup) add("--startup", std::string(name(*installed.startup)));
+  if (installed.display_name) add("--display-name", *installed.display_name);
+  if (const auto text = level(scm::config_level_id::description))
+    add("--description", std::get<scm::description_text>(*text).text);
+  if (installed.account) add("--username", installed.account->name);
+  if (installed.dependencies) add("--depends", base::join(*installed.dependencies, ","));
+  if (const auto recovery = level(scm::config_level_id::failure_actions)) {
+    const auto& plan = std::get<scm::recovery_plan>(*recovery);
+    add("--recovery", scm::recovery_text(plan.actions));
+    add("--recovery-reset", base::exact_duration(plan.reset));
+    if (!plan.command.empty()) add("--recovery-command", plan.command);
+  }
+  if (launch.preshutdown) add("--preshutdown", base::exact_duration(*launch.preshutdown));
+  if (launch.priority) add("--priority", std::string(name(*launch.priority)));
+  if (launch.host) add("--host", *launch.host);
+  if (launch.port) add("--port", std::to_string(*launch.port));
+  if (launch.config) add("--config", *launch.config);
+  for (const auto& [setting, value] : launch.settings) add("--set", setting + '=' + value);
+  for (const auto& variable : installed.environment.value_or(std::vector<std::string>())) add("--env", variable);
+  return base::command_line(executable, arguments);
+}
+
+WINSVC_INLINE result<std::string> show(verb_context& context, const commandline::report_options& options) {
+  auto found = query_installed(context, {}, "show");
+  if (!found) return failure{found.error()};
+  if (!found->installation) return context.make_error("show", base::win32_error::service_does_not_exist);
+  installation& installed = *found->installation;
+  if (auto variables = context.scm().query_environment(context.name())) installed.environment = *std::move(variables);
+  if (options.as_command) return install_command(installed, context.defaults().executable) + '\n';
+  auto values = installed_values(installed);
+  if (const auto service = context.open("show", os::access_rights::read_security)) {
+    if (const auto security = context.scm().query_security(service->get())) values.emplace_back("rights", *security);
+  }
+  if (options.json) {
+    base::json_object_writer out;
+    out.put_text("name", context.name());
+    for (const auto& [name, value] : values) {
+      std::string key = name;
+      for (char& c : key) c = c == ' ' || c == '-' ? '_' : c;
+      out.put_text(base::to_lower(key), value);
+    }
+    return out.put_text("command", install_command(installed, context.defaults().executable)).text() + '\n';
+  }
+  std::string out = context.name() + ":\n";
+  for (const auto& [name, value] : values) out += "  " + base::pad_right(name, 14) + value + '\n';
+  return out;
+}
+
+WINSVC_INLINE result<std::vector<instance_row>> find_instances(verb_context& context) {
+  const auto manager =
+      context.open_manager("query", os::access_rights::manager_connect | os::access_rights::manager_enumerate);
+  if (!manager) return failure{manager.error()};
+  auto& scm = context.scm();
+  const auto names = scm.list_services(manager->get());
+  if (!names) return context.make_error("list the services", names.error());
+  std::vector<instance_row> rows;
+  for (const auto& name : *names) {
+    const auto opened =
+        scm.open_service(manager->get(), name, os::access_rights::query_config | os::access_rights::query_status);
+    if (!opened) continue;
+    const os::service_handle service(scm, *opened);
+    const auto config = scm.query_config(service.get());
+    const auto process = scm.query_status(service.get());
+    if (!config || !process) continue;
+    const std::string& executable = context.defaults().executable;
+    const auto arguments = base::split_command_line(scm::quoted_binary(config->binary, executable));
+    if (arguments.empty() || !base::equal_nocase(arguments[0], executable)) continue;
+    rows.push_back({name, process->status.current, process->pid, config->startup, config->binary});
+  }
+  return rows;
+}
+
+WINSVC_INLINE std::string instances_text(const std::vector<instance_row>& rows) {
+  std::string out;
+  for (const auto& row : rows) {
+    out += base::pad_right(row.name, 24) + base::pad_right(scm::name(row.state), 16) +
+           base::pad_right(row.pid == 0 ? "-" : std::to_string(row.pid), 8) + std::string(name(row.startup)) + '\n';
+  }
+  return out.empty() ? "no service runs this program\n" : out;
+}
+
+WINSVC_INLINE std::string instances_json(const std::vector<instance_row>& rows) {
+  const auto row_json = [](const instance_row& row) {
+    base::json_object_writer out;
+    out.put_text("name", row.name).put_text("state", scm::name(row.state)).put("pid", std::to_string(row.pid));
+    return out.put_text("startup", name(row.startup)).put_text("binary", row.binary).text();
+  };
+  return base::json_array(rows, row_json, ",\n ") + '\n';
+}
+
+}  // namespace detail::manage
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MANAGE

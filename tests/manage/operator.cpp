@@ -1,0 +1,337 @@
+// Verbs from the view of an operator: pending restarts, held services, notes, controls, `show`, and the ownership of a service.
+#include <winsvc/testing.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "fixture.hpp"
+
+using namespace std::chrono_literals;
+using namespace winsvc::detail;
+using winsvc::startup;
+using winsvc::testing::service_database;
+
+namespace {
+
+commandline::install_options options_of(std::vector<std::string> options) {
+  options.insert(options.begin(), "install");
+  const auto parsed = commandline::parse_command(options);
+  REQUIRE(parsed);
+  return parsed->install;
+}
+bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+std::vector<std::string> pending(bench& b, std::uint32_t pid) {
+  return b.run([&](manage::verb_context& context) { return manage::pending_restart(context, pid); });
+}
+std::size_t lines(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+commandline::control_options numbered(std::uint32_t number) {
+  commandline::control_options c;
+  c.number = number;
+  return c;
+}
+winsvc::result<void> send(bench& b, std::uint32_t number) {
+  return b.run([&](manage::verb_context& context) { return manage::send_control(context, numbered(number)); });
+}
+
+}  // namespace
+
+TEST_CASE("an update of a running service names the changes that need a restart, until the process ends") {
+  bench b;
+  CHECK(sentence(b.install()) == "done");
+  b.scm.services["hello"].process = service_database::at(scm::state::running);
+  b.running_pid = 42;
+  CHECK(sentence(b.update(options_of({"--port", "81", "--description", "x"}))) == "done");
+  CHECK(b.warnings == "'hello' runs with the old values until it is restarted: binary; run 'restart', or use "
+                      "'update --restart'\n");
+  CHECK(sentence(b.update(options_of({"--env", "A=1"}))) == "done");
+  CHECK(pending(b, 42) == std::vector<std::string>{"binary", "environment"});
+  const auto status = b.status();
+  REQUIRE(status);
+  CHECK(has(host::status_text(*status), "  pending  restart, for: binary, environment; run 'restart'\n"));
+  CHECK(winsvc::json::parse(host::status_json(*status))["pending_restart"].size() == 2);
+  CHECK(pending(b, 43).empty());  // another process has started with the new values
+  CHECK(pending(b, 0).empty());
+}
+
+TEST_CASE("each item of a plan that the process reads needs a restart, and those of the service manager do not") {
+  using manage::config_item;
+  for (const auto item : {config_item::binary, config_item::account, config_item::password, config_item::environment,
+                          config_item::service_sid, config_item::privileges})
+    CHECK(manage::needs_restart(item));
+  for (const auto item : {config_item::startup, config_item::display_name, config_item::description,
+                          config_item::recovery, config_item::failure_flag, config_item::dependencies,
+                          config_item::event_source, config_item::control})
+    CHECK_FALSE(manage::needs_restart(item));
+}
+
+TEST_CASE("an update of a stopped service, or of values that need no restart, has no warning") {
+  bench b;
+  CHECK(sentence(b.install()) == "done");
+  CHECK(sentence(b.update(options_of({"--port", "81"}))) == "done");
+  b.running_pid = 42;
+  CHECK(sentence(b.update(options_of({"--description", "x"}))) == "done");
+  CHECK(b.warnings.empty());
+  CHECK(b.data.empty());
+}
+
+TEST_CASE("update --restart restarts a running service and leaves a stopped one stopped") {
+  bench b;
+  CHECK(sentence(b.install()) == "done");
+  auto options = options_of({"--port", "81"});
+  options.restart_after = true;
+  CHECK(sentence(b.update(options)) == "done");
+  CHECK(has(b.output, "'hello' is not running; 'start' starts it\n"));
+
+  b.running_pid = 42;
+  b.scm.services["hello"].process = service_database::at(scm::state::running);
+  b.scm.after_stop = {service_database::at(scm::state::stopped)};
+  b.scm.after_start = {service_database::at(scm::state::running)};
+  options = options_of({"--port", "82"});
+  options.restart_after = true;
+  CHECK(sentence(b.update(options)) == "done");
+  CHECK(has(b.output, "stopped 'hello'\nstarted 'hello'\n"));
+  CHECK(b.warnings.empty());
+}
+
+TEST_CASE("under Wine, an install prints one note and no other warning") {
+  bench b;
+  b.is_wine = true;
+  for (std::uint32_t number = 4; number <= 7; ++number) b.scm.fail_level_with[number] = 124;
+  b.scm.fail_with["account_sid"] = 1332;
+  b.scm.fail_with["query_folder_security"] = 50;
+  CHECK(sentence(b.install()) == "done");
+  CHECK(b.warnings == std::string(manage::verb_context::wine_note) + '\n');
+  b.warnings.clear();
+  CHECK(sentence(b.update(options_of({"--port", "81"}))) == "done");
+  CHECK(lines(b.warnings) <= 1);
+}
+
+TEST_CASE("requests without an effect are named, and a dependency on itself is rejected") {
+  bench b;
+  b.missing_services = {"nope"};
+  CHECK(sentence(b.install(options_of({"--depends", "nope,tcpip,+group", "--env", "NOPE=", "--unset", "greeting"}))) ==
+        "done");
+  CHECK(has(b.warnings, "--depends: 'nope' is not installed; the service cannot start without it\n"));
+  CHECK(has(b.warnings, "--env NOPE=: the service has no variable 'NOPE'\n"));
+  CHECK(has(b.warnings, "--unset greeting: the installed service has no such value\n"));
+  CHECK(lines(b.warnings) == 3);
+
+  const auto done = b.update(options_of({"--depends", "HELLO"}));
+  REQUIRE_FALSE(done);
+  CHECK(done.error().origin == winsvc::error::source::command_line);
+  CHECK(has(sentence(done), "the service cannot depend on itself"));
+
+  b.warnings.clear();
+  CHECK(sentence(b.update(options_of({"--set", "greeting=hi", "--env", "A=1"}))) == "done");
+  CHECK(sentence(b.update(options_of({"--unset", "greeting", "--env", "a="}))) == "done");
+  CHECK(b.warnings.empty());
+}
+
+TEST_CASE("an ImagePath of this executable without quotes is ours, and update quotes it and keeps its options") {
+  bench b;
+  b.defaults.executable = "C:\\Program Files\\hello.exe";
+  b.scm.add("hello", "C:\\Program Files\\hello.exe run-service --port 81");
+  CHECK(sentence(b.update()) == "done");
+  CHECK(b.scm.services["hello"].config.binary == "\"C:\\Program Files\\hello.exe\" run-service --port 81");
+}
+
+TEST_CASE("a service of another program is not ours") {
+  bench b;
+  b.scm.add("hello", "C:\\Program Files\\other.exe");
+  const auto check = [&b] {
+    return b.run([](manage::verb_context& context) { return context.check_own_service("stop"); });
+  };
+  CHECK(sentence(check()) == "stop 'hello': a service of another program has this name: C:\\Program Files\\other.exe "
+                             "(1073); rename the app");
+  b.scm.services["hello"].config.binary = "\"D:\\elsewhere\\hello.exe\" run-service";
+  CHECK(sentence(check()) == "done");
+  b.scm.services.clear();
+  CHECK(sentence(check()) == "done");
+}
+
+TEST_CASE("stop --hold disables the service, and start restores its start type") {
+  for (const auto type : {startup::automatic, startup::manual, startup::delayed}) {
+    bench b;
+    auto& service = b.installed(scm::state::running);
+    service.config.startup = type == startup::delayed ? startup::automatic : type;
+    if (type == startup::delayed) service.levels[scm::config_level_id::delayed_start] = scm::delayed_start{true};
+    b.scm.after_stop = {service_database::at(scm::state::stopped)};
+    b.scm.after_start = {service_database::at(scm::state::running)};
+    commandline::control_options hold;
+    hold.hold = true;
+    CHECK(sentence(b.stop(hold)) == "done");
+    CHECK(b.output == "'hello' is disabled until 'start'\nstopped 'hello'\n");
+    CHECK(b.scm.services["hello"].config.startup == startup::disabled);
+    CHECK(b.status()->held);
+    CHECK(sentence(b.start()) == "done");
+    CHECK(b.scm.services["hello"].config.startup == (type == startup::delayed ? startup::automatic : type));
+    CHECK(b.data.empty());
+  }
+}
+
+TEST_CASE("stop of a failed service warns of a queued restart, and of a stopped one it does not") {
+  bench failed;
+  auto& service = failed.installed();
+  service.process = service_database::at(scm::state::stopped, 0, 0, {1067, 0});
+  service.levels[scm::config_level_id::failure_actions] = scm::default_recovery();
+  CHECK(sentence(failed.stop()) == "done");
+  CHECK(has(failed.warnings, "'stop --hold'"));
+
+  bench stopped;
+  stopped.installed().levels[scm::config_level_id::failure_actions] = scm::default_recovery();
+  CHECK(sentence(stopped.stop()) == "done");
+  CHECK(stopped.warnings.empty());
+}
+
+TEST_CASE("a start whose process has ended fails at once, with its exit code and what it was doing") {
+  bench b;
+  b.installed();
+  b.scm.after_start = {service_database::at(scm::state::start_pending, 42)};
+  b.scm.ended_processes[42] = 3;
+  scm::saved_state left;
+  left.pid = 42;
+  left.running = true;
+  b.saved_by_start = left;
+  std::string entry(os::activity_bytes, '\0');
+  entry[0] = 1;
+  entry.replace(1, 17, "start hook 'open'");
+  b.data["activity"] = entry;
+  const auto before = b.time.now();
+  CHECK(sentence(b.start()) == "start 'hello': the process (pid 42) ended with exit code 3 while running start hook "
+                               "'open' (1067)");
+  CHECK(b.time.now() - before < 2s);
+}
+
+TEST_CASE("the message of a failed start has the operation and the name once") {
+  bench b;
+  b.installed();
+  b.scm.after_start = {service_database::at(scm::state::stopped, 0, 0, {1064, 0})};
+  scm::saved_state left;
+  left.pid = 42;
+  left.failure = "start 'hello': hook 'open' threw: locked (1064)";
+  b.saved_by_start = left;
+  CHECK(sentence(b.start()) == left.failure);
+  bench other;
+  other.installed();
+  other.scm.after_start = b.scm.after_start;
+  left.failure = "listen on '127.0.0.1:80': the port is taken (10048)";
+  other.saved_by_start = left;
+  CHECK(has(sentence(other.start()), "start 'hello': listen on '127.0.0.1:80': the port is taken"));
+}
+
+TEST_CASE("a control without a hook is not sent, and the result of a hook comes from the service") {
+  bench b;
+  b.installed(scm::state::running);
+  b.ask = [](const std::string&) { return std::optional<std::string>("none"); };
+  CHECK(sentence(send(b, 202)) == "control 'hello': the service has no on_control 202 hook (1052)");
+  CHECK_FALSE(b.called("control_service"));
+
+  int requests = 0;
+  b.ask = [&requests](const std::string& request) {
+    CHECK(request == "control 201");
+    return std::optional<std::string>(++requests < 3 ? "4 0" : "5 5");  // the hook completes after the second request
+  };
+  const auto done = send(b, 201);
+  REQUIRE_FALSE(done);
+  CHECK(done.error().code == 5);
+  CHECK(has(sentence(done), "the hook for 201 returned: "));
+  requests = 0;
+  b.ask = [&requests](const std::string&) { return std::optional<std::string>(++requests < 2 ? "0 0" : "1 0"); };
+  b.output.clear();
+  CHECK(sentence(send(b, 201)) == "done");
+  CHECK(b.output == "'hello' completed control 201\n");
+}
+
+TEST_CASE("--no-wait of start, pause, continue and restart prints the control that was sent") {
+  commandline::control_options no_wait;
+  no_wait.no_wait = true;
+  bench b;
+  b.installed();
+  CHECK(sentence(b.start(no_wait)) == "done");
+  b.scm.services["hello"].process = service_database::at(scm::state::running);
+  b.scm.after_stop = {service_database::at(scm::state::stopped)};
+  CHECK(sentence(b.restart(no_wait)) == "done");
+  CHECK(b.output == "sent 'start' to 'hello'\nstopped 'hello'\nsent 'start' to 'hello'\n");
+  b.output.clear();
+  b.scm.services["hello"].next.clear();
+  b.scm.services["hello"].process = service_database::at(scm::state::running);
+  CHECK(sentence(b.run([&](manage::verb_context& c) { return manage::pause(c, no_wait); })) == "done");
+  b.scm.services["hello"].process = service_database::at(scm::state::paused);
+  CHECK(sentence(b.run([&](manage::verb_context& c) { return manage::resume(c, no_wait); })) == "done");
+  CHECK(b.output == "sent 'pause' to 'hello'\nsent 'continue' to 'hello'\n");
+}
+
+TEST_CASE("show has everything that install sets, and its command installs the same") {
+  bench b;
+  CHECK(sentence(b.install(options_of({"--startup", "manual", "--port", "81", "--set", "a=b c", "--env", "TOKEN=x",
+                                       "--recovery", "run/5s,reboot/1m", "--recovery-command", "C:\\fix.exe",
+                                       "--priority", "high"}))) == "done");
+  const auto shown = [&b](bool json, bool command) {
+    commandline::report_options options;
+    options.json = json;
+    options.as_command = command;
+    const auto text = b.run([&](manage::verb_context& context) { return manage::show(context, options); });
+    REQUIRE(text);
+    return *text;
+  };
+  const std::string text = shown(false, false);
+  for (const char* part : {"startup       manual", "account       NT SERVICE\\hello", "environment   TOKEN",
+                           "command C:\\fix.exe", "service SID   unrestricted", "rights        D:"})
+    CHECK(has(text, part));
+  CHECK_FALSE(has(text, "TOKEN=x"));
+  const auto object = winsvc::json::parse(shown(true, false));
+  CHECK(object["startup"] == "manual");
+  CHECK(object["service_sid"] == "unrestricted");
+
+  const std::string command = shown(false, true);
+  auto arguments = base::split_command_line(command.substr(0, command.size() - 1));
+  CHECK(arguments[0] == b.defaults.executable);
+  arguments.erase(arguments.begin());
+  const auto parsed = commandline::parse_command(arguments);
+  REQUIRE(parsed);
+  bench copy;
+  CHECK(sentence(copy.install(parsed->install)) == "done");
+  CHECK(copy.scm.snapshot() == b.scm.snapshot());
+}
+
+TEST_CASE("show of a service that is not installed is an error") {
+  bench b;
+  const auto text = b.run([&](manage::verb_context& context) { return manage::show(context, {}); });
+  REQUIRE_FALSE(text);
+  CHECK(text.error().code == 1060);
+}
+
+TEST_CASE("status --all lists the services that run this executable, and no other") {
+  bench b;
+  b.installed(scm::state::running);
+  b.scm.add("hello$blue", "C:\\apps\\hello.exe run-service --instance blue");
+  b.scm.add("other", "\"C:\\apps\\other.exe\"");
+  const auto rows = b.run([&](manage::verb_context& context) { return manage::find_instances(context); });
+  REQUIRE(rows);
+  REQUIRE(rows->size() == 2);
+  CHECK(has(manage::instances_text(*rows), "hello$blue"));
+  CHECK(winsvc::json::parse(manage::instances_json(*rows))[0]["state"] == "running");
+}
+
+TEST_CASE("remove deletes the state of the service") {
+  bench b;
+  b.installed();
+  b.data = {{"state.json", "{}"}, {"pending.json", "{}"}, {"hold.json", "{}"}, {"activity", "x"}, {"orders.db", "x"}};
+  CHECK(sentence(b.remove()) == "done");
+  CHECK(b.data.size() == 1);
+}
+
+TEST_CASE("a plan is printed as JSON") {
+  bench b;
+  auto options = options_of({"--plan"});
+  options.json = true;
+  CHECK(sentence(b.install(options)) == "done");
+  const auto object = winsvc::json::parse(b.output);
+  CHECK(object["creates"] == true);
+  CHECK(object["changes"][0]["name"] == "startup");
+}
