@@ -18,332 +18,336 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    351  config/version.hpp                 The version of winsvc, defined only here.
-//    368  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
-//    407  config/form.hpp                    The form in which winsvc is compiled.
-//    498  config/options.hpp                 The compile-time options of winsvc.
-//    560  config/abi.hpp                     The inline namespace that contains all names of winsvc.
-//    611  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
-//    642  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    717  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
-//    774  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    835  os/win/windows_headers.hpp         Windows system headers.
-//    893  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
-//   1022  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
-//   1065  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
-//   1126  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
-//   1181  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
-//   1231  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1274  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
-//   1373  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1406  settings/setting_value.hpp         Types of settings and their text form.
-//   1598  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
-//   1743  api/json_library.hpp               json_library: the JSON parser that reads described types.
-//   1806  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
-//   1864  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
-//   1927  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2153  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
-//   2524  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
-//   2646  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
-//   2730  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
-//   2803  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
-//   2848  route/url_value.hpp                url_value, with_query.
-//   2897  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
-//   2979  base/encoding.hpp                  base64 and constant-time comparison of secrets.
-//   3014  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
-//   3046  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3134  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
-//   3273  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3616  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
-//   3679  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
-//   3827  api/app_objects.hpp                Objects of the app by type.
-//   3894  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
-//   4373  api/parameter.hpp                  Parameters of a route.
-//   4670  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
-//   4853  api/middleware.hpp                 Middleware: functions that run before and after the handler.
-//   4932  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
-//   5004  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
-//   5076  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
-//   5221  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
-//   5260  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
-//   5359  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
-//   5380  api/file_options.hpp               Options of a static folder.
-//   5411  base/source_location.hpp           source_location: file and line of a call in the user's program.
-//   5447  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
-//   5756  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
-//   5845  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
-//   5884  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
-//   6011  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
-//   6050  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
-//   6133  scm/control_event.hpp              Event data of a control.
-//   6206  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   6381  settings/settings_file.hpp         Settings file (.ini).
-//   6448  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
-//   6668  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   6819  api/tls_options.hpp                TLS options: client certificates.
-//   6860  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   6929  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   7070  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
-//   7148  base/quote.hpp                     Windows command lines.
-//   7191  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   7266  scm/spec.hpp                       Service specification.
-//   7372  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
-//   7437  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   7784  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   7830  api/run.hpp                        Entry point: runs the verb on the command line.
-//   7869  api/host.hpp                       host: runs a service inside a program that has its own main loop.
-//   7938  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   7951  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   8002  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
-//   8089  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   8130  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8249  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   8380  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   8407  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   8475  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   8546  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
-//   8588  wire/forwarded.hpp                 Forwarding fields of proxies.
-//   8640  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
-//   8672  addons/headers.hpp                 Middleware for response headers and body size.
+//    355  config/version.hpp                 The version of winsvc, defined only here.
+//    372  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
+//    411  config/form.hpp                    The form in which winsvc is compiled.
+//    502  config/options.hpp                 The compile-time options of winsvc.
+//    564  config/abi.hpp                     The inline namespace that contains all names of winsvc.
+//    615  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
+//    646  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    721  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
+//    778  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    839  os/win/windows_headers.hpp         Windows system headers.
+//    897  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
+//   1026  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
+//   1069  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
+//   1130  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
+//   1185  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
+//   1235  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1278  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
+//   1377  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1410  settings/setting_value.hpp         Types of settings and their text form.
+//   1602  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
+//   1747  api/json_library.hpp               json_library: the JSON parser that reads described types.
+//   1810  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
+//   1868  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
+//   1931  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2157  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
+//   2528  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
+//   2650  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
+//   2734  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
+//   2807  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
+//   2852  route/url_value.hpp                url_value, with_query.
+//   2901  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
+//   2983  base/encoding.hpp                  base64 and constant-time comparison of secrets.
+//   3018  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
+//   3050  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3138  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
+//   3277  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3620  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
+//   3683  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
+//   3831  api/app_objects.hpp                Objects of the app by type.
+//   3898  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
+//   4377  api/parameter.hpp                  Parameters of a route.
+//   4674  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   4857  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   4936  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   5008  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
+//   5080  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   5225  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   5264  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   5363  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
+//   5384  api/file_options.hpp               Options of a static folder.
+//   5415  base/source_location.hpp           source_location: file and line of a call in the user's program.
+//   5451  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   5760  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   5849  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
+//   5888  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   6015  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   6054  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
+//   6137  scm/control_event.hpp              Event data of a control.
+//   6210  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   6385  settings/settings_file.hpp         Settings file (.ini).
+//   6452  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
+//   6672  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   6823  api/tls_options.hpp                TLS options: client certificates.
+//   6864  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   6933  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   7074  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   7152  base/quote.hpp                     Windows command lines.
+//   7195  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   7270  scm/spec.hpp                       Service specification.
+//   7376  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
+//   7441  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   7788  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   7834  api/run.hpp                        Entry point: runs the verb on the command line.
+//   7873  api/host.hpp                       host: runs a service inside a program that has its own main loop.
+//   7942  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   7955  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
+//   8006  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
+//   8093  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
+//   8134  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8253  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
+//   8384  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
+//   8411  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
+//   8479  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
+//   8550  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
+//   8592  wire/forwarded.hpp                 Forwarding fields of proxies.
+//   8644  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
+//   8676  addons/headers.hpp                 Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   8705  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   8926  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   9015  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9060  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   9119  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   9135  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   9232  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
-//   9278  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9320  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   9402  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   9476  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   9594  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
-//   9627  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   9678  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
-//   9920  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   9956  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//   9998  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
-//  10044  route/url_value.hpp:bodies         url_value, with_query.
-//  10086  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//  10243  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
-//  10320  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//  10438  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  10565  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//  10633  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
-//  10671  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//  10720  api/app_objects.hpp:bodies         Objects of the app by type.
-//  10758  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//  10797  api/parameter.hpp:bodies           Parameters of a route.
-//  10855  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//  10883  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//  10955  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//  11021  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//  11049  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//  11073  settings/settings_file.hpp:bodies  Settings file (.ini).
-//  11215  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//  11355  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//  11442  base/quote.hpp:bodies              Windows command lines.
-//  11532  scm/spec.hpp:bodies                Service specification.
-//  11661  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//  11781  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
-//  11931  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//  12000  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  12074  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//  12331  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//  12359  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//  12515  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//  12567  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
-//  12660  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
-//  12781  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
-//  12841  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//  12882  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//  13034  base/error_codes.hpp               Error messages and remedies for system error codes.
-//  13174  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//  13307  settings/registry.hpp              Registry of the settings of an app.
-//  13618  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
-//  13775  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//  13972  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  14354  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  14460  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
-//  14568  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  14942  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15157  wire/file_name.hpp                 Safe file names for uploads.
-//  15236  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  15306  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  15453  wire/representation.hpp            Representation of content in a response.
-//  15605  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  15863  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  16034  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  16155  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  16240  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  16308  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  16375  scm/account.hpp                    Account of a service.
-//  16514  scm/security.hpp                   Security descriptors in SDDL.
-//  16732  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  16843  scm/event_record.hpp               Records of the Windows event log.
-//  16985  scm/saved_state.hpp                Saved state of a service.
-//  17106  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  17371  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
-//  17411  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
-//  17879  os/posix/headers.hpp               POSIX system headers.
-//  17916  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  18092  os/socket.hpp                      TCP sockets with timeouts.
-//  18242  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  18393  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  18513  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  18653  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  18760  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  18946  os/tcp.hpp                         TCP sockets on all platforms.
-//  19222  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  19388  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  19503  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  19755  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  19806  os/control_channel.hpp             Control channel of a running service.
-//  19877  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  20074  os/connection_threads.hpp          Thread group with a maximum size.
-//  20164  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  20384  os/console.hpp                     Console input and output.
-//  20485  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  20641  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  20776  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  20977  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  21052  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  21099  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
-//  21250  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
-//  21333  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  21381  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  21432  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  21535  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  21576  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  21763  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  21785  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  21820  os/exclusive_file.hpp              Exclusively created file.
-//  21901  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  22005  os/probe.hpp                       System queries of the verbs `doctor` and `why`.
-//  22038  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  22079  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  22119  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  22183  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  22457  os/input_file.hpp                  File that is open for reading at any position.
-//  22530  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  22625  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  22751  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  22997  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  23198  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  23411  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  23449  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  23752  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  23854  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  24108  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  24194  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  24265  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  24352  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  24405  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  24499  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  24637  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  24711  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  24905  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  25017  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  25144  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  25307  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  25476  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  25761  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  25767  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  26064  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  26138  log/log_query.hpp                  Log query of the verb `logs`.
-//  26223  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  26610  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  26707  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  26751  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  26984  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  27340  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
-//  27634  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  27876  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  27987  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  28138  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  28551  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  28864  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
-//  29071  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  29191  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  29262  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  29411  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  29810  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  29844  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  29904  http/problem.hpp                   Error responses of winsvc.
-//  30066  http/context_impl.hpp              Implementation of api/context.hpp.
-//  30163  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
-//  30428  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  30488  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  30636  http/group_impl.hpp                Implementation of api/group.hpp.
-//  30710  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  30929  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  31045  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  31076  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  31225  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
-//  31297  http/compression.hpp               Compression of complete response bodies with the libraries that ...
-//  31434  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
-//  31531  http/response_writer.hpp           Response writer: writes the head and the body of each response.
-//  31818  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
-//  32051  http/request_processor.hpp         Request processor: runs one request.
-//  32503  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
-//  32606  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  32757  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  32838  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  33056  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  33414  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  33447  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  33548  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  34061  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
-//  34573  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  34750  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  35107  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  35653  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
-//  35672  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  35847  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  36122  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  36240  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  36518  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  36584  host/health.hpp                    Liveness and readiness routes.
-//  36686  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  36854  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  36977  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
-//  37129  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  37243  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  37471  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  37591  host/control_channel_server.hpp    Control channel server.
-//  37769  host/runtime.hpp                   Runtime of a service.
-//  38326  host/status.hpp                    Text and JSON of `status`.
-//  38486  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  38610  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  38716  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  39145  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
-//  39330  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  39753  manage/wait.hpp                    Waits until a service reaches a state.
-//  39852  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  40051  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
-//  40128  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  40522  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  40712  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  40848  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  40948  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  41011  manage/install.hpp                 `install` and `update` verbs.
-//  41444  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  41545  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
-//  41729  diagnose/firewall.hpp              Check of the Windows firewall.
-//  41823  diagnose/finding.hpp               Findings of `doctor`.
-//  42006  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  42103  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  42133  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  42502  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  42664  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  42943  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  43100  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   8709  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   8930  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   9019  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9064  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   9123  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   9139  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   9236  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
+//   9282  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9324  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   9406  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   9480  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   9598  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
+//   9631  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   9682  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
+//   9924  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   9960  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//  10002  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
+//  10048  route/url_value.hpp:bodies         url_value, with_query.
+//  10090  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//  10247  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
+//  10324  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//  10442  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  10569  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//  10637  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
+//  10675  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//  10724  api/app_objects.hpp:bodies         Objects of the app by type.
+//  10762  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//  10801  api/parameter.hpp:bodies           Parameters of a route.
+//  10859  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//  10887  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//  10959  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
+//  11025  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//  11053  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//  11077  settings/settings_file.hpp:bodies  Settings file (.ini).
+//  11219  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//  11359  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//  11446  base/quote.hpp:bodies              Windows command lines.
+//  11536  scm/spec.hpp:bodies                Service specification.
+//  11665  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
+//  11785  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
+//  11935  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
+//  12004  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  12078  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
+//  12335  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
+//  12363  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
+//  12519  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
+//  12571  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
+//  12664  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
+//  12785  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
+//  12845  addons/headers.hpp:bodies          Middleware for response headers and body size.
+//  12886  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//  13038  base/error_codes.hpp               Error messages and remedies for system error codes.
+//  13178  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//  13311  settings/registry.hpp              Registry of the settings of an app.
+//  13622  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
+//  13779  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//  13976  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  14358  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  14464  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
+//  14572  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  14946  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15161  wire/file_name.hpp                 Safe file names for uploads.
+//  15240  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
+//  15310  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
+//  15457  wire/representation.hpp            Representation of content in a response.
+//  15609  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
+//  15867  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  16038  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  16159  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  16244  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  16312  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  16379  scm/account.hpp                    Account of a service.
+//  16518  scm/security.hpp                   Security descriptors in SDDL.
+//  16736  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  16847  scm/event_record.hpp               Records of the Windows event log.
+//  16989  scm/saved_state.hpp                Saved state of a service.
+//  17110  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  17380  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
+//  17420  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
+//  17890  os/posix/headers.hpp               POSIX system headers.
+//  17927  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
+//  18103  os/socket.hpp                      TCP sockets with timeouts.
+//  18253  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  18404  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
+//  18524  os/process.hpp                     Process functions: executable path, command-line arguments ...
+//  18664  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  18771  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  18957  os/tcp.hpp                         TCP sockets on all platforms.
+//  19233  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  19399  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  19514  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  19766  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  19817  os/control_channel.hpp             Control channel of a running service.
+//  19888  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  20085  os/connection_threads.hpp          Thread group with a maximum size.
+//  20175  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  20395  os/console.hpp                     Console input and output.
+//  20496  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  20652  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  20787  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  20988  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  21063  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  21110  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
+//  21261  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
+//  21344  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  21392  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  21443  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  21546  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  21587  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  21774  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  21796  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  21831  os/exclusive_file.hpp              Exclusively created file.
+//  21912  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  22016  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
+//  22056  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  22100  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  22140  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  22204  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  22478  os/input_file.hpp                  File that is open for reading at any position.
+//  22551  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  22646  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  22772  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  23018  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  23219  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  23432  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  23470  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  23773  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  23875  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  24129  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  24215  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  24286  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  24373  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  24426  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  24520  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  24658  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  24752  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  24946  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  25058  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  25185  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  25348  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  25517  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  25802  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  25808  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  26105  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  26179  log/log_query.hpp                  Log query of the verb `logs`.
+//  26264  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  26651  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  26748  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  26792  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  27025  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  27381  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
+//  27675  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  27917  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  28028  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  28179  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  28592  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  28905  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
+//  29112  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  29232  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  29303  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  29452  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  29851  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  29885  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  29945  http/problem.hpp                   Error responses of winsvc.
+//  30107  http/context_impl.hpp              Implementation of api/context.hpp.
+//  30204  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
+//  30469  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  30529  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  30677  http/group_impl.hpp                Implementation of api/group.hpp.
+//  30751  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  30970  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  31086  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  31117  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  31266  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
+//  31338  http/compression.hpp               Compression of complete response bodies with the libraries that ...
+//  31475  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
+//  31572  http/response_writer.hpp           Response writer: writes the head and the body of each response.
+//  31859  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
+//  32092  http/request_processor.hpp         Request processor: runs one request.
+//  32544  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
+//  32647  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  32798  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  32879  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  33097  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  33455  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  33488  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  33589  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  34102  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
+//  34614  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  34791  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  35148  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  35694  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
+//  35713  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  35888  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  36163  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  36281  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  36559  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  36625  host/health.hpp                    Liveness and readiness routes.
+//  36727  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  36895  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  37018  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
+//  37170  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  37284  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  37512  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  37632  host/control_channel_server.hpp    Control channel server.
+//  37810  host/runtime.hpp                   Runtime of a service.
+//  38367  host/status.hpp                    Text and JSON of `status`.
+//  38527  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  38651  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  38757  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  39186  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
+//  39371  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  39794  manage/wait.hpp                    Waits until a service reaches a state.
+//  39893  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  40092  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
+//  40169  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  40563  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  40753  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  40889  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  40989  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  41052  manage/install.hpp                 `install` and `update` verbs.
+//  41485  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  41586  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
+//  41770  diagnose/firewall.hpp              Check of the Windows firewall.
+//  41864  diagnose/finding.hpp               Findings of `doctor`.
+//  42047  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  42144  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  42174  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  42543  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  42705  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  42854  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
+//  42965  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  43377  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  43656  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  43813  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  43904  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  43379  config/undef.hpp                   Undefines the internal macros.
+//  44186  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -17125,7 +17129,7 @@ namespace detail::commandline {
 /// The first argument of the program.
 enum class verb {
   help, version, install, update, remove, start, stop, restart, pause, resume, reload, control, status, debug, routes,
-  config, logs, level, doctor, why, show, run_service
+  config, logs, level, doctor, why, show, prove, run_service
 };
 
 struct verb_info {
@@ -17180,6 +17184,10 @@ inline constexpr verb_info verb_table[] = {
      "install. Exit code: 0, or 1 if there is a problem."},
     {verb::why, "why", "", "", "explain why the service stopped or failed",
      "Uses the service control manager, the saved state of the service, its log and its last minidump."},
+    {verb::prove, "prove", "", "", "check on this machine what winsvc states about Windows",
+     "Installs a service with another name and its own data folder, starts it, stops it, makes it fail and removes\n"
+     "it. Your app does not run. Takes up to five minutes and requires administrator rights. Exit code: 0, or 1 if a\n"
+     "claim does not hold."},
     {verb::config, "config", "", "", "show each setting: its value, its source and its purpose",
      "Shows the values of the installed service, if it is installed. Sources, strongest first: the command line\n"
      "(--set, stored at install), the environment, the settings file, the default. Exit code 13: the file or a value\n"
@@ -17195,7 +17203,7 @@ enum class option {
   startup, display_name, description, username, password_stdin, depends, recovery, recovery_reset, preshutdown,
   environment, allow_control, host, port, set, unset, config, init, lines, follow, level, since, instance, start_after,
   plan, force, wait, no_wait, json, no_elevate, elevated, argument, why, fix, restart_after, hold, data, all,
-  as_command, quiet, priority, recovery_command, restart_limit
+  as_command, quiet, priority, recovery_command, restart_limit, report
 };
 
 /// Bit of a verb in a set of verbs.
@@ -17254,6 +17262,7 @@ inline constexpr option_info option_table[] = {
     {option::config, "--config", "FILE", verbs_with_settings,
      "settings file (default: the program's name with .ini, in the folder of the program)"},
     {option::fix, "--fix", "", verb_bit(verb::doctor), "fix the problems that need no decision"},
+    {option::report, "--report", "FILE", verb_bit(verb::prove), "also write the result as an HTML page"},
     {option::init, "--init", "", verb_bit(verb::config), "write a settings file with each setting commented out"},
     {option::lines, "-n", "N", verb_bit(verb::logs), "number of entries (default 20; all with --since)", "--lines"},
     {option::follow, "-f", "", verb_bit(verb::logs), "follow the log: show new entries until Ctrl-C", "--follow"},
@@ -17283,7 +17292,7 @@ inline constexpr option_info option_table[] = {
     {option::as_command, "--command", "", verb_bit(verb::show), "print the command that installs the same"},
     {option::json, "--json", "",
      verbs_that_install | verb_bits(verb::status, verb::routes, verb::config, verb::doctor, verb::why, verb::show,
-                                    verb::logs, verb::version),
+                                    verb::logs, verb::version, verb::prove),
      "print JSON; for install and update, with --plan"},
     {option::quiet, "--quiet", "", verbs_that_manage, "print only errors and warnings", "-q"},
     {option::no_elevate, "--no-elevate", "", verbs_that_manage,
@@ -17473,6 +17482,7 @@ struct report_options {
   bool as_command = false;  ///< show --command
   bool init = false;  ///< config --init
   bool fix = false;   ///< doctor --fix
+  std::optional<std::string> file;  ///< prove --report
 };
 
 /// A parsed command line. Only the options of its verb are set.
@@ -17643,6 +17653,7 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     }
     case option::unset: command.launch.unset_settings.emplace_back(value); return settings::is_setting_name(value);
     case option::config: return store_text(command.launch.config);
+    case option::report: return store_text(command.report.file);
     case option::init: return command.report.init = true;
     case option::fix: return command.report.fix = true;
     case option::lines: {
@@ -22005,7 +22016,8 @@ WINSVC_INLINE bool process_exists(std::uint32_t id) noexcept {
 // os/probe.hpp
 // =====================================================================================================================
 
-// System queries of the verbs `doctor` and `why`: firewall rules, System event log, kind of drive. They change nothing.
+// System queries of the verbs `doctor`, `why` and `prove`: firewall rules, event logs, kind of drive. They change
+// nothing.
 //
 //   if (auto rules = os::firewall_rules()) for (const auto& rule : *rules) print(rule);
 //
@@ -22024,11 +22036,17 @@ namespace detail::os {
 /// The last records of the System event log, newest first (about 4,000). The service control manager logs the events of
 /// all services there (scm/event_record.hpp).
 [[nodiscard]] sys_result<std::vector<scm::event_record>> system_events();
+/// The last records of the Application event log, newest first. The events of services are there.
+[[nodiscard]] sys_result<std::vector<scm::event_record>> application_events();
 /// True if the path is on another computer: a UNC path or a mapped drive. A mapped drive belongs to the logon session
 /// of the user who mapped it, so a service cannot use it.
 [[nodiscard]] bool is_on_network(const std::string& path);
 /// True if this is a 32-bit program on 64-bit Windows, which redirects System32 and HKLM\Software for it.
 [[nodiscard]] bool is_emulated();
+/// Version of Wine, such as "8.0"; empty on Windows and POSIX.
+[[nodiscard]] std::string wine_version();
+/// Name and version of the system: "Windows 10.0.22631", with the version of Wine.
+[[nodiscard]] std::string system_name();
 
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI
@@ -22064,8 +22082,11 @@ namespace detail::os {
 
 WINSVC_INLINE sys_result<std::vector<std::string>> firewall_rules() { return sys_failure(50); }  // ERROR_NOT_SUPPORTED
 WINSVC_INLINE sys_result<std::vector<scm::event_record>> system_events() { return sys_failure(50); }
+WINSVC_INLINE sys_result<std::vector<scm::event_record>> application_events() { return sys_failure(50); }
 WINSVC_INLINE bool is_on_network(const std::string&) { return false; }
 WINSVC_INLINE bool is_emulated() { return false; }
+WINSVC_INLINE std::string wine_version() { return {}; }
+WINSVC_INLINE std::string system_name() { return "POSIX"; }
 
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI
@@ -24665,9 +24686,9 @@ WINSVC_INLINE sys_result<std::vector<std::string>> firewall_rules() {
   return key->to_string_list();
 }
 
-WINSVC_INLINE sys_result<std::vector<scm::event_record>> system_events() {
+WINSVC_INLINE sys_result<std::vector<scm::event_record>> newest_events(const wchar_t* log_name) {
   constexpr std::size_t max_records = 4000;  // some days on a busy computer
-  const HANDLE log = ::OpenEventLogW(nullptr, L"System");
+  const HANDLE log = ::OpenEventLogW(nullptr, log_name);
   if (!log) return sys_failure(::GetLastError());
   const scope_exit close([log] { ::CloseEventLog(log); });
   std::vector<scm::event_record> records;
@@ -24684,6 +24705,26 @@ WINSVC_INLINE sys_result<std::vector<scm::event_record>> system_events() {
     for (auto& record : parsed) records.push_back(std::move(record));
   }
   return records;
+}
+
+WINSVC_INLINE sys_result<std::vector<scm::event_record>> system_events() { return newest_events(L"System"); }
+WINSVC_INLINE sys_result<std::vector<scm::event_record>> application_events() { return newest_events(L"Application"); }
+
+WINSVC_INLINE std::string wine_version() {
+  using get_version = const char*(*)();
+  const auto get = system_library("ntdll.dll").find<get_version>("wine_get_version");
+  return get ? get() : "";
+}
+
+WINSVC_INLINE std::string system_name() {
+  using get_version = LONG(WINAPI*)(OSVERSIONINFOW*);  // GetVersionExW returns the version in the manifest
+  OSVERSIONINFOW version{};
+  version.dwOSVersionInfoSize = sizeof version;
+  if (const auto get = system_library("ntdll.dll").find<get_version>("RtlGetVersion")) get(&version);
+  std::string text = "Windows " + std::to_string(version.dwMajorVersion) + '.' +
+                     std::to_string(version.dwMinorVersion) + '.' + std::to_string(version.dwBuildNumber);
+  if (const std::string wine = wine_version(); !wine.empty()) text = "Wine " + wine + " as " + text;
+  return text;
 }
 
 WINSVC_INLINE bool is_on_network(const std::string& path) {
@@ -42661,6 +42702,678 @@ WINSVC_INLINE post_mortem collect_post_mortem(host::service_report report, const
 #endif  // WINSVC_BODIES_DIAGNOSE
 
 // =====================================================================================================================
+// diagnose/proof.hpp
+// =====================================================================================================================
+
+// Proofs: the results of the verb `prove`, as text, as JSON and as one HTML page.
+//
+//   proof_text({{"start", "RUNNING means serving", verdict::yes, "GET / returned 200", {}, 12}});
+//   // yes     start         RUNNING means serving: GET / returned 200 (12 ms)
+//
+// A proof is a claim of README or docs/, and what this machine showed. A claim that a system cannot show has the
+// verdict `not_observable` with the reason, so that a missing observation never looks like a success.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::diagnose {
+
+enum class verdict { yes, no, not_observable };
+[[nodiscard]] constexpr std::string_view name(verdict v) noexcept {
+  constexpr std::string_view names[] = {"yes", "no", "cannot be seen here"};
+  return names[static_cast<int>(v)];
+}
+
+/// A claim, and what this machine showed.
+struct proof {
+  std::string topic;  ///< one word: "start", "drain"
+  std::string claim;  ///< a sentence without a period
+  diagnose::verdict verdict = diagnose::verdict::no;
+  std::string observed;  ///< what was seen
+  std::string reason;    ///< why it cannot be seen here; empty for the other verdicts
+  std::int64_t milliseconds = 0;
+};
+
+/// All proofs of one run.
+struct proof_report {
+  std::string system;  ///< name and version of the system
+  std::string program;
+  std::string time;  ///< UTC, ISO 8601
+  std::vector<proof> proofs;
+};
+
+/// Returns the number of proofs with this verdict.
+[[nodiscard]] std::size_t count(const std::vector<proof>& proofs, verdict v) noexcept;
+/// Returns one line for each proof, then the numbers of each verdict.
+[[nodiscard]] std::string proof_text(const proof_report& report);
+/// Returns `{"winsvc":"0.1.0","system":...,"yes":1,"no":0,"not_observable":0,"proofs":[...]}`.
+[[nodiscard]] std::string proof_json(const proof_report& report);
+/// Returns one HTML page that needs no other file.
+[[nodiscard]] std::string proof_html(const proof_report& report);
+
+}  // namespace detail::diagnose
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_DIAGNOSE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::diagnose {
+
+WINSVC_INLINE std::size_t count(const std::vector<proof>& proofs, verdict v) noexcept {
+  return static_cast<std::size_t>(
+      std::count_if(proofs.begin(), proofs.end(), [v](const proof& p) { return p.verdict == v; }));
+}
+
+/// What was seen and, if nothing could be seen, the reason.
+WINSVC_INLINE std::string observation(const proof& p) {
+  std::string text = p.observed;
+  if (!p.reason.empty()) text += (text.empty() ? "" : "; ") + p.reason;
+  return text;
+}
+
+WINSVC_INLINE std::string proof_totals(const proof_report& report) {
+  return std::to_string(count(report.proofs, verdict::yes)) + " yes, " +
+         std::to_string(count(report.proofs, verdict::no)) + " no, " +
+         std::to_string(count(report.proofs, verdict::not_observable)) + " cannot be seen here";
+}
+
+WINSVC_INLINE std::string proof_text(const proof_report& report) {
+  std::string out;
+  for (const auto& p : report.proofs) {
+    out += base::pad_right(name(p.verdict), 20) + base::pad_right(p.topic, 12) + p.claim + ": " + observation(p) +
+           " (" + std::to_string(p.milliseconds) + " ms)\n";
+  }
+  return out + report.system + ": " + proof_totals(report) + '\n';
+}
+
+WINSVC_INLINE std::string proof_json(const proof_report& report) {
+  const auto format = [](const proof& p) {
+    base::json_object_writer json;
+    json.put_text("topic", p.topic).put_text("claim", p.claim).put_text("verdict", name(p.verdict));
+    json.put_text("observed", p.observed).put_text_if_set("reason", p.reason);
+    return json.put("ms", std::to_string(p.milliseconds)).text();
+  };
+  base::json_object_writer json;
+  json.put_text("winsvc", WINSVC_VERSION_STRING).put_text("program", report.program);
+  json.put_text("system", report.system).put_text("time", report.time);
+  json.put("yes", std::to_string(count(report.proofs, verdict::yes)));
+  json.put("no", std::to_string(count(report.proofs, verdict::no)));
+  json.put("not_observable", std::to_string(count(report.proofs, verdict::not_observable)));
+  return json.put("proofs", base::json_array(report.proofs, format, ",\n ")).text() + '\n';
+}
+
+WINSVC_INLINE std::string html_escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '&') out += "&amp;";
+    else if (c == '<') out += "&lt;";
+    else if (c == '>') out += "&gt;";
+    else if (c == '"') out += "&quot;";
+    else out += c;
+  }
+  return out;
+}
+
+WINSVC_INLINE std::string proof_html(const proof_report& report) {
+  std::string out =
+      "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>winsvc " WINSVC_VERSION_STRING
+      ": prove</title>\n<style>body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em}"
+      "table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.3em .6em;"
+      "border-bottom:1px solid #ccc}.yes{color:#176b2c}.no{color:#b3261e;font-weight:bold}"
+      ".hidden{color:#666}</style>\n";
+  out += "<h1>winsvc " WINSVC_VERSION_STRING ": prove</h1>\n<p>" + html_escaped(report.system) + "<br>";
+  out += html_escaped(report.program) + ", " + html_escaped(report.time) + "<br>";
+  out += proof_totals(report) + "</p>\n";
+  out += "<table><tr><th>verdict<th>topic<th>claim<th>observed<th>ms</tr>\n";
+  for (const auto& p : report.proofs) {
+    const std::string_view style = p.verdict == verdict::yes ? "yes" : p.verdict == verdict::no ? "no" : "hidden";
+    out += "<tr><td class=\"" + std::string(style) + "\">" + std::string(name(p.verdict)) + "<td>" +
+           html_escaped(p.topic) + "<td>" + html_escaped(p.claim) + "<td>" + html_escaped(observation(p)) + "<td>";
+    out += std::to_string(p.milliseconds) + "</tr>\n";
+  }
+  return out + "</table></html>\n";
+}
+
+}  // namespace detail::diagnose
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_DIAGNOSE
+
+// =====================================================================================================================
+// diagnose/prove_app.hpp
+// =====================================================================================================================
+
+// The app of the throw-away service of `prove`: routes and hooks that show each claim. The user's app does not run.
+//
+//   const auto app = is_prove_instance(instance) ? prove_app() : users_app;
+//
+// The instance name selects it, so the service that the SCM starts is this program with `run-service --instance NAME`.
+// A person can manage it with `--instance`, for example to remove it after `prove` was killed.
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::diagnose {
+
+inline constexpr std::string_view prove_instance_prefix = "winsvc-prove-";
+/// True if an instance is the throw-away service of `prove`.
+[[nodiscard]] constexpr bool is_prove_instance(std::string_view instance) noexcept {
+  return instance.substr(0, prove_instance_prefix.size()) == prove_instance_prefix;
+}
+
+/// The ways in which the service crashes on `/crash/WAY`.
+inline constexpr std::string_view crash_ways[] = {"access-violation", "abort", "exception-in-thread", "stack-overflow"};
+
+/// Returns the app of the throw-away service.
+[[nodiscard]] api::app_factory prove_app();
+
+}  // namespace detail::diagnose
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_DIAGNOSE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::diagnose {
+
+/// Overflows the stack. The volatile buffer keeps the compiler from a loop.
+WINSVC_INLINE int overflow_stack(int depth) {
+  volatile char buffer[4096] = {};
+  buffer[depth % 4096] = static_cast<char>(depth);
+  return depth < 0 ? 0 : overflow_stack(depth + 1) + buffer[depth % 4096];
+}
+
+WINSVC_INLINE void crash(std::string_view way) {
+  if (way == "access-violation") {
+    volatile int* const unmapped = reinterpret_cast<volatile int*>(std::uintptr_t{0x10});
+    *unmapped = 1;
+  } else if (way == "abort") {
+    std::abort();
+  } else if (way == "exception-in-thread") {
+    std::thread([] { throw std::runtime_error("thrown by prove"); }).join();
+  } else if (way == "stack-overflow") {
+    overflow_stack(0);
+  }
+}
+
+WINSVC_INLINE api::app_factory prove_app() {
+  return [](service& svc) -> std::shared_ptr<void> {
+    using namespace std::chrono_literals;
+    const auto fails = std::make_shared<std::atomic<bool>>(false);  // sequentially consistent: simple, and rarely used
+    const auto control_received = std::make_shared<std::atomic<int>>(0);
+    svc.description("Throw-away service of the verb prove").display_name(svc.instance());
+    svc.get("/", [] { return "hello"; });
+    svc.get("/slow", [] {
+      std::this_thread::sleep_for(800ms);
+      return "complete";
+    });
+    svc.get("/control", [control_received] { return std::to_string(control_received->load()); });
+    svc.get("/fail", [fails] {
+      *fails = true;
+      return "failing";
+    });
+    svc.get("/end", [] {
+      os::end_process(1);
+      return "";
+    });
+    svc.get("/crash/{way}", [](std::string way) {
+      crash(way);
+      return "did not crash";
+    });
+    svc.on_pause([] {});
+    svc.on_continue([] {});
+    svc.on_control(200, [control_received] { control_received->fetch_add(1); });
+    svc.worker("fail on request", [fails](stop_token stop) {
+      while (!stop.wait_for(50ms)) {
+        if (*fails) throw std::runtime_error("failed on request of prove");
+      }
+    });
+    return nullptr;
+  };
+}
+
+}  // namespace detail::diagnose
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_DIAGNOSE
+
+// =====================================================================================================================
+// diagnose/prove.hpp
+// =====================================================================================================================
+
+// The verb `prove`: checks what winsvc states about Windows, claim by claim, with a throw-away service on this machine.
+//
+//   const auto proofs = prover(context, folder, {}).run();
+//
+// The service has its own name, port and data folder and runs the app of diagnose/prove_app.hpp. Each step uses the
+// code of the verbs. At the end, and after a failure, the service is removed. Claims that the system cannot show get a
+// reason: Wine keeps no event log, does not run recovery actions and does not check rights.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::diagnose {
+
+/// A response to a request of `prove`; status 0 if there is no complete response.
+struct prove_response {
+  int status = 0;
+  std::string body;
+  std::string error;
+};
+
+/// The parts of the machine that `prove` observes, other than its services. Tests replace them.
+struct prove_machine {
+  std::function<prove_response(std::uint16_t port, const std::string& path)> get;
+  std::function<bool(std::uint16_t port)> can_listen;
+  std::function<os::sys_result<std::vector<scm::event_record>>()> application_events = os::application_events;
+  std::function<std::size_t(const std::string& folder)> count_dumps;
+  std::string wine = os::wine_version();  ///< version of Wine; empty on Windows
+  prove_machine();
+};
+
+class prover {
+ public:
+  /// `context` is that of the throw-away service; `data_folder` is its data folder; `port` is a free port.
+  prover(manage::verb_context& context, std::string data_folder, std::uint16_t port, prove_machine machine = {})
+      : context_(context), data_folder_(std::move(data_folder)), port_(port), machine_(std::move(machine)) {}
+
+  /// Checks each claim. `on_proof` is called after each one.
+  std::vector<proof> run(const std::function<void(const proof&)>& on_proof = {});
+
+ private:
+  /// What a check saw. `text` is the observation, or the reason if nothing can be seen.
+  struct outcome {
+    diagnose::verdict verdict = diagnose::verdict::no;
+    std::string text;
+  };
+  static outcome yes(std::string text) { return {verdict::yes, std::move(text)}; }
+  static outcome no(std::string text) { return {verdict::no, std::move(text)}; }
+  static outcome hidden(std::string reason) { return {verdict::not_observable, std::move(reason)}; }
+  /// `yes` if the condition holds, otherwise `no`, with the same text.
+  static outcome yes_if(bool holds, std::string text) { return holds ? yes(std::move(text)) : no(std::move(text)); }
+
+  void prove(const char* topic, std::string claim, const std::function<outcome()>& look);
+  void prove_installation();
+  void prove_service();
+  void prove_stop();
+  void prove_failures();
+  void prove_removal();
+
+  outcome level(std::uint32_t number, const char* expected);
+  outcome folder_is_closed();
+  outcome event_is_readable();
+  outcome drain();
+  outcome restarts();
+  outcome crash(std::string_view way);
+  outcome recovers(const char* path, std::chrono::seconds limit);
+
+  result<os::service_handle> open(std::uint32_t rights) { return context_.open("prove", rights); }
+  os::service_process_status query();
+  bool wait_for(scm::state state, std::chrono::seconds limit);
+  result<void> start();
+  result<void> stop();
+  [[nodiscard]] bool has_wine() const noexcept { return !machine_.wine.empty(); }
+
+  manage::verb_context& context_;
+  std::string data_folder_;
+  std::uint16_t port_;
+  prove_machine machine_;
+  commandline::control_options options_;
+  std::vector<proof> proofs_;
+  std::function<void(const proof&)> on_proof_;
+};
+
+}  // namespace detail::diagnose
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_DIAGNOSE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::diagnose {
+
+/// Sends one GET on a new connection to this machine and reads until the service closes it.
+WINSVC_INLINE prove_response get_once(std::uint16_t port, const std::string& path) {
+  constexpr std::chrono::milliseconds limit{15'000};
+  auto socket = os::tcp_socket::connect({"127.0.0.1", port, false}, limit);
+  if (!socket) return {0, {}, "connect: error " + std::to_string(socket.error())};
+  const std::string request = "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
+  if (socket->send(request.data(), request.size(), limit) != os::transfer::done) return {0, {}, "the send failed"};
+  std::string text;
+  for (;;) {
+    char buffer[4096];
+    std::size_t received = 0;
+    const auto state = socket->receive(buffer, sizeof buffer, received, limit);
+    text.append(buffer, received);
+    if (state == os::transfer::done) continue;
+    if (state != os::transfer::closed) return {0, text, "the connection failed"};
+    break;
+  }
+  const auto head_end = text.find("\r\n\r\n");
+  if (head_end == std::string::npos || text.compare(0, 9, "HTTP/1.1 ") != 0) return {0, text, "no complete response"};
+  return {(text[9] - '0') * 100 + (text[10] - '0') * 10 + (text[11] - '0'), text.substr(head_end + 4), {}};
+}
+
+WINSVC_INLINE prove_machine::prove_machine()
+    : get(get_once),
+      can_listen([](std::uint16_t port) { return static_cast<bool>(os::tcp_socket::listen("127.0.0.1", port)); }),
+      count_dumps([](const std::string& folder) {
+        std::size_t dumps = 0;
+        if (const auto files = os::list_files(folder)) {
+          for (const auto& file : *files) dumps += file.size() > 4 && file.compare(file.size() - 4, 4, ".dmp") == 0;
+        }
+        return dumps;
+      }) {}
+
+WINSVC_INLINE void prover::prove(const char* topic, std::string claim, const std::function<outcome()>& look) {
+  const auto begin = context_.time().now();
+  const outcome seen = look();
+  proof p{topic, std::move(claim), seen.verdict, {}, {}, 0};
+  (seen.verdict == verdict::not_observable ? p.reason : p.observed) = seen.text;
+  p.milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(context_.time().now() - begin).count();
+  proofs_.push_back(p);
+  if (on_proof_) on_proof_(proofs_.back());
+}
+
+WINSVC_INLINE std::vector<proof> prover::run(const std::function<void(const proof&)>& on_proof) {
+  on_proof_ = on_proof;
+  prove_installation();
+  if (proofs_.front().verdict == verdict::yes) {
+    prove_service();
+    prove_stop();
+    prove_failures();
+    prove_removal();
+  }
+  return std::move(proofs_);
+}
+
+WINSVC_INLINE os::service_process_status prover::query() {
+  const auto service = open(os::access_rights::query_status);
+  if (!service) return {};
+  const auto status = context_.scm().query_status(service->get());
+  return status ? *status : os::service_process_status{};
+}
+
+WINSVC_INLINE bool prover::wait_for(scm::state state, std::chrono::seconds limit) {
+  const auto deadline = context_.time().now() + limit;
+  while (query().status.current != state) {
+    if (context_.time().now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  return true;
+}
+
+WINSVC_INLINE result<void> prover::start() { return manage::service_controller(context_).start(options_); }
+WINSVC_INLINE result<void> prover::stop() { return manage::service_controller(context_).stop(options_); }
+
+// -- installation --
+
+WINSVC_INLINE prover::outcome prover::level(std::uint32_t number, const char* expected) {
+  const auto service = open(os::access_rights::query_config);
+  if (!service) return no(service.error().to_string());
+  const auto found = context_.scm().query_level(service->get(), number);
+  if (!found) {
+    const std::string text =
+        "configuration level " + std::to_string(number) + ": error " + std::to_string(found.error());
+    return manage::is_level_unsupported(found.error()) || has_wine() ? hidden(text) : no(text);
+  }
+  const std::string text = scm::format_config_level(*found);
+  if (text != expected && has_wine())
+    return hidden("Wine does not store configuration level " + std::to_string(number));
+  return yes_if(text == expected, text);
+}
+
+WINSVC_INLINE prover::outcome prover::folder_is_closed() {
+  if (has_wine()) return hidden("Wine does not check the rights of files");
+  const auto security = context_.scm().query_folder_security(data_folder_);
+  if (!security) return no("query the security of the folder: error " + std::to_string(security.error()));
+  const auto writers = untrusted_writers(*security);
+  return yes_if(writers.empty(), writers.empty() ? *security : "writable for " + base::join(writers, ", "));
+}
+
+WINSVC_INLINE void prover::prove_installation() {
+  prove("install", "install creates the service and reports no error", [this] {
+    commandline::install_options install;
+    install.request.launch.instance = context_.spec().name.substr(context_.spec().name.find('$') + 1);
+    install.request.launch.port = port_;
+    const auto done = manage::installer(context_).run(install, options_);
+    return done ? yes("service '" + context_.name() + "'") : no(done.error().to_string());
+  });
+  if (proofs_.front().verdict != verdict::yes) return;
+  prove("install", "the account is a virtual account, and the path is quoted", [this] {
+    const auto service = open(os::access_rights::query_config);
+    if (!service) return no(service.error().to_string());
+    const auto config = context_.scm().query_config(service->get());
+    if (!config) return no("query the configuration: error " + std::to_string(config.error()));
+    return yes_if(base::equal_nocase(config->account, "NT SERVICE\\" + context_.name()) && config->binary[0] == '"',
+                 config->account + ", " + config->binary);
+  });
+  prove("install", "install again changes nothing", [this] {
+    commandline::install_options install;
+    install.must_exist = true;
+    const auto before = query();
+    const auto done = manage::installer(context_).run(install, options_);
+    const bool is_unchanged = query().status.current == before.status.current;
+    return yes_if(done && is_unchanged, done ? "accepted" : done.error().to_string());
+  });
+  prove("recovery", "an exit code other than 0 is a failure", [this] { return level(4, "yes"); });
+  prove("rights", "the service has its own SID", [this] { return level(5, "unrestricted"); });
+  prove("rights", "the process keeps one privilege", [this] { return level(6, "SeChangeNotifyPrivilege"); });
+  prove("shutdown", "Windows waits for the service before it shuts down", [this] { return level(7, "30s"); });
+  prove("rights", "other users cannot write to the data folder", [this] { return folder_is_closed(); });
+}
+
+// -- a running service --
+
+WINSVC_INLINE prover::outcome prover::event_is_readable() {
+  if (has_wine()) return hidden("Wine keeps no event log");
+  const auto events = machine_.application_events();
+  if (!events) return no("read the event log: error " + std::to_string(events.error()));
+  for (const auto& event : *events) {
+    if (base::equal_nocase(event.source, context_.name()) && !event.insertion_strings.empty())
+      return yes("event " + std::to_string(event.id) + ": " + event.insertion_strings.back());
+  }
+  return no("there is no event of this source");
+}
+
+WINSVC_INLINE void prover::prove_service() {
+  prove("start", "RUNNING means serving: a request directly after start gets a response", [this] {
+    const auto done = start();
+    if (!done) return no(done.error().to_string());
+    const auto response = machine_.get(port_, "/");
+    return yes_if(response.status == 200 && response.body == "hello",
+                 response.error.empty() ? "status " + std::to_string(response.status) : response.error);
+  });
+  prove("port", "no second program can bind the port", [this] {
+    const bool bound = machine_.can_listen(port_);
+    return yes_if(!bound, bound ? "a second listener was accepted" : "a second listener was refused");
+  });
+  prove("events", "the start is an event that can be read back", [this] { return event_is_readable(); });
+  prove("controls", "a custom control reaches its hook", [this] {
+    auto options = options_;
+    options.number = 200;
+    const auto sent = manage::send_control(context_, options);
+    if (!sent) return no(sent.error().to_string());
+    std::string received;
+    for (int attempt = 0; attempt < 40 && received != "1"; ++attempt) {
+      received = machine_.get(port_, "/control").body;
+      if (received != "1") std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    return yes_if(received == "1", "received " + received + " time(s)");
+  });
+  prove("controls", "a control without a hook is refused", [this] {
+    auto options = options_;
+    options.number = 201;
+    const auto sent = manage::send_control(context_, options);
+    if (sent && has_wine()) return hidden("Wine does not return the code of the control handler");
+    return yes_if(!sent, sent ? "it was accepted" : sent.error().to_string());
+  });
+  prove("pause", "a paused service sends 503, a resumed one 200", [this] {
+    if (const auto done = manage::pause(context_, options_); !done) return no(done.error().to_string());
+    const int paused = machine_.get(port_, "/").status;
+    if (const auto done = manage::resume(context_, options_); !done) return no(done.error().to_string());
+    const int resumed = machine_.get(port_, "/").status;
+    return yes_if(paused == 503 && resumed == 200, std::to_string(paused) + ", then " + std::to_string(resumed));
+  });
+}
+
+// -- stop and restart --
+
+WINSVC_INLINE prover::outcome prover::drain() {
+  constexpr std::size_t clients = 8;
+  std::vector<prove_response> responses(clients);
+  std::vector<std::thread> threads;
+  for (auto& response : responses)
+    threads.emplace_back([this, &response] { response = machine_.get(port_, "/slow"); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));  // each request is in its handler
+  const auto done = stop();
+  for (auto& thread : threads) thread.join();
+  std::size_t complete = 0;
+  std::string first_error;
+  for (const auto& response : responses) {
+    if (response.status == 200 && response.body == "complete") ++complete;
+    else if (first_error.empty())
+      first_error = response.error.empty() ? std::to_string(response.status) : response.error;
+  }
+  std::string text = std::to_string(complete) + " of " + std::to_string(clients) + " requests in flight were completed";
+  if (!first_error.empty()) text += ": " + first_error;
+  if (!done) return no(text + "; " + done.error().to_string());
+  return yes_if(complete == clients, text);
+}
+
+WINSVC_INLINE prover::outcome prover::restarts() {
+  constexpr int times = 5;
+  for (int i = 0; i < times; ++i) {
+    std::vector<os::tcp_socket> held;
+    for (int client = 0; client < 5; ++client) {
+      auto socket = os::tcp_socket::connect({"127.0.0.1", port_, false}, std::chrono::seconds(5));
+      if (socket) held.push_back(*std::move(socket));
+    }
+    if (const auto done = manage::service_controller(context_).restart(options_); !done)
+      return no("restart " + std::to_string(i + 1) + ": " + done.error().to_string());
+    if (const auto response = machine_.get(port_, "/"); response.status != 200)
+      return no("no response after restart " + std::to_string(i + 1) + ": " + response.error);
+  }
+  return yes(std::to_string(times) + " restarts with 5 open connections each");
+}
+
+WINSVC_INLINE void prover::prove_stop() {
+  prove("restart", "restart works while clients hold connections", [this] { return restarts(); });
+  prove("drain", "a stop completes the requests in flight", [this] { return drain(); });
+  prove("drain", "STOPPED means that nothing accepts connections", [this] {
+    const auto state = query().status.current;
+    const auto response = machine_.get(port_, "/");
+    return yes_if(state == scm::state::stopped && response.status == 0 && machine_.can_listen(port_),
+                 response.error.empty() ? "a response after STOPPED" : response.error);
+  });
+}
+
+// -- failures --
+
+WINSVC_INLINE prover::outcome prover::recovers(const char* path, std::chrono::seconds limit) {
+  if (has_wine()) return hidden("Wine does not run recovery actions");
+  if (query().status.current != scm::state::running) {
+    if (const auto done = start(); !done) return no(done.error().to_string());
+  }
+  const auto before = query().pid;
+  machine_.get(port_, path);
+  const auto deadline = context_.time().now() + limit;
+  while (context_.time().now() < deadline) {
+    const auto now = query();
+    if (now.pid != 0 && now.pid != before && now.status.current == scm::state::running)
+      return yes("process " + std::to_string(before) + " was replaced by " + std::to_string(now.pid));
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  return no("it was not started again within " + std::to_string(limit.count()) + " s");
+}
+
+WINSVC_INLINE prover::outcome prover::crash(std::string_view way) {
+  if (has_wine() && machine_.wine.compare(0, 2, "8.") == 0)
+    return hidden("Wine 8 does not notice that the process of a service has ended");
+  if (has_wine() && way == "stack-overflow") return hidden("Wine ends only the thread whose stack overflows");
+  if (query().status.current != scm::state::running) {
+    if (const auto done = start(); !done) return no(done.error().to_string());
+  }
+  const auto before = query().pid;
+  const std::string logs = os::path_join(data_folder_, "logs");
+  const std::size_t dumps = machine_.count_dumps(logs);
+  machine_.get(port_, "/crash/" + std::string(way));
+  const auto deadline = context_.time().now() + std::chrono::seconds(30);
+  while (query().pid == before && context_.time().now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  if (query().pid == before) return no("the process did not end within 30 s");
+  // Three dumps are kept, so their number does not rise forever.
+  const std::size_t found = machine_.count_dumps(logs);
+  wait_for(scm::state::running, std::chrono::seconds(has_wine() ? 0 : 20));
+  return yes_if(found > dumps || found == 3, std::to_string(found) + " minidump(s) after it, " + std::to_string(dumps) +
+                                                " before");
+}
+
+WINSVC_INLINE void prover::prove_failures() {
+  prove("recovery", "a killed service is started again", [this] { return recovers("/end", std::chrono::seconds(30)); });
+  prove("recovery", "a service that fails with an exit code is started again",
+        [this] { return recovers("/fail", std::chrono::seconds(40)); });
+  for (const auto way : crash_ways) {
+    prove("crash", "a crash writes a minidump and ends the process: " + std::string(way),
+          [this, way] { return crash(way); });
+  }
+}
+
+WINSVC_INLINE void prover::prove_removal() {
+  prove("remove", "remove leaves no service, no event source and no open port", [this] {
+    if (const auto done = manage::remove(context_, options_); !done) return no(done.error().to_string());
+    const auto service = open(os::access_rights::query_status);
+    if (service || service.error().code != base::win32_error::service_does_not_exist)
+      return no("the service still exists");
+    const auto source = context_.scm().query_event_source(context_.name());
+    if (source && *source) return no("the event source still exists");
+    return yes_if(machine_.can_listen(port_), "the service is gone, and its port is free");
+  });
+}
+
+}  // namespace detail::diagnose
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_DIAGNOSE
+
+// =====================================================================================================================
 // cli/run_verb.hpp
 // =====================================================================================================================
 
@@ -43097,6 +43810,97 @@ WINSVC_INLINE int show_settings(host::service_definition& definition, const comm
 #endif  // WINSVC_BODIES_CLI
 
 // =====================================================================================================================
+// cli/prove.hpp
+// =====================================================================================================================
+
+// The verb `prove`: runs the checks (diagnose/prove.hpp) and prints their results.
+//
+//   C:\hello> hello prove --report report.html
+//
+// The service is an instance of the program, so `remove --instance NAME` removes it if `prove` was killed.
+
+#include <string>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::cli {
+
+/// Runs `prove`. Returns 0, 1 if a claim does not hold, or the code of the error that prevented the checks.
+[[nodiscard]] int prove(const commandline::command& command, const program_dependencies& dependencies);
+
+}  // namespace detail::cli
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_CLI
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::cli {
+
+/// Returns a port that is free now.
+WINSVC_INLINE std::uint16_t find_free_port() {
+  const auto listener = os::tcp_socket::listen("127.0.0.1", 0);
+  return listener ? listener->local().port : 0;
+}
+
+WINSVC_INLINE int prove(const commandline::command& command, const program_dependencies& dependencies) {
+  scm::service_spec app_spec;
+  app_spec.name = dependencies.program();
+  app_spec.preshutdown = std::chrono::seconds(30);
+  app_spec.recovery = scm::recovery_plan{{restart_after(std::chrono::seconds(2))}, std::chrono::hours(24)};
+  const std::string instance = std::string(diagnose::prove_instance_prefix) + std::to_string(os::process_id());
+  const scm::service_spec spec = scm::spec_of_instance(std::move(app_spec), instance);
+  const auto folder = dependencies.data_folder(spec.name);
+  if (!folder)
+    return dependencies.print_error(base::error_with_explanation(folder.error(), "find the data folder of", spec.name));
+
+  const auto state = [&folder]() -> std::optional<scm::saved_state> {
+    const auto content = os::read_file(os::path_join(*folder, "state.json"));
+    return content ? scm::parse_saved_state(*content) : std::nullopt;
+  };
+  manage::install_defaults defaults;
+  defaults.executable = dependencies.executable;
+  defaults.program_folder = os::folder_of(dependencies.executable);
+  defaults.data_folder = *folder;
+  defaults.preshutdown = std::chrono::seconds(25);
+  manage::verb_context context(spec, {*dependencies.scm, dependencies.time, {}, state, defaults});
+  if (const auto manager = context.open_manager("prove with", os::access_rights::manager_create); !manager)
+    return dependencies.print_error(manager.error());
+
+  const auto print = [&](const diagnose::proof& proof) {
+    if (!command.report.json) dependencies.err(std::string(name(proof.verdict)) + ": " + proof.claim + '\n');
+  };
+  diagnose::proof_report report{os::system_name(), dependencies.executable,
+                                iso_time(dependencies.time.system_now()),
+                                diagnose::prover(context, *folder, find_free_port()).run(print)};
+  static_cast<void>(manage::remove(context, {}));  // if a check failed before the removal; absent is a success
+  if (const auto logs = os::path_join(*folder, "logs"); const auto files = os::list_files(logs)) {
+    for (const auto& file : *files) os::remove_file(os::path_join(logs, file));
+  }
+  os::remove_file(os::path_join(*folder, "state.json"));
+
+  dependencies.out(command.report.json ? diagnose::proof_json(report) : diagnose::proof_text(report));
+  if (command.report.file) {
+    const std::string path = os::absolute_path(*command.report.file);
+    os::remove_file(path);
+    auto file = os::exclusive_file::create(path);
+    auto done = file ? file->write(diagnose::proof_html(report)) : os::sys_result<void>(os::sys_failure(file.error()));
+    if (done) done = file->close();
+    if (!done) return dependencies.print_error(base::error_with_explanation(done.error(), "write the report", path));
+  }
+  return count(report.proofs, diagnose::verdict::no) == 0 ? base::exit_codes::ok : 1;
+}
+
+}  // namespace detail::cli
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_CLI
+
+// =====================================================================================================================
 // cli/run.hpp
 // =====================================================================================================================
 
@@ -43248,11 +44052,14 @@ WINSVC_INLINE const settings::setting_base* find_secret(const settings::setting_
   }
   return nullptr;
 }
-WINSVC_INLINE int run(const api::app_factory& app, const std::vector<std::string>& arguments,
+WINSVC_INLINE int run(const api::app_factory& users_app, const std::vector<std::string>& arguments,
                       const program_dependencies& dependencies) {
   const std::string program = dependencies.program();
   auto command = commandline::parse_command(arguments);
   if (!command) return dependencies.print_error(command.error());
+  if (command->verb == commandline::verb::prove) return prove(*command, dependencies);
+  const bool is_proof = command->launch.instance && diagnose::is_prove_instance(*command->launch.instance);
+  const api::app_factory app = is_proof ? diagnose::prove_app() : users_app;
   if (auto& file = command->launch.config) file = os::absolute_path(*file);  // the service runs in another folder
   if (command->verb == commandline::verb::run_service) {
     const int code = run_service(app, command->launch);

@@ -200,6 +200,9 @@
 #include "winsvc/diagnose/system_probe.hpp"  // system_probe: queries to the system
 #include "winsvc/diagnose/doctor.hpp"        // diagnostics: the checks of doctor
 #include "winsvc/diagnose/post_mortem.hpp"   // post_mortem: the data of why
+#include "winsvc/diagnose/proof.hpp"         // proof: one result of prove
+#include "winsvc/diagnose/prove_app.hpp"     // prove_app: the app of the throw-away service
+#include "winsvc/diagnose/prove.hpp"         // prover: the checks of prove
 
 // From the command line to the verb.
 #include "winsvc/cli/run_verb.hpp"  // runs a verb, elevated if necessary

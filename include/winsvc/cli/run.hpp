@@ -26,6 +26,7 @@
 #include "winsvc/host/service_host.hpp"
 #include "winsvc/commandline/command.hpp"
 #include "winsvc/cli/config.hpp"
+#include "winsvc/cli/prove.hpp"
 #include "winsvc/log/log_reader.hpp"
 #include "winsvc/cli/run_verb.hpp"
 
@@ -162,11 +163,14 @@ WINSVC_INLINE const settings::setting_base* find_secret(const settings::setting_
   }
   return nullptr;
 }
-WINSVC_INLINE int run(const api::app_factory& app, const std::vector<std::string>& arguments,
+WINSVC_INLINE int run(const api::app_factory& users_app, const std::vector<std::string>& arguments,
                       const program_dependencies& dependencies) {
   const std::string program = dependencies.program();
   auto command = commandline::parse_command(arguments);
   if (!command) return dependencies.print_error(command.error());
+  if (command->verb == commandline::verb::prove) return prove(*command, dependencies);
+  const bool is_proof = command->launch.instance && diagnose::is_prove_instance(*command->launch.instance);
+  const api::app_factory app = is_proof ? diagnose::prove_app() : users_app;
   if (auto& file = command->launch.config) file = os::absolute_path(*file);  // the service runs in another folder
   if (command->verb == commandline::verb::run_service) {
     const int code = run_service(app, command->launch);

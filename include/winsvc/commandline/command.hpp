@@ -72,6 +72,7 @@ struct report_options {
   bool as_command = false;  ///< show --command
   bool init = false;  ///< config --init
   bool fix = false;   ///< doctor --fix
+  std::optional<std::string> file;  ///< prove --report
 };
 
 /// A parsed command line. Only the options of its verb are set.
@@ -242,6 +243,7 @@ WINSVC_INLINE bool parse_value(command& command, option o, std::string_view valu
     }
     case option::unset: command.launch.unset_settings.emplace_back(value); return settings::is_setting_name(value);
     case option::config: return store_text(command.launch.config);
+    case option::report: return store_text(command.report.file);
     case option::init: return command.report.init = true;
     case option::fix: return command.report.fix = true;
     case option::lines: {

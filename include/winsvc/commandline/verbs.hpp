@@ -21,7 +21,7 @@ namespace detail::commandline {
 /// The first argument of the program.
 enum class verb {
   help, version, install, update, remove, start, stop, restart, pause, resume, reload, control, status, debug, routes,
-  config, logs, level, doctor, why, show, run_service
+  config, logs, level, doctor, why, show, prove, run_service
 };
 
 struct verb_info {
@@ -76,6 +76,10 @@ inline constexpr verb_info verb_table[] = {
      "install. Exit code: 0, or 1 if there is a problem."},
     {verb::why, "why", "", "", "explain why the service stopped or failed",
      "Uses the service control manager, the saved state of the service, its log and its last minidump."},
+    {verb::prove, "prove", "", "", "check on this machine what winsvc states about Windows",
+     "Installs a service with another name and its own data folder, starts it, stops it, makes it fail and removes\n"
+     "it. Your app does not run. Takes up to five minutes and requires administrator rights. Exit code: 0, or 1 if a\n"
+     "claim does not hold."},
     {verb::config, "config", "", "", "show each setting: its value, its source and its purpose",
      "Shows the values of the installed service, if it is installed. Sources, strongest first: the command line\n"
      "(--set, stored at install), the environment, the settings file, the default. Exit code 13: the file or a value\n"
@@ -91,7 +95,7 @@ enum class option {
   startup, display_name, description, username, password_stdin, depends, recovery, recovery_reset, preshutdown,
   environment, allow_control, host, port, set, unset, config, init, lines, follow, level, since, instance, start_after,
   plan, force, wait, no_wait, json, no_elevate, elevated, argument, why, fix, restart_after, hold, data, all,
-  as_command, quiet, priority, recovery_command, restart_limit
+  as_command, quiet, priority, recovery_command, restart_limit, report
 };
 
 /// Bit of a verb in a set of verbs.
@@ -150,6 +154,7 @@ inline constexpr option_info option_table[] = {
     {option::config, "--config", "FILE", verbs_with_settings,
      "settings file (default: the program's name with .ini, in the folder of the program)"},
     {option::fix, "--fix", "", verb_bit(verb::doctor), "fix the problems that need no decision"},
+    {option::report, "--report", "FILE", verb_bit(verb::prove), "also write the result as an HTML page"},
     {option::init, "--init", "", verb_bit(verb::config), "write a settings file with each setting commented out"},
     {option::lines, "-n", "N", verb_bit(verb::logs), "number of entries (default 20; all with --since)", "--lines"},
     {option::follow, "-f", "", verb_bit(verb::logs), "follow the log: show new entries until Ctrl-C", "--follow"},
@@ -179,7 +184,7 @@ inline constexpr option_info option_table[] = {
     {option::as_command, "--command", "", verb_bit(verb::show), "print the command that installs the same"},
     {option::json, "--json", "",
      verbs_that_install | verb_bits(verb::status, verb::routes, verb::config, verb::doctor, verb::why, verb::show,
-                                    verb::logs, verb::version),
+                                    verb::logs, verb::version, verb::prove),
      "print JSON; for install and update, with --plan"},
     {option::quiet, "--quiet", "", verbs_that_manage, "print only errors and warnings", "-q"},
     {option::no_elevate, "--no-elevate", "", verbs_that_manage,

@@ -29,8 +29,11 @@ namespace detail::os {
 
 WINSVC_INLINE sys_result<std::vector<std::string>> firewall_rules() { return sys_failure(50); }  // ERROR_NOT_SUPPORTED
 WINSVC_INLINE sys_result<std::vector<scm::event_record>> system_events() { return sys_failure(50); }
+WINSVC_INLINE sys_result<std::vector<scm::event_record>> application_events() { return sys_failure(50); }
 WINSVC_INLINE bool is_on_network(const std::string&) { return false; }
 WINSVC_INLINE bool is_emulated() { return false; }
+WINSVC_INLINE std::string wine_version() { return {}; }
+WINSVC_INLINE std::string system_name() { return "POSIX"; }
 
 }  // namespace detail::os
 }  // inline namespace WINSVC_ABI

@@ -15,6 +15,7 @@
 #include "winsvc/os/probe.hpp"
 #include "winsvc/os/win/windows_headers.hpp"
 #include "winsvc/os/win/registry.hpp"
+#include "winsvc/os/win/system_library.hpp"
 #include "winsvc/os/win/wide.hpp"
 
 #if WINSVC_OS_WINDOWS
@@ -34,9 +35,9 @@ WINSVC_INLINE sys_result<std::vector<std::string>> firewall_rules() {
   return key->to_string_list();
 }
 
-WINSVC_INLINE sys_result<std::vector<scm::event_record>> system_events() {
+WINSVC_INLINE sys_result<std::vector<scm::event_record>> newest_events(const wchar_t* log_name) {
   constexpr std::size_t max_records = 4000;  // some days on a busy computer
-  const HANDLE log = ::OpenEventLogW(nullptr, L"System");
+  const HANDLE log = ::OpenEventLogW(nullptr, log_name);
   if (!log) return sys_failure(::GetLastError());
   const scope_exit close([log] { ::CloseEventLog(log); });
   std::vector<scm::event_record> records;
@@ -53,6 +54,26 @@ WINSVC_INLINE sys_result<std::vector<scm::event_record>> system_events() {
     for (auto& record : parsed) records.push_back(std::move(record));
   }
   return records;
+}
+
+WINSVC_INLINE sys_result<std::vector<scm::event_record>> system_events() { return newest_events(L"System"); }
+WINSVC_INLINE sys_result<std::vector<scm::event_record>> application_events() { return newest_events(L"Application"); }
+
+WINSVC_INLINE std::string wine_version() {
+  using get_version = const char*(*)();
+  const auto get = system_library("ntdll.dll").find<get_version>("wine_get_version");
+  return get ? get() : "";
+}
+
+WINSVC_INLINE std::string system_name() {
+  using get_version = LONG(WINAPI*)(OSVERSIONINFOW*);  // GetVersionExW returns the version in the manifest
+  OSVERSIONINFOW version{};
+  version.dwOSVersionInfoSize = sizeof version;
+  if (const auto get = system_library("ntdll.dll").find<get_version>("RtlGetVersion")) get(&version);
+  std::string text = "Windows " + std::to_string(version.dwMajorVersion) + '.' +
+                     std::to_string(version.dwMinorVersion) + '.' + std::to_string(version.dwBuildNumber);
+  if (const std::string wine = wine_version(); !wine.empty()) text = "Wine " + wine + " as " + text;
+  return text;
 }
 
 WINSVC_INLINE bool is_on_network(const std::string& path) {

@@ -1,0 +1,422 @@
+// The verb `prove`: checks what winsvc states about Windows, claim by claim, with a throw-away service on this machine.
+//
+//   const auto proofs = prover(context, folder, {}).run();
+//
+// The service has its own name, port and data folder and runs the app of diagnose/prove_app.hpp. Each step uses the
+// code of the verbs. At the end, and after a failure, the service is removed. Claims that the system cannot show get a
+// reason: Wine keeps no event log, does not run recovery actions and does not check rights.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "winsvc/base/clock.hpp"
+#include "winsvc/commandline/command.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/diagnose/proof.hpp"
+#include "winsvc/diagnose/prove_app.hpp"
+#include "winsvc/diagnose/finding.hpp"
+#include "winsvc/diagnose/live_query.hpp"
+#include "winsvc/manage/install.hpp"
+#include "winsvc/manage/remove.hpp"
+#include "winsvc/manage/send_control.hpp"
+#include "winsvc/manage/start_stop.hpp"
+#include "winsvc/manage/verb_context.hpp"
+#include "winsvc/os/native.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::diagnose {
+
+/// A response to a request of `prove`; status 0 if there is no complete response.
+struct prove_response {
+  int status = 0;
+  std::string body;
+  std::string error;
+};
+
+/// The parts of the machine that `prove` observes, other than its services. Tests replace them.
+struct prove_machine {
+  std::function<prove_response(std::uint16_t port, const std::string& path)> get;
+  std::function<bool(std::uint16_t port)> can_listen;
+  std::function<os::sys_result<std::vector<scm::event_record>>()> application_events = os::application_events;
+  std::function<std::size_t(const std::string& folder)> count_dumps;
+  std::string wine = os::wine_version();  ///< version of Wine; empty on Windows
+  prove_machine();
+};
+
+class prover {
+ public:
+  /// `context` is that of the throw-away service; `data_folder` is its data folder; `port` is a free port.
+  prover(manage::verb_context& context, std::string data_folder, std::uint16_t port, prove_machine machine = {})
+      : context_(context), data_folder_(std::move(data_folder)), port_(port), machine_(std::move(machine)) {}
+
+  /// Checks each claim. `on_proof` is called after each one.
+  std::vector<proof> run(const std::function<void(const proof&)>& on_proof = {});
+
+ private:
+  /// What a check saw. `text` is the observation, or the reason if nothing can be seen.
+  struct outcome {
+    diagnose::verdict verdict = diagnose::verdict::no;
+    std::string text;
+  };
+  static outcome yes(std::string text) { return {verdict::yes, std::move(text)}; }
+  static outcome no(std::string text) { return {verdict::no, std::move(text)}; }
+  static outcome hidden(std::string reason) { return {verdict::not_observable, std::move(reason)}; }
+  /// `yes` if the condition holds, otherwise `no`, with the same text.
+  static outcome yes_if(bool holds, std::string text) { return holds ? yes(std::move(text)) : no(std::move(text)); }
+
+  void prove(const char* topic, std::string claim, const std::function<outcome()>& look);
+  void prove_installation();
+  void prove_service();
+  void prove_stop();
+  void prove_failures();
+  void prove_removal();
+
+  outcome level(std::uint32_t number, const char* expected);
+  outcome folder_is_closed();
+  outcome event_is_readable();
+  outcome drain();
+  outcome restarts();
+  outcome crash(std::string_view way);
+  outcome recovers(const char* path, std::chrono::seconds limit);
+
+  result<os::service_handle> open(std::uint32_t rights) { return context_.open("prove", rights); }
+  os::service_process_status query();
+  bool wait_for(scm::state state, std::chrono::seconds limit);
+  result<void> start();
+  result<void> stop();
+  [[nodiscard]] bool has_wine() const noexcept { return !machine_.wine.empty(); }
+
+  manage::verb_context& context_;
+  std::string data_folder_;
+  std::uint16_t port_;
+  prove_machine machine_;
+  commandline::control_options options_;
+  std::vector<proof> proofs_;
+  std::function<void(const proof&)> on_proof_;
+};
+
+}  // namespace detail::diagnose
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_DIAGNOSE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::diagnose {
+
+/// Sends one GET on a new connection to this machine and reads until the service closes it.
+WINSVC_INLINE prove_response get_once(std::uint16_t port, const std::string& path) {
+  constexpr std::chrono::milliseconds limit{15'000};
+  auto socket = os::tcp_socket::connect({"127.0.0.1", port, false}, limit);
+  if (!socket) return {0, {}, "connect: error " + std::to_string(socket.error())};
+  const std::string request = "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
+  if (socket->send(request.data(), request.size(), limit) != os::transfer::done) return {0, {}, "the send failed"};
+  std::string text;
+  for (;;) {
+    char buffer[4096];
+    std::size_t received = 0;
+    const auto state = socket->receive(buffer, sizeof buffer, received, limit);
+    text.append(buffer, received);
+    if (state == os::transfer::done) continue;
+    if (state != os::transfer::closed) return {0, text, "the connection failed"};
+    break;
+  }
+  const auto head_end = text.find("\r\n\r\n");
+  if (head_end == std::string::npos || text.compare(0, 9, "HTTP/1.1 ") != 0) return {0, text, "no complete response"};
+  return {(text[9] - '0') * 100 + (text[10] - '0') * 10 + (text[11] - '0'), text.substr(head_end + 4), {}};
+}
+
+WINSVC_INLINE prove_machine::prove_machine()
+    : get(get_once),
+      can_listen([](std::uint16_t port) { return static_cast<bool>(os::tcp_socket::listen("127.0.0.1", port)); }),
+      count_dumps([](const std::string& folder) {
+        std::size_t dumps = 0;
+        if (const auto files = os::list_files(folder)) {
+          for (const auto& file : *files) dumps += file.size() > 4 && file.compare(file.size() - 4, 4, ".dmp") == 0;
+        }
+        return dumps;
+      }) {}
+
+WINSVC_INLINE void prover::prove(const char* topic, std::string claim, const std::function<outcome()>& look) {
+  const auto begin = context_.time().now();
+  const outcome seen = look();
+  proof p{topic, std::move(claim), seen.verdict, {}, {}, 0};
+  (seen.verdict == verdict::not_observable ? p.reason : p.observed) = seen.text;
+  p.milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(context_.time().now() - begin).count();
+  proofs_.push_back(p);
+  if (on_proof_) on_proof_(proofs_.back());
+}
+
+WINSVC_INLINE std::vector<proof> prover::run(const std::function<void(const proof&)>& on_proof) {
+  on_proof_ = on_proof;
+  prove_installation();
+  if (proofs_.front().verdict == verdict::yes) {
+    prove_service();
+    prove_stop();
+    prove_failures();
+    prove_removal();
+  }
+  return std::move(proofs_);
+}
+
+WINSVC_INLINE os::service_process_status prover::query() {
+  const auto service = open(os::access_rights::query_status);
+  if (!service) return {};
+  const auto status = context_.scm().query_status(service->get());
+  return status ? *status : os::service_process_status{};
+}
+
+WINSVC_INLINE bool prover::wait_for(scm::state state, std::chrono::seconds limit) {
+  const auto deadline = context_.time().now() + limit;
+  while (query().status.current != state) {
+    if (context_.time().now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  return true;
+}
+
+WINSVC_INLINE result<void> prover::start() { return manage::service_controller(context_).start(options_); }
+WINSVC_INLINE result<void> prover::stop() { return manage::service_controller(context_).stop(options_); }
+
+// -- installation --
+
+WINSVC_INLINE prover::outcome prover::level(std::uint32_t number, const char* expected) {
+  const auto service = open(os::access_rights::query_config);
+  if (!service) return no(service.error().to_string());
+  const auto found = context_.scm().query_level(service->get(), number);
+  if (!found) {
+    const std::string text =
+        "configuration level " + std::to_string(number) + ": error " + std::to_string(found.error());
+    return manage::is_level_unsupported(found.error()) || has_wine() ? hidden(text) : no(text);
+  }
+  const std::string text = scm::format_config_level(*found);
+  if (text != expected && has_wine())
+    return hidden("Wine does not store configuration level " + std::to_string(number));
+  return yes_if(text == expected, text);
+}
+
+WINSVC_INLINE prover::outcome prover::folder_is_closed() {
+  if (has_wine()) return hidden("Wine does not check the rights of files");
+  const auto security = context_.scm().query_folder_security(data_folder_);
+  if (!security) return no("query the security of the folder: error " + std::to_string(security.error()));
+  const auto writers = untrusted_writers(*security);
+  return yes_if(writers.empty(), writers.empty() ? *security : "writable for " + base::join(writers, ", "));
+}
+
+WINSVC_INLINE void prover::prove_installation() {
+  prove("install", "install creates the service and reports no error", [this] {
+    commandline::install_options install;
+    install.request.launch.instance = context_.spec().name.substr(context_.spec().name.find('$') + 1);
+    install.request.launch.port = port_;
+    const auto done = manage::installer(context_).run(install, options_);
+    return done ? yes("service '" + context_.name() + "'") : no(done.error().to_string());
+  });
+  if (proofs_.front().verdict != verdict::yes) return;
+  prove("install", "the account is a virtual account, and the path is quoted", [this] {
+    const auto service = open(os::access_rights::query_config);
+    if (!service) return no(service.error().to_string());
+    const auto config = context_.scm().query_config(service->get());
+    if (!config) return no("query the configuration: error " + std::to_string(config.error()));
+    return yes_if(base::equal_nocase(config->account, "NT SERVICE\\" + context_.name()) && config->binary[0] == '"',
+                 config->account + ", " + config->binary);
+  });
+  prove("install", "install again changes nothing", [this] {
+    commandline::install_options install;
+    install.must_exist = true;
+    const auto before = query();
+    const auto done = manage::installer(context_).run(install, options_);
+    const bool is_unchanged = query().status.current == before.status.current;
+    return yes_if(done && is_unchanged, done ? "accepted" : done.error().to_string());
+  });
+  prove("recovery", "an exit code other than 0 is a failure", [this] { return level(4, "yes"); });
+  prove("rights", "the service has its own SID", [this] { return level(5, "unrestricted"); });
+  prove("rights", "the process keeps one privilege", [this] { return level(6, "SeChangeNotifyPrivilege"); });
+  prove("shutdown", "Windows waits for the service before it shuts down", [this] { return level(7, "30s"); });
+  prove("rights", "other users cannot write to the data folder", [this] { return folder_is_closed(); });
+}
+
+// -- a running service --
+
+WINSVC_INLINE prover::outcome prover::event_is_readable() {
+  if (has_wine()) return hidden("Wine keeps no event log");
+  const auto events = machine_.application_events();
+  if (!events) return no("read the event log: error " + std::to_string(events.error()));
+  for (const auto& event : *events) {
+    if (base::equal_nocase(event.source, context_.name()) && !event.insertion_strings.empty())
+      return yes("event " + std::to_string(event.id) + ": " + event.insertion_strings.back());
+  }
+  return no("there is no event of this source");
+}
+
+WINSVC_INLINE void prover::prove_service() {
+  prove("start", "RUNNING means serving: a request directly after start gets a response", [this] {
+    const auto done = start();
+    if (!done) return no(done.error().to_string());
+    const auto response = machine_.get(port_, "/");
+    return yes_if(response.status == 200 && response.body == "hello",
+                 response.error.empty() ? "status " + std::to_string(response.status) : response.error);
+  });
+  prove("port", "no second program can bind the port", [this] {
+    const bool bound = machine_.can_listen(port_);
+    return yes_if(!bound, bound ? "a second listener was accepted" : "a second listener was refused");
+  });
+  prove("events", "the start is an event that can be read back", [this] { return event_is_readable(); });
+  prove("controls", "a custom control reaches its hook", [this] {
+    auto options = options_;
+    options.number = 200;
+    const auto sent = manage::send_control(context_, options);
+    if (!sent) return no(sent.error().to_string());
+    std::string received;
+    for (int attempt = 0; attempt < 40 && received != "1"; ++attempt) {
+      received = machine_.get(port_, "/control").body;
+      if (received != "1") std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    return yes_if(received == "1", "received " + received + " time(s)");
+  });
+  prove("controls", "a control without a hook is refused", [this] {
+    auto options = options_;
+    options.number = 201;
+    const auto sent = manage::send_control(context_, options);
+    if (sent && has_wine()) return hidden("Wine does not return the code of the control handler");
+    return yes_if(!sent, sent ? "it was accepted" : sent.error().to_string());
+  });
+  prove("pause", "a paused service sends 503, a resumed one 200", [this] {
+    if (const auto done = manage::pause(context_, options_); !done) return no(done.error().to_string());
+    const int paused = machine_.get(port_, "/").status;
+    if (const auto done = manage::resume(context_, options_); !done) return no(done.error().to_string());
+    const int resumed = machine_.get(port_, "/").status;
+    return yes_if(paused == 503 && resumed == 200, std::to_string(paused) + ", then " + std::to_string(resumed));
+  });
+}
+
+// -- stop and restart --
+
+WINSVC_INLINE prover::outcome prover::drain() {
+  constexpr std::size_t clients = 8;
+  std::vector<prove_response> responses(clients);
+  std::vector<std::thread> threads;
+  for (auto& response : responses)
+    threads.emplace_back([this, &response] { response = machine_.get(port_, "/slow"); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));  // each request is in its handler
+  const auto done = stop();
+  for (auto& thread : threads) thread.join();
+  std::size_t complete = 0;
+  std::string first_error;
+  for (const auto& response : responses) {
+    if (response.status == 200 && response.body == "complete") ++complete;
+    else if (first_error.empty())
+      first_error = response.error.empty() ? std::to_string(response.status) : response.error;
+  }
+  std::string text = std::to_string(complete) + " of " + std::to_string(clients) + " requests in flight were completed";
+  if (!first_error.empty()) text += ": " + first_error;
+  if (!done) return no(text + "; " + done.error().to_string());
+  return yes_if(complete == clients, text);
+}
+
+WINSVC_INLINE prover::outcome prover::restarts() {
+  constexpr int times = 5;
+  for (int i = 0; i < times; ++i) {
+    std::vector<os::tcp_socket> held;
+    for (int client = 0; client < 5; ++client) {
+      auto socket = os::tcp_socket::connect({"127.0.0.1", port_, false}, std::chrono::seconds(5));
+      if (socket) held.push_back(*std::move(socket));
+    }
+    if (const auto done = manage::service_controller(context_).restart(options_); !done)
+      return no("restart " + std::to_string(i + 1) + ": " + done.error().to_string());
+    if (const auto response = machine_.get(port_, "/"); response.status != 200)
+      return no("no response after restart " + std::to_string(i + 1) + ": " + response.error);
+  }
+  return yes(std::to_string(times) + " restarts with 5 open connections each");
+}
+
+WINSVC_INLINE void prover::prove_stop() {
+  prove("restart", "restart works while clients hold connections", [this] { return restarts(); });
+  prove("drain", "a stop completes the requests in flight", [this] { return drain(); });
+  prove("drain", "STOPPED means that nothing accepts connections", [this] {
+    const auto state = query().status.current;
+    const auto response = machine_.get(port_, "/");
+    return yes_if(state == scm::state::stopped && response.status == 0 && machine_.can_listen(port_),
+                 response.error.empty() ? "a response after STOPPED" : response.error);
+  });
+}
+
+// -- failures --
+
+WINSVC_INLINE prover::outcome prover::recovers(const char* path, std::chrono::seconds limit) {
+  if (has_wine()) return hidden("Wine does not run recovery actions");
+  if (query().status.current != scm::state::running) {
+    if (const auto done = start(); !done) return no(done.error().to_string());
+  }
+  const auto before = query().pid;
+  machine_.get(port_, path);
+  const auto deadline = context_.time().now() + limit;
+  while (context_.time().now() < deadline) {
+    const auto now = query();
+    if (now.pid != 0 && now.pid != before && now.status.current == scm::state::running)
+      return yes("process " + std::to_string(before) + " was replaced by " + std::to_string(now.pid));
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  return no("it was not started again within " + std::to_string(limit.count()) + " s");
+}
+
+WINSVC_INLINE prover::outcome prover::crash(std::string_view way) {
+  if (has_wine() && machine_.wine.compare(0, 2, "8.") == 0)
+    return hidden("Wine 8 does not notice that the process of a service has ended");
+  if (has_wine() && way == "stack-overflow") return hidden("Wine ends only the thread whose stack overflows");
+  if (query().status.current != scm::state::running) {
+    if (const auto done = start(); !done) return no(done.error().to_string());
+  }
+  const auto before = query().pid;
+  const std::string logs = os::path_join(data_folder_, "logs");
+  const std::size_t dumps = machine_.count_dumps(logs);
+  machine_.get(port_, "/crash/" + std::string(way));
+  const auto deadline = context_.time().now() + std::chrono::seconds(30);
+  while (query().pid == before && context_.time().now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  if (query().pid == before) return no("the process did not end within 30 s");
+  // Three dumps are kept, so their number does not rise forever.
+  const std::size_t found = machine_.count_dumps(logs);
+  wait_for(scm::state::running, std::chrono::seconds(has_wine() ? 0 : 20));
+  return yes_if(found > dumps || found == 3, std::to_string(found) + " minidump(s) after it, " + std::to_string(dumps) +
+                                                " before");
+}
+
+WINSVC_INLINE void prover::prove_failures() {
+  prove("recovery", "a killed service is started again", [this] { return recovers("/end", std::chrono::seconds(30)); });
+  prove("recovery", "a service that fails with an exit code is started again",
+        [this] { return recovers("/fail", std::chrono::seconds(40)); });
+  for (const auto way : crash_ways) {
+    prove("crash", "a crash writes a minidump and ends the process: " + std::string(way),
+          [this, way] { return crash(way); });
+  }
+}
+
+WINSVC_INLINE void prover::prove_removal() {
+  prove("remove", "remove leaves no service, no event source and no open port", [this] {
+    if (const auto done = manage::remove(context_, options_); !done) return no(done.error().to_string());
+    const auto service = open(os::access_rights::query_status);
+    if (service || service.error().code != base::win32_error::service_does_not_exist)
+      return no("the service still exists");
+    const auto source = context_.scm().query_event_source(context_.name());
+    if (source && *source) return no("the event source still exists");
+    return yes_if(machine_.can_listen(port_), "the service is gone, and its port is free");
+  });
+}
+
+}  // namespace detail::diagnose
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_DIAGNOSE
