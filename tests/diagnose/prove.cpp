@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -26,6 +28,11 @@ struct prove_test {
   prove_test() {
     b.spec.name = name;
     b.spec.preshutdown = std::chrono::seconds(30);
+    using database = winsvc::testing::service_database;
+    b.scm.after_start = {database::at(state::running)};
+    b.scm.after_stop = {database::at(state::stopped)};
+    b.scm.after_pause = {database::at(state::paused)};
+    b.scm.after_continue = {database::at(state::running)};
     machine.wine = "8.0";  // recovery and crashes need a real process
     machine.get = [this](std::uint16_t, const std::string& path) -> winsvc::detail::diagnose::prove_response {
       if (path == "/slow") return {200, "complete", {}};  // in flight when the stop begins
