@@ -1,8 +1,8 @@
-// Custom log sink: forwards the log of the service to spdlog.
+// Log sink of another library: forwards the log of the service to spdlog.
 //
 // winsvc.o and winsvc-mingw.o are the compiled part of winsvc; the comment in hello.cpp has their command lines.
 //
-//   g++ -std=c++17 -O2 -DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/forwarded.cpp winsvc.o -o forwarded -lspdlog -lfmt
+//   g++ -std=c++17 -O2 -DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL -DWINSVC_SEPARATE=1 -Isingle_include -Iadapters -Ibuild/deps/include examples/forwarded.cpp winsvc.o -o forwarded -lspdlog -lfmt
 //
 //   $ ./forwarded debug
 //   $ curl http://127.0.0.1:5016/
@@ -16,40 +16,14 @@
 // compile for Windows with spdlog as header-only library, put its headers next to this file and omit
 // -DSPDLOG_COMPILED_LIB, -DSPDLOG_FMT_EXTERNAL, -lspdlog and -lfmt.
 #include <winsvc.hpp>
+#include <winsvc/spdlog.hpp>  // adapters/winsvc/spdlog.hpp
 
 #include <spdlog/sinks/ringbuffer_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
-#include <exception>
 #include <memory>
 #include <string>
-#include <utility>
-
-/// A custom log sink is a class derived from winsvc::log_sink.
-class spdlog_sink final : public winsvc::log_sink {
- public:
-  explicit spdlog_sink(std::shared_ptr<spdlog::logger> logger) : logger_(std::move(logger)) {}
-
-  void write(const winsvc::log_entry& entry) noexcept override {
-    try {
-      logger_->log(entry.time, {}, to_spdlog_level(entry.level), spdlog::string_view_t(entry.text));
-    } catch (const std::exception&) {  // a sink must not throw; the log file has the line
-    }
-  }
-
- private:
-  static spdlog::level::level_enum to_spdlog_level(winsvc::log_level level) {
-    switch (level) {
-      case winsvc::log_level::debug: return spdlog::level::debug;
-      case winsvc::log_level::info: return spdlog::level::info;
-      case winsvc::log_level::warn: return spdlog::level::warn;
-      case winsvc::log_level::error: break;
-    }
-    return spdlog::level::err;
-  }
-  std::shared_ptr<spdlog::logger> logger_;
-};
 
 void App(winsvc::service& svc) {
   svc.name("forwarded").listen("127.0.0.1", 5016);
@@ -57,7 +31,7 @@ void App(winsvc::service& svc) {
   auto console = std::make_shared<spdlog::sinks::stdout_color_sink_mt>();
   auto logger = std::make_shared<spdlog::logger>("forwarded", spdlog::sinks_init_list{recent_lines, console});
   logger->set_pattern("[%T.%e] [%l] %v");
-  svc.log_to(std::make_shared<spdlog_sink>(logger));
+  svc.log_to(std::make_shared<winsvc::adapters::spdlog_sink>(logger));
 
   auto& log = svc.log();
   svc.get("/", [&log] {

@@ -65,7 +65,7 @@ def make_work_folder():
     """A folder in which the lines run: next to the sources, and what they make is not written into the source tree."""
     shutil.rmtree(WORK, ignore_errors=True)
     (WORK / "build" / "deps" / "include").mkdir(parents=True)
-    for tree in ("include", "single_include", "examples"):
+    for tree in ("include", "single_include", "adapters", "examples"):
         (WORK / tree).symlink_to(ROOT / tree)
     for header in [*(BUILD / "deps" / "include").iterdir(), httplib_folder() / "httplib.h"]:
         link = WORK / "build" / "deps" / "include" / header.name

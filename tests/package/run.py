@@ -59,7 +59,7 @@ def consumer_in(way):
 def source_tree(folder):
     """Copies the files of a release, without build/, where something might be found by chance."""
     folder.mkdir(parents=True)
-    for name in ("include", "single_include", "tools", "tests", "examples"):
+    for name in ("include", "single_include", "adapters", "tools", "tests", "examples"):
         shutil.copytree(ROOT / name, folder / name)
     for name in ("CMakeLists.txt", "meson.build", "LICENSE"):
         shutil.copy(ROOT / name, folder)

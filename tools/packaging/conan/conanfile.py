@@ -31,8 +31,8 @@ class Winsvc(ConanFile):
         self.version = re.search(r'WINSVC_VERSION_STRING "([\d.]+)"', text).group(1)
 
     def export_sources(self):
-        for pattern in ("CMakeLists.txt", "LICENSE", "include/*", "single_include/*", "tools/cmake/*", "tools/service/*",
-                        "tools/winsvc.natvis"):
+        for pattern in ("CMakeLists.txt", "LICENSE", "include/*", "single_include/*", "adapters/*", "tools/cmake/*",
+                        "tools/service/*", "tools/winsvc.natvis"):
             copy(self, pattern, str(self._tree()), self.export_sources_folder)
 
     def layout(self):
