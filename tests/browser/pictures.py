@@ -44,7 +44,7 @@ def main():
             for _ in range(60):
                 responds(url + "/")
                 time.sleep(0.05)
-            time.sleep(2)                                   # the page asks once a second
+            time.sleep(2)                                   # the page requests its data once a second
             page.save_screenshot(PICTURES / "dashboard.png", full_page=False)
         finally:
             process.send_signal(signal.SIGINT)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """HAProxy and two instances, with /readyz as the health check: restarts in turn, under load, lose no request.
 
-  tests/package/haproxy.py PROGRAM          # a program with `debug --port`, such as build/test/package/starter/build/greeter
+  tests/package/haproxy.py PROGRAM [PATH]   # a program with `debug --port`, and a path (default /greet/anna)
 
 The configuration is that of docs/recipes.md.
 """
@@ -74,6 +74,7 @@ def configuration(front, ports):
 def main():
     tally = Tally()
     program = pathlib.Path(sys.argv[1]).resolve()
+    path = sys.argv[2] if len(sys.argv) > 2 else "/greet/anna"
     FOLDER.mkdir(parents=True, exist_ok=True)
     front, ports = free_port(), [free_port(), free_port()]
     (FOLDER / "haproxy.cfg").write_text(configuration(front, ports))
@@ -84,12 +85,12 @@ def main():
 
     def load():
         while not done.is_set():
-            results.append(status(front, "/greet/anna"))
+            results.append(status(front, path))
             time.sleep(0.005)
 
     clients = [threading.Thread(target=load) for _ in range(4)]
     try:
-        tally.check("HAProxy serves", eventually(lambda: status(front, "/greet/anna") == 200))
+        tally.check("HAProxy serves", eventually(lambda: status(front, path) == 200))
         for client in clients:
             client.start()
         codes = []

@@ -395,6 +395,7 @@ def starter():
     step("cmake", "--build", folder / "build")
     step("ctest", "--test-dir", folder / "build", "--output-on-failure")
     must_say(step(folder / "build" / "greeter", "version"), "greeter 1.0.0,", version())
+    step(sys.executable, ROOT / "tests" / "package" / "haproxy.py", folder / "build" / "greeter")
 
 
 def our_meson_with_mingw():
