@@ -18,336 +18,337 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    355  config/version.hpp                 The version of winsvc, defined only here.
-//    372  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
-//    411  config/form.hpp                    The form in which winsvc is compiled.
-//    502  config/options.hpp                 The compile-time options of winsvc.
-//    564  config/abi.hpp                     The inline namespace that contains all names of winsvc.
-//    615  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
-//    646  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    721  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
-//    778  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    839  os/win/windows_headers.hpp         Windows system headers.
-//    897  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
-//   1026  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
-//   1069  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
-//   1130  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
-//   1185  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
-//   1235  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1278  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
-//   1377  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1410  settings/setting_value.hpp         Types of settings and their text form.
-//   1602  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
-//   1747  api/json_library.hpp               json_library: the JSON parser that reads described types.
-//   1810  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
-//   1868  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
-//   1931  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2157  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
-//   2528  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
-//   2650  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
-//   2734  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
-//   2807  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
-//   2852  route/url_value.hpp                url_value, with_query.
-//   2901  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
-//   2983  base/encoding.hpp                  base64 and constant-time comparison of secrets.
-//   3018  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
-//   3050  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3138  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
-//   3277  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
-//   3620  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
-//   3683  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
-//   3831  api/app_objects.hpp                Objects of the app by type.
-//   3898  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
-//   4377  api/parameter.hpp                  Parameters of a route.
-//   4674  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
-//   4857  api/middleware.hpp                 Middleware: functions that run before and after the handler.
-//   4936  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
-//   5008  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
-//   5080  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
-//   5225  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
-//   5264  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
-//   5363  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
-//   5384  api/file_options.hpp               Options of a static folder.
-//   5415  base/source_location.hpp           source_location: file and line of a call in the user's program.
-//   5451  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
-//   5760  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
-//   5849  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
-//   5888  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
-//   6015  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
-//   6054  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
-//   6137  scm/control_event.hpp              Event data of a control.
-//   6210  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
-//   6385  settings/settings_file.hpp         Settings file (.ini).
-//   6452  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
-//   6672  api/setting.hpp                    Setting handle: reads a setting of the app.
-//   6823  api/tls_options.hpp                TLS options: client certificates.
-//   6864  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
-//   6933  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
-//   7074  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
-//   7152  base/quote.hpp                     Windows command lines.
-//   7195  base/result.hpp                    result: a value or an error, returned by operations that can fail.
-//   7270  scm/spec.hpp                       Service specification.
-//   7376  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
-//   7441  api/service.hpp                    The service: names, settings, routes, hooks, limits.
-//   7788  api/app.hpp                        App factory: converts the forms of an app to one function type.
-//   7834  api/run.hpp                        Entry point: runs the verb on the command line.
-//   7873  api/host.hpp                       host: runs a service inside a program that has its own main loop.
-//   7942  api/main.hpp                       WINSVC_MAIN: defines main for an app.
-//   7955  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
-//   8006  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
-//   8093  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
-//   8134  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
-//   8253  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
-//   8384  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
-//   8411  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
-//   8479  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
-//   8550  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
-//   8592  wire/forwarded.hpp                 Forwarding fields of proxies.
-//   8644  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
-//   8676  addons/headers.hpp                 Middleware for response headers and body size.
+//    356  config/version.hpp                 The version of winsvc, defined only here.
+//    373  config/compiler.hpp                Platform and compiler detection: macros that are always 0 or 1.
+//    412  config/form.hpp                    The form in which winsvc is compiled.
+//    503  config/options.hpp                 The compile-time options of winsvc.
+//    565  config/abi.hpp                     The inline namespace that contains all names of winsvc.
+//    616  base/scope.hpp                     scope_exit: runs a callable at the end of a scope, also when an ...
+//    647  base/text.hpp                      Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    722  route/path.hpp                     Decodes a request path into segments, and percent-encodes a segment.
+//    779  wire/grammar.hpp                   Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    840  os/win/windows_headers.hpp         Windows system headers.
+//    898  api/httplib.hpp                    Requests and responses: the types of cpp-httplib.
+//   1027  api/abort.hpp                      abort: ends a handler or a middleware with an error response.
+//   1070  api/json.hpp                       JSON: `winsvc::json` is nlohmann::json.
+//   1131  base/json_writer.hpp               json_object_writer, json_array: write JSON text.
+//   1186  api/faults.hpp                     Faults: the invalid values of a request, collected so that the client ...
+//   1236  route/schema_set.hpp               schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1279  route/metadata.hpp                 route_metadata: name, description, body types and limits of a route.
+//   1378  base/duration.hpp                  Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1411  settings/setting_value.hpp         Types of settings and their text form.
+//   1603  api/text_value.hpp                 Text values: the types that a path parameter, query parameter, header ...
+//   1748  api/json_library.hpp               json_library: the JSON parser that reads described types.
+//   1811  base/error.hpp                     error, setup_error: an error value with the operation, its subject ...
+//   1869  base/text_pattern.hpp              text_pattern: a regular expression that a whole text must match, in ...
+//   1932  settings/rule.hpp                  Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2158  api/json_type.hpp                  JSON types: values that are read from JSON, written as JSON, checked ...
+//   2529  api/type_macros.hpp                WINSVC_TYPE and WINSVC_ENUM.
+//   2651  api/stream.hpp                     Streams: responses that are written while the client reads, as bytes ...
+//   2735  api/html.hpp                       html: markup that is safe by construction, because each text that is ...
+//   2808  api/templates.hpp                  Templates: pages from the files of a template engine, which an adapter ...
+//   2853  route/url_value.hpp                url_value, with_query.
+//   2902  base/clock.hpp                     clock: the time source of winsvc, passed in so that tests do not sleep.
+//   2984  base/encoding.hpp                  base64 and constant-time comparison of secrets.
+//   3019  base/sha.hpp                       SHA-1, SHA-256 and HMAC-SHA-256.
+//   3051  wire/cookie.hpp                    Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3139  api/reply.hpp                      reply: a response with status, headers and body, as the return value ...
+//   3278  api/json_convert.hpp               JSON conversion: converts a JSON value to a C++ type without losing ...
+//   3621  api/json_body.hpp                  JSON body: converts the body of a request to a type, with an error ...
+//   3684  api/upload.hpp                     Uploads: request bodies that are written to files while they arrive ...
+//   3832  api/app_objects.hpp                Objects of the app by type.
+//   3899  api/handler.hpp                    Handlers: the parameters and return types of a handler, and the ...
+//   4378  api/parameter.hpp                  Parameters of a route.
+//   4675  api/websocket.hpp                  WebSockets: connections on which the client and the service send ...
+//   4858  api/middleware.hpp                 Middleware: functions that run before and after the handler.
+//   4937  api/error_handlers.hpp             Error handlers: functions of the app that create error responses, by ...
+//   5009  route/method.hpp                   method, method_set: the request methods of routes, and the Allow field.
+//   5081  api/route_builder.hpp              route_builder: sets the name, the limits and the description of a ...
+//   5226  api/url_for.hpp                    url_for: builds the path of a named route in a handler.
+//   5265  api/resource.hpp                   Resource: finds the members of a class that are handlers, at compile time.
+//   5364  api/trailing_slash.hpp             trailing_slash: what happens to a request whose path differs from a ...
+//   5385  api/file_options.hpp               Options of a static folder.
+//   5416  base/source_location.hpp           source_location: file and line of a call in the user's program.
+//   5452  api/group.hpp                      Route registration: methods, groups under a prefix, middleware ...
+//   5761  api/context.hpp                    Request context: the ID of a request, and values that middleware ...
+//   5850  wire/fields.hpp                    Parser for query strings and URL-encoded forms ...
+//   5889  api/values.hpp                     Typed access to query parameters, form fields and headers of a request.
+//   6016  api/cookies.hpp                    Cookies: reads cookies of requests and sets cookies in responses.
+//   6055  base/stop.hpp                      stop_token, stop_source: a stop request that threads poll or wait on.
+//   6138  scm/control_event.hpp              Event data of a control.
+//   6211  api/hooks.hpp                      Hooks: functions that the service calls at start, stop, pause ...
+//   6386  settings/settings_file.hpp         Settings file (.ini).
+//   6453  settings/setting.hpp               Setting: a named, typed value with rules, a default, and a staged ...
+//   6673  api/setting.hpp                    Setting handle: reads a setting of the app.
+//   6824  api/tls_options.hpp                TLS options: client certificates.
+//   6865  base/lost_lines.hpp                lost_lines: counts log lines that were lost, and formats the text that ...
+//   6921  base/timed_mutex.hpp               timed_mutex: a mutex with a timeout, for code that must continue after ...
+//   6990  base/log.hpp                       logger, log_sink: a log of entries with a time and a level, delivered ...
+//   7134  scm/recovery.hpp                   Recovery of a service: the actions of the SCM after failures.
+//   7212  base/quote.hpp                     Windows command lines.
+//   7255  base/result.hpp                    result: a value or an error, returned by operations that can fail.
+//   7330  scm/spec.hpp                       Service specification.
+//   7436  wire/limits.hpp                    Limits and timeouts of connections and requests, with their defaults ...
+//   7501  api/service.hpp                    The service: names, settings, routes, hooks, limits.
+//   7848  api/app.hpp                        App factory: converts the forms of an app to one function type.
+//   7894  api/run.hpp                        Entry point: runs the verb on the command line.
+//   7933  api/host.hpp                       host: runs a service inside a program that has its own main loop.
+//   8002  api/main.hpp                       WINSVC_MAIN: defines main for an app.
+//   8015  addons/auth.hpp                    Authentication middleware: HTTP basic and bearer authentication.
+//   8066  addons/session.hpp                 Sessions: values of one browser in a signed cookie, messages for the ...
+//   8153  addons/cors.hpp                    CORS middleware (cross-origin resource sharing).
+//   8194  wire/head.hpp                      Request head: the result of the head parser (wire/head_parser.hpp) ...
+//   8313  wire/websocket.hpp                 WebSocket protocol (RFC 6455) without I/O.
+//   8444  addons/same_origin.hpp             CSRF protection (cross-site request forgery).
+//   8471  wire/ip.hpp                        IP addresses and ranges, and the address of a client behind trusted ...
+//   8539  addons/rate_limit.hpp              Rate limit per client: middleware with one token bucket per address.
+//   8610  wire/accept.hpp                    Content negotiation (RFC 9110 section 12).
+//   8652  wire/forwarded.hpp                 Forwarding fields of proxies.
+//   8704  addons/proxies.hpp                 Trusted proxies: middleware that takes what a proxy reports about the ...
+//   8736  addons/headers.hpp                 Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   8709  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   8930  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
-//   9019  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//   9064  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
-//   9123  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
-//   9139  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
-//   9236  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
-//   9282  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   9324  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
-//   9406  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   9480  settings/setting_value.hpp:bodies  Types of settings and their text form.
-//   9598  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
-//   9631  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
-//   9682  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
-//   9924  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   9960  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
-//  10002  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
-//  10048  route/url_value.hpp:bodies         url_value, with_query.
-//  10090  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
-//  10247  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
-//  10324  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
-//  10442  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  10569  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
-//  10637  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
-//  10675  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
-//  10724  api/app_objects.hpp:bodies         Objects of the app by type.
-//  10762  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
-//  10801  api/parameter.hpp:bodies           Parameters of a route.
-//  10859  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
-//  10887  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
-//  10959  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
-//  11025  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
-//  11053  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
-//  11077  settings/settings_file.hpp:bodies  Settings file (.ini).
-//  11219  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
-//  11359  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
-//  11446  base/quote.hpp:bodies              Windows command lines.
-//  11536  scm/spec.hpp:bodies                Service specification.
-//  11665  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
-//  11785  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
-//  11935  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
-//  12004  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  12078  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
-//  12335  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
-//  12363  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
-//  12519  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
-//  12571  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
-//  12664  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
-//  12785  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
-//  12845  addons/headers.hpp:bodies          Middleware for response headers and body size.
-//  12886  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
-//  13038  base/error_codes.hpp               Error messages and remedies for system error codes.
-//  13178  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
-//  13311  settings/registry.hpp              Registry of the settings of an app.
-//  13622  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
-//  13779  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
-//  13976  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
-//  14358  route/url.hpp                      build_path: builds a path from a pattern and values.
-//  14464  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
-//  14572  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
-//  14946  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  15161  wire/file_name.hpp                 Safe file names for uploads.
-//  15240  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
-//  15310  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
-//  15457  wire/representation.hpp            Representation of content in a response.
-//  15609  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
-//  15867  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
-//  16038  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
-//  16159  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
-//  16244  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
-//  16312  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
-//  16379  scm/account.hpp                    Account of a service.
-//  16518  scm/security.hpp                   Security descriptors in SDDL.
-//  16736  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  16847  scm/event_record.hpp               Records of the Windows event log.
-//  16989  scm/saved_state.hpp                Saved state of a service.
-//  17110  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
-//  17380  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
-//  17420  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
-//  17890  os/posix/headers.hpp               POSIX system headers.
-//  17927  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
-//  18103  os/socket.hpp                      TCP sockets with timeouts.
-//  18253  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
-//  18404  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
-//  18524  os/process.hpp                     Process functions: executable path, command-line arguments ...
-//  18664  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
-//  18771  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
-//  18957  os/tcp.hpp                         TCP sockets on all platforms.
-//  19233  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
-//  19399  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  19514  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
-//  19766  os/poller.hpp                      Poller: a few threads wait for many sockets.
-//  19817  os/control_channel.hpp             Control channel of a running service.
-//  19888  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
-//  20085  os/connection_threads.hpp          Thread group with a maximum size.
-//  20175  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
-//  20395  os/console.hpp                     Console input and output.
-//  20496  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
-//  20652  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
-//  20787  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
-//  20988  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
-//  21063  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
-//  21110  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
-//  21261  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
-//  21344  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
-//  21392  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
-//  21443  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  21546  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
-//  21587  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
-//  21774  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
-//  21796  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
-//  21831  os/exclusive_file.hpp              Exclusively created file.
-//  21912  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
-//  22016  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
-//  22056  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
-//  22100  os/dispatcher.hpp                  Interface of the service control dispatcher.
-//  22140  os/event_log.hpp                   Windows event log: writes one event with one text.
-//  22204  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
-//  22478  os/input_file.hpp                  File that is open for reading at any position.
-//  22551  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
-//  22646  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
-//  22772  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
-//  23018  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
-//  23219  os/win/file.hpp                    File functions on Windows (os/file.hpp).
-//  23432  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
-//  23470  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
-//  23773  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
-//  23875  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
-//  24129  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
-//  24215  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
-//  24286  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
-//  24373  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
-//  24426  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
-//  24520  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
-//  24658  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
-//  24752  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
-//  24946  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
-//  25058  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
-//  25185  os/win/install.hpp                 Event source, environment and folder security on Windows.
-//  25348  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
-//  25517  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
-//  25802  os/native.hpp                      All headers of os/ with the implementations for this platform.
-//  25808  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
-//  26105  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
-//  26179  log/log_query.hpp                  Log query of the verb `logs`.
-//  26264  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
-//  26651  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
-//  26748  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
-//  26792  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
-//  27025  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
-//  27381  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
-//  27675  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
-//  27917  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
-//  28028  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
-//  28179  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
-//  28592  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
-//  28905  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
-//  29112  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
-//  29232  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
-//  29303  http/transport.hpp                 Transport: the interface of a connection to its bytes.
-//  29452  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
-//  29851  http/stream_impl.hpp               Implementation of api/stream.hpp.
-//  29885  http/reply_impl.hpp                Implementation of api/reply.hpp.
-//  29945  http/problem.hpp                   Error responses of winsvc.
-//  30107  http/context_impl.hpp              Implementation of api/context.hpp.
-//  30204  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
-//  30469  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
-//  30529  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
-//  30677  http/group_impl.hpp                Implementation of api/group.hpp.
-//  30751  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
-//  30970  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
-//  31086  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
-//  31117  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
-//  31266  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
-//  31338  http/compression.hpp               Compression of complete response bodies with the libraries that ...
-//  31475  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
-//  31572  http/response_writer.hpp           Response writer: writes the head and the body of each response.
-//  31859  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
-//  32092  http/request_processor.hpp         Request processor: runs one request.
-//  32544  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
-//  32647  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
-//  32798  http/upload_impl.hpp               Implementation of api/upload.hpp.
-//  32879  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
-//  33097  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  33455  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
-//  33488  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  33589  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
-//  34102  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
-//  34614  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
-//  34791  server/tls.hpp                     TLS transport between a socket and HTTP.
-//  35148  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
-//  35694  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
-//  35713  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
-//  35888  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
-//  36163  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  36281  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
-//  36559  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
-//  36625  host/health.hpp                    Liveness and readiness routes.
-//  36727  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
-//  36895  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  37018  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
-//  37170  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
-//  37284  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
-//  37512  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
-//  37632  host/control_channel_server.hpp    Control channel server.
-//  37810  host/runtime.hpp                   Runtime of a service.
-//  38367  host/status.hpp                    Text and JSON of `status`.
-//  38527  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
-//  38651  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
-//  38757  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
-//  39186  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
-//  39371  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
-//  39794  manage/wait.hpp                    Waits until a service reaches a state.
-//  39893  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
-//  40092  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
-//  40169  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
-//  40563  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  40753  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
-//  40889  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
-//  40989  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
-//  41052  manage/install.hpp                 `install` and `update` verbs.
-//  41485  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
-//  41586  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
-//  41770  diagnose/firewall.hpp              Check of the Windows firewall.
-//  41864  diagnose/finding.hpp               Findings of `doctor`.
-//  42047  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
-//  42144  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
-//  42174  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
-//  42543  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
-//  42705  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  42854  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
-//  42965  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
-//  43377  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
-//  43656  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
-//  43813  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  43904  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
+//   8769  base/text.hpp:bodies               Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   8990  route/path.hpp:bodies              Decodes a request path into segments, and percent-encodes a segment.
+//   9079  wire/grammar.hpp:bodies            Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//   9124  api/httplib.hpp:bodies             Requests and responses: the types of cpp-httplib.
+//   9183  api/abort.hpp:bodies               abort: ends a handler or a middleware with an error response.
+//   9199  api/json.hpp:bodies                JSON: `winsvc::json` is nlohmann::json.
+//   9296  api/faults.hpp:bodies              Faults: the invalid values of a request, collected so that the client ...
+//   9342  route/schema_set.hpp:bodies        schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   9384  route/metadata.hpp:bodies          route_metadata: name, description, body types and limits of a route.
+//   9466  base/duration.hpp:bodies           Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   9540  settings/setting_value.hpp:bodies  Types of settings and their text form.
+//   9658  api/text_value.hpp:bodies          Text values: the types that a path parameter, query parameter, header ...
+//   9691  base/error.hpp:bodies              error, setup_error: an error value with the operation, its subject ...
+//   9742  base/text_pattern.hpp:bodies       text_pattern: a regular expression that a whole text must match, in ...
+//   9984  settings/rule.hpp:bodies           Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  10020  api/stream.hpp:bodies              Streams: responses that are written while the client reads, as bytes ...
+//  10062  api/html.hpp:bodies                html: markup that is safe by construction, because each text that is ...
+//  10108  route/url_value.hpp:bodies         url_value, with_query.
+//  10150  base/clock.hpp:bodies              clock: the time source of winsvc, passed in so that tests do not sleep.
+//  10307  base/encoding.hpp:bodies           base64 and constant-time comparison of secrets.
+//  10384  base/sha.hpp:bodies                SHA-1, SHA-256 and HMAC-SHA-256.
+//  10502  wire/cookie.hpp:bodies             Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  10629  api/reply.hpp:bodies               reply: a response with status, headers and body, as the return value ...
+//  10697  api/json_convert.hpp:bodies        JSON conversion: converts a JSON value to a C++ type without losing ...
+//  10735  api/json_body.hpp:bodies           JSON body: converts the body of a request to a type, with an error ...
+//  10784  api/app_objects.hpp:bodies         Objects of the app by type.
+//  10822  api/handler.hpp:bodies             Handlers: the parameters and return types of a handler, and the ...
+//  10861  api/parameter.hpp:bodies           Parameters of a route.
+//  10919  api/error_handlers.hpp:bodies      Error handlers: functions of the app that create error responses, by ...
+//  10947  route/method.hpp:bodies            method, method_set: the request methods of routes, and the Allow field.
+//  11019  wire/fields.hpp:bodies             Parser for query strings and URL-encoded forms ...
+//  11085  api/values.hpp:bodies              Typed access to query parameters, form fields and headers of a request.
+//  11113  api/cookies.hpp:bodies             Cookies: reads cookies of requests and sets cookies in responses.
+//  11137  settings/settings_file.hpp:bodies  Settings file (.ini).
+//  11279  base/log.hpp:bodies                logger, log_sink: a log of entries with a time and a level, delivered ...
+//  11416  scm/recovery.hpp:bodies            Recovery of a service: the actions of the SCM after failures.
+//  11503  base/quote.hpp:bodies              Windows command lines.
+//  11593  scm/spec.hpp:bodies                Service specification.
+//  11722  addons/auth.hpp:bodies             Authentication middleware: HTTP basic and bearer authentication.
+//  11842  addons/session.hpp:bodies          Sessions: values of one browser in a signed cookie, messages for the ...
+//  11992  addons/cors.hpp:bodies             CORS middleware (cross-origin resource sharing).
+//  12061  wire/head.hpp:bodies               Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  12135  wire/websocket.hpp:bodies          WebSocket protocol (RFC 6455) without I/O.
+//  12392  addons/same_origin.hpp:bodies      CSRF protection (cross-site request forgery).
+//  12420  wire/ip.hpp:bodies                 IP addresses and ranges, and the address of a client behind trusted ...
+//  12576  addons/rate_limit.hpp:bodies       Rate limit per client: middleware with one token bucket per address.
+//  12628  wire/accept.hpp:bodies             Content negotiation (RFC 9110 section 12).
+//  12721  wire/forwarded.hpp:bodies          Forwarding fields of proxies.
+//  12842  addons/proxies.hpp:bodies          Trusted proxies: middleware that takes what a proxy reports about the ...
+//  12902  addons/headers.hpp:bodies          Middleware for response headers and body size.
+//  12943  base/timer_wheel.hpp               timer_wheel: many deadlines, each set and moved in constant time ...
+//  13095  base/error_codes.hpp               Error messages and remedies for system error codes.
+//  13235  base/flat_json.hpp                 Parser for flat JSON objects, which have only strings and unsigned ...
+//  13368  settings/registry.hpp              Registry of the settings of an app.
+//  13679  route/foreign_pattern.hpp          Patterns in the spelling of another framework, with the spelling that ...
+//  13836  route/pattern.hpp                  pattern: the path of a route, parsed; and the relation of two patterns.
+//  14033  route/table.hpp                    table: finds the route of a request path, in a tree of segments.
+//  14415  route/url.hpp                      build_path: builds a path from a pattern and values.
+//  14521  wire/status.hpp                    Status codes: the reason phrase of a status line, as the registry of ...
+//  14629  wire/head_parser.hpp               Head parser: strict parser of an HTTP/1.1 request head (RFC 9112) ...
+//  15003  wire/chunked.hpp                   Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  15218  wire/file_name.hpp                 Safe file names for uploads.
+//  15297  wire/path_mapping.hpp              Safe mapping of a URL path to a file below a static folder.
+//  15367  wire/conditional.hpp               Conditional requests (RFC 9110 section 13).
+//  15514  wire/representation.hpp            Representation of content in a response.
+//  15666  wire/multipart.hpp                 Incremental decoder for forms with files (multipart/form-data, RFC 7578).
+//  15924  scm/state.hpp                      States, controls, statuses and exit codes of a service, with the ...
+//  16095  scm/lifecycle.hpp                  Lifecycle of a service: a state machine with a table of legal transitions.
+//  16216  scm/control_policy.hpp             Control policy: decides for a control in a state the return code for ...
+//  16301  scm/stop_limits.hpp                Time limits of a stop, which depend on the control that caused it.
+//  16369  scm/events.hpp                     Events that a service writes to the Windows event log, as a table.
+//  16436  scm/account.hpp                    Account of a service.
+//  16575  scm/security.hpp                   Security descriptors in SDDL.
+//  16793  scm/config_levels.hpp              Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  16904  scm/event_record.hpp               Records of the Windows event log.
+//  17046  scm/saved_state.hpp                Saved state of a service.
+//  17167  commandline/verbs.hpp              Verbs and options of the command line as two tables, and the help text ...
+//  17437  scm/install_request.hpp            Install request: the values that `install` and `update` set, from the ...
+//  17477  commandline/command.hpp            Command-line parser: converts argv to a `command`, with the tables of ...
+//  17947  os/posix/headers.hpp               POSIX system headers.
+//  17985  os/service_manager.hpp             Interface of the Service Control Manager for managing services, and of ...
+//  18161  os/socket.hpp                      TCP sockets with timeouts.
+//  18311  os/posix/socket_api.hpp            POSIX socket functions for os/tcp.hpp.
+//  18462  os/file.hpp                        File functions: append, read a file, replace a file, rename, list a ...
+//  18588  os/process.hpp                     Process functions: executable path, command-line arguments ...
+//  18728  os/win/wide.hpp                    Conversion between UTF-8 and the UTF-16 strings and string lists of ...
+//  18835  os/win/socket_api.hpp              Winsock functions for os/tcp.hpp.
+//  19021  os/tcp.hpp                         TCP sockets on all platforms.
+//  19297  os/poll_poller.hpp                 Poller over poll() and WSAPoll (see os/poller.hpp).
+//  19463  os/posix/epoll.hpp                 Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  19578  os/win/iocp.hpp                    Poller on Windows (os/poller.hpp): an I/O completion port.
+//  19830  os/poller.hpp                      Poller: a few threads wait for many sockets.
+//  19881  os/control_channel.hpp             Control channel of a running service.
+//  19952  os/posix/file.hpp                  File functions on POSIX (os/file.hpp).
+//  20153  os/connection_threads.hpp          Thread group with a maximum size.
+//  20243  os/posix/control_channel.hpp       Control channel on POSIX (os/control_channel.hpp): a Unix socket.
+//  20463  os/console.hpp                     Console input and output.
+//  20564  os/posix/console.hpp               Console input and output on POSIX (os/console.hpp).
+//  20720  os/crash.hpp                       Crash handler: writes a minidump and reports the crash before the ...
+//  20855  os/posix/crash.hpp                 Crash handler on POSIX (os/crash.hpp).
+//  21056  os/elevation.hpp                   Elevation: runs this program again with administrator rights and ...
+//  21131  os/posix/elevation.hpp             Elevation on POSIX (os/elevation.hpp): not supported.
+//  21178  os/activity.hpp                    Activities: what the threads of a service are doing (a hook, a ...
+//  21329  os/exit_watch.hpp                  Exit watch: calls a function when code of the program ends the process ...
+//  21412  os/posix/exit_watch.hpp            Exit watch and shared file mapping on POSIX (os/exit_watch.hpp ...
+//  21460  os/folder_watcher.hpp              Folder watcher: a thread waits until a file in a folder changes ...
+//  21511  os/posix/folder_watcher.hpp        Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  21614  os/key_reader.hpp                  Key reader: reports each key press on the terminal without Enter and ...
+//  21655  os/posix/key_reader.hpp            Key reader on POSIX (os/key_reader.hpp).
+//  21842  os/local_time.hpp                  Offset of the local time zone from UTC, for times in the log.
+//  21864  os/posix/local_time.hpp            Offset of the local time zone on POSIX (os/local_time.hpp).
+//  21899  os/exclusive_file.hpp              Exclusively created file.
+//  21982  os/posix/exclusive_file.hpp        Exclusively created file on POSIX (os/exclusive_file.hpp).
+//  22085  os/probe.hpp                       System queries of the verbs `doctor`, `why` and `prove`.
+//  22125  os/posix/probe.hpp                 System queries on POSIX (os/probe.hpp): not supported.
+//  22169  os/dispatcher.hpp                  Interface of the service control dispatcher.
+//  22209  os/event_log.hpp                   Windows event log: writes one event with one text.
+//  22273  os/posix/process.hpp               Process functions on POSIX (os/process.hpp), and stubs for the event ...
+//  22547  os/input_file.hpp                  File that is open for reading at any position.
+//  22620  os/posix/input_file.hpp            Input file on POSIX (os/input_file.hpp).
+//  22715  os/win/security.hpp                Conversion of security descriptors and SIDs from and to text (SDDL ...
+//  22841  os/win/control_channel.hpp         Control channel on Windows (os/control_channel.hpp).
+//  23087  os/win/console.hpp                 Console input and output on Windows (os/console.hpp).
+//  23288  os/win/file.hpp                    File functions on Windows (os/file.hpp).
+//  23510  os/win/system_library.hpp          Run-time lookup of functions in system DLLs.
+//  23548  os/win/crash.hpp                   Crash handler on Windows (os/crash.hpp).
+//  23851  os/win/dispatcher.hpp              Dispatcher on Windows (os/dispatcher.hpp).
+//  23953  os/win/elevation.hpp               Elevation on Windows (os/elevation.hpp).
+//  24207  os/win/exit_watch.hpp              Exit watch and shared file mapping on Windows (os/exit_watch.hpp ...
+//  24293  os/win/folder_watcher.hpp          Folder watcher on Windows (os/folder_watcher.hpp).
+//  24364  os/win/key_reader.hpp              Key reader on Windows (os/key_reader.hpp).
+//  24451  os/win/local_time.hpp              Offset of the local time zone on Windows (os/local_time.hpp).
+//  24504  os/win/exclusive_file.hpp          Exclusively created file on Windows (os/exclusive_file.hpp).
+//  24600  os/win/registry.hpp                Registry keys below HKEY_LOCAL_MACHINE.
+//  24738  os/win/probe.hpp                   System queries on Windows (os/probe.hpp).
+//  24832  os/win/process.hpp                 Process functions and event log on Windows (os/process.hpp ...
+//  25026  os/win/input_file.hpp              Input file on Windows (os/input_file.hpp).
+//  25138  os/win/account_rights.hpp          The right to log on as a service (SeServiceLogonRight).
+//  25265  os/win/install.hpp                 Event source, environment and folder security on Windows.
+//  25428  os/win/config_levels.hpp           Conversion of the config levels (scm/config_levels.hpp) to and from ...
+//  25597  os/win/service_manager.hpp         Service Control Manager on Windows (os/service_manager.hpp).
+//  25882  os/native.hpp                      All headers of os/ with the implementations for this platform.
+//  25888  log/async_sink.hpp                 async_sink: a log sink with a bounded queue and a thread in front of ...
+//  26178  log/ring_sink.hpp                  ring_sink: keeps the newest log entries in memory, for clients that ...
+//  26252  log/log_query.hpp                  Log query of the verb `logs`.
+//  26337  log/rotating_file_sink.hpp         Rotating file sink: appends to the log file, rotates it by size and by ...
+//  26807  log/console_sink.hpp               Console sink: writes the log to standard error for a user who watches ...
+//  26904  log/event_log_sink.hpp             Event log sink: writes log lines to the Windows event log if the app ...
+//  26948  log/log_reader.hpp                 Log reader: prints entries of the log file and of its rotated files ...
+//  27181  addons/openapi.hpp                 OpenAPI 3.1 document of the app's routes, for client generators, test ...
+//  27537  addons/api_page.hpp                Page of the OpenAPI document, `svc.openapi()`.
+//  27831  addons/metrics.hpp                 Metrics in the Prometheus text format 0.0.4.
+//  28073  addons/dashboard_page.hpp          HTML of the dashboard, `svc.dashboard("/_service")`.
+//  28184  addons/dashboard_style.hpp         Style sheet of the dashboard (addons/dashboard_page.hpp).
+//  28335  addons/dashboard_script.hpp        Script of the dashboard (addons/dashboard_page.hpp).
+//  28748  http/router.hpp                    Router: the routes of an app with their handlers and middleware.
+//  29061  http/request_statistics.hpp        Request statistics: responses per second, failures and latency ...
+//  29268  http/engine_state.hpp              Engine state: the flags, counters and observers that all connections ...
+//  29388  http/upload_folder.hpp             Upload folder: names of files while they are received, and removal of ...
+//  29459  http/transport.hpp                 Transport: the interface of a connection to its bytes.
+//  29608  http/exchange.hpp                  Exchange: one request with its response, and the stream from which ...
+//  30007  http/stream_impl.hpp               Implementation of api/stream.hpp.
+//  30041  http/reply_impl.hpp                Implementation of api/reply.hpp.
+//  30101  http/problem.hpp                   Error responses of winsvc.
+//  30263  http/context_impl.hpp              Implementation of api/context.hpp.
+//  30360  http/json_type_impl.hpp            Implementation of api/json_type.hpp and api/json_library.hpp.
+//  30625  http/url_for_impl.hpp              Implementation of api/url_for.hpp.
+//  30685  http/route_builder_impl.hpp        Implementation of api/route_builder.hpp.
+//  30833  http/group_impl.hpp                Implementation of api/group.hpp.
+//  30907  http/body_reader.hpp               Body reader: reads the body of a request into memory, after the ...
+//  31126  http/handler_timeouts.hpp          Handler timeouts: call a function when a handler has not returned ...
+//  31242  http/upload_receiver.hpp           Upload receiver: the function that reads a body into files, as a ...
+//  31273  http/error_responder.hpp           Error responder: turns exceptions and error statuses into responses ...
+//  31422  http/request_fields.hpp            Request fields: converts a parsed head into cpp-httplib's Request.
+//  31494  http/compression.hpp               Compression of complete response bodies with the libraries that ...
+//  31631  http/file_body.hpp                 File body: the bytes of a file as the body of a response, read in ...
+//  31728  http/response_writer.hpp           Response writer: writes the head and the body of each response.
+//  32015  http/response_content.hpp          Response content: prepares the response of a handler before it is written.
+//  32248  http/request_processor.hpp         Request processor: runs one request.
+//  32700  http/file_response.hpp             File response: a file as the response of a handler or of a static folder.
+//  32803  http/static_folder.hpp             Static folder: serves the files of a folder under a URL prefix.
+//  32954  http/upload_impl.hpp               Implementation of api/upload.hpp.
+//  33035  http/upload_reader.hpp             Upload reader: writes a body to files while it arrives.
+//  33253  http/websocket_session.hpp         WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  33611  server/tls_identity.hpp            TLS identity: the certificate and key of an HTTPS listener, loaded by ...
+//  33644  server/engine.hpp                  HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  33745  server/connection.hpp              Connection: serves the requests of one client, one after the other, in ...
+//  34258  server/thread_pool.hpp             Thread pool: the I/O threads and blocking threads that serve connections.
+//  34770  server/connection_table.hpp        Connection slots: a fixed address for each open connection, and the ...
+//  34947  server/tls.hpp                     TLS transport between a socket and HTTP.
+//  35304  server/server.hpp                  HTTP server: the implementation of the engine (server/engine.hpp).
+//  35850  config/cold.hpp                    Optimizes the functions of the headers after this one for size.
+//  35869  host/definition.hpp                Service definition: the names, settings, routes, hooks and limits of a ...
+//  36044  host/service_impl.hpp              Bodies of `service` (api/service.hpp).
+//  36319  host/builtin_routes.hpp            Bodies of `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  36437  host/dashboard.hpp                 Dashboard, `svc.dashboard`.
+//  36715  host/status_reporter.hpp           Status reporter: applies lifecycle events and publishes the resulting ...
+//  36781  host/health.hpp                    Liveness and readiness routes.
+//  36883  host/hook_thread.hpp               Hook thread: runs the app's hooks one after the other, with a timeout.
+//  37051  host/hook_runner.hpp               Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  37174  host/builtin_settings.hpp          Built-in settings (`host`, `port`, `log_level`, `log_format`), the ...
+//  37326  host/settings_watcher.hpp          Settings watcher: runs a reload when the content of the settings file ...
+//  37440  host/control_tasks.hpp             Control tasks: the work that a control other than stop causes (pause ...
+//  37668  host/worker_pool.hpp               Worker pool: runs each worker of the app on its own thread.
+//  37788  host/control_channel_server.hpp    Control channel server.
+//  37966  host/runtime.hpp                   Runtime of a service.
+//  38528  host/status.hpp                    Text and JSON of `status`.
+//  38688  host/console_keys.hpp              Keys of `debug`: a key sends a control, as the SCM would, and a status ...
+//  38812  host/console_host.hpp              Console host: `debug` runs the service in a terminal, with the same ...
+//  38918  host/service_host.hpp              Service host: `run-service` runs the service under the Service Control ...
+//  39350  host/embedded_host.hpp             Embedded host: bodies of winsvc::host (api/host.hpp).
+//  39535  manage/installation.hpp            Install plan: compares the installed with the desired configuration ...
+//  39958  manage/wait.hpp                    Waits until a service reaches a state.
+//  40057  manage/verb_context.hpp            Verb context: the parts that all service verbs share.
+//  40256  manage/pending_restart.hpp         Pending restart: the changes of `update` that a running process does ...
+//  40333  manage/start_stop.hpp              `start`, `stop`, `restart` and `status` verbs.
+//  40727  manage/send_control.hpp            Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  40917  manage/folder_access.hpp           Folder access: grants the service SID read and execute access to the ...
+//  41053  manage/query_installed.hpp         Query of the installed configuration, which needs only query rights.
+//  41153  manage/drift.hpp                   Drift: differences between the installed service and the configuration ...
+//  41216  manage/install.hpp                 `install` and `update` verbs.
+//  41649  manage/remove.hpp                  `remove` verb: stops the service, deletes it, waits until it is ...
+//  41750  manage/show.hpp                    `show` verb: everything that is installed, as text, as JSON, and as ...
+//  41934  diagnose/firewall.hpp              Check of the Windows firewall.
+//  42028  diagnose/finding.hpp               Findings of `doctor`.
+//  42211  diagnose/live_query.hpp            Live queries: requests of a verb to a running service on its control ...
+//  42308  diagnose/system_probe.hpp          System probe: the queries of the verbs to the system, other than its ...
+//  42338  diagnose/doctor.hpp                Diagnostics: `doctor` finds problems that prevent the service from ...
+//  42707  diagnose/post_mortem.hpp           Post-mortem: `why` explains in a few sentences why the service stopped ...
+//  42869  diagnose/proof.hpp                 Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  43018  diagnose/prove_app.hpp             The app of the throw-away service of `prove`.
+//  43129  diagnose/prove.hpp                 The verb `prove`: checks what winsvc states about Windows, claim by ...
+//  43541  cli/run_verb.hpp                   Service verbs: runs a verb that manages the service, prints its ...
+//  43820  cli/config.hpp                     `config` verb: shows each setting with its value, its source and its ...
+//  43977  cli/prove.hpp                      The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  44068  cli/run.hpp                        Entry point of a program: parses the command line and runs a verb.
 //
 // The end of the header:
 //
-//  44186  config/undef.hpp                   Undefines the internal macros.
+//  44350  config/undef.hpp                   Undefines the internal macros.
 
 #pragma once
 
@@ -6861,6 +6862,62 @@ struct tls_files {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// base/lost_lines.hpp
+// =====================================================================================================================
+
+// lost_lines: counts log lines that were lost, and formats the text that reports them.
+//
+//   lost_lines lost;
+//   lost.add(entry.time);
+//   lost.text("they were logged faster than they could be written", &iso_time)
+//   // 3 lines were lost between 2026-01-31T08:05:09.250Z and ...: they were logged faster than they could be written
+//
+// Each part of the log that can lose lines has one: the logger, the async sink, the rotating file sink. It is not
+// thread-safe.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::base {
+
+struct lost_lines {
+  std::uint64_t count = 0;
+  std::optional<clock::system_time> first_time;  ///< of the first line whose time is known
+  clock::system_time last_time{};
+
+  [[nodiscard]] bool empty() const noexcept { return count == 0; }
+  /// Counts lines whose time is not known.
+  void add(std::uint64_t lines) noexcept { count += lines; }
+  /// Counts lines with a time, or with times from `first` on.
+  void add(std::uint64_t lines, clock::system_time first, clock::system_time last) noexcept {
+    if (lines == 0) return;
+    count += lines;
+    if (!first_time) first_time = first;
+    last_time = last;
+  }
+  void add(clock::system_time time) noexcept { add(1, time, time); }
+
+  /// Returns "3 lines were lost between A and B: REASON". `format` formats a time.
+  template <class Format>
+  [[nodiscard]] std::string text(std::string_view reason, const Format& format) const {
+    std::string out = std::to_string(count) + (count == 1 ? " line was lost" : " lines were lost");
+    if (first_time && *first_time == last_time) out += " at " + format(last_time);
+    else if (first_time) out += " between " + format(*first_time) + " and " + format(last_time);
+    return out.append(": ").append(reason);
+  }
+  /// The number as a field of a JSON line.
+  [[nodiscard]] std::string json_field() const { return "\"lost\":" + std::to_string(count); }
+};
+
+}  // namespace detail::base
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // base/timed_mutex.hpp
 // =====================================================================================================================
 
@@ -7056,6 +7113,9 @@ class logger {
   using sinks = std::vector<std::shared_ptr<log_sink>>;
   void deliver(log_level level, std::string text, std::string json_fields);
   void report_lost_lines(clock::system_time time);
+  void write_to_sinks(const log_entry& entry) noexcept {
+    for (const auto& sink : sinks_) sink->write(entry);
+  }
 
   const clock* time_;
   std::chrono::milliseconds lock_timeout_;
@@ -7064,7 +7124,7 @@ class logger {
   detail::base::timed_mutex mutex_;
   sinks sinks_;
   std::vector<log_entry> buffered_;
-  std::uint64_t lost_buffered_ = 0;
+  detail::base::lost_lines lost_buffered_;
 };
 
 }  // inline namespace WINSVC_ABI
@@ -11305,30 +11365,27 @@ WINSVC_INLINE void logger::deliver(log_level level, std::string text, std::strin
   const auto now = time_->system_now();  // read under the lock, so that times in a file never decrease
   if (lost_count_.load(std::memory_order_relaxed) != 0) report_lost_lines(now);
   log_entry entry{now, level, std::move(text), std::move(json_fields)};
-  for (const auto& sink : sinks_) sink->write(entry);
+  write_to_sinks(entry);
   if (!sinks_.empty()) return;
   if (buffered_.size() < max_buffered) buffered_.push_back(std::move(entry));
-  else lost_buffered_ += 1;
+  else lost_buffered_.add(now);
 }
 
 WINSVC_INLINE void logger::report_lost_lines(clock::system_time time) {
-  const auto lost = lost_count_.exchange(0, std::memory_order_relaxed);
-  const log_entry entry{time, log_level::warn,
-                        std::to_string(lost) + (lost == 1 ? " line was" : " lines were") +
-                            " lost: another thread held the log for more than " +
-                            std::to_string(lock_timeout_.count()) + " ms",
-                        "\"lost\":" + std::to_string(lost)};
-  for (const auto& sink : sinks_) sink->write(entry);
+  detail::base::lost_lines lost;
+  lost.add(lost_count_.exchange(0, std::memory_order_relaxed));
+  const std::string reason =
+      "another thread held the log for more than " + std::to_string(lock_timeout_.count()) + " ms";
+  write_to_sinks({time, log_level::warn, lost.text(reason, &iso_time), lost.json_field()});
 }
 
 WINSVC_INLINE void logger::add_sink(std::shared_ptr<log_sink> sink) {
   const detail::base::timed_mutex::scoped_lock lock(mutex_,
                                                     std::chrono::hours(24));  // long: a buffered entry must not be lost
   for (const auto& entry : buffered_) sink->write(entry);
-  if (const auto lost = std::exchange(lost_buffered_, 0); lost != 0) {
+  if (const auto lost = std::exchange(lost_buffered_, {}); !lost.empty()) {
     sink->write({time_->system_now(), log_level::warn,
-                 std::to_string(lost) + (lost == 1 ? " more line was" : " more lines were") +
-                     " logged before the first sink was added, and lost"});
+                 lost.text("they were logged before the first sink was added", &iso_time), lost.json_field()});
   }
   buffered_.clear();
   sinks_.push_back(std::move(sink));
@@ -17903,6 +17960,7 @@ WINSVC_INLINE scm::launch_options launch_options_of(const std::string& image_pat
   #include <netinet/tcp.h>
   #include <poll.h>
   #include <pthread.h>
+  #include <sys/file.h>
   #include <sys/mman.h>
   #include <sys/resource.h>
   #include <sys/socket.h>
@@ -18424,8 +18482,10 @@ namespace detail::os {
 
 #if WINSVC_OS_WINDOWS
 inline constexpr char path_separator = '\\';
+inline constexpr std::uint32_t file_in_use_error = 32;  // ERROR_SHARING_VIOLATION
 #else
 inline constexpr char path_separator = '/';
+inline constexpr std::uint32_t file_in_use_error = 16;  // EBUSY
 #endif
 
 /// `folder`, the separator, `name`.
@@ -18465,6 +18525,10 @@ class append_file {
   /// Appends all bytes, with one system call if possible. After a failure, a part of them may be in the file; `size()`
   /// includes that part.
   sys_result<void> write(std::string_view bytes) noexcept;
+  /// Locks the file against other appenders until it is closed or the process ends. False only if another append_file
+  /// has locked it: readers do not matter, and a file system without locks counts as free. flock(2); LockFileEx on a
+  /// byte far after the end, because Windows denies access to locked bytes.
+  [[nodiscard]] bool try_lock() noexcept;
   /// Bytes in the file: its size at `open` plus the bytes written.
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   /// True if `path` leads to this file: it was not deleted, renamed or replaced since `open`.
@@ -19987,6 +20051,10 @@ WINSVC_INLINE sys_result<append_file> append_file::open(const std::string& path)
     out.id_ = to_file_id(info);
   }
   return out;
+}
+
+WINSVC_INLINE bool append_file::try_lock() noexcept {
+  return ::flock(static_cast<int>(native_), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
 }
 
 WINSVC_INLINE sys_result<void> append_file::write(std::string_view bytes) noexcept {
@@ -21879,6 +21947,8 @@ sys_result<void> make_private_folder(const std::string& path);
 [[nodiscard]] std::string temporary_folder();
 /// True if the system code means that the disk is full, a quota is exceeded or the file is too large.
 [[nodiscard]] bool is_disk_full_error(std::uint32_t code) noexcept;
+/// True if the code means that the disk or the quota has no space, so that deleting files helps.
+[[nodiscard]] bool is_no_space_error(std::uint32_t code) noexcept;
 /// True if a process with this ID exists, or if this process may not query it.
 [[nodiscard]] bool process_exists(std::uint32_t id) noexcept;
 
@@ -21996,9 +22066,8 @@ WINSVC_INLINE std::string temporary_folder() {
   return folder && *folder ? folder : "/tmp";
 }
 
-WINSVC_INLINE bool is_disk_full_error(std::uint32_t code) noexcept {
-  return code == ENOSPC || code == EDQUOT || code == EFBIG;
-}
+WINSVC_INLINE bool is_no_space_error(std::uint32_t code) noexcept { return code == ENOSPC || code == EDQUOT; }
+WINSVC_INLINE bool is_disk_full_error(std::uint32_t code) noexcept { return is_no_space_error(code) || code == EFBIG; }
 
 WINSVC_INLINE bool process_exists(std::uint32_t id) noexcept {
   return ::kill(static_cast<pid_t>(id), 0) == 0 || errno != ESRCH;
@@ -23316,7 +23385,8 @@ WINSVC_INLINE sys_result<void> remove_folder(const std::string& path) {
 }
 
 WINSVC_INLINE sys_result<append_file> append_file::open(const std::string& path) {
-  const HANDLE file = ::CreateFileW(wide_path(path).c_str(), FILE_APPEND_DATA, share_mode_all, nullptr, OPEN_ALWAYS,
+  constexpr DWORD access = FILE_APPEND_DATA | FILE_READ_DATA;  // try_lock needs the second one
+  const HANDLE file = ::CreateFileW(wide_path(path).c_str(), access, share_mode_all, nullptr, OPEN_ALWAYS,
                                     FILE_ATTRIBUTE_NORMAL, nullptr);
   if (file == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
   append_file out;
@@ -23326,6 +23396,14 @@ WINSVC_INLINE sys_result<append_file> append_file::open(const std::string& path)
   BY_HANDLE_FILE_INFORMATION info{};
   if (::GetFileInformationByHandle(file, &info)) out.id_ = to_file_id(info);
   return out;
+}
+
+WINSVC_INLINE bool append_file::try_lock() noexcept {
+  OVERLAPPED position{};
+  position.OffsetHigh = 0x7FFFFFFF;
+  return ::LockFileEx(reinterpret_cast<HANDLE>(native_), LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0,
+                      &position) != 0 ||
+         ::GetLastError() != ERROR_LOCK_VIOLATION;
 }
 
 WINSVC_INLINE sys_result<void> append_file::write(std::string_view bytes) noexcept {
@@ -24495,10 +24573,12 @@ WINSVC_INLINE std::string temporary_folder() {
   return folder;
 }
 
-WINSVC_INLINE bool is_disk_full_error(std::uint32_t code) noexcept {
+WINSVC_INLINE bool is_no_space_error(std::uint32_t code) noexcept {
   constexpr std::uint32_t quota_exceeded = 1295;  // ERROR_DISK_QUOTA_EXCEEDED; not all SDK headers define it
-  return code == ERROR_DISK_FULL || code == ERROR_HANDLE_DISK_FULL || code == quota_exceeded ||
-         code == ERROR_FILE_TOO_LARGE;
+  return code == ERROR_DISK_FULL || code == ERROR_HANDLE_DISK_FULL || code == quota_exceeded;
+}
+WINSVC_INLINE bool is_disk_full_error(std::uint32_t code) noexcept {
+  return is_no_space_error(code) || code == ERROR_FILE_TOO_LARGE;
 }
 
 WINSVC_INLINE bool process_exists(std::uint32_t id) noexcept {
@@ -25815,7 +25895,8 @@ WINSVC_INLINE scm::service_status from_native(const SERVICE_STATUS_PROCESS& s) n
 //   queue->add_sink(std::make_shared<log::rotating_file_sink>(path));
 //   log.add_sink(queue);
 //
-// When the queue is full, entries are dropped and counted; a WARN entry in their place reports their number and times.
+// When the queue is full, entries are dropped and counted (base/lost_lines.hpp); a WARN entry in their place reports
+// their number and times.
 // The order of entries never changes. `flush` waits until all earlier entries are written. The destructor writes the
 // queued entries and waits for the sinks without a time limit. If the process is killed, the queued entries are lost.
 // These are the entries of the last `batch_delay` if the sinks are fast enough.
@@ -25852,6 +25933,7 @@ class async_sink final : public log_sink {
     /// Starts the thread. Default: std::thread. If it throws, there is no thread and no queue: the thread that logs
     /// writes to the sinks. It waits at most 1 s for another thread that does the same.
     std::function<std::thread(std::function<void()>)> start_thread;
+    const clock* time = &clock::system();  ///< for the timeouts
   };
   explicit async_sink(async_sink_options options);
   async_sink() : async_sink(async_sink_options{}) {}
@@ -25879,18 +25961,12 @@ class async_sink final : public log_sink {
 
  private:
   using sinks = std::vector<std::shared_ptr<log_sink>>;
-  /// The entries that were dropped since the thread last took the queue.
-  struct lost_lines {
-    std::uint64_t count = 0;
-    clock::system_time first_time{}, last_time{};
-  };
-
   bool enqueue(log_entry& entry);
   void count_dropped(clock::system_time time) noexcept;
   bool is_near_capacity() const noexcept;
   void thread_main() noexcept;
-  log_entry lost_lines_entry(const lost_lines& lost) const;
-  static bool try_lock_for(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds timeout) noexcept;
+  log_entry lost_lines_entry(const base::lost_lines& lost) const;
+  bool try_lock_for(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds timeout) const noexcept;
 
   async_sink_options options_;
   std::atomic<std::uint64_t> dropped_total_{0};         // relaxed: a counter that orders no other data
@@ -25899,7 +25975,7 @@ class async_sink final : public log_sink {
   std::condition_variable wakeup_;
   std::vector<log_entry> queue_;
   std::size_t bytes_ = 0;
-  lost_lines unreported_losses_;
+  base::lost_lines unreported_losses_;  // since the thread last took the queue
   std::shared_ptr<const sinks> sinks_ = std::make_shared<const sinks>();
   std::uint64_t flush_requested_ = 0;
   bool is_idle_ = false;  // the thread waits for a first entry, and must be woken for it
@@ -25945,12 +26021,12 @@ WINSVC_INLINE async_sink::~async_sink() {
 /// The mutex is held for less than a microsecond, or forever if its holder has crashed. It is not a std::timed_mutex:
 /// std::condition_variable_any, which accepts one, has an internal mutex that a crashed thread could hold too.
 WINSVC_INLINE bool async_sink::try_lock_for(std::unique_lock<std::mutex>& lock,
-                                            std::chrono::milliseconds timeout) noexcept {
+                                            std::chrono::milliseconds timeout) const noexcept {
   for (int i = 0; i < 100; ++i) {
     if (lock.try_lock()) return true;
     std::this_thread::yield();
   }
-  for (const auto deadline = std::chrono::steady_clock::now() + timeout; std::chrono::steady_clock::now() < deadline;) {
+  for (const auto deadline = options_.time->now() + timeout; options_.time->now() < deadline;) {
     if (lock.try_lock()) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
@@ -25992,9 +26068,10 @@ WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
     return false;
   }
   if (synchronous_ && !sinks_->empty()) {
-    lost_lines lost{dropped_without_lock_.exchange(0, std::memory_order_relaxed), entry.time, entry.time};
+    base::lost_lines lost;
+    lost.add(dropped_without_lock_.exchange(0, std::memory_order_relaxed), entry.time, entry.time);
     for (const auto& sink : *sinks_) {
-      if (lost.count != 0) sink->write(lost_lines_entry(lost));
+      if (!lost.empty()) sink->write(lost_lines_entry(lost));
       sink->write(entry);
     }
     return false;
@@ -26003,7 +26080,7 @@ WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
   const bool full = queue_.size() >= options_.max_entries || (!queue_.empty() && bytes_ + size > options_.max_bytes);
   // After the first dropped entry, all entries are dropped until the thread takes the queue. Then the WARN entry is at
   // the right place in the order.
-  if (full || unreported_losses_.count != 0) {
+  if (full || !unreported_losses_.empty()) {
     count_dropped(entry.time);
     return false;
   }
@@ -26016,8 +26093,7 @@ WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
 }
 
 WINSVC_INLINE void async_sink::count_dropped(clock::system_time time) noexcept {
-  if (unreported_losses_.count++ == 0) unreported_losses_.first_time = time;
-  unreported_losses_.last_time = time;
+  unreported_losses_.add(time);
   dropped_total_.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -26027,15 +26103,12 @@ WINSVC_INLINE bool async_sink::is_near_capacity() const noexcept {
          queue_.size() >= options_.max_entries / 2 || bytes_ >= options_.max_bytes / 2;
 }
 
-WINSVC_INLINE log_entry async_sink::lost_lines_entry(const lost_lines& lost) const {
+WINSVC_INLINE log_entry async_sink::lost_lines_entry(const base::lost_lines& lost) const {
   const auto format = [this](clock::system_time time) {
     return options_.utc_offset ? local_time(time, options_.utc_offset(time)) : iso_time(time);
   };
-  const std::string count = std::to_string(lost.count);
-  return {lost.last_time, log_level::warn,
-          count + (lost.count == 1 ? " line was" : " lines were") + " dropped between " + format(lost.first_time) +
-              " and " + format(lost.last_time) + ": they were logged faster than they could be written",
-          "\"dropped\":" + count};
+  return {lost.last_time, log_level::warn, lost.text("they were logged faster than they could be written", format),
+          lost.json_field()};
 }
 
 WINSVC_INLINE void async_sink::thread_main() noexcept {
@@ -26051,17 +26124,17 @@ WINSVC_INLINE void async_sink::thread_main() noexcept {
 
     batch.swap(queue_);
     bytes_ = 0;
-    lost_lines lost = std::exchange(unreported_losses_, {});
+    base::lost_lines lost = std::exchange(unreported_losses_, {});
     const std::uint64_t requested = flush_requested_;
     const auto sinks_now = sinks_;
     const bool last = stopping_;  // the last batch: no thread may write to a sink that is being destroyed
     lock.unlock();
 
     if (const auto dropped = dropped_without_lock_.exchange(0, std::memory_order_relaxed); dropped != 0) {
-      if (lost.count == 0) lost.first_time = lost.last_time = batch.empty() ? clock::system_time{} : batch.back().time;
-      lost.count += dropped;
+      if (lost.empty() && !batch.empty()) lost.add(dropped, batch.back().time, batch.back().time);
+      else lost.add(dropped);
     }
-    if (lost.count != 0) {
+    if (!lost.empty()) {
       try {
         batch.push_back(lost_lines_entry(lost));
       } catch (...) {  // out of memory: reported with the next batch
@@ -26080,7 +26153,7 @@ WINSVC_INLINE void async_sink::thread_main() noexcept {
 
 WINSVC_INLINE void async_sink::flush() noexcept {
   if (std::this_thread::get_id() == thread_.get_id()) return;
-  const auto deadline = std::chrono::steady_clock::now() + options_.flush_timeout;
+  const auto deadline = options_.time->now() + options_.flush_timeout;
   std::unique_lock lock(mutex_, std::defer_lock);
   if (!try_lock_for(lock, options_.flush_timeout) || sinks_->empty()) return;
   if (synchronous_) {
@@ -26090,7 +26163,7 @@ WINSVC_INLINE void async_sink::flush() noexcept {
   const std::uint64_t number = ++flush_requested_;
   lock.unlock();
   wakeup_.notify_one();
-  while (flush_done_.load(std::memory_order_acquire) < number && std::chrono::steady_clock::now() < deadline) {
+  while (flush_done_.load(std::memory_order_acquire) < number && options_.time->now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }
@@ -26270,7 +26343,10 @@ WINSVC_INLINE std::optional<log_line_header> parse_log_line(std::string_view lin
 // A write error never reaches the service: the sink counts the lost lines and tries the file again once per second. The
 // first line after a success reports how many lines were lost, since when and why:
 //
-//   2026-01-31T09:05:09.250+01:00 WARN  37 lines could not be written since 2026-01-31T09:04:51.002+01:00: No space ...
+//   2026-01-31T09:05:09.250+01:00 WARN  37 lines were lost between 2026-01-31T09:04:51.002+01:00 and ...: they ...
+//
+// If the disk is full, the sink first deletes its oldest files, except the newest rotated one. It locks its file: a
+// second process with the same path writes to `hello-2.log` (up to `hello-9.log`), and its first line reports this.
 //
 // Lines are passed to the system without a flush to the disk: written lines survive a crash of the process, but may not
 // survive a power failure.
@@ -26332,6 +26408,12 @@ class rotating_file_sink final : public log_sink {
   /// The system's error code of the current failure; 0 if writing works. Safe to call from any thread, as the next two.
   [[nodiscard]] std::uint32_t last_error() const noexcept { return last_error_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool is_open() const noexcept { return last_error() == 0; }
+  /// True if another process has the log, so that this sink writes to a file with another name.
+  [[nodiscard]] bool is_alternate() const noexcept { return is_alternate_.load(std::memory_order_relaxed); }
+  /// Name of the newest file of the path that was given, also if is_alternate().
+  [[nodiscard]] std::string requested_name() const { return log_file_name(requested_path_, 0); }
+  /// Name of the newest file. Call it before the first line.
+  [[nodiscard]] std::string current_name() const { return name(0); }
   /// Number of lines that could not be written since the sink was created.
   [[nodiscard]] std::uint64_t lost_count() const noexcept { return lost_total_.load(std::memory_order_relaxed); }
 
@@ -26346,18 +26428,25 @@ class rotating_file_sink final : public log_sink {
   void apply_pending_options();
   void detect_external_rename();
   bool open();
+  os::sys_result<os::append_file> open_free_file();
+  [[nodiscard]] std::optional<clock::system_time> time_of_last_line(const os::input_file& file) const;
+  bool starts_new_day(std::int64_t day);
+  bool free_disk_space();
   bool rotate_files();
-  void rotate(std::int64_t today);
+  void rotate();
   void write_pending();
   std::size_t write_from(std::size_t first);
   void count_lost(std::uint64_t lines) noexcept;
   void handle_write_error(std::uint32_t code) noexcept;
-  [[nodiscard]] std::string notice_line(log_level level, std::string text) const;
+  [[nodiscard]] std::string notice_line(log_level level, std::string text, std::string json_fields = {}) const;
   [[nodiscard]] std::string format_entry(const log_entry& entry) const;
   [[nodiscard]] std::chrono::minutes utc_offset_at(clock::system_time time) const;
   [[nodiscard]] std::int64_t day_of(clock::system_time time) const;
 
-  std::string path_;
+  const std::string requested_path_;
+  std::string path_;  // requested_path_, or that of a free alternate log
+  std::atomic<bool> is_alternate_{false};  // relaxed: it orders no other data
+  bool alternate_reported_ = false;
   log_file_options options_;
   std::mutex options_mutex_;  // guards pending_options_, which the writing thread applies before its next write
   log_file_options pending_options_;
@@ -26370,8 +26459,9 @@ class rotating_file_sink final : public log_sink {
 
   os::append_file file_;
   std::uint64_t rotate_at_bytes_ = max_bytes();
-  std::optional<std::int64_t> first_entry_day_;  // day of the first entry in the file; nullopt if it is empty
-  std::int64_t last_entry_day_ = 0;              // day of the last pending entry
+  std::int64_t current_day_ = INT64_MIN;  // day of the last entry; a later day that was not seen starts a new file
+  std::vector<std::int64_t> seen_days_;   // the last `max_seen_days`: a clock that goes to and fro rotates once per day
+  int deleted_files_ = 0;                 // deleted because the disk was full; not yet reported
   bool partial_line_ = false;                    // the file ends in the middle of a line
   bool reopened_ = false;                        // another program moved or deleted the file; not yet reported
   int blocked_rotations_ = 0;                    // failed rotations since the file was full
@@ -26381,14 +26471,13 @@ class rotating_file_sink final : public log_sink {
   // Relaxed: statistics for `status`. Only the writing thread changes them.
   std::atomic<std::uint32_t> last_error_{0};
   std::atomic<std::uint64_t> lost_total_{0};
-  std::uint64_t unreported_lost_ = 0;  // lost lines that the log does not report yet
-  std::uint32_t lost_error_ = 0;       // 0: out of memory
-  clock::system_time first_lost_time_;
+  base::lost_lines unreported_lost_;  // lines that the log does not report yet
+  std::uint32_t lost_error_ = 0;      // of the first one; 0: out of memory
   clock::time_point retry_at_;
 
   std::string pending_text_;               // formatted entries that are not written yet
   std::vector<std::size_t> entry_ends_;    // end offset of each entry in pending_text_
-  clock::system_time first_pending_time_;  // time of the first pending entry
+  clock::system_time first_pending_time_, last_pending_time_;  // times of the pending entries
 };
 
 }  // namespace detail::log
@@ -26420,9 +26509,13 @@ WINSVC_INLINE log_file_options startup_log_options(log_format format) {
 
 WINSVC_INLINE rotating_file_sink::rotating_file_sink(std::string path, const log_file_options& options,
                                                      const clock& time, offset_of offset)
-    : path_(std::move(path)), options_(options), time_(&time), offset_(std::move(offset)) {
-  rotate_files();  // the previous run may have ended between two renames
+    : requested_path_(std::move(path)),
+      path_(requested_path_),
+      options_(options),
+      time_(&time),
+      offset_(std::move(offset)) {
   open();
+  rotate_files();  // the previous run may have ended between two renames
   next_check_ = time_->now() + std::chrono::seconds(1);
 }
 
@@ -26436,15 +26529,13 @@ WINSVC_INLINE void rotating_file_sink::write_entries(const log_entry* first, std
       const log_entry& entry = first[taken];
       const std::string written = format_entry(entry);
       const std::uint64_t size = file_.size() + pending_text_.size();
-      const std::int64_t today = options_.daily ? day_of(entry.time) : 0;
-      const bool other_day =
-          size > 0 && today != (entry_ends_.empty() ? first_entry_day_.value_or(today) : last_entry_day_);
-      if (file_.is_open() && size > 0 && (other_day || size + written.size() > rotate_at_bytes_)) {
+      const bool new_day = options_.daily && starts_new_day(day_of(entry.time));
+      if (file_.is_open() && size > 0 && (new_day || size + written.size() > rotate_at_bytes_)) {
         write_pending();
-        if (last_error() == 0) rotate(today);
+        if (last_error() == 0) rotate();
       }
-      last_entry_day_ = today;
       if (entry_ends_.empty()) first_pending_time_ = entry.time;
+      last_pending_time_ = entry.time;
       pending_text_ += written;
       entry_ends_.push_back(pending_text_.size());
       ++taken;
@@ -26453,10 +26544,23 @@ WINSVC_INLINE void rotating_file_sink::write_entries(const log_entry* first, std
     write_pending();
   } catch (...) {  // out of memory: the lines are lost, the service continues
     if (entry_ends_.empty() && taken < count) first_pending_time_ = first[taken].time;
+    if (count != 0) last_pending_time_ = first[count - 1].time;
     count_lost(entry_ends_.size() + (count - taken));
     pending_text_.clear();
     entry_ends_.clear();
   }
+}
+
+/// True for the first entry of a day that is later than the one before. A clock that is set back, or that goes to and
+/// fro over midnight, does not rotate again: each rotation deletes the oldest file.
+WINSVC_INLINE bool rotating_file_sink::starts_new_day(std::int64_t day) {
+  constexpr std::size_t max_seen_days = 64;
+  if (day == current_day_) return false;
+  const bool is_later = day > std::exchange(current_day_, day);
+  if (std::find(seen_days_.begin(), seen_days_.end(), day) != seen_days_.end()) return false;
+  if (seen_days_.size() == max_seen_days) seen_days_.erase(seen_days_.begin());
+  seen_days_.push_back(day);
+  return is_later;
 }
 
 WINSVC_INLINE void rotating_file_sink::apply_pending_options() {
@@ -26483,12 +26587,11 @@ WINSVC_INLINE void rotating_file_sink::detect_external_rename() {
 /// then.
 WINSVC_INLINE bool rotating_file_sink::open() {
   file_.close();
-  first_entry_day_.reset();
   partial_line_ = false;
-  auto opened = os::append_file::open(name(0));
   const std::string folder = os::folder_of(path_);
+  auto opened = open_free_file();
   if (!opened && os::is_missing(opened.error()) && os::real_folder(os::folder_of(folder)) && os::make_folders(folder))
-    opened = os::append_file::open(name(0));  // the folder of the log was deleted, but not its parent
+    opened = open_free_file();  // the folder of the log was deleted, but not its parent
   if (!opened) {
     handle_write_error(opened.error());
     return false;
@@ -26502,9 +26605,53 @@ WINSVC_INLINE bool rotating_file_sink::open() {
   if (!previous) return true;
   char end = '\n', begin[80];
   if (previous->read(file_.size() - 1, &end, 1) == std::size_t{1}) partial_line_ = end != '\n';
+  if (!options_.daily) return true;
   const std::size_t received = previous->read(0, begin, sizeof begin).value_or(0);
   const auto mark = log::parse_log_line(std::string_view(begin, received));
-  first_entry_day_ = options_.daily ? day_of(mark ? mark->time : previous->modified()) : 0;
+  static_cast<void>(starts_new_day(day_of(mark ? mark->time : previous->modified())));
+  if (const auto last = time_of_last_line(*previous)) static_cast<void>(starts_new_day(day_of(*last)));
+  return true;
+}
+
+/// The time of the last complete line; nullopt if the last 4 KiB contain no line with a time.
+WINSVC_INLINE std::optional<clock::system_time> rotating_file_sink::time_of_last_line(
+    const os::input_file& file) const {
+  char tail[4096];
+  const std::uint64_t begin = file_.size() - (std::min)(file_.size(), std::uint64_t{sizeof tail});
+  std::string_view text(tail, file.read(begin, tail, sizeof tail).value_or(0));
+  while (!text.empty()) {
+    text.remove_suffix(1);
+    const auto line_end = text.rfind('\n');
+    const auto mark = log::parse_log_line(text.substr(line_end == text.npos ? 0 : line_end + 1));
+    if (mark) return mark->time;
+    text = text.substr(0, line_end == text.npos ? 0 : line_end + 1);
+  }
+  return std::nullopt;
+}
+
+/// Opens the file and locks it. If another process has it, opens the first free one of `hello-2.log` to `hello-9.log`.
+WINSVC_INLINE os::sys_result<os::append_file> rotating_file_sink::open_free_file() {
+  constexpr int max_logs = 9;
+  for (int number = 1; number <= max_logs; ++number) {
+    path_ = requested_path_ + (number == 1 ? std::string() : '-' + std::to_string(number));
+    auto opened = os::append_file::open(name(0));
+    if (opened && !opened->try_lock()) continue;
+    const bool is_alternate = number != 1;
+    if (is_alternate_.exchange(is_alternate, std::memory_order_relaxed) != is_alternate) alternate_reported_ = false;
+    return opened;
+  }
+  path_ = requested_path_;
+  return os::sys_failure(os::file_in_use_error);
+}
+
+/// After a failure because the disk is full: deletes the oldest file of this log. The newest rotated file is kept,
+/// because another program may fill the disk. False if no file can be deleted.
+WINSVC_INLINE bool rotating_file_sink::free_disk_space() {
+  if (!os::is_no_space_error(last_error()) || options_.max_files == startup_log_options({}).max_files) return false;
+  int oldest = 1;
+  while (os::file_id_of(name(oldest + 1))) ++oldest;
+  if (oldest == 1 || !os::remove_file(name(oldest))) return false;
+  ++deleted_files_;
   return true;
 }
 
@@ -26525,7 +26672,7 @@ WINSVC_INLINE bool rotating_file_sink::rotate_files() {
   return os::rename_file(pending_rotation_path(), name(1));
 }
 
-WINSVC_INLINE void rotating_file_sink::rotate(std::int64_t today) {
+WINSVC_INLINE void rotating_file_sink::rotate() {
   file_.close();
   // Rename the current file first: if another program has it open, the older files keep their names and the current
   // file grows. It also grows if the previous rotated file has no number yet.
@@ -26539,7 +26686,6 @@ WINSVC_INLINE void rotating_file_sink::rotate(std::int64_t today) {
   }
   ++blocked_rotations_;
   rotate_at_bytes_ = options_.max_file_bytes != 0 ? file_.size() + options_.max_file_bytes / 10 : max_bytes();
-  first_entry_day_ = today;  // otherwise each line would start a rotation
 }
 
 /// Writes the pending entries, or counts them as lost.
@@ -26551,8 +26697,8 @@ WINSVC_INLINE void rotating_file_sink::write_pending() {
     if (was_working) done = write_from(0);
     // Try again with a new handle: a handle to a network share may have become invalid.
     if (done < entry_ends_.size() && open()) done += write_from(done);
+    while (done < entry_ends_.size() && free_disk_space()) done += write_from(done);
   }
-  if (!first_entry_day_ && done != 0) first_entry_day_ = last_entry_day_;
   if (done == entry_ends_.size()) last_error_.store(0, std::memory_order_relaxed);
   else count_lost(entry_ends_.size() - done);
   pending_text_.clear();
@@ -26563,6 +26709,17 @@ WINSVC_INLINE void rotating_file_sink::write_pending() {
 /// completely.
 WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
   std::string head = partial_line_ ? "\n" : "";
+  const bool reports_alternate = is_alternate() && !alternate_reported_;
+  if (reports_alternate) {
+    head += notice_line(log_level::warn, "another process writes to " + requested_name() +
+                                             "; this process writes to " + name(0) +
+                                             "; stop one of them, or give each service another name");
+  }
+  if (deleted_files_ != 0) {
+    head += notice_line(log_level::warn, "the disk is full; " + std::to_string(deleted_files_) +
+                                             (deleted_files_ == 1 ? " old log file was" : " old log files were") +
+                                             " deleted to write this line");
+  }
   if (reopened_)
     head += notice_line(log_level::info, "the log file was moved or deleted by another program; this is a new file");
   // One failure may be caused by a reader.
@@ -26572,12 +26729,11 @@ WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
                         "the log file cannot be rotated: another program has it or an older log file open, "
                         "or its folder is not writable; it grows until it can be rotated");
   }
-  if (unreported_lost_ != 0) {
-    head +=
-        notice_line(log_level::warn,
-                    std::to_string(unreported_lost_) + (unreported_lost_ == 1 ? " line" : " lines") +
-                        " could not be written since " + local_time(first_lost_time_, utc_offset_at(first_lost_time_)) +
-                        (lost_error_ != 0 ? ": " + os::system_error_message(lost_error_) : std::string()));
+  if (!unreported_lost_.empty()) {
+    const std::string reason =
+        "they could not be written: " + (lost_error_ != 0 ? os::system_error_message(lost_error_) : "out of memory");
+    const auto format = [this](clock::system_time time) { return local_time(time, utc_offset_at(time)); };
+    head += notice_line(log_level::warn, unreported_lost_.text(reason, format), unreported_lost_.json_field());
   }
   const std::size_t begin = first == 0 ? 0 : entry_ends_[first - 1];
   const std::string joined = head.empty() ? std::string() : head + pending_text_.substr(begin);
@@ -26589,7 +26745,9 @@ WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
   if (!result) handle_write_error(result.error());
   if (written != 0) partial_line_ = out[written - 1] != '\n';
   if (written >= head.size()) {
-    unreported_lost_ = 0;
+    unreported_lost_ = {};
+    deleted_files_ = 0;
+    alternate_reported_ = alternate_reported_ || reports_alternate;
     reopened_ = false;
     blocked_rotation_reported_ = blocked_rotation_reported_ || reports_blocked;
   }
@@ -26600,11 +26758,8 @@ WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
 }
 
 WINSVC_INLINE void rotating_file_sink::count_lost(std::uint64_t lines) noexcept {
-  if (unreported_lost_ == 0) {
-    lost_error_ = last_error();
-    first_lost_time_ = first_pending_time_;
-  }
-  unreported_lost_ += lines;
+  if (unreported_lost_.empty()) lost_error_ = last_error();
+  unreported_lost_.add(lines, first_pending_time_, last_pending_time_);
   lost_total_.fetch_add(lines, std::memory_order_relaxed);
 }
 
@@ -26615,8 +26770,9 @@ WINSVC_INLINE void rotating_file_sink::handle_write_error(std::uint32_t code) no
 }
 
 /// Formats a line of the sink itself with the time of the first pending entry.
-WINSVC_INLINE std::string rotating_file_sink::notice_line(log_level level, std::string text) const {
-  return format_entry({first_pending_time_, level, std::move(text)});
+WINSVC_INLINE std::string rotating_file_sink::notice_line(log_level level, std::string text,
+                                                           std::string json_fields) const {
+  return format_entry({first_pending_time_, level, std::move(text), std::move(json_fields)});
 }
 
 WINSVC_INLINE std::string rotating_file_sink::format_entry(const log_entry& entry) const {
@@ -37936,7 +38092,7 @@ class runtime {
   void drain();
   void run_stop_hooks();
   void record_incomplete_stop(std::string reason);
-  void join_workers(time_point drain_deadline, milliseconds limit);
+  void join_workers(time_point start_time, milliseconds limit);
 
   // Under mutex_.
   void record_stop_request(std::string_view reason, milliseconds limit, std::optional<milliseconds> total);
@@ -37946,6 +38102,10 @@ class runtime {
   /// A stop was requested, or the run has failed. The state of the service is the only record of it.
   [[nodiscard]] bool is_stopping() const noexcept { return current_phase() == run_phase::stopping; }
   [[nodiscard]] time_point now() const noexcept { return definition_.time->now(); }
+  /// The part of a limit that has passed: less than the limit if a second stop request has shortened it.
+  [[nodiscard]] milliseconds elapsed_of(milliseconds limit, time_point start_time) const {
+    return (std::min)(limit, std::chrono::duration_cast<milliseconds>(now() - start_time));
+  }
   [[nodiscard]] milliseconds start_hint() const {
     return definition_.start_limit + control_task_runner::wait_hint_margin;
   }
@@ -38307,7 +38467,7 @@ WINSVC_INLINE void runtime::drain() {
     draining_ = true;
     limit = (std::min)(stop_limit_.load(), time_until(total_deadline_));
   }
-  const auto deadline = now() + limit;
+  const auto start_time = now();
   const auto drained = engine_->drain(limit, progress);
   progress();
   if (drained.completed != 0 || drained.aborted != 0) {
@@ -38321,20 +38481,21 @@ WINSVC_INLINE void runtime::drain() {
     has_stuck_thread_ = true;
     engine_->abandon_threads();
     record_incomplete_stop(std::to_string(drained.stuck_threads) + " request handler(s) did not return within " +
-                           base::duration_text(limit));
+                           base::duration_text(elapsed_of(limit, start_time)));
   }
 
-  if (workers_) join_workers(deadline, limit);
+  if (workers_) join_workers(start_time, limit);
 }
 
 /// A worker has until the deadline of the drain, and at least one second after the drain.
-WINSVC_INLINE void runtime::join_workers(time_point drain_deadline, milliseconds limit) {
+WINSVC_INLINE void runtime::join_workers(time_point start_time, milliseconds limit) {
   const auto deadline =
-      (std::min)((std::max)(drain_deadline, now() + std::chrono::seconds(1)), total_deadline_.load());
+      (std::min)((std::max)(start_time + limit, now() + std::chrono::seconds(1)), total_deadline_.load());
   const auto progress = [this] { status_reporter_.apply(scm::lifecycle_event::progress, stop_hint()); };
   for (const auto& name : workers_->join(deadline, progress)) {
     has_stuck_thread_ = true;
-    record_incomplete_stop("worker '" + name + "' did not return within " + base::duration_text(limit));
+    record_incomplete_stop("worker '" + name + "' did not return within " +
+                           base::duration_text(elapsed_of(limit, start_time)));
   }
 }
 
@@ -38957,6 +39118,9 @@ WINSVC_INLINE void service_host::open_log(service_definition& definition, log_fo
     state_file_ = os::path_join(*folder, "state.json");
     log_file_ =
         std::make_shared<log::rotating_file_sink>(log::log_path(*folder, name_), log::startup_log_options(format));
+    if (log_file_->is_alternate())
+      report_event(scm::service_event::degraded, "another process writes to " + log_file_->requested_name() +
+                                                     "; this process writes to " + log_file_->current_name());
     log_file_->on_write_error([this](std::uint32_t error) {
       log_failed_at_ = dependencies_.time->system_now();
       report_log_error(error);

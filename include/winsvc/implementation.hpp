@@ -24,6 +24,7 @@
 #include "winsvc/base/timer_wheel.hpp"      // timer_wheel: many deadlines
 #include "winsvc/base/stop.hpp"             // stop_token, stop_source
 #include "winsvc/base/timed_mutex.hpp"      // timed_mutex: a lock with a timeout
+#include "winsvc/base/lost_lines.hpp"       // lost_lines: counts log lines that were lost
 #include "winsvc/base/log.hpp"              // logger, log_sink
 #include "winsvc/base/error_codes.hpp"      // messages and hints for system error codes
 #include "winsvc/base/flat_json.hpp"        // flat_object: parses flat JSON objects

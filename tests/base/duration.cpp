@@ -58,3 +58,15 @@ TEST_CASE("a duration is formatted with one or two units") {
   };
   for (const auto& r : rows) CHECK(duration_text(r.d) == r.text);
 }
+
+TEST_CASE("an exact duration has the largest unit without a remainder") {
+  using winsvc::detail::base::exact_duration;
+  using namespace std::chrono_literals;
+  CHECK(exact_duration(0ms) == "0s");
+  CHECK(exact_duration(1ms) == "1ms");
+  CHECK(exact_duration(1500ms) == "1500ms");
+  CHECK(exact_duration(90s) == "90s");
+  CHECK(exact_duration(120s) == "2m");
+  CHECK(exact_duration(3h) == "3h");
+  CHECK(exact_duration(48h) == "2d");
+}

@@ -139,7 +139,7 @@ TEST_CASE("a log file that was moved is created again, and a failure is reported
   std::filesystem::remove(data.path + "/logs");
   std::filesystem::rename(data.path + "/logs.away", data.path + "/logs");
   CHECK(eventually([&] {
-    return get(scm, "/back").body == "hello" && data.log().find("could not be written since") != std::string::npos;
+    return get(scm, "/back").body == "hello" && data.log().find("could not be written: ") != std::string::npos;
   }));
 #endif
   CHECK(scm.stop() == 0);

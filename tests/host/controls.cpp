@@ -884,7 +884,10 @@ TEST_CASE("a second stop request shortens the wait for requests, workers and hoo
 
     CHECK(std::chrono::steady_clock::now() - start_time < waiting::scaled(10s));
     CHECK(direct.result.has_stuck_thread);
-    CHECK(direct.result.incomplete_stop);
+    REQUIRE(direct.result.incomplete_stop);
+    const std::string reason = direct.result.incomplete_stop->message;
+    CHECK(reason.find("60 s") == std::string::npos);  // not the limit before the second request
+    CHECK(reason.find("1 min") == std::string::npos);
     CHECK(direct.result.exit.win32 == 0);
     go.request_stop();
     wait_for_stop(returned, "the slow part to return");

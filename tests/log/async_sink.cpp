@@ -131,7 +131,7 @@ TEST_CASE("a full queue drops entries, blocks no thread and reports the number o
   log.flush();
 
   CHECK(sink->seen == texts{"first", "1", "2", "3",
-                            "2 lines were dropped between 1970-01-01T00:00:04.000Z and 1970-01-01T00:00:05.000Z: "
+                            "2 lines were lost between 1970-01-01T00:00:04.000Z and 1970-01-01T00:00:05.000Z: "
                             "they were logged faster than they could be written",
                             "after"});
 }
@@ -152,8 +152,8 @@ TEST_CASE("long texts fill the queue, but a single entry of any length is accept
   log.flush();
 
   CHECK(sink->seen == texts{"first", long_text,
-                            "1 line was dropped between 1970-01-01T01:00:01.000+01:00 and "
-                            "1970-01-01T01:00:01.000+01:00: they were logged faster than they could be written"});
+                            "1 line was lost at 1970-01-01T01:00:01.000+01:00: "
+                            "they were logged faster than they could be written"});
 }
 
 TEST_CASE("flush returns after its timeout if a sink is blocked") {
@@ -223,7 +223,7 @@ TEST_CASE("an entry is dropped and reported if another thread holds the lock for
   log.write(entry("after"));
 
   CHECK(sink->seen == texts{"first",
-                            "1 line was dropped between 1970-01-01T00:00:00.000Z and 1970-01-01T00:00:00.000Z: "
+                            "1 line was lost at 1970-01-01T00:00:00.000Z: "
                             "they were logged faster than they could be written",
                             "after"});
 }

@@ -7,17 +7,22 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 #if !defined(_WIN32)
   #include <csignal>
+  #include <sched.h>
+  #include <sys/mount.h>
   #include <sys/resource.h>
+  #include <sys/wait.h>
   #include <unistd.h>
 #endif
 
 using winsvc::log_format;
 using winsvc::log_level;
+using winsvc::detail::log::log_file_name;
 using winsvc::detail::log::rotating_file_sink;
 using winsvc::log_file_options;
 using namespace std::chrono_literals;
@@ -83,6 +88,11 @@ std::string line(const std::string& text) { return "1970-01-01T00:00:00.000+00:0
 /// Formats a notice of the sink itself.
 std::string notice(const std::string& text, const std::string& level = "WARN ") {
   return "1970-01-01T00:00:00.000+00:00 " + level + ' ' + text + '\n';
+}
+const std::string at_0 = "at 1970-01-01T00:00:00.000+00:00";
+/// Formats the notice of lost lines.
+std::string lost_notice(const std::string& lines, std::uint32_t code) {
+  return notice(lines + ": they could not be written: " + winsvc::detail::os::system_error_message(code));
 }
 const std::string reopened =
     notice("the log file was moved or deleted by another program; this is a new file", "INFO ");
@@ -195,8 +205,7 @@ TEST_CASE("a missing folder is a write error; after it is created, the log repor
 
   CHECK(log.sink.is_open());
   CHECK(log.sink.lost_count() == 3);
-  CHECK(f.read("no/such/hello.log") == notice("3 lines could not be written since 1970-01-01T00:00:00.000+00:00: " +
-                                            winsvc::detail::os::system_error_message(code)) + line("found"));
+  CHECK(f.read("no/such/hello.log") == lost_notice("3 lines were lost " + at_0, code) + line("found"));
 }
 
 TEST_CASE("a line break in a text does not begin a new entry") {
@@ -261,10 +270,124 @@ TEST_CASE("a file whose first line has no time has the day of its last change") 
   folder f;
   std::ofstream(f / "hello.log", std::ios::binary) << "by hand\n";
 
-  test_log(f / "hello", daily()).write(entry("1970"));
+  const auto today = std::chrono::duration_cast<std::chrono::seconds>(
+      winsvc::clock::system().system_now().time_since_epoch());
+  test_log log(f / "hello", daily());
+  log.write(entry("tomorrow", today + 24h));
 
   CHECK(f.read("hello.1.log") == "by hand\n");
-  CHECK(f.read("hello.log") == line("1970"));
+  CHECK(f.read("hello.log").find("tomorrow") != std::string::npos);
+}
+
+TEST_CASE("a clock that goes to and fro over midnight deletes no older day") {
+  // Two time sources that disagree, by seconds or by two days, and a machine that starts with a wrong clock.
+  struct { const char* name; std::chrono::seconds first, second; int rotations;
+  } const cases[] = {
+      {"over midnight", 4 * 24h - 1s, 4 * 24h, 1},
+      {"by two days", 4 * 24h - 1s, 6 * 24h, 1},
+      {"back to 1970", 4 * 24h - 1s, 0s, 0},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.name);
+    folder f;
+    {
+      test_log log(f / "hello", daily());
+      for (int day = 0; day < 4; ++day) log.write(entry("day " + std::to_string(day), day * 24h + 12h));
+      for (int i = 0; i < 10; ++i) {
+        log.write(entry("first", c.first));
+        log.write(entry("second", c.second));
+      }
+    }
+    for (int run = 0; run < 5; ++run) {  // each start of the machine repeats it
+      test_log log(f / "hello", daily());
+      log.write(entry("second", c.second));
+      log.write(entry("first", c.first));
+    }
+
+    CHECK(f.files() == 4 + c.rotations);
+    CHECK(f.read(c.rotations == 0 ? "hello.3.log" : "hello.4.log").find("day 0") != std::string::npos);
+  }
+}
+
+TEST_CASE("after a clock that was a year ahead, each new day rotates again") {
+  folder f;
+  test_log log(f / "hello", daily());
+
+  log.write(entry("wrong", 365 * 24h));
+  for (int day = 1; day <= 3; ++day) log.write(entry("day " + std::to_string(day), day * 24h));
+
+  CHECK(f.files() == 3);
+  CHECK(f.read("hello.log").find("day 3") != std::string::npos);
+  CHECK(f.read("hello.2.log").find("wrong") != std::string::npos);
+}
+
+TEST_CASE("a file of an earlier run has the day of its last line, also if it begins on another day") {
+  folder f;
+  std::ofstream(f / "hello.log", std::ios::binary)
+      << entry("first", 12h).line(0min) << '\n' << entry("last", 36h).line(0min) << "\n    continued\npart";
+
+  test_log log(f / "hello", daily());
+  log.write(entry("same day", 40h));
+  CHECK(f.files() == 1);
+  log.write(entry("next day", 50h));
+  CHECK(f.files() == 2);
+}
+
+TEST_CASE("a second process on a log writes to another file, and its first line and is_alternate report it") {
+  folder f;
+  test_log first(f / "hello");
+  first.write(entry("one"));
+  {
+    test_log second(f / "hello"), third(f / "hello");
+    CHECK_FALSE(first.sink.is_alternate());
+    CHECK(second.sink.is_alternate());
+    CHECK(third.sink.is_alternate());
+    CHECK(second.sink.last_error() == 0);
+    second.write(entry("two"));
+    second.write(entry("two and a half"));
+    third.write(entry("three"));
+    first.write(entry("four"));
+  }
+  test_log again(f / "hello");  // the number is free again
+  again.write(entry("five"));
+
+  CHECK(f.read("hello.log") == line("one") + line("four"));
+  const auto warning = [&](const char* name) {
+    return notice("another process writes to " + (f / "hello.log") + "; this process writes to " + (f / name) +
+                  "; stop one of them, or give each service another name");
+  };
+  CHECK(f.read("hello-2.log") == warning("hello-2.log") + line("two") + line("two and a half") +
+                                     warning("hello-2.log") + line("five"));
+  CHECK(f.read("hello-3.log") == warning("hello-3.log") + line("three"));
+}
+
+TEST_CASE("a log that rotates stays locked") {
+  folder f;
+  test_log first(f / "hello", {50, 3});
+  for (int i = 0; i < 5; ++i) first.write(entry("line " + std::to_string(i)));
+
+  test_log second(f / "hello", {50, 3});
+  second.write(entry("other"));
+
+  CHECK(second.sink.is_alternate());
+  CHECK(f.read("hello.log") == line("line 4"));
+}
+
+TEST_CASE("if nine processes have a log, the lines of the next one are lost and counted") {
+  folder f;
+  std::vector<std::unique_ptr<test_log>> logs;
+  for (int i = 0; i < 9; ++i) logs.push_back(std::make_unique<test_log>(f / "hello"));
+  test_log last(f / "hello");
+
+  last.write(entry("lost"));
+  CHECK(last.sink.last_error() == winsvc::detail::os::file_in_use_error);
+  CHECK(last.sink.lost_count() == 1);
+
+  logs.pop_back();
+  last.time.sleep(1s);
+  last.write(entry("found"));
+  CHECK(last.sink.last_error() == 0);
+  CHECK(f.read("hello-9.log").find("found") != std::string::npos);
 }
 
 TEST_CASE("without the daily option a new day does not rotate the file") {
@@ -342,8 +465,7 @@ TEST_CASE("a file that another program has opened exclusively is tried again") {
   log.write(entry("found"));
 
   CHECK(f.read("hello.log") == line("one") +
-                                   notice("1 line could not be written since 1970-01-01T00:00:00.000+00:00: " +
-                                          winsvc::detail::os::system_error_message(ERROR_SHARING_VIOLATION)) +
+                                   lost_notice("1 line was lost " + at_0, ERROR_SHARING_VIOLATION) +
                                    line("found"));
 }
 
@@ -411,8 +533,54 @@ TEST_CASE("a full disk only loses lines; when there is space again, the log repo
 
   CHECK(log.sink.last_error() == 0);
   CHECK(log.sink.lost_count() == 4);
-  CHECK(f.read("hello.log") == notice("4 lines could not be written since 1970-01-01T00:00:00.000+00:00: " +
-                                    winsvc::detail::os::system_error_message(ENOSPC)) + line("found") + line("and so on"));
+  CHECK(f.read("hello.log") == lost_notice("4 lines were lost between 1970-01-01T00:00:00.000+00:00 and "
+                                          "1970-01-01T00:00:01.000+00:00", ENOSPC) +
+                                   line("found") + line("and so on"));
+}
+
+namespace {
+
+/// Runs the function in a child process that has `path` as a file system of `bytes`. Returns its exit code; -1 if the
+/// system does not allow this.
+template <class Function>
+int run_on_small_disk(const fs::path& path, std::size_t bytes, const Function& function) {
+  constexpr int not_allowed = 77;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const std::string size = "size=" + std::to_string(bytes);
+    const bool is_mounted = (::unshare(CLONE_NEWNS) == 0 || ::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0) &&
+                            ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                            ::mount("tmpfs", path.c_str(), "tmpfs", 0, size.c_str()) == 0;
+    ::_exit(is_mounted ? function() : not_allowed);
+  }
+  int status = 0;
+  if (child < 0 || ::waitpid(child, &status, 0) != child || !WIFEXITED(status)) return -2;
+  return WEXITSTATUS(status) == not_allowed ? -1 : WEXITSTATUS(status);
+}
+
+}  // namespace
+
+TEST_CASE("on a full disk the oldest files of the log are deleted, and the log reports it; the newest two are kept") {
+  folder f;
+  const int result = run_on_small_disk(f.path, 64 * 1024, [&] {
+    // 20 files of 4 KiB do not fit into 64 KiB.
+    test_log log(f / "hello", {4000, 20});
+    for (int i = 0; i < 2000; ++i) log.write(entry("line " + std::to_string(i)));
+    if (log.sink.lost_count() != 0 || log.sink.last_error() != 0) return 1;
+    const auto newest = f.read("hello.log") + f.read("hello.1.log");
+    if (newest.find("line 1999") == std::string::npos) return 2;
+    if (f.files() > 17 || f.files() < 10) return 3;
+    std::string all;
+    for (int age = 0; age < 20; ++age) all += f.read(log_file_name("hello", age).c_str());
+    if (all.find("the disk is full; 1 old log file was deleted to write this line") == std::string::npos) return 4;
+
+    // No deletion makes enough space for this line.
+    log.write(entry(std::string(100'000, 'x')));
+    if (log.sink.lost_count() != 1) return 5;
+    return fs::exists(f / "hello.1.log") && !fs::exists(f / "hello.2.log") ? 0 : 6;
+  });
+  if (result == -1) MESSAGE("not run: this system does not allow a mount");
+  else CHECK(result == 0);
 }
 
 namespace {
@@ -445,8 +613,7 @@ TEST_CASE("if a batch fits in part, complete lines are kept and the partial line
   log.write(entry("five"));
 
   CHECK(f.read("hello.log") == line("one") + line("two") + line("three").substr(0, 20) + '\n' +
-                                   notice("2 lines could not be written since 1970-01-01T00:00:00.000+00:00: " +
-                                        winsvc::detail::os::system_error_message(EFBIG)) + line("five"));
+                                   lost_notice("2 lines were lost " + at_0, EFBIG) + line("five"));
 }
 
 TEST_CASE("a folder without write permission is only a write error") {

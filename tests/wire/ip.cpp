@@ -112,3 +112,8 @@ TEST_CASE("the key of the rate limit is the IPv4 address or the /64 prefix of an
   CHECK(rate_limit_key("2001:db8:1:2::1") != rate_limit_key("2001:db8:1:3::1"));
   CHECK(rate_limit_key("::1") != rate_limit_key("127.0.0.1"));
 }
+
+TEST_CASE("the dotted end of an IPv6 address has all four bytes in their order") {
+  CHECK(winsvc::parse_ip("64:ff9b::1.2.3.4") == winsvc::parse_ip("64:ff9b::102:304"));
+  CHECK(winsvc::parse_ip("1:2:3:4:5:6:7.8.9.10") == winsvc::parse_ip("1:2:3:4:5:6:708:90a"));
+}

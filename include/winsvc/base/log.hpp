@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "winsvc/base/clock.hpp"
+#include "winsvc/base/lost_lines.hpp"
 #include "winsvc/base/timed_mutex.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
@@ -127,6 +128,9 @@ class logger {
   using sinks = std::vector<std::shared_ptr<log_sink>>;
   void deliver(log_level level, std::string text, std::string json_fields);
   void report_lost_lines(clock::system_time time);
+  void write_to_sinks(const log_entry& entry) noexcept {
+    for (const auto& sink : sinks_) sink->write(entry);
+  }
 
   const clock* time_;
   std::chrono::milliseconds lock_timeout_;
@@ -135,7 +139,7 @@ class logger {
   detail::base::timed_mutex mutex_;
   sinks sinks_;
   std::vector<log_entry> buffered_;
-  std::uint64_t lost_buffered_ = 0;
+  detail::base::lost_lines lost_buffered_;
 };
 
 }  // inline namespace WINSVC_ABI
@@ -229,30 +233,27 @@ WINSVC_INLINE void logger::deliver(log_level level, std::string text, std::strin
   const auto now = time_->system_now();  // read under the lock, so that times in a file never decrease
   if (lost_count_.load(std::memory_order_relaxed) != 0) report_lost_lines(now);
   log_entry entry{now, level, std::move(text), std::move(json_fields)};
-  for (const auto& sink : sinks_) sink->write(entry);
+  write_to_sinks(entry);
   if (!sinks_.empty()) return;
   if (buffered_.size() < max_buffered) buffered_.push_back(std::move(entry));
-  else lost_buffered_ += 1;
+  else lost_buffered_.add(now);
 }
 
 WINSVC_INLINE void logger::report_lost_lines(clock::system_time time) {
-  const auto lost = lost_count_.exchange(0, std::memory_order_relaxed);
-  const log_entry entry{time, log_level::warn,
-                        std::to_string(lost) + (lost == 1 ? " line was" : " lines were") +
-                            " lost: another thread held the log for more than " +
-                            std::to_string(lock_timeout_.count()) + " ms",
-                        "\"lost\":" + std::to_string(lost)};
-  for (const auto& sink : sinks_) sink->write(entry);
+  detail::base::lost_lines lost;
+  lost.add(lost_count_.exchange(0, std::memory_order_relaxed));
+  const std::string reason =
+      "another thread held the log for more than " + std::to_string(lock_timeout_.count()) + " ms";
+  write_to_sinks({time, log_level::warn, lost.text(reason, &iso_time), lost.json_field()});
 }
 
 WINSVC_INLINE void logger::add_sink(std::shared_ptr<log_sink> sink) {
   const detail::base::timed_mutex::scoped_lock lock(mutex_,
                                                     std::chrono::hours(24));  // long: a buffered entry must not be lost
   for (const auto& entry : buffered_) sink->write(entry);
-  if (const auto lost = std::exchange(lost_buffered_, 0); lost != 0) {
+  if (const auto lost = std::exchange(lost_buffered_, {}); !lost.empty()) {
     sink->write({time_->system_now(), log_level::warn,
-                 std::to_string(lost) + (lost == 1 ? " more line was" : " more lines were") +
-                     " logged before the first sink was added, and lost"});
+                 lost.text("they were logged before the first sink was added", &iso_time), lost.json_field()});
   }
   buffered_.clear();
   sinks_.push_back(std::move(sink));

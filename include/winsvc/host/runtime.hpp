@@ -142,7 +142,7 @@ class runtime {
   void drain();
   void run_stop_hooks();
   void record_incomplete_stop(std::string reason);
-  void join_workers(time_point drain_deadline, milliseconds limit);
+  void join_workers(time_point start_time, milliseconds limit);
 
   // Under mutex_.
   void record_stop_request(std::string_view reason, milliseconds limit, std::optional<milliseconds> total);
@@ -152,6 +152,10 @@ class runtime {
   /// A stop was requested, or the run has failed. The state of the service is the only record of it.
   [[nodiscard]] bool is_stopping() const noexcept { return current_phase() == run_phase::stopping; }
   [[nodiscard]] time_point now() const noexcept { return definition_.time->now(); }
+  /// The part of a limit that has passed: less than the limit if a second stop request has shortened it.
+  [[nodiscard]] milliseconds elapsed_of(milliseconds limit, time_point start_time) const {
+    return (std::min)(limit, std::chrono::duration_cast<milliseconds>(now() - start_time));
+  }
   [[nodiscard]] milliseconds start_hint() const {
     return definition_.start_limit + control_task_runner::wait_hint_margin;
   }
@@ -513,7 +517,7 @@ WINSVC_INLINE void runtime::drain() {
     draining_ = true;
     limit = (std::min)(stop_limit_.load(), time_until(total_deadline_));
   }
-  const auto deadline = now() + limit;
+  const auto start_time = now();
   const auto drained = engine_->drain(limit, progress);
   progress();
   if (drained.completed != 0 || drained.aborted != 0) {
@@ -527,20 +531,21 @@ WINSVC_INLINE void runtime::drain() {
     has_stuck_thread_ = true;
     engine_->abandon_threads();
     record_incomplete_stop(std::to_string(drained.stuck_threads) + " request handler(s) did not return within " +
-                           base::duration_text(limit));
+                           base::duration_text(elapsed_of(limit, start_time)));
   }
 
-  if (workers_) join_workers(deadline, limit);
+  if (workers_) join_workers(start_time, limit);
 }
 
 /// A worker has until the deadline of the drain, and at least one second after the drain.
-WINSVC_INLINE void runtime::join_workers(time_point drain_deadline, milliseconds limit) {
+WINSVC_INLINE void runtime::join_workers(time_point start_time, milliseconds limit) {
   const auto deadline =
-      (std::min)((std::max)(drain_deadline, now() + std::chrono::seconds(1)), total_deadline_.load());
+      (std::min)((std::max)(start_time + limit, now() + std::chrono::seconds(1)), total_deadline_.load());
   const auto progress = [this] { status_reporter_.apply(scm::lifecycle_event::progress, stop_hint()); };
   for (const auto& name : workers_->join(deadline, progress)) {
     has_stuck_thread_ = true;
-    record_incomplete_stop("worker '" + name + "' did not return within " + base::duration_text(limit));
+    record_incomplete_stop("worker '" + name + "' did not return within " +
+                           base::duration_text(elapsed_of(limit, start_time)));
   }
 }
 

@@ -212,6 +212,9 @@ WINSVC_INLINE void service_host::open_log(service_definition& definition, log_fo
     state_file_ = os::path_join(*folder, "state.json");
     log_file_ =
         std::make_shared<log::rotating_file_sink>(log::log_path(*folder, name_), log::startup_log_options(format));
+    if (log_file_->is_alternate())
+      report_event(scm::service_event::degraded, "another process writes to " + log_file_->requested_name() +
+                                                     "; this process writes to " + log_file_->current_name());
     log_file_->on_write_error([this](std::uint32_t error) {
       log_failed_at_ = dependencies_.time->system_now();
       report_log_error(error);

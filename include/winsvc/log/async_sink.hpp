@@ -5,7 +5,8 @@
 //   queue->add_sink(std::make_shared<log::rotating_file_sink>(path));
 //   log.add_sink(queue);
 //
-// When the queue is full, entries are dropped and counted; a WARN entry in their place reports their number and times.
+// When the queue is full, entries are dropped and counted (base/lost_lines.hpp); a WARN entry in their place reports
+// their number and times.
 // The order of entries never changes. `flush` waits until all earlier entries are written. The destructor writes the
 // queued entries and waits for the sinks without a time limit. If the process is killed, the queued entries are lost.
 // These are the entries of the last `batch_delay` if the sinks are fast enough.
@@ -47,6 +48,7 @@ class async_sink final : public log_sink {
     /// Starts the thread. Default: std::thread. If it throws, there is no thread and no queue: the thread that logs
     /// writes to the sinks. It waits at most 1 s for another thread that does the same.
     std::function<std::thread(std::function<void()>)> start_thread;
+    const clock* time = &clock::system();  ///< for the timeouts
   };
   explicit async_sink(async_sink_options options);
   async_sink() : async_sink(async_sink_options{}) {}
@@ -74,18 +76,12 @@ class async_sink final : public log_sink {
 
  private:
   using sinks = std::vector<std::shared_ptr<log_sink>>;
-  /// The entries that were dropped since the thread last took the queue.
-  struct lost_lines {
-    std::uint64_t count = 0;
-    clock::system_time first_time{}, last_time{};
-  };
-
   bool enqueue(log_entry& entry);
   void count_dropped(clock::system_time time) noexcept;
   bool is_near_capacity() const noexcept;
   void thread_main() noexcept;
-  log_entry lost_lines_entry(const lost_lines& lost) const;
-  static bool try_lock_for(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds timeout) noexcept;
+  log_entry lost_lines_entry(const base::lost_lines& lost) const;
+  bool try_lock_for(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds timeout) const noexcept;
 
   async_sink_options options_;
   std::atomic<std::uint64_t> dropped_total_{0};         // relaxed: a counter that orders no other data
@@ -94,7 +90,7 @@ class async_sink final : public log_sink {
   std::condition_variable wakeup_;
   std::vector<log_entry> queue_;
   std::size_t bytes_ = 0;
-  lost_lines unreported_losses_;
+  base::lost_lines unreported_losses_;  // since the thread last took the queue
   std::shared_ptr<const sinks> sinks_ = std::make_shared<const sinks>();
   std::uint64_t flush_requested_ = 0;
   bool is_idle_ = false;  // the thread waits for a first entry, and must be woken for it
@@ -140,12 +136,12 @@ WINSVC_INLINE async_sink::~async_sink() {
 /// The mutex is held for less than a microsecond, or forever if its holder has crashed. It is not a std::timed_mutex:
 /// std::condition_variable_any, which accepts one, has an internal mutex that a crashed thread could hold too.
 WINSVC_INLINE bool async_sink::try_lock_for(std::unique_lock<std::mutex>& lock,
-                                            std::chrono::milliseconds timeout) noexcept {
+                                            std::chrono::milliseconds timeout) const noexcept {
   for (int i = 0; i < 100; ++i) {
     if (lock.try_lock()) return true;
     std::this_thread::yield();
   }
-  for (const auto deadline = std::chrono::steady_clock::now() + timeout; std::chrono::steady_clock::now() < deadline;) {
+  for (const auto deadline = options_.time->now() + timeout; options_.time->now() < deadline;) {
     if (lock.try_lock()) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
@@ -187,9 +183,10 @@ WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
     return false;
   }
   if (synchronous_ && !sinks_->empty()) {
-    lost_lines lost{dropped_without_lock_.exchange(0, std::memory_order_relaxed), entry.time, entry.time};
+    base::lost_lines lost;
+    lost.add(dropped_without_lock_.exchange(0, std::memory_order_relaxed), entry.time, entry.time);
     for (const auto& sink : *sinks_) {
-      if (lost.count != 0) sink->write(lost_lines_entry(lost));
+      if (!lost.empty()) sink->write(lost_lines_entry(lost));
       sink->write(entry);
     }
     return false;
@@ -198,7 +195,7 @@ WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
   const bool full = queue_.size() >= options_.max_entries || (!queue_.empty() && bytes_ + size > options_.max_bytes);
   // After the first dropped entry, all entries are dropped until the thread takes the queue. Then the WARN entry is at
   // the right place in the order.
-  if (full || unreported_losses_.count != 0) {
+  if (full || !unreported_losses_.empty()) {
     count_dropped(entry.time);
     return false;
   }
@@ -211,8 +208,7 @@ WINSVC_INLINE bool async_sink::enqueue(log_entry& entry) {
 }
 
 WINSVC_INLINE void async_sink::count_dropped(clock::system_time time) noexcept {
-  if (unreported_losses_.count++ == 0) unreported_losses_.first_time = time;
-  unreported_losses_.last_time = time;
+  unreported_losses_.add(time);
   dropped_total_.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -222,15 +218,12 @@ WINSVC_INLINE bool async_sink::is_near_capacity() const noexcept {
          queue_.size() >= options_.max_entries / 2 || bytes_ >= options_.max_bytes / 2;
 }
 
-WINSVC_INLINE log_entry async_sink::lost_lines_entry(const lost_lines& lost) const {
+WINSVC_INLINE log_entry async_sink::lost_lines_entry(const base::lost_lines& lost) const {
   const auto format = [this](clock::system_time time) {
     return options_.utc_offset ? local_time(time, options_.utc_offset(time)) : iso_time(time);
   };
-  const std::string count = std::to_string(lost.count);
-  return {lost.last_time, log_level::warn,
-          count + (lost.count == 1 ? " line was" : " lines were") + " dropped between " + format(lost.first_time) +
-              " and " + format(lost.last_time) + ": they were logged faster than they could be written",
-          "\"dropped\":" + count};
+  return {lost.last_time, log_level::warn, lost.text("they were logged faster than they could be written", format),
+          lost.json_field()};
 }
 
 WINSVC_INLINE void async_sink::thread_main() noexcept {
@@ -246,17 +239,17 @@ WINSVC_INLINE void async_sink::thread_main() noexcept {
 
     batch.swap(queue_);
     bytes_ = 0;
-    lost_lines lost = std::exchange(unreported_losses_, {});
+    base::lost_lines lost = std::exchange(unreported_losses_, {});
     const std::uint64_t requested = flush_requested_;
     const auto sinks_now = sinks_;
     const bool last = stopping_;  // the last batch: no thread may write to a sink that is being destroyed
     lock.unlock();
 
     if (const auto dropped = dropped_without_lock_.exchange(0, std::memory_order_relaxed); dropped != 0) {
-      if (lost.count == 0) lost.first_time = lost.last_time = batch.empty() ? clock::system_time{} : batch.back().time;
-      lost.count += dropped;
+      if (lost.empty() && !batch.empty()) lost.add(dropped, batch.back().time, batch.back().time);
+      else lost.add(dropped);
     }
-    if (lost.count != 0) {
+    if (!lost.empty()) {
       try {
         batch.push_back(lost_lines_entry(lost));
       } catch (...) {  // out of memory: reported with the next batch
@@ -275,7 +268,7 @@ WINSVC_INLINE void async_sink::thread_main() noexcept {
 
 WINSVC_INLINE void async_sink::flush() noexcept {
   if (std::this_thread::get_id() == thread_.get_id()) return;
-  const auto deadline = std::chrono::steady_clock::now() + options_.flush_timeout;
+  const auto deadline = options_.time->now() + options_.flush_timeout;
   std::unique_lock lock(mutex_, std::defer_lock);
   if (!try_lock_for(lock, options_.flush_timeout) || sinks_->empty()) return;
   if (synchronous_) {
@@ -285,7 +278,7 @@ WINSVC_INLINE void async_sink::flush() noexcept {
   const std::uint64_t number = ++flush_requested_;
   lock.unlock();
   wakeup_.notify_one();
-  while (flush_done_.load(std::memory_order_acquire) < number && std::chrono::steady_clock::now() < deadline) {
+  while (flush_done_.load(std::memory_order_acquire) < number && options_.time->now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }

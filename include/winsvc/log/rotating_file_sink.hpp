@@ -4,7 +4,10 @@
 // A write error never reaches the service: the sink counts the lost lines and tries the file again once per second. The
 // first line after a success reports how many lines were lost, since when and why:
 //
-//   2026-01-31T09:05:09.250+01:00 WARN  37 lines could not be written since 2026-01-31T09:04:51.002+01:00: No space ...
+//   2026-01-31T09:05:09.250+01:00 WARN  37 lines were lost between 2026-01-31T09:04:51.002+01:00 and ...: they ...
+//
+// If the disk is full, the sink first deletes its oldest files, except the newest rotated one. It locks its file: a
+// second process with the same path writes to `hello-2.log` (up to `hello-9.log`), and its first line reports this.
 //
 // Lines are passed to the system without a flush to the disk: written lines survive a crash of the process, but may not
 // survive a power failure.
@@ -26,6 +29,7 @@
 
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/log.hpp"
+#include "winsvc/base/lost_lines.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/log/log_query.hpp"
 #include "winsvc/scm/spec.hpp"
@@ -74,6 +78,12 @@ class rotating_file_sink final : public log_sink {
   /// The system's error code of the current failure; 0 if writing works. Safe to call from any thread, as the next two.
   [[nodiscard]] std::uint32_t last_error() const noexcept { return last_error_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool is_open() const noexcept { return last_error() == 0; }
+  /// True if another process has the log, so that this sink writes to a file with another name.
+  [[nodiscard]] bool is_alternate() const noexcept { return is_alternate_.load(std::memory_order_relaxed); }
+  /// Name of the newest file of the path that was given, also if is_alternate().
+  [[nodiscard]] std::string requested_name() const { return log_file_name(requested_path_, 0); }
+  /// Name of the newest file. Call it before the first line.
+  [[nodiscard]] std::string current_name() const { return name(0); }
   /// Number of lines that could not be written since the sink was created.
   [[nodiscard]] std::uint64_t lost_count() const noexcept { return lost_total_.load(std::memory_order_relaxed); }
 
@@ -88,18 +98,25 @@ class rotating_file_sink final : public log_sink {
   void apply_pending_options();
   void detect_external_rename();
   bool open();
+  os::sys_result<os::append_file> open_free_file();
+  [[nodiscard]] std::optional<clock::system_time> time_of_last_line(const os::input_file& file) const;
+  bool starts_new_day(std::int64_t day);
+  bool free_disk_space();
   bool rotate_files();
-  void rotate(std::int64_t today);
+  void rotate();
   void write_pending();
   std::size_t write_from(std::size_t first);
   void count_lost(std::uint64_t lines) noexcept;
   void handle_write_error(std::uint32_t code) noexcept;
-  [[nodiscard]] std::string notice_line(log_level level, std::string text) const;
+  [[nodiscard]] std::string notice_line(log_level level, std::string text, std::string json_fields = {}) const;
   [[nodiscard]] std::string format_entry(const log_entry& entry) const;
   [[nodiscard]] std::chrono::minutes utc_offset_at(clock::system_time time) const;
   [[nodiscard]] std::int64_t day_of(clock::system_time time) const;
 
-  std::string path_;
+  const std::string requested_path_;
+  std::string path_;  // requested_path_, or that of a free alternate log
+  std::atomic<bool> is_alternate_{false};  // relaxed: it orders no other data
+  bool alternate_reported_ = false;
   log_file_options options_;
   std::mutex options_mutex_;  // guards pending_options_, which the writing thread applies before its next write
   log_file_options pending_options_;
@@ -112,8 +129,9 @@ class rotating_file_sink final : public log_sink {
 
   os::append_file file_;
   std::uint64_t rotate_at_bytes_ = max_bytes();
-  std::optional<std::int64_t> first_entry_day_;  // day of the first entry in the file; nullopt if it is empty
-  std::int64_t last_entry_day_ = 0;              // day of the last pending entry
+  std::int64_t current_day_ = INT64_MIN;  // day of the last entry; a later day that was not seen starts a new file
+  std::vector<std::int64_t> seen_days_;   // the last `max_seen_days`: a clock that goes to and fro rotates once per day
+  int deleted_files_ = 0;                 // deleted because the disk was full; not yet reported
   bool partial_line_ = false;                    // the file ends in the middle of a line
   bool reopened_ = false;                        // another program moved or deleted the file; not yet reported
   int blocked_rotations_ = 0;                    // failed rotations since the file was full
@@ -123,14 +141,13 @@ class rotating_file_sink final : public log_sink {
   // Relaxed: statistics for `status`. Only the writing thread changes them.
   std::atomic<std::uint32_t> last_error_{0};
   std::atomic<std::uint64_t> lost_total_{0};
-  std::uint64_t unreported_lost_ = 0;  // lost lines that the log does not report yet
-  std::uint32_t lost_error_ = 0;       // 0: out of memory
-  clock::system_time first_lost_time_;
+  base::lost_lines unreported_lost_;  // lines that the log does not report yet
+  std::uint32_t lost_error_ = 0;      // of the first one; 0: out of memory
   clock::time_point retry_at_;
 
   std::string pending_text_;               // formatted entries that are not written yet
   std::vector<std::size_t> entry_ends_;    // end offset of each entry in pending_text_
-  clock::system_time first_pending_time_;  // time of the first pending entry
+  clock::system_time first_pending_time_, last_pending_time_;  // times of the pending entries
 };
 
 }  // namespace detail::log
@@ -162,9 +179,13 @@ WINSVC_INLINE log_file_options startup_log_options(log_format format) {
 
 WINSVC_INLINE rotating_file_sink::rotating_file_sink(std::string path, const log_file_options& options,
                                                      const clock& time, offset_of offset)
-    : path_(std::move(path)), options_(options), time_(&time), offset_(std::move(offset)) {
-  rotate_files();  // the previous run may have ended between two renames
+    : requested_path_(std::move(path)),
+      path_(requested_path_),
+      options_(options),
+      time_(&time),
+      offset_(std::move(offset)) {
   open();
+  rotate_files();  // the previous run may have ended between two renames
   next_check_ = time_->now() + std::chrono::seconds(1);
 }
 
@@ -178,15 +199,13 @@ WINSVC_INLINE void rotating_file_sink::write_entries(const log_entry* first, std
       const log_entry& entry = first[taken];
       const std::string written = format_entry(entry);
       const std::uint64_t size = file_.size() + pending_text_.size();
-      const std::int64_t today = options_.daily ? day_of(entry.time) : 0;
-      const bool other_day =
-          size > 0 && today != (entry_ends_.empty() ? first_entry_day_.value_or(today) : last_entry_day_);
-      if (file_.is_open() && size > 0 && (other_day || size + written.size() > rotate_at_bytes_)) {
+      const bool new_day = options_.daily && starts_new_day(day_of(entry.time));
+      if (file_.is_open() && size > 0 && (new_day || size + written.size() > rotate_at_bytes_)) {
         write_pending();
-        if (last_error() == 0) rotate(today);
+        if (last_error() == 0) rotate();
       }
-      last_entry_day_ = today;
       if (entry_ends_.empty()) first_pending_time_ = entry.time;
+      last_pending_time_ = entry.time;
       pending_text_ += written;
       entry_ends_.push_back(pending_text_.size());
       ++taken;
@@ -195,10 +214,23 @@ WINSVC_INLINE void rotating_file_sink::write_entries(const log_entry* first, std
     write_pending();
   } catch (...) {  // out of memory: the lines are lost, the service continues
     if (entry_ends_.empty() && taken < count) first_pending_time_ = first[taken].time;
+    if (count != 0) last_pending_time_ = first[count - 1].time;
     count_lost(entry_ends_.size() + (count - taken));
     pending_text_.clear();
     entry_ends_.clear();
   }
+}
+
+/// True for the first entry of a day that is later than the one before. A clock that is set back, or that goes to and
+/// fro over midnight, does not rotate again: each rotation deletes the oldest file.
+WINSVC_INLINE bool rotating_file_sink::starts_new_day(std::int64_t day) {
+  constexpr std::size_t max_seen_days = 64;
+  if (day == current_day_) return false;
+  const bool is_later = day > std::exchange(current_day_, day);
+  if (std::find(seen_days_.begin(), seen_days_.end(), day) != seen_days_.end()) return false;
+  if (seen_days_.size() == max_seen_days) seen_days_.erase(seen_days_.begin());
+  seen_days_.push_back(day);
+  return is_later;
 }
 
 WINSVC_INLINE void rotating_file_sink::apply_pending_options() {
@@ -225,12 +257,11 @@ WINSVC_INLINE void rotating_file_sink::detect_external_rename() {
 /// then.
 WINSVC_INLINE bool rotating_file_sink::open() {
   file_.close();
-  first_entry_day_.reset();
   partial_line_ = false;
-  auto opened = os::append_file::open(name(0));
   const std::string folder = os::folder_of(path_);
+  auto opened = open_free_file();
   if (!opened && os::is_missing(opened.error()) && os::real_folder(os::folder_of(folder)) && os::make_folders(folder))
-    opened = os::append_file::open(name(0));  // the folder of the log was deleted, but not its parent
+    opened = open_free_file();  // the folder of the log was deleted, but not its parent
   if (!opened) {
     handle_write_error(opened.error());
     return false;
@@ -244,9 +275,53 @@ WINSVC_INLINE bool rotating_file_sink::open() {
   if (!previous) return true;
   char end = '\n', begin[80];
   if (previous->read(file_.size() - 1, &end, 1) == std::size_t{1}) partial_line_ = end != '\n';
+  if (!options_.daily) return true;
   const std::size_t received = previous->read(0, begin, sizeof begin).value_or(0);
   const auto mark = log::parse_log_line(std::string_view(begin, received));
-  first_entry_day_ = options_.daily ? day_of(mark ? mark->time : previous->modified()) : 0;
+  static_cast<void>(starts_new_day(day_of(mark ? mark->time : previous->modified())));
+  if (const auto last = time_of_last_line(*previous)) static_cast<void>(starts_new_day(day_of(*last)));
+  return true;
+}
+
+/// The time of the last complete line; nullopt if the last 4 KiB contain no line with a time.
+WINSVC_INLINE std::optional<clock::system_time> rotating_file_sink::time_of_last_line(
+    const os::input_file& file) const {
+  char tail[4096];
+  const std::uint64_t begin = file_.size() - (std::min)(file_.size(), std::uint64_t{sizeof tail});
+  std::string_view text(tail, file.read(begin, tail, sizeof tail).value_or(0));
+  while (!text.empty()) {
+    text.remove_suffix(1);
+    const auto line_end = text.rfind('\n');
+    const auto mark = log::parse_log_line(text.substr(line_end == text.npos ? 0 : line_end + 1));
+    if (mark) return mark->time;
+    text = text.substr(0, line_end == text.npos ? 0 : line_end + 1);
+  }
+  return std::nullopt;
+}
+
+/// Opens the file and locks it. If another process has it, opens the first free one of `hello-2.log` to `hello-9.log`.
+WINSVC_INLINE os::sys_result<os::append_file> rotating_file_sink::open_free_file() {
+  constexpr int max_logs = 9;
+  for (int number = 1; number <= max_logs; ++number) {
+    path_ = requested_path_ + (number == 1 ? std::string() : '-' + std::to_string(number));
+    auto opened = os::append_file::open(name(0));
+    if (opened && !opened->try_lock()) continue;
+    const bool is_alternate = number != 1;
+    if (is_alternate_.exchange(is_alternate, std::memory_order_relaxed) != is_alternate) alternate_reported_ = false;
+    return opened;
+  }
+  path_ = requested_path_;
+  return os::sys_failure(os::file_in_use_error);
+}
+
+/// After a failure because the disk is full: deletes the oldest file of this log. The newest rotated file is kept,
+/// because another program may fill the disk. False if no file can be deleted.
+WINSVC_INLINE bool rotating_file_sink::free_disk_space() {
+  if (!os::is_no_space_error(last_error()) || options_.max_files == startup_log_options({}).max_files) return false;
+  int oldest = 1;
+  while (os::file_id_of(name(oldest + 1))) ++oldest;
+  if (oldest == 1 || !os::remove_file(name(oldest))) return false;
+  ++deleted_files_;
   return true;
 }
 
@@ -267,7 +342,7 @@ WINSVC_INLINE bool rotating_file_sink::rotate_files() {
   return os::rename_file(pending_rotation_path(), name(1));
 }
 
-WINSVC_INLINE void rotating_file_sink::rotate(std::int64_t today) {
+WINSVC_INLINE void rotating_file_sink::rotate() {
   file_.close();
   // Rename the current file first: if another program has it open, the older files keep their names and the current
   // file grows. It also grows if the previous rotated file has no number yet.
@@ -281,7 +356,6 @@ WINSVC_INLINE void rotating_file_sink::rotate(std::int64_t today) {
   }
   ++blocked_rotations_;
   rotate_at_bytes_ = options_.max_file_bytes != 0 ? file_.size() + options_.max_file_bytes / 10 : max_bytes();
-  first_entry_day_ = today;  // otherwise each line would start a rotation
 }
 
 /// Writes the pending entries, or counts them as lost.
@@ -293,8 +367,8 @@ WINSVC_INLINE void rotating_file_sink::write_pending() {
     if (was_working) done = write_from(0);
     // Try again with a new handle: a handle to a network share may have become invalid.
     if (done < entry_ends_.size() && open()) done += write_from(done);
+    while (done < entry_ends_.size() && free_disk_space()) done += write_from(done);
   }
-  if (!first_entry_day_ && done != 0) first_entry_day_ = last_entry_day_;
   if (done == entry_ends_.size()) last_error_.store(0, std::memory_order_relaxed);
   else count_lost(entry_ends_.size() - done);
   pending_text_.clear();
@@ -305,6 +379,17 @@ WINSVC_INLINE void rotating_file_sink::write_pending() {
 /// completely.
 WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
   std::string head = partial_line_ ? "\n" : "";
+  const bool reports_alternate = is_alternate() && !alternate_reported_;
+  if (reports_alternate) {
+    head += notice_line(log_level::warn, "another process writes to " + requested_name() +
+                                             "; this process writes to " + name(0) +
+                                             "; stop one of them, or give each service another name");
+  }
+  if (deleted_files_ != 0) {
+    head += notice_line(log_level::warn, "the disk is full; " + std::to_string(deleted_files_) +
+                                             (deleted_files_ == 1 ? " old log file was" : " old log files were") +
+                                             " deleted to write this line");
+  }
   if (reopened_)
     head += notice_line(log_level::info, "the log file was moved or deleted by another program; this is a new file");
   // One failure may be caused by a reader.
@@ -314,12 +399,11 @@ WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
                         "the log file cannot be rotated: another program has it or an older log file open, "
                         "or its folder is not writable; it grows until it can be rotated");
   }
-  if (unreported_lost_ != 0) {
-    head +=
-        notice_line(log_level::warn,
-                    std::to_string(unreported_lost_) + (unreported_lost_ == 1 ? " line" : " lines") +
-                        " could not be written since " + local_time(first_lost_time_, utc_offset_at(first_lost_time_)) +
-                        (lost_error_ != 0 ? ": " + os::system_error_message(lost_error_) : std::string()));
+  if (!unreported_lost_.empty()) {
+    const std::string reason =
+        "they could not be written: " + (lost_error_ != 0 ? os::system_error_message(lost_error_) : "out of memory");
+    const auto format = [this](clock::system_time time) { return local_time(time, utc_offset_at(time)); };
+    head += notice_line(log_level::warn, unreported_lost_.text(reason, format), unreported_lost_.json_field());
   }
   const std::size_t begin = first == 0 ? 0 : entry_ends_[first - 1];
   const std::string joined = head.empty() ? std::string() : head + pending_text_.substr(begin);
@@ -331,7 +415,9 @@ WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
   if (!result) handle_write_error(result.error());
   if (written != 0) partial_line_ = out[written - 1] != '\n';
   if (written >= head.size()) {
-    unreported_lost_ = 0;
+    unreported_lost_ = {};
+    deleted_files_ = 0;
+    alternate_reported_ = alternate_reported_ || reports_alternate;
     reopened_ = false;
     blocked_rotation_reported_ = blocked_rotation_reported_ || reports_blocked;
   }
@@ -342,11 +428,8 @@ WINSVC_INLINE std::size_t rotating_file_sink::write_from(std::size_t first) {
 }
 
 WINSVC_INLINE void rotating_file_sink::count_lost(std::uint64_t lines) noexcept {
-  if (unreported_lost_ == 0) {
-    lost_error_ = last_error();
-    first_lost_time_ = first_pending_time_;
-  }
-  unreported_lost_ += lines;
+  if (unreported_lost_.empty()) lost_error_ = last_error();
+  unreported_lost_.add(lines, first_pending_time_, last_pending_time_);
   lost_total_.fetch_add(lines, std::memory_order_relaxed);
 }
 
@@ -357,8 +440,9 @@ WINSVC_INLINE void rotating_file_sink::handle_write_error(std::uint32_t code) no
 }
 
 /// Formats a line of the sink itself with the time of the first pending entry.
-WINSVC_INLINE std::string rotating_file_sink::notice_line(log_level level, std::string text) const {
-  return format_entry({first_pending_time_, level, std::move(text)});
+WINSVC_INLINE std::string rotating_file_sink::notice_line(log_level level, std::string text,
+                                                           std::string json_fields) const {
+  return format_entry({first_pending_time_, level, std::move(text), std::move(json_fields)});
 }
 
 WINSVC_INLINE std::string rotating_file_sink::format_entry(const log_entry& entry) const {

@@ -51,6 +51,8 @@ sys_result<void> make_private_folder(const std::string& path);
 [[nodiscard]] std::string temporary_folder();
 /// True if the system code means that the disk is full, a quota is exceeded or the file is too large.
 [[nodiscard]] bool is_disk_full_error(std::uint32_t code) noexcept;
+/// True if the code means that the disk or the quota has no space, so that deleting files helps.
+[[nodiscard]] bool is_no_space_error(std::uint32_t code) noexcept;
 /// True if a process with this ID exists, or if this process may not query it.
 [[nodiscard]] bool process_exists(std::uint32_t id) noexcept;
 

@@ -22,8 +22,10 @@ namespace detail::os {
 
 #if WINSVC_OS_WINDOWS
 inline constexpr char path_separator = '\\';
+inline constexpr std::uint32_t file_in_use_error = 32;  // ERROR_SHARING_VIOLATION
 #else
 inline constexpr char path_separator = '/';
+inline constexpr std::uint32_t file_in_use_error = 16;  // EBUSY
 #endif
 
 /// `folder`, the separator, `name`.
@@ -63,6 +65,10 @@ class append_file {
   /// Appends all bytes, with one system call if possible. After a failure, a part of them may be in the file; `size()`
   /// includes that part.
   sys_result<void> write(std::string_view bytes) noexcept;
+  /// Locks the file against other appenders until it is closed or the process ends. False only if another append_file
+  /// has locked it: readers do not matter, and a file system without locks counts as free. flock(2); LockFileEx on a
+  /// byte far after the end, because Windows denies access to locked bytes.
+  [[nodiscard]] bool try_lock() noexcept;
   /// Bytes in the file: its size at `open` plus the bytes written.
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   /// True if `path` leads to this file: it was not deleted, renamed or replaced since `open`.

@@ -89,9 +89,8 @@ WINSVC_INLINE std::string temporary_folder() {
   return folder && *folder ? folder : "/tmp";
 }
 
-WINSVC_INLINE bool is_disk_full_error(std::uint32_t code) noexcept {
-  return code == ENOSPC || code == EDQUOT || code == EFBIG;
-}
+WINSVC_INLINE bool is_no_space_error(std::uint32_t code) noexcept { return code == ENOSPC || code == EDQUOT; }
+WINSVC_INLINE bool is_disk_full_error(std::uint32_t code) noexcept { return is_no_space_error(code) || code == EFBIG; }
 
 WINSVC_INLINE bool process_exists(std::uint32_t id) noexcept {
   return ::kill(static_cast<pid_t>(id), 0) == 0 || errno != ESRCH;

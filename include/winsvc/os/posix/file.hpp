@@ -104,6 +104,10 @@ WINSVC_INLINE sys_result<append_file> append_file::open(const std::string& path)
   return out;
 }
 
+WINSVC_INLINE bool append_file::try_lock() noexcept {
+  return ::flock(static_cast<int>(native_), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+}
+
 WINSVC_INLINE sys_result<void> append_file::write(std::string_view bytes) noexcept {
   if (native_ == -1) return sys_failure(EBADF);
   const std::size_t written = write_some(static_cast<int>(native_), bytes);

@@ -14,6 +14,7 @@
   #include <netinet/tcp.h>
   #include <poll.h>
   #include <pthread.h>
+  #include <sys/file.h>
   #include <sys/mman.h>
   #include <sys/resource.h>
   #include <sys/socket.h>

@@ -74,10 +74,12 @@ WINSVC_INLINE std::string temporary_folder() {
   return folder;
 }
 
-WINSVC_INLINE bool is_disk_full_error(std::uint32_t code) noexcept {
+WINSVC_INLINE bool is_no_space_error(std::uint32_t code) noexcept {
   constexpr std::uint32_t quota_exceeded = 1295;  // ERROR_DISK_QUOTA_EXCEEDED; not all SDK headers define it
-  return code == ERROR_DISK_FULL || code == ERROR_HANDLE_DISK_FULL || code == quota_exceeded ||
-         code == ERROR_FILE_TOO_LARGE;
+  return code == ERROR_DISK_FULL || code == ERROR_HANDLE_DISK_FULL || code == quota_exceeded;
+}
+WINSVC_INLINE bool is_disk_full_error(std::uint32_t code) noexcept {
+  return is_no_space_error(code) || code == ERROR_FILE_TOO_LARGE;
 }
 
 WINSVC_INLINE bool process_exists(std::uint32_t id) noexcept {

@@ -101,7 +101,8 @@ WINSVC_INLINE sys_result<void> remove_folder(const std::string& path) {
 }
 
 WINSVC_INLINE sys_result<append_file> append_file::open(const std::string& path) {
-  const HANDLE file = ::CreateFileW(wide_path(path).c_str(), FILE_APPEND_DATA, share_mode_all, nullptr, OPEN_ALWAYS,
+  constexpr DWORD access = FILE_APPEND_DATA | FILE_READ_DATA;  // try_lock needs the second one
+  const HANDLE file = ::CreateFileW(wide_path(path).c_str(), access, share_mode_all, nullptr, OPEN_ALWAYS,
                                     FILE_ATTRIBUTE_NORMAL, nullptr);
   if (file == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
   append_file out;
@@ -111,6 +112,14 @@ WINSVC_INLINE sys_result<append_file> append_file::open(const std::string& path)
   BY_HANDLE_FILE_INFORMATION info{};
   if (::GetFileInformationByHandle(file, &info)) out.id_ = to_file_id(info);
   return out;
+}
+
+WINSVC_INLINE bool append_file::try_lock() noexcept {
+  OVERLAPPED position{};
+  position.OffsetHigh = 0x7FFFFFFF;
+  return ::LockFileEx(reinterpret_cast<HANDLE>(native_), LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0,
+                      &position) != 0 ||
+         ::GetLastError() != ERROR_LOCK_VIOLATION;
 }
 
 WINSVC_INLINE sys_result<void> append_file::write(std::string_view bytes) noexcept {
